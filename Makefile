@@ -1,0 +1,46 @@
+# Every target makes its own .venv from uv.lock, and does so only when the lock changed.
+SHELL := /bin/sh
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install test check format lint types demo clean lock
+
+help: ## List all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Unglue needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --all-extras --inexact
+	@touch $@
+
+install: $(READY) ## Create .venv and install everything from uv.lock
+
+test: $(READY) ## Run the tests against a real Valkey
+	$(BIN)/pytest
+
+format: $(READY) ## Format the code and fix what ruff can fix
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lint: $(READY) ## Check formatting and lint
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: $(READY) ## Check types (mypy strict)
+	$(BIN)/mypy
+
+check: lint types test ## Everything that must be green: ruff, mypy strict, tests
+
+demo: $(READY) ## Run the main job end to end on this machine
+	@$(BIN)/unglue demo
+
+lock: $(READY) ## Resolve the dependencies anew into uv.lock
+	$(BIN)/uv lock
+
+clean: ## Remove .venv and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""ConnectWise PSA (formerly Manage): callbacks."""

@@ -1,0 +1,93 @@
+"""What every vendor's adapter fulfils: a pure function of configuration, headers, bytes, key, time.
+
+The order of calls is fixed: `key_url` (only for vendors that hold the key themselves), `verify`,
+`read`. `read` is never called on bytes that `verify` did not accept.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from adapters.headers import Headers
+from adapters.models import Verdict
+
+
+class SourceConfig(BaseModel):
+    """One configured sender. Vendors add their own fields; an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    vendor: str
+    confirm_delete: bool = False
+    approval: Literal["always", "webhooks", "never"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """How a vendor delivers, as data (sources: each vendor's README).
+
+    `retry_status` is the status that makes this vendor send the event again, used only when an
+    event could not be made durable. `timeout_seconds` is how long it waits for an answer and
+    `retry_after_seconds` the delays of its own retries, both empty where unknown.
+    """
+
+    retry_status: int = 503
+    timeout_seconds: float | None = None
+    retry_after_seconds: tuple[float, ...] = ()
+
+
+class Adapter(Protocol):
+    """One vendor."""
+
+    vendor: ClassVar[str]
+    config: ClassVar[type[SourceConfig]]
+    sender: ClassVar[Sender]
+
+    def key_url(self, config: Any, headers: Headers, body: bytes) -> str | None:  # noqa: ANN401 - each vendor narrows it to its own configuration
+        """Where the signing key of this delivery is kept, or `None` if the source holds it.
+
+        Nothing in the body is trusted yet: the URL is returned only if it lies on the configured
+        host and path.
+
+        Raises:
+            SignatureInvalid: no key can make this delivery genuine.
+        """
+        ...
+
+    def verify(
+        self,
+        config: Any,  # noqa: ANN401 - as above
+        headers: Headers,
+        body: bytes,
+        key: str | None,
+        now: datetime,
+    ) -> None:
+        """Prove that the configured sender sent exactly these bytes.
+
+        Raises:
+            SignatureInvalid: it did not, or it cannot be proved.
+        """
+        ...
+
+    def read(
+        self,
+        config: Any,  # noqa: ANN401 - as above
+        headers: Headers,
+        body: bytes,
+        now: datetime,
+    ) -> tuple[Verdict, ...]:
+        """What a verified delivery means: at least one verdict, never an exception."""
+        ...
+
+    def sign(
+        self,
+        config: Any,  # noqa: ANN401 - as above
+        body: bytes,
+        key: str | None,
+        event_id: str,
+        now: datetime,
+    ) -> dict[str, str]:
+        """The headers with which this vendor would send the body: for rehearsals and tests."""
+        ...

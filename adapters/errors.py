@@ -1,0 +1,157 @@
+"""Every error Unglue raises on purpose has one root, which an answer or a result can be built of.
+
+    UnglueError
+    ├── ConfigurationError          a setting is wrong, or cannot be enforced by this build
+    ├── InvalidRequest              the caller's body or parameters are not of the documented form
+    │   └── InvalidIdentifier       org_id / org_name missing, malformed, contradictory or ambiguous
+    ├── Unauthorized                no valid operator token
+    │   └── SignatureInvalid        a webhook that its sender did not sign
+    ├── RoleMissing                 the operator may not do this
+    ├── NotFound                    no such source, deletion, delivery, route
+    ├── MethodNotAllowed
+    ├── Conflict                    the deletion's state does not allow it
+    ├── PayloadTooLarge
+    ├── Unavailable                 not now: a part that Unglue depends on does not answer
+    │   ├── StorageUnavailable      Redis
+    │   └── SigningKeyUnavailable   the vendor's key server
+    └── ITGlueError                 IT Glue's answer, in the words of the result object
+        ├── OrganizationNotFound
+        ├── PermissionDenied        401, 403
+        ├── DeletionBlocked         a gate, or IT Glue itself, refuses
+        └── ITGlueConnectionError   unreachable, 5xx, 429, time-out, an answer that is not JSON:API
+
+`code` is what callers match on, `http_status` what a route answers, `retryable` whether the same
+attempt may succeed later. The message says what happened and what to do next.
+"""
+
+from typing import ClassVar
+
+
+class UnglueError(Exception):
+    """The root. Subclasses choose `code`, `http_status` and `retryable`; instances the message."""
+
+    code: ClassVar[str] = "InternalError"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigurationError(UnglueError):
+    """A setting is wrong, or names a safeguard that this build cannot enforce."""
+
+    code = "ConfigurationError"
+
+
+class InvalidRequest(UnglueError):
+    """The caller's input is not of the documented form."""
+
+    code = "InvalidRequest"
+    http_status = 422
+
+
+class InvalidIdentifier(InvalidRequest):
+    """The organization's identifiers are missing, malformed, contradictory or ambiguous."""
+
+    code = "InvalidIdentifier"
+
+
+class Unauthorized(UnglueError):
+    """No valid operator token."""
+
+    code = "Unauthorized"
+    http_status = 401
+
+
+class SignatureInvalid(Unauthorized):
+    """The signature is missing, malformed or wrong; the sender is not the configured one."""
+
+    code = "SignatureInvalid"
+
+
+class RoleMissing(UnglueError):
+    """The operator is known and lacks the role."""
+
+    code = "RoleMissing"
+    http_status = 403
+
+
+class NotFound(UnglueError):
+    """Nothing is known under this name."""
+
+    code = "NotFound"
+    http_status = 404
+
+
+class MethodNotAllowed(UnglueError):
+    """The route exists and does not take this method."""
+
+    code = "MethodNotAllowed"
+    http_status = 405
+
+
+class Conflict(UnglueError):
+    """The state of the deletion does not allow the action."""
+
+    code = "Conflict"
+    http_status = 409
+
+
+class PayloadTooLarge(UnglueError):
+    """The body is larger than the limit."""
+
+    code = "PayloadTooLarge"
+    http_status = 413
+
+
+class Unavailable(UnglueError):
+    """A part that Unglue depends on does not answer now."""
+
+    code = "Unavailable"
+    http_status = 503
+    retryable = True
+
+
+class StorageUnavailable(Unavailable):
+    """Redis does not answer, or does not accept writes."""
+
+    code = "StorageUnavailable"
+
+
+class SigningKeyUnavailable(Unavailable):
+    """The vendor's key server does not answer, so genuine and forged cannot be told apart."""
+
+    code = "SigningKeyUnavailable"
+
+
+class ITGlueError(UnglueError):
+    """An answer of IT Glue, in the words of the result object."""
+
+    http_status = 502
+
+
+class OrganizationNotFound(ITGlueError):
+    """No organization matches."""
+
+    code = "OrganizationNotFound"
+
+
+class PermissionDenied(ITGlueError):
+    """IT Glue refuses the API key (401, 403)."""
+
+    code = "PermissionDenied"
+
+
+class DeletionBlocked(ITGlueError):
+    """A gate, or IT Glue itself, refuses the deletion."""
+
+    code = "DeletionBlocked"
+
+
+class ITGlueConnectionError(ITGlueError):
+    """IT Glue is unreachable, overloaded, or answers something that is not JSON:API."""
+
+    code = "ITGlueConnectionError"
+    retryable = True

@@ -1,0 +1,30 @@
+"""Request headers as they arrived: ordered, repeated, case-insensitive."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """An immutable multi-map of header fields. Names are lower case."""
+
+    items: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> "Headers":
+        """Headers from a mapping or from (name, value) pairs."""
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        return cls(tuple((name.lower(), value) for name, value in pairs))
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value sent under this name, in order."""
+        wanted = name.lower()
+        return tuple(value for key, value in self.items if key == wanted)
+
+    def only(self, name: str) -> str | None:
+        """The value, if the header was sent exactly once.
+
+        Two signatures or two event ids are not a choice that a receiver may make.
+        """
+        values = self.all(name)
+        return values[0] if len(values) == 1 else None

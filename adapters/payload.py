@@ -1,0 +1,81 @@
+"""JSON of unknown origin, read within bounds.
+
+A body is at most 1 MiB; what is bounded here is what JSON can do inside it: nesting that
+exhausts the stack, numbers of a million digits, duplicate keys that two readers understand
+differently, and text that is not Unicode.
+"""
+
+import json
+import re
+from typing import Any, NoReturn
+
+_MAX_DEPTH = 64
+_MAX_DIGITS = 40
+# An unterminated string matches to the end, so that the scan stays linear on any bytes.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class Malformed(ValueError):
+    """Not the JSON we accept; the argument is a reason code."""
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise Malformed("number_too_long")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    if len(digits) > _MAX_DIGITS:
+        raise Malformed("number_too_long")
+    return float(digits)
+
+
+def _constant(_name: str) -> NoReturn:
+    raise Malformed("not_json")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise Malformed("duplicate_key")
+    return result
+
+
+def _check_depth(raw: bytes) -> None:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(raw):
+        first = match.group()[0]
+        if first in b"[{":
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise Malformed("nested_too_deeply")
+        elif first in b"]}":
+            depth -= 1
+
+
+def parse_json(raw: bytes | str) -> Any:  # noqa: ANN401 - JSON is any value until it is checked
+    """The JSON value of the bytes.
+
+    Raises:
+        Malformed: with one of the codes `not_utf8`, `not_json`, `nested_too_deeply`,
+            `number_too_long`, `duplicate_key`.
+    """
+    try:
+        data = raw.encode() if isinstance(raw, str) else raw
+        text = data.decode()
+    except UnicodeError:
+        raise Malformed("not_utf8") from None
+    _check_depth(data)
+    try:
+        return json.loads(
+            text.removeprefix("\ufeff"),
+            object_pairs_hook=_pairs,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
+    except Malformed:
+        raise
+    except ValueError:
+        raise Malformed("not_json") from None

@@ -1,0 +1,93 @@
+"""Advance one deletion: take its lease, do the steps that are due, write what happened, stop.
+
+Running it twice changes nothing: the second taker finds the lease held, the deletion not due, or
+the deletion ended.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+
+from adapters.errors import (
+    DeletionBlocked,
+    InvalidIdentifier,
+    ITGlueConnectionError,
+    OrganizationNotFound,
+    PermissionDenied,
+    UnglueError,
+)
+from workers.ledger.deletions import Change
+from workers.ledger.records import Deletion
+from workers.states import FAILED, RETRYING, RUNNING
+from workers.steps import delete, plan, verify
+from workers.steps.outcome import Context, again, fail, wait
+from workers.steps.verify import look_again, unverified
+
+STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingProxyType(
+    {"plan": plan.run, "delete": delete.run, "verify": verify.run}
+)
+# An organization that keeps moving must not keep a worker.
+_MOST_STEPS = 10
+_REST = timedelta(seconds=5)
+_MOST_DEATHS = 3
+
+
+async def advance(deletion_id: str, context: Context) -> Deletion | None:
+    """The deletion as it stands afterwards, or `None` if there was nothing to do for us.
+
+    Raises:
+        Fenced: the lease was lost on the way.
+    """
+    held = await context.ledger.deletions.lease(deletion_id, context.clock())
+    if held is None:
+        return None
+    requests = held.requests - context.itglue.requests
+    for _ in range(_MOST_STEPS):
+        change = await _step(held, context)
+        change = change.with_fields(requests=requests + context.itglue.requests)
+        held = await context.ledger.deletions.record(held, change, context.clock())
+        if held.state != RUNNING:
+            return held
+    rest = wait(RETRYING, held.step, context.clock() + _REST, {"entry": "moving"})
+    return await context.ledger.deletions.record(held, rest, context.clock())
+
+
+async def _step(held: Deletion, context: Context) -> Change:
+    if held.deaths >= _MOST_DEATHS:
+        return _parked(held, context)
+    try:
+        return await STEPS[held.step](held, context)
+    except (
+        OrganizationNotFound,
+        InvalidIdentifier,
+        PermissionDenied,
+        ITGlueConnectionError,
+    ) as error:
+        if held.intent.state in {"open", "accepted"}:
+            return _after_the_call(held, error, context)
+        if not error.retryable:
+            return fail(FAILED, error, context.clock())
+        return again(held, error, context, held.step)
+
+
+def _after_the_call(held: Deletion, error: UnglueError, context: Context) -> Change:
+    """A failure once a call may have gone out: only reading ends this, not the failure."""
+    now = context.clock()
+    line = {"entry": "attempt", "step": held.step, "code": error.code}
+    sent_at = held.intent.at or held.created_at
+    if now >= sent_at + context.settings.policy.verify_window:
+        return unverified(held, now, line)
+    return wait(RETRYING, "delete", look_again(now - sent_at, now), line)
+
+
+def _parked(held: Deletion, context: Context) -> Change:
+    """A deletion that ends its worker again and again is not given to another one."""
+    now = context.clock()
+    line = {"entry": "parked", "deaths": held.deaths}
+    if held.intent.state in {"open", "accepted"}:
+        return unverified(held, now, line)
+    message = (
+        f"it ended its worker {held.deaths} times in step {held.step} and was parked; "
+        "look into the workers' logs, then replay it"
+    )
+    return fail(FAILED, DeletionBlocked(message), now, line)

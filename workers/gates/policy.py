@@ -1,0 +1,86 @@
+"""What `[policy]` allows to be deleted."""
+
+import re
+from fnmatch import fnmatchcase
+
+from workers.gates.subject import Subject, answer
+from workers.plan import Answer
+
+_HASHTAG = re.compile(r"#[\w-]+")
+
+
+def only_ids(subject: Subject) -> Answer:
+    """A pilot: nothing but the listed organizations."""
+    allowed = subject.policy.only_ids
+    refusal = None
+    if allowed and subject.organization.id not in allowed:
+        refusal = f"organization {subject.organization.id} is not in policy.only_ids"
+    return answer("only_ids", refusal)
+
+
+def protected_ids(subject: Subject) -> Answer:
+    """Organizations that stay, by id."""
+    refusal = None
+    if subject.organization.id in subject.policy.protected_ids:
+        refusal = f"organization {subject.organization.id} is in policy.protected_ids"
+    return answer("protected_ids", refusal)
+
+
+def protected_names(subject: Subject) -> Answer:
+    """Organizations that stay, by shell pattern; upper and lower case are one."""
+    name = subject.organization.name.casefold()
+    hit = next((p for p in subject.policy.protected_names if fnmatchcase(name, p.casefold())), None)
+    refusal = None
+    if hit is not None:
+        refusal = f"its name matches {hit!r} in policy.protected_names"
+    return answer("protected_names", refusal)
+
+
+def eligible_statuses(subject: Subject) -> Answer:
+    """The organization's status. It follows the PSA's at the next sync, so it may lag."""
+    allowed = subject.policy.eligible_statuses
+    refusal = None
+    if subject.policy.mode != "soft_delete" and allowed:
+        status = subject.organization.status
+        if status not in allowed:
+            wanted = " or ".join(repr(name) for name in allowed)
+            refusal = f"its status in IT Glue is {status!r}, and must be {wanted}"
+    return answer("eligible_statuses", refusal, lags=True)
+
+
+def eligible_types(subject: Subject) -> Answer:
+    """The organization's type."""
+    allowed = subject.policy.eligible_types
+    refusal = None
+    if allowed and subject.organization.type not in allowed:
+        wanted = " or ".join(repr(name) for name in allowed)
+        refusal = f"its type in IT Glue is {subject.organization.type!r}, and must be {wanted}"
+    return answer("eligible_types", refusal)
+
+
+def _tags(subject: Subject) -> frozenset[str]:
+    # IT Glue's API has no tags on organizations; these three texts are what people can write.
+    organization = subject.organization
+    texts = (organization.quick_notes, organization.alert, organization.description)
+    return frozenset(tag.casefold() for text in texts for tag in _HASHTAG.findall(text or ""))
+
+
+def required_tags(subject: Subject) -> Answer:
+    """Every tag that must be there."""
+    missing = [tag for tag in subject.policy.required_tags if tag.casefold() not in _tags(subject)]
+    refusal = None
+    if missing:
+        refusal = (
+            f"{' '.join(missing)} is missing; write it into the organization's quick notes, "
+            "alert or description in IT Glue"
+        )
+    return answer("required_tags", refusal)
+
+
+def blocking_tags(subject: Subject) -> Answer:
+    """Any tag that forbids."""
+    found = [tag for tag in subject.policy.blocking_tags if tag.casefold() in _tags(subject)]
+    refusal = None
+    if found:
+        refusal = f"it is tagged {' '.join(found)} in IT Glue"
+    return answer("blocking_tags", refusal)

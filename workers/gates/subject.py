@@ -1,0 +1,32 @@
+"""What a gate looks at, and how it answers."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from adapters.models import DeletionRequest
+from workers.itglue.models import Inventory, Organization
+from workers.plan import Answer
+from workers.settings import PolicySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One deletion as its gates see it. `by_webhook`: no person asked for it."""
+
+    request: DeletionRequest
+    organization: Organization
+    inventory: Inventory
+    policy: PolicySettings
+    by_webhook: bool = False
+
+
+def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:
+    """The gate's answer: a refusal with its message, or a pass."""
+    if refusal is None:
+        return Answer(gate=gate, verdict="pass")
+    return Answer(gate=gate, verdict="refuse", message=refusal, lags=lags)
+
+
+def comparable(name: str) -> str:
+    """A name as names are compared: Unicode NFC, trimmed, case kept."""
+    return unicodedata.normalize("NFC", name).strip()

@@ -1,0 +1,193 @@
+"""Intake: verify, adapt, record. What the service, replays and the quarantine all go through."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.contract import Adapter, SourceConfig
+from adapters.errors import NotFound, SignatureInvalid
+from adapters.headers import Headers
+from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
+from adapters.registry import VENDORS
+from workers.clock import Clock, rfc3339, to_ms
+from workers.ledger.deliveries import Deliveries
+from workers.ledger.records import ErrorEntry, Receipt, encode_errors
+from workers.signing_keys import SigningKeys
+
+# Credentials stay out of the record; these are what a person needs to understand a delivery.
+_KEPT_HEADERS = ("content-type", "user-agent", "x-content-signature", "x-hook-signature")
+_KEPT_PREFIXES = ("webhook-", "ce-")
+_MAX_ID = 200
+_STRENGTH = ("ignored", "duplicate", "rejected", "cancelled", "accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What became of a delivery that is now durable: one receipt an event."""
+
+    delivery_id: str
+    receipts: tuple[Receipt, ...]
+
+    @property
+    def strongest(self) -> Receipt:
+        """The receipt that stands for the whole delivery."""
+        return max(self.receipts, key=lambda receipt: _STRENGTH.index(receipt.verdict))
+
+
+def bounded(identifier: str) -> str:
+    """An identifier short enough for a key: itself, or its hash."""
+    if len(identifier) <= _MAX_ID:
+        return identifier
+    return "sha256:" + hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
+
+
+def _kept(headers: Headers) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for name, value in headers.items
+        if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
+    ]
+
+
+def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
+    """The verdict, or `Ignored` if it asks for a deletion and its signed time is too old.
+
+    A reactivation always counts, however late it comes.
+    """
+    if (
+        isinstance(verdict, Request)
+        and verdict.occurred_at is not None
+        and now - verdict.occurred_at > max_event_age
+    ):
+        return Ignored(event_id=verdict.event_id, reason="too_old", alert=verdict.alert)
+    return verdict
+
+
+def _event(verdict: Verdict, now: datetime) -> dict[str, Any]:
+    """The event as the receiving script reads it; what is not there is left out."""
+    event: dict[str, Any] = {"event_id": bounded(verdict.event_id)}
+    if verdict.occurred_at is not None:
+        # A sender's clock that runs ahead must not make its event newer than what comes after it.
+        event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
+    match verdict:
+        case Request():
+            event |= {
+                "kind": "request",
+                "client": bounded(verdict.client),
+                "request": verdict.request.model_dump_json(exclude_none=True),
+                "actor": verdict.actor or "",
+            }
+        case Reactivated():
+            reactivated = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+            event |= {
+                "kind": "reactivated",
+                "client": bounded(verdict.client),
+                "cancelled": encode_errors((reactivated,)),
+            }
+        case Ignored():
+            event |= {"kind": "ignored", "reason": verdict.reason}
+        case Rejected():
+            event |= {"kind": "rejected", "reason": verdict.reason, "detail": verdict.detail[:500]}
+    return event
+
+
+class Intake:
+    """The way in for deliveries of the configured sources."""
+
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, SourceConfig],
+        deliveries: Deliveries,
+        keys: SigningKeys,
+        callback_url: str | None,
+        max_event_age: timedelta,
+        clock: Clock,
+        new_id: Callable[[str], str],
+    ) -> None:
+        self._sources = sources
+        self._deliveries = deliveries
+        self._keys = keys
+        self._callback_url = callback_url
+        self._max_event_age = max_event_age
+        self._clock = clock
+        self._new_id = new_id
+
+    def source(self, name: str) -> tuple[SourceConfig, Adapter]:
+        """The configuration and the adapter of a source.
+
+        Raises:
+            NotFound: no source has this name.
+        """
+        config = self._sources.get(name)
+        if config is None:
+            raise NotFound("there is no source of this name; see [sources] in unglue.toml")
+        return config, VENDORS[config.vendor]
+
+    async def accept(self, source: str, headers: Headers, body: bytes) -> Acknowledged:
+        """Make one delivery durable, if it is genuine.
+
+        Raises:
+            NotFound: the source is unknown.
+            SignatureInvalid: it is not genuine; nothing was stored.
+            SigningKeyUnavailable: the vendor's key server does not answer.
+            redis.RedisError: it could not be made durable.
+        """
+        config, adapter = self.source(source)
+        await self._verify(adapter, config, headers, body)
+        now = self._clock()
+        verdicts = adapter.read(config, headers, body, now)
+        return await self.record(source, config.vendor, headers, body, verdicts)
+
+    async def _verify(
+        self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes
+    ) -> None:
+        url = adapter.key_url(config, headers, body)
+        if url is None:
+            adapter.verify(config, headers, body, None, self._clock())
+            return
+        key = await self._keys.get(url)
+        try:
+            adapter.verify(config, headers, body, key, self._clock())
+        except SignatureInvalid:
+            # The vendor may have changed its key since it was cached.
+            fresh = await self._keys.get(url, refresh=True)
+            if fresh == key:
+                raise
+            adapter.verify(config, headers, body, fresh, self._clock())
+
+    async def record(
+        self,
+        source: str,
+        vendor: str,
+        headers: Headers,
+        body: bytes,
+        verdicts: Sequence[Verdict],
+    ) -> Acknowledged:
+        """Record the verdicts of a genuine delivery and do what they ask for."""
+        now = self._clock()
+        events = []
+        for verdict in verdicts:
+            event = _event(too_old(verdict, self._max_event_age, now), now)
+            if event["kind"] == "request":
+                event["deletion_id"] = self._new_id("del")
+                event["callback_url"] = self._callback_for(verdict)
+            events.append(event)
+        delivery_id = self._new_id("dlv")
+        delivery = {
+            "id": delivery_id,
+            "source": source,
+            "vendor": vendor,
+            "headers": json.dumps(_kept(headers)),
+        }
+        receipts = await self._deliveries.receive(
+            delivery=delivery, body=body, events=events, now=now
+        )
+        return Acknowledged(delivery_id, receipts)
+
+    def _callback_for(self, verdict: Verdict) -> str:
+        asked = verdict.request.callback_url if isinstance(verdict, Request) else None
+        return asked or self._callback_url or ""

@@ -1,0 +1,1 @@
+"""IT Glue's REST API: the one place that talks to it."""

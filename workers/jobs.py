@@ -1,0 +1,62 @@
+"""What RQ runs: an id comes in, the ledger says what is to be done.
+
+Nothing here catches what it does not expect: a job that ends in an exception stays visible in
+RQ's failed registry, and the deletion is taken up again when its lease ends.
+"""
+
+import asyncio
+import os
+from functools import cache
+
+import structlog
+
+from adapters.errors import UnglueError
+from workers.advance import advance
+from workers.ledger.deletions import Fenced
+from workers.outbox.send import send
+from workers.runtime import open_context
+from workers.settings import Settings, load_settings
+from workers.states import FAILED
+
+log = structlog.get_logger()
+
+
+class DeletionFailed(UnglueError):
+    """Raised after everything was recorded, so that the failed job can be seen in RQ's tools."""
+
+    code = "DeletionFailed"
+
+
+@cache
+def _settings() -> Settings:
+    return load_settings(os.environ)
+
+
+def advance_deletion(deletion_id: str) -> None:
+    """Do what is due of one deletion."""
+    asyncio.run(_advance(deletion_id))
+
+
+def send_callback(callback_id: str) -> None:
+    """Make one attempt to deliver one callback."""
+    asyncio.run(_send(callback_id))
+
+
+async def _advance(deletion_id: str) -> None:
+    async with open_context(_settings()) as context:
+        try:
+            deletion = await advance(deletion_id, context)
+        except Fenced as error:
+            log.warning("fenced", deletion_id=deletion_id, detail=error.message)
+            return
+        if deletion is None:
+            return
+        codes = [error.code for error in deletion.errors]
+        log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
+    if deletion.state == FAILED and "ITGlueConnectionError" in codes:
+        raise DeletionFailed(f"{deletion_id} failed; see: unglue deletions {deletion_id}")
+
+
+async def _send(callback_id: str) -> None:
+    async with open_context(_settings()) as context:
+        await send(callback_id, context)

@@ -1,0 +1,62 @@
+"""The outbox: results on their way to callback URLs."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from workers.clock import from_ms, to_ms
+from workers.ledger.records import Callback
+from workers.ledger.store import Store, text
+
+
+class Callbacks:
+    """The callbacks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def lease(self, callback_id: str, now: datetime) -> Callback | None:
+        """Take a callback for one attempt, or `None` if it is not due or not ours to send."""
+        flat = await self._store.run("lease_callback", [callback_id, to_ms(now), self._store.lease])
+        if not flat:
+            return None
+        fields = text(flat)
+        return Callback(
+            id=fields["id"],
+            deletion_id=fields["deletion_id"],
+            state=fields["state"],  # type: ignore[arg-type] # written by our scripts only
+            attempts=int(fields["attempts"]),
+            fence=int(fields["fence"]),
+            created_at=from_ms(fields["created_at"]),
+        )
+
+    async def record(
+        self,
+        held: Callback,
+        *,
+        state: str,
+        ready_at: datetime,
+        status: int | None,
+        answer: str,
+        line: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Write what an attempt came to. A lost lease writes nothing: the attempt is made again."""
+        await self._store.run(
+            "record_callback",
+            [
+                held.id,
+                held.fence,
+                to_ms(now),
+                state,
+                to_ms(ready_at),
+                "" if status is None else status,
+                answer,
+                json.dumps({**line, "at": to_ms(now)}),
+            ],
+        )
+
+    async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
+        """Callbacks that are due and in no queue, each with the number of its next job."""
+        return await self._store.due("callbacks:due", "callback", now, limit=limit)

@@ -1,0 +1,198 @@
+"""Deletions: created, taken, moved on and ended, each change by one script."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
+from adapters.models import DeletionRequest
+from workers.clock import from_ms, rfc3339, to_ms
+from workers.durations import milliseconds
+from workers.ledger.records import Deletion, ErrorEntry, encode_errors
+from workers.ledger.store import Store, text
+
+
+class Fenced(UnglueError):
+    """Somebody else took the deletion over, or ended it: nothing may be written any more."""
+
+    code = "Fenced"
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step did, and what comes next.
+
+    With `state` running the lease is kept and the step named in `fields` follows at once; any
+    other state ends the lease. `ready_at` is when a waiting state is due.
+    """
+
+    state: str
+    ready_at: datetime | None = None
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+    journal: tuple[Mapping[str, Any], ...] = ()
+    errors: tuple[ErrorEntry, ...] = ()
+
+    def with_fields(self, **fields: str | int) -> "Change":
+        """The same change, writing these fields too."""
+        return replace(self, fields={**self.fields, **fields})
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The answer of `begin_delete`: `begun` with the intent's number, or why not."""
+
+    decision: Literal[
+        "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
+        "claimed", "quota",
+    ]  # fmt: skip
+    number: int = 0
+    holder: str = ""
+
+
+class Deletions:
+    """The deletions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def create(
+        self,
+        *,
+        deletion_id: str,
+        request: DeletionRequest,
+        operator: str,
+        callback_url: str,
+        idempotency_key: str | None,
+        now: datetime,
+    ) -> tuple[str, int | None]:
+        """A deletion asked for by an operator: its id, and its job's number if it is new.
+
+        Raises:
+            InvalidRequest: the idempotency key was used for another request.
+        """
+        at = to_ms(now)
+        content = request.model_dump_json(exclude_none=True)
+        fields = {
+            "source": "api",
+            "actor": operator,
+            "request": content,
+            "callback_url": callback_url,
+        }
+        answer, *known = await self._store.run(
+            "create",
+            [
+                deletion_id,
+                at,
+                at + self._store.requeue_after,
+                self._store.retention,
+                f"{operator}:{idempotency_key}" if idempotency_key else "",
+                hashlib.sha256(content.encode()).hexdigest(),
+                json.dumps(fields),
+            ],
+        )
+        if answer == b"mismatch":
+            raise InvalidRequest(
+                "this Idempotency-Key was used for another request; use a new key for a new request"
+            )
+        return known[0].decode(), int(known[1]) if answer == b"created" else None
+
+    async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
+        """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
+        answer = await self._store.run("lease", [deletion_id, to_ms(now), self._store.lease])
+        return Deletion.load(text(answer[1])) if answer[0] == b"taken" else None
+
+    async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
+        """Write what a step did.
+
+        Raises:
+            Fenced: the lease is no longer ours; what the step found out is dropped.
+        """
+        fields = dict(change.fields)
+        answer = await self._store.run(
+            "record",
+            [
+                held.id,
+                held.fence,
+                to_ms(now),
+                change.state,
+                to_ms(change.ready_at) if change.ready_at else to_ms(now),
+                self._store.lease,
+                encode_errors(change.errors),
+                len(fields),
+                *(part for pair in fields.items() for part in pair),
+                *(json.dumps({**line, "at": to_ms(now)}) for line in change.journal),
+            ],
+        )
+        if answer[0] != b"recorded":
+            raise Fenced(f"deletion {held.id} was taken over or ended while this worker was away")
+        return Deletion.load(text(answer[1]))
+
+    async def begin_delete(
+        self, held: Deletion, *, org_id: str, digest: str, resend_after: timedelta, limit: int,
+        now: datetime,
+    ) -> Begun:  # fmt: skip
+        """Ask for permission to send DELETE, and write the numbered intent if it is given."""
+        answer = await self._store.run(
+            "begin_delete",
+            [
+                held.id,
+                held.fence,
+                to_ms(now),
+                self._store.lease,
+                org_id,
+                digest,
+                milliseconds(resend_after),
+                now.strftime("%Y-%m-%d"),
+                limit,
+            ],
+        )
+        decision = answer[0].decode()
+        if decision == "begun":
+            return Begun(decision, number=int(answer[1]))
+        return Begun(decision, holder=answer[1].decode() if len(answer) > 1 else "")
+
+    async def cancel(
+        self, deletion_id: str, *, operator: str, error: ErrorEntry, now: datetime
+    ) -> None:
+        """End a deletion before anything was sent.
+
+        Raises:
+            NotFound: there is no such deletion.
+            Conflict: it ended, or the call went out.
+        """
+        answer = await self._store.run(
+            "cancel", [deletion_id, to_ms(now), operator, encode_errors((error,))]
+        )
+        if answer == b"unknown":
+            raise NotFound(f"there is no deletion {deletion_id}")
+        if answer == b"terminal":
+            raise Conflict(f"deletion {deletion_id} has ended; there is nothing left to cancel")
+        if answer == b"sent":
+            raise Conflict(
+                f"the DELETE of deletion {deletion_id} was sent; it can no longer be cancelled"
+            )
+
+    async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
+        """Deletions that are due and in no queue, each with the number of its next job."""
+        return await self._store.due("due", "deletion", now, limit=limit)
+
+    async def get(self, deletion_id: str) -> Deletion:
+        """One deletion.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        fields = await self._store.hash("deletion", deletion_id)
+        if not fields:
+            raise NotFound(f"there is no deletion {deletion_id}")
+        return Deletion.load({name: value.decode() for name, value in fields.items()})
+
+    async def journal(self, deletion_id: str) -> list[dict[str, Any]]:
+        """What happened to a deletion, oldest first, times as RFC 3339."""
+        lines = await self._store.redis.lrange(self._store.key("journal", deletion_id), 0, -1)
+        entries = [json.loads(line) for line in lines]
+        return [{**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries]

@@ -1,0 +1,24 @@
+"""Signs of life of the processes."""
+
+from datetime import datetime, timedelta
+
+from workers.clock import to_ms
+from workers.durations import milliseconds
+from workers.ledger.store import Store
+
+
+class Heartbeats:
+    """Which processes are alive."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def beat(self, part: str, now: datetime, lasts: timedelta) -> None:
+        """Say that a process is alive."""
+        await self._store.redis.set(
+            self._store.key("heartbeat", part), to_ms(now), px=milliseconds(lasts)
+        )
+
+    async def alive(self, part: str) -> bool:
+        """Whether the process said so lately."""
+        return bool(await self._store.redis.exists(self._store.key("heartbeat", part)))

@@ -1,0 +1,18 @@
+"""The record as its users see it."""
+
+from workers.ledger.callbacks import Callbacks
+from workers.ledger.deletions import Deletions
+from workers.ledger.deliveries import Deliveries
+from workers.ledger.heartbeats import Heartbeats
+from workers.ledger.store import Store
+
+
+class Ledger:
+    """The parts of the record over one connection."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.deliveries = Deliveries(store)
+        self.deletions = Deletions(store)
+        self.callbacks = Callbacks(store)
+        self.heartbeats = Heartbeats(store)

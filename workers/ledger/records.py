@@ -1,0 +1,177 @@
+"""What the ledger holds, as frozen values."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from adapters.errors import UnglueError
+from adapters.models import DeletionRequest
+from workers.clock import from_ms, rfc3339
+from workers.plan import Plan
+from workers.states import TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One error of a result."""
+
+    code: str
+    message: str
+    timestamp: str
+
+    @classmethod
+    def of(cls, error: UnglueError, now: datetime) -> "ErrorEntry":
+        """The entry for an error that happened now."""
+        return cls(error.code, error.message, rfc3339(now))
+
+    def plain(self) -> dict[str, str]:
+        """The entry as JSON values."""
+        return {"code": self.code, "message": self.message, "timestamp": self.timestamp}
+
+
+def encode_errors(errors: tuple[ErrorEntry, ...]) -> str:
+    """The errors as the ledger stores them."""
+    return json.dumps([error.plain() for error in errors])
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The newest call this deletion was allowed to make.
+
+    `open`: written, and the answer is not known. `refused`: IT Glue said no and did nothing.
+    """
+
+    number: int
+    state: Literal["", "open", "accepted", "refused"]
+    at: datetime | None
+    org_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """The life of one request."""
+
+    id: str
+    state: str
+    step: str
+    generation: int
+    source: str
+    vendor: str
+    client: str
+    actor: str
+    delivery_id: str
+    request: DeletionRequest
+    callback_url: str
+    created_at: datetime
+    updated_at: datetime
+    ready_at: datetime
+    finished_at: datetime | None
+    fence: int
+    attempts: int
+    deaths: int
+    intent: Intent
+    plan: Plan | None
+    errors: tuple[ErrorEntry, ...]
+    mode: str
+    requests: int
+    eligible_until: datetime | None
+
+    @property
+    def by_webhook(self) -> bool:
+        """Whether an event asked for it, and no person."""
+        return self.client != ""
+
+    @property
+    def terminal(self) -> bool:
+        """Whether it ended."""
+        return self.state in TERMINAL
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether it was a preview, by request or by policy."""
+        return self.request.dry_run or self.mode == "preview"
+
+    @classmethod
+    def load(cls, fields: Mapping[str, str]) -> "Deletion":
+        """The deletion from its hash."""
+        intent_at = fields.get("intent_at")
+        finished_at = fields.get("finished_at")
+        eligible_until = fields.get("eligible_until")
+        plan = fields.get("plan")
+        return cls(
+            id=fields["id"],
+            state=fields["state"],
+            step=fields["step"],
+            generation=int(fields["generation"]),
+            source=fields["source"],
+            vendor=fields.get("vendor", ""),
+            client=fields["client"],
+            actor=fields.get("actor", ""),
+            delivery_id=fields["delivery_id"],
+            request=DeletionRequest.model_validate_json(fields["request"]),
+            callback_url=fields["callback_url"],
+            created_at=from_ms(fields["created_at"]),
+            updated_at=from_ms(fields["updated_at"]),
+            ready_at=from_ms(fields["ready_at"]),
+            finished_at=from_ms(finished_at) if finished_at else None,
+            fence=int(fields["fence"]),
+            attempts=int(fields["attempts"]),
+            deaths=int(fields["deaths"]),
+            intent=Intent(
+                number=int(fields["intent_no"]),
+                state=fields["intent_state"],  # type: ignore[arg-type] # written by our scripts only
+                at=from_ms(intent_at) if intent_at else None,
+                org_id=fields["intent_org"],
+            ),
+            plan=Plan.model_validate_json(plan) if plan else None,
+            errors=tuple(ErrorEntry(**entry) for entry in json.loads(fields.get("errors") or "[]")),
+            mode=fields.get("mode", ""),
+            requests=int(fields.get("requests") or 0),
+            eligible_until=from_ms(eligible_until) if eligible_until else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One HTTP request from a source, as it arrived, and what became of it."""
+
+    id: str
+    source: str
+    vendor: str
+    received_at: datetime
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    verdict: str
+    reason: str
+    deletion_id: str | None
+    events: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one event of a delivery.
+
+    `verdict` is one of accepted, duplicate, cancelled, ignored, rejected; `reason` a code;
+    `alert` a code that operators must hear of.
+    """
+
+    verdict: str
+    reason: str
+    deletion_id: str | None = None
+    event_id: str = ""
+    alert: str | None = None
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One result on its way to one callback URL."""
+
+    id: str
+    deletion_id: str
+    state: Literal["pending", "delivered", "stopped", "dead"]
+    attempts: int
+    fence: int
+    created_at: datetime

@@ -1,0 +1,49 @@
+-- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
+-- in which the numbered intent is written; only then does the call go out.
+-- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, day, daily limit
+local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
+local day, limit = ARGV[8], tonumber(ARGV[9])
+local name = key('deletion', id)
+local deletion = load(name)
+
+if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= now then
+  return {'fenced'}
+end
+if redis.call('EXISTS', key('paused')) == 1 then
+  return {'paused'}
+end
+if deletion.client ~= '' then
+  local register = load(key('register', deletion.source, deletion.client))
+  if (register.epoch or '0') ~= deletion.epoch or register.state ~= 'inactive' then
+    return {'reactivated'}
+  end
+end
+if deletion.intent_state == 'accepted' then
+  return {'accepted_before'}
+end
+if deletion.intent_state == 'open' and now < tonumber(deletion.intent_at) + resend_after then
+  return {'in_flight'}
+end
+if deletion.plan_digest ~= digest then
+  return {'plan_moved'}
+end
+local holder = redis.call('HGET', key('claims'), org)
+if holder and holder ~= id then
+  return {'claimed', holder}
+end
+if tonumber(deletion.intent_no) == 0 then
+  local quota = key('quota', day)
+  if tonumber(redis.call('GET', quota) or 0) >= limit then
+    return {'quota'}
+  end
+  redis.call('INCR', quota)
+  redis.call('PEXPIRE', quota, 172800000)
+end
+redis.call('HSET', key('claims'), org, id)
+local number = redis.call('HINCRBY', name, 'intent_no', 1)
+redis.call('HSET', name, 'intent_state', 'open', 'intent_at', now, 'intent_org', org,
+  'lease_until', now + length, 'updated_at', now)
+redis.call('ZADD', key('due'), now + length, id)
+journal(id, now, 'intent', {number = number, org_id = org, digest = digest})
+return {'begun', number}

@@ -1,0 +1,93 @@
+-- Shared by every script, which follows it in the same chunk. A script is atomic, so each of them
+-- is one decision: read, judge, write. Times are milliseconds since the epoch, handed in.
+local PREFIX = KEYS[1]
+
+local TERMINAL = {
+  deleted = true, soft_deleted = true, previewed = true,
+  blocked = true, cancelled = true, failed = true,
+}
+
+local function key(...)
+  return PREFIX .. table.concat({...}, ':')
+end
+
+local function load(name)
+  local flat = redis.call('HGETALL', name)
+  local fields = {}
+  for i = 1, #flat, 2 do
+    fields[flat[i]] = flat[i + 1]
+  end
+  return fields
+end
+
+local function journal(id, now, entry, detail)
+  local line = {entry = entry, at = now}
+  for name, value in pairs(detail or {}) do
+    line[name] = value
+  end
+  redis.call('RPUSH', key('journal', id), cjson.encode(line))
+end
+
+local function set_state(id, from, to, now)
+  if from ~= to then
+    if from and from ~= '' then
+      redis.call('ZREM', key('deletions', from), id)
+    end
+    local created = redis.call('HGET', key('deletion', id), 'created_at')
+    redis.call('ZADD', key('deletions', to), created, id)
+  end
+  redis.call('HSET', key('deletion', id), 'state', to, 'updated_at', now)
+end
+
+-- The end of a deletion: whatever ends it, the claim, the register and the callback follow here.
+local function finish(id, state, now, errors)
+  local name = key('deletion', id)
+  local deletion = load(name)
+  set_state(id, deletion.state, state, now)
+  redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
+  redis.call('ZREM', key('due'), id)
+  journal(id, now, 'ended', {state = state})
+
+  -- A call that IT Glue accepted, or may yet carry out, keeps the organization claimed: nobody
+  -- else may send a second one while the outcome is open.
+  local sent = deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
+  if deletion.intent_org and deletion.intent_org ~= '' and (not sent or state == 'deleted') then
+    if redis.call('HGET', key('claims'), deletion.intent_org) == id then
+      redis.call('HDEL', key('claims'), deletion.intent_org)
+    end
+  end
+
+  if deletion.client ~= '' then
+    local register = key('register', deletion.source, deletion.client)
+    local epoch = redis.call('HGET', register, 'epoch')
+    if epoch == deletion.epoch and (state == 'deleted' or state == 'soft_deleted') then
+      redis.call('HSET', register, 'state', 'deleted')
+    end
+  end
+
+  if deletion.callback_url ~= '' then
+    local callback = 'cb_' .. string.sub(id, 5) .. '_' .. deletion.generation
+    redis.call('HSET', key('callback', callback), 'id', callback, 'deletion_id', id,
+      'state', 'pending', 'attempts', 0, 'created_at', now, 'lease_until', 0, 'fence', 0)
+    redis.call('ZADD', key('callbacks', 'due'), now, callback)
+  end
+end
+
+-- A new deletion, ready at once, and the number of its first job; `look_again` is when the
+-- scheduler asks what became of that job.
+local function create(id, now, look_again, fields)
+  local name = key('deletion', id)
+  local job = redis.call('INCR', key('jobs'))
+  redis.call('HSET', name, 'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
+    'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
+    'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
+    'epoch', 0, 'callback_url', '', 'delivery_id', '', 'job', job)
+  for field, value in pairs(fields) do
+    redis.call('HSET', name, field, value)
+  end
+  redis.call('ZADD', key('deletions'), now, id)
+  redis.call('ZADD', key('deletions', 'queued'), now, id)
+  redis.call('ZADD', key('due'), look_again, id)
+  journal(id, now, 'created', {source = fields.source, actor = fields.actor})
+  return job
+end

@@ -1,0 +1,123 @@
+-- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and
+-- creates, joins or cancels deletions, all or nothing.
+-- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array)
+local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
+
+-- The same call again: its first answer was lost on the way.
+local before = redis.call('HGET', key('delivery', delivery.id), 'events')
+if before then
+  return before
+end
+
+local RANK = {accepted = 5, cancelled = 4, rejected = 3, duplicate = 2, ignored = 1}
+
+local function open_deletion(register)
+  local id = register.deletion_id
+  if not id then
+    return nil
+  end
+  local deletion = load(key('deletion', id))
+  if not deletion.state or TERMINAL[deletion.state] then
+    return nil
+  end
+  return deletion
+end
+
+local function request(event, name, register)
+  local at = event.occurred_at or now
+  if register.active_at and at <= tonumber(register.active_at) then
+    return {verdict = 'ignored', reason = 'stale'}
+  end
+  if register.state == 'deleted' then
+    return {verdict = 'ignored', reason = 'already_deleted'}
+  end
+  if register.state == 'cancelled' then
+    return {verdict = 'ignored', reason = 'cancelled_by_operator'}
+  end
+  if not register.inactive_at or at > tonumber(register.inactive_at) then
+    redis.call('HSET', name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0)
+  end
+  redis.call('HSET', name, 'state', 'inactive', 'updated_at', now)
+  local open = open_deletion(register)
+  if open and open.epoch == (register.epoch or '0') then
+    journal(open.id, now, 'joined', {delivery_id = delivery.id})
+    return {verdict = 'accepted', reason = 'joined', deletion_id = open.id}
+  end
+  local job = create(event.deletion_id, now, look_again, {
+    source = delivery.source, vendor = delivery.vendor, client = event.client,
+    epoch = register.epoch or '0', request = event.request, actor = event.actor,
+    delivery_id = delivery.id, callback_url = event.callback_url,
+  })
+  redis.call('HSET', name, 'deletion_id', event.deletion_id)
+  return {verdict = 'accepted', reason = 'created', deletion_id = event.deletion_id, job = job}
+end
+
+local function reactivated(event, name, register)
+  local at = event.occurred_at or now
+  -- Only two signed times can be put in order; in doubt the client is active.
+  if event.occurred_at and register.inactive_signed == '1' and at < tonumber(register.inactive_at) then
+    return {verdict = 'ignored', reason = 'stale'}
+  end
+  local newest = math.max(at, tonumber(register.active_at or 0))
+  redis.call('HSET', name, 'state', 'active', 'active_at', newest, 'updated_at', now)
+  redis.call('HINCRBY', name, 'epoch', 1)
+  local open = open_deletion(register)
+  if not open then
+    local alert = register.state == 'deleted' and 'reactivated_after_deletion' or nil
+    return {verdict = 'ignored', reason = 'client_active', alert = alert}
+  end
+  if open.intent_state == 'open' or open.intent_state == 'accepted' then
+    journal(open.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
+    return {
+      verdict = 'ignored', reason = 'too_late', deletion_id = open.id,
+      alert = 'reactivated_after_call',
+    }
+  end
+  journal(open.id, now, 'reactivated', {delivery_id = delivery.id})
+  finish(open.id, 'cancelled', now, event.cancelled)
+  return {verdict = 'cancelled', reason = 'reactivated', deletion_id = open.id}
+end
+
+local function handle(event)
+  local seen = key('event', delivery.source, event.event_id)
+  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id')
+  if known[1] then
+    return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
+  end
+  local receipt
+  if event.kind == 'ignored' or event.kind == 'rejected' then
+    receipt = {verdict = event.kind, reason = event.reason}
+  else
+    local name = key('register', delivery.source, event.client)
+    local register = load(name)
+    receipt = event.kind == 'request' and request(event, name, register)
+      or reactivated(event, name, register)
+  end
+  redis.call('HSET', seen, 'delivery_id', delivery.id)
+  if receipt.deletion_id then
+    redis.call('HSET', seen, 'deletion_id', receipt.deletion_id)
+  end
+  redis.call('PEXPIRE', seen, retention)
+  return receipt
+end
+
+local receipts, strongest = {}, nil
+for _, event in ipairs(events) do
+  local receipt = handle(event)
+  receipt.event_id, receipt.detail = event.event_id, event.detail
+  receipts[#receipts + 1] = receipt
+  if not strongest or RANK[receipt.verdict] > RANK[strongest.verdict] then
+    strongest = receipt
+  end
+  redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+end
+
+local outcome = cjson.encode(receipts)
+redis.call('HSET', key('delivery', delivery.id), 'id', delivery.id, 'source', delivery.source,
+  'vendor', delivery.vendor, 'received_at', now, 'headers', delivery.headers, 'body', body,
+  'verdict', strongest.verdict, 'reason', strongest.reason,
+  'deletion_id', strongest.deletion_id or '', 'events', outcome)
+redis.call('ZADD', key('deliveries'), now, delivery.id)
+redis.call('HSET', key('sources', 'last'), delivery.source, now)
+return outcome

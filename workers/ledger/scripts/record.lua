@@ -1,0 +1,35 @@
+-- What a step did, and what comes next. Written only by the holder of the newest lease.
+-- ARGV: id, fence, now, next state ('running' keeps the lease), ready_at, lease length, errors,
+--       count of field/value pairs, the pairs, then journal lines (JSON)
+local id, fence, now, state = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local ready_at, length, errors, pairs_count = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local name = key('deletion', id)
+local deletion = load(name)
+
+if not deletion.state or TERMINAL[deletion.state] or deletion.fence ~= fence then
+  return {'fenced'}
+end
+local first_line = 9 + 2 * pairs_count
+if pairs_count > 0 then
+  redis.call('HSET', name, unpack(ARGV, 9, first_line - 1))
+end
+-- A refused call did nothing, so others may try.
+if redis.call('HGET', name, 'intent_state') == 'refused'
+  and redis.call('HGET', key('claims'), deletion.intent_org) == id then
+  redis.call('HDEL', key('claims'), deletion.intent_org)
+end
+for i = first_line, #ARGV do
+  redis.call('RPUSH', key('journal', id), ARGV[i])
+end
+if TERMINAL[state] then
+  finish(id, state, now, errors)
+elseif state == 'running' then
+  redis.call('HSET', name, 'lease_until', now + length, 'updated_at', now)
+  redis.call('ZADD', key('due'), now + length, id)
+else
+  set_state(id, deletion.state, state, now)
+  -- Only a job that ended in order clears the count: going round through an earlier step does not.
+  redis.call('HSET', name, 'lease_until', 0, 'ready_at', ready_at, 'deaths', 0)
+  redis.call('ZADD', key('due'), ready_at, id)
+end
+return {'recorded', redis.call('HGETALL', name)}

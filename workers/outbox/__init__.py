@@ -1,0 +1,1 @@
+"""The outbox: every result reaches its callback URL at least once, or is dead-lettered."""

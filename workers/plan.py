@@ -1,0 +1,74 @@
+"""A plan: what would be deleted, and what every gate says of it, as one value.
+
+Nothing is deleted without a plan, and nothing that differs from its plan.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from workers.itglue.models import Inventory, Organization
+
+
+class Answer(BaseModel):
+    """One gate's answer. `gate` is the reason code, `message` what an operator reads.
+
+    `forced`: the gate refused and `force_delete` passed it. `lags`: what was asked follows the PSA
+    with its next sync, so the same question may be answered differently within hours.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    gate: str
+    verdict: Literal["pass", "refuse", "forced"]
+    message: str = ""
+    lags: bool = False
+
+
+class Plan(BaseModel):
+    """The resolved organization, its counts, and every gate's answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    made_at: datetime
+    organization: Organization
+    counts: Mapping[str, int | None]
+    sub_organizations: tuple[str, ...] | None
+    answers: tuple[Answer, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def inventory(self) -> Inventory:
+        """What was counted."""
+        return Inventory(self.counts, self.sub_organizations, self.warnings)
+
+    @property
+    def refusals(self) -> tuple[Answer, ...]:
+        """The gates that forbid the deletion."""
+        return tuple(answer for answer in self.answers if answer.verdict == "refuse")
+
+    def identity(self) -> dict[str, object]:
+        """What must not move between the plan and the call."""
+        organization = self.organization
+        return {
+            "id": organization.id,
+            "name": organization.name,
+            "created_at": organization.created_at,
+            "psa_ids": sorted(organization.psa_ids or ()),
+            "gates": {answer.gate: answer.verdict for answer in self.answers},
+        }
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the identity: equal digests are equal subjects, judged equally."""
+        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def moved(self, fresh: Self) -> tuple[str, ...]:
+        """Names of what differs in a fresh plan."""
+        mine, theirs = self.identity(), fresh.identity()
+        return tuple(name for name in mine if mine[name] != theirs[name])

@@ -1,0 +1,76 @@
+"""The result object: callback body, `result` in the API, output of the command line.
+
+All keys are always there, on success and on failure.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.clock import rfc3339
+from workers.gates.dependencies import LABELS
+from workers.ledger.records import Deletion
+from workers.plan import Plan
+from workers.states import DELETED, PREVIEWED, SOFT_DELETED
+
+_COUNTED = ("assets", "configs", "documents")
+
+
+def _dependency_check(plan: Plan | None) -> dict[str, Any]:
+    counts: Mapping[str, int | None] = plan.counts if plan else {}
+    blocked = plan is not None and any(answer.gate == "dependencies" for answer in plan.refusals)
+    return {
+        "assets_found": counts.get("assets"),
+        "configs_found": counts.get("configs"),
+        "documents_found": counts.get("documents"),
+        "blocked": blocked,
+        "other": {kind: count for kind, count in counts.items() if kind not in _COUNTED},
+    }
+
+
+def _warnings(deletion: Deletion) -> list[str]:
+    plan = deletion.plan
+    if plan is None:
+        return ["nothing was counted: the organization was not found or not looked at"]
+    warnings = list(plan.warnings)
+    warnings += [
+        f"{LABELS.get(kind, kind)} could not be counted"
+        for kind in _COUNTED
+        if plan.counts.get(kind) is None
+    ]
+    if deletion.state == PREVIEWED:
+        warnings += [f"would block: {answer.gate}: {answer.message}" for answer in plan.refusals]
+    warnings += [
+        f"{answer.gate} was passed by force_delete: {answer.message}"
+        for answer in plan.answers
+        if answer.verdict == "forced"
+    ]
+    return warnings
+
+
+def result_of(deletion: Deletion) -> dict[str, Any]:
+    """The result of a deletion that ended."""
+    plan = deletion.plan
+    organization = plan.organization if plan else None
+    request = deletion.request
+    return {
+        "success": deletion.state in {DELETED, SOFT_DELETED, PREVIEWED},
+        "org_id": organization.id if organization else request.org_id,
+        "org_name": organization.name if organization else request.org_name,
+        "deleted": deletion.state == DELETED,
+        "timestamp": rfc3339(deletion.finished_at or deletion.updated_at),
+        "dependency_check": _dependency_check(plan),
+        "warnings": _warnings(deletion),
+        "errors": [error.plain() for error in deletion.errors],
+        "details": {
+            "deletion_id": deletion.id,
+            "state": deletion.state,
+            "source": deletion.source,
+            "delivery_id": deletion.delivery_id or None,
+            "mode": "dry_run" if deletion.dry_run else deletion.mode or None,
+            "reason": request.reason,
+            "actor": deletion.actor or None,
+            "export": None,
+            "plan_digest": plan.digest if plan else None,
+            "request_count": deletion.requests,
+        },
+    }

@@ -1,0 +1,77 @@
+"""Everything a process of ours works with, built from the settings and taken down again."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from random import SystemRandom
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+
+from workers.clock import system_clock
+from workers.itglue.client import ITGlue
+from workers.ledger.ledger import Ledger
+from workers.ledger.store import Store
+from workers.settings import Settings
+from workers.steps.outcome import Context
+from workers.transport import QUEUE_KEY
+
+DEFAULT_REDIS_URL = "redis://localhost:6379/0"
+
+
+def redis_url(settings: Settings) -> str:
+    """The server to use: the configured one, or the usual local one."""
+    return settings.redis_url or DEFAULT_REDIS_URL
+
+
+def new_id(kind: str) -> str:
+    """An identifier nobody can guess, of letters and digits, with its kind in front."""
+    return f"{kind}_{secrets.token_hex(10)}"
+
+
+@asynccontextmanager
+async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
+    """The ledger of this installation.
+
+    Commands are repeated over a broken connection: each script is safe to run twice.
+    """
+    redis = Redis.from_url(
+        redis_url(settings),
+        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 2),
+        socket_connect_timeout=2,
+        socket_timeout=5,
+    )
+    try:
+        yield Ledger(
+            Store(
+                redis,
+                queue_key=QUEUE_KEY,
+                lease=settings.worker.lease,
+                requeue_after=settings.worker.requeue_after,
+                retention=timedelta(days=settings.retention_days),
+            )
+        )
+    finally:
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """What the steps work with."""
+    async with (
+        open_ledger(settings) as ledger,
+        ITGlue.connect(
+            base_url=settings.itglue.base_url,
+            api_key=settings.itglue.api_key,
+            timeout_seconds=settings.itglue.timeout_seconds,
+        ) as itglue,
+    ):
+        yield Context(
+            ledger=ledger,
+            itglue=itglue,
+            settings=settings,
+            clock=system_clock,
+            random=SystemRandom(),
+        )

@@ -1,0 +1,1 @@
+"""The pipeline, one module a step: plan (resolve, count, judge), delete, verify."""

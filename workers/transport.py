@@ -1,0 +1,73 @@
+"""RQ as the transport: a job carries an id and nothing else, and may be lost, doubled or late.
+
+One queue, so that a worker takes a job over atomically; the JSON serializer, so that nobody who
+can write to Redis can run code here; unique job ids, so that an enqueue whose answer was lost is
+seen as done.
+"""
+
+import asyncio
+from typing import Final
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.exceptions import DuplicateJobError
+from rq.serializers import JSONSerializer
+
+QUEUE: Final = "unglue"
+QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
+ADVANCE: Final = "workers.jobs.advance_deletion"
+SEND: Final = "workers.jobs.send_callback"
+
+# Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
+_JOB_SECONDS = 100
+_KEPT_SECONDS = 7 * 24 * 3600
+
+
+class Transport:
+    """Hands ids to the workers."""
+
+    def __init__(self, redis_url: str) -> None:
+        # No retry inside redis-py: a repeated EXEC would push a job twice, and the scheduler finds
+        # what was not queued.
+        self._redis = Redis.from_url(
+            redis_url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=2, socket_timeout=5
+        )
+        self._queue = Queue(QUEUE, connection=self._redis, serializer=JSONSerializer)
+
+    async def advance(self, deletion_id: str, number: int) -> None:
+        """Queue the next step of a deletion.
+
+        Raises:
+            redis.RedisError: it is not known to be queued; the scheduler will see.
+        """
+        await asyncio.to_thread(self._enqueue, ADVANCE, deletion_id, number)
+
+    async def send(self, callback_id: str, number: int) -> None:
+        """Queue an attempt to deliver a callback.
+
+        Raises:
+            redis.RedisError: as above.
+        """
+        await asyncio.to_thread(self._enqueue, SEND, callback_id, number)
+
+    def _enqueue(self, function: str, record_id: str, number: int) -> None:
+        try:
+            self._queue.enqueue(
+                function,
+                record_id,
+                job_id=f"{record_id}-{number}",
+                unique=True,
+                description=f"{function.rpartition('.')[2]} {record_id}",
+                job_timeout=_JOB_SECONDS,
+                result_ttl=0,
+                failure_ttl=_KEPT_SECONDS,
+            )
+        except DuplicateJobError:
+            # Our own enqueue, whose answer was lost: the number is used once.
+            return
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()

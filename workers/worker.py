@@ -1,0 +1,31 @@
+"""The worker process: RQ's forking worker on our one queue."""
+
+from redis import Redis
+from rq import Worker
+from rq.serializers import JSONSerializer
+
+from workers import jobs  # imported before the fork, so that a job starts at once
+from workers.runtime import redis_url
+from workers.settings import Settings
+from workers.transport import QUEUE
+
+# RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
+# are what recovers it; this keeps RQ's own books short behind.
+_WORKER_TTL = 30
+_MAINTENANCE_SECONDS = 15
+
+__all__ = ["jobs", "run_worker"]
+
+
+def run_worker(settings: Settings, *, name: str | None = None) -> None:
+    """Work until SIGTERM or SIGINT: the job under way is finished first."""
+    worker = Worker(
+        [QUEUE],
+        name=name,
+        connection=Redis.from_url(redis_url(settings)),
+        serializer=JSONSerializer,
+        worker_ttl=_WORKER_TTL,
+        maintenance_interval=_MAINTENANCE_SECONDS,
+        log_job_description=False,
+    )
+    worker.work(logging_level="WARNING")
