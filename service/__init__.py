@@ -1,1 +1,1 @@
-"""."""
+"""The ways in: HTTP routes, operators' authentication, the `unglue` command line."""

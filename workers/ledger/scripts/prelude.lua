@@ -59,7 +59,7 @@ local function finish(id, state, now, errors)
 
   if deletion.client ~= '' then
     local register = key('register', deletion.source, deletion.client)
-    local epoch = redis.call('HGET', register, 'epoch')
+    local epoch = redis.call('HGET', register, 'epoch') or '0'
     if epoch == deletion.epoch and (state == 'deleted' or state == 'soft_deleted') then
       redis.call('HSET', register, 'state', 'deleted')
     end

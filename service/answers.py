@@ -1,0 +1,93 @@
+"""Answers, and errors in the one form that every error of the API has."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import (
+    InvalidIdentifier,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    StorageUnavailable,
+    UnglueError,
+)
+from workers.clock import rfc3339, system_clock
+
+log = structlog.get_logger()
+_IDENTIFIERS = {"org_id", "org_name"}
+
+
+def answer(
+    content: Any,  # noqa: ANN401 - any JSON value
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A JSON answer."""
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Response(body, status, headers, media_type="application/json")
+
+
+def error_answer(
+    error: UnglueError, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An error of ours as an answer."""
+    entry = {
+        "code": error.code,
+        "message": error.message,
+        "timestamp": rfc3339(system_clock()),
+    }
+    return answer({"errors": [entry]}, status or error.http_status, headers)
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """What is wrong with a body, field by field, quoting nothing of it."""
+    faults = error.errors(include_url=False, include_input=False)
+    lines = [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'body'}: "
+        + fault["msg"].removeprefix("Value error, ")
+        for fault in faults
+    ]
+    # The model itself is at fault (no location) only when no identifier was given.
+    identifier = any(not fault["loc"] or fault["loc"][0] in _IDENTIFIERS for fault in faults)
+    kind = InvalidIdentifier if identifier else InvalidRequest
+    return kind("; ".join(lines))
+
+
+async def on_unglue_error(_request: Request, error: Exception) -> Response:
+    """Errors raised on purpose."""
+    if not isinstance(error, UnglueError):
+        raise error
+    headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else None
+    return error_answer(error, headers=headers)
+
+
+async def on_redis_error(_request: Request, error: Exception) -> Response:
+    """The record does not answer."""
+    log.error("storage_unavailable", error=type(error).__name__)
+    unavailable = StorageUnavailable("Redis does not answer; nothing was changed. Try again later")
+    return error_answer(unavailable, headers={"Retry-After": "5"})
+
+
+async def on_http_exception(_request: Request, error: Exception) -> Response:
+    """Starlette's own: no such route, wrong method, body too large."""
+    if not isinstance(error, HTTPException):
+        raise error
+    ours: UnglueError
+    match error.status_code:
+        case 404:
+            ours = NotFound("there is nothing at this address")
+        case 405:
+            ours = MethodNotAllowed("this address does not take this method")
+        case 413:
+            ours = PayloadTooLarge("the body is larger than 1 MiB")
+        case _:
+            ours = InvalidRequest(error.detail)
+    return error_answer(ours, error.status_code, error.headers)

@@ -1,0 +1,44 @@
+"""The Starlette application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.exceptions import RedisError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from adapters.errors import UnglueError
+from service.answers import on_http_exception, on_redis_error, on_unglue_error
+from service.routes import deletions, health, webhooks
+from service.state import ServiceState, open_state
+from workers.settings import Settings
+
+MAX_BODY = 1024 * 1024
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The service of an installation."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
+        async with open_state(settings) as state:
+            yield {"service": state}
+
+    return Starlette(
+        routes=[
+            Route("/webhooks/{source}", webhooks.receive, methods=["POST"]),
+            Route("/v1/deletions", deletions.create, methods=["POST"]),
+            Route("/v1/deletions/{deletion_id}", deletions.show, methods=["GET"]),
+            Route("/v1/deletions/{deletion_id}/cancel", deletions.cancel, methods=["POST"]),
+            Route("/healthz", health.alive, methods=["GET"]),
+            Route("/readyz", health.ready, methods=["GET"]),
+        ],
+        exception_handlers={
+            UnglueError: on_unglue_error,
+            RedisError: on_redis_error,
+            HTTPException: on_http_exception,
+        },
+        lifespan=lifespan,
+        max_body_size=MAX_BODY,
+    )

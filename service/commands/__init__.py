@@ -1,0 +1,1 @@
+"""The commands of `unglue`, one module a kind."""

@@ -1,0 +1,95 @@
+"""`unglue up`: the single-box install, everything in one command."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import click
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from service import embedded
+from service.commands.serve import checked_settings
+from service.processes import Processes
+
+log = structlog.get_logger()
+_RESTART_SECONDS = 1.0
+_START_SECONDS = 15.0
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--data-dir",
+    default="data",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the embedded Valkey keeps its data (used when no redis_url is set).",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+def up(host: str, port: int, data_dir: Path, workers: int) -> None:
+    """Run service, worker and scheduler, with an embedded Valkey if no redis_url is set."""
+    settings = checked_settings()
+    environment = {}
+    if settings.redis_url is None:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        environment["UNGLUE_REDIS_URL"] = embedded.url(data_dir)
+    parts: dict[str, tuple[str, list[str]]] = {}
+    if environment:
+        parts["valkey"] = ("service.embedded", ["--data-dir", str(data_dir)])
+    parts["service"] = ("service", ["serve", "--host", host, "--port", str(port)])
+    parts["scheduler"] = ("service", ["scheduler"])
+    for number in range(1, workers + 1):
+        parts[f"worker-{number}"] = ("service", ["worker"])
+    asyncio.run(_run(parts, environment))
+
+
+async def redis_answers(url: str, seconds: float = _START_SECONDS) -> None:
+    """Wait until the server answers.
+
+    Raises:
+        TimeoutError: it did not within the time.
+    """
+    redis = Redis.from_url(url)
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    await redis.ping()
+                except (RedisError, OSError):
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+    finally:
+        await redis.aclose()
+
+
+async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, str]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Processes(environment) as processes:
+        for name, (module, arguments) in parts.items():
+            pid = await processes.start(name, module, arguments)
+            log.info("started", part=name, pid=pid)
+            if name == "valkey":
+                await redis_answers(environment["UNGLUE_REDIS_URL"])
+        stopping = asyncio.ensure_future(stop.wait())
+        while not stop.is_set():
+            ending = asyncio.ensure_future(processes.wait_for_any())
+            await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not ending.done():
+                ending.cancel()
+                break
+            name = ending.result()
+            log.error("part_ended", part=name, restart_in_seconds=_RESTART_SECONDS)
+            await processes.stop(name)
+            await asyncio.wait({stopping}, timeout=_RESTART_SECONDS)
+            if not stop.is_set():
+                module, arguments = parts[name]
+                await processes.start(name, module, arguments)
+        log.info("stopping", pid=os.getpid())

@@ -1,0 +1,112 @@
+"""Our own processes side by side: started together, watched, ended together, by id."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from adapters.errors import UnglueError
+
+_GRACE_SECONDS: Final = 10.0
+_LAST_SECONDS: Final = 3.0
+
+
+class ProcessEnded(UnglueError):
+    """A process that should run has ended."""
+
+    code = "ProcessEnded"
+
+
+class Processes:
+    """A group of `python -m …` children. Leaving the context ends every one of them.
+
+    Each child leads a process group of its own, so that a Ctrl-C on the terminal reaches us alone
+    and the children are ended in order; `log_dir` receives what they print, or they share our
+    standard error.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, log_dir: Path | None = None) -> None:
+        self._environment = {**os.environ, **environment}
+        self._log_dir = log_dir
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+
+    async def __aenter__(self) -> Self:
+        """Nothing runs yet."""
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Everything ends, the newest first."""
+        for name in reversed(list(self._running)):
+            await self.stop(name)
+
+    async def start(
+        self, name: str, module: str, arguments: Sequence[str] = (), **environment: str
+    ) -> int:
+        """Start a child and return its process id."""
+        output = None
+        if self._log_dir is not None:
+            output = (self._log_dir / f"{name}.log").open("ab")
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                module,
+                *arguments,
+                env={**self._environment, **environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output or sys.stderr,
+                stderr=output or sys.stderr,
+                start_new_session=True,
+            )
+        finally:
+            if output is not None:
+                output.close()
+        self._running[name] = process
+        return process.pid
+
+    async def stop(self, name: str) -> None:
+        """End a child: asked first, then forced, with whatever it started."""
+        process = self._running.pop(name)
+        # The first signal lets a worker finish its job, the second one ends the job's process.
+        for seconds in (_GRACE_SECONDS, _LAST_SECONDS):
+            if process.returncode is None:
+                process.terminate()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+    def ended(self) -> dict[str, int]:
+        """Children that ended by themselves, with their exit status."""
+        return {
+            name: process.returncode
+            for name, process in self._running.items()
+            if process.returncode is not None
+        }
+
+    def require_running(self) -> None:
+        """Go on only while every child runs.
+
+        Raises:
+            ProcessEnded: naming those that do not.
+        """
+        ended = self.ended()
+        if ended:
+            where = f"; see {self._log_dir}" if self._log_dir else ""
+            listed = ", ".join(f"{name} (exit {status})" for name, status in ended.items())
+            raise ProcessEnded(f"ended unexpectedly: {listed}{where}")
+
+    async def wait_for_any(self) -> str:
+        """The name of the first child that ends."""
+        waiting = {
+            asyncio.ensure_future(process.wait()): name for name, process in self._running.items()
+        }
+        done, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return waiting[done.pop()]

@@ -1,0 +1,119 @@
+"""`/v1/deletions`: ask for a deletion, look at it, stop it."""
+
+import asyncio
+import re
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest
+from adapters.models import DeletionRequest
+from adapters.payload import Malformed, parse_json
+from service.answers import answer, invalid
+from service.state import ServiceState, caller_of, state_of
+from workers.clock import rfc3339
+from workers.ledger.records import Deletion, ErrorEntry
+from workers.result import result_of
+from workers.runtime import new_id
+
+log = structlog.get_logger()
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
+_LONGEST_WAIT = 60
+_LOOK_EVERY = 0.1
+_LONGEST_KEY = 200
+
+
+async def create(request: Request) -> Response:
+    """Ask for a deletion. The requester confirms with `confirm_delete`."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    asked = _parse(await request.body())
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise InvalidRequest("Idempotency-Key must have 1 to 200 characters")
+    deletion_id, job = await state.ledger.deletions.create(
+        deletion_id=new_id("del"),
+        request=asked,
+        operator=caller.name,
+        callback_url=asked.callback_url or state.settings.callback.url or "",
+        idempotency_key=key,
+        now=state.clock(),
+    )
+    if job is not None:
+        try:
+            await state.transport.advance(deletion_id, job)
+        except RedisError as error:
+            log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
+    log.info("requested", deletion_id=deletion_id, operator=caller.name, new=job is not None)
+    wait = _WAIT.search(request.headers.get("prefer", ""))
+    deletion = await _wait(state, deletion_id, min(int(wait[1]), _LONGEST_WAIT) if wait else 0)
+    headers = {"Location": f"/v1/deletions/{deletion_id}"}
+    if wait:
+        headers["Preference-Applied"] = f"wait={wait[1]}"
+    status = 200 if wait and deletion.terminal else 202
+    return answer(await _plain(state, deletion), status, headers)
+
+
+async def show(request: Request) -> Response:
+    """One deletion, with everything that is known of it."""
+    state = state_of(request)
+    caller_of(request)
+    deletion = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    return answer(await _plain(state, deletion))
+
+
+async def cancel(request: Request) -> Response:
+    """Stop a deletion before its call goes out; 409 afterwards."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    deletion_id = request.path_params["deletion_id"]
+    now = state.clock()
+    error = ErrorEntry("Cancelled", f"cancelled by operator {caller.name}", rfc3339(now))
+    await state.ledger.deletions.cancel(deletion_id, operator=caller.name, error=error, now=now)
+    log.info("cancelled", deletion_id=deletion_id, operator=caller.name)
+    return answer(await _plain(state, await state.ledger.deletions.get(deletion_id)))
+
+
+def _parse(body: bytes) -> DeletionRequest:
+    try:
+        content = parse_json(body)
+    except Malformed as error:
+        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
+    if isinstance(content, dict) and "psa" in content:
+        raise InvalidRequest("psa: only adapters may set it; ask by org_id or org_name")
+    try:
+        return DeletionRequest.model_validate(content)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+async def _wait(state: ServiceState, deletion_id: str, seconds: int) -> Deletion:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        deletion = await state.ledger.deletions.get(deletion_id)
+        if deletion.terminal or loop.time() >= deadline:
+            return deletion
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _plain(state: ServiceState, deletion: Deletion) -> dict[str, Any]:
+    plan = deletion.plan
+    return {
+        "id": deletion.id,
+        "state": deletion.state,
+        "source": deletion.source,
+        "delivery_id": deletion.delivery_id or None,
+        "actor": deletion.actor or None,
+        "created_at": rfc3339(deletion.created_at),
+        "updated_at": rfc3339(deletion.updated_at),
+        "due_at": None if deletion.terminal else rfc3339(deletion.ready_at),
+        "request": deletion.request.plain(),
+        "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,
+        "journal": await state.ledger.deletions.journal(deletion.id),
+        "result": result_of(deletion) if deletion.terminal else None,
+    }

@@ -1,0 +1,27 @@
+"""`/healthz` and `/readyz`: is the process alive, can it do its work."""
+
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.answers import answer
+from service.state import state_of
+from workers.scheduler import HEARTBEAT
+
+
+async def alive(_request: Request) -> Response:
+    """The process answers."""
+    return answer({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """Redis answers, and a scheduler beat lately; 503 says which part is missing."""
+    heartbeats = state_of(request).ledger.heartbeats
+    try:
+        beating = await heartbeats.alive(HEARTBEAT)
+    except (RedisError, OSError):
+        parts = {"redis": "does not answer", "scheduler": "unknown"}
+    else:
+        parts = {"redis": "ok", "scheduler": "ok" if beating else "no heartbeat; start one"}
+    ok = all(part == "ok" for part in parts.values())
+    return answer({"status": "ready" if ok else "not ready", "parts": parts}, 200 if ok else 503)

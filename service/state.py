@@ -1,0 +1,63 @@
+"""What the routes work with, made when the service starts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+from service.operators import Caller, authenticate
+from workers.clock import Clock, system_clock
+from workers.intake import Intake
+from workers.ledger.ledger import Ledger
+from workers.runtime import new_id, open_ledger, redis_url
+from workers.settings import Settings
+from workers.signing_keys import SigningKeys
+from workers.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The parts of a running service."""
+
+    settings: Settings
+    ledger: Ledger
+    intake: Intake
+    transport: Transport
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
+    """The parts, for as long as the service runs."""
+    transport = Transport(redis_url(settings))
+    try:
+        async with open_ledger(settings) as ledger, SigningKeys.connect() as keys:
+            intake = Intake(
+                sources=settings.sources,
+                deliveries=ledger.deliveries,
+                keys=keys,
+                callback_url=settings.callback.url,
+                max_event_age=settings.policy.max_event_age,
+                clock=system_clock,
+                new_id=new_id,
+            )
+            yield ServiceState(settings, ledger, intake, transport, system_clock)
+    finally:
+        transport.close()
+
+
+def state_of(request: Request) -> ServiceState:
+    """The parts, for a route."""
+    return cast("ServiceState", request.state.service)
+
+
+def caller_of(request: Request) -> Caller:
+    """The operator who sent this request.
+
+    Raises:
+        Unauthorized: nobody known did.
+    """
+    operators = state_of(request).settings.operators
+    return authenticate(operators, request.headers.get("authorization"))

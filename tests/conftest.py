@@ -1,0 +1,60 @@
+"""What every test may ask for."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.support.clock import TestClock
+from tests.support.valkey import running_valkey
+from workers.ledger.ledger import Ledger
+from workers.ledger.store import Store
+from workers.transport import QUEUE_KEY
+
+LEASE = timedelta(seconds=60)
+REQUEUE_AFTER = timedelta(seconds=30)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    # A socket's path is short, and pytest's own folders are not.
+    with (
+        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
+        running_valkey(Path(folder)) as url,
+    ):
+        yield url
+
+
+@pytest.fixture
+async def redis(valkey_url: str) -> AsyncIterator[Redis]:
+    """An empty server."""
+    client = Redis.from_url(valkey_url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture
+def ledger(redis: Redis) -> Ledger:
+    return Ledger(
+        Store(
+            redis,
+            queue_key=QUEUE_KEY,
+            lease=LEASE,
+            requeue_after=REQUEUE_AFTER,
+            retention=timedelta(days=400),
+        )
+    )

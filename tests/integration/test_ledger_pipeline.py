@@ -1,0 +1,227 @@
+"""Leases, fences and the one road to DELETE."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.errors import Conflict, InvalidRequest
+from adapters.models import DeletionRequest
+from tests.support.clock import TestClock
+from workers.clock import rfc3339
+from workers.ledger.deletions import Begun, Change, Fenced
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Deletion, ErrorEntry
+
+RESEND_AFTER = timedelta(minutes=10)
+
+
+async def ask(
+    ledger: Ledger, clock: TestClock, name: str = "del_1", key: str | None = None, **fields: Any
+) -> tuple[str, int | None]:
+    return await ledger.deletions.create(
+        deletion_id=name,
+        request=DeletionRequest(**{"org_id": "5", "confirm_delete": True, **fields}),
+        operator="alice",
+        callback_url="",
+        idempotency_key=key,
+        now=clock(),
+    )
+
+
+async def take(ledger: Ledger, clock: TestClock, name: str = "del_1") -> Deletion:
+    held = await ledger.deletions.lease(name, clock())
+    assert held is not None
+    planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
+    return await ledger.deletions.record(held, planned, clock())
+
+
+async def begin(
+    ledger: Ledger, clock: TestClock, held: Deletion, *, org: str = "5", digest: str = "d",
+    limit: int = 10,
+) -> Begun:  # fmt: skip
+    return await ledger.deletions.begin_delete(
+        held, org_id=org, digest=digest, resend_after=RESEND_AFTER, limit=limit, now=clock()
+    )
+
+
+async def test_a_lease_is_one_takers_until_it_ends(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    first = await ledger.deletions.lease("del_1", clock())
+    assert first is not None
+    assert await ledger.deletions.lease("del_1", clock.forward(seconds=59)) is None
+    second = await ledger.deletions.lease("del_1", clock.forward(seconds=2))
+    assert second is not None
+    assert (second.fence, second.deaths) == (first.fence + 1, 1)
+    with pytest.raises(Fenced):
+        await ledger.deletions.record(first, Change(state="deleted"), clock())
+
+
+async def test_a_worker_that_was_away_cannot_begin(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    clock.forward(seconds=61)
+    assert (await begin(ledger, clock, held)).decision == "fenced"
+
+
+async def test_only_one_of_many_takers_gets_the_lease(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    taken = await asyncio.gather(*(ledger.deletions.lease("del_1", clock()) for _ in range(20)))
+    assert sum(held is not None for held in taken) == 1
+
+
+async def test_begin_writes_a_numbered_intent(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    assert await begin(ledger, clock, held) == Begun("begun", 1)
+    intent = (await ledger.deletions.get("del_1")).intent
+    assert (intent.number, intent.state, intent.org_id, intent.at) == (1, "open", "5", clock())
+
+
+async def test_no_second_intent_until_the_first_had_its_time(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    await ask(ledger, clock)
+    await begin(ledger, clock, await take(ledger, clock))
+    held = await take(ledger, clock) if clock.forward(seconds=599) else None
+    assert held is not None
+    assert (await begin(ledger, clock, held)).decision == "in_flight"
+    clock.forward(seconds=1)
+    assert await begin(ledger, clock, held) == Begun("begun", 2)
+
+
+async def test_an_accepted_intent_is_never_repeated(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    await begin(ledger, clock, held)
+    accepted = Change(state="running", fields={"intent_state": "accepted"})
+    held = await ledger.deletions.record(held, accepted, clock())
+    clock.forward(seconds=30)
+    assert (await begin(ledger, clock, held)).decision == "accepted_before"
+
+
+async def test_a_refused_intent_may_be_followed_by_another(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    await begin(ledger, clock, held)
+    refused = Change(state="running", fields={"intent_state": "refused"})
+    held = await ledger.deletions.record(held, refused, clock())
+    assert await begin(ledger, clock, held) == Begun("begun", 2)
+
+
+async def test_a_plan_that_moved_is_not_acted_on(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    assert (await begin(ledger, clock, held, digest="other")).decision == "plan_moved"
+
+
+async def test_the_pause_switch_stops_it(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    await redis.set(ledger.store.key("paused"), "1")
+    assert (await begin(ledger, clock, held)).decision == "paused"
+
+
+async def test_an_organization_is_claimed_by_one_deletion(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock, "del_1")
+    await ask(ledger, clock, "del_2")
+    first, second = await take(ledger, clock, "del_1"), await take(ledger, clock, "del_2")
+    await begin(ledger, clock, first)
+    assert await begin(ledger, clock, second) == Begun("claimed", holder="del_1")
+
+
+@pytest.mark.parametrize(
+    ("intent_state", "decision"),
+    [("refused", "begun"), ("accepted", "claimed"), ("open", "claimed")],
+)
+async def test_the_claim_outlives_a_deletion_whose_call_may_have_worked(
+    ledger: Ledger, clock: TestClock, intent_state: str, decision: str
+) -> None:
+    await ask(ledger, clock, "del_1")
+    await ask(ledger, clock, "del_2")
+    first = await take(ledger, clock, "del_1")
+    await begin(ledger, clock, first)
+    ended = Change(state="failed", fields={"intent_state": intent_state})
+    await ledger.deletions.record(first, ended, clock())
+    second = await take(ledger, clock, "del_2")
+    assert (await begin(ledger, clock, second)).decision == decision
+
+
+async def test_the_daily_limit_counts_deletions_not_calls(ledger: Ledger, clock: TestClock) -> None:
+    for number in (1, 2, 3):
+        await ask(ledger, clock, f"del_{number}")
+    first = await take(ledger, clock, "del_1")
+    await begin(ledger, clock, first, org="1", limit=2)
+    refused = Change(state="running", fields={"intent_state": "refused"})
+    first = await ledger.deletions.record(first, refused, clock())
+    assert (await begin(ledger, clock, first, org="1", limit=2)).decision == "begun"
+    second = await take(ledger, clock, "del_2")
+    assert (await begin(ledger, clock, second, org="2", limit=2)).decision == "begun"
+    third = await take(ledger, clock, "del_3")
+    assert (await begin(ledger, clock, third, org="3", limit=2)).decision == "quota"
+
+
+async def test_cancel_races_begin_and_exactly_one_wins(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
+    won = {"cancelled": 0, "sent": 0}
+    for number in range(200):
+        name = f"del_{number}"
+        await ask(ledger, clock, name)
+        held = await take(ledger, clock, name)
+        org = str(number + 1)
+        cancel = ledger.deletions.cancel(name, operator="alice", error=error, now=clock())
+        begun = begin(ledger, clock, held, org=org, limit=1000)
+        both = (cancel, begun) if number % 2 else (begun, cancel)
+        answers = await asyncio.gather(*both, return_exceptions=True)
+        refused = any(isinstance(entry, Conflict) for entry in answers)
+        begun_answer = next(entry for entry in answers if isinstance(entry, Begun))
+        assert refused == (begun_answer.decision == "begun")
+        state = (await ledger.deletions.get(name)).state
+        assert state == ("running" if refused else "cancelled")
+        won["sent" if refused else "cancelled"] += 1
+    assert won["sent"] > 0
+    assert won["cancelled"] > 0
+
+
+async def test_cancel_after_the_call_is_a_conflict(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    await begin(ledger, clock, await take(ledger, clock))
+    error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
+    with pytest.raises(Conflict, match="was sent"):
+        await ledger.deletions.cancel("del_1", operator="alice", error=error, now=clock())
+
+
+async def test_an_idempotency_key_names_one_request(ledger: Ledger, clock: TestClock) -> None:
+    first = await ask(ledger, clock, "del_1", "k")
+    assert first[1] is not None
+    assert await ask(ledger, clock, "del_2", "k") == ("del_1", None)
+    with pytest.raises(InvalidRequest, match="another request"):
+        await ask(ledger, clock, "del_3", "k", org_id="6")
+
+
+async def test_what_is_due_is_handed_out_once_while_its_job_waits(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    _, first = await ask(ledger, clock, "del_1")
+    _, second = await ask(ledger, clock, "del_2")
+    await redis.rpush(ledger.store.queue_key, f"del_1-{first}", f"del_2-{second}")
+    assert await ledger.deletions.take_due(clock.forward(seconds=31)) == []
+
+    await redis.lpop(ledger.store.queue_key)  # taken by a worker that died
+    taken = await ledger.deletions.take_due(clock.forward(seconds=31))
+    assert [name for name, _ in taken] == ["del_1"]
+
+
+async def test_what_waits_is_not_taken_before_it_is_due(ledger: Ledger, clock: TestClock) -> None:
+    await ask(ledger, clock)
+    held = await take(ledger, clock)
+    until = clock() + timedelta(seconds=20)
+    await ledger.deletions.record(held, Change(state="retrying", ready_at=until), clock())
+    assert await ledger.deletions.lease("del_1", clock()) is None
+    assert await ledger.deletions.lease("del_1", clock.forward(seconds=20)) is not None

@@ -1,0 +1,264 @@
+"""Receiving: durable, deduplicated, ordered by the register, in one step."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from adapters.errors import Conflict
+from tests.support.clock import TestClock
+from workers.clock import rfc3339, to_ms
+from workers.ledger.deletions import Change
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import ErrorEntry, Receipt
+
+_numbers = count(1)
+REQUEST = '{"psa":{"integration_type":"manage","company_id":"2"}}'
+
+
+class Sender:
+    """Sends events about one client."""
+
+    def __init__(self, ledger: Ledger, clock: TestClock) -> None:
+        self.ledger = ledger
+        self.clock = clock
+
+    async def send(self, *events: dict[str, Any]) -> tuple[Receipt, ...]:
+        number = next(_numbers)
+        delivery = {"id": f"dlv_{number}", "source": "cw", "vendor": "connectwise", "headers": "[]"}
+        return await self.ledger.deliveries.receive(
+            delivery=delivery, body=b"\xff{}", events=events, now=self.clock()
+        )
+
+    async def inactive(self, event_id: str | None = None, at: datetime | None = None) -> Receipt:
+        (receipt,) = await self.send(inactive(event_id, at))
+        return receipt
+
+    async def active(self, event_id: str | None = None, at: datetime | None = None) -> Receipt:
+        (receipt,) = await self.send(active(event_id, at))
+        return receipt
+
+
+def inactive(event_id: str | None = None, at: datetime | None = None) -> dict[str, Any]:
+    number = next(_numbers)
+    event = {
+        "kind": "request", "event_id": event_id or f"e{number}", "client": "2",
+        "request": REQUEST, "actor": "m", "deletion_id": f"del_{number}", "callback_url": "",
+    }  # fmt: skip
+    return event | ({"occurred_at": to_ms(at)} if at else {})
+
+
+def active(event_id: str | None = None, at: datetime | None = None) -> dict[str, Any]:
+    event = {
+        "kind": "reactivated", "event_id": event_id or f"e{next(_numbers)}", "client": "2",
+        "cancelled": '[{"code":"Cancelled","message":"m","timestamp":"t"}]',
+    }  # fmt: skip
+    return event | ({"occurred_at": to_ms(at)} if at else {})
+
+
+@pytest.fixture
+def sender(ledger: Ledger, clock: TestClock) -> Sender:
+    return Sender(ledger, clock)
+
+
+async def test_an_inactive_event_creates_a_deletion_that_is_due(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    receipt = await sender.inactive()
+
+    assert (receipt.verdict, receipt.reason) == ("accepted", "created")
+    assert receipt.deletion_id is not None
+    deletion = await ledger.deletions.get(receipt.deletion_id)
+    assert (deletion.state, deletion.source, deletion.client) == ("queued", "cw", "2")
+    assert await ledger.deletions.take_due(clock()) == []
+    assert await ledger.deletions.take_due(clock.forward(seconds=31)) == [(deletion.id, 2)]
+
+
+async def test_the_same_event_is_a_duplicate_and_names_the_same_deletion(sender: Sender) -> None:
+    first = await sender.inactive("same")
+    second = await sender.inactive("same")
+
+    assert (second.verdict, second.deletion_id) == ("duplicate", first.deletion_id)
+
+
+async def test_the_same_call_again_answers_the_same(ledger: Ledger, clock: TestClock) -> None:
+    delivery = {"id": "dlv_lost", "source": "cw", "vendor": "connectwise", "headers": "[]"}
+    event = inactive()
+    answers = [
+        await ledger.deliveries.receive(delivery=delivery, body=b"{}", events=[event], now=clock())
+        for _ in range(2)
+    ]
+
+    assert answers[0] == answers[1]
+    assert answers[0][0].verdict == "accepted"
+
+
+async def test_a_second_inactive_event_joins_the_open_deletion(sender: Sender) -> None:
+    first, second = await sender.inactive(), await sender.inactive()
+
+    assert (second.verdict, second.reason) == ("accepted", "joined")
+    assert second.deletion_id == first.deletion_id
+
+
+async def test_active_after_inactive_cancels(sender: Sender, ledger: Ledger) -> None:
+    first = await sender.inactive()
+    second = await sender.active()
+
+    assert (second.verdict, second.deletion_id) == ("cancelled", first.deletion_id)
+    deletion = await ledger.deletions.get(str(first.deletion_id))
+    assert (deletion.state, deletion.errors[0].code) == ("cancelled", "Cancelled")
+
+
+async def test_an_older_inactive_event_that_arrives_late_is_stale(
+    sender: Sender, clock: TestClock
+) -> None:
+    await sender.active(at=clock() - timedelta(minutes=1))
+    receipt = await sender.inactive(at=clock() - timedelta(minutes=2))
+
+    assert (receipt.verdict, receipt.reason) == ("ignored", "stale")
+
+
+async def test_at_the_same_second_the_client_is_active(sender: Sender, clock: TestClock) -> None:
+    moment = clock() - timedelta(minutes=1)
+    first = await sender.inactive(at=moment)
+    second = await sender.active(at=moment)
+    third = await sender.inactive(at=moment)
+
+    assert [receipt.verdict for receipt in (first, second, third)] == [
+        "accepted",
+        "cancelled",
+        "ignored",
+    ]
+
+
+async def test_an_older_active_event_that_arrives_late_changes_nothing(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    first = await sender.inactive(at=clock() - timedelta(minutes=1))
+    second = await sender.active(at=clock() - timedelta(minutes=2))
+
+    assert (second.verdict, second.reason) == ("ignored", "stale")
+    assert (await ledger.deletions.get(str(first.deletion_id))).state == "queued"
+
+
+async def test_an_unsigned_time_is_no_proof_against_a_reactivation(
+    sender: Sender, clock: TestClock
+) -> None:
+    await sender.inactive()
+    receipt = await sender.active(at=clock() - timedelta(minutes=2))
+
+    assert receipt.verdict == "cancelled"
+
+
+async def test_inactive_again_after_a_reactivation_is_a_new_deletion(
+    sender: Sender, clock: TestClock
+) -> None:
+    first = await sender.inactive()
+    await sender.active()
+    clock.forward(seconds=1)
+    third = await sender.inactive()
+
+    assert (third.verdict, third.reason) == ("accepted", "created")
+    assert third.deletion_id != first.deletion_id
+
+
+async def _end(ledger: Ledger, deletion_id: str, state: str, now: datetime) -> None:
+    held = await ledger.deletions.lease(deletion_id, now)
+    assert held is not None
+    await ledger.deletions.record(held, Change(state=state), now)
+
+
+async def test_after_deleted_events_are_ignored_until_the_client_was_active(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    first = await sender.inactive()
+    await _end(ledger, str(first.deletion_id), "deleted", clock())
+
+    second = await sender.inactive()
+    assert (second.verdict, second.reason) == ("ignored", "already_deleted")
+    third = await sender.active()
+    assert (third.reason, third.alert) == ("client_active", "reactivated_after_deletion")
+    clock.forward(seconds=1)
+    fourth = await sender.inactive()
+    assert (fourth.verdict, fourth.reason) == ("accepted", "created")
+
+
+async def test_after_blocked_the_next_event_tries_again(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    first = await sender.inactive()
+    await _end(ledger, str(first.deletion_id), "blocked", clock())
+
+    second = await sender.inactive()
+    assert (second.verdict, second.reason) == ("accepted", "created")
+
+
+async def test_after_a_person_cancelled_events_are_ignored(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    first = await sender.inactive()
+    error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
+    await ledger.deletions.cancel(
+        str(first.deletion_id), operator="alice", error=error, now=clock()
+    )
+
+    second = await sender.inactive()
+    assert (second.verdict, second.reason) == ("ignored", "cancelled_by_operator")
+    with pytest.raises(Conflict, match="has ended"):
+        await ledger.deletions.cancel(
+            str(first.deletion_id), operator="alice", error=error, now=clock()
+        )
+
+
+async def test_an_event_that_is_not_understood_is_kept_with_its_bytes(
+    sender: Sender, ledger: Ledger
+) -> None:
+    (receipt,) = await sender.send(
+        {"kind": "rejected", "event_id": "r1", "reason": "not_json", "detail": ""}
+    )
+
+    assert (receipt.verdict, receipt.reason, receipt.deletion_id) == ("rejected", "not_json", None)
+    newest = await ledger.store.redis.zrange(ledger.store.key("deliveries"), -1, -1)
+    delivery = await ledger.deliveries.get(newest[0].decode())
+    assert (delivery.body, delivery.verdict) == (b"\xff{}", "rejected")
+
+
+async def test_a_batch_is_received_as_one(sender: Sender) -> None:
+    ignored = {"kind": "ignored", "event_id": "i1", "reason": "other_entity"}
+    receipts = await sender.send(ignored, inactive("b1"), inactive("b1"))
+
+    assert [receipt.verdict for receipt in receipts] == ["ignored", "accepted", "duplicate"]
+
+
+async def test_client_names_cannot_reach_another_key(sender: Sender) -> None:
+    event = inactive() | {"client": "2:x\r\n*"}
+    (receipt,) = await sender.send(event)
+
+    assert receipt.verdict == "accepted"
+    other = await sender.inactive()
+    assert other.reason == "created"
+
+
+async def test_every_open_deletion_has_a_due_score(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    receipt = await sender.inactive()
+    deletion_id = str(receipt.deletion_id)
+    score: Callable[[], Any] = lambda: ledger.store.redis.zscore(  # noqa: E731 - read thrice
+        ledger.store.key("due"), deletion_id
+    )
+    assert await score() == to_ms(clock()) + 30_000
+    held = await ledger.deletions.lease(deletion_id, clock())
+    assert held is not None
+    assert await score() == to_ms(clock()) + 60_000
+    waiting = Change(state="retrying", ready_at=clock() + timedelta(seconds=5))
+    await ledger.deletions.record(held, waiting, clock())
+    assert await score() == to_ms(clock()) + 5_000
+    await _end(ledger, deletion_id, "failed", clock.forward(seconds=6))
+    assert await score() is None
+    assert json.loads(
+        await ledger.store.redis.lindex(ledger.store.key("journal", deletion_id), -1)
+    ) == {"entry": "ended", "state": "failed", "at": to_ms(clock())}
