@@ -1,0 +1,56 @@
+"""`unglue sandbox`: a stand-in for IT Glue, for rehearsals."""
+
+import click
+import uvicorn
+
+from adapters.errors import ConfigurationError
+from workers.clock import system_clock
+from workers.sandbox.app import create_sandbox
+from workers.sandbox.faults import FAULTS, InvalidFault, parse_faults
+from workers.sandbox.settings import SandboxSettings
+
+
+def _fault_list() -> str:
+    width = max(len(name) for name in FAULTS)
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in sorted(FAULTS.items()))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=9100, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--api-key", default="ITG.sandbox", show_default=True)
+@click.option("--removal-seconds", default=2.0, show_default=True, type=click.FloatRange(min=0))
+@click.option("--export-seconds", default=2.0, show_default=True, type=click.FloatRange(min=0))
+@click.option("--latency-ms", default=0.0, show_default=True, type=click.FloatRange(min=0))
+@click.option("--requests-per-5-minutes", default=3000, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[=VALUE][@WHERE][:COUNT]",
+    help="Make something go wrong; may be given several times. See --list-faults.",
+)
+@click.option("--list-faults", is_flag=True, help="List the faults and leave.")
+def sandbox(
+    host: str, port: int, faults: tuple[str, ...], *, list_faults: bool, **settings: float
+) -> None:
+    """Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm.
+
+    Point Unglue at it with UNGLUE_ITGLUE__BASE_URL and UNGLUE_ITGLUE__API_KEY. What was asked of
+    it stands at /_sandbox/requests, what is left at /_sandbox/world.
+    """
+    if list_faults:
+        click.echo(_fault_list())
+        return
+    try:
+        configured = SandboxSettings(faults=parse_faults(list(faults)), **settings)
+    except (InvalidFault, ValueError) as error:
+        raise ConfigurationError(f"--fault: {error}") from None
+    click.echo(f"IT Glue sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
+    uvicorn.run(
+        create_sandbox(configured, now=system_clock),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+    )
