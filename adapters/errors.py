@@ -19,11 +19,13 @@
         ├── PermissionDenied        401, 403
         ├── DeletionBlocked         a gate, or IT Glue itself, refuses
         └── ITGlueConnectionError   unreachable, 5xx, 429, time-out, an answer that is not JSON:API
+            └── Postponed           not sent: the request budget is used up until a known time
 
 `code` is what callers match on, `http_status` what a route answers, `retryable` whether the same
 attempt may succeed later. The message says what happened and what to do next.
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -155,3 +157,11 @@ class ITGlueConnectionError(ITGlueError):
 
     code = "ITGlueConnectionError"
     retryable = True
+
+
+class Postponed(ITGlueConnectionError):
+    """Nothing was sent: the request budget is used up until `until`. Not a failed attempt."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until

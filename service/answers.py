@@ -76,6 +76,11 @@ async def on_redis_error(_request: Request, error: Exception) -> Response:
     return error_answer(unavailable, headers={"Retry-After": "5"})
 
 
+async def on_internal_error(_request: Request, _error: Exception) -> Response:
+    """A bug of ours; Starlette raises it again, so it is in the log with its traceback."""
+    return error_answer(UnglueError("something went wrong inside Unglue; see the service's log"))
+
+
 async def on_http_exception(_request: Request, error: Exception) -> Response:
     """Starlette's own: no such route, wrong method, body too large."""
     if not isinstance(error, HTTPException):

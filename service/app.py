@@ -9,7 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from adapters.errors import UnglueError
-from service.answers import on_http_exception, on_redis_error, on_unglue_error
+from service.answers import (
+    on_http_exception,
+    on_internal_error,
+    on_redis_error,
+    on_unglue_error,
+)
 from service.routes import deletions, health, webhooks
 from service.state import ServiceState, open_state
 from workers.settings import Settings
@@ -38,6 +43,7 @@ def create_app(settings: Settings) -> Starlette:
             UnglueError: on_unglue_error,
             RedisError: on_redis_error,
             HTTPException: on_http_exception,
+            Exception: on_internal_error,
         },
         lifespan=lifespan,
         max_body_size=MAX_BODY,

@@ -101,6 +101,10 @@ class Processes:
             listed = ", ".join(f"{name} (exit {status})" for name, status in ended.items())
             raise ProcessEnded(f"ended unexpectedly: {listed}{where}")
 
+    async def wait_for(self, name: str) -> int:
+        """The exit status of a child that ends by itself."""
+        return await self._running[name].wait()
+
     async def wait_for_any(self) -> str:
         """The name of the first child that ends."""
         waiting = {

@@ -11,10 +11,10 @@ from service.operators import Caller, authenticate
 from workers.clock import Clock, system_clock
 from workers.intake import Intake
 from workers.ledger.ledger import Ledger
+from workers.queue import JobQueue
 from workers.runtime import new_id, open_ledger, redis_url
 from workers.settings import Settings
 from workers.signing_keys import SigningKeys
-from workers.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +24,14 @@ class ServiceState:
     settings: Settings
     ledger: Ledger
     intake: Intake
-    transport: Transport
+    jobs: JobQueue
     clock: Clock
 
 
 @asynccontextmanager
 async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs."""
-    transport = Transport(redis_url(settings))
+    jobs = JobQueue(redis_url(settings))
     try:
         async with open_ledger(settings) as ledger, SigningKeys.connect() as keys:
             intake = Intake(
@@ -43,9 +43,9 @@ async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
                 clock=system_clock,
                 new_id=new_id,
             )
-            yield ServiceState(settings, ledger, intake, transport, system_clock)
+            yield ServiceState(settings, ledger, intake, jobs, system_clock)
     finally:
-        transport.close()
+        jobs.close()
 
 
 def state_of(request: Request) -> ServiceState:

@@ -81,7 +81,6 @@ def choose(host: str, addresses: Sequence[str], *, allow_private: bool) -> str:
     for text in addresses:
         if not allow_private and not is_public(ipaddress.ip_address(text.partition("%")[0])):
             raise AddressRefused(
-                f"the host {host!r} resolves to {text}, which is not a public address; set "
-                "callback.allow_private_networks if results are meant to stay inside"
+                f"the host {host!r} resolves to {text}, which is not a public address"
             )
     return addresses[0]

@@ -14,6 +14,7 @@ from adapters.errors import (
     ITGlueConnectionError,
     OrganizationNotFound,
     PermissionDenied,
+    Postponed,
     UnglueError,
 )
 from workers.ledger.deletions import Change
@@ -57,6 +58,9 @@ async def _step(held: Deletion, context: Context) -> Change:
         return _parked(held, context)
     try:
         return await STEPS[held.step](held, context)
+    except Postponed as error:
+        line = {"entry": "postponed", "step": held.step}
+        return wait(RETRYING, held.step, error.until, line, attempts=held.attempts)
     except (
         OrganizationNotFound,
         InvalidIdentifier,

@@ -10,13 +10,14 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
+from workers.budget import Throttle
 from workers.clock import system_clock
 from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
+from workers.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.steps.outcome import Context
-from workers.transport import QUEUE_KEY
 
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
 
@@ -60,18 +61,19 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """What the steps work with."""
-    async with (
-        open_ledger(settings) as ledger,
-        ITGlue.connect(
+    async with open_ledger(settings) as ledger:
+        throttle = Throttle(ledger.budget, settings.itglue.requests_per_5_minutes, system_clock)
+        async with ITGlue.connect(
             base_url=settings.itglue.base_url,
             api_key=settings.itglue.api_key,
             timeout_seconds=settings.itglue.timeout_seconds,
-        ) as itglue,
-    ):
-        yield Context(
-            ledger=ledger,
-            itglue=itglue,
-            settings=settings,
-            clock=system_clock,
-            random=SystemRandom(),
-        )
+            before_request=throttle.before_request,
+            after_answer=throttle.after_answer,
+        ) as itglue:
+            yield Context(
+                ledger=ledger,
+                itglue=itglue,
+                settings=settings,
+                clock=system_clock,
+                random=SystemRandom(),
+            )

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from workers.clock import Clock
 from workers.ledger.ledger import Ledger
-from workers.transport import Transport
+from workers.queue import JobQueue
 
 HEARTBEAT: Final = "scheduler"
 _BATCH = 200
@@ -26,10 +26,10 @@ class Scheduler:
     """One scheduler process."""
 
     def __init__(
-        self, ledger: Ledger, transport: Transport, *, clock: Clock, interval: timedelta
+        self, ledger: Ledger, jobs: JobQueue, *, clock: Clock, interval: timedelta
     ) -> None:
         self._ledger = ledger
-        self._transport = transport
+        self._jobs = jobs
         self._clock = clock
         self._interval = interval
 
@@ -40,10 +40,10 @@ class Scheduler:
         queued = 0
         deletions = await self._ledger.deletions.take_due(now, limit=_BATCH)
         for deletion_id, number in deletions:
-            await self._transport.advance(deletion_id, number)
+            await self._jobs.advance(deletion_id, number)
             queued += 1
         for callback_id, number in await self._ledger.callbacks.take_due(now, limit=_BATCH):
-            await self._transport.send(callback_id, number)
+            await self._jobs.send(callback_id, number)
             queued += 1
         return queued
 

@@ -77,7 +77,7 @@ class Section(BaseModel):
 
 
 class ITGlueSettings(Section):
-    """`[itglue]`: the account, its key and its limits."""
+    """`[itglue]`: the account, its key and its limits. `base_url` wins over `region`."""
 
     base_url: HttpUrl = _REGIONS["us"]
     region: Literal["us", "eu", "au"] | None = None
@@ -89,9 +89,7 @@ class ITGlueSettings(Section):
     @classmethod
     def _region_names_the_host(cls, data: Any) -> Any:  # noqa: ANN401 - raw input
         if isinstance(data, Mapping) and data.get("region") in _REGIONS:
-            if data.get("base_url"):
-                raise ValueError("give base_url or region, not both")
-            return {**data, "base_url": _REGIONS[data["region"]]}
+            return {"base_url": _REGIONS[data["region"]], **data}
         return data
 
 

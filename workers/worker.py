@@ -5,9 +5,9 @@ from rq import Worker
 from rq.serializers import JSONSerializer
 
 from workers import jobs  # imported before the fork, so that a job starts at once
+from workers.queue import QUEUE
 from workers.runtime import redis_url
 from workers.settings import Settings
-from workers.transport import QUEUE
 
 # RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
 # are what recovers it; this keeps RQ's own books short behind.

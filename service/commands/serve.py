@@ -10,10 +10,10 @@ import uvicorn
 from service.app import create_app
 from workers.clock import system_clock
 from workers.enforcement import require_enforceable
+from workers.queue import JobQueue
 from workers.runtime import open_ledger, redis_url
 from workers.scheduler import Scheduler
 from workers.settings import Settings, load_settings
-from workers.transport import Transport
 from workers.worker import run_worker
 
 log = structlog.get_logger()
@@ -67,11 +67,11 @@ async def _schedule(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    transport = Transport(redis_url(settings))
+    jobs = JobQueue(redis_url(settings))
     try:
         async with open_ledger(settings) as ledger:
             log.info("scheduling")
             interval = settings.worker.scheduler_interval
-            await Scheduler(ledger, transport, clock=system_clock, interval=interval).run(stop)
+            await Scheduler(ledger, jobs, clock=system_clock, interval=interval).run(stop)
     finally:
-        transport.close()
+        jobs.close()

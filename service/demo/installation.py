@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +57,7 @@ def free_ports(count: int) -> list[int]:
             opened.close()
 
 
-def _configuration(installation: Installation) -> str:
+def _configuration(installation: Installation, settings: str) -> str:
     digest = hashlib.sha256(installation.token.encode()).hexdigest()
     return f"""\
 redis_url = "{installation.redis_url}"
@@ -74,6 +74,7 @@ allow_private_networks = true
 
 [policy]
 export = false
+{settings}
 
 [operators.demo]
 token_sha256 = "{digest}"
@@ -86,21 +87,24 @@ company = "{COMPANY}"
 key_origin = "{installation.key_origin}"
 inactive_statuses = ["Inactive"]
 confirm_delete = true
-
-[worker]
-scheduler_interval = "0.2s"
 """
 
 
 @asynccontextmanager
-async def running(data_dir: Path) -> AsyncIterator[Installation]:
-    """Start everything, and end everything."""
+async def running(
+    data_dir: Path, *, policy: str = "", sandbox: Sequence[str] = ("--removal-seconds", "1.5")
+) -> AsyncIterator[Installation]:
+    """Start everything, and end everything.
+
+    `policy` is appended to that table of the configuration, `sandbox` are that command's options.
+    """
     log_dir = data_dir / "logs"
     log_dir.mkdir(parents=True, exist_ok=True)
     ports = free_ports(4)
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     config = data_dir / "unglue.toml"
-    async with Processes({"UNGLUE_CONFIG": str(config)}, log_dir=log_dir) as processes:
+    environment = {"UNGLUE_CONFIG": str(config), "UNGLUE_WORKER__SCHEDULER_INTERVAL": "0.2s"}
+    async with Processes(environment, log_dir=log_dir) as processes:
         installation = Installation(
             service=urls[0],
             sandbox=urls[1],
@@ -115,16 +119,18 @@ async def running(data_dir: Path) -> AsyncIterator[Installation]:
             processes=processes,
         )
         config.touch(mode=0o600)
-        config.write_text(_configuration(installation), encoding="utf-8")
-        await _start(installation, data_dir, ports)
+        config.write_text(_configuration(installation, policy), encoding="utf-8")
+        await _start(installation, data_dir, ports, sandbox)
         yield installation
 
 
-async def _start(installation: Installation, data_dir: Path, ports: list[int]) -> None:
+async def _start(
+    installation: Installation, data_dir: Path, ports: list[int], options: Sequence[str]
+) -> None:
     start = installation.processes.start
     service, sandbox, receiver, keys = map(str, ports)
     await start("valkey", "service.embedded", ["--data-dir", str(data_dir)])
-    await start("sandbox", "service", ["sandbox", "--port", sandbox, "--removal-seconds", "1.5"])
+    await start("sandbox", "service", ["sandbox", "--port", sandbox, *options])
     await start("receiver", "service.demo.stand_ins", ["receiver", "--port", receiver])
     await start(
         "key-server",

@@ -45,7 +45,7 @@ async def create(request: Request) -> Response:
     )
     if job is not None:
         try:
-            await state.transport.advance(deletion_id, job)
+            await state.jobs.advance(deletion_id, job)
         except RedisError as error:
             log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
     log.info("requested", deletion_id=deletion_id, operator=caller.name, new=job is not None)

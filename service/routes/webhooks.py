@@ -48,7 +48,7 @@ async def _enqueue(state: ServiceState, acknowledged: Acknowledged) -> None:
         if receipt.deletion_id is None or receipt.job is None:
             continue
         try:
-            await state.transport.advance(receipt.deletion_id, receipt.job)
+            await state.jobs.advance(receipt.deletion_id, receipt.job)
         except RedisError as error:
             # The event is durable; the scheduler finds what was not queued.
             log.warning("not_enqueued", deletion_id=receipt.deletion_id, error=type(error).__name__)

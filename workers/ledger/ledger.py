@@ -1,5 +1,6 @@
 """The record as its users see it."""
 
+from workers.ledger.budget import RequestBudget
 from workers.ledger.callbacks import Callbacks
 from workers.ledger.deletions import Deletions
 from workers.ledger.deliveries import Deliveries
@@ -15,4 +16,5 @@ class Ledger:
         self.deliveries = Deliveries(store)
         self.deletions = Deletions(store)
         self.callbacks = Callbacks(store)
+        self.budget = RequestBudget(store)
         self.heartbeats = Heartbeats(store)

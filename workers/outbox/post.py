@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.errors import UnglueError
-from workers.addresses import AddressRefused, resolve
+from workers.addresses import AddressRefused, NameUnknown, resolve
 
 _KEPT_BYTES = 2048
 _SECONDS = 20.0
@@ -44,7 +43,10 @@ async def post(
         return Posted(None, f"no complete answer within {_SECONDS:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Posted(None, f"{type(error).__name__}: {error}"[:_KEPT_BYTES])
-    except UnglueError as error:
+    except AddressRefused as error:
+        hint = "see callback.allowed_hosts and callback.allow_private_networks"
+        return Posted(None, f"{error.message}; {hint}")
+    except NameUnknown as error:
         return Posted(None, error.message)
 
 
@@ -61,9 +63,9 @@ async def _post(
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("a callback URL must not carry a user name or a password")
     if allowed_hosts and host not in allowed_hosts:
-        raise AddressRefused(f"the host {host!r} is not in callback.allowed_hosts")
+        raise AddressRefused(f"the host {host!r} is not an allowed one")
     if parts.scheme != "https" and not allow_private:
-        raise AddressRefused("a callback URL must be https (callback.allow_private_networks)")
+        raise AddressRefused("a callback URL must be https")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     address = await resolve(host, port, allow_private=allow_private)
     # The connection goes to the address that was checked; name and certificate stay the URL's.

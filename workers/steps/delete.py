@@ -11,6 +11,7 @@ from adapters.errors import (
     ITGlueConnectionError,
     OrganizationNotFound,
     PermissionDenied,
+    Postponed,
 )
 from workers.clock import rfc3339
 from workers.itglue.models import DeleteAnswer
@@ -97,7 +98,11 @@ async def _act(deletion: Deletion, context: Context) -> Change:
     if context.clock() - now >= context.settings.worker.lease:
         # This process was held up in between; whoever took over reads before it sends.
         raise Fenced(f"deletion {deletion.id} was held up before its call and did not send it")
-    answer = await context.itglue.delete_organization(organization.id)
+    try:
+        answer = await context.itglue.delete_organization(organization.id)
+    except Postponed as error:
+        # Not sent, so the intent came to nothing.
+        return wait(RETRYING, "delete", error.until, {"entry": "postponed"}, intent_state="refused")
     return _after(answer, begun.number, deletion, context)
 
 

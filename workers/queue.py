@@ -25,7 +25,7 @@ _JOB_SECONDS = 100
 _KEPT_SECONDS = 7 * 24 * 3600
 
 
-class Transport:
+class JobQueue:
     """Hands ids to the workers."""
 
     def __init__(self, redis_url: str) -> None:

@@ -1,0 +1,60 @@
+"""Every gate, through the real pipeline: it refuses, and nothing is sent."""
+
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Rehearse
+
+
+@pytest.mark.parametrize(
+    ("gate", "org_id", "policy"),
+    [
+        ("primary_organization", "101", {"eligible_statuses": []}),
+        ("sub_organizations", "303", {}),
+        ("sub_organizations", "304", {}),
+        ("my_glue_account", "306", {}),
+        ("only_ids", "301", {"only_ids": ["302"]}),
+        ("protected_ids", "301", {"protected_ids": ["301"]}),
+        ("protected_names", "301", {"protected_names": ["TEST*"]}),
+        ("eligible_statuses", "202", {}),
+        ("eligible_types", "301", {"eligible_types": ["Vendor"]}),
+        ("required_tags", "301", {"required_tags": ["#offboarded"]}),
+        ("blocking_tags", "307", {}),
+        ("dependencies", "302", {}),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+async def test_the_gate_refuses(
+    rehearse: Rehearse, gate: str, org_id: str, policy: dict[str, Any], *, force: bool
+) -> None:
+    async with rehearse(**policy) as it:
+        result = await it.run(await it.ask(org_id=org_id, force_delete=force))
+
+        if gate == "dependencies" and force:
+            assert result["deleted"] is True
+            return
+        refused = [error["message"].split(":")[0] for error in result["errors"]]
+        assert gate in refused
+        assert result["details"]["state"] == "blocked"
+        assert await it.deletes() == []
+        assert await it.exists(org_id)
+
+
+async def test_a_psa_name_that_differs_blocks(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        receipt = await it.event(org_name="Another Company")
+        result = await it.run(str(receipt.deletion_id))
+
+        assert [error["message"].split(":")[0] for error in result["errors"]] == ["psa_name"]
+        assert await it.deletes() == []
+
+
+async def test_a_tag_beyond_what_lists_show_is_seen(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        await it.change("301", **{"quick-notes": "x" * 260 + " #keep"})
+        receipt = await it.event()
+        result = await it.run(str(receipt.deletion_id))
+
+        assert "blocking_tags" in result["errors"][0]["message"]
+        assert await it.deletes() == []

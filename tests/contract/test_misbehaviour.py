@@ -1,0 +1,163 @@
+"""An IT Glue that misbehaves, a world that moves, a worker that dies."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.contract.conftest import Rehearse
+from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from workers.ledger.deletions import Begun
+from workers.steps import plan
+
+
+async def begin_and_die(it: Rehearsal, deletion_id: str) -> None:
+    """Everything up to the written intent, then nothing more: the worker is gone."""
+    held = await it.ledger.deletions.lease(deletion_id, it.clock())
+    assert held is not None
+    held = await it.ledger.deletions.record(held, await plan.run(held, it.context), it.clock())
+    assert held.plan is not None
+    begun = await it.ledger.deletions.begin_delete(
+        held,
+        org_id=TEST_COMPANY,
+        digest=held.plan.digest,
+        resend_after=it.settings.policy.resend_after,
+        limit=10,
+        now=it.clock(),
+    )
+    assert begun == Begun("begun", 1)
+    it.clock.forward(seconds=61)
+
+
+async def test_killed_between_intent_and_send_one_delete_after_resend(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        await begin_and_die(it, deletion_id)
+        begun_at = (await it.ledger.deletions.get(deletion_id)).intent.at
+        assert begun_at is not None
+
+        await it.advance(deletion_id)
+        assert await it.deletes() == []
+        result = await it.run(deletion_id)
+        assert result["deleted"] is True
+        assert len(await it.deletes()) == 1
+        assert it.clock() >= begun_at + it.settings.policy.resend_after
+
+
+async def test_killed_between_send_and_answer_the_rerun_reports_deleted(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        await begin_and_die(it, deletion_id)
+        await it.context.itglue.delete_organization(TEST_COMPANY)
+
+        result = await it.run(deletion_id)
+        assert result["deleted"] is True
+        assert len(await it.deletes()) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop-after:1", "html@DELETE:1"])
+async def test_a_call_that_was_not_answered_is_resolved_by_reading(
+    rehearse: Rehearse, fault: str
+) -> None:
+    async with rehearse(fault) as it:
+        result = await it.run(await it.ask(org_id=TEST_COMPANY))
+        assert result["deleted"] is True
+
+
+async def test_dropped_before_acting_is_sent_again_after_its_time(rehearse: Rehearse) -> None:
+    async with rehearse("drop-before:1") as it:
+        start = it.clock()
+        result = await it.run(await it.ask(org_id=TEST_COMPANY))
+
+        assert result["deleted"] is True
+        assert len(await it.deletes()) == 2
+        assert it.clock() - start >= it.settings.policy.resend_after
+
+
+async def test_reactivated_between_an_unanswered_call_and_the_next_one(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse("drop-before:1") as it:
+        receipt = await it.event()
+        await it.advance(str(receipt.deletion_id))
+        assert len(await it.deletes()) == 1
+        back = await it.event(active=True)
+        assert back.alert == "reactivated_after_call"
+        result = await it.run(str(receipt.deletion_id))
+
+        assert result["deleted"] is False
+        assert result["details"]["state"] == "cancelled"
+        assert len(await it.deletes()) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["rename-before-delete=1", "recreate-before-delete=1", "wrong-organization"]
+)
+async def test_another_organization_than_planned_is_not_deleted(
+    rehearse: Rehearse, fault: str
+) -> None:
+    async with rehearse(fault) as it:
+        receipt = await it.event(org_name="TestCompany")
+        result = await it.run(str(receipt.deletion_id))
+
+        if fault.startswith("recreate"):
+            # Judged afresh: the link and the name are those asked for, and every gate passes.
+            assert "plan_moved" in await it.journal(str(receipt.deletion_id))
+        else:
+            assert result["deleted"] is False
+            assert await it.deletes() == []
+
+
+async def test_ignored_filters_are_never_believed(rehearse: Rehearse) -> None:
+    async with rehearse("ignore-filters") as it:
+        receipt = await it.event(company="999")
+        result = await it.run(str(receipt.deletion_id))
+        assert [error["code"] for error in result["errors"]] == ["OrganizationNotFound"]
+        nameless = await it.event()
+        result = await it.run(str(nameless.deletion_id))
+        assert [error["code"] for error in result["errors"]] == ["InvalidIdentifier"]
+        assert await it.deletes() == []
+
+
+async def test_a_revoked_key_after_the_call_is_not_success(rehearse: Rehearse) -> None:
+    async with rehearse("lag=60") as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        await it.advance(deletion_id)
+        it.context = await it.connect(api_key="ITG.revoked")
+        it.clock.forward(minutes=5)
+        assert (await it.advance(deletion_id)).state == "verifying"
+        it.context = await it.connect()
+        assert (await it.run(deletion_id))["deleted"] is True
+
+
+async def test_two_deletions_of_one_organization_send_one_delete(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        first = await it.ask(org_id=TEST_COMPANY)
+        receipt = await it.event()
+        await it.advance(first)
+        second = await it.run(str(receipt.deletion_id))
+
+        assert second["deleted"] is False
+        assert (await it.run(first))["deleted"] is True
+        assert len(await it.deletes()) == 1
+
+
+async def test_a_deletion_that_ends_its_worker_three_times_is_parked(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        for _ in range(3):
+            assert await it.ledger.deletions.lease(deletion_id, it.clock()) is not None
+            it.clock.now += timedelta(seconds=61)
+        result = await it.run(deletion_id)
+
+        assert result["details"]["state"] == "failed"
+        assert "parked" in result["errors"][0]["message"]
+
+
+async def test_a_deletion_takes_at_most_the_requests_it_needs(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        receipt = await it.event()
+        result = await it.run(str(receipt.deletion_id))
+        requests = (await it.http.get("/_sandbox/requests")).json()["requests"]
+        assert result["details"]["request_count"] == len(requests)

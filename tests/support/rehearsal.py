@@ -1,0 +1,167 @@
+"""The pipeline against the sandbox and a real Valkey, with a clock that the test moves."""
+
+import json
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from random import Random
+from typing import Any, Self
+
+import httpx
+
+from adapters.models import DeletionRequest
+from tests.support.clock import TestClock
+from tests.support.serve import serve
+from workers.advance import advance
+from workers.budget import Throttle
+from workers.itglue.client import ITGlue
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Deletion, ErrorEntry, Receipt
+from workers.result import result_of
+from workers.sandbox.app import create_sandbox
+from workers.sandbox.settings import SandboxSettings
+from workers.settings import Settings
+from workers.steps.outcome import Context
+
+KEY = "ITG.sandbox"
+TEST_COMPANY = "301"
+
+
+@dataclass
+class Rehearsal:
+    """Ask, advance, look. Use as an async context manager."""
+
+    ledger: Ledger
+    clock: TestClock
+    sandbox: SandboxSettings
+    policy: Mapping[str, Any]
+    _number: int = 0
+
+    async def __aenter__(self) -> Self:
+        self._stack = AsyncExitStack()
+        app = create_sandbox(self.sandbox, clock=lambda: self.clock().timestamp(), now=self.clock)
+        self.url = self._stack.enter_context(serve(app))
+        self.http = await self._stack.enter_async_context(
+            httpx.AsyncClient(base_url=self.url, trust_env=False)
+        )
+        self.settings = self.configured(**self.policy)
+        self.context = await self.connect()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._stack.aclose()
+
+    def configured(self, **policy: Any) -> Settings:
+        return Settings(
+            itglue={"base_url": self.url, "api_key": KEY},  # type: ignore[arg-type]
+            policy={"export": False, **policy},  # type: ignore[arg-type]
+        )
+
+    async def connect(self, api_key: str = KEY) -> Context:
+        """A worker's context."""
+        throttle = Throttle(
+            self.ledger.budget, self.settings.itglue.requests_per_5_minutes, self.clock
+        )
+        itglue = await self._stack.enter_async_context(
+            ITGlue.connect(
+                base_url=self.url,
+                api_key=api_key,
+                timeout_seconds=5,
+                before_request=throttle.before_request,
+                after_answer=throttle.after_answer,
+            )
+        )
+        return Context(
+            ledger=self.ledger,
+            itglue=itglue,
+            settings=self.settings,
+            clock=self.clock,
+            random=Random(7),  # noqa: S311 - jitter
+        )
+
+    def reconfigure(self, **policy: Any) -> None:
+        """Change the policy of the worker."""
+        self.settings = self.configured(**{**self.policy, **policy})
+        self.context = replace(self.context, settings=self.settings)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    async def ask(self, **fields: Any) -> str:
+        """A deletion by the API."""
+        self._number += 1
+        request = DeletionRequest(**{"confirm_delete": True, **fields})
+        deletion_id, _ = await self.ledger.deletions.create(
+            deletion_id=f"del_api{self._number}",
+            request=request,
+            operator="alice",
+            callback_url="",
+            idempotency_key=None,
+            now=self.clock(),
+        )
+        return deletion_id
+
+    async def event(self, *, active: bool = False, company: str = "2", **fields: Any) -> Receipt:
+        """An event of a ConnectWise source, as the intake hands it on."""
+        self._number += 1
+        event: dict[str, Any] = {"event_id": f"e{self._number}", "client": company}
+        if active:
+            cancelled = ErrorEntry("Cancelled", "the client is active again", "")
+            event |= {"kind": "reactivated", "cancelled": f"[{_json(cancelled.plain())}]"}
+        else:
+            link = {"integration_type": "manage", "company_id": company}
+            request = DeletionRequest(**{"psa": link, "confirm_delete": True, **fields})
+            event |= {
+                "kind": "request",
+                "request": request.model_dump_json(exclude_none=True),
+                "actor": "m",
+                "deletion_id": f"del_hook{self._number}",
+                "callback_url": "",
+            }
+        delivery = {"id": f"dlv_{self._number}", "source": "cw", "vendor": "connectwise"}
+        (receipt,) = await self.ledger.deliveries.receive(
+            delivery={**delivery, "headers": "[]"}, body=b"{}", events=[event], now=self.clock()
+        )
+        return receipt
+
+    # -- acting ----------------------------------------------------------------------------------
+
+    async def advance(self, deletion_id: str) -> Deletion:
+        """One job."""
+        await advance(deletion_id, self.context)
+        return await self.ledger.deletions.get(deletion_id)
+
+    async def run(self, deletion_id: str, *, most: timedelta = timedelta(days=2)) -> dict[str, Any]:
+        """Jobs until the end, moving the clock to each due time; the result."""
+        stop = self.clock() + most
+        while True:
+            deletion = await self.advance(deletion_id)
+            if deletion.terminal:
+                return result_of(deletion)
+            assert self.clock() < stop, f"{deletion_id} is still {deletion.state}"
+            self.clock.now = max(deletion.ready_at, self.clock() + timedelta(milliseconds=1))
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    async def deletes(self) -> list[dict[str, Any]]:
+        """The DELETEs that reached the sandbox."""
+        requests: list[dict[str, Any]] = (await self.http.get("/_sandbox/requests")).json()[
+            "requests"
+        ]
+        return [entry for entry in requests if entry["method"] == "DELETE"]
+
+    async def exists(self, org_id: str) -> bool:
+        answer = await self.http.get(f"/organizations/{org_id}", headers={"x-api-key": KEY})
+        return answer.status_code == 200
+
+    async def change(self, org_id: str, **attributes: Any) -> None:
+        """Somebody edits an organization in IT Glue."""
+        answer = await self.http.post(f"/_sandbox/organizations/{org_id}", json=attributes)
+        answer.raise_for_status()
+
+    async def journal(self, deletion_id: str) -> list[str]:
+        return [entry["entry"] for entry in await self.ledger.deletions.journal(deletion_id)]
+
+
+def _json(value: Mapping[str, str]) -> str:
+    return json.dumps(value)

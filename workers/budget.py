@@ -1,0 +1,57 @@
+"""Keeping to IT Glue's rate limit (3000 requests in 5 minutes, api.itglue.com/developer).
+
+A short wait happens in place; a longer one goes back to the due score, so that a job never sleeps
+for more than a second. A 429 that one worker sees holds all of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.errors import Postponed
+from workers.clock import Clock
+from workers.ledger.budget import RequestBudget
+
+_IN_PLACE = timedelta(seconds=1)
+_AFTER_429 = timedelta(seconds=60)
+_LONGEST_HOLD = timedelta(minutes=5)
+_RESERVED_SHARE = 0.05
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """The hooks of the client: asked before every request, told of every answer."""
+
+    budget: RequestBudget
+    limit: int
+    clock: Clock
+    sleep: Sleep = asyncio.sleep
+
+    async def before_request(self, destructive: bool) -> None:
+        """Return when the request may be sent.
+
+        Raises:
+            Postponed: not within a second; nothing was sent.
+        """
+        deadline = self.clock() + _IN_PLACE
+        reserve = max(1, int(self.limit * _RESERVED_SHARE))
+        while True:
+            now = self.clock()
+            until = await self.budget.take(
+                now, limit=self.limit, reserve=reserve, destructive=destructive
+            )
+            if until is None:
+                return
+            if until > deadline:
+                raise Postponed("the request budget for IT Glue is used up", until)
+            await self.sleep(max((until - now).total_seconds(), 0.01))
+
+    async def after_answer(self, status: int, retry_after: float | None) -> None:
+        """Hold everybody after a 429."""
+        if status == 429:
+            now = self.clock()
+            asked = _AFTER_429 if retry_after is None else timedelta(seconds=retry_after)
+            await self.budget.hold(now + min(asked, _LONGEST_HOLD), now)
