@@ -4,19 +4,45 @@ Exit status: 0 success, 1 the deletion did not succeed, 2 usage or configuration
 """
 
 import sys
+from importlib import import_module
+from types import MappingProxyType
 
 import click
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
-from service.commands.delete import delete
-from service.commands.demo import demo
-from service.commands.sandbox import sandbox
-from service.commands.serve import scheduler, serve, worker
-from service.commands.up import up
-from service.logs import configure_logs
+
+# A process of an installation loads what its own command needs, not what all of them need.
+COMMANDS = MappingProxyType(
+    {
+        "delete": "service.commands.delete",
+        "demo": "service.commands.demo",
+        "sandbox": "service.commands.sandbox",
+        "scheduler": "service.commands.schedule",
+        "serve": "service.commands.serve",
+        "up": "service.commands.up",
+        "worker": "service.commands.work",
+    }
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands, each imported when it is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="unglue", message="%(prog)s %(version)s")
 def cli() -> None:
     """Delete an offboarded client's organization from IT Glue, and prove that it is gone.
@@ -25,13 +51,8 @@ def cli() -> None:
     """
 
 
-for command in (serve, worker, scheduler, up, sandbox, demo, delete):
-    cli.add_command(command)
-
-
 def main() -> None:
     """Run the command; an error of ours is a message, never a traceback."""
-    configure_logs()
     try:
         cli.main(prog_name="unglue", standalone_mode=True)
     except UnglueError as error:

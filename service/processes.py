@@ -39,9 +39,11 @@ class Processes:
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Everything ends, the newest first."""
-        for name in reversed(list(self._running)):
-            await self.stop(name)
+        """Everything ends; what was started first (others depend on it) ends last."""
+        first, *others = list(self._running) or [""]
+        await asyncio.gather(*(self.stop(name) for name in others))
+        if first:
+            await self.stop(first)
 
     async def start(
         self, name: str, module: str, arguments: Sequence[str] = (), **environment: str

@@ -12,7 +12,7 @@ from tests.support.clock import TestClock
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
-from workers.transport import QUEUE_KEY
+from workers.queue import QUEUE_KEY
 
 LEASE = timedelta(seconds=60)
 REQUEUE_AFTER = timedelta(seconds=30)

@@ -45,7 +45,7 @@ Refusal = SignatureInvalid | SigningKeyUnavailable
 class Resolver(Protocol):
     """Finds one checked address of a host; raises what `workers.addresses.resolve` raises."""
 
-    def __call__(self, host: str, port: int, *, allow_private: bool) -> Awaitable[str]:
+    def __call__(self, host: str, port: int, /, *, allow_private: bool) -> Awaitable[str]:
         """The address."""
         ...
 

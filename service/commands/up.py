@@ -1,22 +1,19 @@
 """`unglue up`: the single-box install, everything in one command."""
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 import click
 import structlog
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from service import embedded
-from service.commands.serve import checked_settings
+from service.checks import start_up
 from service.processes import Processes
+from service.readiness import redis_answers
+from service.signals import stop_on_signals
 
 log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
-_START_SECONDS = 15.0
 
 
 @click.command()
@@ -32,7 +29,7 @@ _START_SECONDS = 15.0
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     """Run service, worker and scheduler, with an embedded Valkey if no redis_url is set."""
-    settings = checked_settings()
+    settings = start_up()
     environment = {}
     if settings.redis_url is None:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,31 +44,8 @@ def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     asyncio.run(_run(parts, environment))
 
 
-async def redis_answers(url: str, seconds: float = _START_SECONDS) -> None:
-    """Wait until the server answers.
-
-    Raises:
-        TimeoutError: it did not within the time.
-    """
-    redis = Redis.from_url(url)
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                try:
-                    await redis.ping()
-                except (RedisError, OSError):
-                    await asyncio.sleep(0.05)
-                else:
-                    return
-    finally:
-        await redis.aclose()
-
-
 async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, str]) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     async with Processes(environment) as processes:
         for name, (module, arguments) in parts.items():
             pid = await processes.start(name, module, arguments)
@@ -92,4 +66,4 @@ async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, s
             if not stop.is_set():
                 module, arguments = parts[name]
                 await processes.start(name, module, arguments)
-        log.info("stopping", pid=os.getpid())
+        log.info("stopping")

@@ -14,8 +14,8 @@ import httpx
 
 from adapters.errors import UnglueError
 from service import embedded
-from service.commands.up import redis_answers
 from service.processes import Processes
+from service.readiness import redis_answers
 
 COMPANY = "Cobalt"
 HOST = "na.myconnectwise.net"

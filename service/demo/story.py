@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +58,7 @@ def company_updated(
 
 def signed(installation: Installation, body: bytes, now: datetime) -> dict[str, str]:
     """The headers with which ConnectWise would send the body."""
-    settings = load_settings({"UNGLUE_CONFIG": str(installation.config)})
+    settings = load_settings({**os.environ, "UNGLUE_CONFIG": str(installation.config)})
     return VENDORS["connectwise"].sign(
         settings.sources["cw"], body, installation.signing_key, "", now
     )

@@ -18,6 +18,6 @@ def rehearse(ledger: Ledger, clock: TestClock) -> Rehearse:
     """A rehearsal with these faults and this policy."""
 
     def make(*faults: str, **policy: Any) -> Rehearsal:
-        return Rehearsal(ledger, clock, SandboxSettings(faults=list(faults)), policy)  # type: ignore[arg-type] # parsed by the model
+        return Rehearsal(ledger, clock, SandboxSettings(faults=list(faults)), policy)
 
     return make

@@ -108,10 +108,9 @@ async def test_a_duplicate_delivery_is_one_deletion(monkeypatch: pytest.MonkeyPa
     async with installed(monkeypatch) as (at, http):
         now = datetime.now(UTC)
         body = company_updated(at, company_id=2, name="TestCompany", now=now)
-        post = lambda: http.post(  # noqa: E731
-            f"{at.service}/webhooks/cw", content=body, headers=signed(at, body, now)
-        )
-        answers = [answer.json() for answer in await asyncio.gather(*(post() for _ in range(5)))]
+        url, headers = f"{at.service}/webhooks/cw", signed(at, body, now)
+        posts = (http.post(url, content=body, headers=headers) for _ in range(5))
+        answers = [answer.json() for answer in await asyncio.gather(*posts)]
 
         assert sorted(answer["verdict"] for answer in answers) == ["accepted"] + ["duplicate"] * 4
         assert len({answer["deletion_id"] for answer in answers}) == 1

@@ -1,6 +1,5 @@
 """Receiving: durable, deduplicated, ordered by the register, in one step."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
@@ -27,8 +26,8 @@ class Sender:
         self.clock = clock
 
     async def send(self, *events: dict[str, Any]) -> tuple[Receipt, ...]:
-        number = next(_numbers)
-        delivery = {"id": f"dlv_{number}", "source": "cw", "vendor": "connectwise", "headers": "[]"}
+        self.newest = f"dlv_{next(_numbers)}"
+        delivery = {"id": self.newest, "source": "cw", "vendor": "connectwise", "headers": "[]"}
         return await self.ledger.deliveries.receive(
             delivery=delivery, body=b"\xff{}", events=events, now=self.clock()
         )
@@ -221,8 +220,7 @@ async def test_an_event_that_is_not_understood_is_kept_with_its_bytes(
     )
 
     assert (receipt.verdict, receipt.reason, receipt.deletion_id) == ("rejected", "not_json", None)
-    newest = await ledger.store.redis.zrange(ledger.store.key("deliveries"), -1, -1)
-    delivery = await ledger.deliveries.get(newest[0].decode())
+    delivery = await ledger.deliveries.get(sender.newest)
     assert (delivery.body, delivery.verdict) == (b"\xff{}", "rejected")
 
 
@@ -259,6 +257,5 @@ async def test_every_open_deletion_has_a_due_score(
     assert await score() == to_ms(clock()) + 5_000
     await _end(ledger, deletion_id, "failed", clock.forward(seconds=6))
     assert await score() is None
-    assert json.loads(
-        await ledger.store.redis.lindex(ledger.store.key("journal", deletion_id), -1)
-    ) == {"entry": "ended", "state": "failed", "at": to_ms(clock())}
+    newest = (await ledger.deletions.journal(deletion_id))[-1]
+    assert newest == {"entry": "ended", "state": "failed", "at": rfc3339(clock())}

@@ -54,8 +54,8 @@ class Rehearsal:
 
     def configured(self, **policy: Any) -> Settings:
         return Settings(
-            itglue={"base_url": self.url, "api_key": KEY},  # type: ignore[arg-type]
-            policy={"export": False, **policy},  # type: ignore[arg-type]
+            itglue={"base_url": self.url, "api_key": KEY},
+            policy={"export": False, **policy},
         )
 
     async def connect(self, api_key: str = KEY) -> Context:

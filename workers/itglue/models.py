@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +84,36 @@ class Presence:
     state: Literal["gone", "visible", "unclear"]
     evidence: str
     organization: Organization | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAnswer:
+    """What came back from a change of status; the outcomes mean what they mean for a DELETE.
+
+    `accepted`: 200, naming exactly the organization and the status sent.
+    """
+
+    outcome: Literal["accepted", "refused", "unknown"]
+    status: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """An export of one organization. It has no status: it is ready once it has a download URL.
+
+    The URL opens a file that holds passwords, so it is kept out of `repr`.
+    """
+
+    id: str
+    organization_id: str
+    encrypted: bool = False
+    download_url: str | None = field(default=None, repr=False)
+    created_at: str | None = None
+
+
+class Downloaded(NamedTuple):
+    """A file as it lies on disk: bytes and SHA-256 in hex."""
+
+    size: int
+    sha256: str

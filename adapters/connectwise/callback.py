@@ -1,0 +1,193 @@
+"""What a company callback means.
+
+Envelope as captured in amp-labs/connectors `providers/connectwise/internal/webhook/test`, entity
+as in the PSA OpenAPI (`Company`). Nothing of the URL is read: ConnectWise appends the record id
+and the action to it, outside the signature.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters.connectwise.config import ConnectWiseConfig
+from adapters.fields import (
+    Unreadable,
+    arrival_id,
+    content_id,
+    event_id,
+    folded,
+    instant,
+    org_name,
+    positive_id,
+    printable,
+    quoted,
+)
+from adapters.models import (
+    DeletionRequest,
+    Ignored,
+    PsaLink,
+    Reactivated,
+    Rejected,
+    Request,
+    Verdict,
+)
+from adapters.payload import Malformed, parse_json
+from adapters.pointer import at
+
+_ACTIONS = {"added", "updated", "deleted"}
+_CLOUD = ".myconnectwise.net"
+
+
+def judge(config: ConnectWiseConfig, body: bytes, now: datetime) -> Verdict:
+    """The meaning of one verified callback; ConnectWise sends one record a callback."""
+    identity = content_id(body)
+    try:
+        callback = _object(body, "")
+        identity = event_id(callback.get("MessageId")) or identity
+        return _judged(config, callback, identity, arrival_id(body, now))
+    except Unreadable as error:
+        return Rejected(event_id=identity, reason=error.reason, detail=error.detail)
+
+
+def _object(raw: bytes | str, prefix: str) -> dict[str, Any]:
+    try:
+        value = parse_json(raw)
+    except Malformed as error:
+        raise Unreadable(f"{prefix}{error}") from None
+    if not isinstance(value, dict):
+        raise Unreadable(f"{prefix}not_object", quoted(value))
+    return value
+
+
+def _judged(
+    config: ConnectWiseConfig, callback: dict[str, Any], identity: str, arrival: str
+) -> Verdict:
+    kind = callback.get("Type")
+    if not isinstance(kind, str):
+        raise Unreadable("type_missing")
+    if folded(kind) != "company":
+        return Ignored(event_id=identity, reason="other_entity")
+    _require_tenant(config, callback)
+    action = callback.get("Action")
+    if not isinstance(action, str) or folded(action) not in _ACTIONS:
+        raise Unreadable("action_unknown", quoted(action))
+    entity = _entity(callback.get("Entity"))
+    document = {**callback, "Entity": entity}
+    client = _client(config, document)
+    occurred_at = _changed_at(entity)
+    why = _inactive(config, folded(action), document)
+    if why is None:
+        named = event_id(callback.get("MessageId")) is not None
+        return Reactivated(
+            event_id=identity if named else arrival, occurred_at=occurred_at, client=client
+        )
+    actor = printable(callback.get("MemberId"), 100)
+    # Only what could delete is suppressed: that a client is active counts, whoever says it.
+    if actor is not None and folded(actor) in {folded(own) for own in config.own_member_ids}:
+        return Ignored(event_id=identity, occurred_at=occurred_at, reason="own_write")
+    return Request(
+        event_id=identity,
+        occurred_at=occurred_at,
+        client=client,
+        actor=actor,
+        request=DeletionRequest(
+            psa=PsaLink(integration_type="manage", company_id=client),
+            org_name=org_name(at(document, config.pointers.name)),
+            confirm_delete=config.confirm_delete,
+            reason=f"ConnectWise company {client} {why}",
+        ),
+    )
+
+
+def _require_tenant(config: ConnectWiseConfig, callback: Mapping[str, Any]) -> None:
+    """A valid signature proves only "some tenant of this host"; this proves which one.
+
+    Raises:
+        Unreadable: `foreign_company`, `foreign_host` or `foreign_instance`.
+    """
+    if callback.get("CompanyId") != config.company:
+        raise Unreadable("foreign_company", quoted(callback.get("CompanyId")))
+    # Older versions leave out what they do not know; the key's address has proved the host.
+    sender = callback.get("FromUrl")
+    if sender is not None and _cloud_host(sender) != _cloud_host(config.host):
+        raise Unreadable("foreign_host", quoted(sender))
+    instance = callback.get("ProductInstanceId")
+    if config.product_instance_id is not None and instance != config.product_instance_id:
+        raise Unreadable("foreign_instance", quoted(instance))
+
+
+def _cloud_host(sender: object) -> str | None:
+    """The host of `FromUrl`; in the vendor's cloud `api-na…` and `na…` are one."""
+    if not isinstance(sender, str):
+        return None
+    try:
+        host = urlsplit(sender if "://" in sender else f"//{sender}").hostname or ""
+    except ValueError:
+        return None
+    return host.removeprefix("api-") if host.endswith(_CLOUD) else host
+
+
+def _entity(value: object) -> dict[str, Any]:
+    """The record: sent as text that holds JSON, as `null` when deleted, perhaps as an object."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise Unreadable("entity_not_object", quoted(value))
+    return _object(value, "entity_")
+
+
+def _changed_at(entity: Mapping[str, Any]) -> datetime | None:
+    """When the record was last saved, or deleted if that was later; a deletion sends neither."""
+    deleted = entity.get("dateDeleted") if entity.get("deletedFlag") is True else None
+    moments = (instant(at(entity, "/_info/lastUpdated")), instant(deleted))
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def _client(config: ConnectWiseConfig, document: Mapping[str, Any]) -> str:
+    client = positive_id(at(document, config.pointers.client_id), "id")
+    for pointer in ("/ID", "/Entity/id"):
+        stated = at(document, pointer)
+        if stated is not None and positive_id(stated, "id") != client:
+            raise Unreadable("id_mismatch", quoted(stated))
+    return client
+
+
+def _inactive(config: ConnectWiseConfig, action: str, document: Mapping[str, Any]) -> str | None:
+    """Why the company is inactive, in words, or `None` if it is active."""
+    if action == "deleted":
+        return "was deleted"
+    deleted = at(document, "/Entity/deletedFlag")
+    if deleted is not None and not isinstance(deleted, bool):
+        raise Unreadable("deleted_flag_malformed", quoted(deleted))
+    if deleted:
+        return "is marked as deleted"
+    status_id, name = _status(at(document, config.pointers.status))
+    if name is not None and folded(name) in config.inactive_names:
+        return f"is {printable(name, 60)}"
+    if status_id in config.inactive_ids:
+        return f"has status {status_id} ({printable(name, 60) or 'no name'})"
+    # "Active" must be known as well: a half-sent status is neither.
+    if (name is None and config.inactive_names) or (status_id is None and config.inactive_ids):
+        raise Unreadable("status_incomplete", f"id {status_id}, name {quoted(name)}")
+    return None
+
+
+def _status(status: object) -> tuple[str | None, str | None]:
+    """The id and the name of a status reference, or of whichever of them a pointer names."""
+    match status:
+        case None:
+            raise Unreadable("status_missing")
+        case dict():
+            status_id, name = status.get("id"), status.get("name")
+        case str():
+            digits = status.isascii() and status.isdigit()
+            status_id, name = (status if digits else None), status
+        case _:
+            status_id, name = status, None
+    if name is not None and not isinstance(name, str):
+        raise Unreadable("status_malformed", quoted(name))
+    found_id = None if status_id is None else positive_id(status_id, "status_id")
+    return found_id, name or None

@@ -1,0 +1,92 @@
+"""`[sources.<name>]` with `vendor = "connectwise"`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+    model_validator,
+)
+
+from adapters.contract import SourceConfig
+from adapters.fields import folded
+from adapters.origin import is_loopback, split_url
+from adapters.pointer import Pointer
+
+
+def _host(value: str) -> str:
+    try:
+        origin, parts = split_url(f"https://{value}")
+    except ValueError:
+        origin, parts = "", None
+    if parts is None or origin != f"https://{value.lower()}" or parts.port is not None:
+        raise ValueError('must be a host name alone, like "na.myconnectwise.net"')
+    return value.lower()
+
+
+def _key_origin(value: str) -> str:
+    origin, parts = split_url(value)
+    if parts.path not in {"", "/"} or parts.query:
+        raise ValueError('must have no path and no query, like "https://na.myconnectwise.net"')
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must be https; plain http is for rehearsals on a loopback host only")
+    return origin
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Status = Annotated[StrictInt, Field(gt=0)] | Annotated[StrictStr, Field(min_length=1)]
+
+
+class ConnectWisePointers(BaseModel):
+    """Where a callback keeps what is read. `/Entity` is the decoded entity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: Pointer = "/ID"
+    name: Pointer = "/Entity/name"
+    status: Pointer = "/Entity/status"
+
+
+class ConnectWiseConfig(SourceConfig):
+    """One ConnectWise tenant that sends company callbacks.
+
+    `host` and `company` bind every callback to this tenant: they are `FromUrl` and `CompanyId` of
+    its callbacks, the latter also the company of its log-in page. `inactive_statuses` holds names
+    or record ids of company statuses. `own_member_ids` are the members whose own changes ask for
+    nothing.
+    """
+
+    host: Annotated[str, AfterValidator(_host)]
+    company: Name
+    key_origin: Annotated[str, AfterValidator(_key_origin)]
+    inactive_statuses: Annotated[tuple[Status, ...], Field(min_length=1)] = ("Inactive",)
+    product_instance_id: Name | None = None
+    own_member_ids: tuple[Name, ...] = ()
+    pointers: ConnectWisePointers = ConnectWisePointers()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_are_kept_on_the_host(cls, data: Any) -> Any:  # noqa: ANN401 - raw input
+        if isinstance(data, Mapping) and "host" in data and data.get("key_origin") is None:
+            return {**data, "key_origin": f"https://{data['host']}"}
+        return data
+
+    @property
+    def inactive_names(self) -> frozenset[str]:
+        """The names among the inactive statuses, as they are compared."""
+        return frozenset(
+            folded(status) for status in self.inactive_statuses if isinstance(status, str)
+        )
+
+    @property
+    def inactive_ids(self) -> frozenset[str]:
+        """The record ids among the inactive statuses."""
+        return frozenset(
+            str(status) for status in self.inactive_statuses if isinstance(status, int)
+        )

@@ -1,0 +1,38 @@
+"""JSON pointers (RFC 6901): where a payload keeps a value, as configuration."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+_BAD_ESCAPE = re.compile(r"~(?![01])")
+
+
+def _pointer(value: str) -> str:
+    if value and not value.startswith("/"):
+        raise ValueError('must be a JSON pointer: empty, or parts that each begin with "/"')
+    if _BAD_ESCAPE.search(value):
+        raise ValueError('must be a JSON pointer: "~" only stands in "~0" and "~1"')
+    return value
+
+
+Pointer = Annotated[str, Field(max_length=500), AfterValidator(_pointer)]
+
+
+def at(document: Any, pointer: str) -> Any:  # noqa: ANN401 - any part of any JSON
+    """The value that the pointer names, or `None` where nothing is.
+
+    A JSON null and an absent value are the same to every reader here.
+    """
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(document, Mapping):
+            document = document.get(name)
+        elif isinstance(document, Sequence) and not isinstance(document, str):
+            inside = _INDEX.fullmatch(name) is not None and int(name) < len(document)
+            document = document[int(name)] if inside else None
+        else:
+            return None
+    return document

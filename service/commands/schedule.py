@@ -1,0 +1,34 @@
+"""`unglue scheduler`: hand out what is due."""
+
+import asyncio
+
+import click
+import structlog
+
+from service.checks import start_up
+from service.signals import stop_on_signals
+from workers.clock import system_clock
+from workers.queue import JobQueue
+from workers.runtime import open_ledger, redis_url
+from workers.scheduler import Scheduler
+from workers.settings import Settings
+
+log = structlog.get_logger()
+
+
+@click.command()
+def scheduler() -> None:
+    """Hand out what is due. One is enough; two do no harm."""
+    asyncio.run(_schedule(start_up()))
+
+
+async def _schedule(settings: Settings) -> None:
+    stop = stop_on_signals()
+    jobs = JobQueue(redis_url(settings))
+    try:
+        async with open_ledger(settings) as ledger:
+            log.info("scheduling")
+            interval = settings.worker.scheduler_interval
+            await Scheduler(ledger, jobs, clock=system_clock, interval=interval).run(stop)
+    finally:
+        jobs.close()

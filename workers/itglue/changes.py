@@ -1,0 +1,108 @@
+"""The two calls that change an organization: deletion, and a new status.
+
+Neither raises for what IT Glue does: each comes to accepted, refused or unknown.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from workers.itglue.decode import attribute, checked_id, resources, text_id
+from workers.itglue.explanations import REFUSALS, deletion_refused, status_refused, unanswered
+from workers.itglue.failures import CallFailed
+from workers.itglue.models import DeleteAnswer, StatusAnswer
+from workers.itglue.organizations import PATH
+from workers.itglue.replies import Payload, Reply, told
+from workers.itglue.transport import Transport
+
+Judged = tuple[Literal["accepted", "refused", "unknown"], int | None, str]
+
+
+async def delete(transport: Transport, org_id: str) -> DeleteAnswer:
+    """`DELETE /organizations`: the documented array, holding this one id, and no query string.
+
+    A filter here would be a mass deletion, and IT Glue ignores a filter that it does not know.
+    """
+    number = int(checked_id(org_id))
+    body = {"data": [{"type": "organizations", "attributes": {"id": number}}]}
+    return DeleteAnswer(
+        *await _change(
+            transport,
+            "DELETE",
+            PATH,
+            body,
+            what=f"the deletion of organization {org_id}",
+            names=lambda payload: names_only(payload, org_id),
+            explain=lambda status, said: deletion_refused(org_id, status, said),
+        )
+    )
+
+
+async def set_status(transport: Transport, org_id: str, status_id: str) -> StatusAnswer:
+    """`PATCH /organizations/:id` with nothing but the status."""
+    number = int(checked_id(status_id, "status id"))
+    attributes = {"organization-status-id": number}
+    body = {"data": {"type": "organizations", "attributes": attributes}}
+    return StatusAnswer(
+        *await _change(
+            transport,
+            "PATCH",
+            f"{PATH}/{checked_id(org_id)}",
+            body,
+            what=f"the change of status of organization {org_id}",
+            names=lambda payload: (
+                names_only(payload, org_id)
+                and text_id(attribute(resources(payload)[0].attributes, "organization-status-id"))
+                == status_id
+            ),
+            explain=lambda status, said: status_refused(org_id, status, said),
+        )
+    )
+
+
+def names_only(payload: Payload, org_id: str) -> bool:
+    """Whether an answer names exactly this organization, by `id`, by `attributes.id` or both."""
+    rows = resources(payload)
+    if len(rows) != 1:
+        return False
+    stated = (rows[0].id or None, attribute(rows[0].attributes, "id"))
+    return {text_id(value) for value in stated if value is not None} == {org_id}
+
+
+async def _change(
+    transport: Transport,
+    method: str,
+    path: str,
+    body: Mapping[str, object],
+    *,
+    what: str,
+    names: Callable[[Payload], bool],
+    explain: Callable[[int, str], str],
+) -> Judged:
+    try:
+        reply = await transport.exchange(method, path, body=body, destructive=True)
+    except CallFailed as error:
+        if not error.sent:
+            return "refused", None, error.message
+        return "unknown", error.status, unanswered(what, error.message)
+    return judge(reply, what=what, names=names, explain=explain)
+
+
+def judge(
+    reply: Reply,
+    *,
+    what: str,
+    names: Callable[[Payload], bool],
+    explain: Callable[[int, str], str],
+) -> Judged:
+    """What an answer to a change amounts to. Pure."""
+    if reply.status in REFUSALS:
+        return "refused", reply.status, explain(reply.status, reply.said)
+    payload = reply.payload
+    if reply.status != 200 or payload is None:
+        return "unknown", reply.status, unanswered(what, told(reply))
+    try:
+        if names(payload):
+            return "accepted", 200, ""
+    except CallFailed as error:
+        return "unknown", 200, unanswered(what, error.message)
+    return "unknown", 200, unanswered(what, "the answer does not name exactly what was sent")

@@ -1,0 +1,162 @@
+"""The client: everything Unglue asks of IT Glue, and nothing else."""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from adapters.models import PsaLink
+from workers.itglue import activity, changes, exports, inventory, organizations, presence
+from workers.itglue.assets import TypeCache
+from workers.itglue.decode import Included, Resource, attribute, own_id
+from workers.itglue.models import (
+    DeleteAnswer,
+    Downloaded,
+    Export,
+    Inventory,
+    Linked,
+    Organization,
+    Presence,
+    StatusAnswer,
+)
+from workers.itglue.paging import every
+from workers.itglue.transport import AfterAnswer, BeforeRequest, Transport
+
+
+class ITGlue:
+    """One IT Glue account. Use it as an async context manager.
+
+    Unless a method says otherwise it raises `PermissionDenied` for 401 and 403, for every other
+    failure `ITGlueConnectionError` (in the form of `failures.CallFailed`: its `retryable` says
+    whether the same may succeed later, its `retry_after` when), and `InvalidIdentifier`, before
+    anything is sent, for an id that is not one. What a hook raises goes to the caller.
+    """
+
+    def __init__(self, transport: Transport, types: TypeCache | None = None) -> None:
+        self._transport = transport
+        self._types = types
+
+    @classmethod
+    def connect(
+        cls,
+        *,
+        base_url: str,
+        api_key: str,
+        timeout_seconds: float = 30,
+        before_request: BeforeRequest | None = None,
+        after_answer: AfterAnswer | None = None,
+        types: TypeCache | None = None,
+    ) -> "ITGlue":
+        """A client for the account behind this key.
+
+        `before_request` is awaited before every request, with whether it deletes or changes an
+        organization; `after_answer` with every status and its `Retry-After` in seconds.
+        """
+        transport = Transport(
+            base_url=base_url,
+            api_key=api_key,
+            timeout_seconds=timeout_seconds,
+            before_request=before_request,
+            after_answer=after_answer,
+        )
+        return cls(transport, types)
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._transport.__aexit__(*exc_info)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far. Downloads do not count: they go elsewhere."""
+        return self._transport.requests
+
+    async def organization(self, org_id: str) -> Organization | None:
+        """One organization with its PSA links; `None` if IT Glue says there is no such one."""
+        return await organizations.by_id(self._transport, org_id)
+
+    async def organizations_named(self, name: str) -> tuple[Organization, ...]:
+        """Organizations of exactly this name, after Unicode NFC and trimming, case kept."""
+        return await organizations.named(self._transport, name)
+
+    async def organizations_linked(self, link: PsaLink) -> Linked:
+        """Organizations linked to a PSA company, each proved by its `remote-id`."""
+        return await organizations.linked(self._transport, link)
+
+    async def organizations(self) -> AsyncIterator[Organization]:
+        """Every organization of the account, with its PSA links, once, by ascending id."""
+        for organization in await organizations.everything(self._transport):
+            yield organization
+
+    async def inventory(self, organization: Organization) -> Inventory:
+        """How many records of each kind hang on an organization, and what lies below it.
+
+        Raises:
+            ITGlueConnectionError: a count may succeed later; one that never can is `None`.
+        """
+        return await inventory.take(self._transport, organization, self._types)
+
+    async def control(self) -> None:
+        """Prove that the key, the region and IT Glue work; also keeps the key from expiring."""
+        await presence.control(self._transport)
+
+    async def presence(self, org_id: str) -> Presence:
+        """Whether the organization is there. Never raises for what IT Glue answers or fails to."""
+        return await presence.presence(self._transport, org_id)
+
+    async def last_activity(
+        self, org_id: str, *, since: datetime, now: datetime
+    ) -> datetime | None:
+        """When somebody last did something in the organization; `None` if not since `since`."""
+        return await activity.last_activity(self._transport, org_id, since=since, now=now)
+
+    async def delete_organization(self, org_id: str) -> DeleteAnswer:
+        """Send the one call that cannot be undone.
+
+        Never raises for what IT Glue answers or fails to. `refused` without a status: there was
+        no connection, so nothing was sent.
+        """
+        return await changes.delete(self._transport, org_id)
+
+    async def statuses(self) -> Mapping[str, str]:
+        """The account's organization statuses, name to id."""
+
+        def decode(row: Resource, _: Included) -> tuple[str, str]:
+            return str(attribute(row.attributes, "name")), own_id(row)
+
+        rows = await every(
+            self._transport, "/organization_statuses", (), decode, what="organization statuses"
+        )
+        return dict(rows)
+
+    async def set_status(self, org_id: str, status_id: str) -> StatusAnswer:
+        """Give the organization another status. Never raises for what IT Glue answers."""
+        return await changes.set_status(self._transport, org_id, status_id)
+
+    async def create_export(
+        self, org_id: str, *, include_logs: bool, zip_password: str | None
+    ) -> Export:
+        """Ask for an export of the organization; it is built later."""
+        return await exports.create(
+            self._transport, org_id, include_logs=include_logs, zip_password=zip_password
+        )
+
+    async def export(self, export_id: str) -> Export | None:
+        """The export as it is now; it is ready once it has a download URL."""
+        return await exports.show(self._transport, export_id)
+
+    async def delete_export(self, export_id: str) -> None:
+        """Delete an export in IT Glue."""
+        await exports.delete(self._transport, export_id)
+
+    async def download(self, export: Export, path: Path, max_bytes: int) -> Downloaded:
+        """Store the file of a finished export under `path`: whole or not at all, mode 0600.
+
+        Raises:
+            ITGlueConnectionError: not ready, broken off, empty, not a zip file, or (and that is
+                not retryable) larger than `max_bytes`.
+            OSError: the disk.
+        """
+        return await exports.download(self._transport, export, path, max_bytes)

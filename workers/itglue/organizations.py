@@ -1,0 +1,100 @@
+"""Finding organizations: by id, by name, by PSA link, all of them.
+
+A filter is believed only after its rows were compared: IT Glue ignores a filter that it does not
+know, and then returns everything.
+"""
+
+import unicodedata
+
+from adapters.errors import InvalidIdentifier
+from adapters.models import PsaLink
+from workers.itglue.decode import (
+    checked_id,
+    comparable,
+    included,
+    one_value,
+    only_resource,
+    organization,
+)
+from workers.itglue.failures import CallFailed, ResourceMissing
+from workers.itglue.models import Linked, Organization
+from workers.itglue.paging import every
+from workers.itglue.together import together
+from workers.itglue.transport import Query, Transport
+
+PATH = "/organizations"
+_INCLUDE = ("include", "adapters_resources,attachments")
+# Sorted by id a list grows at its end, so that a new organization moves none between two pages.
+_SORT = ("sort", "id")
+_READ_ONE_BY_ONE = 5
+
+
+async def show(transport: Transport, org_id: str, query: Query = (_INCLUDE,)) -> Organization:
+    """One organization by its id.
+
+    Raises:
+        ResourceMissing: 404.
+        CallFailed: the answer holds another organization.
+    """
+    what = f"organization {checked_id(org_id)}"
+    payload = await transport.read(f"{PATH}/{org_id}", query, what=what)
+    found = organization(only_resource(payload, what), included(payload))
+    if found.id != org_id:
+        raise CallFailed(f"IT Glue answered with organization {found.id} when asked for {org_id}")
+    return found
+
+
+async def by_id(transport: Transport, org_id: str) -> Organization | None:
+    """One organization, or `None` if IT Glue says that there is no such one.
+
+    Raises:
+        ResourceMissing: 404 with a page instead of data, as a wrong address gets.
+    """
+    try:
+        return await show(transport, org_id)
+    except ResourceMissing as missing:
+        if missing.page:
+            raise
+        return None
+
+
+async def everything(transport: Transport, *filters: tuple[str, str]) -> list[Organization]:
+    """All organizations that the filters let through, with their PSA links and attachments."""
+    query = (*filters, _INCLUDE, _SORT)
+    return await every(transport, PATH, query, organization, what="organizations")
+
+
+async def named(transport: Transport, name: str) -> tuple[Organization, ...]:
+    """Organizations of exactly this name, after Unicode NFC and trimming, case kept.
+
+    The filter is exact to the byte, so composed and decomposed form are both asked for.
+    """
+    wanted = comparable(name)
+    if not wanted:
+        raise InvalidIdentifier("an organization's name must not be empty")
+    forms = dict.fromkeys((wanted, unicodedata.normalize("NFD", wanted)))
+    value = ",".join(one_value(form) for form in forms)
+    rows = await everything(transport, ("filter[name]", value))
+    return tuple(row for row in rows if comparable(row.name) == wanted)
+
+
+async def linked(transport: Transport, link: PsaLink) -> Linked:
+    """Organizations linked to a PSA company, each proved by the `remote-id` of its link.
+
+    Raises:
+        CallFailed: too many rows do not state their links, so nothing can be proved.
+    """
+    rows = await everything(
+        transport,
+        ("filter[psa_id]", one_value(link.company_id)),
+        ("filter[psa_integration_type]", link.integration_type),
+    )
+    silent = [row for row in rows if row.psa_ids is None]
+    if len(silent) > _READ_ONE_BY_ONE:
+        raise CallFailed(f"IT Glue lists {len(silent)} organizations without their PSA links")
+    stated = [row for row in rows if row.psa_ids is not None]
+    stated += await together(*(show(transport, row.id) for row in silent))
+    if any(row.psa_ids is None for row in stated):
+        raise CallFailed("IT Glue does not state the PSA links of an organization")
+    found = tuple(row for row in stated if link.company_id in (row.psa_ids or ()))
+    return Linked(found, filter_honoured=len(found) == len(rows))

@@ -1,0 +1,1 @@
+"""IT Glue's resources by area, and the control endpoints."""
