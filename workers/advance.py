@@ -20,12 +20,19 @@ from adapters.errors import (
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
 from workers.states import FAILED, RETRYING, RUNNING
-from workers.steps import delete, plan, verify
+from workers.steps import delete, export, plan, soft_delete, unanswered, verify
 from workers.steps.outcome import Context, again, fail, wait
 from workers.steps.verify import look_again, unverified
 
 STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingProxyType(
-    {"plan": plan.run, "delete": delete.run, "verify": verify.run}
+    {
+        "plan": plan.run,
+        "export": export.run,
+        "delete": delete.run,
+        "soft_delete": soft_delete.run,
+        "unanswered": unanswered.run,
+        "verify": verify.run,
+    }
 )
 # An organization that keeps moving must not keep a worker.
 _MOST_STEPS = 10
@@ -81,7 +88,7 @@ def _after_the_call(held: Deletion, error: UnglueError, context: Context) -> Cha
     sent_at = held.intent.at or held.created_at
     if now >= sent_at + context.settings.policy.verify_window:
         return unverified(held, now, line)
-    return wait(RETRYING, "delete", look_again(now - sent_at, now), line)
+    return wait(RETRYING, "unanswered", look_again(now - sent_at, now), line)
 
 
 def _parked(held: Deletion, context: Context) -> Change:

@@ -15,11 +15,7 @@ def unenforced(settings: Settings) -> Iterator[str]:
     policy = settings.policy
     asked = {
         'policy.approval = "always": set it to "webhooks" or "never"': policy.approval == "always",
-        'policy.mode = "soft_delete": set it to "delete" or "preview"': policy.mode
-        == "soft_delete",
-        "policy.export = true (the default): set export = false": policy.export,
         'policy.grace_period: set it to "0s"': policy.grace_period > timedelta(),
-        "policy.min_idle_days: set it to 0": policy.min_idle_days > 0,
         'durability = "fsync": set it to "everysec"': settings.durability == "fsync",
         "spool_dir: leave it empty": settings.spool_dir != "",
         "schedules: leave them out": bool(settings.schedules),

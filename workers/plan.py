@@ -14,6 +14,18 @@ from pydantic import BaseModel, ConfigDict
 from workers.itglue.models import Inventory, Organization
 
 
+class Activity(BaseModel):
+    """When people last did something in the organization; `newest` none: not in the time asked.
+
+    `read` is false if IT Glue did not let us see it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    read: bool
+    newest: datetime | None = None
+
+
 class Answer(BaseModel):
     """One gate's answer. `gate` is the reason code, `message` what an operator reads.
 
@@ -40,6 +52,7 @@ class Plan(BaseModel):
     sub_organizations: tuple[str, ...] | None
     answers: tuple[Answer, ...]
     warnings: tuple[str, ...] = ()
+    activity: Activity | None = None
 
     @property
     def inventory(self) -> Inventory:

@@ -47,6 +47,13 @@ def _warnings(deletion: Deletion) -> list[str]:
     return warnings
 
 
+def _export(deletion: Deletion) -> dict[str, Any] | None:
+    exported = deletion.export
+    if exported is None or exported.file is None:
+        return None
+    return {"file": exported.file, "size": exported.size, "sha256": exported.sha256}
+
+
 def result_of(deletion: Deletion) -> dict[str, Any]:
     """The result of a deletion that ended."""
     plan = deletion.plan
@@ -69,7 +76,7 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "mode": "dry_run" if deletion.dry_run else deletion.mode or None,
             "reason": request.reason,
             "actor": deletion.actor or None,
-            "export": None,
+            "export": _export(deletion),
             "plan_digest": plan.digest if plan else None,
             "request_count": deletion.requests,
         },

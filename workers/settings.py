@@ -121,6 +121,8 @@ class PolicySettings(Section):
     min_idle_days: Annotated[int, Field(ge=0)] = 0
     protected_ids: tuple[OrgId, ...] = ()
     protected_names: tuple[str, ...] = ()
+    protected_types: tuple[str, ...] = ()
+    block_psa_synced: bool = False
     dependency_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
         default_factory=lambda: {"assets": 0, "configs": 0, "documents": 0}
     )
@@ -133,6 +135,10 @@ class PolicySettings(Section):
     export: bool = True
     export_dir: str = "exports"
     export_retention_days: Annotated[int, Field(ge=1)] = 90
+    export_timeout: Duration = Field(default="6h", validate_default=True)
+    export_max_bytes: Annotated[int, Field(ge=1)] = 20 * 1024**3
+    export_zip_password: Annotated[str | None, Field(repr=False)] = None
+    export_include_logs: bool = False
     verify_window: Duration = Field(default="6h", validate_default=True)
     resend_after: Duration = Field(default="10m", validate_default=True)
 

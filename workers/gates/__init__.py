@@ -9,6 +9,7 @@ from workers.gates.absolute import my_glue_account, primary_organization, sub_or
 from workers.gates.confirmation import confirmation
 from workers.gates.dependencies import dependencies
 from workers.gates.identity import psa_name
+from workers.gates.idle import idle
 from workers.gates.policy import (
     blocking_tags,
     eligible_statuses,
@@ -16,9 +17,11 @@ from workers.gates.policy import (
     only_ids,
     protected_ids,
     protected_names,
+    protected_types,
     required_tags,
 )
 from workers.gates.subject import Subject
+from workers.gates.synced import psa_synced
 from workers.plan import Answer
 
 Gate = Callable[[Subject], Answer]
@@ -31,10 +34,13 @@ GATES: tuple[Gate, ...] = (
     only_ids,
     protected_ids,
     protected_names,
+    protected_types,
     eligible_statuses,
     eligible_types,
     required_tags,
     blocking_tags,
+    idle,
+    psa_synced,
     dependencies,
     confirmation,
 )

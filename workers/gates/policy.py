@@ -36,6 +36,14 @@ def protected_names(subject: Subject) -> Answer:
     return answer("protected_names", refusal)
 
 
+def protected_types(subject: Subject) -> Answer:
+    """Organizations that stay, by type."""
+    refusal = None
+    if subject.organization.type in subject.policy.protected_types:
+        refusal = f"its type {subject.organization.type!r} is in policy.protected_types"
+    return answer("protected_types", refusal)
+
+
 def eligible_statuses(subject: Subject) -> Answer:
     """The organization's status. It follows the PSA's at the next sync, so it may lag."""
     allowed = subject.policy.eligible_statuses

@@ -2,21 +2,27 @@
 
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 
 from adapters.models import DeletionRequest
 from workers.itglue.models import Inventory, Organization
-from workers.plan import Answer
+from workers.plan import Activity, Answer
 from workers.settings import PolicySettings
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One deletion as its gates see it. `by_webhook`: no person asked for it."""
+    """One deletion as its gates see it.
+
+    `by_webhook`: no person asked for it. `activity` is there if the policy asks for idle time.
+    """
 
     request: DeletionRequest
     organization: Organization
     inventory: Inventory
     policy: PolicySettings
+    now: datetime
+    activity: Activity | None = None
     by_webhook: bool = False
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
 from workers.clock import from_ms, rfc3339
@@ -49,6 +51,26 @@ class Intent:
     org_id: str
 
 
+class Exported(BaseModel):
+    """The export of a deletion's organization; `file` once it lies on disk.
+
+    `size` is in bytes, `sha256` in hex.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    org_id: str
+    asked_at: datetime
+    file: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+
+    def holds(self, org_id: str) -> bool:
+        """Whether the file of this organization is on disk."""
+        return self.file is not None and self.org_id == org_id
+
+
 @dataclass(frozen=True, slots=True)
 class Deletion:
     """The life of one request."""
@@ -77,6 +99,7 @@ class Deletion:
     mode: str
     requests: int
     eligible_until: datetime | None
+    export: Exported | None
 
     @property
     def by_webhook(self) -> bool:
@@ -100,6 +123,7 @@ class Deletion:
         finished_at = fields.get("finished_at")
         eligible_until = fields.get("eligible_until")
         plan = fields.get("plan")
+        export = fields.get("export")
         return cls(
             id=fields["id"],
             state=fields["state"],
@@ -130,6 +154,7 @@ class Deletion:
             mode=fields.get("mode", ""),
             requests=int(fields.get("requests") or 0),
             eligible_until=from_ms(eligible_until) if eligible_until else None,
+            export=Exported.model_validate_json(export) if export else None,
         )
 
 

@@ -3,35 +3,35 @@
 Reads only. The same plan is what a dry run shows and what a deletion acts on.
 """
 
-import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.errors import DeletionBlocked, ITGlueConnectionError
+from adapters.errors import DeletionBlocked, ITGlueConnectionError, PermissionDenied
 from workers.clock import to_ms
 from workers.gates import judge
 from workers.gates.subject import Subject
+from workers.gates.synced import ADVICE
+from workers.itglue.client import ITGlue
 from workers.itglue.models import Inventory, Organization
+from workers.itglue.together import both
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.plan import Plan
+from workers.plan import Activity, Plan
 from workers.settings import PolicySettings
 from workers.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
 from workers.steps.outcome import Context, end, go_on, wait
 from workers.steps.resolve import resolve
 
 _RECHECKS_PER_WINDOW = 24
-_SYNCED = (
-    "linked to a PSA: if it is still synced IT Glue refuses the deletion, or creates it anew with "
-    "the next sync; make the company inactive in the PSA, or stop its sync, first"
-)
 
 
 def judged(
     deletion: Deletion,
     organization: Organization,
     inventory: Inventory,
+    activity: Activity | None,
     policy: PolicySettings,
     now: datetime,
 ) -> Plan:
@@ -41,11 +41,13 @@ def judged(
         organization=organization,
         inventory=inventory,
         policy=policy,
+        now=now,
+        activity=activity,
         by_webhook=deletion.by_webhook,
     )
     warnings = inventory.warnings
-    if organization.psa_ids and _SYNCED not in warnings:
-        warnings = (*warnings, _SYNCED)
+    if organization.psa_ids and ADVICE not in warnings:
+        warnings = (*warnings, ADVICE)
     return Plan(
         made_at=now,
         organization=organization,
@@ -53,6 +55,7 @@ def judged(
         sub_organizations=inventory.sub_organizations,
         answers=judge(subject),
         warnings=warnings,
+        activity=activity,
     )
 
 
@@ -63,14 +66,33 @@ async def make_plan(deletion: Deletion, context: Context) -> Plan:
     tag may stand behind that, so the organization is read by its id as well.
     """
     found = await resolve(context.itglue, deletion.request)
-    organization, inventory = await asyncio.gather(
-        context.itglue.organization(found.id), context.itglue.inventory(found)
+    policy, now = context.settings.policy, context.clock()
+    organization, (inventory, activity) = await both(
+        context.itglue.organization(found.id),
+        both(
+            context.itglue.inventory(found),
+            _activity(context.itglue, found.id, policy.min_idle_days, now),
+        ),
     )
     if organization is None:
         raise ITGlueConnectionError(
             f"IT Glue lists organization {found.id} and does not show it by its id"
         )
-    return judged(deletion, organization, inventory, context.settings.policy, context.clock())
+    if activity is not None and not activity.read:
+        warnings = (*inventory.warnings, "user metrics may not be read with this API key")
+        inventory = replace(inventory, warnings=warnings)
+    return judged(deletion, organization, inventory, activity, policy, now)
+
+
+async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:
+    """The last activity, if the policy asks for idle time: it costs a request a week."""
+    if days == 0:
+        return None
+    try:
+        newest = await itglue.last_activity(org_id, since=now - timedelta(days=days), now=now)
+    except PermissionDenied:
+        return Activity(read=False)
+    return Activity(read=True, newest=newest)
 
 
 def _eligible_until(deletion: Deletion, policy: PolicySettings, now: datetime) -> datetime:
@@ -93,6 +115,16 @@ def await_eligibility(
     )
 
 
+def following(deletion: Deletion, plan: Plan, policy: PolicySettings) -> str:
+    """The step after a plan that every gate let pass."""
+    if policy.mode == "soft_delete":
+        return "soft_delete"
+    exported = deletion.export
+    if policy.export and (exported is None or not exported.holds(plan.organization.id)):
+        return "export"
+    return "delete"
+
+
 def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime) -> Change:
     """What follows from a plan: pure."""
     mode = policy.mode
@@ -106,7 +138,7 @@ def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime
     if deletion.request.dry_run or mode == "preview":
         return end(PREVIEWED, line).with_fields(**stored)
     if not plan.refusals:
-        return go_on("delete", line).with_fields(**stored)
+        return go_on(following(deletion, plan, policy), line).with_fields(**stored)
 
     lagging = all(answer.lags for answer in plan.refusals)
     if lagging and may_wait(deletion, policy, now):

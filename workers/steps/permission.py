@@ -1,0 +1,97 @@
+"""Permission: look once more, then ask the one script that may grant a call."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.errors import DeletionBlocked, OrganizationNotFound
+from workers.clock import rfc3339
+from workers.ledger.deletions import Begun, Change, Fenced
+from workers.ledger.records import Deletion, ErrorEntry
+from workers.states import BLOCKED, CANCELLED, RETRYING
+from workers.steps.outcome import Context, end, fail, go_on, wait
+from workers.steps.plan import judged
+
+PLAN_LASTS = timedelta(seconds=60)
+_SOON = timedelta(seconds=2)
+_PAUSE_CHECK = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One call may go out now, for this organization, under this number."""
+
+    org_id: str
+    number: int
+
+
+async def permission(deletion: Deletion, context: Context) -> Permission | Change:
+    """The permission, or what happens instead.
+
+    A plan older than 60 s is made again; a younger one only re-reads the organization.
+
+    Raises:
+        OrganizationNotFound: it is gone, and not by us.
+        Fenced: somebody else took over, or this process was held up.
+    """
+    plan = deletion.plan
+    policy = context.settings.policy
+    if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
+        return go_on("plan", {"entry": "plan_aged"})
+    organization = await context.itglue.organization(plan.organization.id)
+    if organization is None:
+        if deletion.intent.state == "open":
+            # An earlier call may have worked: reading alone decides.
+            return wait(RETRYING, "unanswered", context.clock(), {"entry": "vanished"})
+        raise OrganizationNotFound(
+            f"organization {plan.organization.id} was there when the plan was made and is gone "
+            "now; Unglue did not delete it"
+        )
+    fresh = judged(deletion, organization, plan.inventory, plan.activity, policy, plan.made_at)
+    moved = plan.moved(fresh)
+    if moved:
+        return go_on("plan", {"entry": "plan_moved", "moved": list(moved)})
+
+    now = context.clock()
+    begun = await context.ledger.deletions.begin_delete(
+        deletion,
+        org_id=organization.id,
+        digest=plan.digest,
+        resend_after=policy.resend_after,
+        limit=policy.max_deletions_per_day,
+        now=now,
+    )
+    if begun.decision != "begun":
+        return _refused(begun, deletion, context)
+    if context.clock() - now >= context.settings.worker.lease:
+        # Whoever took over reads before anything is sent again.
+        raise Fenced(f"deletion {deletion.id} was held up before its call and did not send it")
+    return Permission(organization.id, begun.number)
+
+
+def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
+    now = context.clock()
+    line = {"entry": "not_begun", "why": begun.decision}
+    match begun.decision:
+        case "accepted_before":
+            return go_on("verify", line)
+        case "plan_moved":
+            return go_on("plan", line)
+        case "paused":
+            return wait(RETRYING, deletion.step, now + _PAUSE_CHECK, line)
+        case "in_flight":
+            return wait(RETRYING, deletion.step, now + _SOON, line)
+        case "reactivated":
+            error = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+            return end(CANCELLED, line, errors=(error,))
+        case "claimed":
+            message = f"claimed: deletion {begun.holder} acts on this organization already"
+            return fail(BLOCKED, DeletionBlocked(message), now, line)
+        case "quota":
+            limit = context.settings.policy.max_deletions_per_day
+            message = (
+                f"limit: {limit} deletions were begun today (policy.max_deletions_per_day); "
+                "ask again tomorrow, or raise the limit"
+            )
+            return fail(BLOCKED, DeletionBlocked(message), now, line)
+        case _:
+            raise Fenced(f"deletion {deletion.id} was taken over while this worker was away")

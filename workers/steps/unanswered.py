@@ -1,0 +1,46 @@
+"""Unanswered: a call may have gone out, and only reading can tell what became of it.
+
+Gone means that we deleted it. Still there after `resend_after` means that the gates are asked
+again, and then a new call, numbered anew, may go out.
+"""
+
+from datetime import datetime, timedelta
+
+from workers.ledger.deletions import Change
+from workers.ledger.records import Deletion
+from workers.states import DELETED, RETRYING
+from workers.steps.outcome import Context, end, go_on, wait
+from workers.steps.verify import look_again, unverified
+
+_SOON = timedelta(seconds=2)
+_MOST_INTENTS = 5
+
+
+def _resend_at(deletion: Deletion, context: Context) -> datetime:
+    return (deletion.intent.at or deletion.created_at) + context.settings.policy.resend_after
+
+
+def may_send_again(deletion: Deletion, context: Context) -> bool:
+    """Whether the gates were asked again after the unanswered call had its time."""
+    plan = deletion.plan
+    return plan is not None and plan.made_at >= _resend_at(deletion, context)
+
+
+async def run(deletion: Deletion, context: Context) -> Change:
+    """Look whether it is gone, and when to send again."""
+    intent = deletion.intent
+    seen = await context.itglue.presence(intent.org_id)
+    now = context.clock()
+    line = {"entry": "unanswered", "state": seen.state, "evidence": seen.evidence}
+    if seen.state == "gone":
+        return end(DELETED, line)
+    sent_at = intent.at or deletion.created_at
+    resend_at = _resend_at(deletion, context)
+    if now >= sent_at + context.settings.policy.verify_window:
+        return unverified(deletion, now, line)
+    if seen.state == "visible" and now >= resend_at:
+        if intent.number >= _MOST_INTENTS:
+            return unverified(deletion, now, line)
+        return go_on("plan", line)
+    until = look_again(now - sent_at, now)
+    return wait(RETRYING, "unanswered", min(until, max(resend_at, now + _SOON)), line)
