@@ -11,9 +11,9 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def to_ms(moment: datetime) -> int:
+def to_ms(when: datetime) -> int:
     """Milliseconds since the epoch, the ledger's unit."""
-    return round(moment.timestamp() * 1000)
+    return round(when.timestamp() * 1000)
 
 
 def from_ms(milliseconds: float | str) -> datetime:
@@ -21,6 +21,15 @@ def from_ms(milliseconds: float | str) -> datetime:
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
-def rfc3339(moment: datetime) -> str:
+def rfc3339(when: datetime) -> str:
     """`2026-01-22T10:30:00Z`: UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str | None) -> datetime | None:
+    """The moment of an RFC 3339 text, or `None` if it is none or has no zone."""
+    try:
+        parsed = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo is not None else None

@@ -12,6 +12,7 @@ import structlog
 
 from adapters.errors import UnglueError
 from workers.advance import advance
+from workers.aftercare import look_back
 from workers.ledger.deletions import Fenced
 from workers.outbox.send import send
 from workers.runtime import open_context
@@ -37,6 +38,11 @@ def advance_deletion(deletion_id: str) -> None:
     asyncio.run(_advance(deletion_id))
 
 
+def look_back_at_deletion(deletion_id: str) -> None:
+    """Look whether a deleted organization came back."""
+    asyncio.run(_look_back(deletion_id))
+
+
 def send_callback(callback_id: str) -> None:
     """Make one attempt to deliver one callback."""
     asyncio.run(_send(callback_id))
@@ -55,6 +61,11 @@ async def _advance(deletion_id: str) -> None:
         log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
     if deletion.state == FAILED and "ITGlueConnectionError" in codes:
         raise DeletionFailed(f"{deletion_id} failed; see: unglue deletions {deletion_id}")
+
+
+async def _look_back(deletion_id: str) -> None:
+    async with open_context(_settings()) as context:
+        await look_back(deletion_id, context)
 
 
 async def _send(callback_id: str) -> None:

@@ -19,6 +19,7 @@ QUEUE: Final = "unglue"
 QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
 ADVANCE: Final = "workers.jobs.advance_deletion"
 SEND: Final = "workers.jobs.send_callback"
+LOOK_BACK: Final = "workers.jobs.look_back_at_deletion"
 
 # Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
 _JOB_SECONDS = 100
@@ -51,6 +52,14 @@ class JobQueue:
             redis.RedisError: as above.
         """
         await asyncio.to_thread(self._enqueue, SEND, callback_id, number)
+
+    async def look_back(self, deletion_id: str, number: int) -> None:
+        """Queue the look at a deletion a day later.
+
+        Raises:
+            redis.RedisError: as above.
+        """
+        await asyncio.to_thread(self._enqueue, LOOK_BACK, deletion_id, number)
 
     def _enqueue(self, function: str, record_id: str, number: int) -> None:
         try:

@@ -15,9 +15,10 @@ Rehearse = Callable[..., Rehearsal]
 
 @pytest.fixture
 def rehearse(ledger: Ledger, clock: TestClock) -> Rehearse:
-    """A rehearsal with these faults and this policy."""
+    """A rehearsal with these faults, other settings of the sandbox, and this policy."""
 
-    def make(*faults: str, **policy: Any) -> Rehearsal:
-        return Rehearsal(ledger, clock, SandboxSettings(faults=list(faults)), policy)
+    def make(*faults: str, sandbox: dict[str, Any] | None = None, **policy: Any) -> Rehearsal:
+        settings = SandboxSettings.model_validate({"faults": list(faults), **(sandbox or {})})
+        return Rehearsal(ledger, clock, settings, policy)
 
     return make

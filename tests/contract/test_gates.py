@@ -21,6 +21,8 @@ from tests.contract.conftest import Rehearse
         ("eligible_types", "301", {"eligible_types": ["Vendor"]}),
         ("required_tags", "301", {"required_tags": ["#offboarded"]}),
         ("blocking_tags", "307", {}),
+        ("protected_types", "301", {"protected_types": ["Customer"]}),
+        ("psa_synced", "301", {"block_psa_synced": True}),
         ("dependencies", "302", {}),
     ],
 )
@@ -39,6 +41,25 @@ async def test_the_gate_refuses(
         assert result["details"]["state"] == "blocked"
         assert await it.deletes() == []
         assert await it.exists(org_id)
+
+
+@pytest.mark.parametrize(("days", "refused"), [(30, True), (2, False)])
+async def test_an_organization_changed_lately_is_not_idle(
+    rehearse: Rehearse, days: int, *, refused: bool
+) -> None:
+    async with rehearse(min_idle_days=days) as it:
+        await it.change("301", alert="looked at")
+        it.clock.forward(days=3)
+        result = await it.run(await it.ask(org_id="301"))
+        gates = [error["message"].split(":")[0] for error in result["errors"]]
+        assert gates == (["min_idle_days"] if refused else [])
+
+
+async def test_an_activity_that_may_not_be_read_blocks(rehearse: Rehearse) -> None:
+    async with rehearse("forbid=user_metrics,403", min_idle_days=30) as it:
+        result = await it.run(await it.ask(org_id="301"))
+        assert "could not be read" in result["errors"][0]["message"]
+        assert await it.deletes() == []
 
 
 async def test_a_psa_name_that_differs_blocks(rehearse: Rehearse) -> None:

@@ -1,19 +1,10 @@
 """Whether people still use the organization."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from workers.clock import rfc3339
+from workers.clock import moment, rfc3339
 from workers.gates.subject import Subject, answer
 from workers.plan import Answer
-
-
-def _updated_at(subject: Subject) -> datetime | None:
-    text = subject.organization.updated_at
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None
 
 
 def idle(subject: Subject) -> Answer:
@@ -23,8 +14,8 @@ def idle(subject: Subject) -> Answer:
         return answer("min_idle_days", None)
     if subject.activity is None or not subject.activity.read:
         return answer("min_idle_days", "its last activity could not be read; see the warnings")
-    known = [moment for moment in (subject.activity.newest, _updated_at(subject)) if moment]
-    newest = max(known, default=None)
+    seen = (subject.activity.newest, moment(subject.organization.updated_at))
+    newest = max((known for known in seen if known is not None), default=None)
     refusal = None
     if newest is not None and subject.now - newest < timedelta(days=days):
         refusal = f"it was last used or changed at {rfc3339(newest)}, less than {days} days ago"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from adapters.errors import InvalidIdentifier
-from workers.itglue.failures import CallFailed
+from workers.itglue.failures import CallFailed, WrongExport
 from workers.itglue.models import Export, Organization
 from workers.itglue.replies import Payload
 
@@ -217,12 +217,12 @@ def export(resource: Resource) -> Export:
     """One export.
 
     Raises:
-        CallFailed: it is an export of the whole account, or of no organization.
+        WrongExport: it is an export of the whole account, or of no organization.
     """
     identifier, attributes = own_id(resource), resource.attributes
     organization_id = text_id(attribute(attributes, "organization-id"))
     if organization_id is None or attribute(attributes, "export-all"):
-        raise CallFailed(
+        raise WrongExport(
             f"export {identifier} is not of one organization; delete it in IT Glue if Unglue "
             "asked for it: it may hold the whole account"
         )

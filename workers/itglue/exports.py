@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from workers.itglue.decode import checked_id, export, only_resource
-from workers.itglue.failures import CallFailed, ResourceMissing
+from workers.itglue.failures import CallFailed, ResourceMissing, WrongExport
 from workers.itglue.models import Downloaded, Export
 from workers.itglue.replies import checked
 from workers.itglue.transport import Transport
@@ -28,7 +28,7 @@ async def create(
 
     Raises:
         InvalidIdentifier: the id is empty or malformed; nothing was sent.
-        CallFailed: among others, the answer is of another organization.
+        WrongExport: IT Glue built another one.
     """
     attributes: dict[str, object] = {
         "organization-id": int(checked_id(org_id)),
@@ -43,7 +43,7 @@ async def create(
     reply = await transport.exchange("POST", _PATH, body=body, hide=hide)
     made = export(only_resource(checked(reply, what), what))
     if made.organization_id != org_id:
-        raise CallFailed(
+        raise WrongExport(
             f"IT Glue made export {made.id} of organization {made.organization_id} when asked for "
             f"{org_id}; delete it there"
         )
@@ -55,7 +55,9 @@ async def show(transport: Transport, export_id: str) -> Export | None:
     what = f"export {checked_id(export_id, 'export id')}"
     try:
         payload = await transport.read(f"{_PATH}/{export_id}", what=what)
-    except ResourceMissing:
+    except ResourceMissing as missing:
+        if missing.page:
+            raise
         return None
     found = export(only_resource(payload, what))
     if found.id != export_id:
@@ -75,7 +77,7 @@ async def download(transport: Transport, ready: Export, path: Path, max_bytes: i
     """Store the file of a finished export under `path`, whole or not at all, mode 0600.
 
     Raises:
-        CallFailed: not ready, expired, broken off, empty, or not a zip file.
+        CallFailed: not ready, expired, broken off, or not a whole zip file (so not empty).
         AnswerTooLarge: larger than `max_bytes`.
         OSError: the disk.
     """
@@ -83,9 +85,7 @@ async def download(transport: Transport, ready: Export, path: Path, max_bytes: i
         raise CallFailed(f"export {ready.id} is not ready")
     with _Landing(path) as landing:
         await transport.download(ready.download_url, landing.write, max_bytes)
-        if landing.size == 0:
-            raise CallFailed(f"the file of export {ready.id} is empty")
-        # A login page or half a file would otherwise pass for the only copy that is left.
+        # Nothing, a login page or half a file would else pass for the only copy that is left.
         if not await asyncio.to_thread(landing.is_zip):
             raise CallFailed(f"the file of export {ready.id} is not a whole zip file")
         await asyncio.to_thread(landing.commit)

@@ -5,7 +5,8 @@
         ├── AnswerTimedOut      nothing, or not all of it, within the time limit
         ├── AnswerTooLarge      more than the limit; not retryable
         ├── ResourceMissing     404
-        └── RequestRefused      400, 415, 422 and their like; not retryable
+        ├── RequestRefused      400, 415, 422 and their like; not retryable
+        └── WrongExport         of another organization or the whole account; not retryable
     PermissionDenied
     └── KeyRefused              401, 403
 
@@ -62,6 +63,12 @@ class ResourceMissing(CallFailed):
 
 class RequestRefused(CallFailed):
     """IT Glue understood the request and does not do it."""
+
+    retryable: ClassVar[bool] = False
+
+
+class WrongExport(CallFailed):
+    """An export that is not the one asked for. Asking again might build a dangerous file again."""
 
     retryable: ClassVar[bool] = False
 

@@ -63,6 +63,7 @@ async def _one_pass(
     what: str,
 ) -> list[T]:
     found: list[T] = []
+    seen: set[str] = set()
     first_total: int | None = None
     for number in range(1, _MOST_PAGES + 1):
         paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
@@ -72,6 +73,11 @@ async def _one_pass(
             first_total = total
         elif total != first_total:
             raise _Moved(f"the list of {what} changed while it was read")
+        ids = {row.id for row in rows if row.id}
+        # A row that comes twice stands in the place of one that does not come at all.
+        if ids & seen:
+            raise _Moved(f"the list of {what} repeats rows of an earlier page")
+        seen |= ids
         found.extend(decode(row, alongside) for row in rows)
         if len(found) >= total if total is not None else len(rows) < size:
             return found

@@ -118,9 +118,8 @@ class Transport:
         try:
             async with (
                 asyncio.timeout(self._timeout_seconds),
-                # An empty sequence would still make httpx send a bare "?".
                 self._client.stream(
-                    method, path, params=list(query) or None, content=content, headers=headers
+                    method, path, params=list(query), content=content, headers=headers
                 ) as answer,
             ):
                 text = await self._body(answer, named)

@@ -180,6 +180,18 @@ class Deletions:
         """Deletions that are due and in no queue, each with the number of its next job."""
         return await self._store.due("due", "deletion", now, limit=limit)
 
+    async def take_aftercare(self, now: datetime, *, limit: int = 50) -> list[tuple[str, int]]:
+        """Deletions to look back at, each with the number of its job."""
+        return await self._store.due("aftercare:due", "deletion", now, limit=limit)
+
+    async def looked_back(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
+        """Write what was seen, and look no more."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        async with self._store.redis.pipeline(transaction=True) as both:
+            both.rpush(self._store.key("journal", deletion_id), entry)
+            both.zrem(self._store.key("aftercare:due"), deletion_id)
+            await both.execute()
+
     async def get(self, deletion_id: str) -> Deletion:
         """One deletion.
 

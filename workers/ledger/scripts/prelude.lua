@@ -48,6 +48,11 @@ local function finish(id, state, now, errors)
   redis.call('ZREM', key('due'), id)
   journal(id, now, 'ended', {state = state})
 
+  if state == 'deleted' then
+    -- A day later somebody looks whether the PSA's sync created it anew.
+    redis.call('ZADD', key('aftercare', 'due'), now + 86400000, id)
+  end
+
   -- A call that IT Glue accepted, or may yet carry out, keeps the organization claimed: nobody
   -- else may send a second one while the outcome is open.
   local sent = deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
