@@ -16,6 +16,7 @@ COMMANDS = MappingProxyType(
     {
         "delete": "service.commands.delete",
         "demo": "service.commands.demo",
+        "doctor": "service.commands.doctor",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",
         "serve": "service.commands.serve",

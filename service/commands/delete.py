@@ -5,8 +5,11 @@ import sys
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.markup import escape
 
 from service.client import ServiceClient
+from service.tables import show_plan
 from workers.states import TERMINAL
 
 
@@ -25,13 +28,12 @@ from workers.states import TERMINAL
     type=click.FloatRange(min=0),
     help="Seconds to wait for the end.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON only (this is the default form).")
-def delete(timeout: float, as_json: bool, **fields: Any) -> None:  # noqa: ANN401 - the flags are the request's fields
-    """Delete one organization and print the result.
+@click.option("--json", "as_json", is_flag=True, help="Print a dry run as JSON, not as tables.")
+def delete(timeout: float, *, as_json: bool, **fields: Any) -> None:  # noqa: ANN401 - the flags are the request's fields
+    """Delete one organization and print the result object; a dry run prints the plan.
 
     Exit status: 0 deleted (or previewed), 1 not deleted, 2 usage.
     """
-    del as_json
     if fields["org_id"] is None and fields["org_name"] is None:
         raise click.UsageError("give --org-id or --org-name")
     request = {name: value for name, value in fields.items() if value not in (None, False)}
@@ -47,5 +49,11 @@ def delete(timeout: float, as_json: bool, **fields: Any) -> None:  # noqa: ANN40
         )
         sys.exit(1)
     result = deletion["result"]
-    click.echo(json.dumps(result, indent=2, ensure_ascii=False))
+    if fields["dry_run"] and not as_json:
+        console = Console()
+        show_plan(deletion, console)
+        for line in (*result["warnings"], *(error["message"] for error in result["errors"])):
+            console.print(f"- {escape(line)}")
+    else:
+        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
     sys.exit(0 if result["success"] else 1)

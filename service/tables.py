@@ -1,0 +1,50 @@
+"""A plan as people like to read it."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_LABELS = {
+    "assets": "flexible assets",
+    "configs": "configurations",
+    "document_folders": "document folders",
+    "sub_organizations": "sub-organizations",
+}
+_VERDICTS = {"pass": "[green]pass[/]", "refuse": "[red]refuse[/]", "forced": "[yellow]forced[/]"}
+
+
+def show_plan(deletion: dict[str, Any], console: Console) -> None:
+    """Print the organization, what hangs on it, and every gate's answer.
+
+    Text from IT Glue is escaped: it is other people's.
+    """
+    plan = deletion["plan"]
+    if plan is None:
+        console.print("There is no plan: no organization was found.")
+        return
+    organization = plan["organization"]
+    facts = Table.grid(padding=(0, 2))
+    for label, value in (
+        ("organization", f"{organization['id']}  {organization['name']}"),
+        ("status, type", f"{organization['status']}, {organization['type']}"),
+        ("created", organization["created_at"]),
+        ("PSA link", ", ".join(organization["psa_ids"] or ()) or "none"),
+    ):
+        facts.add_row(label, escape(str(value)))
+    console.print(facts)
+
+    counts = Table(title="What would be lost", title_justify="left")
+    counts.add_column("kind")
+    counts.add_column("count", justify="right")
+    for kind, count in plan["counts"].items():
+        counts.add_row(_LABELS.get(kind, kind), "not countable" if count is None else str(count))
+    console.print(counts)
+
+    gates = Table(title="Gates", title_justify="left")
+    for column in ("gate", "answer", "why"):
+        gates.add_column(column)
+    for answer in plan["answers"]:
+        gates.add_row(answer["gate"], _VERDICTS[answer["verdict"]], escape(answer["message"]))
+    console.print(gates)

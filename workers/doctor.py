@@ -1,0 +1,171 @@
+"""Is this installation able to do its work? Every check against the real services, with a cure."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from redis.exceptions import RedisError
+
+from adapters.errors import ITGlueError, PermissionDenied, UnglueError
+from workers.addresses import resolve
+from workers.enforcement import unenforced
+from workers.ledger.ledger import Ledger
+from workers.runtime import open_context, open_ledger
+from workers.scheduler import HEARTBEAT
+from workers.settings import Settings
+from workers.steps.outcome import Context
+
+_OLDEST_REDIS = (6, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check saw. `fail` means that something will not work; `cure` says what to do."""
+
+    part: str
+    level: Literal["ok", "warn", "fail"]
+    message: str
+    cure: str = ""
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Every check, one after the other."""
+    for check in _configuration(settings):
+        yield check
+    async for check in _redis(settings):
+        yield check
+    async for check in _itglue(settings):
+        yield check
+    async for check in _callback(settings):
+        yield check
+    if settings.policy.export:
+        yield _export_dir(Path(settings.policy.export_dir))
+
+
+def _configuration(settings: Settings) -> list[Finding]:
+    part = "configuration"
+    found = [
+        Finding(part, "fail", f"cannot be enforced: {name}", "see the README's configuration")
+        for name in unenforced(settings)
+    ]
+    if not any("request" in operator.roles for operator in settings.operators.values()):
+        cure = "add one to [operators] if people or programs are to call the API"
+        found.append(Finding(part, "warn", "no operator has the role request", cure))
+    if not settings.sources:
+        found.append(Finding(part, "warn", "no source sends webhooks", "add one to [sources]"))
+    if settings.callback.url is None:
+        cure = "set callback.url, or give callback_url with each request"
+        found.append(Finding(part, "warn", "results are sent nowhere", cure))
+    return found or [Finding(part, "ok", f"mode {settings.policy.mode}")]
+
+
+async def _redis(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        redis = ledger.store.redis
+        try:
+            server: dict[str, Any] = await redis.info("server")
+            config: dict[Any, Any] = await redis.config_get("maxmemory-policy", "appendonly")
+        except (RedisError, OSError) as error:
+            cure = "start it, or correct redis_url"
+            yield Finding("redis", "fail", f"does not answer ({type(error).__name__})", cure)
+            return
+        yield _version(server)
+        yield _eviction(config)
+        if config.get("appendonly") == "yes":
+            yield Finding("redis", "ok", "keeps an append-only file")
+        else:
+            cure = "set appendonly yes: without it a crash loses what was accepted"
+            yield Finding("redis", "warn", "keeps no append-only file", cure)
+        yield await _heartbeat(ledger)
+
+
+def _version(server: dict[str, Any]) -> Finding:
+    version = str(server.get("valkey_version") or server["redis_version"])
+    name = f"{server.get('server_name', 'redis')} {version}"
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_REDIS:
+        return Finding("redis", "fail", f"{name} is too old", "use Redis 6.2 or Valkey, or newer")
+    return Finding("redis", "ok", name)
+
+
+def _eviction(config: dict[Any, Any]) -> Finding:
+    policy = config.get("maxmemory-policy", "unknown")
+    if policy == "noeviction":
+        return Finding("redis", "ok", "evicts nothing")
+    cure = "set maxmemory-policy noeviction: the record must not be thrown away"
+    return Finding("redis", "fail", f"maxmemory-policy is {policy}", cure)
+
+
+async def _heartbeat(ledger: Ledger) -> Finding:
+    if await ledger.heartbeats.alive(HEARTBEAT):
+        return Finding("scheduler", "ok", "beats")
+    return Finding("scheduler", "warn", "no heartbeat", "start: unglue scheduler")
+
+
+async def _itglue(settings: Settings) -> AsyncIterator[Finding]:
+    part = "it glue"
+    async with open_context(settings) as context:
+        try:
+            await context.itglue.control()
+        except PermissionDenied as error:
+            cure = "check itglue.api_key and itglue.region; a key of another region is refused"
+            yield Finding(part, "fail", error.message, cure)
+            return
+        except ITGlueError as error:
+            cure = "check itglue.base_url and the way there"
+            yield Finding(part, "fail", error.message, cure)
+            return
+        yield Finding(part, "ok", f"{settings.itglue.base_url} accepts the key")
+        yield await _statuses(context)
+        if settings.policy.export:
+            yield await _exports(context)
+
+
+async def _statuses(context: Context) -> Finding:
+    policy = context.settings.policy
+    soft = policy.mode == "soft_delete"
+    wanted = (policy.soft_delete_status,) if soft else policy.eligible_statuses
+    try:
+        known = await context.itglue.statuses()
+    except ITGlueError as error:
+        return Finding("it glue", "fail", error.message, "check the API key's rights")
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        cure = f"the account has: {', '.join(sorted(known))}"
+        return Finding("it glue", "fail", f"no status is called {', '.join(missing)}", cure)
+    return Finding("it glue", "ok", f"knows the status {' and '.join(wanted) or '(any)'}")
+
+
+async def _exports(context: Context) -> Finding:
+    try:
+        # Whether export 1 exists is of no interest; whether the key may ask is.
+        await context.itglue.export("1")
+    except ITGlueError as error:
+        cure = "exports need an API key that may read them; or set policy.export = false"
+        return Finding("it glue", "fail", f"exports: {error.message}", cure)
+    return Finding("it glue", "ok", "may read exports")
+
+
+async def _callback(settings: Settings) -> AsyncIterator[Finding]:
+    url = settings.callback.url
+    if url is None:
+        return
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        address = await resolve(host, port, allow_private=settings.callback.allow_private_networks)
+    except UnglueError as error:
+        cure = "correct callback.url, or see callback.allow_private_networks"
+        yield Finding("callback", "fail", error.message, cure)
+    else:
+        yield Finding("callback", "ok", f"{host} is {address}")
+
+
+def _export_dir(folder: Path) -> Finding:
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK):
+        return Finding("exports", "ok", f"{folder} can be written")
+    cure = "correct policy.export_dir, or its permissions"
+    return Finding("exports", "fail", f"{folder} cannot be written", cure)
