@@ -22,7 +22,7 @@ from tests.integration.itglue_loopback import (
     scripted,
 )
 from workers.itglue.client import ITGlue
-from workers.itglue.failures import AnswerTooLarge, RequestRefused
+from workers.itglue.failures import AnswerTooLarge, RequestRefused, WrongExport
 from workers.itglue.models import Export
 
 KEY = "ITG.loopback-key"
@@ -205,7 +205,8 @@ async def test_an_export_of_anything_else_is_an_error(
     server: ScriptedITGlue, itglue: ITGlue, wrong: dict[str, Any]
 ) -> None:
     server.on("POST", "/exports", answer({"data": export_row(**wrong)}))
-    with pytest.raises(ITGlueConnectionError, match="export 2"):
+    # Not retryable: each attempt might build another file of the whole account.
+    with pytest.raises(WrongExport, match="export 2"):
         await itglue.create_export("7", include_logs=False, zip_password=None)
 
 
@@ -228,6 +229,9 @@ async def test_looking_at_and_removing_an_export(server: ScriptedITGlue, itglue:
         await itglue.export("3")
     server.on("GET", "/exports/4", error(404, "Not Found"))
     assert await itglue.export("4") is None
+    server.on("GET", "/exports/4", HTMLResponse(MISSING_PAGE, 404))
+    with pytest.raises(ITGlueConnectionError):
+        await itglue.export("4")
 
     for reply in (Response(status_code=204), error(404, "Not Found")):
         server.on("DELETE", "/exports/2", reply)

@@ -361,7 +361,13 @@ async def test_types_are_read_again_when_one_is_gone(server: ScriptedITGlue, sta
     types = Remembered(("33", "99"))
     async with ITGlue.connect(base_url=server.url, api_key=KEY, types=types) as client:
         assert (await client.inventory(SUBJECT)).counts["assets"] == 42
-    assert types.ids == ("33", "34", "35")
+        assert types.ids == ("33", "34", "35")
+
+        types.ids = ("33", "99")
+        server.on("GET", "/flexible_asset_types", answer({"message": "Busy"}, 503))
+        with pytest.raises(ITGlueConnectionError):
+            await client.inventory(SUBJECT)
+        assert types.ids is None
 
 
 async def test_a_dropped_connection_fails_the_inventory() -> None:

@@ -1,8 +1,6 @@
 import asyncio
-import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from starlette.responses import HTMLResponse, Response
@@ -16,12 +14,9 @@ from adapters.errors import (
 from adapters.models import PsaLink
 from tests.integration.itglue_loopback import (
     MISSING_PAGE,
-    Call,
     ScriptedITGlue,
     answer,
     closed_port,
-    listing,
-    paged,
     raw,
     row,
     scripted,
@@ -59,17 +54,6 @@ def too_many(**headers: str) -> Response:
     return answer({"message": "Too Many Requests"}, 429, **headers)
 
 
-def linked(identifier: int, *remote_ids: str, name: str = "A") -> dict[str, Any]:
-    references = [{"id": f"{identifier}-{it}", "type": "adapters-resources"} for it in remote_ids]
-    relationships = {"adapters-resources": {"data": references}}
-    return {**row(identifier, name=name), "relationships": relationships}
-
-
-def remote(*rows: dict[str, Any]) -> list[dict[str, Any]]:
-    references = [it for each in rows for it in each["relationships"]["adapters-resources"]["data"]]
-    return [{**it, "attributes": {"remote-id": it["id"].split("-", 1)[1]}} for it in references]
-
-
 async def test_a_read_carries_key_and_no_content_type(
     server: ScriptedITGlue, itglue: ITGlue
 ) -> None:
@@ -105,7 +89,7 @@ async def test_a_wrong_address_is_not_an_answer(server: ScriptedITGlue, itglue: 
     for call in (
         itglue.organization("5"),
         itglue.organizations_named("A"),
-        itglue.organizations_linked(LINK),
+        itglue.organizations_linked(PsaLink(integration_type="autotask", company_id="174")),
         itglue.control(),
     ):
         with pytest.raises(ITGlueConnectionError, match=r"check itglue\.base_url") as raised:
@@ -304,257 +288,3 @@ async def test_requests_in_flight_are_bounded(server: ScriptedITGlue) -> None:
         await asyncio.gather(*(transport.exchange("GET", "/") for _ in range(20)))
     assert most == 3
     assert transport.requests == 20
-
-
-async def test_a_name_is_compared_here_and_not_only_there(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    names = ["Acme", "acme", "Acme ", "Acme Inc", "  Acme\t"]
-    rows = [row(number, name=name) for number, name in enumerate(names, 1)]
-    server.on("GET", "/organizations", listing(*rows))
-    assert [it.id for it in await itglue.organizations_named(" Acme")] == ["1", "3", "5"]
-    assert server.calls[0].asked["filter[name]"] == "Acme"
-
-
-async def test_an_ignored_name_filter_only_costs_pages(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    rows = [row(number, name=f"Client {number}") for number in range(1, 2502)]
-    server.on("GET", "/organizations", paged(rows))
-    assert [it.id for it in await itglue.organizations_named("Client 2501")] == ["2501"]
-    assert await itglue.organizations_named("Client 9999") == ()
-    assert itglue.requests == 6
-
-
-async def test_a_comma_in_a_name_is_not_a_list(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    rows = [row(1, name="Kub, Reynolds and Gibson"), row(2, name="Kub")]
-    server.on("GET", "/organizations", listing(*rows))
-    found = await itglue.organizations_named("Kub, Reynolds and Gibson")
-    assert [it.id for it in found] == ["1"]
-    assert server.calls[0].asked["filter[name]"] == r"Kub\, Reynolds and Gibson"
-
-
-async def test_a_name_is_asked_for_in_both_unicode_forms(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    composed = "Café, Zürich"
-    decomposed = unicodedata.normalize("NFD", composed)
-    rows = [row(1, name=composed), row(2, name=decomposed), row(3, name="Cafe, Zurich")]
-    server.on("GET", "/organizations", listing(*rows))
-    for name in (composed, decomposed):
-        assert [it.id for it in await itglue.organizations_named(name)] == ["1", "2"]
-    escaped = [form.replace(",", r"\,") for form in (composed, decomposed)]
-    assert {call.asked["filter[name]"] for call in server.calls} == {",".join(escaped)}
-
-
-@pytest.mark.parametrize("name", ["", " ", "\t\n"])
-async def test_an_empty_name_finds_nothing_and_everything(itglue: ITGlue, name: str) -> None:
-    with pytest.raises(InvalidIdentifier):
-        await itglue.organizations_named(name)
-    assert itglue.requests == 0
-
-
-LINK = PsaLink(integration_type="autotask", company_id="174")
-
-
-async def test_a_link_is_proved_by_its_remote_id(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    one = linked(5, "174", "9")
-    server.on("GET", "/organizations", listing(one, included=remote(one)))
-    found = await itglue.organizations_linked(LINK)
-    assert ([it.id for it in found.found], found.filter_honoured) == (["5"], True)
-    asked = server.calls[0].asked
-    assert (asked["filter[psa_id]"], asked["filter[psa_integration_type]"]) == ("174", "autotask")
-
-
-async def test_an_ignored_link_filter_is_noticed(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    rows = [linked(number, str(number + 100)) for number in range(1, 1500)]
-    server.on("GET", "/organizations", paged(rows, included=remote(*rows)))
-    found = await itglue.organizations_linked(PsaLink(integration_type="manage", company_id="1403"))
-    assert ([it.id for it in found.found], found.filter_honoured) == (["1303"], False)
-    none = await itglue.organizations_linked(PsaLink(integration_type="manage", company_id="7"))
-    assert (none.found, none.filter_honoured) == ((), False)
-
-
-async def test_no_link_at_all(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    server.on("GET", "/organizations", listing())
-    found = await itglue.organizations_linked(LINK)
-    assert (found.found, found.filter_honoured) == ((), True)
-
-
-async def test_a_list_without_links_is_asked_one_by_one(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    one = linked(5, "174")
-    server.on("GET", "/organizations", listing(row(5, name="A")))
-    server.on("GET", "/organizations/5", answer({"data": one, "included": remote(one)}))
-    found = await itglue.organizations_linked(LINK)
-    assert ([it.id for it in found.found], found.filter_honoured) == (["5"], True)
-
-    server.on("GET", "/organizations/5", answer({"data": row(5, name="A")}))
-    with pytest.raises(ITGlueConnectionError, match="does not state the PSA links"):
-        await itglue.organizations_linked(LINK)
-    server.on("GET", "/organizations", listing(*(row(it, name="A") for it in range(1, 8))))
-    with pytest.raises(ITGlueConnectionError, match="without their PSA links"):
-        await itglue.organizations_linked(LINK)
-
-
-async def test_all_organizations_come_once_though_large_pages_fail(
-    server: ScriptedITGlue,
-) -> None:
-    rows = [row(number, name="A") for number in range(1, 602)]
-    cut = paged(rows)
-
-    def slow(call: Call) -> Response:
-        match int(call.asked["page[size]"]):
-            case 1000:
-                return Response(b"x" * 2_000_000)
-            case 500:
-                detail = "The request took too long to process and timed out."
-                return answer({"errors": [{"status": 500, "detail": detail}]}, 500)
-            case _:
-                return cut(call)
-
-    server.on("GET", "/organizations", slow)
-    transport = Transport(base_url=server.url, api_key=KEY, answer_limit=1_000_000)
-    async with ITGlue(transport) as client:
-        found = [organization.id async for organization in client.organizations()]
-    assert found == [it["id"] for it in rows]
-    sizes = [(call.asked["page[size]"], call.asked["page[number]"]) for call in server.calls]
-    assert sizes == [("1000", "1"), ("500", "1"), ("250", "1"), ("250", "2"), ("250", "3")]
-    assert {call.asked["sort"] for call in server.calls} == {"id"}
-
-
-async def test_pages_shrink_when_answers_do_not_come_in_time() -> None:
-    async with (
-        raw(None) as server,
-        ITGlue.connect(base_url=server.url, api_key=KEY, timeout_seconds=0.05) as client,
-    ):
-        with pytest.raises(AnswerTimedOut):
-            await client.statuses()
-    sizes = [line.split(b"%5Bsize%5D=")[1].split(b"&")[0] for line in server.received]
-    assert sizes == [b"1000", b"500", b"250"]
-
-
-async def test_a_list_that_moves_is_read_again(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    rows = [row(number, name="A") for number in range(1, 1502)]
-    first, rest = paged(rows), paged(rows[1:])
-    # Organization 1 goes between two pages, and 1001 slips from the second page into the first.
-    server.on("GET", "/organizations", first, rest, rest)
-    assert [it.id async for it in itglue.organizations()] == [it["id"] for it in rows[1:]]
-    assert itglue.requests == 4
-
-    server.on("GET", "/organizations", *(paged(rows[it:]) for it in range(7)))
-    with pytest.raises(ITGlueConnectionError, match="changed while it was read"):
-        [it async for it in itglue.organizations()]
-
-
-async def test_a_list_that_ends_too_early_is_not_believed(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    server.on("GET", "/organizations", listing(row(1, name="A"), total=3), listing(total=3))
-    with pytest.raises(ITGlueConnectionError):
-        [it async for it in itglue.organizations()]
-
-
-async def test_a_list_without_a_total_ends_with_a_short_page(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    rows = [row(number, name="A") for number in range(1, 1002)]
-    server.on(
-        "GET",
-        "/organizations",
-        answer({"data": rows[:1000]}),
-        answer({"data": rows[1000:]}),
-    )
-    assert len([it async for it in itglue.organizations()]) == 1001
-
-
-async def test_statuses_by_name(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    server.on(
-        "GET", "/organization_statuses", listing(row(68, name="Active"), row(69, name="Inactive"))
-    )
-    assert await itglue.statuses() == {"Active": "68", "Inactive": "69"}
-
-
-async def test_control_needs_an_organization(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    server.on("GET", "/organizations", listing(row(1, name="A"), total=40))
-    await itglue.control()
-    assert server.calls[0].asked == {"page[size]": "1"}
-    server.on("GET", "/organizations", listing())
-    with pytest.raises(ITGlueConnectionError):
-        await itglue.control()
-    server.on("GET", "/organizations", answer({"message": "Forbidden"}, 403))
-    with pytest.raises(PermissionDenied):
-        await itglue.control()
-
-
-def lists(filtered: Response, control: Response) -> Any:
-    return lambda call: filtered if "filter[id]" in call.asked else control
-
-
-async def test_presence_over_the_line(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    mine, other = row(5, name="A"), row(1, name="B")
-    control = listing(other, total=40)
-    shown = answer({"data": mine})
-    for by_id, filtered, state in (
-        (shown, listing(mine), "visible"),
-        (not_found(), listing(), "gone"),
-        (HTMLResponse(MISSING_PAGE, 404), listing(), "gone"),
-        (not_found(), control, "unclear"),
-        (not_found(), answer({"message": "Forbidden"}, 403), "unclear"),
-        (not_found(), too_many(retry_after="3"), "unclear"),
-        (answer({"data": other}), listing(), "unclear"),
-        (answer({"data": other}), listing(mine), "visible"),
-    ):
-        server.calls.clear()
-        server.on("GET", "/organizations/5", by_id)
-        server.on("GET", "/organizations", lists(filtered, control))
-        found = await itglue.presence("5")
-        assert (found.state, found.evidence) == (state, found.evidence)
-        assert (found.organization is not None) == (state == "visible")
-        assert len(server.calls) == 3
-
-
-async def test_an_outage_does_not_look_like_success(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    # Nothing is scripted, so every path answers an HTML 404, as a wrong address does.
-    assert (await itglue.presence("5")).state == "unclear"
-    server.on("GET", "/organizations/5", not_found())
-    server.on("GET", "/organizations", listing())
-    assert (await itglue.presence("5")).state == "unclear"
-    with closed_port() as url:
-        async with ITGlue.connect(base_url=url, api_key=KEY) as client:
-            found = await client.presence("5")
-    assert found.state == "unclear"
-    assert "nothing was sent" in found.evidence
-
-
-async def test_last_activity_over_several_weeks(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    def metrics(call: Call) -> Response:
-        start, end = call.asked["filter[date]"].split(",")
-        days = [day for day in ("2026-01-03", "2026-02-11", "2026-02-12") if start <= day < end]
-        other = {"organization_id": 6, "created": 0, "viewed": 9, "edited": 0, "deleted": 0}
-        rows = [row(9, date=end, **other)]
-        for day in days:
-            quiet = day == "2026-02-12"
-            rows.append(row(1, date=day, **{**other, "organization_id": 5, "viewed": 1 - quiet}))
-        return listing(*rows)
-
-    server.on("GET", "/user_metrics", metrics)
-    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    since = datetime(2025, 12, 1, tzinfo=UTC)
-    assert await itglue.last_activity("5", since=since, now=now) == datetime(
-        2026, 2, 12, tzinfo=UTC
-    )
-    assert await itglue.last_activity("7", since=since, now=now) is None
-    assert all("*" not in call.asked["filter[date]"] for call in server.calls)
-    assert all(call.asked["filter[organization_id]"] in {"5", "7"} for call in server.calls)
-
-
-async def test_activity_of_today_is_not_in_the_future(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
-    counters = {"created": 0, "viewed": 1, "edited": 0, "deleted": 0}
-    today = row(1, organization_id=5, date="2026-03-01", **counters)
-    server.on("GET", "/user_metrics", listing(today))
-    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    assert await itglue.last_activity("5", since=now, now=now) == now

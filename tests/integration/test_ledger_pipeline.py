@@ -165,9 +165,7 @@ async def test_the_daily_limit_counts_deletions_not_calls(ledger: Ledger, clock:
     assert (await begin(ledger, clock, third, org="3", limit=2)).decision == "quota"
 
 
-async def test_cancel_races_begin_and_exactly_one_wins(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_cancel_races_begin_and_exactly_one_wins(ledger: Ledger, clock: TestClock) -> None:
     error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
     won = {"cancelled": 0, "sent": 0}
     for number in range(200):

@@ -12,6 +12,7 @@ from workers.itglue.decode import (
     included,
     one_value,
     organization,
+    own_id,
     resources,
     text_id,
     total_count,
@@ -211,6 +212,19 @@ def test_a_comma_in_a_filter_value_is_escaped() -> None:
 )
 def test_total_count_of_recorded_answers(name: str, expected: int | None) -> None:
     assert total_count(fixture(name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [
+        ("documentation/GET_flexible_asset_types.json", ["33", "34", "35"]),
+        ("recorded/flexible-asset-types__TestGetFlexibleAssetTypes.json", ["1"]),
+        ("documentation/GET_organization_statuses.json", ["68", "69", "70"]),
+        ("recorded/organization-statuses__TestGetOrganizationStatuses.json", ["1", "2"]),
+    ],
+)
+def test_the_accounts_own_vocabulary(name: str, ids: list[str]) -> None:
+    assert [own_id(row) for row in resources(fixture(name))] == ids
 
 
 def test_the_documented_exports() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from adapters.errors import ITGlueError
 from workers.itglue.activity import active_day, windows
 from workers.itglue.changes import judge, names_only
 from workers.itglue.counting import Count, added, count
@@ -14,7 +13,7 @@ from workers.itglue.documents import _ALL, _SUBSTITUTE, Folders, Listed, proven
 from workers.itglue.explanations import REFUSALS, deletion_refused, status_refused
 from workers.itglue.failures import CallFailed, KeyRefused, ResourceMissing
 from workers.itglue.models import Organization
-from workers.itglue.presence import Listing
+from workers.itglue.presence import Failure, Listing
 from workers.itglue.presence import judge as judge_presence
 from workers.itglue.replies import Reply
 from workers.itglue.subtree import below, place
@@ -189,6 +188,7 @@ EMPTY_LIST = Listing((), 0)
         (MISSING, EMPTY_LIST, KeyRefused("403", status=403), "unclear"),
         (MISSING, FAILED, CONTROL, "unclear"),
         (MISSING, Listing((OTHER,), 40), CONTROL, "unclear"),
+        (MISSING, Listing((OTHER,), 0), CONTROL, "unclear"),
         (MISSING, Listing((), None), CONTROL, "unclear"),
         (MISSING, Listing((), 3), CONTROL, "unclear"),
         (FAILED, EMPTY_LIST, CONTROL, "unclear"),
@@ -197,9 +197,9 @@ EMPTY_LIST = Listing((), 0)
     ],
 )
 def test_gone_takes_three_answers_that_agree(
-    shown: Listing | ITGlueError,
-    listed: Listing | ITGlueError,
-    controlled: Listing | ITGlueError,
+    shown: Listing | Failure,
+    listed: Listing | Failure,
+    controlled: Listing | Failure,
     state: str,
 ) -> None:
     found = judge_presence("5", shown, listed, controlled)
