@@ -23,6 +23,9 @@ install: $(READY) ## Create .venv and install everything from uv.lock
 test: $(READY) ## Run the tests against a real Valkey
 	$(BIN)/pytest
 
+bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
+	$(BIN)/python -m benchmarks.deletion
+
 format: $(READY) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix

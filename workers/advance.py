@@ -5,7 +5,6 @@ the deletion ended.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 
 from adapters.errors import (
@@ -36,7 +35,6 @@ STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingP
 )
 # An organization that keeps moving must not keep a worker.
 _MOST_STEPS = 10
-_REST = timedelta(seconds=5)
 _MOST_DEATHS = 3
 
 
@@ -56,7 +54,8 @@ async def advance(deletion_id: str, context: Context) -> Deletion | None:
         held = await context.ledger.deletions.record(held, change, context.clock())
         if held.state != RUNNING:
             return held
-    rest = wait(RETRYING, held.step, context.clock() + _REST, {"entry": "moving"})
+    moving = ITGlueConnectionError("the organization keeps changing while it is looked at")
+    rest = _failed(held, moving, context)
     return await context.ledger.deletions.record(held, rest, context.clock())
 
 
@@ -74,11 +73,15 @@ async def _step(held: Deletion, context: Context) -> Change:
         PermissionDenied,
         ITGlueConnectionError,
     ) as error:
-        if held.intent.state in {"open", "accepted"}:
-            return _after_the_call(held, error, context)
-        if not error.retryable:
-            return fail(FAILED, error, context.clock())
-        return again(held, error, context, held.step)
+        return _failed(held, error, context)
+
+
+def _failed(held: Deletion, error: UnglueError, context: Context) -> Change:
+    if held.intent.state in {"open", "accepted"}:
+        return _after_the_call(held, error, context)
+    if not error.retryable:
+        return fail(FAILED, error, context.clock())
+    return again(held, error, context, held.step)
 
 
 def _after_the_call(held: Deletion, error: UnglueError, context: Context) -> Change:

@@ -69,6 +69,8 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             timeout_seconds=settings.itglue.timeout_seconds,
             before_request=throttle.before_request,
             after_answer=throttle.after_answer,
+            types=(types := await ledger.asset_types.load()),
+            in_flight=settings.itglue.max_concurrent_requests,
         ) as itglue:
             yield Context(
                 ledger=ledger,
@@ -77,3 +79,4 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
                 clock=system_clock,
                 random=SystemRandom(),
             )
+        await ledger.asset_types.store(types)

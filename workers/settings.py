@@ -84,6 +84,7 @@ class ITGlueSettings(Section):
     api_key: Annotated[str, Field(min_length=1, repr=False)]
     requests_per_5_minutes: Annotated[int, Field(ge=50)] = 3000
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 30
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=200)] = 64
 
     @model_validator(mode="before")
     @classmethod

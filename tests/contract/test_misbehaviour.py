@@ -1,20 +1,27 @@
 """An IT Glue that misbehaves, a world that moves, a worker that dies."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.ledger.deletions import Begun
-from workers.steps import plan
+from workers.ledger.records import Deletion
+from workers.steps import delete, plan
+
+
+async def planned(it: Rehearsal, deletion_id: str) -> Deletion:
+    """Taken and planned, about to be deleted."""
+    held = await it.ledger.deletions.lease(deletion_id, it.clock())
+    assert held is not None
+    return await it.ledger.deletions.record(held, await plan.run(held, it.context), it.clock())
 
 
 async def begin_and_die(it: Rehearsal, deletion_id: str) -> None:
     """Everything up to the written intent, then nothing more: the worker is gone."""
-    held = await it.ledger.deletions.lease(deletion_id, it.clock())
-    assert held is not None
-    held = await it.ledger.deletions.record(held, await plan.run(held, it.context), it.clock())
+    held = await planned(it, deletion_id)
     assert held.plan is not None
     begun = await it.ledger.deletions.begin_delete(
         held,
@@ -91,22 +98,56 @@ async def test_reactivated_between_an_unanswered_call_and_the_next_one(
         assert len(await it.deletes()) == 1
 
 
-@pytest.mark.parametrize(
-    "fault", ["rename-before-delete=1", "recreate-before-delete=1", "wrong-organization"]
-)
-async def test_another_organization_than_planned_is_not_deleted(
-    rehearse: Rehearse, fault: str
-) -> None:
-    async with rehearse(fault) as it:
+async def test_another_organization_than_asked_for_is_not_believed(rehearse: Rehearse) -> None:
+    async with rehearse("wrong-organization") as it:
         receipt = await it.event(org_name="TestCompany")
         result = await it.run(str(receipt.deletion_id))
 
-        if fault.startswith("recreate"):
-            # Judged afresh: the link and the name are those asked for, and every gate passes.
-            assert "plan_moved" in await it.journal(str(receipt.deletion_id))
-        else:
-            assert result["deleted"] is False
-            assert await it.deletes() == []
+        assert [error["code"] for error in result["errors"]] == ["ITGlueConnectionError"]
+        assert await it.deletes() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "gates"),
+    [
+        ({"name": "Another Company"}, ["psa_name"]),
+        ({"quick_notes": "#keep"}, ["blocking_tags"]),
+        ({"my_glue_account_id": 7}, ["my_glue_account"]),
+        ({"primary": True}, ["primary_organization"]),
+        ({"recreate": True}, []),
+    ],
+)
+async def test_what_moved_since_the_plan_is_judged_afresh(
+    rehearse: Rehearse, change: dict[str, Any], gates: list[str]
+) -> None:
+    async with rehearse() as it:
+        receipt = await it.event(org_name="TestCompany")
+        deletion_id = str(receipt.deletion_id)
+        held = await planned(it, deletion_id)
+        await it.change(TEST_COMPANY, **change)
+        later = await delete.run(held, it.context)
+        await it.ledger.deletions.record(held, later, it.clock())
+        it.clock.forward(seconds=61)
+        result = await it.run(deletion_id)
+
+        assert "plan_moved" in await it.journal(deletion_id)
+        assert [error["message"].split(":")[0] for error in result["errors"]] == gates
+        assert len(await it.deletes()) == (0 if gates else 1)
+
+
+async def test_a_linked_organization_that_lost_its_link_is_not_deleted(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        receipt = await it.event()
+        held = await planned(it, str(receipt.deletion_id))
+        await it.change(TEST_COMPANY, psa=None)
+        await it.ledger.deletions.record(held, await delete.run(held, it.context), it.clock())
+        it.clock.forward(seconds=61)
+        result = await it.run(str(receipt.deletion_id))
+
+        assert [error["code"] for error in result["errors"]] == ["OrganizationNotFound"]
+        assert await it.deletes() == []
 
 
 async def test_ignored_filters_are_never_believed(rehearse: Rehearse) -> None:

@@ -46,8 +46,9 @@ class ITGlue:
         before_request: BeforeRequest | None = None,
         after_answer: AfterAnswer | None = None,
         types: TypeCache | None = None,
+        in_flight: int = 64,
     ) -> "ITGlue":
-        """A client for the account behind this key.
+        """A client for the account behind this key, with at most `in_flight` requests at a time.
 
         `before_request` is awaited before every request, with whether it deletes or changes an
         organization; `after_answer` with every status and its `Retry-After` in seconds.
@@ -58,6 +59,7 @@ class ITGlue:
             timeout_seconds=timeout_seconds,
             before_request=before_request,
             after_answer=after_answer,
+            in_flight=in_flight,
         )
         return cls(transport, types)
 

@@ -1,5 +1,6 @@
 """The record as its users see it."""
 
+from workers.ledger.asset_types import AssetTypes
 from workers.ledger.budget import RequestBudget
 from workers.ledger.callbacks import Callbacks
 from workers.ledger.deletions import Deletions
@@ -16,5 +17,6 @@ class Ledger:
         self.deliveries = Deliveries(store)
         self.deletions = Deletions(store)
         self.callbacks = Callbacks(store)
+        self.asset_types = AssetTypes(store)
         self.budget = RequestBudget(store)
         self.heartbeats = Heartbeats(store)

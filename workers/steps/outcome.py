@@ -29,8 +29,8 @@ class Context:
 
 
 def go_on(step: str, *journal: Mapping[str, Any], **fields: str | int) -> Change:
-    """The next step follows at once."""
-    return Change(state=RUNNING, fields={"step": step, "attempts": 0, **fields}, journal=journal)
+    """The next step follows at once. Failed attempts still count: going round is no progress."""
+    return Change(state=RUNNING, fields={"step": step, **fields}, journal=journal)
 
 
 def wait(

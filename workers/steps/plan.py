@@ -25,6 +25,8 @@ from workers.steps.outcome import Context, end, go_on, wait
 from workers.steps.resolve import resolve
 
 _RECHECKS_PER_WINDOW = 24
+# Earlier than the documented cut, in case that counts otherwise than Python.
+_CUT_AT = 200
 
 
 def judged(
@@ -60,28 +62,35 @@ def judged(
 
 
 async def make_plan(deletion: Deletion, context: Context) -> Plan:
-    """A fresh plan.
-
-    A list answer cuts quick notes to 250 characters (facts of the vendor's documentation), and a
-    tag may stand behind that, so the organization is read by its id as well.
-    """
+    """A fresh plan."""
     found = await resolve(context.itglue, deletion.request)
     policy, now = context.settings.policy, context.clock()
     organization, (inventory, activity) = await both(
-        context.itglue.organization(found.id),
+        _whole(context.itglue, found),
         both(
             context.itglue.inventory(found),
             _activity(context.itglue, found.id, policy.min_idle_days, now),
         ),
     )
-    if organization is None:
-        raise ITGlueConnectionError(
-            f"IT Glue lists organization {found.id} and does not show it by its id"
-        )
     if activity is not None and not activity.read:
         warnings = (*inventory.warnings, "user metrics may not be read with this API key")
         inventory = replace(inventory, warnings=warnings)
     return judged(deletion, organization, inventory, activity, policy, now)
+
+
+async def _whole(itglue: ITGlue, found: Organization) -> Organization:
+    """The organization with all of its quick notes.
+
+    A list cuts them to 250 characters (api.itglue.com/developer), and a tag may stand behind that.
+    """
+    if len(found.quick_notes or "") < _CUT_AT:
+        return found
+    organization = await itglue.organization(found.id)
+    if organization is None:
+        raise ITGlueConnectionError(
+            f"IT Glue lists organization {found.id} and does not show it by its id"
+        )
+    return organization
 
 
 async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:

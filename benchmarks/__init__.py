@@ -1,0 +1,1 @@
+"""Ratios, each measured beside a baseline in one run."""
