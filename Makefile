@@ -23,6 +23,9 @@ install: $(READY) ## Create .venv and install everything from uv.lock
 test: $(READY) ## Run the tests against a real Valkey
 	$(BIN)/pytest
 
+fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
+	$(BIN)/python -m tests.fuzz --inputs 100000
+
 bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
 	$(BIN)/python -m benchmarks.deletion
 

@@ -6,22 +6,26 @@ The order of calls is fixed: `key_url` (only for vendors that hold the key thems
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.headers import Headers
 from adapters.models import Verdict
 
 
 class SourceConfig(BaseModel):
-    """One configured sender. Vendors add their own fields; an unknown field is an error."""
+    """One configured sender. Vendors add their own fields; an unknown field is an error.
+
+    `silence_days` without a genuine delivery are an alarm; 0 means that silence is normal.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     vendor: str
     confirm_delete: bool = False
     approval: Literal["always", "webhooks", "never"] | None = None
+    silence_days: Annotated[int, Field(ge=0)] = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +94,18 @@ class Adapter(Protocol):
         now: datetime,
     ) -> dict[str, str]:
         """The headers with which this vendor would send the body: for rehearsals and tests."""
+        ...
+
+    def rehearse(
+        self,
+        config: Any,  # noqa: ANN401 - as above
+        body: bytes,
+        event_id: str,
+        now: datetime,
+    ) -> bytes:
+        """A recorded body as this source would send it now: bound to it, with a new event id.
+
+        Raises:
+            ValueError: the body is not of this vendor's form.
+        """
         ...

@@ -8,12 +8,14 @@ import hashlib
 import math
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.models import OrgName
+from adapters.payload import Malformed, parse_json
 
 _MAX_ID = 2**63 - 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -21,6 +23,9 @@ _EVENT_ID = re.compile(r"[!-~]{1,200}")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_WORDS = dict.fromkeys(("true", "1", "yes", "y", "t", "on"), True) | dict.fromkeys(
+    ("false", "0", "no", "n", "f", "off"), False
 )
 _ORG_NAME = TypeAdapter[str](OrgName)
 # Control, format (bidirectional overrides), private, surrogate, unassigned; line separators.
@@ -34,6 +39,38 @@ class Unreadable(ValueError):
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
+
+
+def json_value(raw: bytes | str, prefix: str = "") -> Any:  # noqa: ANN401 - JSON is any value
+    """The JSON of a body, or of a text inside one.
+
+    Raises:
+        Unreadable: `parse_json`'s code, after the prefix.
+    """
+    try:
+        return parse_json(raw)
+    except Malformed as error:
+        raise Unreadable(f"{prefix}{error}") from None
+
+
+def json_object(raw: bytes | str, prefix: str = "") -> dict[str, Any]:
+    """The JSON object of a body, or of a text inside one.
+
+    Raises:
+        Unreadable: `parse_json`'s code, or `not_object`, after the prefix.
+    """
+    return as_object(json_value(raw, prefix), f"{prefix}not_object")
+
+
+def as_object(value: Any, reason: str) -> dict[str, Any]:  # noqa: ANN401 - a vendor's value
+    """The value, if it is an object.
+
+    Raises:
+        Unreadable: with the reason.
+    """
+    if not isinstance(value, dict):
+        raise Unreadable(reason, quoted(value))
+    return value
 
 
 def positive_id(value: Any, field: str) -> str:  # noqa: ANN401 - a vendor's value
@@ -50,6 +87,21 @@ def positive_id(value: Any, field: str) -> str:  # noqa: ANN401 - a vendor's val
     return digits
 
 
+def boolean(value: Any, field: str) -> bool:  # noqa: ANN401 - a vendor's value
+    """Yes or no, as true, "True", 1, "1", "yes", "Y", "on" and their opposites.
+
+    Raises:
+        Unreadable: `<field>_missing` or `<field>_malformed`; no other value is a guess.
+    """
+    if value is None or value == "":
+        raise Unreadable(f"{field}_missing")
+    if isinstance(value, bool | int | str):
+        meant = _WORDS.get(folded(str(value)))
+        if meant is not None:
+            return meant
+    raise Unreadable(f"{field}_malformed", quoted(value))
+
+
 def org_name(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
     """A client's name exactly as sent, or `None` where none was.
 
@@ -62,6 +114,17 @@ def org_name(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
         return _ORG_NAME.validate_python(value, strict=True)
     except ValidationError:
         raise Unreadable("name_malformed", quoted(value)) from None
+
+
+def readable_name(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
+    """A client's name, or `None` where none can be read.
+
+    For events that only keep deletions from happening: they count under whatever is readable.
+    """
+    try:
+        return org_name(value)
+    except Unreadable:
+        return None
 
 
 def instant(value: Any) -> datetime | None:  # noqa: ANN401 - a vendor's value
@@ -112,21 +175,24 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip().casefold()
 
 
-def content_id(content: bytes) -> str:
-    """The event id of an event whose vendor gives it none: the same content, the same id."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """By which id an event is recognized when it comes again.
 
-
-def arrival_id(content: bytes, now: datetime) -> str:
-    """The event id of a reactivation whose vendor gives it none.
-
-    "Active" may be said twice in the same words, and the second time must count as well: it may
-    stand between an inactive event and its deletion.
+    Without an id of the vendor's, the same content is the same event; but a reactivation, which
+    may be said twice in the same words with a deletion asked for in between, counts every time.
     """
-    return f"{content_id(content)}@{now.isoformat()}"
 
+    event: str
+    reactivation: str
 
-def event_id(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
-    """The vendor's own id of the event, or `None` if it gives no usable one."""
-    usable = isinstance(value, str) and _EVENT_ID.fullmatch(value)
-    return value if usable else None
+    @classmethod
+    def of(cls, sent: Any, content: bytes, now: datetime, position: int = 0) -> "Identity":  # noqa: ANN401 - a vendor's value
+        """The vendor's own id, if it is usable, or one made of the content.
+
+        `position` is that of the event in its delivery.
+        """
+        if isinstance(sent, str) and _EVENT_ID.fullmatch(sent):
+            return cls(sent, sent)
+        content_id = "sha256:" + hashlib.sha256(content).hexdigest()
+        return cls(content_id, f"{content_id}@{now.isoformat()}.{position}")

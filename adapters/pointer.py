@@ -36,3 +36,11 @@ def at(document: Any, pointer: str) -> Any:  # noqa: ANN401 - any part of any JS
         else:
             return None
     return document
+
+
+def put(document: dict[str, Any], pointer: str, value: object) -> None:
+    """Set the value that the pointer names, where there is an object to hold it."""
+    parent, _, last = pointer.rpartition("/")
+    holder = at(document, parent)
+    if pointer and isinstance(holder, dict):
+        holder[last.replace("~1", "/").replace("~0", "~")] = value

@@ -15,11 +15,13 @@ from adapters.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
-    PayloadTooLarge,
+    SignatureInvalid,
     StorageUnavailable,
+    Unauthorized,
     UnglueError,
 )
 from workers.clock import rfc3339, system_clock
+from workers.faults import faults
 
 log = structlog.get_logger()
 _IDENTIFIERS = {"org_id", "org_name"}
@@ -48,31 +50,32 @@ def error_answer(
 
 
 def invalid(error: ValidationError) -> InvalidRequest:
-    """What is wrong with a body, field by field, quoting nothing of it."""
-    faults = error.errors(include_url=False, include_input=False)
-    lines = [
-        f"{'.'.join(str(part) for part in fault['loc']) or 'body'}: "
-        + fault["msg"].removeprefix("Value error, ")
-        for fault in faults
-    ]
-    # The model itself is at fault (no location) only when no identifier was given.
-    identifier = any(not fault["loc"] or fault["loc"][0] in _IDENTIFIERS for fault in faults)
-    kind = InvalidIdentifier if identifier else InvalidRequest
-    return kind("; ".join(lines))
+    """What is wrong with a body, field by field."""
+    found = error.errors(include_url=False, include_input=False)
+    # The model itself is at fault only when no identifier was given.
+    unidentified = any(
+        fault["loc"][0] in _IDENTIFIERS if fault["loc"] else fault["type"] == "value_error"
+        for fault in found
+    )
+    kind = InvalidIdentifier if unidentified else InvalidRequest
+    return kind("; ".join(faults(error, whole="body")))
 
 
 async def on_unglue_error(_request: Request, error: Exception) -> Response:
     """Errors raised on purpose."""
     if not isinstance(error, UnglueError):
         raise error
-    headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else None
-    return error_answer(error, headers=headers)
+    token_missing = isinstance(error, Unauthorized) and not isinstance(error, SignatureInvalid)
+    return error_answer(error, headers={"WWW-Authenticate": "Bearer"} if token_missing else None)
 
 
 async def on_redis_error(_request: Request, error: Exception) -> Response:
     """The record does not answer."""
     log.error("storage_unavailable", error=type(error).__name__)
-    unavailable = StorageUnavailable("Redis does not answer; nothing was changed. Try again later")
+    unavailable = StorageUnavailable(
+        "Redis does not answer, so it is not known whether anything was changed; try again later, "
+        "with the same Idempotency-Key if you sent one"
+    )
     return error_answer(unavailable, headers={"Retry-After": "5"})
 
 
@@ -82,7 +85,7 @@ async def on_internal_error(_request: Request, _error: Exception) -> Response:
 
 
 async def on_http_exception(_request: Request, error: Exception) -> Response:
-    """Starlette's own: no such route, wrong method, body too large."""
+    """Starlette's own: no such route, wrong method."""
     if not isinstance(error, HTTPException):
         raise error
     ours: UnglueError
@@ -91,8 +94,11 @@ async def on_http_exception(_request: Request, error: Exception) -> Response:
             ours = NotFound("there is nothing at this address")
         case 405:
             ours = MethodNotAllowed("this address does not take this method")
-        case 413:
-            ours = PayloadTooLarge("the body is larger than 1 MiB")
         case _:
             ours = InvalidRequest(error.detail)
     return error_answer(ours, error.status_code, error.headers)
+
+
+async def on_disconnect(_request: Request, _error: Exception) -> Response:
+    """The caller left before its body was complete: nobody reads this, and nothing was done."""
+    return Response(status_code=400)

@@ -6,20 +6,22 @@ from contextlib import asynccontextmanager
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
 from adapters.errors import UnglueError
 from service.answers import (
+    on_disconnect,
     on_http_exception,
     on_internal_error,
     on_redis_error,
     on_unglue_error,
 )
-from service.routes import deletions, health, webhooks
+from service.body_limit import BodyLimit
+from service.routes import deletions, health, lists, sources, webhooks
 from service.state import ServiceState, open_state
 from workers.settings import Settings
-
-MAX_BODY = 1024 * 1024
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -30,12 +32,15 @@ def create_app(settings: Settings) -> Starlette:
         async with open_state(settings) as state:
             yield {"service": state}
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/webhooks/{source}", webhooks.receive, methods=["POST"]),
             Route("/v1/deletions", deletions.create, methods=["POST"]),
+            Route("/v1/deletions", lists.deletions, methods=["GET"]),
+            Route("/v1/deliveries", lists.deliveries, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}", deletions.show, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}/cancel", deletions.cancel, methods=["POST"]),
+            Route("/v1/sources", sources.show_all, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
         ],
@@ -43,8 +48,12 @@ def create_app(settings: Settings) -> Starlette:
             UnglueError: on_unglue_error,
             RedisError: on_redis_error,
             HTTPException: on_http_exception,
+            ClientDisconnect: on_disconnect,
             Exception: on_internal_error,
         },
+        middleware=[Middleware(BodyLimit)],
         lifespan=lifespan,
-        max_body_size=MAX_BODY,
     )
+    # A sender that is sent elsewhere loses its event: no vendor follows a redirect.
+    app.router.redirect_slashes = False
+    return app

@@ -14,12 +14,15 @@ from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
     {
+        "cancel": "service.commands.deletions",
         "delete": "service.commands.delete",
+        "deletions": "service.commands.deletions",
         "demo": "service.commands.demo",
         "doctor": "service.commands.doctor",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",
         "serve": "service.commands.serve",
+        "sources": "service.commands.sources",
         "up": "service.commands.up",
         "worker": "service.commands.work",
     }

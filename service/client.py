@@ -8,11 +8,16 @@ from typing import Any, Self
 
 import httpx
 
-from adapters.errors import ConfigurationError, UnglueError
+from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 from workers.states import TERMINAL
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
-_LONGEST_WAIT = 30
+_TIMEOUT_SECONDS = 40
+
+
+def service_url(environment: Mapping[str, str] = os.environ) -> str:
+    """Where the service is: `UNGLUE_URL`, or the local one."""
+    return environment.get("UNGLUE_URL", _DEFAULT_URL).rstrip("/")
 
 
 class ServiceError(UnglueError):
@@ -28,7 +33,7 @@ class ServiceClient:
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=_LONGEST_WAIT + 10,
+            timeout=_TIMEOUT_SECONDS,
             trust_env=False,
         )
 
@@ -37,12 +42,17 @@ class ServiceClient:
         """The client that the environment describes.
 
         Raises:
-            ConfigurationError: there is no token.
+            ConfigurationError: there is no token, or no URL of a service.
         """
-        token = environment.get("UNGLUE_TOKEN")
+        token = environment.get("UNGLUE_TOKEN", "").strip()
         if not token:
             raise ConfigurationError("set UNGLUE_TOKEN to an operator's token")
-        return cls(environment.get("UNGLUE_URL", _DEFAULT_URL), token)
+        if not (token.isascii() and token.isprintable()):
+            raise ConfigurationError("UNGLUE_TOKEN holds characters that no header can carry")
+        try:
+            return cls(service_url(environment), token)
+        except httpx.InvalidURL:
+            raise ConfigurationError("UNGLUE_URL is not a URL") from None
 
     def __enter__(self) -> Self:
         """Ready to be used."""
@@ -63,7 +73,8 @@ class ServiceClient:
         """The answer's JSON.
 
         Raises:
-            ServiceError: the service refused (with its message) or does not answer.
+            InvalidRequest: the service does not understand the request (422).
+            ServiceError: it refuses for another reason, or does not answer.
         """
         try:
             answer = self._http.request(method, path, json=body, headers=headers)
@@ -77,9 +88,8 @@ class ServiceClient:
         except ValueError:
             raise ServiceError(f"{self._http.base_url} is not Unglue's service") from None
         if answer.is_error:
-            errors = content.get("errors", []) if isinstance(content, dict) else []
-            message = "; ".join(f"{error['code']}: {error['message']}" for error in errors)
-            raise ServiceError(message or f"the service answered {answer.status_code}")
+            message = _errors(content) or f"the service answered {answer.status_code}"
+            raise InvalidRequest(message) if answer.status_code == 422 else ServiceError(message)
         return content
 
     def finished(self, deletion: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -89,3 +99,14 @@ class ServiceClient:
             time.sleep(0.3)
             deletion = self.call("GET", f"/v1/deletions/{deletion['id']}")
         return deletion
+
+
+def _errors(content: Any) -> str:  # noqa: ANN401 - any JSON value
+    """The errors of an answer in the API's form, in one line."""
+    errors = content.get("errors") if isinstance(content, dict) else None
+    known = [
+        f"{error['code']}: {error['message']}"
+        for error in (errors if isinstance(errors, list) else [])
+        if isinstance(error, dict) and error.keys() >= {"code", "message"}
+    ]
+    return "; ".join(known)

@@ -12,9 +12,8 @@ from workers.clock import Clock, system_clock
 from workers.intake import Intake
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
-from workers.runtime import new_id, open_ledger, redis_url
+from workers.runtime import open_intake, open_ledger, redis_url
 from workers.settings import Settings
-from workers.signing_keys import SigningKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +32,7 @@ async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs."""
     jobs = JobQueue(redis_url(settings))
     try:
-        async with open_ledger(settings) as ledger, SigningKeys.connect() as keys:
-            intake = Intake(
-                sources=settings.sources,
-                deliveries=ledger.deliveries,
-                keys=keys,
-                callback_url=settings.callback.url,
-                max_event_age=settings.policy.max_event_age,
-                clock=system_clock,
-                new_id=new_id,
-            )
+        async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
             yield ServiceState(settings, ledger, intake, jobs, system_clock)
     finally:
         jobs.close()

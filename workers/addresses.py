@@ -1,4 +1,4 @@
-"""Which addresses may be called: the guard against a URL that points back inside.
+"""Which URLs and addresses may be called: the guard against one that points back inside.
 
 A name is resolved once, every address it has is checked, and the connection is made to a checked
 address, so an answer of DNS that changes between check and connect changes nothing.
@@ -8,12 +8,27 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from adapters.errors import UnglueError
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# Not public, or not for callers, whatever this Python's tables say of them.
+_REFUSED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "168.63.129.16/32",  # Azure's host, reachable from every virtual machine
+        "192.0.0.0/24",  # protocol assignments; Oracle Cloud's metadata among them
+        "192.88.99.0/24",  # 6to4 relays
+        "64:ff9b:1::/48",  # NAT64 of one's own network
+        "2001::/32",  # Teredo: carries any IPv4 address
+        "2002::/16",  # 6to4: the same
+        "3fff::/20",  # documentation
+        "fec0::/10",  # site-local
+    )
+)
 
 
 class AddressRefused(UnglueError):
@@ -30,32 +45,57 @@ class NameUnknown(UnglueError):
     retryable = True
 
 
-def embedded(address: Address) -> Address:
-    """The IPv4 address that an IPv6 form carries inside it, or the address itself."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address.sixtofour is not None:
-            return address.sixtofour
-        if address.teredo is not None:
-            return address.teredo[1]
-        if address in _NAT64:
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
 def is_public(address: Address) -> bool:
     """Whether it is an ordinary address of the internet.
 
     Private, loopback, link-local (cloud metadata among them), shared (CGNAT), multicast,
     documentation and reserved ranges are not, nor are IPv6 forms that carry one of them.
     """
-    if isinstance(address, ipaddress.IPv6Address) and (
-        address in _LOCAL_NAT64 or address.is_site_local
-    ):
-        return False
-    inner = embedded(address)
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+    inner = _carried(address)
+    return (
+        inner.is_global
+        and not inner.is_multicast
+        and not inner.is_reserved
+        and not any(inner in network for network in _REFUSED)
+    )
+
+
+def _carried(address: Address) -> Address:
+    """The IPv4 address that an IPv6 form carries inside it, or the address itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def target(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> tuple[str, int]:
+    """Host and port of a URL that may be called, as far as its text tells: pure.
+
+    Plain http is only for networks of one's own.
+
+    Raises:
+        AddressRefused: it must not be called.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise AddressRefused("it is not a URL") from None
+    if parts.username is not None or parts.password is not None:
+        raise AddressRefused("it must not carry a user name or a password")
+    if allowed_hosts and host not in allowed_hosts:
+        raise AddressRefused(f"the host {host!r} is not one of the allowed hosts")
+    if parts.scheme != "https" and not (parts.scheme == "http" and allow_private):
+        raise AddressRefused("it must be https")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass  # a name: its addresses are checked when it is called
+    else:
+        choose(host, [host], allow_private=allow_private)
+    return host, port or (443 if parts.scheme == "https" else 80)
 
 
 async def resolve(host: str, port: int, *, allow_private: bool) -> str:
@@ -80,7 +120,5 @@ def choose(host: str, addresses: Sequence[str], *, allow_private: bool) -> str:
     """
     for text in addresses:
         if not allow_private and not is_public(ipaddress.ip_address(text.partition("%")[0])):
-            raise AddressRefused(
-                f"the host {host!r} resolves to {text}, which is not a public address"
-            )
+            raise AddressRefused(f"the host {host!r} is {text}, which is not a public address")
     return addresses[0]

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
@@ -23,10 +23,20 @@ def parse_duration(value: object) -> object:
     match = _FORM.fullmatch(value.strip())
     if match is None:
         raise ValueError('must be a number with a unit, like "30s", "10m", "6h" or "7d"')
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    try:
+        return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    except OverflowError:
+        raise ValueError("is too long") from None
+
+
+def _not_none(duration: timedelta) -> timedelta:
+    if not duration:
+        raise ValueError('must be longer than "0s"')
+    return duration
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+SomeDuration = Annotated[Duration, AfterValidator(_not_none)]
 
 
 def milliseconds(duration: timedelta) -> int:

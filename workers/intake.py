@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.contract import Adapter, SourceConfig
-from adapters.errors import NotFound, SignatureInvalid
+from adapters.errors import NotFound, SignatureInvalid, SigningKeyUnavailable
 from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.registry import VENDORS
 from workers.clock import Clock, rfc3339, to_ms
 from workers.ledger.deliveries import Deliveries
+from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import ErrorEntry, Receipt, encode_errors
 from workers.signing_keys import SigningKeys
 
@@ -21,7 +22,9 @@ from workers.signing_keys import SigningKeys
 _KEPT_HEADERS = ("content-type", "user-agent", "x-content-signature", "x-hook-signature")
 _KEPT_PREFIXES = ("webhook-", "ce-")
 _MAX_ID = 200
-_STRENGTH = ("ignored", "duplicate", "rejected", "cancelled", "accepted")
+_STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "accepted")
+QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
+QUARANTINE_LASTS = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ def _event(verdict: Verdict, now: datetime) -> dict[str, Any]:
     if verdict.occurred_at is not None:
         # A sender's clock that runs ahead must not make its event newer than what comes after it.
         event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
+    if verdict.sequence is not None:
+        event["counter"], event["number"] = bounded(verdict.sequence[0]), verdict.sequence[1]
+    if verdict.alert is not None:
+        event["alert"] = verdict.alert
     match verdict:
         case Request():
             event |= {
@@ -102,6 +109,7 @@ class Intake:
         *,
         sources: Mapping[str, SourceConfig],
         deliveries: Deliveries,
+        quarantine: Quarantine,
         keys: SigningKeys,
         callback_url: str | None,
         max_event_age: timedelta,
@@ -110,6 +118,7 @@ class Intake:
     ) -> None:
         self._sources = sources
         self._deliveries = deliveries
+        self._quarantine = quarantine
         self._keys = keys
         self._callback_url = callback_url
         self._max_event_age = max_event_age
@@ -133,14 +142,56 @@ class Intake:
         Raises:
             NotFound: the source is unknown.
             SignatureInvalid: it is not genuine; nothing was stored.
-            SigningKeyUnavailable: the vendor's key server does not answer.
+            SigningKeyUnavailable: the vendor's key server does not answer, and the quarantine is
+                full.
             redis.RedisError: it could not be made durable.
         """
         config, adapter = self.source(source)
-        await self._verify(adapter, config, headers, body)
         now = self._clock()
+        try:
+            await self._verify(adapter, config, headers, body)
+        except SigningKeyUnavailable:
+            delivery = self._delivery(source, config.vendor, headers)
+            due = now + QUARANTINE_FIRST_LOOK
+            kept = await self._quarantine.keep(delivery=delivery, body=body, due=due, now=now)
+            if kept is None:
+                raise
+            return Acknowledged(kept, (Receipt("unverified", "signing_key_unavailable"),))
         verdicts = adapter.read(config, headers, body, now)
         return await self.record(source, config.vendor, headers, body, verdicts)
+
+    async def release(self, delivery_id: str) -> Acknowledged | None:
+        """Verify a quarantined delivery: what became of it, or `None` while nobody can tell.
+
+        The moment that counts is the one at which it came.
+        """
+        delivery = await self._deliveries.get(delivery_id)
+        now = self._clock()
+        if delivery.verdict != "unverified":
+            return None
+        if delivery.source not in self._sources:
+            await self._quarantine.leave(delivery_id, now, reason="source_unknown")
+            return None
+        config, adapter = self.source(delivery.source)
+        headers = Headers.of(delivery.headers)
+        try:
+            await self._verify(adapter, config, headers, delivery.body)
+        except SignatureInvalid:
+            await self._quarantine.leave(delivery_id, now, reason="not_genuine")
+            return None
+        except SigningKeyUnavailable:
+            age = now - delivery.received_at
+            if age >= QUARANTINE_LASTS:
+                await self._quarantine.leave(delivery_id, now, reason="never_verifiable")
+            else:
+                await self._quarantine.later(delivery_id, now + max(age, QUARANTINE_FIRST_LOOK))
+            return None
+        verdicts = adapter.read(config, headers, delivery.body, delivery.received_at)
+        acknowledged = await self.record(
+            delivery.source, config.vendor, headers, delivery.body, verdicts, delivery_id
+        )
+        await self._quarantine.leave(delivery_id, now)
+        return acknowledged
 
     async def _verify(
         self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes
@@ -166,6 +217,7 @@ class Intake:
         headers: Headers,
         body: bytes,
         verdicts: Sequence[Verdict],
+        delivery_id: str | None = None,
     ) -> Acknowledged:
         """Record the verdicts of a genuine delivery and do what they ask for."""
         now = self._clock()
@@ -176,17 +228,21 @@ class Intake:
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
             events.append(event)
-        delivery_id = self._new_id("dlv")
-        delivery = {
-            "id": delivery_id,
+        delivery = self._delivery(source, vendor, headers, delivery_id)
+        receipts = await self._deliveries.receive(
+            delivery=delivery, body=body, events=events, now=now
+        )
+        return Acknowledged(delivery["id"], receipts)
+
+    def _delivery(
+        self, source: str, vendor: str, headers: Headers, delivery_id: str | None = None
+    ) -> dict[str, str]:
+        return {
+            "id": delivery_id or self._new_id("dlv"),
             "source": source,
             "vendor": vendor,
             "headers": json.dumps(_kept(headers)),
         }
-        receipts = await self._deliveries.receive(
-            delivery=delivery, body=body, events=events, now=now
-        )
-        return Acknowledged(delivery_id, receipts)
 
     def _callback_for(self, verdict: Verdict) -> str:
         asked = verdict.request.callback_url if isinstance(verdict, Request) else None

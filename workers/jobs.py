@@ -15,7 +15,7 @@ from workers.advance import advance
 from workers.aftercare import look_back
 from workers.ledger.deletions import Fenced
 from workers.outbox.send import send
-from workers.runtime import open_context
+from workers.runtime import open_context, open_intake, open_ledger
 from workers.settings import Settings, load_settings
 from workers.states import FAILED
 
@@ -36,6 +36,11 @@ def _settings() -> Settings:
 def advance_deletion(deletion_id: str) -> None:
     """Do what is due of one deletion."""
     asyncio.run(_advance(deletion_id))
+
+
+def verify_delivery(delivery_id: str) -> None:
+    """Verify one quarantined delivery."""
+    asyncio.run(_verify(delivery_id))
 
 
 def look_back_at_deletion(deletion_id: str) -> None:
@@ -61,6 +66,15 @@ async def _advance(deletion_id: str) -> None:
         log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
     if deletion.state == FAILED and "ITGlueConnectionError" in codes:
         raise DeletionFailed(f"{deletion_id} failed; see: unglue deletions {deletion_id}")
+
+
+async def _verify(delivery_id: str) -> None:
+    settings = _settings()
+    async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
+        acknowledged = await intake.release(delivery_id)
+        if acknowledged is not None:
+            verdict = acknowledged.strongest.verdict
+            log.info("released", delivery_id=delivery_id, verdict=verdict)
 
 
 async def _look_back(deletion_id: str) -> None:

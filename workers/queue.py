@@ -19,6 +19,7 @@ QUEUE: Final = "unglue"
 QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
 ADVANCE: Final = "workers.jobs.advance_deletion"
 SEND: Final = "workers.jobs.send_callback"
+VERIFY: Final = "workers.jobs.verify_delivery"
 LOOK_BACK: Final = "workers.jobs.look_back_at_deletion"
 
 # Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
@@ -52,6 +53,14 @@ class JobQueue:
             redis.RedisError: as above.
         """
         await asyncio.to_thread(self._enqueue, SEND, callback_id, number)
+
+    async def verify(self, delivery_id: str, number: int) -> None:
+        """Queue the verification of a quarantined delivery.
+
+        Raises:
+            redis.RedisError: as above.
+        """
+        await asyncio.to_thread(self._enqueue, VERIFY, delivery_id, number)
 
     async def look_back(self, deletion_id: str, number: int) -> None:
         """Queue the look at a deletion a day later.

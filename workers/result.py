@@ -36,6 +36,8 @@ def _warnings(deletion: Deletion) -> list[str]:
         f"{LABELS.get(kind, kind)} could not be counted"
         for kind in _COUNTED
         if plan.counts.get(kind) is None
+        # Whoever counted says why; a null without a word must not be.
+        and not any(warning.startswith(f"{kind} could not be") for warning in plan.warnings)
     ]
     if deletion.state == PREVIEWED:
         warnings += [f"would block: {answer.gate}: {answer.message}" for answer in plan.refusals]

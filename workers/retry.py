@@ -1,5 +1,8 @@
 """When a failed attempt is made again: a decision that can be printed and tested."""
 
+import email.utils
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -8,6 +11,7 @@ from adapters.errors import UnglueError
 
 _FIRST = timedelta(seconds=2)
 _LONGEST = timedelta(minutes=10)
+_DOUBLINGS = 9  # beyond them the longest is reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,25 @@ def decide(
         return RetryDecision(None, "permanent")
     if attempt >= max_attempts:
         return RetryDecision(None, f"all {max_attempts} attempts failed")
-    ceiling = min(_FIRST * 2 ** (attempt - 1), _LONGEST)
+    ceiling = min(_FIRST * 2 ** min(attempt - 1, _DOUBLINGS), _LONGEST)
     delay = ceiling * random.uniform(0.5, 1.0)
     if retry_after is not None:
-        delay = max(delay, min(timedelta(seconds=retry_after), _LONGEST))
+        delay = max(delay, timedelta(seconds=min(retry_after, _LONGEST.total_seconds())))
     return RetryDecision(now + delay, f"attempt {attempt} of {max_attempts} failed")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds of `Retry-After` (RFC 9110, 10.2.3), or `None` if it is not there or unreadable.
+
+    A date is compared with the answer's own `Date`, so no clock is needed. Names are lower case.
+    """
+    value = headers.get("retry-after", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            until = email.utils.parsedate_to_datetime(value)
+            seconds = (until - email.utils.parsedate_to_datetime(headers["date"])).total_seconds()
+        except (KeyError, ValueError, TypeError):
+            return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -12,11 +12,13 @@ from redis.backoff import ExponentialWithJitterBackoff
 
 from workers.budget import Throttle
 from workers.clock import system_clock
+from workers.intake import Intake
 from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
 from workers.queue import QUEUE_KEY
 from workers.settings import Settings
+from workers.signing_keys import SigningKeys
 from workers.steps.outcome import Context
 
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
@@ -56,6 +58,22 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
         )
     finally:
         await redis.aclose()
+
+
+@asynccontextmanager
+async def open_intake(settings: Settings, ledger: Ledger) -> AsyncIterator[Intake]:
+    """The way in for deliveries."""
+    async with SigningKeys.connect() as keys:
+        yield Intake(
+            sources=settings.sources,
+            deliveries=ledger.deliveries,
+            quarantine=ledger.quarantine,
+            keys=keys,
+            callback_url=settings.callback.url,
+            max_event_age=settings.policy.max_event_age,
+            clock=system_clock,
+            new_id=new_id,
+        )
 
 
 @asynccontextmanager

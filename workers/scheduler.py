@@ -45,6 +45,9 @@ class Scheduler:
         for callback_id, number in await self._ledger.callbacks.take_due(now, limit=_BATCH):
             await self._jobs.send(callback_id, number)
             queued += 1
+        for delivery_id, number in await self._ledger.quarantine.take_due(now):
+            await self._jobs.verify(delivery_id, number)
+            queued += 1
         for deletion_id, number in await self._ledger.deletions.take_aftercare(now):
             await self._jobs.look_back(deletion_id, number)
             queued += 1

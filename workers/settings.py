@@ -7,12 +7,11 @@ names a file that holds the value, for secrets that are mounted.
 
 import base64
 import binascii
-import json
 import os
-import tomllib
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -22,29 +21,29 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from redis.connection import parse_url
 
 from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl, OrgId
 from adapters.registry import VENDORS
-from workers.durations import Duration
+from workers.addresses import AddressRefused, target
+from workers.durations import Duration, SomeDuration
+from workers.faults import faults
+from workers.settings_sources import PREFIX, from_environment, from_file, merged
 
-_PREFIX = "UNGLUE_"
 _REGIONS = {
     "us": "https://api.itglue.com",
     "eu": "https://api.eu.itglue.com",
     "au": "https://api.au.itglue.com",
 }
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def _webhook_secret(value: str) -> str:
@@ -54,6 +53,27 @@ def _webhook_secret(value: str) -> str:
         key = b""
     if not value.startswith("whsec_") or not 24 <= len(key) <= 64:
         raise ValueError("must be whsec_ followed by the base64 of 24 to 64 bytes")
+    return value
+
+
+def _token_hash(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError(
+            'must be the SHA-256 of the token, 64 digits of 0-9 and a-f: printf %s "$TOKEN" | '
+            "sha256sum"
+        )
+    return value
+
+
+def _redis_url(value: str) -> str:
+    try:
+        parse_url(value)  # type: ignore[no-untyped-call] # redis-py does not say that it is a str
+    except ValueError:
+        # Its own words may quote a password.
+        raise ValueError(
+            'must be a URL that begins with redis://, rediss:// or unix://, like "redis://'
+            'localhost:6379/0", with what is special in a password percent-encoded'
+        ) from None
     return value
 
 
@@ -99,13 +119,23 @@ class CallbackSettings(Section):
 
     url: HttpUrl | None = None
     secrets: Annotated[tuple[WebhookSecret, ...], Field(repr=False)] = ()
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[Annotated[str, StringConstraints(to_lower=True)], ...] = ()
     allow_private_networks: bool = False
 
     @model_validator(mode="after")
-    def _signed(self) -> Self:
-        if self.url is not None and not self.secrets:
+    def _can_be_sent(self) -> Self:
+        if self.url is None:
+            return self
+        if not self.secrets:
             raise ValueError("secrets is required with url: results are never sent unsigned")
+        try:
+            target(
+                self.url,
+                allowed_hosts=self.allowed_hosts,
+                allow_private=self.allow_private_networks,
+            )
+        except AddressRefused as error:
+            raise ValueError(f"url: {error.message}") from None
         return self
 
 
@@ -143,6 +173,12 @@ class PolicySettings(Section):
     verify_window: Duration = Field(default="6h", validate_default=True)
     resend_after: Duration = Field(default="10m", validate_default=True)
 
+    @model_validator(mode="after")
+    def _exports_outlive_the_wait(self) -> Self:
+        if timedelta(days=self.export_retention_days) <= self.eligibility_window:
+            raise ValueError("export_retention_days must be longer than eligibility_window")
+        return self
+
     @field_validator("required_tags", "blocking_tags")
     @classmethod
     def _hashtags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -155,7 +191,7 @@ class PolicySettings(Section):
 class Operator(Section):
     """`[operators.<name>]`: a person or a program that may call the API."""
 
-    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", repr=False)]
+    token_sha256: Annotated[str, AfterValidator(_token_hash), Field(repr=False)]
     roles: tuple[Literal["request", "approve", "admin"], ...] = ()
 
 
@@ -169,9 +205,9 @@ class Schedule(Section):
 class WorkerSettings(Section):
     """`[worker]`: how long things may take before somebody else looks again."""
 
-    lease: Duration = Field(default="2m", validate_default=True)
-    requeue_after: Duration = Field(default="30s", validate_default=True)
-    scheduler_interval: Duration = Field(default="1s", validate_default=True)
+    lease: SomeDuration = Field(default="2m", validate_default=True)
+    requeue_after: SomeDuration = Field(default="30s", validate_default=True)
+    scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
 
 
@@ -179,14 +215,14 @@ class Settings(BaseSettings):
     """The whole file. See the README's configuration section for each key's meaning."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
     )
 
-    redis_url: Annotated[str | None, Field(repr=False)] = None
+    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(default=None, repr=False)
     public_url: HttpUrl = "http://127.0.0.1:8000"
     secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
     durability: Literal["everysec", "fsync"] = "everysec"
@@ -206,6 +242,18 @@ class Settings(BaseSettings):
         for name in table:
             if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
                 raise ValueError(f"{name!r}: a name has only letters, digits, - and _")
+        return table
+
+    @field_validator("operators")
+    @classmethod
+    def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:
+        owners: dict[str, str] = {}
+        for name, operator in table.items():
+            other = owners.setdefault(operator.token_sha256, name)
+            if other != name:
+                raise ValueError(
+                    f"{other} and {name} have the same token: who acts would be a guess"
+                )
         return table
 
     @model_validator(mode="after")
@@ -232,53 +280,6 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-def _from_file(environment: Mapping[str, str]) -> dict[str, Any]:
-    named = environment.get(f"{_PREFIX}CONFIG")
-    path = Path(named or "unglue.toml")
-    if not named and not path.exists():
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigurationError(f"UNGLUE_CONFIG names {path}, which does not exist") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
-
-
-def _with_secret_files(environment: Mapping[str, str]) -> dict[str, str]:
-    values = dict(environment)
-    for name, path in environment.items():
-        if name.startswith(_PREFIX) and name.endswith("_FILE"):
-            try:
-                content = Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(f"{name} cannot be read: {error}") from None
-            del values[name]
-            values[name.removesuffix("_FILE")] = content
-    return values
-
-
-def _decoded(value: Any) -> Any:  # noqa: ANN401 - raw input
-    """Lists and tables below a free name arrive as the text of their JSON."""
-    if isinstance(value, Mapping):
-        return {key: _decoded(item) for key, item in value.items()}
-    if isinstance(value, str) and value[:1] in {"[", "{"}:
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(below)
-    for key, value in above.items():
-        known = result.get(key)
-        both = isinstance(known, Mapping) and isinstance(value, Mapping)
-        result[key] = _merged(known, value) if both else value  # type: ignore[arg-type]
-    return result
-
-
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings of this installation.
 
@@ -286,15 +287,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ConfigurationError: naming each field that is wrong, what is wrong, and nothing secret.
     """
     environment = os.environ if environment is None else environment
-    source = EnvSettingsSource(Settings)
-    source.env_vars = {
-        name.lower(): value for name, value in _with_secret_files(environment).items()
-    }
+    tables = merged(from_file(environment), from_environment(Settings, environment))
     try:
-        return Settings(**_merged(_from_file(environment), _decoded(source())))
+        return Settings(**tables)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'unglue.toml'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise ConfigurationError("\n".join(lines)) from None
+        raise ConfigurationError("\n".join(faults(error, whole="unglue.toml"))) from None

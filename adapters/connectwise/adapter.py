@@ -1,9 +1,10 @@
 """ConnectWise PSA: `signature` proves a callback, `callback` reads it."""
 
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
-from adapters.connectwise.callback import judge
+from adapters.connectwise.callback import judge, rehearsed
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.connectwise.signature import (
     HEADER,
@@ -17,6 +18,7 @@ from adapters.contract import Sender, SourceConfig
 from adapters.errors import SignatureInvalid
 from adapters.headers import Headers
 from adapters.models import Verdict
+from adapters.rehearsal import renewed
 
 
 class ConnectWise:
@@ -85,3 +87,13 @@ class ConnectWise:
         if not key:
             raise ValueError("a ConnectWise callback is signed with the key of its key_url")
         return {"content-type": "application/json", HEADER: signature_of(body, key)}
+
+    def rehearse(
+        self, config: ConnectWiseConfig, body: bytes, event_id: str, now: datetime
+    ) -> bytes:
+        """A recorded callback as this tenant would send it now.
+
+        Raises:
+            ValueError: the body is not JSON of a callback's form.
+        """
+        return renewed(body, event_id, partial(rehearsed, config, now))

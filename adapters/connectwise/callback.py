@@ -8,16 +8,16 @@ and the action to it, outside the signature.
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.fields import (
+    Identity,
     Unreadable,
-    arrival_id,
-    content_id,
-    event_id,
+    as_object,
     folded,
     instant,
+    json_object,
     org_name,
     positive_id,
     printable,
@@ -32,8 +32,8 @@ from adapters.models import (
     Request,
     Verdict,
 )
-from adapters.payload import Malformed, parse_json
 from adapters.pointer import at
+from adapters.rehearsal import compact, timestamp
 
 _ACTIONS = {"added", "updated", "deleted"}
 _CLOUD = ".myconnectwise.net"
@@ -41,33 +41,21 @@ _CLOUD = ".myconnectwise.net"
 
 def judge(config: ConnectWiseConfig, body: bytes, now: datetime) -> Verdict:
     """The meaning of one verified callback; ConnectWise sends one record a callback."""
-    identity = content_id(body)
+    identity = Identity.of(None, body, now)
     try:
-        callback = _object(body, "")
-        identity = event_id(callback.get("MessageId")) or identity
-        return _judged(config, callback, identity, arrival_id(body, now))
+        callback = json_object(body)
+        identity = Identity.of(callback.get("MessageId"), body, now)
+        return _judged(config, callback, identity)
     except Unreadable as error:
-        return Rejected(event_id=identity, reason=error.reason, detail=error.detail)
+        return Rejected(event_id=identity.event, reason=error.reason, detail=error.detail)
 
 
-def _object(raw: bytes | str, prefix: str) -> dict[str, Any]:
-    try:
-        value = parse_json(raw)
-    except Malformed as error:
-        raise Unreadable(f"{prefix}{error}") from None
-    if not isinstance(value, dict):
-        raise Unreadable(f"{prefix}not_object", quoted(value))
-    return value
-
-
-def _judged(
-    config: ConnectWiseConfig, callback: dict[str, Any], identity: str, arrival: str
-) -> Verdict:
+def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Identity) -> Verdict:
     kind = callback.get("Type")
     if not isinstance(kind, str):
         raise Unreadable("type_missing")
     if folded(kind) != "company":
-        return Ignored(event_id=identity, reason="other_entity")
+        return Ignored(event_id=identity.event, reason="other_entity")
     _require_tenant(config, callback)
     action = callback.get("Action")
     if not isinstance(action, str) or folded(action) not in _ACTIONS:
@@ -78,16 +66,13 @@ def _judged(
     occurred_at = _changed_at(entity)
     why = _inactive(config, folded(action), document)
     if why is None:
-        named = event_id(callback.get("MessageId")) is not None
-        return Reactivated(
-            event_id=identity if named else arrival, occurred_at=occurred_at, client=client
-        )
+        return Reactivated(event_id=identity.reactivation, occurred_at=occurred_at, client=client)
     actor = printable(callback.get("MemberId"), 100)
     # Only what could delete is suppressed: that a client is active counts, whoever says it.
     if actor is not None and folded(actor) in {folded(own) for own in config.own_member_ids}:
-        return Ignored(event_id=identity, occurred_at=occurred_at, reason="own_write")
+        return Ignored(event_id=identity.event, occurred_at=occurred_at, reason="own_write")
     return Request(
-        event_id=identity,
+        event_id=identity.event,
         occurred_at=occurred_at,
         client=client,
         actor=actor,
@@ -132,11 +117,9 @@ def _entity(value: object) -> dict[str, Any]:
     """The record: sent as text that holds JSON, as `null` when deleted, perhaps as an object."""
     if value is None or value == "":
         return {}
-    if isinstance(value, dict):
-        return value
-    if not isinstance(value, str):
-        raise Unreadable("entity_not_object", quoted(value))
-    return _object(value, "entity_")
+    if isinstance(value, str):
+        return json_object(value, "entity_")
+    return as_object(value, "entity_not_object")
 
 
 def _changed_at(entity: Mapping[str, Any]) -> datetime | None:
@@ -191,3 +174,25 @@ def _status(status: object) -> tuple[str | None, str | None]:
         raise Unreadable("status_malformed", quoted(name))
     found_id = None if status_id is None else positive_id(status_id, "status_id")
     return found_id, name or None
+
+
+def rehearsed(
+    config: ConnectWiseConfig, now: datetime, callback: dict[str, Any], event_id: str
+) -> dict[str, Any]:
+    """The callback as the configured tenant would send it now."""
+    query = urlencode({"companyName": config.company, "id": event_id})
+    renewed = callback | {
+        "CompanyId": config.company,
+        "FromUrl": config.host,
+        "MessageId": event_id,
+        "Metadata": {"key_url": f"{config.key_origin}/system/callbackkey/index.rails?{query}"},
+    }
+    if config.product_instance_id is not None:
+        renewed["ProductInstanceId"] = config.product_instance_id
+    entity = _entity(callback.get("Entity"))
+    if entity:
+        saved = {"lastUpdated": timestamp(now)}
+        info = entity.get("_info")
+        entity["_info"] = info | saved if isinstance(info, dict) else saved
+        renewed["Entity"] = compact(entity).decode()
+    return renewed

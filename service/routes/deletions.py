@@ -15,10 +15,12 @@ from adapters.models import DeletionRequest
 from adapters.payload import Malformed, parse_json
 from service.answers import answer, invalid
 from service.state import ServiceState, caller_of, state_of
+from workers.addresses import AddressRefused, target
 from workers.clock import rfc3339
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.result import result_of
 from workers.runtime import new_id
+from workers.settings import CallbackSettings
 
 log = structlog.get_logger()
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
@@ -32,6 +34,8 @@ async def create(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("request")
     asked = _parse(await request.body())
+    if asked.callback_url is not None:
+        _require_callback(state.settings.callback, asked.callback_url)
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise InvalidRequest("Idempotency-Key must have 1 to 200 characters")
@@ -49,11 +53,12 @@ async def create(request: Request) -> Response:
         except RedisError as error:
             log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
     log.info("requested", deletion_id=deletion_id, operator=caller.name, new=job is not None)
-    wait = _WAIT.search(request.headers.get("prefer", ""))
-    deletion = await _wait(state, deletion_id, min(int(wait[1]), _LONGEST_WAIT) if wait else 0)
     headers = {"Location": f"/v1/deletions/{deletion_id}"}
+    wait = _WAIT.search(request.headers.get("prefer", ""))
+    seconds = min(int(wait[1]), _LONGEST_WAIT) if wait else 0
     if wait:
-        headers["Preference-Applied"] = f"wait={wait[1]}"
+        headers["Preference-Applied"] = f"wait={seconds}"
+    deletion = await _wait(state, deletion_id, seconds)
     status = 200 if wait and deletion.terminal else 202
     return answer(await _plain(state, deletion), status, headers)
 
@@ -89,6 +94,26 @@ def _parse(body: bytes) -> DeletionRequest:
         return DeletionRequest.model_validate(content)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _require_callback(settings: CallbackSettings, url: str) -> None:
+    """What would be refused later is refused now, while somebody listens.
+
+    Raises:
+        InvalidRequest: no result could be sent there.
+    """
+    if not settings.secrets:
+        raise InvalidRequest(
+            "callback_url: results are never sent unsigned, and callback.secrets is not configured"
+        )
+    try:
+        target(
+            url,
+            allowed_hosts=settings.allowed_hosts,
+            allow_private=settings.allow_private_networks,
+        )
+    except AddressRefused as error:
+        raise InvalidRequest(f"callback_url: {error.message}") from None
 
 
 async def _wait(state: ServiceState, deletion_id: str, seconds: int) -> Deletion:

@@ -1,5 +1,7 @@
 """`/healthz` and `/readyz`: is the process alive, can it do its work."""
 
+import asyncio
+
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,6 +9,9 @@ from starlette.responses import Response
 from service.answers import answer
 from service.state import state_of
 from workers.scheduler import HEARTBEAT
+
+# Whoever asks does not wait long, and has to hear which part it is.
+_SECONDS = 2.0
 
 
 async def alive(_request: Request) -> Response:
@@ -18,7 +23,8 @@ async def ready(request: Request) -> Response:
     """Redis answers, and a scheduler beat lately; 503 says which part is missing."""
     heartbeats = state_of(request).ledger.heartbeats
     try:
-        beating = await heartbeats.alive(HEARTBEAT)
+        async with asyncio.timeout(_SECONDS):
+            beating = await heartbeats.alive(HEARTBEAT)
     except (RedisError, OSError):
         parts = {"redis": "does not answer", "scheduler": "unknown"}
     else:

@@ -1,5 +1,8 @@
 """`POST /webhooks/{source}`: record first, enqueue second, answer last."""
 
+import asyncio
+import contextlib
+
 import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -14,6 +17,13 @@ from workers.ledger.records import Receipt
 
 log = structlog.get_logger()
 
+# A sender that gets no answer may never send again, so it hears of a failure while it still waits:
+# after this share of its patience. The rest is for the enqueue and for the way.
+_SHARE = 0.7
+_UNKNOWN_PATIENCE = 10.0
+_ENQUEUE_SECONDS = 1.0
+_COUNT_SECONDS = 1.0
+
 
 async def receive(request: Request) -> Response:
     """One delivery of a source. 202 means that it is durable."""
@@ -24,40 +34,55 @@ async def receive(request: Request) -> Response:
     headers = Headers.of(
         [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.headers.raw]
     )
-    not_now: UnglueError
+    patience = adapter.sender.timeout_seconds or _UNKNOWN_PATIENCE
     try:
-        acknowledged = await state.intake.accept(name, headers, body)
+        async with asyncio.timeout(_SHARE * patience):
+            acknowledged = await state.intake.accept(name, headers, body)
     except SignatureInvalid as error:
         log.warning("signature_invalid", source=name, detail=error.message)
+        with contextlib.suppress(RedisError, TimeoutError):
+            async with asyncio.timeout(_COUNT_SECONDS):
+                await state.ledger.sources.count(name, "unauthentic")
         raise
-    except SigningKeyUnavailable as error:
-        log.error("signing_key_unavailable", source=name, detail=error.message)
-        not_now = error
-    except RedisError as error:
-        log.error("storage_unavailable", source=name, error=type(error).__name__)
-        not_now = StorageUnavailable("Redis does not answer, so the event was not accepted")
-    else:
-        await _enqueue(state, acknowledged)
-        return answer(_body(name, acknowledged), 202)
-    # Not durable: this vendor sends it again only for this status.
-    return error_answer(not_now, adapter.sender.retry_status, {"Retry-After": "5"})
+    except Exception as error:  # noqa: BLE001 - whatever it is, the event is not durable
+        # This vendor sends it again only for this status.
+        not_now = _not_now(name, error)
+        return error_answer(not_now, adapter.sender.retry_status, {"Retry-After": "5"})
+    await _enqueue(state, acknowledged)
+    _log(name, acknowledged)
+    return answer(_body(acknowledged), 202)
+
+
+def _not_now(source: str, error: Exception) -> UnglueError:
+    """Why the event was not accepted, for the log and for the sender."""
+    match error:
+        case SigningKeyUnavailable():
+            log.error("signing_key_unavailable", source=source, detail=error.message)
+            return error
+        case RedisError() | TimeoutError():
+            log.error("storage_unavailable", source=source, error=type(error).__name__)
+            return StorageUnavailable("Redis does not answer; send the event again")
+        case _:
+            log.error("not_accepted", source=source, exc_info=error)
+            return UnglueError("something went wrong inside Unglue; send the event again")
 
 
 async def _enqueue(state: ServiceState, acknowledged: Acknowledged) -> None:
-    for receipt in acknowledged.receipts:
-        if receipt.deletion_id is None or receipt.job is None:
-            continue
-        try:
-            await state.jobs.advance(receipt.deletion_id, receipt.job)
-        except RedisError as error:
-            # The event is durable; the scheduler finds what was not queued.
-            log.warning("not_enqueued", deletion_id=receipt.deletion_id, error=type(error).__name__)
+    try:
+        async with asyncio.timeout(_ENQUEUE_SECONDS):
+            for receipt in acknowledged.receipts:
+                if receipt.deletion_id is not None and receipt.job is not None:
+                    await state.jobs.advance(receipt.deletion_id, receipt.job)
+    except (RedisError, TimeoutError) as error:
+        # The events are durable; the scheduler finds what was not queued.
+        kind = type(error).__name__
+        log.warning("not_enqueued", delivery_id=acknowledged.delivery_id, error=kind)
 
 
-def _body(source: str, acknowledged: Acknowledged) -> dict[str, object]:
-    strongest = acknowledged.strongest
+def _log(source: str, acknowledged: Acknowledged) -> None:
     for receipt in acknowledged.receipts:
-        log.info(
+        write = log.error if receipt.alert else log.info
+        write(
             "received",
             source=source,
             delivery_id=acknowledged.delivery_id,
@@ -66,6 +91,10 @@ def _body(source: str, acknowledged: Acknowledged) -> dict[str, object]:
             deletion_id=receipt.deletion_id,
             alert=receipt.alert,
         )
+
+
+def _body(acknowledged: Acknowledged) -> dict[str, object]:
+    strongest = acknowledged.strongest
     body: dict[str, object] = {
         "delivery_id": acknowledged.delivery_id,
         "verdict": strongest.verdict,

@@ -6,6 +6,7 @@ import sys
 
 from workers.itglue.client import ITGlue
 from workers.itglue.models import DeleteAnswer
+from workers.itglue.transport import JustBefore
 from workers.settings import load_settings
 from workers.worker import run_worker
 
@@ -18,10 +19,12 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _dying(self: ITGlue, org_id: str) -> DeleteAnswer:
+async def _dying(
+    self: ITGlue, org_id: str, just_before: JustBefore | None = None
+) -> DeleteAnswer:
     if sys.argv[1] == "before":
         _die()
-    answer = await _send(self, org_id)
+    answer = await _send(self, org_id, just_before)
     _die()
     return answer
 

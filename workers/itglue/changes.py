@@ -12,12 +12,14 @@ from workers.itglue.failures import CallFailed
 from workers.itglue.models import DeleteAnswer, StatusAnswer
 from workers.itglue.organizations import PATH
 from workers.itglue.replies import Payload, Reply, told
-from workers.itglue.transport import Transport
+from workers.itglue.transport import JustBefore, Transport
 
 Judged = tuple[Literal["accepted", "refused", "unknown"], int | None, str]
 
 
-async def delete(transport: Transport, org_id: str) -> DeleteAnswer:
+async def delete(
+    transport: Transport, org_id: str, just_before: JustBefore | None = None
+) -> DeleteAnswer:
     """`DELETE /organizations`: the documented array, holding this one id, and no query string.
 
     A filter here would be a mass deletion, and IT Glue ignores a filter that it does not know.
@@ -30,6 +32,7 @@ async def delete(transport: Transport, org_id: str) -> DeleteAnswer:
             "DELETE",
             PATH,
             body,
+            just_before,
             what=f"the deletion of organization {org_id}",
             names=lambda payload: names_only(payload, org_id),
             explain=lambda status, said: deletion_refused(org_id, status, said),
@@ -37,7 +40,9 @@ async def delete(transport: Transport, org_id: str) -> DeleteAnswer:
     )
 
 
-async def set_status(transport: Transport, org_id: str, status_id: str) -> StatusAnswer:
+async def set_status(
+    transport: Transport, org_id: str, status_id: str, just_before: JustBefore | None = None
+) -> StatusAnswer:
     """`PATCH /organizations/:id` with nothing but the status."""
     number = int(checked_id(status_id, "status id"))
     attributes = {"organization-status-id": number}
@@ -48,6 +53,7 @@ async def set_status(transport: Transport, org_id: str, status_id: str) -> Statu
             "PATCH",
             f"{PATH}/{checked_id(org_id)}",
             body,
+            just_before,
             what=f"the change of status of organization {org_id}",
             names=lambda payload: (
                 names_only(payload, org_id)
@@ -73,13 +79,16 @@ async def _change(
     method: str,
     path: str,
     body: Mapping[str, object],
+    just_before: JustBefore | None,
     *,
     what: str,
     names: Callable[[Payload], bool],
     explain: Callable[[int, str], str],
 ) -> Judged:
     try:
-        reply = await transport.exchange(method, path, body=body, destructive=True)
+        reply = await transport.exchange(
+            method, path, body=body, destructive=True, just_before=just_before
+        )
     except CallFailed as error:
         if not error.sent:
             return "refused", None, error.message

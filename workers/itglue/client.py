@@ -20,7 +20,7 @@ from workers.itglue.models import (
     StatusAnswer,
 )
 from workers.itglue.paging import every
-from workers.itglue.transport import AfterAnswer, BeforeRequest, Transport
+from workers.itglue.transport import AfterAnswer, BeforeRequest, JustBefore, Transport
 
 
 class ITGlue:
@@ -114,13 +114,15 @@ class ITGlue:
         """When somebody last did something in the organization; `None` if not since `since`."""
         return await activity.last_activity(self._transport, org_id, since=since, now=now)
 
-    async def delete_organization(self, org_id: str) -> DeleteAnswer:
-        """Send the one call that cannot be undone.
+    async def delete_organization(
+        self, org_id: str, just_before: JustBefore | None = None
+    ) -> DeleteAnswer:
+        """Send the one call that cannot be undone, unless `just_before` raises at the last moment.
 
         Never raises for what IT Glue answers or fails to. `refused` without a status: there was
         no connection, so nothing was sent.
         """
-        return await changes.delete(self._transport, org_id)
+        return await changes.delete(self._transport, org_id, just_before)
 
     async def statuses(self) -> Mapping[str, str]:
         """The account's organization statuses, name to id."""
@@ -133,9 +135,11 @@ class ITGlue:
         )
         return dict(rows)
 
-    async def set_status(self, org_id: str, status_id: str) -> StatusAnswer:
+    async def set_status(
+        self, org_id: str, status_id: str, just_before: JustBefore | None = None
+    ) -> StatusAnswer:
         """Give the organization another status. Never raises for what IT Glue answers."""
-        return await changes.set_status(self._transport, org_id, status_id)
+        return await changes.set_status(self._transport, org_id, status_id, just_before)
 
     async def create_export(
         self, org_id: str, *, include_logs: bool, zip_password: str | None

@@ -19,6 +19,7 @@ from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.replies import Payload, Reply, checked
 
 BeforeRequest = Callable[[bool], Awaitable[None]]
+JustBefore = Callable[[], None]
 AfterAnswer = Callable[[int, float | None], Awaitable[None]]
 Query = Sequence[tuple[str, str]]
 
@@ -88,9 +89,13 @@ class Transport:
         *,
         body: Mapping[str, object] | None = None,
         destructive: bool = False,
+        just_before: JustBefore | None = None,
         hide: tuple[str, ...] = (),
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
+
+        `just_before` is called when nothing is left to wait for; what it raises goes to the
+        caller, and nothing is sent.
 
         Raises:
             CallFailed: no status line, or no whole body to a success.
@@ -98,6 +103,8 @@ class Transport:
         async with self._slots:
             if self._before_request is not None:
                 await self._before_request(destructive)
+            if just_before is not None:
+                just_before()
             self.requests += 1
             reply = await self._sent(method, path, query, body, (self._api_key, *hide))
         if self._after_answer is not None:

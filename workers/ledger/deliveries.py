@@ -49,6 +49,7 @@ class Deliveries:
                 event_id=entry["event_id"],
                 alert=entry.get("alert"),
                 job=entry.get("job"),
+                missing=entry.get("missing"),
             )
             for entry in json.loads(raw)
         )
@@ -74,5 +75,5 @@ class Deliveries:
             verdict=fields["verdict"],
             reason=fields["reason"],
             deletion_id=fields["deletion_id"] or None,
-            events=tuple(json.loads(fields["events"])),
+            events=tuple(json.loads(fields.get("events") or "[]")),
         )

@@ -6,6 +6,9 @@ from workers.ledger.callbacks import Callbacks
 from workers.ledger.deletions import Deletions
 from workers.ledger.deliveries import Deliveries
 from workers.ledger.heartbeats import Heartbeats
+from workers.ledger.listing import Listing
+from workers.ledger.quarantine import Quarantine
+from workers.ledger.sources import Sources
 from workers.ledger.store import Store
 
 
@@ -16,7 +19,10 @@ class Ledger:
         self.store = store
         self.deliveries = Deliveries(store)
         self.deletions = Deletions(store)
+        self.listing = Listing(store, self.deletions, self.deliveries)
         self.callbacks = Callbacks(store)
         self.asset_types = AssetTypes(store)
         self.budget = RequestBudget(store)
+        self.quarantine = Quarantine(store)
+        self.sources = Sources(store)
         self.heartbeats = Heartbeats(store)

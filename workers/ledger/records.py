@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -66,9 +67,14 @@ class Exported(BaseModel):
     size: int | None = None
     sha256: str | None = None
 
-    def holds(self, org_id: str) -> bool:
-        """Whether the file of this organization is on disk."""
-        return self.file is not None and self.org_id == org_id
+    def on_disk(self, org_id: str) -> bool:
+        """Whether the file of this organization is there, whole: somebody may have removed it."""
+        if self.file is None or self.org_id != org_id:
+            return False
+        try:
+            return Path(self.file).stat().st_size == self.size
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,8 @@ class Receipt:
     """What became of one event of a delivery.
 
     `verdict` is one of accepted, duplicate, cancelled, ignored, rejected; `reason` a code;
-    `alert` a code that operators must hear of.
+    `alert` a code that operators must hear of, `missing` how many events before this one never
+    came. `job` is the number of the first job of a new deletion.
     """
 
     verdict: str
@@ -188,6 +195,7 @@ class Receipt:
     event_id: str = ""
     alert: str | None = None
     job: int | None = None
+    missing: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """One POST to a callback URL: checked address, verified TLS, no redirect, bounded answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
 
-from workers.addresses import AddressRefused, NameUnknown, resolve
+from workers.addresses import AddressRefused, NameUnknown, resolve, target
+from workers.retry import retry_after
 
 _KEPT_BYTES = 2048
 _SECONDS = 20.0
@@ -22,11 +24,6 @@ class Posted:
     retry_after: float | None = None
 
 
-def _seconds(value: str | None) -> float | None:
-    """`Retry-After` in seconds; the date form is left to the schedule."""
-    return float(value) if value is not None and value.isascii() and value.isdigit() else None
-
-
 async def post(
     url: str,
     *,
@@ -34,59 +31,64 @@ async def post(
     headers: Mapping[str, str],
     allowed_hosts: Sequence[str],
     allow_private: bool,
+    seconds: float = _SECONDS,
 ) -> Posted:
-    """Send the body, and read as much of the answer as is worth keeping."""
+    """Send the body, and read as much of the answer as is worth keeping.
+
+    `seconds` may pass until the status is there, and again for the rest.
+    """
     try:
-        async with asyncio.timeout(_SECONDS):
-            return await _post(url, body, headers, allowed_hosts, allow_private=allow_private)
+        host, port = target(url, allowed_hosts=allowed_hosts, allow_private=allow_private)
+        async with contextlib.AsyncExitStack() as stack:
+            async with asyncio.timeout(seconds):
+                address = await resolve(host, port, allow_private=allow_private)
+                sending = _sending(url, host, address, body, headers, seconds)
+                answer = await stack.enter_async_context(sending)
+            kept = await _beginning(answer, seconds)
+            return Posted(answer.status_code, kept, retry_after(answer.headers))
     except TimeoutError:
-        return Posted(None, f"no complete answer within {_SECONDS:g} s")
+        return Posted(None, f"no answer within {seconds:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Posted(None, f"{type(error).__name__}: {error}"[:_KEPT_BYTES])
     except AddressRefused as error:
         hint = "see callback.allowed_hosts and callback.allow_private_networks"
-        return Posted(None, f"{error.message}; {hint}")
+        return Posted(None, f"the URL was refused: {error.message}; {hint}")
     except NameUnknown as error:
         return Posted(None, error.message)
 
 
-async def _post(
-    url: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    allowed_hosts: Sequence[str],
-    *,
-    allow_private: bool,
-) -> Posted:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.username is not None or parts.password is not None:
-        raise AddressRefused("a callback URL must not carry a user name or a password")
-    if allowed_hosts and host not in allowed_hosts:
-        raise AddressRefused(f"the host {host!r} is not an allowed one")
-    if parts.scheme != "https" and not allow_private:
-        raise AddressRefused("a callback URL must be https")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    address = await resolve(host, port, allow_private=allow_private)
-    # The connection goes to the address that was checked; name and certificate stay the URL's.
-    target = httpx.URL(url).copy_with(host=address)
+@contextlib.asynccontextmanager
+async def _sending(
+    url: str, host: str, address: str, body: bytes, headers: Mapping[str, str], seconds: float
+) -> AsyncIterator[httpx.Response]:
+    """The answer, once its status and headers are there."""
     async with (
-        httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=_SECONDS) as client,
+        httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=seconds) as client,
         client.stream(
             "POST",
-            target,
+            # The connection goes to the address that was checked; name and certificate stay the
+            # URL's.
+            httpx.URL(url).copy_with(host=address),
             content=body,
-            headers={**headers, "Host": parts.netloc},
+            headers={
+                "user-agent": "Unglue",
+                "accept-encoding": "identity",
+                **headers,
+                "host": urlsplit(url).netloc,
+            },
             extensions={"sni_hostname": host},
         ) as answer,
     ):
-        kept = b""
-        async for chunk in answer.aiter_raw():
-            kept += chunk
-            if len(kept) >= _KEPT_BYTES:
-                break
-        return Posted(
-            answer.status_code,
-            kept[:_KEPT_BYTES].decode(errors="replace"),
-            _seconds(answer.headers.get("retry-after")),
-        )
+        yield answer
+
+
+async def _beginning(answer: httpx.Response, seconds: float) -> str:
+    """As much of the answer's body as came in time: it is for people, the status is what counts."""
+    kept = b""
+    with contextlib.suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(seconds):
+            async for chunk in answer.aiter_raw():
+                kept += chunk
+                if len(kept) >= _KEPT_BYTES:
+                    break
+    return kept[:_KEPT_BYTES].decode(errors="replace")

@@ -9,7 +9,7 @@ _SCHEDULE = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 )
-_LONGEST_RETRY_AFTER = timedelta(hours=24)
+_LONGEST_RETRY_AFTER = timedelta(hours=24).total_seconds()
 _JITTER = 0.2
 
 
@@ -42,5 +42,5 @@ def after(
         return Next("dead", now, f"{attempt} attempts failed")
     delay = _SCHEDULE[attempt - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)
     if retry_after is not None:
-        delay = max(delay, min(timedelta(seconds=retry_after), _LONGEST_RETRY_AFTER))
+        delay = max(delay, timedelta(seconds=min(retry_after, _LONGEST_RETRY_AFTER)))
     return Next("pending", now + delay, "no answer" if status is None else f"status {status}")

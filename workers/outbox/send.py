@@ -34,14 +34,16 @@ async def send(callback_id: str, context: Context) -> None:
     deletion = await context.ledger.deletions.get(held.deletion_id)
     body = json.dumps(result_of(deletion), separators=(",", ":")).encode()
     settings = context.settings.callback
-    headers = signed_headers(settings.secrets, webhook_id(held), context.clock(), body)
-    posted = await post(
-        deletion.callback_url,
-        body=body,
-        headers=headers,
-        allowed_hosts=settings.allowed_hosts,
-        allow_private=settings.allow_private_networks,
-    )
+    if settings.secrets:
+        posted = await post(
+            deletion.callback_url,
+            body=body,
+            headers=signed_headers(settings.secrets, webhook_id(held), context.clock(), body),
+            allowed_hosts=settings.allowed_hosts,
+            allow_private=settings.allow_private_networks,
+        )
+    else:
+        posted = Posted(None, "not sent: results are never sent unsigned; set callback.secrets")
     now = context.clock()
     following = after(
         status=posted.status,

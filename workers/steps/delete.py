@@ -31,7 +31,9 @@ async def run(deletion: Deletion, context: Context) -> Change:
     if isinstance(given, Change):
         return given
     try:
-        answer = await context.itglue.delete_organization(given.org_id)
+        answer = await context.itglue.delete_organization(
+            given.org_id, lambda: given.require_in_time(context.clock())
+        )
     except Postponed as error:
         # Not sent, so the intent came to nothing.
         return wait(RETRYING, "delete", error.until, {"entry": "postponed"}, intent_state="refused")

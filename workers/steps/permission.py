@@ -1,7 +1,7 @@
 """Permission: look once more, then ask the one script that may grant a call."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.clock import rfc3339
@@ -9,7 +9,8 @@ from workers.ledger.deletions import Begun, Change, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.states import BLOCKED, CANCELLED, RETRYING
 from workers.steps.outcome import Context, end, fail, go_on, wait
-from workers.steps.plan import judged
+from workers.steps.plan import following, judged
+from workers.steps.verify import keep_looking, unverified
 
 PLAN_LASTS = timedelta(seconds=60)
 _SOON = timedelta(seconds=2)
@@ -18,10 +19,20 @@ _PAUSE_CHECK = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One call may go out now, for this organization, under this number."""
+    """One call may go out for this organization, under this number, before the lease ends."""
 
     org_id: str
     number: int
+    until: datetime
+
+    def require_in_time(self, now: datetime) -> None:
+        """Asked right before the bytes go out: a process may be held up at any line.
+
+        Raises:
+            Fenced: too late. Whoever took over reads before anything is sent again.
+        """
+        if now >= self.until:
+            raise Fenced(f"call {self.number} was held up until its permission had ended")
 
 
 async def permission(deletion: Deletion, context: Context) -> Permission | Change:
@@ -37,6 +48,12 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     policy = context.settings.policy
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
+    if following(deletion, plan, policy) != deletion.step:
+        # The configuration changed, or the export is no longer on disk.
+        return go_on("plan", {"entry": "policy_moved"})
+    if deletion.intent.state == "open" and plan.organization.id != deletion.intent.org_id:
+        line = {"entry": "meaning_moved", "org_id": plan.organization.id}
+        return unverified(deletion, context.clock(), line)
     organization = await context.itglue.organization(plan.organization.id)
     if organization is None:
         if deletion.intent.state == "open":
@@ -62,10 +79,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     )
     if begun.decision != "begun":
         return _refused(begun, deletion, context)
-    if context.clock() - now >= context.settings.worker.lease:
-        # Whoever took over reads before anything is sent again.
-        raise Fenced(f"deletion {deletion.id} was held up before its call and did not send it")
-    return Permission(organization.id, begun.number)
+    return Permission(organization.id, begun.number, now + context.settings.worker.lease)
 
 
 def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
@@ -80,6 +94,10 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             return wait(RETRYING, deletion.step, now + _PAUSE_CHECK, line)
         case "in_flight":
             return wait(RETRYING, deletion.step, now + _SOON, line)
+        case "reactivated" if deletion.intent.state == "open":
+            return keep_looking(deletion, now, line)
+        case "moved_on":
+            return unverified(deletion, now, line)
         case "reactivated":
             error = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
             return end(CANCELLED, line, errors=(error,))

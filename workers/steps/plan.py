@@ -23,6 +23,7 @@ from workers.settings import PolicySettings
 from workers.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
 from workers.steps.outcome import Context, end, go_on, wait
 from workers.steps.resolve import resolve
+from workers.steps.verify import keep_looking
 
 _RECHECKS_PER_WINDOW = 24
 # Earlier than the documented cut, in case that counts otherwise than Python.
@@ -126,16 +127,19 @@ def await_eligibility(
 
 def following(deletion: Deletion, plan: Plan, policy: PolicySettings) -> str:
     """The step after a plan that every gate let pass."""
-    if policy.mode == "soft_delete":
-        return "soft_delete"
-    exported = deletion.export
-    if policy.export and (exported is None or not exported.holds(plan.organization.id)):
-        return "export"
-    return "delete"
+    match policy.mode:
+        case "preview":
+            return "plan"
+        case "soft_delete":
+            return "soft_delete"
+        case "delete":
+            exported = deletion.export
+            missing = exported is None or not exported.on_disk(plan.organization.id)
+            return "export" if policy.export and missing else "delete"
 
 
 def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime) -> Change:
-    """What follows from a plan: pure."""
+    """What follows from a plan."""
     mode = policy.mode
     stored = {"plan": plan.model_dump_json(), "plan_digest": plan.digest, "mode": mode}
     line = {
@@ -144,6 +148,10 @@ def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime
         "digest": plan.digest,
         "refused": [answer.gate for answer in plan.refusals],
     }
+    acts = not plan.refusals and following(deletion, plan, policy) in {"delete", "export"}
+    if deletion.intent.state == "open" and not acts:
+        # A call may have worked, so this can only end by what is seen.
+        return keep_looking(deletion, now, line).with_fields(**stored)
     if deletion.request.dry_run or mode == "preview":
         return end(PREVIEWED, line).with_fields(**stored)
     if not plan.refusals:

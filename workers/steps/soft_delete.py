@@ -24,7 +24,9 @@ async def run(deletion: Deletion, context: Context) -> Change:
     given = await permission(deletion, context)
     if isinstance(given, Change):
         return given
-    answer = await context.itglue.set_status(given.org_id, status_id)
+    answer = await context.itglue.set_status(
+        given.org_id, status_id, lambda: given.require_in_time(context.clock())
+    )
     now = context.clock()
     line = {"entry": "answer", "number": given.number, "outcome": answer.outcome}
     line |= {"status": answer.status, "detail": answer.detail}

@@ -11,7 +11,7 @@ from typing import Any
 from workers.clock import rfc3339
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.states import DELETED, FAILED, VERIFYING
+from workers.states import DELETED, FAILED, RETRYING, VERIFYING
 from workers.steps.outcome import Context, end, wait
 
 _SOONEST = timedelta(seconds=1)
@@ -21,6 +21,12 @@ _LATEST = timedelta(minutes=10)
 def look_again(elapsed: timedelta, now: datetime) -> datetime:
     """When to read again, `elapsed` after the call: soon at first, ever less often later."""
     return now + min(max(elapsed / 2, _SOONEST), _LATEST)
+
+
+def keep_looking(deletion: Deletion, now: datetime, *journal: Mapping[str, Any]) -> Change:
+    """What follows when nothing more may be sent and the last call was never answered."""
+    sent_at = deletion.intent.at or deletion.created_at
+    return wait(RETRYING, "unanswered", look_again(now - sent_at, now), *journal)
 
 
 def unverified(deletion: Deletion, now: datetime, *journal: Mapping[str, Any]) -> Change:

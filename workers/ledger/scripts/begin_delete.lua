@@ -25,6 +25,9 @@ end
 if deletion.intent_state == 'open' and now < tonumber(deletion.intent_at) + resend_after then
   return {'in_flight'}
 end
+if deletion.intent_state == 'open' and deletion.intent_org ~= org then
+  return {'moved_on'}
+end
 if deletion.plan_digest ~= digest then
   return {'plan_moved'}
 end

@@ -79,6 +79,20 @@ local function reactivated(event, name, register)
   return {verdict = 'cancelled', reason = 'reactivated', deletion_id = open.id}
 end
 
+-- A sender's gapless counter shows what never arrived.
+local function missing_before(event)
+  if not event.counter then
+    return nil
+  end
+  local name = key('sequences', delivery.source)
+  local newest = tonumber(redis.call('HGET', name, event.counter) or event.number - 1)
+  if event.number > newest then
+    redis.call('HSET', name, event.counter, event.number)
+  end
+  local missing = event.number - newest - 1
+  return missing > 0 and missing or nil
+end
+
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
   local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id')
@@ -94,6 +108,11 @@ local function handle(event)
     receipt = event.kind == 'request' and request(event, name, register)
       or reactivated(event, name, register)
   end
+  local missing = missing_before(event)
+  if missing then
+    receipt.alert, receipt.missing = receipt.alert or 'sequence_gap', missing
+  end
+  receipt.alert = receipt.alert or event.alert
   redis.call('HSET', seen, 'delivery_id', delivery.id)
   if receipt.deletion_id then
     redis.call('HSET', seen, 'deletion_id', receipt.deletion_id)
@@ -111,6 +130,14 @@ for _, event in ipairs(events) do
     strongest = receipt
   end
   redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+  audit(now, 'event', {
+    source = delivery.source, delivery_id = delivery.id, event_id = receipt.event_id,
+    verdict = receipt.verdict, reason = receipt.reason, deletion_id = receipt.deletion_id,
+    alert = receipt.alert,
+  })
+  if receipt.alert then
+    redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
+  end
 end
 
 local outcome = cjson.encode(receipts)

@@ -1,0 +1,1 @@
+"""Autotask PSA (Datto, Kaseya): webhooks, also called callouts."""

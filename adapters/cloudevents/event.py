@@ -1,0 +1,100 @@
+"""What a CloudEvent means, in each of its three HTTP forms.
+
+Structured and batched events are whole in the signed body. In binary mode only `data` is; the
+`ce-` headers are not signed, so an event that says "inactive" there never confirms a deletion,
+and its time orders nothing. Which form it is, the body alone decides.
+
+Source: cloudevents/spec @c2845a49 `cloudevents/spec.md`, `bindings/http-protocol-binding.md`.
+"""
+
+import hashlib
+import json
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from adapters.batch import Identify, judge_each
+from adapters.cloudevents.config import CloudEventsConfig
+from adapters.fields import Identity, Unreadable, as_object, instant, quoted
+from adapters.headers import Headers
+from adapters.models import Ignored, Verdict
+from adapters.rehearsal import timestamp
+from adapters.standard.data import active, inactive
+from adapters.standard.signature import ID
+
+
+def judge(
+    config: CloudEventsConfig, headers: Headers, body: bytes, now: datetime
+) -> tuple[Verdict, ...]:
+    """The verdicts on the events of one delivery: at least one."""
+    return judge_each(body, now, partial(_judged, config, headers))
+
+
+def _judged(
+    config: CloudEventsConfig,
+    headers: Headers,
+    sent: Any,  # noqa: ANN401 - any JSON
+    identify: Identify,
+) -> tuple[Verdict, ...]:
+    event = as_object(sent, "not_object")
+    # The fields of a deletion request have no "specversion".
+    if "specversion" not in event and headers.only("ce-specversion") is not None:
+        attributes = {
+            name: headers.only(f"ce-{name}") for name in ("specversion", "id", "source", "type")
+        }
+        _require_attributes(config, attributes)
+        identity = identify(headers.only(ID))
+        return _meant(config, attributes["type"], event, identity, None, signed=False)
+    _require_attributes(config, event)
+    if "data_base64" in event:
+        raise Unreadable("data_not_json")
+    # "source + id is unique": the same pair is the same event, whatever else differs.
+    pair = json.dumps([event["source"], event["id"]]).encode()
+    identity = identify("sha256:" + hashlib.sha256(pair).hexdigest())
+    occurred_at = instant(event.get("time"))
+    return _meant(config, event["type"], event.get("data"), identity, occurred_at, signed=True)
+
+
+def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -> None:
+    """Check the required attributes.
+
+    Raises:
+        Unreadable: `specversion_unknown`, `attribute_missing` or `foreign_source`.
+    """
+    if attributes.get("specversion") != "1.0":
+        raise Unreadable("specversion_unknown", quoted(attributes.get("specversion")))
+    for name in ("id", "source", "type"):
+        if not isinstance(attributes.get(name), str) or not attributes[name]:
+            raise Unreadable("attribute_missing", name)
+    if config.event_source is not None and attributes["source"] != config.event_source:
+        raise Unreadable("foreign_source", quoted(attributes["source"]))
+
+
+def _meant(
+    config: CloudEventsConfig,
+    kind: Any,  # noqa: ANN401 - any JSON
+    data: Any,  # noqa: ANN401 - any JSON
+    identity: Identity,
+    occurred_at: datetime | None,
+    *,
+    signed: bool,
+) -> tuple[Verdict, ...]:
+    if kind in config.active_types:
+        return active(data, identity, occurred_at)
+    if kind in config.inactive_types:
+        return inactive(config, data, identity, occurred_at, may_confirm=signed)
+    return (Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_type"),)
+
+
+def rehearsed(
+    config: CloudEventsConfig, now: datetime, event: dict[str, Any], event_id: str
+) -> dict[str, Any]:
+    """The event as the configured sender would send it now.
+
+    Raises:
+        Unreadable: `not_structured`; what a binary event says stands in its headers.
+    """
+    if "specversion" not in event:
+        raise Unreadable("not_structured")
+    bound = {} if config.event_source is None else {"source": config.event_source}
+    return event | bound | {"id": event_id, "time": timestamp(now)}

@@ -1,0 +1,1 @@
+"""HaloPSA: webhooks with a body of your own."""

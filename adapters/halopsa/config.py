@@ -1,0 +1,62 @@
+"""`[sources.<name>]` with `vendor = "halopsa"`."""
+
+import base64
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+
+from adapters.contract import SourceConfig
+from adapters.pointer import Pointer
+from adapters.shared_header import HeaderName, SharedSecrets, refuse_confirmation
+
+_AUTHORIZATION = "authorization"
+
+
+class HaloPSAPointers(BaseModel):
+    """Where an event keeps what is read; the body is written by whoever sets up the webhook."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: Pointer = "/client_id"
+    client_name: Pointer = "/client_name"
+    inactive: Pointer = "/inactive"
+    occurred_at: Pointer = "/occurred_at"
+    # A value that is not unique would make every event after the first a duplicate, so none is
+    # assumed.
+    event_id: Pointer | None = None
+
+
+class HaloPSAConfig(SourceConfig):
+    """One HaloPSA webhook.
+
+    `auth` is the webhook's authentication type: `basic` (user name and password), `bearer` (a
+    token) or `header` (any header, its whole value). `secrets` are the passwords, tokens or values.
+    """
+
+    auth: Literal["basic", "bearer", "header"]
+    username: Annotated[str, StringConstraints(pattern=r"^[!-9;-~]{1,100}$")] | None = None
+    header: HeaderName = _AUTHORIZATION
+    secrets: SharedSecrets
+    pointers: HaloPSAPointers = HaloPSAPointers()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.auth == "basic") != (self.username is not None):
+            raise ValueError('username belongs to auth = "basic", which needs it')
+        if self.auth != "header" and self.header != _AUTHORIZATION:
+            raise ValueError('header belongs to auth = "header"')
+        if self.confirm_delete:
+            refuse_confirmation("HaloPSA")
+        return self
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What the header may say, newest secret first."""
+        match self.auth:
+            case "basic":
+                pairs = (f"{self.username}:{secret}".encode() for secret in self.secrets)
+                return tuple("Basic " + base64.b64encode(pair).decode() for pair in pairs)
+            case "bearer":
+                return tuple(f"Bearer {secret}" for secret in self.secrets)
+            case "header":
+                return self.secrets

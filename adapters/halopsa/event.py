@@ -1,0 +1,82 @@
+"""What an event means.
+
+HaloPSA's own bodies of client events are published nowhere, but the body of a webhook can be
+written by its owner: the README has one that says what is needed. Arrays come from its batching
+option (NangoHQ/nango commit f049ad34).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from adapters.batch import Identify
+from adapters.clients import known_as, reactivated
+from adapters.fields import (
+    Unreadable,
+    as_object,
+    boolean,
+    epoch_instant,
+    instant,
+    org_name,
+    positive_id,
+    printable,
+    readable_name,
+)
+from adapters.halopsa.config import HaloPSAConfig
+from adapters.models import DeletionRequest, Ignored, Request, Verdict
+from adapters.pointer import at, put
+from adapters.rehearsal import timestamp
+
+# The objects of the standard bodies that are about something else.
+_OTHERS = ("ticket", "action", "appointment", "invoice", "quotation", "asset", "user")
+
+
+def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict, ...]:  # noqa: ANN401 - any JSON
+    """The verdicts on one event.
+
+    Raises:
+        Unreadable: it does not say what is needed.
+    """
+    event, places = as_object(sent, "not_object"), config.pointers
+    named = None if places.event_id is None else at(event, places.event_id)
+    identity = identify(printable(named, 200))
+    occurred_at = _time(at(event, places.occurred_at))
+    number, called = at(event, places.client_id) or None, at(event, places.client_name) or None
+    if number is None and called is None:
+        if any(key in event for key in _OTHERS):
+            return (
+                Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_entity"),
+            )
+        raise Unreadable("client_missing")
+    client = None if number is None else positive_id(number, "client_id")
+    if not boolean(at(event, places.inactive), "inactive"):
+        clients = known_as(id=client, name=readable_name(called))
+        return reactivated(clients, identity, occurred_at)
+    name = org_name(called)
+    if name is None:
+        raise Unreadable("name_missing")
+    return (
+        Request(
+            event_id=identity.event,
+            occurred_at=occurred_at,
+            client=known_as(id=client, name=name)[0],
+            request=DeletionRequest(
+                org_name=name,
+                confirm_delete=config.confirm_delete,
+                reason=f"HaloPSA client {client or 'without id'} is inactive",
+            ),
+        ),
+    )
+
+
+def _time(sent: object) -> datetime | None:
+    return instant(sent) if isinstance(sent, str) else epoch_instant(sent)
+
+
+def rehearsed(
+    config: HaloPSAConfig, now: datetime, event: dict[str, Any], event_id: str
+) -> dict[str, Any]:
+    """The event as the configured webhook would send it now."""
+    put(event, config.pointers.occurred_at, timestamp(now))
+    if config.pointers.event_id is not None:
+        put(event, config.pointers.event_id, event_id)
+    return event | {"rehearsal_id": event_id}

@@ -1,0 +1,150 @@
+"""What an activity means.
+
+Codes: NinjaOne Public API 2.0.9 (`statusCode`; there is no code ORGANIZATION_*). Where a CLIENT_*
+activity keeps the organization's id and name is documented nowhere, so every place that any
+source names is tried, and places that disagree are an error.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from adapters.batch import Identify
+from adapters.clients import known_as, reactivated
+from adapters.fields import (
+    Unreadable,
+    as_object,
+    epoch_instant,
+    folded,
+    instant,
+    org_name,
+    positive_id,
+    printable,
+    quoted,
+)
+from adapters.models import DeletionRequest, Ignored, Request, Verdict
+from adapters.ninjaone.config import NinjaOneConfig
+from adapters.pointer import at
+
+_IDS = (
+    "/organizationId",
+    "/organization/id",
+    "/data/organizationId",
+    "/data/organization/id",
+    "/data/clientId",
+)
+_NAMES = (
+    "/organizationName",
+    "/organization/name",
+    "/data/organizationName",
+    "/data/organization/name",
+    "/data/clientName",
+)
+_ORGANIZATION_CODES = {"CLIENT_CREATED", "CLIENT_UPDATED", "CLIENT_DELETED"}
+_TEXTS = ("/subject", "/message")
+_TAMPERED = "somebody changed NinjaOne's webhook configuration; check that it was one of you"
+
+
+def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdict, ...]:  # noqa: ANN401 - any JSON
+    """The verdicts on one activity.
+
+    Raises:
+        Unreadable: it does not say what is needed.
+    """
+    activity = as_object(sent, "not_object")
+    identity = identify(printable(activity.get("id", activity.get("activityId")), 100))
+    event, occurred_at = identity.event, _time(activity.get("activityTime"))
+    code = activity.get("statusCode")
+    if not isinstance(code, str):
+        raise Unreadable("status_code_missing")
+    if code == "API_WEBHOOK_CONFIGURATION_UPDATED":
+        return (
+            Ignored(
+                event_id=event, occurred_at=occurred_at, reason="webhook_changed", alert=_TAMPERED
+            ),
+        )
+    if code not in _ORGANIZATION_CODES:
+        return (Ignored(event_id=event, occurred_at=occurred_at, reason="other_event"),)
+    if code == "CLIENT_UPDATED" and config.inactive_when is None:
+        return (Ignored(event_id=event, occurred_at=occurred_at, reason="no_convention"),)
+    organization = _organization_id(config, activity)
+    if not _inactive(config, code, activity):
+        clients = known_as(id=organization, name=_name_if_readable(config, activity))
+        return reactivated(clients, identity, occurred_at)
+    name = _name(config, activity)
+    if name is None:
+        raise Unreadable("name_missing", "in no known place; see pointers and name_template")
+    what = "was deleted" if code == "CLIENT_DELETED" else "is inactive"
+    return (
+        Request(
+            event_id=event,
+            occurred_at=occurred_at,
+            client=known_as(id=organization, name=name)[0],
+            actor=printable(activity.get("userId"), 40),
+            request=DeletionRequest(
+                org_name=name,
+                confirm_delete=config.confirm_delete,
+                reason=f"NinjaOne organization {organization or 'without id'} {what}",
+            ),
+        ),
+    )
+
+
+def _time(sent: object) -> datetime | None:
+    """Epoch seconds by the vendor's schema; ISO 8601 is seen in a third party's tests."""
+    return instant(sent) if isinstance(sent, str) else epoch_instant(sent)
+
+
+def _inactive(config: NinjaOneConfig, code: str, activity: Mapping[str, Any]) -> bool:
+    if code != "CLIENT_UPDATED" or config.inactive_when is None:
+        return code == "CLIENT_DELETED"
+    value = at(activity, config.inactive_when.pointer)
+    if value is None:
+        raise Unreadable("status_missing")
+    if not isinstance(value, bool | int | str):
+        raise Unreadable("status_malformed", quoted(value))
+    return folded(str(value)) in {folded(str(word)) for word in config.inactive_when.equals}
+
+
+def _organization_id(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
+    pointer = config.pointers.organization_id
+    found = [at(activity, place) for place in ((pointer,) if pointer is not None else _IDS)]
+    ids = {positive_id(value, "organization_id") for value in found if value is not None}
+    return _agreed(ids, "organization_id")
+
+
+def _name(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
+    pointer = config.pointers.organization_name
+    found = [at(activity, place) for place in ((pointer,) if pointer is not None else _NAMES)]
+    if config.name_template is not None:
+        found += [_named_in(at(activity, place), config.name_template) for place in _TEXTS]
+    names = {org_name(value) for value in found}
+    return _agreed({name for name in names if name is not None}, "name")
+
+
+def _name_if_readable(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
+    """A client that is active counts as active even under a name that cannot be read."""
+    try:
+        return _name(config, activity)
+    except Unreadable:
+        return None
+
+
+def _named_in(text: object, template: str) -> str | None:
+    before, after = template.split("{name}")
+    if not isinstance(text, str) or len(text) <= len(before) + len(after):
+        return None
+    if not text.startswith(before) or not text.endswith(after):
+        return None
+    return text[len(before) : len(text) - len(after)]
+
+
+def _agreed(values: Collection[str], field: str) -> str | None:
+    if len(values) > 1:
+        raise Unreadable(f"{field}_ambiguous", quoted(" / ".join(sorted(values))))
+    return next(iter(values), None)
+
+
+def rehearsed(now: datetime, activity: dict[str, Any], event_id: str) -> dict[str, Any]:
+    """The activity as NinjaOne would send it now."""
+    return activity | {"id": event_id, "activityTime": now.timestamp()}

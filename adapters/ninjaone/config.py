@@ -1,0 +1,77 @@
+"""`[sources.<name>]` with `vendor = "ninjaone"`."""
+
+from typing import Annotated, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
+
+from adapters.contract import SourceConfig
+from adapters.pointer import Pointer
+from adapters.shared_header import (
+    HeaderName,
+    SharedSecret,
+    SharedSecrets,
+    refuse_confirmation,
+)
+
+
+class InactiveWhen(BaseModel):
+    """A convention for "inactive", which NinjaOne has no flag for.
+
+    `pointer` names a value of a CLIENT_UPDATED activity; one of `equals` means inactive, anything
+    else active.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pointer: Pointer
+    equals: Annotated[tuple[StrictBool | StrictInt | StrictStr, ...], Field(min_length=1)]
+
+
+class NinjaOnePointers(BaseModel):
+    """Where an activity keeps the organization; without one, every place ever seen is tried."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    organization_id: Pointer | None = None
+    organization_name: Pointer | None = None
+
+
+class NinjaOneConfig(SourceConfig):
+    """One NinjaOne API client's webhook.
+
+    `secrets` are whole values of the header, like "Bearer …". `hmac_header` is for a sender or
+    gateway that signs: the hexadecimal HMAC-SHA256 of the body. `name_template` finds the name in
+    the activity's subject or message, like "Organization '{name}' deleted".
+    """
+
+    header: HeaderName = "authorization"
+    secrets: SharedSecrets
+    hmac_header: HeaderName | None = None
+    hmac_secrets: Annotated[tuple[SharedSecret, ...], Field(max_length=10, repr=False)] = ()
+    inactive_when: InactiveWhen | None = None
+    name_template: Annotated[StrictStr, Field(max_length=200)] | None = None
+    pointers: NinjaOnePointers = NinjaOnePointers()
+
+    @field_validator("name_template")
+    @classmethod
+    def _has_one_name(cls, template: str | None) -> str | None:
+        if template is not None and (template.count("{name}") != 1 or template == "{name}"):
+            raise ValueError("must be the whole text with {name} once, and more than that")
+        return template
+
+    @model_validator(mode="after")
+    def _confirms_only_what_is_signed(self) -> Self:
+        if (self.hmac_header is None) != (not self.hmac_secrets):
+            raise ValueError("hmac_header and hmac_secrets belong together")
+        if self.confirm_delete and self.hmac_header is None:
+            refuse_confirmation("NinjaOne")
+        return self

@@ -1,0 +1,95 @@
+"""Standard Webhooks: `signature` proves an event, `data` reads what it asks for."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from adapters.contract import Sender, SourceConfig
+from adapters.fields import Identity, Unreadable, instant, json_object
+from adapters.headers import Headers
+from adapters.models import Ignored, Rejected, Verdict
+from adapters.rehearsal import compact, timestamp
+from adapters.standard.config import StandardConfig
+from adapters.standard.data import active, inactive
+from adapters.standard.signature import ID, require_signature, signed_headers
+
+
+class Standard:
+    """Events `{"type": "client.inactive" | "client.active", "timestamp", "data"}`."""
+
+    vendor: ClassVar[str] = "standard"
+    config: ClassVar[type[SourceConfig]] = StandardConfig
+    # The specification's advice to senders: 15 to 30 s, then again after these delays.
+    sender: ClassVar[Sender] = Sender(
+        retry_status=503,
+        timeout_seconds=15,
+        retry_after_seconds=(5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
+    )
+
+    def key_url(self, config: StandardConfig, headers: Headers, body: bytes) -> None:
+        """Nowhere: the secrets are ours."""
+        del config, headers, body
+
+    def verify(
+        self,
+        config: StandardConfig,
+        headers: Headers,
+        body: bytes,
+        key: str | None,
+        now: datetime,
+    ) -> None:
+        """Prove id, time and bytes with one of the secrets.
+
+        Raises:
+            SignatureInvalid: a header is missing or malformed, too old, or fits no secret.
+        """
+        del key
+        require_signature(headers, body, config.secrets, now)
+
+    def read(
+        self, config: StandardConfig, headers: Headers, body: bytes, now: datetime
+    ) -> tuple[Verdict, ...]:
+        """What the event means: one verdict, or a reactivation for each name of the client."""
+        identity = Identity.of(headers.only(ID), body, now)
+        try:
+            return _judged(config, identity, body)
+        except Unreadable as error:
+            return (Rejected(event_id=identity.event, reason=error.reason, detail=error.detail),)
+
+    def sign(
+        self,
+        config: StandardConfig,
+        body: bytes,
+        key: str | None,
+        event_id: str,
+        now: datetime,
+    ) -> dict[str, str]:
+        """The headers of this event, signed with every secret."""
+        del key
+        return {
+            "content-type": "application/json",
+            **signed_headers(body, config.secrets, event_id, now),
+        }
+
+    def rehearse(self, config: StandardConfig, body: bytes, event_id: str, now: datetime) -> bytes:
+        """A recorded event as it would be sent now; its id stands in the headers.
+
+        Raises:
+            ValueError: the body is not JSON of an event's form.
+        """
+        del config, event_id
+        return compact(json_object(body) | {"timestamp": timestamp(now)})
+
+
+def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Verdict, ...]:
+    event = json_object(body)
+    # That of the event: `webhook-timestamp` is that of the attempt, later with every retry.
+    occurred_at = instant(event.get("timestamp"))
+    match event.get("type"):
+        case "client.inactive":
+            return inactive(config, event.get("data"), identity, occurred_at)
+        case "client.active":
+            return active(event.get("data"), identity, occurred_at)
+        case str():
+            return (Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_type"),)
+        case _:
+            raise Unreadable("type_missing")

@@ -1,0 +1,77 @@
+"""`unglue deletions`, `unglue cancel`: look at deletions, and stop one."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service.client import ServiceClient
+from service.tables import show_plan
+from workers.states import STATES
+
+
+@click.command()
+@click.argument("deletion_id", required=False)
+@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--source", help="Only those of this source.")
+@click.option("--since", help="Asked for at or after this time (RFC 3339).")
+@click.option("--until", help="Asked for before this time (RFC 3339).")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
+    """List deletions, newest first; or show one with its plan and journal."""
+    with ServiceClient.from_environment() as service:
+        if deletion_id is not None:
+            _show(service.call("GET", f"/v1/deletions/{deletion_id}"), as_json=as_json)
+            return
+        query = urlencode({name: value for name, value in filters.items() if value is not None})
+        listed = service.call("GET", f"/v1/deletions?{query}")
+    if as_json:
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    if not listed["deletions"]:
+        click.echo("No deletions.")
+        return
+    table = Table()
+    for column in ("asked for", "id", "state", "organization", "source", "due or error"):
+        table.add_column(column)
+    for each in listed["deletions"]:
+        organization = f"{each['org_id'] or '?'} {each['org_name'] or ''}"
+        why = each["due_at"] or "; ".join(error["message"] for error in each["errors"])
+        table.add_row(
+            each["created_at"],
+            each["id"],
+            each["state"],
+            escape(organization),
+            each["source"],
+            escape(why or ""),
+        )
+    Console().print(table)
+    if listed["next_until"]:
+        click.echo(f"more: --until {listed['next_until']}", err=True)
+
+
+def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
+        return
+    console = Console()
+    console.print(f"{deletion['id']}  {deletion['state']}  (source {deletion['source']})")
+    show_plan(deletion, console)
+    for entry in deletion["journal"]:
+        rest = {name: value for name, value in entry.items() if name not in {"at", "entry"}}
+        detail = ", ".join(f"{name}={value}" for name, value in rest.items() if value != "")
+        console.print(escape(f"{entry['at']}  {entry['entry']:<14} {detail}"))
+
+
+@click.command()
+@click.argument("deletion_id")
+def cancel(deletion_id: str) -> None:
+    """Stop a deletion before its call goes out."""
+    with ServiceClient.from_environment() as service:
+        deletion = service.call("POST", f"/v1/deletions/{deletion_id}/cancel")
+    click.echo(f"{deletion['id']} is {deletion['state']}")

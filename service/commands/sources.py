@@ -1,0 +1,91 @@
+"""`unglue sources`: who sends, and a way to see a source move."""
+
+import json
+import secrets
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import httpx
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from adapters.errors import ConfigurationError
+from adapters.headers import Headers
+from adapters.registry import VENDORS
+from service.client import ServiceClient, service_url
+from service.demo.key_at import serving_key
+from workers.settings import load_settings
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def sources(context: click.Context, *, as_json: bool) -> None:
+    """List the sources: last delivery, verdicts, alerts, and who fell silent."""
+    if context.invoked_subcommand is not None:
+        return
+    with ServiceClient.from_environment() as service:
+        listed = service.call("GET", "/v1/sources")["sources"]
+    if as_json:
+        click.echo(json.dumps(listed, indent=2))
+        return
+    if not listed:
+        click.echo("No source is configured; add one to [sources] in unglue.toml.")
+        return
+    table = Table()
+    for column in ("source", "vendor", "last delivery", "verdicts", "alerts"):
+        table.add_column(column)
+    for source in listed:
+        last = source["last_delivery"] or "never"
+        if source["silent"]:
+            last += f"\n[red]silent for more than {source['silence_days']} days[/]"
+        table.add_row(
+            source["name"],
+            source["vendor"],
+            last,
+            "\n".join(f"{verdict} {count}" for verdict, count in source["verdicts"].items()),
+            "\n".join(f"{escape(code)} {at}" for code, at in source["alerts"].items()),
+        )
+    Console().print(table)
+
+
+@sources.command()
+@click.argument("name")
+@click.argument("fixture", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def send(name: str, fixture: Path) -> None:
+    """Post FIXTURE (a file with a body) as the source NAME would: bound to it, new, and signed.
+
+    The secrets come from this machine's configuration. A vendor that keeps its signing key itself
+    (ConnectWise) can be played only with a key_origin on a loopback port: the key is served there
+    while the delivery is under way.
+    """
+    config = load_settings().sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    adapter = VENDORS[config.vendor]
+    now = datetime.now(UTC)
+    event_id = secrets.token_hex(8)
+    try:
+        body = adapter.rehearse(config, fixture.read_bytes(), event_id, now)
+    except ValueError as error:
+        raise ConfigurationError(f"{fixture} is no {config.vendor} delivery: {error}") from None
+    key = secrets.token_urlsafe(24)
+    headers = {
+        "content-type": "application/json",
+        **adapter.sign(config, body, key, event_id, now),
+    }
+    key_url = adapter.key_url(config, Headers.of(headers), body)
+    with ExitStack() as stack:
+        if key_url is not None:
+            stack.enter_context(serving_key(key_url, key))
+        url = f"{service_url()}/webhooks/{name}"
+        try:
+            answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
+        except httpx.HTTPError as error:
+            raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
+    click.echo(answer.text)
+    sys.exit(0 if answer.status_code == 202 else 1)

@@ -1,0 +1,101 @@
+"""`GET /v1/deletions` and `GET /v1/deliveries`: filterable, newest first, a page at a time."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest
+from service.answers import answer, invalid
+from service.state import caller_of, state_of
+from workers.clock import rfc3339
+from workers.ledger.listing import Page
+from workers.ledger.records import Deletion, Delivery
+from workers.states import STATES
+
+
+class _Query(BaseModel):
+    """What may be asked for. `since` is included, `until` is not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str | None = None
+    state: str | None = None
+    verdict: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+def _page(request: Request, kind: str) -> Page:
+    try:
+        query = _Query.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise InvalidRequest(invalid(error).message) from None
+    state = query.state if kind == "state" else query.verdict
+    other = query.verdict if kind == "state" else query.state
+    if other is not None:
+        raise InvalidRequest(f"this list is filtered by {kind}")
+    if kind == "state" and state is not None and state not in STATES:
+        raise InvalidRequest(f"state must be one of: {', '.join(STATES)}")
+    return Page(query.limit, query.source, state, query.since, query.until)
+
+
+async def deletions(request: Request) -> Response:
+    """Deletions. `next_until` continues with older ones."""
+    caller_of(request)
+    page = _page(request, "state")
+    found = await state_of(request).ledger.listing.deletions(page)
+    rows = [_deletion(each) for each in found]
+    return answer({"deletions": rows, "next_until": _next(found, page.limit)})
+
+
+async def deliveries(request: Request) -> Response:
+    """Deliveries, without their bodies. `next_until` continues with older ones."""
+    caller_of(request)
+    page = _page(request, "verdict")
+    found = await state_of(request).ledger.listing.deliveries(page)
+    rows = [_delivery(each) for each in found]
+    return answer({"deliveries": rows, "next_until": _next(found, page.limit)})
+
+
+def _next(found: list[Deletion] | list[Delivery], limit: int) -> str | None:
+    if len(found) < limit:
+        return None
+    last = found[-1]
+    moment: datetime = last.created_at if isinstance(last, Deletion) else last.received_at
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _deletion(deletion: Deletion) -> dict[str, Any]:
+    plan = deletion.plan
+    request = deletion.request
+    return {
+        "id": deletion.id,
+        "state": deletion.state,
+        "source": deletion.source,
+        "org_id": plan.organization.id if plan else request.org_id,
+        "org_name": plan.organization.name if plan else request.org_name,
+        "dry_run": deletion.dry_run,
+        "actor": deletion.actor or None,
+        "created_at": rfc3339(deletion.created_at),
+        "updated_at": rfc3339(deletion.updated_at),
+        "due_at": None if deletion.terminal else rfc3339(deletion.ready_at),
+        "errors": [error.plain() for error in deletion.errors],
+    }
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "source": delivery.source,
+        "vendor": delivery.vendor,
+        "received_at": rfc3339(delivery.received_at),
+        "verdict": delivery.verdict,
+        "reason": delivery.reason,
+        "deletion_id": delivery.deletion_id,
+        "bytes": len(delivery.body),
+        "events": list(delivery.events),
+    }

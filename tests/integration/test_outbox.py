@@ -1,0 +1,448 @@
+"""The outbox: attempts over real connections, and what becomes of a callback after each."""
+
+import asyncio
+import json
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+import pytest
+from redis.asyncio import Redis
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from adapters.models import DeletionRequest
+from tests.support.clock import TestClock
+from tests.support.receiver import Receiver, receiving, reply, silent
+from workers.itglue.client import ITGlue
+from workers.ledger.deletions import Change
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import ErrorEntry
+from workers.outbox.post import Posted, post
+from workers.outbox.send import send
+from workers.result import result_of
+from workers.settings import Settings
+from workers.states import FAILED
+from workers.steps.outcome import Context
+
+SECRETS = tuple("whsec_" + b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "keyserver" / "keys.example.test.pem"
+QUICK = 0.3
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
+
+
+@dataclass
+class Outbox:
+    """One ended deletion and its callback, with the clock in the test's hand."""
+
+    ledger: Ledger
+    clock: TestClock
+    context: Context
+
+    async def ended(self, url: str, deletion_id: str = "del_1") -> None:
+        """A deletion that failed, whose result goes to this URL."""
+        deletions = self.ledger.deletions
+        await deletions.create(
+            deletion_id=deletion_id,
+            request=DeletionRequest(org_id="301", confirm_delete=True),
+            operator="alice",
+            callback_url=url,
+            idempotency_key=None,
+            now=self.clock(),
+        )
+        held = await deletions.lease(deletion_id, self.clock())
+        assert held is not None
+        error = ErrorEntry("OrganizationNotFound", "Smith & Söhne is not there", "…")
+        await deletions.record(held, Change(state=FAILED, errors=(error,)), self.clock())
+
+    async def attempt(self, callback_id: str = "cb_1_1") -> dict[str, str]:
+        """What a worker does with the callback's job; the callback afterwards."""
+        await send(callback_id, self.context)
+        return await self.state(callback_id)
+
+    async def state(self, callback_id: str = "cb_1_1") -> dict[str, str]:
+        raw = await self.ledger.store.hash("callback", callback_id)
+        return {name: value.decode() for name, value in raw.items()}
+
+    async def journal(self, deletion_id: str = "del_1") -> list[dict[str, Any]]:
+        entries = await self.ledger.deletions.journal(deletion_id)
+        return [entry for entry in entries if entry["entry"] == "callback"]
+
+    async def due_in(self) -> float | None:
+        """Seconds until the callback is due, `None` if it never is."""
+        score = await self.ledger.store.redis.zscore("unglue:callbacks:due", "cb_1_1")
+        return None if score is None else score / 1000 - self.clock().timestamp()
+
+
+def outbox(ledger: Ledger, clock: TestClock, **callback: Any) -> Outbox:
+    table = {"secrets": SECRETS, "allow_private_networks": True, **callback}
+    settings = Settings(itglue={"api_key": "ITG.test"}, callback=table)
+    # A callback needs nothing of IT Glue.
+    itglue = cast("ITGlue", None)
+    context = Context(ledger, itglue, settings, clock, Random(7))  # noqa: S311 - jitter
+    return Outbox(ledger, clock, context)
+
+
+@pytest.fixture
+def box(ledger: Ledger, clock: TestClock) -> Outbox:
+    return outbox(ledger, clock)
+
+
+async def test_a_result_is_delivered(box: Outbox, receiver: Receiver) -> None:
+    await box.ended(receiver.url)
+    assert [name for name, _ in await box.ledger.callbacks.take_due(box.clock())] == ["cb_1_1"]
+    callback = await box.attempt()
+
+    (request,) = receiver.received
+    assert request.line == "POST /hook HTTP/1.1"
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert json.loads(request.body) == result_of(await box.ledger.deletions.get("del_1"))
+    assert request.headers["webhook-timestamp"] == str(int(box.clock().timestamp()))
+    assert (callback["state"], callback["attempts"], callback["last_status"]) == (
+        "delivered",
+        "1",
+        "204",
+    )
+    assert await box.due_in() is None
+    (line,) = await box.journal()
+    assert {name: line[name] for name in ("webhook_id", "attempt", "status", "state")} == {
+        "webhook_id": request.headers["webhook-id"],
+        "attempt": 1,
+        "status": 204,
+        "state": "delivered",
+    }
+
+
+async def test_every_secret_signs(
+    ledger: Ledger, clock: TestClock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = outbox(ledger, clock)
+    await box.ended(receiver.url)
+    await box.attempt()
+    (request,) = receiver.received
+    # The library compares with the machine's clock, and the test's stands still.
+    monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, _it: clock())
+    for secret in SECRETS:
+        Webhook(secret).verify(request.body, request.headers, json_parse=False)
+    assert len(request.headers["webhook-signature"].split()) == len(SECRETS)
+    stranger = "whsec_" + b64encode(bytes(32)).decode()
+    for body, secret in ((request.body + b" ", SECRETS[0]), (request.body, stranger)):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(body, request.headers, json_parse=False)
+
+
+async def test_without_a_secret_nothing_is_sent(
+    ledger: Ledger, clock: TestClock, receiver: Receiver
+) -> None:
+    box = outbox(ledger, clock, secrets=())
+    await box.ended(receiver.url)
+    callback = await box.attempt()
+    assert receiver.received == []
+    assert (callback["state"], callback["attempts"]) == ("pending", "1")
+    assert "callback.secrets" in callback["last_answer"]
+
+
+async def test_one_id_over_all_attempts(box: Outbox, receiver: Receiver) -> None:
+    receiver.answers += [reply(500), reply(502), reply(200)]
+    await box.ended(receiver.url)
+    for _ in range(3):
+        await box.attempt()
+        box.clock.forward(hours=1)
+    assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
+    assert len({request.headers["webhook-timestamp"] for request in receiver.received}) == 3
+    assert len({request.headers["webhook-signature"] for request in receiver.received}) == 3
+    assert [line["state"] for line in await box.journal()] == ["pending", "pending", "delivered"]
+    await box.ended(receiver.url, "del_2")
+    await box.attempt("cb_2_1")
+    assert receiver.received[3].headers["webhook-id"] != receiver.received[0].headers["webhook-id"]
+
+
+async def test_the_whole_schedule(box: Outbox, receiver: Receiver) -> None:
+    """Ten attempts, each at its time and not before; then it is dead-lettered."""
+    receiver.answers += [reply(503, b"not now")] * 20
+    await box.ended(receiver.url)
+    waited = []
+    for number in range(1, 11):
+        assert (await box.attempt())["attempts"] == str(number)
+        due_in = await box.due_in()
+        if due_in is None:
+            break
+        waited.append(due_in)
+        box.clock.now += timedelta(seconds=due_in - 0.01)
+        assert (await box.attempt())["attempts"] == str(number)
+        assert await box.ledger.callbacks.take_due(box.clock()) == []
+        box.clock.forward(seconds=0.02)
+        assert len(await box.ledger.callbacks.take_due(box.clock())) == 1
+    schedule = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
+    assert [0.8 * it <= seen <= 1.2 * it for it, seen in zip(schedule, waited, strict=True)] == (
+        [True] * 9
+    )
+    assert (await box.state())["state"] == "dead"
+    assert len(receiver.received) == 10
+    assert (await box.attempt())["attempts"] == "10"
+    lines = await box.journal()
+    assert [line["attempt"] for line in lines] == list(range(1, 11))
+    assert (lines[-1]["state"], lines[-1]["why"]) == ("dead", "10 attempts failed")
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("retry-after: 90", 90, 90),
+        ("retry-after: 99999999999999999999", 86400, 86400),
+        ("retry-after: 1e300", 86400, 86400),
+        ("retry-after: soon", 4, 6),
+        ("retry-after: 1", 4, 6),
+        (
+            "date: Thu, 22 Jan 2026 10:30:00 GMT\r\nretry-after: Thu, 22 Jan 2026 10:40:00 GMT",
+            600,
+            600,
+        ),
+    ],
+)
+async def test_retry_after(
+    box: Outbox, receiver: Receiver, header: str, least: float, most: float
+) -> None:
+    receiver.answers.append(reply(429, b"", header))
+    await box.ended(receiver.url)
+    await box.attempt()
+    due_in = await box.due_in()
+    assert due_in is not None
+    assert least - 0.01 <= due_in <= most + 0.01
+
+
+async def test_gone_stops_it(box: Outbox, receiver: Receiver) -> None:
+    receiver.answers.append(reply(410))
+    await box.ended(receiver.url)
+    assert (await box.attempt())["state"] == "stopped"
+    assert await box.due_in() is None
+    assert (await box.attempt())["attempts"] == "1"
+
+
+async def test_a_redirect_is_not_followed(box: Outbox, receiver: Receiver) -> None:
+    async with receiving() as elsewhere:
+        receiver.answers.append(reply(302, b"", f"location: {elsewhere.url}"))
+        await box.ended(receiver.url)
+        callback = await box.attempt()
+        assert (callback["state"], callback["last_status"]) == ("pending", "302")
+        assert elsewhere.received == []
+
+
+async def test_two_kilobytes_of_the_answer_are_kept(box: Outbox, receiver: Receiver) -> None:
+    receiver.answers.append(reply(500, b"x" * 2000 + b"\xff" * 3000))
+    await box.ended(receiver.url)
+    callback = await box.attempt()
+    assert callback["last_answer"] == "x" * 2000 + "\N{REPLACEMENT CHARACTER}" * 48
+    assert (await box.journal())[0]["answer"] == callback["last_answer"]
+
+
+async def test_a_callback_changes_nothing_of_the_deletion(box: Outbox, receiver: Receiver) -> None:
+    receiver.answers.append(reply(500))
+    await box.ended(receiver.url)
+    before = await box.ledger.deletions.get("del_1")
+    await box.attempt()
+    assert await box.ledger.deletions.get("del_1") == before
+
+
+async def test_two_workers_make_one_attempt(box: Outbox, receiver: Receiver) -> None:
+    await box.ended(receiver.url)
+    await asyncio.gather(box.attempt(), box.attempt(), box.attempt())
+    assert len(receiver.received) == 1
+
+
+async def test_an_attempt_whose_worker_died_is_made_again(box: Outbox, receiver: Receiver) -> None:
+    await box.ended(receiver.url)
+    held = await box.ledger.callbacks.lease("cb_1_1", box.clock())
+    assert held is not None
+    assert (await box.attempt())["attempts"] == "0"
+    box.clock.forward(seconds=61)
+    assert len(await box.ledger.callbacks.take_due(box.clock())) == 1
+    assert (await box.attempt())["state"] == "delivered"
+    # The first worker comes back from the dead.
+    await box.ledger.callbacks.record(
+        held,
+        state="pending",
+        ready_at=box.clock(),
+        status=None,
+        answer="",
+        line={"entry": "callback"},
+        now=box.clock(),
+    )
+    assert (await box.state())["state"] == "delivered"
+    assert len(await box.journal()) == 1
+
+
+async def test_without_a_url_there_is_no_callback(box: Outbox, redis: Redis) -> None:
+    await box.ended("")
+    assert await redis.exists("unglue:callbacks:due") == 0
+
+
+# -- one POST ------------------------------------------------------------------------------------
+
+
+async def posted(url: str, *, private: bool = True, hosts: tuple[str, ...] = ()) -> Posted:
+    return await post(
+        url,
+        body=b"{}",
+        headers={"webhook-id": "msg_1"},
+        allowed_hosts=hosts,
+        allow_private=private,
+        seconds=QUICK,
+    )
+
+
+async def test_the_status_counts_even_if_the_body_never_ends(receiver: Receiver) -> None:
+    receiver.answers.append(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nok")
+    receiver.endless, receiver.pause = b".", 0.01
+    answer = await posted(receiver.url)
+    assert answer.status == 200
+    assert answer.answer.startswith("ok.")
+
+
+async def test_a_body_without_end_is_cut(receiver: Receiver) -> None:
+    receiver.answers.append(b"HTTP/1.1 500 Any\r\n\r\n")
+    receiver.endless = b"x" * 65536
+    answer = await posted(receiver.url)
+    assert (answer.status, len(answer.answer)) == (500, 2048)
+
+
+async def test_a_body_that_breaks_off(receiver: Receiver) -> None:
+    receiver.answers.append(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+    assert await posted(receiver.url) == Posted(200, "half")
+
+
+@pytest.mark.parametrize(
+    ("begun", "again"),
+    [(b"HTTP/1.1 ", b"2"), (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"), (b"", b"\r\n")],
+)
+async def test_a_status_that_never_ends(receiver: Receiver, begun: bytes, again: bytes) -> None:
+    receiver.answers.append(begun)
+    receiver.endless, receiver.pause = again, 0.01
+    answer = await posted(receiver.url)
+    assert answer.status is None
+    assert answer.answer
+
+
+async def test_no_answer() -> None:
+    with silent() as port:
+        assert await posted(f"http://127.0.0.1:{port}/") == Posted(None, "no answer within 0.3 s")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 999999 x\r\n\r\n", b"\x16\x03\x01"]
+)
+async def test_what_is_no_http(receiver: Receiver, answer: bytes) -> None:
+    receiver.answers.append(answer)
+    result = await posted(receiver.url)
+    assert result.status is None
+    assert len(result.answer) <= 2048
+
+
+async def test_nobody_there() -> None:
+    result = await posted("http://127.0.0.1:1/")
+    assert (result.status, result.answer[:12]) == (None, "ConnectError")
+
+
+REFUSED = {
+    "loopback": "https://127.0.0.1:{port}/",
+    "a name for it": "https://localhost:{port}/",
+    "a trailing dot": "https://localhost.:{port}/",
+    "short": "https://127.1:{port}/",
+    "decimal": "https://2130706433:{port}/",
+    "hexadecimal": "https://0x7f.1:{port}/",
+    "octal": "https://017700000001:{port}/",
+    "mapped": "https://[::ffff:127.0.0.1]:{port}/",
+    "a circled letter": "https://ⓛocalhost:{port}/",
+    "nothing": "https://0:{port}/",
+    "a user": "https://user:pass@127.0.0.1:{port}/",
+    "another host as user": "https://8.8.8.8@127.0.0.1:{port}/",
+    "plain": "http://8.8.8.8:{port}/",
+}
+
+
+@pytest.mark.parametrize("form", REFUSED.values(), ids=REFUSED)
+async def test_no_way_inside(receiver: Receiver, form: str) -> None:
+    answer = await posted(form.format(port=receiver.port), private=False)
+    assert answer.status is None
+    assert receiver.connections == 0
+    assert "pass" not in answer.answer.replace("password", "")
+
+
+async def test_only_allowed_hosts(receiver: Receiver) -> None:
+    assert (await posted(receiver.url, hosts=("127.0.0.1",))).status == 204
+    answer = await posted(receiver.url, hosts=("rewst.example.com",))
+    assert answer.status is None
+    assert "callback.allowed_hosts" in answer.answer
+    assert len(receiver.received) == 1
+
+
+async def test_the_name_is_asked_for_once_and_its_address_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name service that answers otherwise the second time changes nothing."""
+    ask, asked = socket.getaddrinfo, []
+
+    def answers(host: Any, *rest: Any, **options: Any) -> Any:
+        if host in {"127.0.0.1", b"127.0.0.1"}:
+            return ask(host, *rest, **options)
+        asked.append(host)
+        return ask("127.0.0.1" if len(asked) == 1 else "127.0.0.2", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    answer = await posted(f"http://callback.example:{receiver.port}/hook?a=b")
+    assert (answer.status, asked) == (204, ["callback.example"])
+    (request,) = receiver.received
+    assert request.headers["host"] == f"callback.example:{receiver.port}"
+    assert request.line == "POST /hook?a=b HTTP/1.1"
+
+
+async def test_a_private_address_among_public_ones_is_enough_to_refuse(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(*_: object, **__: object) -> Any:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, receiver.port))
+            for address in ("8.8.8.8", "127.0.0.1")
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    answer = await posted(f"https://callback.example:{receiver.port}/", private=False)
+    assert answer.status is None
+    assert "127.0.0.1, which is not a public address" in answer.answer
+
+
+async def test_a_certificate_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    ask = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _host, *rest, **options: ask("127.0.0.1", *rest, **options)
+    )
+    async with receiving(tls) as server:
+        answer = await posted(f"https://keys.example.test:{server.port}/hook")
+        assert answer.status is None
+        assert "certificate" in answer.answer.lower()
+        assert server.received == []
+        # The name, not the address, is what the server is asked for and has to prove.
+        assert server.server_names == ["keys.example.test"]
+
+
+async def test_a_proxy_in_the_environment_is_not_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with receiving() as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        assert (await posted(receiver.url)).status == 204
+        assert proxy.received == []

@@ -1,0 +1,57 @@
+"""`/healthz` and `/readyz`."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.support.receiver import silent
+from tests.support.service import configured, running_service
+from workers.ledger.ledger import Ledger
+from workers.queue import JobQueue
+from workers.scheduler import Scheduler
+
+
+async def test_alive_without_anything() -> None:
+    with running_service(configured("redis://127.0.0.1:1/0")) as service:
+        answer = service.http.get("/healthz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_ready_once_a_scheduler_beats(valkey_url: str, redis: Redis, ledger: Ledger) -> None:
+    with running_service(configured(valkey_url)) as service:
+        answer = service.http.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json() == {
+            "status": "not ready",
+            "parts": {"redis": "ok", "scheduler": "no heartbeat; start one"},
+        }
+        jobs = JobQueue(valkey_url)
+        scheduler = Scheduler(
+            ledger, jobs, clock=lambda: datetime.now(UTC), interval=timedelta(seconds=1)
+        )
+        await scheduler.tick()
+        jobs.close()
+        answer = service.http.get("/readyz")
+        assert answer.status_code == 200
+        assert answer.json() == {
+            "status": "ready",
+            "parts": {"redis": "ok", "scheduler": "ok"},
+        }
+        # The heartbeat of a scheduler that died ends by itself.
+        assert 0 < await redis.pttl("unglue:heartbeat:scheduler") <= 10_000
+        await redis.flushall()
+        assert service.http.get("/readyz").status_code == 503
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_not_ready_without_redis(*, hangs: bool) -> None:
+    with silent() as port:
+        url = f"redis://127.0.0.1:{port if hangs else 1}/0"
+        with running_service(configured(url)) as service:
+            answer = service.http.get("/readyz")
+    content: dict[str, Any] = answer.json()
+    assert answer.status_code == 503
+    assert content["parts"] == {"redis": "does not answer", "scheduler": "unknown"}
+    assert answer.elapsed.total_seconds() < 4

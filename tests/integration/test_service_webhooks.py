@@ -1,0 +1,233 @@
+"""`POST /webhooks/{source}`: what a genuine delivery comes to."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from tests.support.service import Service, service_with_keys, signature, stored
+from workers.ledger.ledger import Ledger
+from workers.queue import QUEUE_KEY
+from workers.states import TERMINAL
+
+NOW = datetime.now(UTC)
+KEYS = {"delivery_id", "verdict", "deletion_id", "reason"}
+
+
+@pytest.fixture(scope="module")
+def service(valkey_url: str) -> Iterator[Service]:
+    with service_with_keys(valkey_url) as running:
+        yield running
+
+
+def accepted(service: Service, body: bytes, **options: Any) -> dict[str, Any]:
+    """The answer to a genuine delivery, whatever its verdict."""
+    answer = service.send(body, **options)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    content: dict[str, Any] = answer.json()
+    assert content.keys() == KEYS
+    return content
+
+
+async def states(ledger: Ledger, redis: Redis) -> dict[str, str]:
+    """Every deletion there is, and its state."""
+    ids = cast("list[bytes]", await redis.zrange("unglue:deletions", 0, -1))
+    return {name.decode(): (await ledger.deletions.get(name.decode())).state for name in ids}
+
+
+async def test_an_inactive_client_becomes_a_deletion(
+    service: Service, redis: Redis, ledger: Ledger
+) -> None:
+    body = service.callback(2, at=NOW)
+    receipt = accepted(service, body)
+    assert (receipt["verdict"], receipt["reason"]) == ("accepted", "created")
+
+    deletion = await ledger.deletions.get(receipt["deletion_id"])
+    assert deletion.request.plain() == {
+        "org_name": "Client 2",
+        "confirm_delete": True,
+        "dry_run": False,
+        "force_delete": False,
+        "psa": {"integration_type": "manage", "company_id": "2"},
+        "reason": "ConnectWise company 2 is Inactive",
+    }
+    assert (deletion.source, deletion.delivery_id) == ("cw", receipt["delivery_id"])
+    assert deletion.callback_url == "https://rewst.example.com/hook"
+    delivery = await ledger.deliveries.get(receipt["delivery_id"])
+    assert (delivery.body, delivery.deletion_id) == (body, deletion.id)
+    assert await redis.llen(QUEUE_KEY) == 1
+
+
+async def test_a_repeated_delivery_is_one_deletion(
+    service: Service, redis: Redis, ledger: Ledger
+) -> None:
+    body = service.callback(2)
+    first = accepted(service, body)
+    again = [accepted(service, body) for _ in range(3)]
+    assert {entry["verdict"] for entry in again} == {"duplicate"}
+    assert {entry["deletion_id"] for entry in again} == {first["deletion_id"]}
+    assert list(await states(ledger, redis)) == [first["deletion_id"]]
+    assert await redis.llen(QUEUE_KEY) == 1
+
+
+async def test_another_inactive_event_joins_the_open_deletion(
+    service: Service, redis: Redis, ledger: Ledger
+) -> None:
+    first = accepted(service, service.callback(2))
+    second = accepted(service, service.callback(2))
+    assert (second["verdict"], second["reason"]) == ("accepted", "joined")
+    assert second["deletion_id"] == first["deletion_id"]
+    assert len(await states(ledger, redis)) == 1
+    assert await redis.llen(QUEUE_KEY) == 1
+
+
+@pytest.mark.parametrize("order", ["as it happened", "reversed"])
+async def test_a_client_that_is_active_again_is_not_deleted(
+    service: Service, redis: Redis, ledger: Ledger, order: str
+) -> None:
+    inactive = service.callback(2, at=NOW - timedelta(minutes=2))
+    active = service.callback(2, status="Active", at=NOW - timedelta(minutes=1))
+    deliveries = [inactive, active]
+    if order == "reversed":
+        deliveries.reverse()
+    receipts = [accepted(service, body) for body in deliveries]
+
+    verdicts = [(receipt["verdict"], receipt["reason"]) for receipt in receipts]
+    found = await states(ledger, redis)
+    if order == "reversed":
+        assert verdicts == [("ignored", "client_active"), ("ignored", "stale")]
+        assert found == {}
+    else:
+        assert verdicts == [("accepted", "created"), ("cancelled", "reactivated")]
+        assert found == {receipts[0]["deletion_id"]: "cancelled"}
+    assert all(state in TERMINAL for state in found.values())
+    # And no later repetition of the inactive event wakes it.
+    assert accepted(service, inactive)["verdict"] == "duplicate"
+    resent = service.callback(2, at=NOW - timedelta(minutes=2))
+    assert accepted(service, resent)["reason"] == "stale"
+    assert await states(ledger, redis) == found
+
+
+async def test_a_client_that_left_twice_is_deleted(
+    service: Service, redis: Redis, ledger: Ledger
+) -> None:
+    for status, minutes in (("Inactive", 3), ("Active", 2)):
+        accepted(service, service.callback(2, status=status, at=NOW - timedelta(minutes=minutes)))
+    last = accepted(service, service.callback(2, at=NOW - timedelta(minutes=1)))
+    assert (last["verdict"], last["reason"]) == ("accepted", "created")
+    assert sorted((await states(ledger, redis)).values()) == ["cancelled", "queued"]
+
+
+async def test_clients_are_told_apart(service: Service, redis: Redis, ledger: Ledger) -> None:
+    first, second = (accepted(service, service.callback(client)) for client in (2, 3))
+    back = accepted(service, service.callback(2, status="Active"))
+    assert back["deletion_id"] == first["deletion_id"]
+    found = await states(ledger, redis)
+    assert found == {first["deletion_id"]: "cancelled", second["deletion_id"]: "queued"}
+
+
+@pytest.mark.usefixtures("redis")
+async def test_an_old_event_is_ignored(service: Service, ledger: Ledger) -> None:
+    receipt = accepted(service, service.callback(2, at=NOW - timedelta(days=8)))
+    assert (receipt["verdict"], receipt["reason"]) == ("ignored", "too_old")
+    assert receipt["deletion_id"] is None
+    assert (await ledger.deliveries.get(receipt["delivery_id"])).verdict == "ignored"
+
+
+def not_json(service: Service) -> bytes:
+    return b'{"Metadata": {"key_url": "' + service.key_url().encode() + b'"}, "Type": "company"'
+
+
+def not_utf8(service: Service) -> bytes:
+    return service.callback(2, Entity="@").replace(b'"@"', b'"\xff\xfe"')
+
+
+def foreign(service: Service) -> bytes:
+    return service.callback(2, CompanyId="Nickel")
+
+
+def deep(service: Service) -> bytes:
+    return service.callback(2, Extra="@").replace(b'"@"', b"[" * 100 + b"]" * 100)
+
+
+def twice(service: Service) -> bytes:
+    return service.callback(2).replace(b'"ID": 2', b'"ID": 2, "ID": 3')
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (not_json, "not_json"),
+        (not_utf8, "not_utf8"),
+        (foreign, "foreign_company"),
+        (deep, "nested_too_deeply"),
+        (twice, "duplicate_key"),
+    ],
+)
+async def test_genuine_and_not_understood_is_kept(
+    service: Service, redis: Redis, ledger: Ledger, make: Any, reason: str
+) -> None:
+    body = make(service)
+    receipt = accepted(service, body)
+    assert (receipt["verdict"], receipt["reason"]) == ("rejected", reason)
+    assert receipt["deletion_id"] is None
+    delivery = await ledger.deliveries.get(receipt["delivery_id"])
+    assert (delivery.verdict, delivery.reason, delivery.body) == ("rejected", reason, body)
+    assert await states(ledger, redis) == {}
+    assert await redis.llen(QUEUE_KEY) == 0
+
+
+async def test_credentials_are_not_kept(service: Service, redis: Redis, ledger: Ledger) -> None:
+    body = service.callback(2)
+    headers = {
+        "x-content-signature": signature(body),
+        "user-agent": "ConnectWise",
+        "content-type": "application/json",
+        "authorization": "Basic c2VjcmV0",
+        "proxy-authorization": "Basic c2VjcmV0",
+        "cookie": "session=c2VjcmV0",
+        "x-api-key": "c2VjcmV0",
+    }
+    delivery = await ledger.deliveries.get(accepted(service, body, headers=headers)["delivery_id"])
+    assert sorted(name for name, _ in delivery.headers) == [
+        "content-type",
+        "user-agent",
+        "x-content-signature",
+    ]
+    assert "c2VjcmV0" not in repr(await stored(redis))
+
+
+async def test_what_connectwise_appends_to_the_url_changes_nothing(
+    service: Service, redis: Redis, ledger: Ledger
+) -> None:
+    receipt = accepted(service, service.callback(2), source="cw?recordId=9&action=deleted")
+    assert await states(ledger, redis) == {receipt["deletion_id"]: "queued"}
+    assert (await ledger.deletions.get(receipt["deletion_id"])).client == "2"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+FIELDS = st.sampled_from(
+    ["Action", "CompanyId", "Entity", "FromUrl", "ID", "MemberId", "MessageId", "Type", "Other"]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(changes=st.dictionaries(FIELDS, JSON, max_size=4))
+def test_any_genuine_json_is_acknowledged(service: Service, changes: dict[str, Any]) -> None:
+    accepted(service, service.callback(2, **changes))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(entity=JSON)
+def test_any_genuine_entity_is_acknowledged(service: Service, entity: Any) -> None:
+    accepted(service, service.callback(2, Entity=json.dumps(entity)))

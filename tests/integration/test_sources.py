@@ -1,0 +1,113 @@
+"""`unglue sources` and `unglue sources send`, against a running service."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.app import create_app
+from service.demo.installation import free_ports
+from tests.support.serve import serve
+from tests.support.service import configured, token
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+SECRET = "whsec_cmVoZWFyc2FsLXNlY3JldC1yZXBsYWNlLW1l"
+
+
+def tables(key_port: int) -> dict[str, Any]:
+    """One source a vendor."""
+    return {
+        "cw": {
+            "vendor": "connectwise",
+            "host": "na.myconnectwise.net",
+            "company": "Mine",
+            "key_origin": f"http://127.0.0.1:{key_port}",
+            "confirm_delete": True,
+        },
+        "autotask": {
+            "vendor": "autotask",
+            "secrets": ["sixteen characters"],
+            "webhook_guid": "11111111-2222-4333-8444-555555555555",
+        },
+        "ninja": {"vendor": "ninjaone", "secrets": ["Bearer a long shared secret"]},
+        "halo": {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret"]},
+        "rewst": {"vendor": "standard", "secrets": [SECRET]},
+        "events": {"vendor": "cloudevents", "secrets": [SECRET]},
+    }
+
+
+def toml(sources: dict[str, Any]) -> str:
+    lines = ['[itglue]\napi_key = "ITG.x"']
+    for name, source in sources.items():
+        values = "\n".join(f"{key} = {json.dumps(value)}" for key, value in source.items())
+        lines.append(f"[sources.{name}]\n{values}")
+    return "\n".join(lines)
+
+
+def unglue(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "service", *arguments],
+        env={"PATH": "", "COLUMNS": "120", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("redis")
+async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    sources = tables(port)
+    config = tmp_path / "unglue.toml"
+    config.write_text(toml(sources))
+    with serve(create_app(configured(valkey_url, sources=sources))) as url:
+        environment = {
+            "UNGLUE_CONFIG": str(config),
+            "UNGLUE_URL": url,
+            "UNGLUE_TOKEN": token("alice"),
+        }
+        for name, fixture in (
+            ("cw", "connectwise/company-updated-inactive"),
+            ("autotask", "autotask/company-update-inactive"),
+            ("ninja", "ninjaone/client-deleted-with-organization"),
+            ("halo", "halopsa/client-inactive"),
+            ("rewst", "standard/client-inactive"),
+            ("events", "cloudevents/structured-client-inactive"),
+        ):
+            for _ in range(2):
+                sent = unglue("sources", "send", name, f"{FIXTURES / fixture}.body", **environment)
+                assert sent.returncode == 0, (name, sent.stderr, sent.stdout)
+                answer = json.loads(sent.stdout)
+                assert answer["verdict"] == "accepted", (name, answer)
+        assert answer["reason"] == "joined"
+
+        listed = unglue("sources", "--json", **environment)
+        rows = {row["name"]: row for row in json.loads(listed.stdout)}
+        assert set(rows) == set(sources)
+        assert all(row["verdicts"] == {"accepted": 2} for row in rows.values())
+        assert not any(row["silent"] for row in rows.values())
+        assert "connectwise" in unglue("sources", **environment).stdout
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "unglue.toml"
+    config.write_text(toml({}))
+    body = tmp_path / "x.body"
+    body.write_text("{}")
+    sent = unglue("sources", "send", "nobody", str(body), UNGLUE_CONFIG=str(config))
+    assert sent.returncode == 2
+    assert "nobody" in sent.stderr
+
+
+def test_a_real_tenants_key_cannot_be_played(tmp_path: Path) -> None:
+    config = tmp_path / "unglue.toml"
+    cw = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "Mine"}
+    config.write_text(toml({"cw": cw}))
+    body = FIXTURES / "connectwise/company-updated-inactive.body"
+    sent = unglue("sources", "send", "cw", str(body), UNGLUE_CONFIG=str(config))
+    assert sent.returncode == 2
+    assert "key_origin" in sent.stderr

@@ -1,0 +1,242 @@
+"""The command line: what it says and with which status it ends. A real process each."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from service.cli import COMMANDS, main
+from tests.support.serve import serve
+from tests.support.service import Service, configured, running_service, token
+from workers.ledger.deletions import Change
+from workers.ledger.ledger import Ledger
+from workers.states import DELETED, FAILED
+
+ROOT = Path(__file__).parents[2]
+PROCESSES = ("worker", "scheduler", "up")
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def process(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The command as a process of its own, which knows no other settings."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "service", *arguments],
+        env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(command: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    with command:
+        out, err = command.communicate(timeout=30)
+    assert "Traceback" not in err
+    return command.returncode, out, err
+
+
+@pytest.fixture
+def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command in this process, which is quicker."""
+    for name in tuple(os.environ):
+        if name.startswith("UNGLUE_"):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["unglue", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        assert isinstance(exit_.value.code, int)
+        return exit_.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_help_lists_every_command(unglue: Run) -> None:
+    status, out, err = unglue("--help")
+    assert (status, err) == (0, "")
+    for command in COMMANDS:
+        assert f"\n  {command} " in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(unglue: Run, command: str) -> None:
+    status, out, err = unglue(command, "--help")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Usage: unglue {command}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nonsense",), "nonsense"),
+        (("delete",), "give --org-id or --org-name"),
+        (("delete", "--org-id"), "--org-id"),
+        (("delete", "--org-id", "1", "--yes"), "--yes"),
+        (("delete", "--org-id", "1", "--timeout", "-1"), "--timeout"),
+        (("delete", "--org-id", "1", "extra"), "extra"),
+        (("serve", "--port", "70000"), "--port"),
+        (("sandbox", "--fault", "nonsense"), "nonsense"),
+    ],
+)
+def test_wrong_usage(unglue: Run, arguments: tuple[str, ...], said: str) -> None:
+    status, out, err = unglue(*arguments, UNGLUE_TOKEN="t")
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "UNGLUE_TOKEN"),
+        ({"UNGLUE_TOKEN": " "}, "UNGLUE_TOKEN"),
+        ({"UNGLUE_TOKEN": "tökén-secret"}, "UNGLUE_TOKEN"),
+        ({"UNGLUE_TOKEN": "two\nlines-secret"}, "UNGLUE_TOKEN"),
+        ({"UNGLUE_TOKEN": "t", "UNGLUE_URL": "http://[::1"}, "UNGLUE_URL"),
+    ],
+)
+def test_wrong_environment(unglue: Run, environment: dict[str, str], said: str) -> None:
+    status, out, err = unglue("delete", "--org-id", "1", **environment)
+    assert (status, out) == (2, "")
+    assert said in err
+    assert "secret" not in err
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:1", "nonsense"])
+def test_no_service(unglue: Run, url: str) -> None:
+    status, out, err = unglue("delete", "--org-id", "1", UNGLUE_TOKEN="t", UNGLUE_URL=url)
+    assert (status, out) == (1, "")
+    assert url in err
+    assert "is it running, and is UNGLUE_URL right?" in err
+
+
+async def _text(_request: object) -> PlainTextResponse:
+    return PlainTextResponse("welcome")
+
+
+async def _foreign_errors(_request: object) -> JSONResponse:
+    return JSONResponse({"errors": ["nobody"]}, 400)
+
+
+@pytest.mark.parametrize("answer", [_text, _foreign_errors])
+def test_another_service(unglue: Run, answer: object) -> None:
+    app = Starlette(routes=[Route("/v1/deletions", answer, methods=["POST"])])  # type: ignore[arg-type] # one of the two above
+    with serve(app) as url:
+        status, out, err = unglue("delete", "--org-id", "1", UNGLUE_TOKEN="t", UNGLUE_URL=url)
+    assert (status, out) == (1, "")
+    assert err.startswith("unglue: ")
+
+
+@pytest.fixture
+def service(valkey_url: str) -> Iterator[Service]:
+    with running_service(configured(valkey_url)) as running:
+        yield running
+
+
+def delete(service: Service, *arguments: str, operator: str = "alice") -> subprocess.Popen[str]:
+    return process("delete", *arguments, UNGLUE_TOKEN=token(operator), UNGLUE_URL=service.url)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_token_that_is_nobodys(service: Service) -> None:
+    status, out, err = ended(delete(service, "--org-id", "1", operator="mallory"))
+    assert (status, out) == (1, "")
+    assert "Unauthorized" in err
+
+
+@pytest.mark.parametrize("value", ["", "301x"])
+async def test_what_the_service_does_not_understand_is_usage(
+    service: Service, redis: Redis, value: str
+) -> None:
+    status, out, err = ended(delete(service, "--org-id", value))
+    assert (status, out) == (2, "")
+    assert "InvalidIdentifier: org_id" in err
+    assert await redis.exists("unglue:deletions") == 0
+
+
+FLAGS = ("--confirm-delete", "--dry-run", "--force-delete")
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize("flags", [FLAGS, ()])
+async def test_flags_are_the_fields_of_the_request(
+    service: Service, ledger: Ledger, flags: tuple[str, ...]
+) -> None:
+    texts = ("--org-id", "301", "--org-name", "A & B", "--reason", "over")
+    url = ("--callback-url", "https://x.example/h")
+    status, out, err = ended(delete(service, *texts, *url, *flags, "--timeout", "0"))
+    assert (status, out) == (1, "")
+    deletion_id = err.split(":")[0]
+    assert f"{deletion_id} is queued" in err
+    given = bool(flags)
+    assert (await ledger.deletions.get(deletion_id)).request.plain() == {
+        "org_id": "301",
+        "org_name": "A & B",
+        "confirm_delete": given,
+        "dry_run": given,
+        "force_delete": given,
+        "reason": "over",
+        "callback_url": "https://x.example/h",
+    }
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize(("state", "status"), [(DELETED, 0), (FAILED, 1)])
+async def test_the_status_is_the_results(
+    service: Service, ledger: Ledger, state: str, status: int
+) -> None:
+    """The command waits while the deletion ends under it."""
+    command = delete(service, "--org-id", "301", "--confirm-delete")
+    assert command.stderr is not None
+    deletion_id = command.stderr.readline().split(":")[0]
+    now = datetime.now(UTC)
+    held = await ledger.deletions.lease(deletion_id, now)
+    assert held is not None
+    await ledger.deletions.record(held, Change(state=state), now)
+    seen, out, err = ended(command)
+    assert seen == status, err
+    result = json.loads(out)
+    assert (result["success"], result["details"]["state"]) == (status == 0, state)
+
+
+WRONG = {
+    "an unknown key": ({"UNGLUE_POLICY__MOED": "preview"}, "policy.moed"),
+    "a misspelt variable": ({"UNGLUE_POLICY_MODE": "preview"}, "UNGLUE_POLICY__MODE"),
+    "no API key": ({"UNGLUE_ITGLUE__API_KEY": ""}, "itglue.api_key"),
+    "an unkept safeguard": ({"UNGLUE_DURABILITY": "fsync"}, "durability"),
+    "no Redis URL": ({"UNGLUE_REDIS_URL": "localhost:6379"}, "redis_url"),
+    "no file": ({"UNGLUE_CONFIG": "/nowhere/unglue.toml"}, "/nowhere/unglue.toml"),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [*(("serve", fault) for fault in WRONG), *((it, "an unkept safeguard") for it in PROCESSES)],
+)
+def test_nothing_starts_with_a_wrong_configuration(
+    tmp_path: Path, command: str, fault: str
+) -> None:
+    environment, said = WRONG[fault]
+    data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
+    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **environment}
+    status, out, err = ended(process(command, *data, **complete))
+    assert (status, out) == (2, "")
+    assert said in err
+    assert "ITG.secret" not in err
+    assert "serving" not in err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,75 @@
+"""What the README promises can be done as it stands there."""
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from adapters.connectwise.config import ConnectWiseConfig
+from workers.enforcement import require_enforceable
+from workers.settings import Settings, load_settings
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def sample() -> str:
+    """The configuration that a reader copies."""
+    found = re.search(r"<!-- sample.*?-->\n```toml\n(.*?)```", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def settings(sample: str, tmp_path: Path) -> Settings:
+    """The sample, with the variables that the README has the reader export beside it."""
+    path = tmp_path / "unglue.toml"
+    path.write_text(sample, encoding="utf-8")
+    exports = re.findall(r"^export (.*UNGLUE_ITGLUE__.*)$", README, re.MULTILINE)
+    assert exports
+    variables = dict(pair.split("=", 1) for line in exports for pair in line.split())
+    return load_settings({"UNGLUE_CONFIG": str(path), **variables})
+
+
+def test_the_sample_may_start(settings: Settings) -> None:
+    require_enforceable(settings)
+    assert settings.itglue.base_url == "http://127.0.0.1:9100/"
+    assert settings.itglue.api_key == "ITG.sandbox"
+    assert isinstance(settings.sources["cw"], ConnectWiseConfig)
+
+
+def test_the_token_is_the_one_it_names(settings: Settings) -> None:
+    exported = re.search(r"^export UNGLUE_TOKEN=(\w+)$", README, re.MULTILINE)
+    assert exported
+    assert exported[1] == "rehearsal"
+    digest = hashlib.sha256(exported[1].encode()).hexdigest()
+    assert settings.operators["alice"].token_sha256 == digest
+    assert "request" in settings.operators["alice"].roles
+
+
+def test_the_sample_is_cautious(settings: Settings) -> None:
+    """Who copies it without reading must not lose more than the defaults allow."""
+    defaults = Settings(itglue={"api_key": "x"}).policy
+    assert set(settings.policy.eligible_statuses) <= set(defaults.eligible_statuses)
+    assert set(settings.policy.blocking_tags) >= set(defaults.blocking_tags)
+    assert settings.policy.dependency_limits == defaults.dependency_limits
+    assert settings.policy.max_deletions_per_day <= defaults.max_deletions_per_day
+    assert not settings.callback.allow_private_networks
+
+
+def test_the_sample_has_no_unknown_name(sample: str) -> None:
+    """Tables of the sample are tables of the settings; load_settings checks what is in them."""
+    assert tomllib.loads(sample).keys() <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"UNGLUE_[A-Z_]+", README))))
+def test_every_variable_is_one(name: str) -> None:
+    table = name.removeprefix("UNGLUE_").removesuffix("_FILE").split("__")[0].lower()
+    assert table in {"config", "token", "url"} or table in Settings.model_fields
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
+def test_every_link_leads_somewhere(link: str) -> None:
+    assert (Path(__file__).parents[2] / link).exists()

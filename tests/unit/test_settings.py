@@ -1,0 +1,385 @@
+"""`unglue.toml` and the environment above it."""
+
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters.connectwise.config import ConnectWiseConfig
+from adapters.errors import ConfigurationError
+from workers.settings import Settings, load_settings
+
+SECRET = "whsec_" + b64encode(b"0123456789abcdef0123456789abcdef").decode()
+HASH = "0" * 64
+FILE = f"""
+redis_url = "redis://:redis-s3cret@localhost:6379/0"
+secret_keys = ["key-s3cret"]
+[itglue]
+region = "eu"
+api_key = "ITG.s3cret"
+[callback]
+url = "https://rewst.example.com/hook"
+secrets = ["{SECRET}"]
+[policy]
+mode = "preview"
+only_ids = ["1", "2"]
+grace_period = "1h"
+export_zip_password = "zip-s3cret"
+[operators.alice]
+token_sha256 = "{HASH}"
+roles = ["request"]
+[sources.cw]
+vendor = "connectwise"
+host = "na.myconnectwise.net"
+company = "Cobalt"
+inactive_statuses = ["Inactive", 12]
+[sources.rewst]
+vendor = "standard"
+secrets = ["{SECRET}"]
+[sources.ninja]
+vendor = "ninjaone"
+header = "authorization"
+secrets = ["Bearer ninja-s3cret-of-some-length"]
+"""
+
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Settings from this text as the file, and these variables; with an API key unless given."""
+
+    def from_text(text: str = "", **variables: str) -> Settings:
+        path = tmp_path / "unglue.toml"
+        path.write_text(text)
+        given = "api_key" in text or any("API_KEY" in name for name in variables)
+        key = {} if given else {"UNGLUE_ITGLUE__API_KEY": "ITG.s3cret"}
+        return load_settings({"UNGLUE_CONFIG": str(path), **key, **variables})
+
+    return from_text
+
+
+def refused(load: Load, text: str = "", **variables: str) -> str:
+    """The message of the refusal, which holds no secret and nothing of a library's."""
+    with pytest.raises(ConfigurationError) as error:
+        load(text, **variables)
+    message = error.value.message
+    for unwanted in ("s3cret", "Value error", "Input should", "pydantic", "input_value", SECRET):
+        assert unwanted not in message
+    assert error.value.__context__ is None or error.value.__suppress_context__
+    return message
+
+
+def test_the_file(load: Load) -> None:
+    settings = load(FILE)
+    assert settings.itglue.base_url == "https://api.eu.itglue.com/"
+    assert settings.policy.only_ids == ("1", "2")
+    assert settings.policy.grace_period == timedelta(hours=1)
+    assert settings.policy.resend_after == timedelta(minutes=10)
+    source = settings.sources["cw"]
+    assert isinstance(source, ConnectWiseConfig)
+    assert source.inactive_statuses == ("Inactive", 12)
+    assert source.key_origin == "https://na.myconnectwise.net"
+
+
+def test_the_defaults_are_the_cautious_ones(load: Load) -> None:
+    settings = load()
+    policy = settings.policy
+    assert (policy.approval, policy.export, policy.max_deletions_per_day) == ("webhooks", True, 10)
+    assert policy.eligible_statuses == ("Inactive",)
+    assert policy.blocking_tags == ("#keep", "#legal-hold")
+    assert policy.dependency_limits == {"assets": 0, "configs": 0, "documents": 0}
+    assert settings.callback.allow_private_networks is False
+    assert (settings.sources, settings.operators) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("variables", "look", "expected"),
+    [
+        ({"UNGLUE_POLICY__MODE": "delete"}, lambda it: it.policy.mode, "delete"),
+        ({"unglue_policy__mode": "delete"}, lambda it: it.policy.mode, "delete"),
+        ({"UNGLUE_POLICY__ONLY_IDS": '["3"]'}, lambda it: it.policy.only_ids, ("3",)),
+        ({"UNGLUE_POLICY__ONLY_IDS": "[]"}, lambda it: it.policy.only_ids, ()),
+        ({"UNGLUE_POLICY": '{"mode": "delete"}'}, lambda it: it.policy.mode, "delete"),
+        (
+            {"UNGLUE_POLICY": '{"mode": "delete"}', "UNGLUE_POLICY__MODE": "soft_delete"},
+            lambda it: it.policy.mode,
+            "soft_delete",
+        ),
+        ({"UNGLUE_POLICY__GRACE_PERIOD": "2h"}, lambda it: it.policy.grace_period.seconds, 7200),
+        (
+            {"UNGLUE_POLICY__DEPENDENCY_LIMITS__ASSETS": "7"},
+            lambda it: it.policy.dependency_limits["assets"],
+            7,
+        ),
+        (
+            {"UNGLUE_SOURCES__CW__CONFIRM_DELETE": "true"},
+            lambda it: it.sources["cw"].confirm_delete,
+            True,
+        ),
+        (
+            {"UNGLUE_SOURCES__CW__INACTIVE_STATUSES": '["Gone", 9]'},
+            lambda it: it.sources["cw"].inactive_statuses,
+            ("Gone", 9),
+        ),
+        (
+            {"UNGLUE_OPERATORS__BOB__TOKEN_SHA256": "1" * 64},
+            lambda it: sorted(it.operators),
+            ["alice", "bob"],
+        ),
+        ({"UNGLUE_SECRET_KEYS": '["a", "b"]'}, lambda it: it.secret_keys, ("a", "b")),
+        ({"UNGLUE_REDIS_URL": "unix:///x"}, lambda it: it.redis_url, "unix:///x"),
+    ],
+)
+def test_the_environment_is_above_the_file(
+    load: Load, variables: dict[str, str], look: Callable[[Settings], object], expected: object
+) -> None:
+    assert look(load(FILE)) != expected
+    assert look(load(FILE, **variables)) == expected
+
+
+def test_a_table_in_the_environment_replaces_only_what_it_names(load: Load) -> None:
+    settings = load(FILE, UNGLUE_POLICY='{"mode": "delete"}', UNGLUE_SOURCES__CW__COMPANY="Nickel")
+    assert (settings.policy.mode, settings.policy.only_ids) == ("delete", ("1", "2"))
+    source = settings.sources["cw"]
+    assert isinstance(source, ConnectWiseConfig)
+    assert (source.company, source.host) == ("Nickel", "na.myconnectwise.net")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "UNGLUE_TOKEN",
+        "UNGLUE_URL",
+        "UNGLUE_SERVICE_HOST",
+        "UNGLUE_SERVICE_PORT",
+        "UNGLUE_SERVICE_PORT_HTTP",
+        "UNGLUE_PORT",
+        "UNGLUE_PORT_8000_TCP",
+        "UNGLUE_PORT_8000_TCP_ADDR",
+        "UNGLUE_REDIS_SERVICE_HOST",
+        "UNGLUE_REDIS_PORT_6379_TCP_PROTO",
+        "UNGLUED",
+    ],
+)
+def test_variables_beside_the_settings(load: Load, name: str) -> None:
+    """What the command line needs, and what Kubernetes says of services called `unglue…`."""
+    assert load(FILE, **{name: "tcp://10.0.0.1:8000"}) == load(FILE)
+
+
+def test_a_value_may_stand_in_a_file_of_its_own(load: Load, tmp_path: Path) -> None:
+    key, secrets = tmp_path / "key", tmp_path / "secrets"
+    key.write_text("ITG.mounted\n")
+    secrets.write_text(f'["{SECRET}"]\n')
+    settings = load(
+        FILE.replace('api_key = "ITG.s3cret"', "timeout_seconds = 20"),
+        UNGLUE_ITGLUE__API_KEY_FILE=str(key),
+        UNGLUE_CALLBACK__SECRETS_FILE=str(secrets),
+        UNGLUE_SOURCES__REWST__SECRETS_FILE=str(secrets),
+    )
+    assert settings.itglue.api_key == "ITG.mounted"
+    assert settings.callback.secrets == (SECRET,)
+
+
+def test_the_file_is_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="itglue: is required"):
+        load_settings({})
+    (tmp_path / "unglue.toml").write_text('[itglue]\napi_key = "ITG.here"\n')
+    assert load_settings({}).itglue.api_key == "ITG.here"
+
+
+def test_region_and_base_url(load: Load) -> None:
+    assert load().itglue.base_url == "https://api.itglue.com"
+    assert load(UNGLUE_ITGLUE__REGION="au").itglue.base_url == "https://api.au.itglue.com/"
+    both = {"UNGLUE_ITGLUE__REGION": "au", "UNGLUE_ITGLUE__BASE_URL": "http://127.0.0.1:9100"}
+    assert load(**both).itglue.base_url == "http://127.0.0.1:9100/"
+
+
+UNIT = 'must be a number with a unit, like "30s", "10m", "6h" or "7d"'
+SOURCE = '[sources.cw]\nvendor = "connectwise"\n'
+
+REFUSED_FILES = {
+    "an unknown key": ("polcy = 1", "polcy: there is no such name here"),
+    "an unknown table": ("[polcy]\nmode = 'preview'", "polcy: there is no such name here"),
+    "an unknown key in a table": ("[policy]\nmoed = 1", "policy.moed: there is no such name here"),
+    "an unknown source key": (
+        SOURCE + "host = 'h.example'\ncompany = 'C'\nconfirm = true",
+        "sources.cw.confirm: there is no such name here",
+    ),
+    "a missing source key": (SOURCE + "host = 'h.example'", "sources.cw.company: is required"),
+    "a wrong vendor": ("[sources.x]\nvendor = 's3cret'", "sources.x: vendor must be one of: "),
+    "no vendor": ("[sources.x]\nhost = 'h'", "sources.x: vendor must be one of: "),
+    "a source that is none": ("[sources]\nx = 's3cret'", "sources.x: must be "),
+    "a source's name": (
+        SOURCE.replace("cw", '"c w"') + "host = 'h.example'\ncompany = 'C'",
+        "sources: 'c w': a name has only letters, digits, - and _",
+    ),
+    "a plain key server": (
+        SOURCE + "host = 'h.example'\ncompany = 'C'\nkey_origin = 'http://h.example'",
+        "sources.cw.key_origin: must be https",
+    ),
+    "a duration without a unit": ("[policy]\ngrace_period = '10'", f"policy.grace_period: {UNIT}"),
+    "a duration that is a number": (
+        "[policy]\ngrace_period = 10",
+        'policy.grace_period: must be a text with a unit, like "30s"',
+    ),
+    "an endless duration": ("[policy]\ngrace_period = '9999999999d'", "grace_period: is too long"),
+    "a lease of nothing": ("[worker]\nlease = '0s'", 'worker.lease: must be longer than "0s"'),
+    "an interval of nothing": ("[worker]\nscheduler_interval = '0s'", "worker.scheduler_interval"),
+    "a hasty resend": (
+        "[policy]\nresend_after = '149s'",
+        "policy.resend_after must be longer than itglue.timeout_seconds and worker.lease together",
+    ),
+    "a hasty resend with a long lease": ("[worker]\nlease = '10m'", "policy.resend_after"),
+    "a callback without secrets": (
+        "[callback]\nurl = 'https://x.example/'",
+        "callback: secrets is required with url",
+    ),
+    "a callback without TLS": (
+        f"[callback]\nurl = 'http://x.example/'\nsecrets = ['{SECRET}']",
+        "callback: url: it must be https",
+    ),
+    "a callback with a password": (
+        f"[callback]\nurl = 'https://u:s3cret@x.example/'\nsecrets = ['{SECRET}']",
+        "callback: url: it must not carry a user name or a password",
+    ),
+    "a callback elsewhere": (
+        f"[callback]\nurl = 'https://x.example/'\nsecrets = ['{SECRET}']\nallowed_hosts = ['y']",
+        "callback: url: the host 'x.example' is not one of the allowed hosts",
+    ),
+    "a callback that is no URL": (
+        "[callback]\nurl = 's3cret'",
+        "callback.url: must be a valid URL",
+    ),
+    "a secret without prefix": (
+        f"[callback]\nsecrets = ['{SECRET.removeprefix('whsec_')}']",
+        "callback.secrets.0: must be whsec_ followed by the base64 of 24 to 64 bytes",
+    ),
+    "a secret too short": ("[callback]\nsecrets = ['whsec_c2VjcmV0']", "callback.secrets.0: must"),
+    "a secret that is not base64": (
+        "[callback]\nsecrets = ['whsec_s3cret!']",
+        "callback.secrets.0",
+    ),
+    "a second secret": (
+        f"[callback]\nsecrets = ['{SECRET}', 's3cret']",
+        "callback.secrets.1: must be whsec_",
+    ),
+    "a secret that is no list": (
+        "[callback]\nsecrets = 's3cret'",
+        "callback.secrets: must be a list",
+    ),
+    "an id that is a number": ("[policy]\nonly_ids = [1]", "policy.only_ids.0: must be a text"),
+    "an id that is none": (
+        "[policy]\nprotected_ids = ['x']",
+        "policy.protected_ids.0: must be an IT Glue organization id",
+    ),
+    "a tag that is none": ("[policy]\nblocking_tags = ['keep']", "'keep' must be a #word"),
+    "a limit below zero": (
+        "[policy]\ndependency_limits = {assets = -1}",
+        "dependency_limits.assets",
+    ),
+    "no deletion a day": ("[policy]\nmax_deletions_per_day = 0", "policy.max_deletions_per_day"),
+    "a mode": ("[policy]\nmode = 'purge'", "policy.mode: must be 'preview', 'soft_delete' or 'del"),
+    "an approval": (
+        "[policy]\napproval = 'maybe'",
+        "policy.approval: must be 'always', 'webhooks'",
+    ),
+    "a boolean": ("[policy]\nexport = 'perhaps'", "policy.export: must be true or false"),
+    "a region": ("[itglue]\nregion = 'mars'\napi_key = 's3cret'", "itglue.region: must be 'us'"),
+    "an empty key": ("[itglue]\napi_key = ''", "itglue.api_key: must not be empty"),
+    "a token instead of its hash": (
+        "[operators.a]\ntoken_sha256 = 's3cret'",
+        "operators.a.token_sha256: must be the SHA-256 of the token",
+    ),
+    "a role": (
+        f"[operators.a]\ntoken_sha256 = '{HASH}'\nroles = ['boss']",
+        "operators.a.roles.0: must be 'request', 'approve' or 'admin'",
+    ),
+    "one token for two": (
+        f"[operators.a]\ntoken_sha256 = '{HASH}'\n[operators.b]\ntoken_sha256 = '{HASH}'",
+        "operators: a and b have the same token",
+    ),
+    "a Redis without a scheme": ("redis_url = 's3cret@localhost:6379'", "redis_url: must be a URL"),
+    "a Redis with a port": ("redis_url = 'redis://:s3cret#x@h:1/0'", "redis_url: must be a URL"),
+    "a Sentinel": ("redis_url = 'redis+sentinel://h/0'", "redis_url: must be a URL that begins"),
+    "no TOML": ("itglue = ", "unglue.toml is not TOML: "),
+    "a key twice": ("[policy]\nmode = 'delete'\nmode = 'preview'", "unglue.toml is not TOML: "),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), REFUSED_FILES.values(), ids=REFUSED_FILES)
+def test_a_wrong_file_is_refused_by_name(load: Load, text: str, said: str) -> None:
+    assert said in refused(load, text)
+
+
+def test_every_fault_is_named(load: Load) -> None:
+    message = refused(load, "[policy]\nmode = 'x'\nmoed = 1\n[worker]\nlease = 5")
+    assert [line.split(":")[0] for line in message.splitlines()] == [
+        "policy.mode",
+        "policy.moed",
+        "worker.lease",
+    ]
+
+
+REFUSED_VARIABLES = {
+    "one underscore": (
+        {"UNGLUE_POLICY_MODE": "preview"},
+        "UNGLUE_POLICY_MODE: there is no such setting; did you mean UNGLUE_POLICY__MODE",
+    ),
+    "a misspelt table": ({"UNGLUE_POLCY__MODE": "preview"}, "UNGLUE_POLCY__MODE: there is no such"),
+    "a misspelt key": ({"UNGLUE_POLICY__MOED": "preview"}, "policy.moed: there is no such name"),
+    "lower case": ({"unglue_polcy__mode": "x"}, "UNGLUE_POLCY__MODE: there is no such setting"),
+    "a misspelt file": ({"UNGLUE_API_KEY_FILE": "/x"}, "UNGLUE_API_KEY_FILE: there is no such"),
+    "a list that is none": (
+        {"UNGLUE_CALLBACK__SECRETS": "whsec_s3cret"},
+        'callback.secrets: must be a list, like ["first", "second"]',
+    ),
+    "a list at the top": ({"UNGLUE_SECRET_KEYS": "s3cret"}, "secret_keys: must be a list"),
+    "half a list": ({"UNGLUE_SECRET_KEYS": '["s3cret"'}, "secret_keys: must be a list"),
+    "a table that is none": ({"UNGLUE_POLICY": "s3cret"}, "policy: must be a table of names"),
+    "an empty value": ({"UNGLUE_POLICY__MODE": ""}, "policy.mode: must be 'preview'"),
+    "no such file": (
+        {"UNGLUE_SECRET_KEYS_FILE": "/s3cret"},
+        "UNGLUE_SECRET_KEYS_FILE names a file that cannot be read: No such file or directory",
+    ),
+    "a directory": (
+        {"UNGLUE_SECRET_KEYS_FILE": "/"},
+        "UNGLUE_SECRET_KEYS_FILE names a file that cannot be read",
+    ),
+    "both": (
+        {"UNGLUE_ITGLUE__API_KEY": "s3cret", "UNGLUE_ITGLUE__API_KEY_FILE": "/x"},
+        "UNGLUE_ITGLUE__API_KEY and UNGLUE_ITGLUE__API_KEY_FILE are both set",
+    ),
+    "no configuration": ({"UNGLUE_CONFIG": "/nowhere.toml"}, "UNGLUE_CONFIG names /nowhere.toml"),
+}
+
+
+@pytest.mark.parametrize(("variables", "said"), REFUSED_VARIABLES.values(), ids=REFUSED_VARIABLES)
+def test_a_wrong_variable_is_refused_by_name(
+    load: Load, variables: dict[str, str], said: str
+) -> None:
+    assert said in refused(load, **variables)
+
+
+def test_the_shortest_resend_that_is_safe(load: Load) -> None:
+    assert load("[policy]\nresend_after = '150s'").policy.resend_after == timedelta(seconds=150)
+    quick = "[policy]\nresend_after = '6s'\n[worker]\nlease = '3s'\n"
+    assert load(quick, UNGLUE_ITGLUE__TIMEOUT_SECONDS="2").worker.lease == timedelta(seconds=3)
+
+
+def test_secrets_are_not_shown(load: Load) -> None:
+    settings = load(FILE)
+    shown = repr(settings) + str(settings)
+    assert "na.myconnectwise.net" in shown
+    for secret in ("s3cret", SECRET, SECRET.removeprefix("whsec_"), HASH):
+        assert secret not in shown
+
+
+def test_hosts_are_compared_in_lower_case(load: Load) -> None:
+    hosts = FILE.replace("[policy]", 'allowed_hosts = ["Rewst.Example.com"]\n[policy]')
+    assert load(hosts).callback.allowed_hosts == ("rewst.example.com",)

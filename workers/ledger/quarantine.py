@@ -1,0 +1,55 @@
+"""Deliveries whose genuineness cannot be told yet: the vendor's key server did not answer."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from workers.clock import to_ms
+from workers.ledger.store import Store
+
+# Anybody can send what lands here, so it is small.
+MOST_DELIVERIES = 500
+MOST_BYTES = 16 * 1024 * 1024
+
+
+class Quarantine:
+    """The quarantine of every source, each bounded by itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def keep(
+        self, *, delivery: Mapping[str, str], body: bytes, due: datetime, now: datetime
+    ) -> str | None:
+        """Keep a delivery to be verified later: its id, or `None` if there is no room.
+
+        The same bytes with the same headers are kept once.
+        """
+        digest = hashlib.sha256(delivery["headers"].encode() + b"\0" + body).hexdigest()
+        answer = await self._store.run(
+            "quarantine",
+            [
+                to_ms(now),
+                to_ms(due),
+                json.dumps(delivery),
+                body,
+                digest,
+                MOST_DELIVERIES,
+                MOST_BYTES,
+            ],
+        )
+        return answer[1].decode() if answer[0] == b"kept" else None
+
+    async def take_due(self, now: datetime, *, limit: int = 50) -> list[tuple[str, int]]:
+        """Deliveries to verify, each with the number of its job."""
+        return await self._store.due("quarantine:due", "delivery", now, limit=limit)
+
+    async def later(self, delivery_id: str, due: datetime) -> None:
+        """Try again then."""
+        name = self._store.key("quarantine", "due")
+        await self._store.redis.zadd(name, {delivery_id: to_ms(due)}, xx=True)
+
+    async def leave(self, delivery_id: str, now: datetime, *, reason: str = "") -> None:
+        """End the quarantine: proved, or dropped for this reason."""
+        await self._store.run("leave_quarantine", [delivery_id, to_ms(now), reason])

@@ -1,0 +1,24 @@
+-- Keep a delivery whose genuineness cannot be told now, within bounds: the sender is unproved.
+-- ARGV: now, due, delivery (JSON), body, content hash, most deliveries, most bytes
+local now, due, delivery, body = tonumber(ARGV[1]), ARGV[2], cjson.decode(ARGV[3]), ARGV[4]
+local hash, most, most_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local source = delivery.source
+local name = key('quarantine', source)
+
+local known = redis.call('HGET', name, hash)
+if known then
+  return {'kept', known}
+end
+local bytes = tonumber(redis.call('HGET', key('quarantine', 'bytes'), source) or 0)
+if redis.call('HLEN', name) >= most or bytes + #body > most_bytes then
+  return {'full'}
+end
+redis.call('HSET', name, hash, delivery.id)
+redis.call('HINCRBY', key('quarantine', 'bytes'), source, #body)
+redis.call('HSET', key('delivery', delivery.id), 'id', delivery.id, 'source', source,
+  'vendor', delivery.vendor, 'received_at', now, 'headers', delivery.headers, 'body', body,
+  'verdict', 'unverified', 'reason', 'signing_key_unavailable', 'deletion_id', '',
+  'quarantined_as', hash)
+redis.call('ZADD', key('quarantine', 'due'), due, delivery.id)
+redis.call('HINCRBY', key('counts', 'verdicts', source), 'unverified', 1)
+return {'kept', delivery.id}
