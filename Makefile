@@ -1,4 +1,5 @@
-# Every target makes its own .venv from uv.lock, and does so only when the lock changed.
+# Every target makes its own .venv from uv.lock, and does so only when the lock changed. The
+# certificates are the machine's own, so that it works behind a proxy that inspects TLS.
 SHELL := /bin/sh
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -15,7 +16,7 @@ $(READY): uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Unglue needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --all-extras --inexact
+	@UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --all-extras --inexact --system-certs
 	@touch $@
 
 install: $(READY) ## Create .venv and install everything from uv.lock
@@ -46,7 +47,7 @@ demo: $(READY) ## Run the main job end to end on this machine
 	@$(BIN)/unglue demo
 
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
-	$(BIN)/uv lock
+	$(BIN)/uv lock --system-certs
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,10 +8,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.errors import PayloadTooLarge
 
 MAX_BODY: Final = 1024 * 1024
-# So much of what is too large is read and thrown away: a caller that is still sending when the
-# answer comes sees a broken connection, and no answer.
-_DRAINED: Final = 8 * MAX_BODY
-_TOO_LARGE: Final = "the body is larger than 1 MiB"
 
 
 class BodyLimit:
@@ -35,15 +31,10 @@ class BodyLimit:
 
         async def limited() -> Message:
             nonlocal read
-            if size > _DRAINED:
-                raise PayloadTooLarge(_TOO_LARGE)
-            message = await receive()
+            message: Message = {} if size > MAX_BODY else await receive()
             read += len(message.get("body", b""))
-            if read <= MAX_BODY:
-                return message
-            while message.get("more_body") and read <= _DRAINED:
-                message = await receive()
-                read += len(message.get("body", b""))
-            raise PayloadTooLarge(_TOO_LARGE)
+            if max(size, read) > MAX_BODY:
+                raise PayloadTooLarge("the body is larger than 1 MiB")
+            return message
 
         await self._app(scope, limited, send)
