@@ -19,9 +19,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _dying(
-    self: ITGlue, org_id: str, just_before: JustBefore | None = None
-) -> DeleteAnswer:
+async def _dying(self: ITGlue, org_id: str, just_before: JustBefore | None = None) -> DeleteAnswer:
     if sys.argv[1] == "before":
         _die()
     answer = await _send(self, org_id, just_before)
