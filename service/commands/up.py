@@ -32,6 +32,7 @@ def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     settings = start_up()
     environment = {}
     if settings.redis_url is None:
+        embedded.require_installed()
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment["UNGLUE_REDIS_URL"] = embedded.url(data_dir)
     parts: dict[str, tuple[str, list[str]]] = {}

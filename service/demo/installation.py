@@ -12,10 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from adapters.errors import UnglueError
 from service import embedded
 from service.processes import Processes
-from service.readiness import redis_answers
+from service.readiness import StartFailed, redis_answers
 
 COMPANY = "Cobalt"
 HOST = "na.myconnectwise.net"
@@ -37,12 +36,6 @@ class Installation:
     config: Path
     log_dir: Path
     processes: Processes
-
-
-class StartFailed(UnglueError):
-    """A part of the demonstration does not answer."""
-
-    code = "StartFailed"
 
 
 def free_ports(count: int) -> list[int]:

@@ -150,7 +150,8 @@ def _say(text: str) -> None:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    shown = {name: value for name, value in entry.items() if name not in {"entry", "at", "answer"}}
+    hidden = {"entry", "at", "answer", "digest"}
+    shown = {name: value for name, value in entry.items() if name not in hidden}
     details = ", ".join(f"{name}={value}" for name, value in shown.items() if value not in ("", []))
     return f"{entry['at'][11:19]}  {entry['entry']:<10} {details}"
 

@@ -259,3 +259,27 @@ async def test_every_open_deletion_has_a_due_score(
     assert await score() is None
     newest = (await ledger.deletions.journal(deletion_id))[-1]
     assert newest == {"entry": "ended", "state": "failed", "at": rfc3339(clock())}
+
+
+def counted(number: int) -> dict[str, Any]:
+    reason = {"kind": "ignored", "reason": "other_entity"}
+    return {"event_id": f"n{number}", "counter": "guid", "number": number, **reason}
+
+
+async def test_a_gap_in_a_senders_counter_is_noticed(sender: Sender, ledger: Ledger) -> None:
+    seen = []
+    for number in (41, 42, 45, 44, 45, 46):
+        (receipt,) = await sender.send(counted(number))
+        seen.append((receipt.verdict, receipt.alert, receipt.missing))
+
+    assert seen == [
+        ("ignored", None, None),
+        ("ignored", None, None),
+        ("ignored", "sequence_gap", 2),
+        ("ignored", None, None),
+        ("duplicate", None, None),
+        ("ignored", None, None),
+    ]
+    activity = await ledger.sources.activity("cw")
+    assert set(activity.alerts) == {"sequence_gap"}
+    assert activity.verdicts == {"ignored": 5, "duplicate": 1}

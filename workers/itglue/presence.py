@@ -25,8 +25,8 @@ class Listing:
     total: int | None
 
     def __str__(self) -> str:
-        ids = ", ".join(row.id for row in self.rows) or "none"
-        return f"{ids} of {'an unstated number' if self.total is None else self.total}"
+        shown = ", ".join(f"organization {row.id}" for row in self.rows) or "nothing"
+        return f"{shown} ({'an unstated number' if self.total is None else self.total} in all)"
 
 
 async def control(transport: Transport) -> Listing:

@@ -28,13 +28,14 @@ local function journal(id, now, entry, detail)
   redis.call('RPUSH', key('journal', id), cjson.encode(line))
 end
 
--- Decisions are written here by those who decide; one writer chains and signs them later.
+-- Decisions are written here by those who decide. The stream is bounded: what is not taken from it
+-- must not fill the memory that the record lives in.
 local function audit(now, what, detail)
   local line = {what = what, at = tonumber(now)}
   for name, value in pairs(detail) do
     line[name] = value
   end
-  redis.call('XADD', key('audit', 'pending'), '*', 'entry', cjson.encode(line))
+  redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'entry', cjson.encode(line))
 end
 
 local function set_state(id, from, to, now)
