@@ -69,8 +69,12 @@ def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdic
     return verdict
 
 
-def _event(verdict: Verdict, now: datetime) -> dict[str, Any]:
-    """The event as the receiving script reads it; what is not there is left out."""
+def _event(verdict: Verdict, arrived_at: datetime, now: datetime) -> dict[str, Any]:
+    """The event as the receiving script reads it; what is not there is left out.
+
+    A request that was proved late is as old as its arrival. A reactivation counts as new: in doubt
+    the client is active.
+    """
     event: dict[str, Any] = {"event_id": bounded(verdict.event_id)}
     if verdict.occurred_at is not None:
         # A sender's clock that runs ahead must not make its event newer than what comes after it.
@@ -83,6 +87,7 @@ def _event(verdict: Verdict, now: datetime) -> dict[str, Any]:
         case Request():
             event |= {
                 "kind": "request",
+                "arrived_at": to_ms(arrived_at),
                 "client": bounded(verdict.client),
                 "request": verdict.request.model_dump_json(exclude_none=True),
                 "actor": verdict.actor or "",
@@ -168,6 +173,8 @@ class Intake:
         delivery = await self._deliveries.get(delivery_id)
         now = self._clock()
         if delivery.verdict != "unverified":
+            # Proved before, by a process that died before it could say so.
+            await self._quarantine.leave(delivery_id, now)
             return None
         if delivery.source not in self._sources:
             await self._quarantine.leave(delivery_id, now, reason="source_unknown")
@@ -188,7 +195,13 @@ class Intake:
             return None
         verdicts = adapter.read(config, headers, delivery.body, delivery.received_at)
         acknowledged = await self.record(
-            delivery.source, config.vendor, headers, delivery.body, verdicts, delivery_id
+            delivery.source,
+            config.vendor,
+            headers,
+            delivery.body,
+            verdicts,
+            delivery_id,
+            delivery.received_at,
         )
         await self._quarantine.leave(delivery_id, now)
         return acknowledged
@@ -218,12 +231,16 @@ class Intake:
         body: bytes,
         verdicts: Sequence[Verdict],
         delivery_id: str | None = None,
+        arrived_at: datetime | None = None,
     ) -> Acknowledged:
-        """Record the verdicts of a genuine delivery and do what they ask for."""
+        """Record the verdicts of a genuine delivery and do what they ask for.
+
+        `arrived_at` is when it came, if that is not now.
+        """
         now = self._clock()
         events = []
         for verdict in verdicts:
-            event = _event(too_old(verdict, self._max_event_age, now), now)
+            event = _event(too_old(verdict, self._max_event_age, now), arrived_at or now, now)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)

@@ -15,6 +15,7 @@ from adapters.registry import VENDORS
 from tests.support.clock import TestClock
 from workers.intake import QUARANTINE_LASTS, Intake
 from workers.ledger import quarantine
+from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.signing_keys import SigningKeys
 
@@ -126,6 +127,32 @@ async def test_dropped_with_an_audit_entry(
         )
         entry = json.loads(pending[0][1][b"entry"])
         assert (entry["what"], entry["reason"]) == ("delivery_dropped", reason)
+
+
+async def test_nothing_is_deleted_while_an_event_of_the_source_is_unproved(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    keys = Keys()
+    keys.answer = KEY
+    async with intake(ledger, clock, keys) as it:
+        asked = await it.accept("cw", *delivery("m1"))
+        deletion_id = str(asked.strongest.deletion_id)
+        keys.answer = SigningKeyUnavailable
+        active = json.dumps({"id": 2, "name": "TestCompany", "status": {"id": 1, "name": "Active"}})
+        kept = await it.accept("cw", *delivery("m2", Entity=active))
+        held = await ledger.deletions.lease(deletion_id, clock())
+        assert held is not None
+        planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
+        held = await ledger.deletions.record(held, planned, clock())
+        begun = await ledger.deletions.begin_delete(
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=clock()
+        )
+        assert begun.decision == "unproved_events"
+
+        keys.answer = KEY
+        released = await it.release(kept.delivery_id)
+        assert released is not None
+        assert released.strongest.verdict == "cancelled"
 
 
 async def test_it_is_bounded_and_room_comes_back(

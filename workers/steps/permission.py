@@ -13,8 +13,11 @@ from workers.steps.plan import following, judged
 from workers.steps.verify import keep_looking, unverified
 
 PLAN_LASTS = timedelta(seconds=60)
-_SOON = timedelta(seconds=2)
-_PAUSE_CHECK = timedelta(seconds=15)
+_ASK_AGAIN = {
+    "paused": timedelta(seconds=15),
+    "in_flight": timedelta(seconds=2),
+    "unproved_events": timedelta(seconds=60),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,8 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             return go_on("verify", line)
         case "plan_moved":
             return go_on("plan", line)
-        case "paused":
-            return wait(RETRYING, deletion.step, now + _PAUSE_CHECK, line)
-        case "in_flight":
-            return wait(RETRYING, deletion.step, now + _SOON, line)
+        case "paused" | "in_flight" | "unproved_events":
+            return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
         case "reactivated" if deletion.intent.state == "open":
             return keep_looking(deletion, now, line)
         case "moved_on":

@@ -18,6 +18,10 @@ if deletion.client ~= '' then
   if (register.epoch or '0') ~= deletion.epoch or register.state ~= 'inactive' then
     return {'reactivated'}
   end
+  -- One of them may say that the client came back.
+  if redis.call('HLEN', key('quarantine', deletion.source)) > 0 then
+    return {'unproved_events'}
+  end
 end
 if deletion.intent_state == 'accepted' then
   return {'accepted_before'}

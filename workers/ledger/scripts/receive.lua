@@ -25,7 +25,7 @@ local function open_deletion(register)
 end
 
 local function request(event, name, register)
-  local at = event.occurred_at or now
+  local at = event.occurred_at or event.arrived_at or now
   if register.active_at and at <= tonumber(register.active_at) then
     return {verdict = 'ignored', reason = 'stale'}
   end
