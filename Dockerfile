@@ -11,7 +11,8 @@ COPY service service
 RUN uv sync --frozen --no-dev --no-editable
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --no-create-home unglue
+RUN useradd --system --uid 10001 --no-create-home unglue \
+    && install -d -m 0700 -o 10001 /var/lib/unglue /var/lib/unglue/exports
 COPY --from=build /opt/unglue /opt/unglue
 ENV PATH=/opt/unglue/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001
