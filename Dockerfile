@@ -1,6 +1,6 @@
 # Built in one stage, run in another: the image holds Python, the locked packages and Unglue.
 FROM python:3.13-slim AS build
-COPY --from=ghcr.io/astral-sh/uv:0.13.9 /uv /usr/local/bin/uv
+RUN pip install --no-cache-dir uv==0.13.9
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/opt/unglue
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
