@@ -77,7 +77,7 @@ async def _step(held: Deletion, context: Context) -> Change:
 
 
 def _failed(held: Deletion, error: UnglueError, context: Context) -> Change:
-    if held.intent.state in {"open", "accepted"}:
+    if held.intent.unsettled:
         return _after_the_call(held, error, context)
     if not error.retryable:
         return fail(FAILED, error, context.clock())
@@ -98,7 +98,7 @@ def _parked(held: Deletion, context: Context) -> Change:
     """A deletion that ends its worker again and again is not given to another one."""
     now = context.clock()
     line = {"entry": "parked", "deaths": held.deaths}
-    if held.intent.state in {"open", "accepted"}:
+    if held.intent.unsettled:
         return unverified(held, now, line)
     message = (
         f"it ended its worker {held.deaths} times in step {held.step} and was parked; "

@@ -133,9 +133,9 @@ class Deletions:
 
     async def begin_delete(
         self, held: Deletion, *, org_id: str, digest: str, resend_after: timedelta, limit: int,
-        now: datetime,
+        now: datetime, kind: Literal["delete", "soft_delete"] = "delete",
     ) -> Begun:  # fmt: skip
-        """Ask for permission to send DELETE, and write the numbered intent if it is given."""
+        """Ask for permission to call, and write the numbered intent if it is given."""
         answer = await self._store.run(
             "begin_delete",
             [
@@ -148,6 +148,7 @@ class Deletions:
                 milliseconds(resend_after),
                 now.strftime("%Y-%m-%d"),
                 limit,
+                kind,
             ],
         )
         decision = answer[0].decode()

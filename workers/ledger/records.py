@@ -47,9 +47,20 @@ class Intent:
     """
 
     number: int
+    kind: Literal["", "delete", "soft_delete"]
     state: Literal["", "open", "accepted", "refused"]
     at: datetime | None
     org_id: str
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a DELETE may have worked. A change of status may simply be made again."""
+        return self.kind == "delete" and self.state == "open"
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether only looking can end the deletion: a DELETE was accepted, or not answered."""
+        return self.unanswered or (self.kind == "delete" and self.state == "accepted")
 
 
 class Exported(BaseModel):
@@ -151,6 +162,7 @@ class Deletion:
             deaths=int(fields["deaths"]),
             intent=Intent(
                 number=int(fields["intent_no"]),
+                kind=fields.get("intent_kind", ""),  # type: ignore[arg-type] # written by our scripts only
                 state=fields["intent_state"],  # type: ignore[arg-type] # written by our scripts only
                 at=from_ms(intent_at) if intent_at else None,
                 org_id=fields["intent_org"],

@@ -1,6 +1,9 @@
 """Delete: get permission, send one call, believe nothing but its answer."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 
 from adapters.errors import (
     DeletionBlocked,
@@ -25,7 +28,8 @@ async def run(deletion: Deletion, context: Context) -> Change:
     """Send the call, if the last one does not stand in the way."""
     if deletion.intent.state == "accepted":
         return go_on("verify")
-    if deletion.intent.state == "open" and not may_send_again(deletion, context):
+    repeats = deletion.intent.unanswered
+    if repeats and not may_send_again(deletion, context):
         return go_on("unanswered")
     given = await permission(deletion, context)
     if isinstance(given, Change):
@@ -35,37 +39,35 @@ async def run(deletion: Deletion, context: Context) -> Change:
             given.org_id, lambda: given.require_in_time(context.clock())
         )
     except Postponed as error:
-        # Not sent, so the intent came to nothing.
-        return wait(RETRYING, "delete", error.until, {"entry": "postponed"}, intent_state="refused")
-    return _after(answer, given.number, deletion, context)
-
-
-def _after(answer: DeleteAnswer, number: int, deletion: Deletion, context: Context) -> Change:
-    """What follows from IT Glue's answer to intent `number`."""
-    now = context.clock()
-    policy = context.settings.policy
-    line = {
-        "entry": "answer",
-        "number": number,
-        "outcome": answer.outcome,
-        "status": answer.status,
-        "detail": answer.detail,
-    }
+        # Not sent, so this intent came to nothing.
+        line = {"entry": "postponed", "number": given.number}
+        if repeats:
+            return wait(RETRYING, "unanswered", error.until, line)
+        return wait(RETRYING, "delete", error.until, line, intent_state="refused")
+    line = {"entry": "answer", "number": given.number, **asdict(answer)}
     if answer.outcome == "accepted":
         return go_on("verify", line, intent_state="accepted")
-    # A 404 to a repeated call may mean that the first one, never answered, is being carried out.
-    if answer.outcome == "unknown" or (answer.status == 404 and number > 1):
-        return wait(RETRYING, "unanswered", now + _SOON, line)
+    if answer.outcome == "unknown" or repeats:
+        # A refused repetition says nothing of the call before it, which was never answered.
+        return wait(RETRYING, "unanswered", context.clock() + _SOON, line)
+    return _refused(answer, deletion, context, line).with_fields(intent_state="refused")
+
+
+def _refused(
+    answer: DeleteAnswer, deletion: Deletion, context: Context, line: Mapping[str, Any]
+) -> Change:
+    """What follows from IT Glue's refusal."""
+    now = context.clock()
+    policy = context.settings.policy
     match answer.status:
         case None | 429:
             error = ITGlueConnectionError(answer.detail)
-            change = again(deletion, error, context, "delete", line)
+            return again(deletion, error, context, "delete", line)
         case 401 | 403:
-            change = fail(FAILED, PermissionDenied(answer.detail), now, line)
+            return fail(FAILED, PermissionDenied(answer.detail), now, line)
         case 404:
-            change = fail(FAILED, OrganizationNotFound(answer.detail), now, line)
+            return fail(FAILED, OrganizationNotFound(answer.detail), now, line)
         case 422 if may_wait(deletion, policy, now):
-            change = await_eligibility(deletion, policy, now, line)
+            return await_eligibility(deletion, policy, now, line)
         case _:
-            change = fail(BLOCKED, DeletionBlocked(answer.detail), now, line)
-    return change.with_fields(intent_state="refused")
+            return fail(BLOCKED, DeletionBlocked(answer.detail), now, line)

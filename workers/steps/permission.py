@@ -54,12 +54,12 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if following(deletion, plan, policy) != deletion.step:
         # The configuration changed, or the export is no longer on disk.
         return go_on("plan", {"entry": "policy_moved"})
-    if deletion.intent.state == "open" and plan.organization.id != deletion.intent.org_id:
+    if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
         line = {"entry": "meaning_moved", "org_id": plan.organization.id}
         return unverified(deletion, context.clock(), line)
     organization = await context.itglue.organization(plan.organization.id)
     if organization is None:
-        if deletion.intent.state == "open":
+        if deletion.intent.unanswered:
             # An earlier call may have worked: reading alone decides.
             return wait(RETRYING, "unanswered", context.clock(), {"entry": "vanished"})
         raise OrganizationNotFound(
@@ -74,6 +74,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     now = context.clock()
     begun = await context.ledger.deletions.begin_delete(
         deletion,
+        kind="soft_delete" if policy.mode == "soft_delete" else "delete",
         org_id=organization.id,
         digest=plan.digest,
         resend_after=policy.resend_after,
@@ -95,7 +96,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             return go_on("plan", line)
         case "paused" | "in_flight" | "unproved_events":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
-        case "reactivated" if deletion.intent.state == "open":
+        case "reactivated" if deletion.intent.unanswered:
             return keep_looking(deletion, now, line)
         case "moved_on":
             return unverified(deletion, now, line)

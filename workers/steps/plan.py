@@ -149,7 +149,7 @@ def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime
         "refused": [answer.gate for answer in plan.refusals],
     }
     acts = not plan.refusals and following(deletion, plan, policy) in {"delete", "export"}
-    if deletion.intent.state == "open" and not acts:
+    if deletion.intent.unanswered and not acts:
         # A call may have worked, so this can only end by what is seen.
         return keep_looking(deletion, now, line).with_fields(**stored)
     if deletion.request.dry_run or mode == "preview":

@@ -1,9 +1,10 @@
 -- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
 -- in which the numbered intent is written; only then does the call go out.
--- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, day, daily limit
+-- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, day, daily limit,
+--       kind (delete or soft_delete)
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
-local day, limit = ARGV[8], tonumber(ARGV[9])
+local day, limit, kind = ARGV[8], tonumber(ARGV[9]), ARGV[10]
 local name = key('deletion', id)
 local deletion = load(name)
 
@@ -26,11 +27,14 @@ end
 if deletion.intent_state == 'accepted' then
   return {'accepted_before'}
 end
-if deletion.intent_state == 'open' and now < tonumber(deletion.intent_at) + resend_after then
-  return {'in_flight'}
-end
-if deletion.intent_state == 'open' and deletion.intent_org ~= org then
-  return {'moved_on'}
+-- A status may be set twice; a DELETE that was not answered must have had its time.
+if deletion.intent_state == 'open' and deletion.intent_kind == 'delete' then
+  if now < tonumber(deletion.intent_at) + resend_after then
+    return {'in_flight'}
+  end
+  if deletion.intent_org ~= org then
+    return {'moved_on'}
+  end
 end
 if deletion.plan_digest ~= digest then
   return {'plan_moved'}
@@ -49,8 +53,8 @@ if tonumber(deletion.intent_no) == 0 then
 end
 redis.call('HSET', key('claims'), org, id)
 local number = redis.call('HINCRBY', name, 'intent_no', 1)
-redis.call('HSET', name, 'intent_state', 'open', 'intent_at', now, 'intent_org', org,
+redis.call('HSET', name, 'intent_state', 'open', 'intent_kind', kind, 'intent_at', now, 'intent_org', org,
   'lease_until', now + length, 'updated_at', now)
 redis.call('ZADD', key('due'), now + length, id)
-journal(id, now, 'intent', {number = number, org_id = org, digest = digest})
+journal(id, now, 'intent', {number = number, kind = kind, org_id = org, digest = digest})
 return {'begun', number}

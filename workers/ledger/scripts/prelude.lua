@@ -65,7 +65,8 @@ local function finish(id, state, now, errors)
 
   -- A call that IT Glue accepted, or may yet carry out, keeps the organization claimed: nobody
   -- else may send a second one while the outcome is open.
-  local sent = deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
+  local sent = deletion.intent_kind == 'delete'
+    and (deletion.intent_state == 'open' or deletion.intent_state == 'accepted')
   if deletion.intent_org and deletion.intent_org ~= '' and (not sent or state == 'deleted') then
     if redis.call('HGET', key('claims'), deletion.intent_org) == id then
       redis.call('HDEL', key('claims'), deletion.intent_org)
