@@ -73,10 +73,13 @@ class Pages:
             redis_url, socket_connect_timeout=2, socket_timeout=5, max_connections=20
         )
         self.flask = _application(self._redis)
-        self.app: ASGIApp = WSGIMiddleware(self.flask)  # type: ignore[arg-type, assignment] # the same protocols, written twice
+        wsgi = WSGIMiddleware(self.flask)  # type: ignore[arg-type] # the same protocol, written twice
+        self._threads = wsgi.executor
+        self.app: ASGIApp = wsgi  # type: ignore[assignment] # likewise
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the threads and connections back."""
+        self._threads.shutdown(wait=False)
         self._redis.close()
 
 
