@@ -4,11 +4,11 @@ RUN pip install --no-cache-dir uv==0.13.9
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PROJECT_ENVIRONMENT=/opt/unglue
 WORKDIR /src
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra dashboard --no-install-project
 COPY adapters adapters
 COPY workers workers
 COPY service service
-RUN uv sync --frozen --no-dev --no-editable
+RUN uv sync --frozen --no-dev --extra dashboard --no-editable
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home unglue \

@@ -19,6 +19,7 @@ from service.answers import (
     on_unglue_error,
 )
 from service.body_limit import BodyLimit
+from service.dashboard.guard import open_dashboard
 from service.routes import deletions, health, lists, sources, webhooks
 from service.state import ServiceState, open_state
 from workers.settings import Settings
@@ -26,11 +27,15 @@ from workers.settings import Settings
 
 def create_app(settings: Settings) -> Starlette:
     """The service of an installation."""
+    dashboard = open_dashboard(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
-        async with open_state(settings) as state:
-            yield {"service": state}
+        try:
+            async with open_state(settings) as state:
+                yield {"service": state}
+        finally:
+            dashboard.close()
 
     app = Starlette(
         routes=[
@@ -43,6 +48,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/sources", sources.show_all, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
+            *dashboard.routes(),
         ],
         exception_handlers={
             UnglueError: on_unglue_error,

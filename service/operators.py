@@ -1,5 +1,6 @@
 """Operators: who calls, and what they may do."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -47,4 +48,30 @@ def authenticate(operators: Mapping[str, Operator], authorization: str | None) -
             found = Caller(name, operator.roles)
     if found is None:
         raise Unauthorized("this token is no operator's; see [operators] in unglue.toml")
+    return found
+
+
+def authenticate_basic(operators: Mapping[str, Operator], authorization: str | None) -> Caller:
+    """The operator who gave name and token as HTTP Basic's user and password, for a browser.
+
+    As constant in time as `authenticate`.
+
+    Raises:
+        Unauthorized: there is none, or the token is not that operator's.
+    """
+    scheme, _, credentials = (authorization or "").partition(" ")
+    try:
+        user, _, token = base64.b64decode(credentials.strip(), validate=True).partition(b":")
+    except ValueError:
+        user = token = b""
+    if scheme.lower() != "basic" or not token:
+        raise Unauthorized("log in with an operator's name, and the operator's token as password")
+    digest = hashlib.sha256(token).hexdigest()
+    found = None
+    for name, operator in operators.items():
+        named = hmac.compare_digest(name.encode(), user)
+        if hmac.compare_digest(operator.token_sha256, digest) and named:
+            found = Caller(name, operator.roles)
+    if found is None:
+        raise Unauthorized("this is no operator's name and token; see [operators] in unglue.toml")
     return found

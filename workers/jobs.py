@@ -65,7 +65,10 @@ async def _advance(deletion_id: str) -> None:
         codes = [error.code for error in deletion.errors]
         log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
     if deletion.state == FAILED and "ITGlueConnectionError" in codes:
-        raise DeletionFailed(f"{deletion_id} failed; see: unglue deletions {deletion_id}")
+        # Ids and codes only: RQ's tools show this text, and not all of them escape it.
+        raise DeletionFailed(
+            f"{deletion_id}: {', '.join(codes)}; see: unglue deletions {deletion_id}"
+        )
 
 
 async def _verify(delivery_id: str) -> None:

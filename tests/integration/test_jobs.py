@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis as SyncRedis
 from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from adapters.models import DeletionRequest
@@ -48,6 +49,14 @@ def test_an_exhausted_deletion_is_a_failed_job_that_may_be_run_again(
         job_id = asyncio.run(ask(valkey_url))
 
         assert work(valkey_url) == [job_id]
+        with SyncRedis.from_url(valkey_url) as redis:
+            job = Job.fetch(job_id, redis, JSONSerializer)
+            result = job.latest_result()
+        assert job.description == "advance_deletion del_1"
+        assert result is not None
+        assert result.exc_string is not None
+        last = result.exc_string.strip().splitlines()[-1]
+        assert last.endswith("del_1: ITGlueConnectionError; see: unglue deletions del_1")
         deletion = asyncio.run(look())
         assert [error.code for error in deletion.errors] == ["ITGlueConnectionError"]
         assert work(valkey_url, requeue=True) == []

@@ -1,0 +1,104 @@
+"""Who may look at `/rq`, and at what: operators, and only to look."""
+
+import re
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from adapters.errors import MethodNotAllowed, NotFound, Unauthorized
+from service.answers import error_answer
+from service.operators import authenticate_basic
+from workers.runtime import redis_url
+from workers.settings import Operator, Settings
+
+log = structlog.get_logger()
+PATH: Final = "/rq"
+# The package's pages and their data, by names without quotes or brackets. Among its other addresses
+# is a GET that requeues every failed job; what a later version adds stays closed until it is added.
+_SHOWN: Final = re.compile(
+    r"/(|0/(view(/[\w.:@ /-]*)?|data/[\w.:@ /-]+)?|(static|unglue)/[\w./-]+|favicon\.ico)", re.ASCII
+)
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_CLOSED: Final = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Pages(Protocol):
+    """What is behind the guard."""
+
+    app: ASGIApp
+
+    def close(self) -> None:
+        """Give the connections back."""
+
+
+class Guard:
+    """Lets operators see the pages. Without pages, says how to get them."""
+
+    def __init__(self, operators: Mapping[str, Operator], pages: Pages | None) -> None:
+        self._operators = operators
+        self._pages = pages
+
+    def routes(self) -> list[BaseRoute]:
+        """The dashboard's place in the service."""
+        return [Route(PATH, self), Mount(PATH, self)]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._pages is not None:
+            self._pages.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass the request on to the pages."""
+        if scope["type"] != "http":
+            await WebSocketClose()(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_HEADERS)
+                headers.setdefault("Content-Security-Policy", _CLOSED)
+            await send(message)
+
+        await self._app(scope)(scope, receive, guarded)
+
+    def _app(self, scope: Scope) -> ASGIApp:
+        """The pages, or the answer that refuses them."""
+        if self._pages is None:
+            missing = "the RQ dashboard is not installed; it is the extra: unglue[dashboard]"
+            return error_answer(NotFound(missing))
+        try:
+            authenticate_basic(self._operators, Headers(scope=scope).get("authorization"))
+        except Unauthorized as error:
+            asking = {"WWW-Authenticate": 'Basic realm="Unglue", charset="UTF-8"'}
+            return error_answer(error, headers=asking)
+        if scope["method"] not in {"GET", "HEAD"}:
+            refused = MethodNotAllowed("the RQ dashboard only shows; it changes nothing")
+            return error_answer(refused, headers={"Allow": "GET, HEAD"})
+        if scope["path"] == PATH:
+            return RedirectResponse(f"{PATH}/")
+        if not _SHOWN.fullmatch(scope["path"].removeprefix(PATH)):
+            return error_answer(NotFound("the RQ dashboard shows no such page"))
+        return self._pages.app
+
+
+def open_dashboard(settings: Settings) -> Guard:
+    """The guarded pages; without the extra, a guard that names it."""
+    try:
+        from service.dashboard.pages import Pages as Installed  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        log.debug("no_dashboard", missing=error.name)
+        return Guard(settings.operators, None)
+    return Guard(settings.operators, Installed(redis_url(settings)))
