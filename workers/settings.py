@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -32,10 +33,12 @@ from redis.connection import parse_url
 from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl, OrgId
+from adapters.origin import is_loopback
 from adapters.registry import VENDORS
 from workers.addresses import AddressRefused, target
 from workers.durations import Duration, SomeDuration
 from workers.faults import faults
+from workers.itglue.models import KINDS
 from workers.settings_sources import PREFIX, from_environment, from_file, merged
 
 _REGIONS = {
@@ -113,6 +116,17 @@ class ITGlueSettings(Section):
             return {"base_url": _REGIONS[data["region"]], **data}
         return data
 
+    @field_validator("base_url")
+    @classmethod
+    def _key_stays_secret(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise ValueError(
+                "must be https: the API key would travel unencrypted; plain http is for a sandbox "
+                "on a loopback host only"
+            )
+        return url
+
 
 class CallbackSettings(Section):
     """`[callback]`: where results go, and how they are signed."""
@@ -172,6 +186,14 @@ class PolicySettings(Section):
     export_include_logs: bool = False
     verify_window: Duration = Field(default="6h", validate_default=True)
     resend_after: Duration = Field(default="10m", validate_default=True)
+
+    @field_validator("dependency_limits")
+    @classmethod
+    def _known_kinds(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
+        for kind in limits:
+            if kind not in KINDS:
+                raise ValueError(f"{kind!r} is not counted; the kinds are: {', '.join(KINDS)}")
+        return limits
 
     @model_validator(mode="after")
     def _exports_outlive_the_wait(self) -> Self:

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 import structlog
@@ -47,13 +48,15 @@ def up(host: str, port: int, data_dir: Path, workers: int) -> None:
 
 async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, str]) -> None:
     stop = stop_on_signals()
+    stopping = asyncio.ensure_future(stop.wait())
     async with Processes(environment) as processes:
         for name, (module, arguments) in parts.items():
             pid = await processes.start(name, module, arguments)
             log.info("started", part=name, pid=pid)
             if name == "valkey":
-                await redis_answers(environment["UNGLUE_REDIS_URL"])
-        stopping = asyncio.ensure_future(stop.wait())
+                await _answers(environment["UNGLUE_REDIS_URL"], processes, stopping)
+            if stop.is_set():
+                break
         while not stop.is_set():
             ending = asyncio.ensure_future(processes.wait_for_any())
             await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -68,3 +71,21 @@ async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, s
                 module, arguments = parts[name]
                 await processes.start(name, module, arguments)
         log.info("stopping")
+
+
+async def _answers(url: str, processes: Processes, stopping: asyncio.Future[Any]) -> None:
+    """Wait for the server, unless it ended or we are told to stop.
+
+    Raises:
+        ProcessEnded: it ended.
+        StartFailed: it does not answer.
+    """
+    waiting = redis_answers(url, embedded.LOADING_SECONDS)
+    answering: asyncio.Future[Any] = asyncio.ensure_future(waiting)
+    ending: asyncio.Future[Any] = asyncio.ensure_future(processes.wait_for_any())
+    await asyncio.wait({answering, ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    ending.cancel()
+    processes.require_running()
+    if answering.done():
+        answering.result()
+    answering.cancel()

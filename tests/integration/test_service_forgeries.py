@@ -110,6 +110,7 @@ async def test_a_forgery_is_refused_and_leaves_nothing(
     only_error(answer, 401, "SignatureInvalid")
     # An operator's token is of no use here, so none is asked for.
     assert "www-authenticate" not in answer.headers
+    assert set(service.keys.asked) <= {KEY_PATH}
     assert await stored(redis) == {**before, **COUNTED}
 
 

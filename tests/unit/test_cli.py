@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +16,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
+from service import embedded
 from service.cli import COMMANDS, main
+from service.readiness import redis_answers
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, token
 from workers.ledger.deletions import Change
@@ -28,11 +32,11 @@ PROCESSES = ("worker", "scheduler", "up")
 Run = Callable[..., tuple[int, str, str]]
 
 
-def process(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+def process(*arguments: str, module: str = "service", **environment: str) -> subprocess.Popen[str]:
     """The command as a process of its own, which knows no other settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
     return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", module, *arguments],
         env={**clean, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -43,7 +47,11 @@ def process(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 def ended(command: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit status, standard output, standard error."""
     with command:
-        out, err = command.communicate(timeout=30)
+        try:
+            out, err = command.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            command.kill()
+            raise
     assert "Traceback" not in err
     return command.returncode, out, err
 
@@ -240,3 +248,27 @@ def test_nothing_starts_with_a_wrong_configuration(
     assert "ITG.secret" not in err
     assert "serving" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_embedded_servers_end_is_not_overlooked() -> None:
+    """`unglue up` restarts what ends, and a server that was killed must not seem to run."""
+    with tempfile.TemporaryDirectory(prefix="unglue-") as folder:
+        url = embedded.url(Path(folder))
+        command = process("--data-dir", folder, module="service.embedded")
+        await redis_answers(url)
+        redis = Redis.from_url(url)
+        server = int((await redis.info("server"))["process_id"])
+        await redis.aclose()
+        os.kill(server, signal.SIGKILL)
+        status, _, err = ended(command)
+        assert status == 1
+        assert "the server does not run" in err
+
+
+def test_up_does_not_wait_for_a_server_that_does_not_start() -> None:
+    with tempfile.TemporaryDirectory(prefix="unglue-") as folder:
+        (Path(folder) / "appendonlydir").write_text("in the way")
+        command = process("up", "--data-dir", folder, UNGLUE_ITGLUE__API_KEY="ITG.test")
+        status, out, err = ended(command)
+    assert (status, out) == (1, "")
+    assert "ended unexpectedly: valkey (exit 1)" in err

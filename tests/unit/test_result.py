@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
+from workers.clock import to_ms
 from workers.itglue.models import Organization
-from workers.ledger.records import Deletion, ErrorEntry, Exported, Intent
+from workers.ledger.records import Deletion, ErrorEntry, Exported
 from workers.plan import Answer, Plan
 from workers.result import result_of
 from workers.states import (
@@ -33,32 +34,35 @@ PLAN = Plan(
     answers=(Answer(gate="tags", verdict="pass"),),
     warnings=("a warning of the plan",),
 )
-ENDED = Deletion(
-    id="del_1",
-    state=DELETED,
-    step="verify",
-    generation=1,
-    source="cw",
-    vendor="connectwise",
-    client="2",
-    actor="member",
-    delivery_id="dlv_1",
-    request=DeletionRequest(org_name="Test Company", org_id="77", reason="left"),
-    callback_url="",
-    created_at=NOW,
-    updated_at=NOW,
-    ready_at=NOW,
-    finished_at=NOW,
-    fence=3,
-    attempts=0,
-    deaths=0,
-    intent=Intent(1, "accepted", NOW, "301"),
-    plan=PLAN,
-    errors=(),
-    mode="delete",
-    requests=31,
-    eligible_until=None,
-    export=None,
+AT = str(to_ms(NOW))
+ENDED = Deletion.load(
+    {
+        "id": "del_1",
+        "state": DELETED,
+        "step": "verify",
+        "generation": "1",
+        "source": "cw",
+        "vendor": "connectwise",
+        "client": "2",
+        "actor": "member",
+        "delivery_id": "dlv_1",
+        "request": '{"org_name": "Test Company", "org_id": "77", "reason": "left"}',
+        "callback_url": "",
+        "created_at": AT,
+        "updated_at": AT,
+        "ready_at": AT,
+        "finished_at": AT,
+        "fence": "3",
+        "attempts": "0",
+        "deaths": "0",
+        "intent_no": "1",
+        "intent_state": "accepted",
+        "intent_at": AT,
+        "intent_org": "301",
+        "plan": PLAN.model_dump_json(),
+        "mode": "delete",
+        "requests": "31",
+    }
 )
 KEYS = [
     "success",

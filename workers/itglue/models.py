@@ -46,6 +46,13 @@ class Linked:
     filter_honoured: bool
 
 
+# What is counted on an organization: the names of the counts, and of their limits.
+KINDS = (
+    "assets", "configs", "documents", "passwords", "contacts", "locations", "domains",
+    "expirations", "checklists", "document_folders", "attachments", "sub_organizations",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """How many records of each kind hang on an organization.

@@ -5,10 +5,8 @@ bounds a body, and two hooks tell a shared rate budget what is sent and what cam
 """
 
 import asyncio
-import email.utils
 import json
 import logging
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Self
 
@@ -17,6 +15,7 @@ import httpx
 from workers.itglue.explanations import NOTHING_SENT
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.replies import Payload, Reply, checked
+from workers.retry import retry_after
 
 BeforeRequest = Callable[[bool], Awaitable[None]]
 JustBefore = Callable[[], None]
@@ -130,7 +129,7 @@ class Transport:
                 ) as answer,
             ):
                 text = await self._body(answer, named)
-                return Reply(answer.status_code, text, _retry_after(answer.headers), hide)
+                return Reply(answer.status_code, text, retry_after(answer.headers), hide)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise CallFailed(f"{NOTHING_SENT} ({named}: {error})", sent=False) from error
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -199,17 +198,3 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # The message of an httpx error may hold the URL, which is a secret.
             raise CallFailed(f"the download broke off: {type(error).__name__}") from None
-
-
-def _retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds. A date is compared with the answer's own `Date`, so no clock is needed."""
-    value = headers.get("retry-after", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            until = email.utils.parsedate_to_datetime(value)
-            seconds = (until - email.utils.parsedate_to_datetime(headers["date"])).total_seconds()
-        except (KeyError, ValueError, TypeError):
-            return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
