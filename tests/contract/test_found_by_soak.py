@@ -1,0 +1,142 @@
+"""Sequences that the stateful test found to be wrong, each as short as it could be made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.support.stateful.job import Order, Stop
+from tests.support.stateful.rehearsal import Rehearsal, rehearsing
+
+
+@pytest.fixture
+def it(valkey_url: str, tmp_path: Path) -> Iterator[Rehearsal]:
+    with redis.Redis.from_url(valkey_url) as server, rehearsing(server, tmp_path) as rehearsal:
+        yield rehearsal
+
+
+@pytest.mark.parametrize("point", ["begin_delete:after", "budget:before", "budget:after"])
+def test_a_worker_held_up_after_its_permission_does_not_send(it: Rehearsal, point: str) -> None:
+    job = it.work(it.ask(org_id="301"), Stop(point))
+    it.kill(job)
+    it.finish()
+    assert it.watch.calls == 1
+
+
+@pytest.mark.parametrize("policy", [{"mode": "preview"}, {"mode": "soft_delete"}, {"export": True}])
+def test_a_policy_that_changed_since_the_plan_is_kept(
+    it: Rehearsal, policy: dict[str, object]
+) -> None:
+    deletion_id = it.ask(org_id="301")
+    it.pause(paused=True)
+    it.work(deletion_id)
+    it.reconfigure(**policy)
+    it.pause(paused=False)
+    it.forward(seconds=16)
+    it.work(deletion_id)
+    it.check()
+    it.finish()
+
+
+def test_one_deletion_never_acts_on_two_organizations(it: Rehearsal) -> None:
+    deletion_id = it.ask(org_name="TestCompany")
+    it.account.fault("drop-before:1")
+    it.work(deletion_id)
+    it.account.edit(301, name="Another Name")
+    it.account.edit(311, name="TestCompany")
+    it.forward(minutes=11)
+    it.everything_due()
+    it.check()
+    it.finish()
+    assert it.account.exists(311)
+
+
+def test_a_call_that_may_have_worked_is_not_reported_as_a_preview(it: Rehearsal) -> None:
+    deletion_id = it.ask(org_id="301")
+    it.account.fault("timeout=60@DELETE:1")
+    it.account.fault("lag=1500")
+    it.work(deletion_id)
+    it.reconfigure(mode="preview")
+    it.finish()
+    assert it.books.deletion(deletion_id).state != "previewed"
+
+
+def test_an_export_that_was_cleared_away_is_made_again(it: Rehearsal) -> None:
+    it.reconfigure(export=True)
+    first = it.ask(org_id="301")
+    it.pause(paused=True)
+    it.work(first)
+    it.forward(seconds=3)
+    it.work(first)
+    it.check()
+    exported = it.check()[first].export
+    assert exported is not None
+    assert exported.file is not None
+    Path(exported.file).unlink()
+    it.pause(paused=False)
+    it.forward(seconds=16)
+    it.work(first)
+    it.check()
+    it.finish()
+
+
+def test_an_event_proved_late_is_as_old_as_its_arrival(it: Rehearsal) -> None:
+    it.vendor.out_of_reach = True
+    it.event(company="2")
+    it.forward(minutes=1)
+    it.vendor.out_of_reach = False
+    it.event(company="2", active=True)
+    it.forward(minutes=1)
+    it.prove_what_waits()
+    it.check()
+    it.finish()
+    assert it.account.exists(301)
+
+
+def test_a_delivery_whose_proof_was_interrupted_leaves_the_quarantine(it: Rehearsal) -> None:
+    it.vendor.out_of_reach = True
+    it.event(company="2")
+    it.forward(minutes=1)
+    it.vendor.out_of_reach = False
+    it.prove_what_waits(Order.LOSE)
+    it.finish()
+    assert it.prove_what_waits() == 0
+
+
+def test_a_refused_repetition_says_nothing_of_the_first_call(it: Rehearsal) -> None:
+    deletion_id = it.ask(org_id="301")
+    it.account.fault("timeout=60@DELETE:1")
+    it.account.fault("lag=1500")
+    it.work(deletion_id)
+    it.forward(seconds=61)
+    it.account.fault("refuse-synced")
+    it.forward(minutes=11)
+    it.everything_due()
+    it.forward(seconds=3)
+    it.everything_due()
+    it.account.calm()
+    other = it.ask(org_id="301")
+    it.work(other)
+    it.check()
+    it.finish()
+    assert not it.account.exists(301)
+    assert it.books.deletion(deletion_id).state == "deleted"
+
+
+@pytest.mark.parametrize("point", ["PATCH:before", "PATCH:after"])
+def test_a_soft_deletion_whose_worker_died_is_made_again(it: Rehearsal, point: str) -> None:
+    it.reconfigure(mode="soft_delete", soft_delete_status="Testing Only")
+    deletion_id = it.ask(org_id="311")  # no PSA forbids it
+    it.kill(it.work(deletion_id, Stop(point)))
+    it.finish()
+    assert it.books.deletion(deletion_id).state == "soft_deleted"
+
+
+def test_a_soft_deletion_of_what_somebody_deleted_is_not_a_deletion(it: Rehearsal) -> None:
+    it.reconfigure(mode="soft_delete", soft_delete_status="Testing Only")
+    deletion_id = it.ask(org_id="301")
+    it.kill(it.work(deletion_id, Stop("PATCH:before")))
+    it.account.vanish(301)
+    it.finish()
+    assert it.books.deletion(deletion_id).state == "failed"

@@ -1,0 +1,343 @@
+"""Random sequences of everything that can happen, and an independent judge after every step.
+
+A failure prints the shortest sequence that still fails, as calls of the rules below; each is a
+thin layer over `tests/support/stateful/rehearsal.py`, so it can be kept as a plain test.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.support.stateful.job import Order, Stop
+from tests.support.stateful.rehearsal import Rehearsal, rehearsing
+from workers.sandbox.shapes import Psa
+
+MOST_JOBS = 3
+
+# Those that may go stand first and most often.
+ORGANIZATIONS = st.sampled_from(
+    (301,) * 6 + (311,) * 3 + (310, 308, 309, 302, 313, 303, 304, 306, 307, 202, 101)
+)
+NAMES = {
+    301: "TestCompany",
+    302: "Paper Moon Cinema",
+    308: "Saffron Bicycle Repair",
+    310: "Moss, Fern and Partners",
+    311: "Velvet Anchor Laundry",
+}
+NAMED = st.sampled_from((301, 311, 301, 310, 308, 302))
+LINKED = {"2": 301, "21": 302, "25": 308, "27": 310}
+COMPANIES = st.sampled_from(("2", "2", "2", "2", "25", "25", "27", "26", "21", "12", "23", "99"))
+SOURCES = st.sampled_from(("cw", "cw", "cw", "rw"))
+MOSTLY = st.sampled_from((True,) * 9 + (False,))
+SELDOM = st.sampled_from((False,) * 9 + (True,))
+INDEX = st.integers(0, 7)
+ANSWERS = st.sampled_from((Order.GO,) * 8 + (Order.REPEAT, Order.LOSE))
+ORDERS = st.sampled_from((Order.GO, Order.GO, Order.LOSE, Order.REPEAT))
+
+POINTS = (
+    "begin_delete:before", "begin_delete:after", "budget:before", "budget:after",
+    "DELETE:before", "DELETE:after", "PATCH:before", "PATCH:after", "record:before",
+    "record:after", "lease:before", "lease:after", "show@delete:before", "show@delete:after",
+    "show@soft_delete:after", "show@verify:after", "show@unanswered:after", "list:before",
+    "list:after", "read:after", "POST:after", "show@plan:after",
+)  # fmt: skip
+SOME_STOP = st.builds(Stop, st.sampled_from(POINTS), st.sampled_from((0, 0, 0, 1, 2)))
+STOPS = st.one_of(st.none(), SOME_STOP, SOME_STOP)
+SECONDS = st.sampled_from((0.001, 1, 3, 16, 31, 61, 119, 121, 300, 601, 1200, 3700, 8000, 90000))
+AGES = st.sampled_from((None, None, None, None, 0, 0.5, 1, 60, 61, 7200, 8 * 86400, -60))
+
+FAULTS = (
+    "lag=30", "lag=1500", "lag=20000", "accept-and-do-nothing", "accept-and-do-nothing:1",
+    "refuse-synced", "refuse-synced:1", "recreate-after-sync=5", "ignore-filters",
+    "wrong-organization", "wrong-organization:1", "wrong-organization@GET /organizations",
+    "wrong-organization@DELETE /organizations", "rename-before-delete=1", "rename-before-delete=2",
+    "recreate-before-delete=1", "recreate-before-delete=2", "html:1", "html@DELETE:1",
+    "html@GET /organizations/*:1", "html@GET /organizations", "429:1", "429=7:2", "429@DELETE:1",
+    "drop-before", "drop-before:1", "drop-before@GET:2", "drop-after", "drop-after:1",
+    "drop-after@PATCH:1", "partial-page", "partial-page@/organizations", "wrong-typed-ids=swapped",
+    "parent-id=array", "parent-id=null", "parent-id=number", "forbid=all,401:1", "forbid=all,403",
+    "forbid=all,404", "forbid=organizations,404", "forbid=documents,403", "forbid=documents,404",
+    "forbid=configurations,403", "forbid=flexible_assets,422", "forbid=user_metrics,403",
+    "forbid=all,500:3", "slow=20000@DELETE:1", "slow=300000@DELETE:1", "slow=40000@GET:2",
+    "timeout=60@DELETE:1", "timeout=60@GET:1",
+)  # fmt: skip
+
+EDITS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("edit", {"status_id": 68}), ("edit", {"status_id": 69}), ("edit", {"status_id": 70}),
+    ("edit", {"status_id": None}), ("edit", {"type_id": 87}), ("edit", {"name": "Renamed"}),
+    ("edit", {"name": "TestCompany"}), ("edit", {"name": "Velvet Anchor Laundry"}),
+    ("edit", {"name": " TestCompany "}), ("edit", {"name": "testcompany"}),
+    ("edit", {"quick_notes": "#KEEP"}), ("edit", {"quick_notes": "x" * 300 + " #legal-hold"}),
+    ("edit", {"quick_notes": None}), ("edit", {"alert": "#offboarded"}),
+    ("edit", {"psa": None}), ("edit", {"psa": Psa("manage", "2")}),
+    ("edit", {"psa": Psa("manage", "99")}), ("edit", {"psa": Psa("autotask", "2")}),
+    ("edit", {"psa": Psa("manage", "25", synced=False)}), ("edit", {"primary": True}),
+    ("edit", {"primary": False}), ("edit", {"my_glue_account_id": 77}),
+    ("edit", {"my_glue_account_id": None}), ("edit", {"parent_id": 301}),
+    ("edit", {"parent_id": 309}), ("edit", {"parent_id": None}), ("recreate", {}),
+    ("vanish", {}), ("fill", {"kind": "configurations"}), ("fill", {"kind": "flexible-assets"}),
+    ("fill", {"kind": "documents"}), ("fill", {"kind": "user-metrics"}),
+)  # fmt: skip
+
+POLICIES: tuple[dict[str, Any], ...] = (
+    {},
+    {},
+    {},
+    {},
+    {},
+    {"mode": "preview"},
+    {"mode": "soft_delete", "soft_delete_status": "Testing Only"},
+    {"mode": "soft_delete", "soft_delete_status": "Testing Only"},
+    {"only_ids": ["301", "309"]},
+    {"protected_ids": ["301", "311"]},
+    {"protected_names": ["*bicycle*", "test*"]},
+    {"dependency_limits": {}},
+    {"dependency_limits": {"assets": 5, "configs": 5, "documents": 1}},
+    {"max_deletions_per_day": 1},
+    {"export": True},
+    {"export": True, "export_retention_days": 1},
+    {"min_idle_days": 30},
+    {"required_tags": ["#offboarded"]},
+    {"eligible_statuses": []},
+    {"eligible_types": ["Customer"]},
+    {"block_psa_synced": True},
+)
+
+
+class Everything(RuleBasedStateMachine):
+    """Anything, in any order."""
+
+    server: "redis.Redis"
+    steps = 0
+    examples = 0
+    calls = 0
+    requests = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.well = True
+        self.stack = ExitStack()
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-"))
+        self.it: Rehearsal = self.stack.enter_context(rehearsing(self.server, Path(folder)))
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    @rule(
+        org_id=ORGANIZATIONS,
+        confirm=MOSTLY,
+        dry_run=SELDOM,
+        force=SELDOM,
+        answer=ANSWERS,
+        begin=st.booleans(),
+        stop=STOPS,
+    )
+    def ask_by_id(
+        self,
+        org_id: int,
+        *,
+        confirm: bool,
+        dry_run: bool,
+        force: bool,
+        answer: Order,
+        begin: bool,
+        stop: Stop | None,
+    ) -> None:
+        deletion_id = self.it.ask(
+            org_id=str(org_id),
+            confirm_delete=confirm,
+            dry_run=dry_run,
+            force_delete=force,
+            answer=answer,
+        )
+        self._begin(deletion_id if begin else None, stop)
+
+    @rule(
+        named=NAMED,
+        org_id=st.one_of(st.none(), st.none(), ORGANIZATIONS),
+        force=SELDOM,
+        begin=st.booleans(),
+        stop=STOPS,
+    )
+    def ask_by_name(
+        self, named: int, org_id: int | None, *, force: bool, begin: bool, stop: Stop | None
+    ) -> None:
+        fields: dict[str, Any] = {} if org_id is None else {"org_id": str(org_id)}
+        deletion_id = self.it.ask(org_name=NAMES[named], force_delete=force, **fields)
+        self._begin(deletion_id if begin else None, stop)
+
+    @rule(
+        company=COMPANIES,
+        source=SOURCES,
+        age=AGES,
+        named=st.sampled_from((None, None, True, True, False)),
+        confirm=MOSTLY,
+        answer=ANSWERS,
+        begin=st.booleans(),
+        stop=STOPS,
+    )
+    def client_is_inactive(
+        self,
+        company: str,
+        source: str,
+        age: float | None,
+        *,
+        named: bool | None,
+        confirm: bool,
+        answer: Order,
+        begin: bool,
+        stop: Stop | None,
+    ) -> None:
+        fields: dict[str, Any] = {"confirm_delete": confirm}
+        if named is not None:
+            fields["org_name"] = NAMES[LINKED.get(company, 308)] if named else "Another Company"
+        deletion_id = self.it.event(
+            source=source, company=company, age=age, answer=answer, **fields
+        )
+        self._begin(deletion_id if begin else None, stop)
+
+    @rule(company=COMPANIES, source=SOURCES, age=AGES, answer=ANSWERS)
+    def client_is_active(self, company: str, source: str, age: float | None, answer: Order) -> None:
+        self.it.event(active=True, source=source, company=company, age=age, answer=answer)
+
+    @precondition(lambda self: self.it.delivered)
+    @rule(index=INDEX, answer=ANSWERS)
+    def sent_again(self, index: int, answer: Order) -> None:
+        self.it.redeliver(index, answer)
+
+    @rule(out_of_reach=st.booleans())
+    def signing_key(self, *, out_of_reach: bool) -> None:
+        self.it.vendor.out_of_reach = out_of_reach
+
+    @rule(answer=ANSWERS)
+    def prove_what_waits(self, answer: Order) -> None:
+        self.it.forward(seconds=10)
+        self.it.prove_what_waits(answer)
+
+    @precondition(lambda self: self.it.known)
+    @rule(index=INDEX, answer=ANSWERS)
+    def cancel(self, index: int, answer: Order) -> None:
+        self.it.cancel(self._pick(self.it.known, index), answer)
+
+    def _begin(self, deletion_id: str | None, stop: Stop | None) -> None:
+        if deletion_id is not None and len(self.it.jobs) < MOST_JOBS:
+            self.it.work(deletion_id, stop)
+
+    # -- working ---------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS)
+    @rule(index=INDEX, stop=STOPS)
+    def work(self, index: int, stop: Stop | None) -> None:
+        self.it.work(self._pick(self.it.known, index), stop)
+
+    @precondition(lambda self: self.it.jobs)
+    @rule(index=INDEX, order=ORDERS, stop=STOPS)
+    def resume(self, index: int, order: Order, stop: Stop | None) -> None:
+        self.it.resume(self._pick(self.it.jobs, index), order, stop)
+
+    @precondition(lambda self: self.it.jobs)
+    @rule(index=INDEX, kill=st.booleans())
+    def lose_worker(self, index: int, *, kill: bool) -> None:
+        job = self._pick(self.it.jobs, index)
+        if kill:
+            self.it.kill(job)
+        else:
+            self.it.time_out(job)
+
+    @rule()
+    def everything_due(self) -> None:
+        self.it.everything_due()
+
+    # -- time and the world ----------------------------------------------------------------------
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds: float) -> None:
+        self.it.forward(seconds=seconds)
+
+    @rule()
+    def until_something_is_due(self) -> None:
+        self.it.to_next_due()
+        self.it.everything_due()
+
+    @rule(paused=st.booleans())
+    def pause(self, *, paused: bool) -> None:
+        self.it.pause(paused=paused)
+
+    @rule(fault=st.sampled_from(FAULTS), besides=SELDOM)
+    def goes_wrong(self, fault: str, *, besides: bool) -> None:
+        if not besides:
+            self.it.account.calm()
+        self.it.account.fault(fault)
+
+    @rule()
+    def goes_right(self) -> None:
+        self.it.account.calm()
+
+    @rule(org_id=ORGANIZATIONS, edit=st.sampled_from(EDITS))
+    def somebody_edits(self, org_id: int, edit: tuple[str, dict[str, Any]]) -> None:
+        name, changes = edit
+        getattr(self.it.account, name)(org_id, **changes)
+
+    @rule(policy=st.sampled_from(POLICIES))
+    def reconfigure(self, policy: dict[str, Any]) -> None:
+        self.it.reconfigure(**policy)
+
+    # -- judging ---------------------------------------------------------------------------------
+
+    @invariant()
+    def all_is_well(self) -> None:
+        Everything.steps += 1
+        self.well = False
+        self.it.check()
+        self.well = True
+
+    def teardown(self) -> None:
+        Everything.examples += 1
+        with self.stack:
+            if self.well:
+                self.it.finish()
+            Everything.calls += self.it.watch.calls
+            Everything.requests += self.it.watch.requests
+
+    @staticmethod
+    def _pick(things: list[Any], index: int) -> Any:
+        return things[index % len(things)]
+
+
+@contextmanager
+def machine(server: "redis.Redis") -> Iterator[type[Everything]]:
+    """The machine on this server."""
+    Everything.server = server
+    yield Everything
+
+
+QUICK = settings(
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+)
+
+
+def test_nothing_wrong_is_ever_deleted(valkey_url: str) -> None:
+    server = redis.Redis.from_url(valkey_url)
+    with server, machine(server) as everything:
+        run_state_machine_as_test(everything, settings=QUICK)

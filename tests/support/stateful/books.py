@@ -1,0 +1,133 @@
+"""What must hold of the ledger after every step, read straight from its keys."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from workers.clock import to_ms
+from workers.ledger.records import Deletion
+from workers.ledger.store import PREFIX
+from workers.result import result_of
+from workers.states import DELETED, STATES, TERMINAL
+
+# How far in the future a deletion may ask to be looked at again: the longest of its waits.
+_LONGEST_WAIT_MS = 24 * 3600 * 1000
+
+Hash = Mapping[bytes, bytes]
+
+
+class Books:
+    """Reads the whole ledger, and compares it with what was there the last time."""
+
+    def __init__(self, server: "redis.Redis") -> None:
+        self._server = server
+        self._loaded: dict[str, tuple[Hash, Deletion]] = {}
+        self._ended: dict[str, tuple[str, int]] = {}
+        self._journals: dict[str, list[bytes]] = {}
+        self.newest: Mapping[str, Deletion] = {}
+
+    def deletion(self, deletion_id: str) -> Deletion:
+        raw: Any = self._server.hgetall(f"{PREFIX}deletion:{deletion_id}")
+        return self._load(deletion_id, raw)
+
+    def _load(self, deletion_id: str, raw: Hash) -> Deletion:
+        known = self._loaded.get(deletion_id)
+        if known is None or known[0] != raw:
+            fields = {name.decode(): value.decode() for name, value in raw.items()}
+            known = self._loaded[deletion_id] = raw, Deletion.load(fields)
+        return known[1]
+
+    def ids(self) -> list[str]:
+        """The ids of all deletions, oldest first."""
+        found: Any = self._server.zrange(f"{PREFIX}deletions", 0, -1)
+        return [each.decode() for each in found]
+
+    def read(self) -> dict[str, Deletion]:
+        """Every deletion, oldest first."""
+        return {each: self.deletion(each) for each in self.ids()}
+
+    def faults(self, now: datetime) -> Iterator[str]:
+        """Everything that is not as it must be."""
+        ids = self.ids()
+        together = self._server.pipeline(transaction=False)
+        for each in ids:
+            together.hgetall(f"{PREFIX}deletion:{each}")
+        for each in ids:
+            together.lrange(f"{PREFIX}journal:{each}", 0, -1)
+        for state in STATES:
+            together.zrange(f"{PREFIX}deletions:{state}", 0, -1)
+        together.zrange(f"{PREFIX}due", 0, -1, withscores=True)
+        together.hgetall(f"{PREFIX}claims")
+        together.zrange(f"{PREFIX}callbacks:due", 0, -1)
+        answers: list[Any] = together.execute()
+        hashes, journals = answers[: len(ids)], answers[len(ids) : 2 * len(ids)]
+        listed, (due, claims, callbacks) = answers[2 * len(ids) : -3], answers[-3:]
+
+        deletions = {each: self._load(each, raw) for each, raw in zip(ids, hashes, strict=True)}
+        self.newest = deletions
+        yield from _indexes(deletions, dict(zip(STATES, listed, strict=True)))
+        yield from _scores(deletions, {name.decode(): score for name, score in due}, now)
+        holders = {org.decode(): holder.decode() for org, holder in claims.items()}
+        yield from _claims(deletions, holders)
+        expected = {f"cb_{name[4:]}_1" for name, each in deletions.items() if each.terminal}
+        if {each.decode() for each in callbacks} != expected:
+            yield f"callbacks wait: {callbacks}, ended: {sorted(expected)}"
+        for name, journal in zip(ids, journals, strict=True):
+            yield from self._moved(deletions[name], journal)
+            yield from _told(deletions[name])
+
+    def _moved(self, deletion: Deletion, journal: list[bytes]) -> Iterator[str]:
+        name, now = deletion.id, (deletion.state, deletion.generation)
+        if self._ended.get(name, now) != now:
+            yield f"{name} was {self._ended[name]} and is {now}"
+        if deletion.state in TERMINAL:
+            self._ended[name] = now
+        before = self._journals.get(name, [])
+        if journal[: len(before)] != before:
+            yield f"the journal of {name} was {before} and is {journal}"
+        self._journals[name] = journal
+
+
+def _indexes(deletions: Mapping[str, Deletion], listed: Mapping[str, list[bytes]]) -> Iterator[str]:
+    for state, names in listed.items():
+        there = {name for name, each in deletions.items() if each.state == state}
+        if {name.decode() for name in names} != there:
+            yield f"listed as {state}: {names}, are: {sorted(there)}"
+
+
+def _scores(
+    deletions: Mapping[str, Deletion], due: Mapping[str, float], now: datetime
+) -> Iterator[str]:
+    yield from (f"due, and not there: {name}" for name in due.keys() - deletions.keys())
+    for name, deletion in deletions.items():
+        if (name in due) == (deletion.state in TERMINAL):
+            yield f"{name} is {deletion.state} and {'' if name in due else 'not '}due"
+        if name in due and due[name] > to_ms(now) + _LONGEST_WAIT_MS:
+            yield f"{name} is due only at {due[name]}"
+
+
+def _claims(deletions: Mapping[str, Deletion], holders: Mapping[str, str]) -> Iterator[str]:
+    for name, deletion in deletions.items():
+        sent = deletion.intent.unsettled and deletion.state != DELETED
+        if sent and holders.get(deletion.intent.org_id) != name:
+            yield f"{name} sent a call and holds no claim: {holders}"
+    for org, holder in holders.items():
+        if holder in deletions and deletions[holder].intent.org_id != org:
+            yield f"{holder} claims {org} without an intent for it"
+
+
+def _told(deletion: Deletion) -> Iterator[str]:
+    """The result must not say more than the state."""
+    if not deletion.terminal:
+        return
+    result = result_of(deletion)
+    if result["deleted"] is not (deletion.state == DELETED):
+        yield f"{deletion.id} is {deletion.state} and says deleted={result['deleted']}"
+    if not result["success"] and not result["errors"]:
+        yield f"{deletion.id} is {deletion.state} and does not say why"
+    if result["success"] and result["errors"]:
+        yield f"{deletion.id} is {deletion.state} with errors {result['errors']}"
+    if result["deleted"] and deletion.intent.number == 0:
+        yield f"{deletion.id} is deleted without an intent"

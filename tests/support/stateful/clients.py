@@ -1,0 +1,68 @@
+"""Who was active when: the model of a client's register, from the events alone.
+
+It errs to one side. An active event counts unless it is certainly older than an inactive one,
+and that takes two signed times.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event. `signed` is the time that its sender vouches for."""
+
+    id: str
+    source: str
+    client: str
+    active: bool
+    signed: datetime | None
+    delivered: datetime
+
+
+@dataclass
+class Client:
+    """Everything delivered about one client, in the order of delivery.
+
+    `ended`: a deletion of it succeeded, or a person stopped one, and it was not active since.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    ended: str = ""
+
+    def knows(self, event: Event) -> bool:
+        return any(each.id == event.id for each in self.events)
+
+    def deliver(self, event: Event) -> None:
+        self.events.append(event)
+        if event.active and not self._overtaken(event, self.events):
+            self.ended = ""
+
+    def returned(self, since: int) -> Event | None:
+        """An active event that counts, among those after the first `since`."""
+        for index in range(since, len(self.events)):
+            event = self.events[index]
+            if event.active and not self._overtaken(event, self.events[:index]):
+                return event
+        return None
+
+    def outdated(self, event: Event) -> Event | None:
+        """An active event, delivered before this inactive one, that is not older than it."""
+        before = self.events[: self.events.index(event)]
+        at = event.signed or event.delivered
+        for index, each in enumerate(before):
+            if (
+                each.active
+                and (each.signed or each.delivered) >= at
+                and not self._overtaken(each, before[:index])
+            ):
+                return each
+        return None
+
+    @staticmethod
+    def _overtaken(event: Event, before: list[Event]) -> bool:
+        """Whether an inactive event is certainly newer than this active one."""
+        return event.signed is not None and any(
+            not each.active and each.signed is not None and each.signed > event.signed
+            for each in before
+        )

@@ -1,0 +1,96 @@
+"""Workers, each with one job at a time and a client of its own."""
+
+from itertools import count
+from random import Random
+
+from redis.exceptions import ConnectionError as ConnectionLost
+
+from tests.support.clock import TestClock
+from tests.support.stateful.account import URL
+from tests.support.stateful.job import Job, Order, Stop
+from tests.support.stateful.loop import MovedLoop
+from workers.advance import advance
+from workers.budget import Throttle
+from workers.itglue.client import ITGlue
+from workers.ledger.deletions import Fenced
+from workers.ledger.ledger import Ledger
+from workers.settings import Settings
+from workers.steps.outcome import Context
+
+
+class Broken(AssertionError):
+    """What must never happen has happened."""
+
+
+class Crew:
+    """The jobs that are under way, and those whose worker died. `settings` are the next job's."""
+
+    def __init__(self, ledger: Ledger, clock: TestClock, loop: MovedLoop) -> None:
+        self.ledger = ledger
+        self.clock = clock
+        self.loop = loop
+        self.settings: Settings
+        self.jobs: list[Job] = []
+        self.killed: list[Job] = []
+        self._numbers = count(1)
+
+    def work(self, deletion_id: str, stop: Stop | None = None) -> Job:
+        """One job in a worker of its own, up to the stop or the end."""
+        job = Job(next(self._numbers), deletion_id, self.settings, self.loop)
+        self.jobs.append(job)
+        job.start(self._advance(job), stop)
+        self.reap()
+        return job
+
+    async def _advance(self, job: Job) -> None:
+        settings = job.settings.itglue
+        throttle = Throttle(self.ledger.budget, settings.requests_per_5_minutes, self.clock)
+        types = await self.ledger.asset_types.load()
+        async with ITGlue.connect(
+            base_url=URL,
+            api_key=settings.api_key,
+            timeout_seconds=settings.timeout_seconds,
+            before_request=throttle.before_request,
+            after_answer=throttle.after_answer,
+            types=types,
+        ) as itglue:
+            random = Random(job.number)  # noqa: S311 - jitter
+            context = Context(self.ledger, itglue, job.settings, self.clock, random)
+            await advance(job.deletion_id, context)
+        await self.ledger.asset_types.store(types)
+
+    def resume(self, job: Job, order: Order = Order.GO, stop: Stop | None = None) -> None:
+        """A stopped worker goes on."""
+        job.resume(order, stop)
+        self.reap()
+
+    def kill(self, job: Job) -> None:
+        """A worker dies. (What it would do if it had only been stopped is tried in the end.)"""
+        self.jobs.remove(job)
+        job.stop_everywhere()
+        self.killed.append(job)
+
+    def time_out(self, job: Job) -> None:
+        """A job's time limit strikes."""
+        job.cancel()
+        self.reap()
+
+    def reap(self) -> None:
+        """Take note of the jobs that are done.
+
+        Raises:
+            Broken: one ended in an error that is none of those that may be.
+        """
+        for job in [each for each in self.jobs if each.done]:
+            self.jobs.remove(job)
+            self.ended(job)
+
+    def ended(self, job: Job) -> None:
+        """Whether a job ended as it may.
+
+        Raises:
+            Broken: it did not.
+        """
+        error = job.error()
+        if error is not None and not isinstance(error, Fenced | ConnectionLost):
+            raise Broken(f"a job of {job.deletion_id} ended in {error!r}") from error

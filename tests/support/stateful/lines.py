@@ -1,0 +1,147 @@
+"""The two lines on which a job speaks: scripts to the ledger and requests to IT Glue.
+
+Both pass the job's gate before and after, and tell the watcher what was said. Commands go to a
+real Valkey, each at once: an event loop that waits for sockets would not repeat itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+import httpx
+import redis
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as ConnectionLost
+
+from tests.support.stateful.account import Account, Asked
+from tests.support.stateful.job import JOB, Job, Order
+from workers.ledger.store import Store
+
+
+class Watcher(Protocol):
+    """Is told of everything a job says and hears."""
+
+    def ran(self, job: Job | None, script: str, args: Sequence[Any], answer: Any) -> None:
+        """A script ran; nobody may know its answer yet."""
+
+    def told(self, job: Job, script: str, answer: Any) -> None:
+        """The job got this answer."""
+
+    def sending(self, asked: Asked) -> None:
+        """A request leaves the worker."""
+
+    def heard(self, asked: Asked, answer: httpx.Response) -> None:
+        """The worker got this answer."""
+
+
+class InPlace:
+    """The commands of an asynchronous client, carried out at once by a blocking one."""
+
+    def __init__(self, server: "redis.Redis") -> None:
+        self._server = server
+
+    def register_script(self, text: str) -> Callable[..., Awaitable[Any]]:
+        script = self._server.register_script(text)
+
+        async def run(keys: Sequence[str], args: Sequence[Any]) -> Any:
+            return script(keys=keys, args=args)
+
+        return run
+
+    def __getattr__(self, command: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._server, command)
+
+        async def run(*args: Any, **options: Any) -> Any:
+            return method(*args, **options)
+
+        return run
+
+
+class WatchedStore(Store):
+    """The ledger's store, whose connection may be lost around every script.
+
+    `misfortune` is what happens to the next script that no job runs: the service's own.
+    """
+
+    def __init__(self, server: "redis.Redis", watcher: Watcher, **options: Any) -> None:
+        super().__init__(cast("Redis", InPlace(server)), **options)
+        self._watcher = watcher
+        self.misfortune = Order.GO
+
+    async def run(self, name: str, args: Sequence[Any]) -> Any:
+        job = JOB.get()
+        point = _script_point(name, args)
+        if job is None or point is None:
+            return await self._unobstructed(job, name, args)
+        if await job.gate(f"{point}:before") is Order.LOSE:
+            raise ConnectionLost("lost before the script")
+        answer = await self._told_of(job, name, args)
+        order = await job.gate(f"{point}:after")
+        if order is Order.LOSE:
+            raise ConnectionLost("lost after the script")
+        if order is Order.REPEAT:
+            answer = await self._told_of(job, name, args)
+        self._watcher.told(job, name, answer)
+        return answer
+
+    async def _unobstructed(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
+        misfortune, self.misfortune = self.misfortune, Order.GO
+        answer = await self._told_of(job, name, args)
+        if misfortune is Order.REPEAT:
+            answer = await self._told_of(job, name, args)
+        if misfortune is Order.LOSE:
+            raise ConnectionLost("lost after the script")
+        return answer
+
+    async def _told_of(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
+        answer = await super().run(name, args)
+        self._watcher.ran(job, name, args, answer)
+        return answer
+
+
+def _script_point(name: str, args: Sequence[Any]) -> str | None:
+    """The script's name; the budget of a read is of no concern, that of a change is."""
+    if name == "take_request":
+        return "budget" if args[-1] else None
+    return name
+
+
+@dataclass
+class Wire(httpx.AsyncBaseTransport):
+    """From the client to the sandbox. The sandbox acts on what arrived, whoever went away."""
+
+    account: Account
+    watcher: Watcher
+    step_of: Callable[[str], str]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        job = JOB.get()
+        assert job is not None, "only jobs speak to IT Glue"
+        asked = Asked(
+            job,
+            request.method,
+            request.url.path,
+            request.url.query.decode(),
+            await request.aread(),
+            tuple(request.headers.raw),
+        )
+        point = self._point(job, asked)
+        if await job.gate(f"{point}:before") is Order.LOSE:
+            raise httpx.ConnectError("refused")
+        self.watcher.sending(asked)
+        serving = asyncio.get_running_loop().create_task(self.account.serve(asked))
+        answer = await asyncio.shield(serving)
+        if await job.gate(f"{point}:after") is Order.LOSE:
+            raise httpx.ReadError("the connection broke off")
+        if isinstance(answer, Exception):
+            raise answer
+        self.watcher.heard(asked, answer)
+        return answer
+
+    def _point(self, job: Job, asked: Asked) -> str:
+        if asked.method != "GET":
+            return asked.method
+        if asked.shows is not None:
+            return f"show@{self.step_of(job.deletion_id)}"
+        return "list" if asked.path == "/organizations" else "read"
