@@ -132,4 +132,8 @@ def test_any_request_is_answered(service: Service, content: dict[str, Any]) -> N
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_answered(service: Service, body: bytes) -> None:
-    only_error(service.ask(body), 422, "InvalidRequest")
+    answer = service.ask(body)
+    code = answer.json()["errors"][0]["code"]
+    # Bytes may happen to be an object without identifiers.
+    assert code in {"InvalidRequest", "InvalidIdentifier"}
+    only_error(answer, 422, code)

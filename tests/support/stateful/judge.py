@@ -265,8 +265,9 @@ def _below(call: Call) -> Iterator[str]:
         return
     if call.at - placed.at > LONGEST_PLAN:
         yield f"sub-organizations were looked for {call.at - placed.at} before"
-    below = [each.id for each in placed.what.values() if each.parent_id == call.org_id]
-    if below:
+    # One may name itself as its parent, as the vendor's own example does.
+    below = {each.id for each in placed.what.values() if each.parent_id == call.org_id}
+    if below - {call.org_id}:
         yield f"it had sub-organizations {below}"
 
 
