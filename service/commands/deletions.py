@@ -37,14 +37,16 @@ def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None
         click.echo("No deletions.")
         return
     table = Table()
-    for column in ("asked for", "id", "state", "organization", "source", "due or error"):
-        table.add_column(column)
+    # Ids are copied from here, so they are never cut.
+    table.add_column("id", min_width=24)
+    for column in ("asked for", "state", "organization", "source", "due or error"):
+        table.add_column(column, overflow="fold")
     for each in listed["deletions"]:
         organization = f"{each['org_id'] or '?'} {each['org_name'] or ''}"
         why = each["due_at"] or "; ".join(error["message"] for error in each["errors"])
         table.add_row(
-            each["created_at"],
             each["id"],
+            each["created_at"],
             each["state"],
             escape(organization),
             each["source"],
