@@ -161,6 +161,9 @@ class Rehearsal(Crew):
             event = known[json.loads(delivery.body)["id"]]
             received = replace(event, delivered=delivery.received_at)
             self._take(received, self._intake.release(delivery_id), answer)
+            if not self._server.exists(self.store.key("delivery", delivery_id)):
+                # Nobody could prove it for a day.
+                self.watch.unproved[event.source].discard(event.id)
         return len(due)
 
     def _take(
