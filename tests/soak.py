@@ -23,7 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.contract.test_stateful import QUICK, Everything
 from tests.support.valkey import running_valkey
 
-LONG = settings(QUICK, max_examples=25, stateful_step_count=60, derandomize=False)
+LONG = settings(QUICK, max_examples=25, stateful_step_count=40, derandomize=False)
 
 
 @dataclass(frozen=True)

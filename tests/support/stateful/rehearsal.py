@@ -174,12 +174,13 @@ class Rehearsal(Crew):
         again, ended = client.knows(event), client.ended
         proved = not self.vendor.out_of_reach
         waiting = self.watch.unproved.setdefault(event.source, set())
-        if not proved:
-            waiting.add(event.id)
-        else:
+        if proved:
             waiting.discard(event.id)
-        if proved and not again:
-            client.deliver(event)
+        if not again:
+            if proved:
+                client.deliver(event)
+            else:
+                waiting.add(event.id)
         known = set(self.books.ids())
         told = self._served(taking, answer)
         created = [name for name in self.books.ids() if name not in known]

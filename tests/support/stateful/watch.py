@@ -110,7 +110,7 @@ class Watch:
             if other.state == "refused":
                 continue
             same = other.deletion_id == sent.deletion_id
-            harmless = other.kind == sent.kind == "soft_delete"
+            harmless = other.kind == "soft_delete"
             waited = other.state == "open" and (other.at + resend_after <= sent.at or harmless)
             if other.org_id == sent.org_id and not (same and waited):
                 yield f"{other.deletion_id} sent one at {other.at}, which is {other.state}"
