@@ -5,6 +5,7 @@ is waiting.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from workers.clock import Clock
+from workers.duties import Duty
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
 
@@ -26,12 +28,19 @@ class Scheduler:
     """One scheduler process."""
 
     def __init__(
-        self, ledger: Ledger, jobs: JobQueue, *, clock: Clock, interval: timedelta
+        self,
+        ledger: Ledger,
+        jobs: JobQueue,
+        *,
+        clock: Clock,
+        interval: timedelta,
+        duties: Sequence[Duty] = (),
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._clock = clock
         self._interval = interval
+        self._duties = duties
 
     async def tick(self) -> int:
         """Queue everything that is due now; how many jobs that were."""
@@ -51,6 +60,9 @@ class Scheduler:
         for deletion_id, number in await self._ledger.deletions.take_aftercare(now):
             await self._jobs.look_back(deletion_id, number)
             queued += 1
+        for duty in self._duties:
+            if await self._ledger.ticks.claim(duty.name, duty.every):
+                await duty.run(now)
         return queued
 
     async def run(self, stop: asyncio.Event) -> None:

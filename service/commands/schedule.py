@@ -8,6 +8,7 @@ import structlog
 from service.checks import start_up
 from service.signals import stop_on_signals
 from workers.clock import system_clock
+from workers.duties import duties
 from workers.queue import JobQueue
 from workers.runtime import open_ledger, redis_url
 from workers.scheduler import Scheduler
@@ -29,6 +30,13 @@ async def _schedule(settings: Settings) -> None:
         async with open_ledger(settings) as ledger:
             log.info("scheduling")
             interval = settings.worker.scheduler_interval
-            await Scheduler(ledger, jobs, clock=system_clock, interval=interval).run(stop)
+            scheduler_ = Scheduler(
+                ledger,
+                jobs,
+                clock=system_clock,
+                interval=interval,
+                duties=duties(settings, ledger, jobs),
+            )
+            await scheduler_.run(stop)
     finally:
         jobs.close()

@@ -1,15 +1,18 @@
 """The record as its users see it."""
 
 from workers.ledger.asset_types import AssetTypes
+from workers.ledger.audit import Audit
 from workers.ledger.budget import RequestBudget
 from workers.ledger.callbacks import Callbacks
 from workers.ledger.deletions import Deletions
 from workers.ledger.deliveries import Deliveries
 from workers.ledger.heartbeats import Heartbeats
 from workers.ledger.listing import Listing
+from workers.ledger.notices import Notices
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sources import Sources
 from workers.ledger.store import Store
+from workers.ledger.ticks import Ticks
 
 
 class Ledger:
@@ -26,3 +29,6 @@ class Ledger:
         self.quarantine = Quarantine(store)
         self.sources = Sources(store)
         self.heartbeats = Heartbeats(store)
+        self.audit = Audit(store)
+        self.notices = Notices(store)
+        self.ticks = Ticks(store)

@@ -38,6 +38,18 @@ local function audit(now, what, detail)
   redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'entry', cjson.encode(line))
 end
 
+-- What people must be told, sent by the outbox. `once` names what is not told twice while it `lasts`.
+local function notice(now, kind, detail, once, lasts)
+  if once and once ~= '' then
+    if not redis.call('SET', key('told', kind, once), now, 'NX', 'PX', lasts or 86400000) then
+      return
+    end
+  end
+  local id = 'ntc_' .. redis.call('INCR', key('notices', 'number'))
+  redis.call('HSET', key('notice', id), 'id', id, 'kind', kind, 'at', now, 'detail', cjson.encode(detail))
+  redis.call('ZADD', key('notices', 'due'), now, id)
+end
+
 local function set_state(id, from, to, now)
   if from ~= to then
     if from and from ~= '' then
