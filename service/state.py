@@ -8,6 +8,7 @@ from typing import cast
 from starlette.requests import Request
 
 from service.operators import Caller, authenticate
+from workers.audit.configuration import recorded
 from workers.clock import Clock, system_clock
 from workers.intake import Intake
 from workers.ledger.ledger import Ledger
@@ -32,7 +33,11 @@ async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs."""
     jobs = JobQueue(redis_url(settings))
     try:
-        async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
+        async with (
+            open_ledger(settings) as ledger,
+            open_intake(settings, ledger) as intake,
+            recorded(settings, ledger, "service", system_clock),
+        ):
             yield ServiceState(settings, ledger, intake, jobs, system_clock)
     finally:
         jobs.close()

@@ -7,6 +7,7 @@ import structlog
 
 from service.checks import start_up
 from service.signals import stop_on_signals
+from workers.audit.configuration import recorded
 from workers.clock import system_clock
 from workers.duties import duties
 from workers.queue import JobQueue
@@ -27,7 +28,10 @@ async def _schedule(settings: Settings) -> None:
     stop = stop_on_signals()
     jobs = JobQueue(redis_url(settings))
     try:
-        async with open_ledger(settings) as ledger:
+        async with (
+            open_ledger(settings) as ledger,
+            recorded(settings, ledger, "scheduler", system_clock),
+        ):
             log.info("scheduling")
             interval = settings.worker.scheduler_interval
             scheduler_ = Scheduler(

@@ -188,10 +188,7 @@ class Deletions:
     async def looked_back(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
         """Write what was seen, and look no more."""
         entry = json.dumps({**line, "at": to_ms(now)})
-        async with self._store.redis.pipeline(transaction=True) as both:
-            both.rpush(self._store.key("journal", deletion_id), entry)
-            both.zrem(self._store.key("aftercare:due"), deletion_id)
-            await both.execute()
+        await self._store.run("looked_back", [deletion_id, entry])
 
     async def get(self, deletion_id: str) -> Deletion:
         """One deletion.

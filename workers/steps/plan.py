@@ -141,7 +141,12 @@ def following(deletion: Deletion, plan: Plan, policy: PolicySettings) -> str:
 def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime) -> Change:
     """What follows from a plan."""
     mode = policy.mode
-    stored = {"plan": plan.model_dump_json(), "plan_digest": plan.digest, "mode": mode}
+    stored = {
+        "plan": plan.model_dump_json(),
+        "plan_digest": plan.digest,
+        "mode": mode,
+        "org_id": plan.organization.id,
+    }
     line = {
         "entry": "planned",
         "org_id": plan.organization.id,

@@ -8,45 +8,55 @@ local day, limit, kind = ARGV[8], tonumber(ARGV[9]), ARGV[10]
 local name = key('deletion', id)
 local deletion = load(name)
 
+-- Every refusal is answered by way of this; the same one again is no news.
+local function refused(why, holder)
+  if news(id, 'begin', why) then
+    audit(now, 'not_begun', {
+      deletion_id = id, org_id = org, digest = digest, kind = kind, why = why, holder = holder,
+    })
+  end
+  return {why, holder}
+end
+
 if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= now then
-  return {'fenced'}
+  return refused('fenced')
 end
 if redis.call('EXISTS', key('paused')) == 1 then
-  return {'paused'}
+  return refused('paused')
 end
 if deletion.client ~= '' then
   local register = load(key('register', deletion.source, deletion.client))
   if (register.epoch or '0') ~= deletion.epoch or register.state ~= 'inactive' then
-    return {'reactivated'}
+    return refused('reactivated')
   end
   -- One of them may say that the client came back.
   if redis.call('HLEN', key('quarantine', deletion.source)) > 0 then
-    return {'unproved_events'}
+    return refused('unproved_events')
   end
 end
 if deletion.intent_state == 'accepted' then
-  return {'accepted_before'}
+  return refused('accepted_before')
 end
 -- A status may be set twice; a DELETE that was not answered must have had its time.
 if deletion.intent_state == 'open' and deletion.intent_kind == 'delete' then
   if now < tonumber(deletion.intent_at) + resend_after then
-    return {'in_flight'}
+    return refused('in_flight')
   end
   if deletion.intent_org ~= org then
-    return {'moved_on'}
+    return refused('moved_on')
   end
 end
 if deletion.plan_digest ~= digest then
-  return {'plan_moved'}
+  return refused('plan_moved')
 end
 local holder = redis.call('HGET', key('claims'), org)
 if holder and holder ~= id then
-  return {'claimed', holder}
+  return refused('claimed', holder)
 end
 if tonumber(deletion.intent_no) == 0 then
   local quota = key('quota', day)
   if tonumber(redis.call('GET', quota) or 0) >= limit then
-    return {'quota'}
+    return refused('quota')
   end
   redis.call('INCR', quota)
   redis.call('PEXPIRE', quota, 172800000)
@@ -56,5 +66,6 @@ local number = redis.call('HINCRBY', name, 'intent_no', 1)
 redis.call('HSET', name, 'intent_state', 'open', 'intent_kind', kind, 'intent_at', now, 'intent_org', org,
   'lease_until', now + length, 'updated_at', now)
 redis.call('ZADD', key('due'), now + length, id)
-journal(id, now, 'intent', {number = number, kind = kind, org_id = org, digest = digest})
+redis.call('HDEL', key('audited', id), 'begin')
+decide(id, now, 'intent', {number = number, kind = kind, org_id = org, digest = digest})
 return {'begun', number}

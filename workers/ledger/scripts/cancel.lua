@@ -5,13 +5,13 @@ local deletion = load(key('deletion', id))
 if not deletion.state then
   return 'unknown'
 end
-if TERMINAL[deletion.state] then
-  return 'terminal'
+local too_late = TERMINAL[deletion.state] and 'terminal'
+  or (deletion.intent_state == 'open' or deletion.intent_state == 'accepted') and 'sent'
+if too_late then
+  audit(now, 'cancel_refused', {deletion_id = id, operator = operator, why = too_late})
+  return too_late
 end
-if deletion.intent_state == 'open' or deletion.intent_state == 'accepted' then
-  return 'sent'
-end
-journal(id, now, 'cancelled', {operator = operator})
+decide(id, now, 'cancelled', {operator = operator})
 if deletion.client ~= '' then
   local register = key('register', deletion.source, deletion.client)
   if (redis.call('HGET', register, 'epoch') or '0') == deletion.epoch then

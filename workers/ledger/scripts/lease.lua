@@ -19,7 +19,7 @@ end
 -- A lease that nobody gave back means that its holder died.
 if deletion.state == 'running' then
   redis.call('HINCRBY', name, 'deaths', 1)
-  journal(id, now, 'lease_expired', {fence = tonumber(deletion.fence)})
+  decide(id, now, 'lease_expired', {fence = tonumber(deletion.fence)})
 end
 redis.call('HINCRBY', name, 'fence', 1)
 redis.call('HSET', name, 'lease_until', now + length)

@@ -28,14 +28,46 @@ local function journal(id, now, entry, detail)
   redis.call('RPUSH', key('journal', id), cjson.encode(line))
 end
 
--- Decisions are written here by those who decide. The stream is bounded: what is not taken from it
--- must not fill the memory that the record lives in.
+-- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
+-- not fill the memory that the record lives in. The number shows the writer what was dropped.
+local function pending(line, ...)
+  local number = redis.call('INCR', key('audit', 'number'))
+  redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
+end
+
+-- Decisions are written here by those who decide, in the same script. A `deletion_id` in the detail
+-- brings the organization with it, and `operator` is the person, if one decided. Nothing secret.
 local function audit(now, what, detail)
   local line = {what = what, at = tonumber(now)}
   for name, value in pairs(detail) do
     line[name] = value
   end
-  redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'entry', cjson.encode(line))
+  if line.deletion_id and not line.org_id then
+    local org_id = redis.call('HGET', key('deletion', line.deletion_id), 'org_id')
+    line.org_id = org_id and org_id ~= '' and org_id or nil
+  end
+  pending(cjson.encode(line))
+end
+
+-- A decision about one deletion, for its journal and for the audit log.
+local function decide(id, now, entry, detail)
+  journal(id, now, entry, detail)
+  local line = {deletion_id = id}
+  for name, value in pairs(detail or {}) do
+    line[name] = value
+  end
+  audit(now, entry, line)
+end
+
+-- Whether this is news about a deletion: what is looked at again and again is decided once.
+local function news(id, subject, said)
+  local name = key('audited', id)
+  if redis.call('HGET', name, subject) == said then
+    return false
+  end
+  redis.call('HSET', name, subject, said)
+  redis.call('PEXPIRE', name, 7776000000)
+  return true
 end
 
 -- What people must be told, sent by the outbox. `once` names what is not told twice while it `lasts`.
@@ -69,6 +101,12 @@ local function finish(id, state, now, errors)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
   redis.call('ZREM', key('due'), id)
   journal(id, now, 'ended', {state = state})
+  local codes = {}
+  for i, entry in ipairs(cjson.decode(errors)) do
+    codes[i] = entry.code
+  end
+  audit(now, 'ended', {deletion_id = id, state = state, errors = #codes > 0 and codes or nil})
+  redis.call('DEL', key('audited', id))
 
   if state == 'deleted' then
     -- A day later somebody looks whether the PSA's sync created it anew.
@@ -117,5 +155,13 @@ local function create(id, now, look_again, fields)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
   redis.call('ZADD', key('due'), look_again, id)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
+  local asked = cjson.decode(fields.request)
+  redis.call('HSET', name, 'org_id', asked.org_id or '')
+  audit(now, 'created', {
+    deletion_id = id, source = fields.source, actor = fields.actor, delivery_id = fields.delivery_id,
+    operator = fields.source == 'api' and fields.actor or nil, org_name = asked.org_name,
+    confirm_delete = asked.confirm_delete, dry_run = asked.dry_run, force_delete = asked.force_delete,
+    reason = asked.reason, psa = asked.psa,
+  })
   return job
 end

@@ -41,7 +41,7 @@ local function request(event, name, register)
   redis.call('HSET', name, 'state', 'inactive', 'updated_at', now)
   local open = open_deletion(register)
   if open and open.epoch == (register.epoch or '0') then
-    journal(open.id, now, 'joined', {delivery_id = delivery.id})
+    decide(open.id, now, 'joined', {delivery_id = delivery.id})
     return {verdict = 'accepted', reason = 'joined', deletion_id = open.id}
   end
   local job = create(event.deletion_id, now, look_again, {
@@ -68,13 +68,13 @@ local function reactivated(event, name, register)
     return {verdict = 'ignored', reason = 'client_active', alert = alert}
   end
   if open.intent_state == 'open' or open.intent_state == 'accepted' then
-    journal(open.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
+    decide(open.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
     return {
       verdict = 'ignored', reason = 'too_late', deletion_id = open.id,
       alert = 'reactivated_after_call',
     }
   end
-  journal(open.id, now, 'reactivated', {delivery_id = delivery.id})
+  decide(open.id, now, 'reactivated', {delivery_id = delivery.id})
   finish(open.id, 'cancelled', now, event.cancelled)
   return {verdict = 'cancelled', reason = 'reactivated', deletion_id = open.id}
 end

@@ -18,8 +18,16 @@ if redis.call('HGET', name, 'intent_state') == 'refused'
   and redis.call('HGET', key('claims'), deletion.intent_org) == id then
   redis.call('HDEL', key('claims'), deletion.intent_org)
 end
+local org_id = redis.call('HGET', name, 'org_id') or ''
 for i = first_line, #ARGV do
-  redis.call('RPUSH', key('journal', id), ARGV[i])
+  local line = ARGV[i]
+  redis.call('RPUSH', key('journal', id), line)
+  local entry = string.match(line, '"entry": "([^"]*)"') or ''
+  -- begin_delete wrote that itself.
+  local decided = entry == 'not_begun'
+  if not decided and news(id, entry, redis.sha1hex((string.gsub(line, '"at": %d+}$', '')))) then
+    pending(line, 'deletion_id', id, 'org_id', org_id)
+  end
 end
 if TERMINAL[state] then
   finish(id, state, now, errors)
@@ -28,6 +36,9 @@ elseif state == 'running' then
   redis.call('ZADD', key('due'), now + length, id)
 else
   set_state(id, deletion.state, state, now)
+  if news(id, 'state', state) then
+    audit(now, 'state', {deletion_id = id, state = state, due_at = ready_at})
+  end
   -- Only a job that ended in order clears the count: going round through an earlier step does not.
   redis.call('HSET', name, 'lease_until', 0, 'ready_at', ready_at, 'deaths', 0)
   redis.call('ZADD', key('due'), ready_at, id)

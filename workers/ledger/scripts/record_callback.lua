@@ -14,5 +14,9 @@ if state == 'pending' then
   redis.call('ZADD', key('callbacks', 'due'), ready_at, id)
 else
   redis.call('ZREM', key('callbacks', 'due'), id)
+  audit(now, 'callback', {
+    deletion_id = callback.deletion_id, callback_id = id, state = state,
+    attempts = tonumber(callback.attempts) + 1, status = tonumber(ARGV[6]),
+  })
 end
 return 'recorded'

@@ -1,0 +1,133 @@
+"""What a process was started with, as a digest: the audit log shows when it changed.
+
+Nothing of a value can be read from it, and of a secret only that it is another one.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from workers.audit.keys import derived
+from workers.clock import Clock
+from workers.ledger.ledger import Ledger
+from workers.settings import Settings
+
+log = structlog.get_logger()
+_FIRST_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 5.0
+_MOST_NAMED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The effective settings. `values` and `secrets` hold a short hash by dotted name."""
+
+    digest: str
+    values: Mapping[str, str]
+    secrets: Mapping[str, tuple[str, ...]]
+
+    def changed(self, before: Mapping[str, Any]) -> list[str]:
+        """Names of the settings that differ from those recorded before (`plain`)."""
+        old = {**before.get("values", {}), **before.get("secrets", {})}
+        new = {**self.values, **{name: list(ids) for name, ids in self.secrets.items()}}
+        return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        secrets = {name: list(ids) for name, ids in self.secrets.items()}
+        return {"digest": self.digest, "values": dict(self.values), "secrets": secrets}
+
+
+def configuration_of(settings: Settings) -> Configuration:
+    """The settings as hashes. A field is secret if it is hidden from `repr`."""
+    # Keyed, so that a short password cannot be guessed from its hash.
+    key = derived(
+        settings.secret_keys[0] if settings.secret_keys else settings.itglue.api_key,
+        b"configuration",
+    )
+    values: dict[str, str] = {}
+    secrets: dict[str, tuple[str, ...]] = {}
+    for name, value, secret in _fields(settings, ""):
+        if not secret:
+            values[name] = _short(key, name, value)
+        elif value:
+            each = value if isinstance(value, list) else [value]
+            secrets[name] = tuple(_short(key, name, one) for one in each)
+    content = json.dumps([values, secrets], sort_keys=True)
+    return Configuration(hashlib.sha256(content.encode()).hexdigest(), values, secrets)
+
+
+def _short(key: bytes, name: str, value: object) -> str:
+    text = json.dumps([name, value], sort_keys=True)
+    return hmac.digest(key, text.encode(), "sha256").hex()[:16]
+
+
+def _fields(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any, bool]]:
+    """Every setting: dotted name, value as JSON, whether it is secret."""
+    plain = model.model_dump(mode="json")
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _fields(value, f"{prefix}{name}.")
+        elif isinstance(value, Mapping) and any(isinstance(v, BaseModel) for v in value.values()):
+            for key, each in value.items():
+                yield from _fields(each, f"{prefix}{name}.{key}.")
+        else:
+            yield f"{prefix}{name}", plain[name], not field.repr
+
+
+async def record_configuration(settings: Settings, ledger: Ledger, part: str, clock: Clock) -> None:
+    """Write an entry if this part of Unglue was started with other settings the last time.
+
+    Raises:
+        redis.RedisError: it could not be written.
+    """
+    configuration = configuration_of(settings)
+    before = await ledger.audit.configuration(part)
+    if before.get("digest") == configuration.digest:
+        return
+    changed = configuration.changed(before) if before else []
+    detail = {
+        "part": part,
+        "digest": configuration.digest,
+        "changed": changed[:_MOST_NAMED],
+        "more_changed": max(0, len(changed) - _MOST_NAMED),
+        "secrets": configuration.plain()["secrets"],
+    }
+    await ledger.audit.configured(part, configuration.plain(), detail, clock())
+    log.info("configuration", part=part, digest=configuration.digest, changed=changed)
+
+
+@asynccontextmanager
+async def recorded(
+    settings: Settings, ledger: Ledger, part: str, clock: Clock
+) -> AsyncIterator[None]:
+    """The same at the start of a process, which does not wait for Redis longer than a moment."""
+    again = asyncio.create_task(_until_recorded(settings, ledger, part, clock))
+    await asyncio.wait({again}, timeout=_FIRST_SECONDS)
+    try:
+        yield
+    finally:
+        again.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await again
+
+
+async def _until_recorded(settings: Settings, ledger: Ledger, part: str, clock: Clock) -> None:
+    while True:
+        try:
+            await record_configuration(settings, ledger, part, clock)
+        except (RedisError, OSError):
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            return
