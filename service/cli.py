@@ -19,10 +19,13 @@ COMMANDS = MappingProxyType(
         "deletions": "service.commands.deletions",
         "demo": "service.commands.demo",
         "doctor": "service.commands.doctor",
+        "protect": "service.commands.protections",
+        "protections": "service.commands.protections",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",
         "serve": "service.commands.serve",
         "sources": "service.commands.sources",
+        "unprotect": "service.commands.protections",
         "up": "service.commands.up",
         "worker": "service.commands.work",
     }

@@ -29,6 +29,15 @@ class Caller:
         if role not in self.roles:
             raise RoleMissing(f"operator {self.name} lacks the role {role!r}")
 
+    def require_any(self) -> None:
+        """Go on with any role: everybody who may act may also ask for caution.
+
+        Raises:
+            RoleMissing: the operator may only look.
+        """
+        if not self.roles:
+            raise RoleMissing(f"operator {self.name} has no role, and may only look")
+
 
 def authenticate(operators: Mapping[str, Operator], authorization: str | None) -> Caller:
     """The operator whose token this is.

@@ -1,10 +1,12 @@
 """What the scheduler sees to besides the due scores, each at most so often, by one scheduler."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workers.ledger.ledger import Ledger
+from workers.protection import record_file
 from workers.queue import JobQueue
 from workers.settings import Settings
 
@@ -20,5 +22,16 @@ class Duty:
 
 def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ...]:
     """All of them."""
-    del settings, ledger, jobs
-    return ()
+    del jobs
+    return (_file_protections(settings, ledger),)
+
+
+def _file_protections(settings: Settings, ledger: Ledger) -> Duty:
+    """`policy.protected_ids` enters the record; a file that changed is another duty, so at once."""
+    ids = settings.policy.protected_ids
+    digest = hashlib.sha256(" ".join(sorted(ids)).encode()).hexdigest()[:16]
+
+    async def run(now: datetime) -> None:
+        await record_file(ids, ledger.protections, now)
+
+    return Duty(f"protected_ids:{digest}", timedelta(hours=1), run)

@@ -77,5 +77,6 @@ async def test_a_tag_beyond_what_lists_show_is_seen(rehearse: Rehearse) -> None:
         receipt = await it.event()
         result = await it.run(str(receipt.deletion_id))
 
-        assert "blocking_tags" in result["errors"][0]["message"]
+        gates = [error["message"].split(":")[0] for error in result["errors"]]
+        assert gates == ["protection", "blocking_tags"]
         assert await it.deletes() == []

@@ -111,7 +111,7 @@ async def test_another_organization_than_asked_for_is_not_believed(rehearse: Reh
     ("change", "gates"),
     [
         ({"name": "Another Company"}, ["psa_name"]),
-        ({"quick_notes": "#keep"}, ["blocking_tags"]),
+        ({"quick_notes": "#keep"}, ["protection", "blocking_tags"]),
         ({"my_glue_account_id": 7}, ["my_glue_account"]),
         ({"primary": True}, ["primary_organization"]),
         ({"recreate": True}, []),

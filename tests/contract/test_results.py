@@ -70,7 +70,7 @@ async def test_every_refusing_gate_is_an_error_of_its_own(rehearse: Rehearse) ->
 
         assert outcome(result)[:3] == (False, False, "blocked")
         gates = [error["message"].split(":")[0] for error in result["errors"]]
-        assert gates == ["only_ids", "protected_ids", "dependencies"]
+        assert gates == ["protection", "only_ids", "protected_ids", "dependencies"]
         assert result["dependency_check"]["blocked"] is True
 
 

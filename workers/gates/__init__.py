@@ -20,6 +20,7 @@ from workers.gates.policy import (
     protected_types,
     required_tags,
 )
+from workers.gates.protection import protection
 from workers.gates.subject import Subject
 from workers.gates.synced import psa_synced
 from workers.plan import Answer
@@ -31,6 +32,7 @@ GATES: tuple[Gate, ...] = (
     sub_organizations,
     my_glue_account,
     psa_name,
+    protection,
     only_ids,
     protected_ids,
     protected_names,

@@ -1,12 +1,10 @@
 """What `[policy]` allows to be deleted."""
 
-import re
 from fnmatch import fnmatchcase
 
 from workers.gates.subject import Subject, answer
 from workers.plan import Answer
-
-_HASHTAG = re.compile(r"#[\w-]+")
+from workers.tags import tags_of
 
 
 def only_ids(subject: Subject) -> Answer:
@@ -66,16 +64,10 @@ def eligible_types(subject: Subject) -> Answer:
     return answer("eligible_types", refusal)
 
 
-def _tags(subject: Subject) -> frozenset[str]:
-    # IT Glue's API has no tags on organizations; these three texts are what people can write.
-    organization = subject.organization
-    texts = (organization.quick_notes, organization.alert, organization.description)
-    return frozenset(tag.casefold() for text in texts for tag in _HASHTAG.findall(text or ""))
-
-
 def required_tags(subject: Subject) -> Answer:
     """Every tag that must be there."""
-    missing = [tag for tag in subject.policy.required_tags if tag.casefold() not in _tags(subject)]
+    tags = tags_of(subject.organization)
+    missing = [tag for tag in subject.policy.required_tags if tag.casefold() not in tags]
     refusal = None
     if missing:
         refusal = (
@@ -87,7 +79,8 @@ def required_tags(subject: Subject) -> Answer:
 
 def blocking_tags(subject: Subject) -> Answer:
     """Any tag that forbids."""
-    found = [tag for tag in subject.policy.blocking_tags if tag.casefold() in _tags(subject)]
+    tags = tags_of(subject.organization)
+    found = [tag for tag in subject.policy.blocking_tags if tag.casefold() in tags]
     refusal = None
     if found:
         refusal = f"it is tagged {' '.join(found)} in IT Glue"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from adapters.models import DeletionRequest
 from workers.itglue.models import Inventory, Organization
+from workers.ledger.protections import Protection
 from workers.plan import Activity, Answer
 from workers.settings import PolicySettings
 
@@ -24,6 +25,7 @@ class Subject:
     now: datetime
     activity: Activity | None = None
     by_webhook: bool = False
+    protection: Protection | None = None
 
 
 def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:

@@ -47,7 +47,7 @@ class Begun:
 
     decision: Literal[
         "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
-        "moved_on", "claimed", "quota", "unproved_events",
+        "moved_on", "claimed", "quota", "unproved_events", "protected",
     ]  # fmt: skip
     number: int = 0
     holder: str = ""

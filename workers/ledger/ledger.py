@@ -9,6 +9,7 @@ from workers.ledger.deliveries import Deliveries
 from workers.ledger.heartbeats import Heartbeats
 from workers.ledger.listing import Listing
 from workers.ledger.notices import Notices
+from workers.ledger.protections import Protections
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sources import Sources
 from workers.ledger.store import Store
@@ -32,3 +33,4 @@ class Ledger:
         self.audit = Audit(store)
         self.notices = Notices(store)
         self.ticks = Ticks(store)
+        self.protections = Protections(store)

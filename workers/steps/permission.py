@@ -7,6 +7,7 @@ from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.clock import rfc3339
 from workers.ledger.deletions import Begun, Change, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
 from workers.steps.outcome import Context, end, fail, go_on, wait
 from workers.steps.plan import following, judged
@@ -66,7 +67,12 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
             f"organization {plan.organization.id} was there when the plan was made and is gone "
             "now; Unglue did not delete it"
         )
-    fresh = judged(deletion, organization, plan.inventory, plan.activity, policy, plan.made_at)
+    protection = await protection_of(
+        organization, policy.protected_ids, context.ledger.protections, context.clock()
+    )
+    fresh = judged(
+        deletion, organization, plan.inventory, plan.activity, policy, plan.made_at, protection
+    )
     moved = plan.moved(fresh)
     if moved:
         return go_on("plan", {"entry": "plan_moved", "moved": list(moved)})
@@ -92,7 +98,8 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
     match begun.decision:
         case "accepted_before":
             return go_on("verify", line)
-        case "plan_moved":
+        case "plan_moved" | "protected":
+            # The next plan says by whom it is protected, and why.
             return go_on("plan", line)
         case "paused" | "in_flight" | "unproved_events":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)

@@ -17,8 +17,10 @@ from workers.itglue.client import ITGlue
 from workers.itglue.models import Inventory, Organization
 from workers.itglue.together import both
 from workers.ledger.deletions import Change
+from workers.ledger.protections import Protection
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.plan import Activity, Plan
+from workers.protection import protection_of
 from workers.settings import PolicySettings
 from workers.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
 from workers.steps.outcome import Context, end, go_on, wait
@@ -37,6 +39,7 @@ def judged(
     activity: Activity | None,
     policy: PolicySettings,
     now: datetime,
+    protection: Protection | None = None,
 ) -> Plan:
     """The plan of these facts: pure."""
     subject = Subject(
@@ -47,6 +50,7 @@ def judged(
         now=now,
         activity=activity,
         by_webhook=deletion.by_webhook,
+        protection=protection,
     )
     warnings = inventory.warnings
     if organization.psa_ids and ADVICE not in warnings:
@@ -76,7 +80,10 @@ async def make_plan(deletion: Deletion, context: Context) -> Plan:
     if activity is not None and not activity.read:
         warnings = (*inventory.warnings, "user metrics may not be read with this API key")
         inventory = replace(inventory, warnings=warnings)
-    return judged(deletion, organization, inventory, activity, policy, now)
+    protection = await protection_of(
+        organization, policy.protected_ids, context.ledger.protections, now
+    )
+    return judged(deletion, organization, inventory, activity, policy, now, protection)
 
 
 async def _whole(itglue: ITGlue, found: Organization) -> Organization:

@@ -49,6 +49,9 @@ end
 if deletion.plan_digest ~= digest then
   return refused('plan_moved')
 end
+if redis.call('HEXISTS', key('protected'), org) == 1 then
+  return {'protected'}
+end
 local holder = redis.call('HGET', key('claims'), org)
 if holder and holder ~= id then
   return refused('claimed', holder)

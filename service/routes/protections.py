@@ -1,0 +1,80 @@
+"""`/v1/protections`: organizations that stay until an admin says otherwise."""
+
+from typing import Annotated, TypeVar
+
+import structlog
+from pydantic import Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidIdentifier, InvalidRequest
+from adapters.models import OrgId, Strict
+from adapters.payload import Malformed, parse_json
+from service.answers import answer, invalid
+from service.state import caller_of, state_of
+
+log = structlog.get_logger()
+
+
+class _Removal(Strict):
+    """The body of `DELETE /v1/protections/{org_id}`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Protection(_Removal):
+    """The body of `POST /v1/protections`."""
+
+    org_id: OrgId
+
+
+Body = TypeVar("Body", bound=Strict)
+
+
+async def _read(request: Request, kind: type[Body]) -> Body:
+    try:
+        return kind.model_validate(parse_json(await request.body()))
+    except Malformed as error:
+        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+async def create(request: Request) -> Response:
+    """Protect an organization. Once protected, the first protection stands."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require_any()
+    asked = await _read(request, _Protection)
+    held = await state.ledger.protections.protect(
+        asked.org_id, state.clock(), how="api", by=caller.name, reason=asked.reason
+    )
+    log.info("protected", org_id=asked.org_id, operator=caller.name)
+    return answer(held.plain())
+
+
+async def show_all(request: Request) -> Response:
+    """Every protected organization, newest first."""
+    caller_of(request)
+    held = await state_of(request).ledger.protections.all()
+    return answer({"protections": [each.plain() for each in held]})
+
+
+async def remove(request: Request) -> Response:
+    """End a protection. `warnings` says what will protect the organization again."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("admin")
+    org_id = request.path_params["org_id"]
+    if not org_id.isdigit():
+        raise InvalidIdentifier("org_id must be an IT Glue organization id")
+    asked = await _read(request, _Removal)
+    ended = await state.ledger.protections.unprotect(
+        org_id, state.clock(), operator=caller.name, reason=asked.reason
+    )
+    log.info("unprotected", org_id=org_id, operator=caller.name)
+    warnings = []
+    if org_id in state.settings.policy.protected_ids:
+        warnings.append(
+            f"organization {org_id} is in policy.protected_ids, which protects it again; take it "
+            "out of the file, restart, and end the protection once more"
+        )
+    return answer({**ended.plain(), "warnings": warnings})

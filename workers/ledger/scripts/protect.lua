@@ -1,0 +1,9 @@
+-- An organization is protected until an admin says otherwise; the first word for it is kept.
+-- ARGV: organization id, now, by, reason, how
+local org, now, by, reason, how = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local line = cjson.encode({by = by, at = tonumber(now), reason = reason, how = how})
+if redis.call('HSETNX', key('protected'), org, line) == 1 then
+  audit(now, 'protected', {org_id = org, operator = by, reason = reason, how = how})
+  return line
+end
+return redis.call('HGET', key('protected'), org)
