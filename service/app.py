@@ -20,7 +20,7 @@ from service.answers import (
 )
 from service.body_limit import BodyLimit
 from service.dashboard.guard import open_dashboard
-from service.routes import deletions, health, lists, protections, sources, webhooks
+from service.routes import deletions, health, lists, protections, sources, sweeps, webhooks
 from service.state import ServiceState, open_state
 from workers.settings import Settings
 
@@ -49,6 +49,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/protections", protections.create, methods=["POST"]),
             Route("/v1/protections", protections.show_all, methods=["GET"]),
             Route("/v1/protections/{org_id}", protections.remove, methods=["DELETE"]),
+            Route("/v1/schedules", sweeps.schedules, methods=["GET"]),
+            Route("/v1/schedules/{name}/sweep", sweeps.begin, methods=["POST"]),
+            Route("/v1/sweeps", sweeps.show_all, methods=["GET"]),
+            Route("/v1/sweeps/{sweep_id}", sweeps.show, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
             *dashboard.routes(),

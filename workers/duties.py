@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from workers.cron import newest_tick
 from workers.ledger.ledger import Ledger
 from workers.protection import record_file
 from workers.queue import JobQueue
@@ -23,7 +24,7 @@ class Duty:
 def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ...]:
     """All of them."""
     del jobs
-    return (_file_protections(settings, ledger),)
+    return (_file_protections(settings, ledger), *_sweeps(settings, ledger))
 
 
 def _file_protections(settings: Settings, ledger: Ledger) -> Duty:
@@ -35,3 +36,15 @@ def _file_protections(settings: Settings, ledger: Ledger) -> Duty:
         await record_file(ids, ledger.protections, now)
 
     return Duty(f"protected_ids:{digest}", timedelta(hours=1), run)
+
+
+def _sweeps(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
+    """The sweeps that are due; each of a schedule's times is claimed where its sweep is made."""
+
+    async def run(now: datetime) -> None:
+        for name, schedule in settings.schedules.items():
+            tick = newest_tick(schedule.cron, schedule.timezone, now)
+            times = f"{schedule.cron} {schedule.timezone}"
+            await ledger.sweeps.begin_due(name, times, tick, now)
+
+    return (Duty("sweeps", timedelta(seconds=1), run),) if settings.schedules else ()

@@ -18,7 +18,6 @@ def unenforced(settings: Settings) -> Iterator[str]:
         'policy.grace_period: set it to "0s"': policy.grace_period > timedelta(),
         'durability = "fsync": set it to "everysec"': settings.durability == "fsync",
         "spool_dir: leave it empty": settings.spool_dir != "",
-        "schedules: leave them out": bool(settings.schedules),
     }
     yield from (text for text, wanted in asked.items() if wanted)
     for name, source in settings.sources.items():

@@ -15,9 +15,11 @@ from workers.advance import advance
 from workers.aftercare import look_back
 from workers.ledger.deletions import Fenced
 from workers.outbox.send import send
-from workers.runtime import open_context, open_intake, open_ledger
+from workers.queue import JobQueue
+from workers.runtime import new_id, open_context, open_intake, open_ledger, redis_url
 from workers.settings import Settings, load_settings
 from workers.states import FAILED
+from workers.sweep.walk import advance_sweep
 
 log = structlog.get_logger()
 
@@ -53,6 +55,11 @@ def send_callback(callback_id: str) -> None:
     asyncio.run(_send(callback_id))
 
 
+def run_sweep(sweep_id: str) -> None:
+    """Do the next slice of a sweep."""
+    asyncio.run(_sweep(sweep_id))
+
+
 async def _advance(deletion_id: str) -> None:
     async with open_context(_settings()) as context:
         try:
@@ -83,6 +90,21 @@ async def _verify(delivery_id: str) -> None:
 async def _look_back(deletion_id: str) -> None:
     async with open_context(_settings()) as context:
         await look_back(deletion_id, context)
+
+
+async def _sweep(sweep_id: str) -> None:
+    settings = _settings()
+    jobs = JobQueue(redis_url(settings))
+    try:
+        async with open_context(settings) as context:
+            sweep = await advance_sweep(sweep_id, context, jobs.advance, new_id)
+    except Fenced as error:
+        log.warning("fenced", sweep_id=sweep_id, detail=error.message)
+    else:
+        if sweep is not None:
+            log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
+    finally:
+        jobs.close()
 
 
 async def _send(callback_id: str) -> None:

@@ -21,6 +21,7 @@ ADVANCE: Final = "workers.jobs.advance_deletion"
 SEND: Final = "workers.jobs.send_callback"
 VERIFY: Final = "workers.jobs.verify_delivery"
 LOOK_BACK: Final = "workers.jobs.look_back_at_deletion"
+SWEEP: Final = "workers.jobs.run_sweep"
 
 # Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
 _JOB_SECONDS = 100
@@ -69,6 +70,14 @@ class JobQueue:
             redis.RedisError: as above.
         """
         await asyncio.to_thread(self._enqueue, LOOK_BACK, deletion_id, number)
+
+    async def sweep(self, sweep_id: str, number: int) -> None:
+        """Queue the next slice of a sweep.
+
+        Raises:
+            redis.RedisError: as above.
+        """
+        await asyncio.to_thread(self._enqueue, SWEEP, sweep_id, number)
 
     def _enqueue(self, function: str, record_id: str, number: int) -> None:
         try:

@@ -60,6 +60,9 @@ class Scheduler:
         for deletion_id, number in await self._ledger.deletions.take_aftercare(now):
             await self._jobs.look_back(deletion_id, number)
             queued += 1
+        for sweep_id, number in await self._ledger.sweeps.take_due(now):
+            await self._jobs.sweep(sweep_id, number)
+            queued += 1
         for duty in self._duties:
             if await self._ledger.ticks.claim(duty.name, duty.every):
                 await duty.run(now)

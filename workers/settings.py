@@ -36,6 +36,7 @@ from adapters.models import HttpUrl, OrgId
 from adapters.origin import is_loopback
 from adapters.registry import VENDORS
 from workers.addresses import AddressRefused, target
+from workers.cron import checked_cron, checked_zone
 from workers.durations import Duration, SomeDuration
 from workers.faults import faults
 from workers.itglue.models import KINDS
@@ -66,6 +67,13 @@ def _token_hash(value: str) -> str:
             "sha256sum"
         )
     return value
+
+
+def _hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for tag in tags:
+        if not tag.startswith("#") or len(tag) < 2 or any(char.isspace() for char in tag):
+            raise ValueError(f'{tag!r} must be a #word, like "#keep"')
+    return tags
 
 
 def _redis_url(value: str) -> str:
@@ -203,11 +211,8 @@ class PolicySettings(Section):
 
     @field_validator("required_tags", "blocking_tags")
     @classmethod
-    def _hashtags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
-        for tag in tags:
-            if not tag.startswith("#") or len(tag) < 2 or any(char.isspace() for char in tag):
-                raise ValueError(f'{tag!r} must be a #word, like "#keep"')
-        return tags
+    def _tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+        return _hashtags(tags)
 
 
 class Operator(Section):
@@ -218,10 +223,43 @@ class Operator(Section):
 
 
 class Schedule(Section):
-    """`[schedules.<name>]`: a sweep for eligible organizations."""
+    """`[schedules.<name>]`: a sweep for organizations that meet the policy and these criteria.
 
-    cron: str
+    A criterion that is left empty is the policy's own. A sweep that finds more than `limit`, or
+    more than `max_share` of all organizations (and more than 5), asks for nothing.
+    """
+
+    cron: Annotated[str, AfterValidator(checked_cron)]
+    timezone: Annotated[str, AfterValidator(checked_zone)] = "UTC"
+    statuses: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    required_tags: Annotated[tuple[str, ...], AfterValidator(_hashtags)] = ()
+    idle_days: Annotated[int, Field(ge=0)] = 0
+    confirm_delete: bool = False
     dry_run: bool = False
+    callback_url: HttpUrl | None = None
+    limit: Annotated[int, Field(ge=1)] = 50
+    max_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+
+
+def unusable(schedule: Schedule, policy: PolicySettings) -> str | None:
+    """Why a schedule can select nothing, or would select everything."""
+    soft = policy.mode == "soft_delete"
+    if not soft:
+        for key, mine, theirs in (
+            ("statuses", schedule.statuses, policy.eligible_statuses),
+            ("types", schedule.types, policy.eligible_types),
+        ):
+            if mine and theirs and not set(mine) & set(theirs):
+                return f"{key}: none of them is in policy.eligible_{key}"
+    selects = (
+        schedule.statuses, schedule.types, schedule.required_tags, schedule.idle_days,
+        () if soft else policy.eligible_statuses, policy.eligible_types, policy.required_tags,
+        policy.min_idle_days, policy.only_ids,
+    )  # fmt: skip
+    if not any(selects):
+        return "it has no criterion, and neither has the policy: it would select everything"
+    return None
 
 
 class WorkerSettings(Section):
@@ -277,6 +315,20 @@ class Settings(BaseSettings):
                     f"{other} and {name} have the same token: who acts would be a guess"
                 )
         return table
+
+    @model_validator(mode="after")
+    def _schedules_select(self) -> Self:
+        for name, schedule in self.schedules.items():
+            problem = unusable(schedule, self.policy)
+            if problem:
+                raise ValueError(f"schedules.{name}: {problem}")
+            if schedule.callback_url is not None:
+                try:
+                    CallbackSettings(**{**self.callback.model_dump(), "url": schedule.callback_url})
+                except ValidationError as error:
+                    why = error.errors()[0]["msg"].removeprefix("Value error, ")
+                    raise ValueError(f"schedules.{name}.callback_url: {why}") from None
+        return self
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

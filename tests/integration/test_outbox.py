@@ -21,6 +21,7 @@ from workers.itglue.client import ITGlue
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
+from workers.ledger.sweeps import End, Progress
 from workers.outbox.send import send
 from workers.result import result_of
 from workers.settings import Settings
@@ -285,3 +286,29 @@ async def test_an_attempt_whose_worker_died_is_made_again(box: Outbox, receiver:
 async def test_without_a_url_there_is_no_callback(box: Outbox, redis: Redis) -> None:
     await box.ended("")
     assert await redis.exists("unglue:callbacks:due") == 0
+
+
+async def test_a_sweeps_summary_is_delivered_signed(
+    box: Outbox, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = box.clock()
+    sweeps = box.ledger.sweeps
+    await sweeps.begin("swp_1", "monthly", by="alice", preview=False, now=now)
+    held = await sweeps.lease("swp_1", now)
+    assert held is not None
+    body = '{"type":"sweep.finished","timestamp":"…","data":{"met":3}}'
+    end = End({"sweep_id": "swp_1"}, target=receiver.url, body=body)
+    for _ in range(2):  # as a repeated command would
+        sweep = await sweeps.record(held, Progress({"state": "finished"}, end=end), now)
+        assert sweep.finished_at == now
+    receiver.answers = [reply(503)]
+    assert (await box.attempt())["state"] == "pending"
+    box.clock.forward(seconds=10)
+    assert (await box.attempt())["state"] == "delivered"
+
+    first, second = receiver.received
+    assert first.body == second.body == body.encode()
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == "msg_1_1"
+    monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, _it: box.clock())
+    Webhook(SECRETS[0]).verify(second.body, second.headers, json_parse=False)
+    assert await box.ledger.store.redis.exists("unglue:journal:") == 0

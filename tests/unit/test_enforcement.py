@@ -27,6 +27,7 @@ def settings(**tables: Any) -> Settings:
         {"policy": {"approval": "never"}},
         {"sources": {"cw": {**SOURCE, "confirm_delete": True, "approval": "never"}}},
         {"durability": "everysec", "spool_dir": "", "schedules": {}},
+        {"schedules": {"monthly": {"cron": "0 3 1 * *"}}},
     ],
 )
 def test_what_is_kept_may_start(tables: dict[str, Any]) -> None:
@@ -38,7 +39,6 @@ UNENFORCED: dict[str, tuple[dict[str, Any], str]] = {
     "a grace period": ({"policy": {"grace_period": "1s"}}, "policy.grace_period"),
     "fsync": ({"durability": "fsync"}, 'durability = "fsync"'),
     "a spool": ({"spool_dir": "/var/spool"}, "spool_dir"),
-    "a schedule": ({"schedules": {"monthly": {"cron": "0 3 1 * *"}}}, "schedules"),
     "approval for a source": (
         {"sources": {"cw": {**SOURCE, "confirm_delete": True, "approval": "always"}}},
         'sources.cw.approval = "always"',

@@ -279,6 +279,28 @@ REFUSED_FILES = {
         "policy.protected_ids.0: must be an IT Glue organization id",
     ),
     "a tag that is none": ("[policy]\nblocking_tags = ['keep']", "'keep' must be a #word"),
+    "a cron line": ("[schedules.m]\ncron = '0 3 1 *'", "schedules.m.cron: must have 5 fields"),
+    "a date that never comes": (
+        "[schedules.m]\ncron = '0 3 31 2 *'",
+        "schedules.m.cron: is not a cron line",
+    ),
+    "a time zone": (
+        "[schedules.m]\ncron = '0 3 1 * *'\ntimezone = 'Berlin'",
+        "schedules.m.timezone: must be a name of the time zone database",
+    ),
+    "a schedule that the policy forbids": (
+        "[schedules.m]\ncron = '0 3 1 * *'\nstatuses = ['Active']",
+        "schedules.m: statuses: none of them is in policy.eligible_statuses",
+    ),
+    "a schedule for everybody": (
+        "[policy]\neligible_statuses = []\n[schedules.m]\ncron = '0 3 1 * *'",
+        "schedules.m: it has no criterion, and neither has the policy",
+    ),
+    "a summary that cannot be signed": (
+        "[schedules.m]\ncron = '0 3 1 * *'\ncallback_url = 'https://example.com/x'",
+        "schedules.m.callback_url: secrets is required with url",
+    ),
+    "a schedule's share": ("[schedules.m]\ncron = '0 3 1 * *'\nmax_share = 20", "max_share"),
     "a limit below zero": (
         "[policy]\ndependency_limits = {assets = -1}",
         "dependency_limits.assets",

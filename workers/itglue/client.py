@@ -19,7 +19,7 @@ from workers.itglue.models import (
     Presence,
     StatusAnswer,
 )
-from workers.itglue.paging import every
+from workers.itglue.paging import Page, every
 from workers.itglue.transport import AfterAnswer, BeforeRequest, JustBefore, Transport
 
 
@@ -91,6 +91,10 @@ class ITGlue:
         """Every organization of the account, with its PSA links, once, by ascending id."""
         for organization in await organizations.everything(self._transport):
             yield organization
+
+    async def organizations_page(self, number: int, size: int) -> Page[Organization]:
+        """One page of all organizations, by ascending id; `number` counts from 1."""
+        return await organizations.page(self._transport, number, size)
 
     async def inventory(self, organization: Organization) -> Inventory:
         """How many records of each kind hang on an organization, and what lies below it.

@@ -18,7 +18,7 @@ from workers.itglue.decode import (
 )
 from workers.itglue.failures import CallFailed, ResourceMissing
 from workers.itglue.models import Linked, Organization
-from workers.itglue.paging import every
+from workers.itglue.paging import Page, every, one_page
 from workers.itglue.together import together
 from workers.itglue.transport import Query, Transport
 
@@ -62,6 +62,14 @@ async def everything(transport: Transport, *filters: tuple[str, str]) -> list[Or
     """All organizations that the filters let through, with their PSA links and attachments."""
     query = (*filters, _INCLUDE, _SORT)
     return await every(transport, PATH, query, organization, what="organizations")
+
+
+async def page(transport: Transport, number: int, size: int) -> Page[Organization]:
+    """One page of all organizations, for whoever goes on later."""
+    query = (_INCLUDE, _SORT)
+    return await one_page(
+        transport, PATH, query, organization, number=number, size=size, what="organizations"
+    )
 
 
 async def named(transport: Transport, name: str) -> tuple[Organization, ...]:

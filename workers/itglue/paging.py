@@ -1,7 +1,8 @@
 """Every row of a list, once, or an error: a row that was missed may be a sub-organization."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from workers.itglue.decode import Included, Resource, included, resources, total_count
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
@@ -14,6 +15,36 @@ T = TypeVar("T")
 _SIZES = (1000, 500, 250)
 _PASSES = 3
 _MOST_PAGES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list; `total` is how many there are in all, if IT Glue says so."""
+
+    rows: tuple[T, ...]
+    total: int | None
+
+
+async def one_page(
+    transport: Transport,
+    path: str,
+    query: Query,
+    decode: Callable[[Resource, Included], T],
+    *,
+    number: int,
+    size: int,
+    what: str,
+) -> Page[T]:
+    """One page of a list, decoded. What moves between two pages is the caller's to see.
+
+    Raises:
+        CallFailed: it is not answered.
+    """
+    paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
+    payload = await transport.read(path, paged, what=what)
+    alongside = included(payload)
+    rows = tuple(decode(row, alongside) for row in resources(payload))
+    return Page(rows, total_count(payload))
 
 
 class _Moved(CallFailed):

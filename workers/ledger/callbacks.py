@@ -29,6 +29,9 @@ class Callbacks:
             attempts=int(fields["attempts"]),
             fence=int(fields["fence"]),
             created_at=from_ms(fields["created_at"]),
+            kind=fields.get("kind", ""),
+            target=fields.get("target", ""),
+            body=fields.get("body", ""),
         )
 
     async def record(

@@ -13,6 +13,7 @@ from workers.ledger.protections import Protections
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sources import Sources
 from workers.ledger.store import Store
+from workers.ledger.sweeps import Sweeps
 from workers.ledger.ticks import Ticks
 
 
@@ -34,3 +35,4 @@ class Ledger:
         self.notices = Notices(store)
         self.ticks = Ticks(store)
         self.protections = Protections(store)
+        self.sweeps = Sweeps(store)

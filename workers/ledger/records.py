@@ -212,7 +212,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One result on its way to one callback URL."""
+    """One result on its way to one callback URL.
+
+    What is no deletion's result brings its `body` and its `target` along; `kind` says what it is.
+    """
 
     id: str
     deletion_id: str
@@ -220,3 +223,6 @@ class Callback:
     attempts: int
     fence: int
     created_at: datetime
+    kind: str = ""
+    target: str = ""
+    body: str = ""

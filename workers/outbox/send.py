@@ -31,12 +31,11 @@ async def send(callback_id: str, context: Context) -> None:
     held = await context.ledger.callbacks.lease(callback_id, context.clock())
     if held is None:
         return
-    deletion = await context.ledger.deletions.get(held.deletion_id)
-    body = json.dumps(result_of(deletion), separators=(",", ":")).encode()
+    target, body = await _content(held, context)
     settings = context.settings.callback
     if settings.secrets:
         posted = await post(
-            deletion.callback_url,
+            target,
             body=body,
             headers=signed_headers(settings.secrets, webhook_id(held), context.clock(), body),
             allowed_hosts=settings.allowed_hosts,
@@ -61,6 +60,14 @@ async def send(callback_id: str, context: Context) -> None:
         line=_line(held, posted, following),
         now=now,
     )
+
+
+async def _content(held: Callback, context: Context) -> tuple[str, bytes]:
+    """Where it goes, and what is sent: its own body, or its deletion's result."""
+    if held.kind:
+        return held.target, held.body.encode()
+    deletion = await context.ledger.deletions.get(held.deletion_id)
+    return deletion.callback_url, json.dumps(result_of(deletion), separators=(",", ":")).encode()
 
 
 def webhook_id(callback: Callback) -> str:

@@ -34,6 +34,16 @@ if deletion.client ~= '' then
     return refused('unproved_events')
   end
 end
+-- Nobody's event began it, but a client that it would hit may have come back since.
+for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
+  local register = load(key('register', watched[1], watched[2]))
+  if (register.epoch or '0') ~= watched[3] or register.state == 'active' then
+    return {'reactivated'}
+  end
+  if redis.call('HLEN', key('quarantine', watched[1])) > 0 then
+    return {'unproved_events'}
+  end
+end
 if deletion.intent_state == 'accepted' then
   return refused('accepted_before')
 end

@@ -9,7 +9,9 @@ end
 redis.call('HINCRBY', name, 'attempts', 1)
 redis.call('HSET', name, 'state', state, 'lease_until', 0, 'ready_at', ready_at,
   'last_status', ARGV[6], 'last_answer', ARGV[7], 'updated_at', now)
-redis.call('RPUSH', key('journal', callback.deletion_id), ARGV[8])
+if callback.deletion_id ~= '' then
+  redis.call('RPUSH', key('journal', callback.deletion_id), ARGV[8])
+end
 if state == 'pending' then
   redis.call('ZADD', key('callbacks', 'due'), ready_at, id)
 else

@@ -1,0 +1,101 @@
+"""`unglue sweep`, `unglue schedules`: find what a schedule looks for, now or at its times."""
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service.client import ServiceClient
+
+
+@click.command()
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Only say what would be requested, and why.")
+@click.option(
+    "--timeout",
+    default=300.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds to wait for the end.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
+    """Sweep for the organizations that the schedule NAME looks for, and request each.
+
+    Exit status: 0 finished, 1 held, failed or not yet at its end, 2 usage.
+    """
+    with ServiceClient.from_environment() as service:
+        begun = service.call("POST", f"/v1/schedules/{name}/sweep", {"dry_run": dry_run})
+        click.echo(f"{begun['id']}: looking through the organizations …", err=True)
+        deadline = time.monotonic() + timeout
+        path = f"/v1/sweeps/{begun['id']}"
+        found = service.call("GET", path)
+        while found["finished_at"] is None and time.monotonic() < deadline:
+            time.sleep(0.3)
+            found = service.call("GET", path)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    elif found["summary"] is not None:
+        _show(found)
+    if found["finished_at"] is None:
+        click.echo(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
+    sys.exit(0 if found["state"] == "finished" else 1)
+
+
+def _show(found: dict[str, Any]) -> None:
+    summary, console = found["summary"], Console()
+    table = Table()
+    for column in ("organization", "name", "status", "answer", "why"):
+        table.add_column(column, overflow="fold")
+    for row in sorted(found["organizations"], key=lambda each: not each["met"]):
+        asked = row["deletion_id"] or "would be requested"
+        verdict = asked if row["met"] else ("skipped" if row["skipped"] else "not meant")
+        why = "; ".join(row["why"]) or "meets all criteria"
+        table.add_row(
+            row["org_id"],
+            escape(row["name"]),
+            escape(row["status"] or ""),
+            verdict if summary["state"] == "finished" or not row["met"] else "not requested",
+            escape(why),
+        )
+    console.print(table)
+    for error in summary["errors"]:
+        console.print(f"[red]{escape(error['message'])}[/]")
+    if summary["allowed"] is not None and summary["met"] > summary["allowed"]:
+        console.print(
+            f"{summary['met']} candidates are more than the {summary['allowed']} that limit and "
+            "max_share allow: nothing is requested. If they are right, raise them and sweep again."
+        )
+    console.print(
+        f"{summary['looked_at']} looked at, {summary['met']} met, "
+        f"{len(summary['skipped'])} skipped, {summary['requested']} requested"
+    )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def schedules(*, as_json: bool) -> None:
+    """List the schedules with their next times (UTC)."""
+    with ServiceClient.from_environment() as service:
+        listed = service.call("GET", "/v1/schedules")["schedules"]
+    if as_json:
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    if not listed:
+        click.echo("No schedule is configured; add one to [schedules] in unglue.toml.")
+        return
+    table = Table()
+    for column in ("schedule", "cron", "time zone", "next", "asks for"):
+        table.add_column(column, overflow="fold")
+    for each in listed:
+        asks = "previews" if each["dry_run"] else "deletions"
+        if not each["confirm_delete"] and not each["dry_run"]:
+            asks += ", unconfirmed"
+        following = "\n".join(each["next"])
+        table.add_row(each["name"], each["cron"], each["timezone"], following, asks)
+    Console().print(table)

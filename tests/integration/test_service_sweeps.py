@@ -1,0 +1,157 @@
+"""`/v1/schedules`, `/v1/sweeps` and their commands; the job that carries a sweep out."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from service.cli import main
+from tests.support.serve import serve
+from tests.support.service import Service, configured, only_error, running_service, token
+from workers.ledger.ledger import Ledger
+from workers.sandbox.app import create_sandbox
+from workers.sandbox.settings import SandboxSettings
+
+ROOT = Path(__file__).parents[2]
+SCHEDULES = {
+    "monthly": {"cron": "0 3 1 * *", "timezone": "Europe/Berlin", "confirm_delete": True},
+    "all": {"cron": "0 3 * * *", "max_share": 1.0, "confirm_delete": True},
+}
+
+
+@pytest.fixture(scope="module")
+def service(valkey_url: str) -> Iterator[Service]:
+    with running_service(configured(valkey_url, schedules=SCHEDULES)) as running:
+        yield running
+
+
+def test_schedules_are_listed_with_their_next_times(service: Service) -> None:
+    listed = service.call("GET", "/v1/schedules", operator="dave").json()["schedules"]
+    assert [each["name"] for each in listed] == ["all", "monthly"]
+    # 03:00 in Berlin, on the first of a month.
+    assert all(re.fullmatch(r"....-..-01T0[12]:00:00Z", time) for time in listed[1]["next"])
+
+
+async def test_a_sweep_is_begun(service: Service, redis: Redis, ledger: Ledger) -> None:
+    del redis
+    begun = service.call("POST", "/v1/schedules/monthly/sweep", json={"dry_run": True})
+    assert begun.status_code == 202, begun.text
+    sweep = begun.json()
+    assert begun.headers["location"] == f"/v1/sweeps/{sweep['id']}"
+    assert (sweep["state"], sweep["dry_run"], sweep["by"]) == ("looking", True, "alice")
+    assert service.call("GET", "/v1/sweeps").json() == {"sweeps": [sweep]}
+    shown = service.call("GET", begun.headers["location"]).json()
+    assert shown == {**sweep, "organizations": []}
+    assert [name for name, _ in await ledger.sweeps.take_due(datetime.now(UTC))] == [sweep["id"]]
+
+
+@pytest.mark.parametrize(
+    ("operator", "path", "body", "status", "code"),
+    [
+        ("carol", "/v1/schedules/monthly/sweep", None, 403, "RoleMissing"),
+        ("dave", "/v1/schedules/monthly/sweep", None, 403, "RoleMissing"),
+        ("alice", "/v1/schedules/weekly/sweep", None, 404, "NotFound"),
+        ("alice", "/v1/schedules/monthly/sweep", {"dry_run": "yes"}, 422, "InvalidRequest"),
+        ("alice", "/v1/schedules/monthly/sweep", {"limit": 5000}, 422, "InvalidRequest"),
+    ],
+)
+async def test_what_begins_no_sweep(
+    service: Service, redis: Redis, operator: str, path: str, body: object, status: int, code: str
+) -> None:
+    only_error(service.call("POST", path, operator=operator, json=body or {}), status, code)
+    assert await redis.keys("unglue:sweep*") == []
+
+
+def test_an_unknown_sweep(service: Service) -> None:
+    only_error(service.call("GET", "/v1/sweeps/swp_0"), 404, "NotFound")
+
+
+# -- carried out ------------------------------------------------------------------------------
+
+
+@contextmanager
+def carried_out(config: Path) -> Iterator[None]:
+    """A worker and two schedulers run until the block ends."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
+    with (config.parent / "log").open("wb") as log:
+        running = [
+            subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-m", "service", command],
+                env={**clean, "PYTHONPATH": str(ROOT), "UNGLUE_CONFIG": str(config)},
+                stdout=log,
+                stderr=log,
+            )
+            for command in ("worker", "scheduler", "scheduler")
+        ]
+        try:
+            yield
+        finally:
+            for each in running:
+                each.terminate()
+            for each in running:
+                each.wait(timeout=30)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_commands(
+    service: Service,
+    valkey_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config = tmp_path / "unglue.toml"
+    tables = "".join(
+        f"[schedules.{name}]\n"
+        + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for name, table in SCHEDULES.items()
+    )
+    monkeypatch.setenv("UNGLUE_URL", service.url)
+    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def unglue(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr().out
+        # The service of this test logs into the same stream.
+        return int(ended.value.code or 0), shown[max(0, shown.find("{\n")) :]
+
+    sandbox = create_sandbox(SandboxSettings(), now=lambda: datetime.now(UTC))
+    with serve(sandbox) as itglue:
+        config.write_text(
+            f'redis_url = "{valkey_url}"\n[itglue]\napi_key = "ITG.sandbox"\n'
+            f'base_url = "{itglue}"\n[policy]\nexport = false\n{tables}'
+        )
+        with carried_out(config):
+            status, shown = unglue("sweep", "monthly", "--dry-run", "--json")
+            preview = json.loads(shown)
+            assert (status, preview["state"], preview["summary"]["requested"]) == (0, "finished", 0)
+            met = [each["org_id"] for each in preview["organizations"] if each["met"]]
+            assert "301" in met
+            assert "101" not in met
+            status, shown = unglue("sweep", "monthly", "--dry-run")
+            assert (status, "would be requested" in shown) == (0, True)
+            assert "nothing is requested" in shown
+            assert unglue("sweep", "monthly", "--json")[0] == 1  # held
+            assert service.call("GET", "/v1/deletions").json()["deletions"] == []
+
+            status, shown = unglue("sweep", "all", "--json")
+            asked = {
+                each["org_id"]: each["deletion_id"]
+                for each in json.loads(shown)["organizations"]
+                if each["met"]
+            }
+            assert (status, sorted(asked)) == (0, sorted(met))
+    listed = service.call("GET", "/v1/deletions?source=schedule:all").json()["deletions"]
+    assert {each["id"] for each in listed} == set(asked.values())
+    assert "Europe/Berlin" in unglue("schedules")[1]

@@ -1,0 +1,32 @@
+-- A sweep begins: asked for by a person, or due by its schedule, once for each of its times.
+-- ARGV: id, now, schedule, tick ('' for a person), digest of the schedule's times, oldest tick that
+--       is made up for, how long an unseen schedule is remembered, retention, fields (JSON)
+local id, now, schedule, tick, digest = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local oldest, remembered, retention = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local fields = cjson.decode(ARGV[9])
+
+if tick then
+  -- What was due before the schedule was there is not made up for.
+  local since = key('schedule', schedule, digest)
+  redis.call('SET', since, now, 'NX')
+  redis.call('PEXPIRE', since, remembered)
+  local newest = tonumber(redis.call('HGET', key('schedules', 'ticks'), schedule) or 0)
+  if tick < tonumber(redis.call('GET', since)) or tick < oldest or tick <= newest then
+    return 0
+  end
+  redis.call('HSET', key('schedules', 'ticks'), schedule, tick)
+end
+if redis.call('EXISTS', key('sweep', id)) == 1 then
+  return 0
+end
+redis.call('HSET', key('sweep', id), 'id', id, 'schedule', schedule, 'state', 'looking',
+  'created_at', now, 'ready_at', now, 'lease_until', 0, 'fence', 0, 'attempts', 0, 'page', 1,
+  'size', 0, 'total', '', 'tick', tick or '')
+for field, value in pairs(fields) do
+  redis.call('HSET', key('sweep', id), field, value)
+end
+redis.call('ZREMRANGEBYSCORE', key('sweeps'), '-inf', now - retention)
+redis.call('ZADD', key('sweeps'), now, id)
+redis.call('ZADD', key('sweeps', 'due'), now, id)
+audit(now, 'sweep', {sweep_id = id, schedule = schedule, operator = fields.by, preview = fields.preview})
+return 1

@@ -1,0 +1,44 @@
+-- What a slice of a sweep came to. Written only by the holder of the newest lease.
+-- ARGV: id, fence, now, fields (JSON), rows (JSON object by organization id),
+--       lease_until (0 gives it back), ready_at, end (JSON, '' to go on), kept rows, retention
+local id, fence, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local lease_until, ready_at, last = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local name = key('sweep', id)
+local sweep = load(name)
+
+if not sweep.state or sweep.fence ~= fence then
+  return 0
+end
+if sweep.finished_at then
+  -- The same call again: its first answer was lost on the way.
+  return tonumber(sweep.finished_at) == now and 1 or 0
+end
+for field, value in pairs(cjson.decode(ARGV[4])) do
+  redis.call('HSET', name, field, value)
+end
+for org, row in pairs(cjson.decode(ARGV[5])) do
+  redis.call('HSET', key('sweep', id, 'rows'), org, row)
+end
+if last == '' then
+  redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
+  redis.call('ZADD', key('sweeps', 'due'), lease_until > 0 and lease_until or ready_at, id)
+  return 1
+end
+
+last = cjson.decode(last)
+redis.call('HSET', name, 'finished_at', now, 'lease_until', 0)
+redis.call('PEXPIRE', name, ARGV[10])
+redis.call('PEXPIRE', key('sweep', id, 'rows'), ARGV[9])
+redis.call('ZREM', key('sweeps', 'due'), id)
+audit(now, 'sweep_ended', last.audit)
+if last.notice ~= cjson.null then
+  notice(now, last.notice.kind, last.notice.detail)
+end
+if last.target ~= '' then
+  local callback = 'cb_' .. string.sub(id, 5) .. '_1'
+  redis.call('HSET', key('callback', callback), 'id', callback, 'deletion_id', '', 'kind', 'sweep',
+    'target', last.target, 'body', last.body, 'state', 'pending', 'attempts', 0,
+    'created_at', now, 'lease_until', 0, 'fence', 0)
+  redis.call('ZADD', key('callbacks', 'due'), now, callback)
+end
+return 1
