@@ -126,3 +126,14 @@ async def test_one_worker_at_a_time(ledger: Ledger, clock: TestClock) -> None:
     second = await ledger.sweeps.lease("swp_1", clock.forward(seconds=2))
     assert second is not None
     assert second.fence == first.fence + 1
+
+
+async def test_an_older_time_is_never_swept_after_a_newer_one(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    """As a scheduler would ask for whose clock is behind."""
+    start = clock()
+    for hours, begins in ((0, False), (2, True), (1, False), (2, False), (3, True)):
+        tick_ = start + timedelta(hours=hours)
+        later = start + timedelta(hours=4) if hours else start + timedelta(seconds=1)
+        assert await ledger.sweeps.begin_due("n", "0 * * * *", tick_, later) is begins
