@@ -1,9 +1,12 @@
 """What the scheduler sees to besides the due scores, each at most so often, by one scheduler."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from workers.audit.keys import Keyring
+from workers.audit.writer import AuditWriter
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
 from workers.settings import Settings
@@ -20,5 +23,21 @@ class Duty:
 
 def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ...]:
     """All of them."""
-    del settings, ledger, jobs
-    return ()
+    del jobs
+    return (*_audit(settings, ledger),)
+
+
+def _audit(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
+    writer = AuditWriter(
+        ledger,
+        Keyring.of(settings.secret_keys),
+        path=settings.audit.file,
+        keep=settings.audit.keep_entries,
+    )
+    second = timedelta(seconds=1)
+    chain = Duty("audit", second, writer.write)
+    if not settings.audit.file:
+        return (chain,)
+    # Each scheduler has a file of its own machine, so each sees to it: the claim is its own. First,
+    # because what the file has and Redis lost must not be numbered again.
+    return Duty(f"audit_file_{secrets.token_hex(8)}", second, writer.follow), chain
