@@ -17,10 +17,11 @@ configured, and `sig_old` is then the HMAC over `hash` with that.
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from workers.audit.keys import Keyring
 from workers.clock import from_ms
@@ -31,6 +32,8 @@ CHAIN_BROKEN: Final = "chain_broken"
 ENTRIES_MISSING: Final = "entries_missing"
 _NOT_HASHED: Final = frozenset({"hash", "sig", "sig_old"})
 _OWN: Final = _NOT_HASHED | {"seq", "at", "what", "prev", "key"}
+
+_HEAD: Final = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 # What comes from elsewhere is bounded: an audit log must not be a way to fill a disk.
 _LONGEST_TEXT: Final = 2000
@@ -46,6 +49,22 @@ class Head:
     seq: int
     hash: str
     key: str | None = field(default=None, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The head that `SEQ:HASH` names.
+
+        Raises:
+            ValueError: it names none.
+        """
+        match = _HEAD.fullmatch(text.strip())
+        if match is None:
+            raise ValueError("a head is written SEQ:HASH, like details.audit_head in a result")
+        return cls(int(match[1]), match[2])
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"seq": self.seq, "hash": self.hash}
 
 
 @dataclass(frozen=True, slots=True)
