@@ -20,7 +20,16 @@ from service.answers import (
 )
 from service.body_limit import BodyLimit
 from service.dashboard.guard import open_dashboard
-from service.routes import deletions, health, lists, protections, sources, sweeps, webhooks
+from service.routes import (
+    audit,
+    deletions,
+    health,
+    lists,
+    protections,
+    sources,
+    sweeps,
+    webhooks,
+)
 from service.state import ServiceState, open_state
 from workers.settings import Settings
 
@@ -45,6 +54,8 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/deliveries", lists.deliveries, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}", deletions.show, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}/cancel", deletions.cancel, methods=["POST"]),
+            Route("/v1/audit", audit.show, methods=["GET"]),
+            Route("/v1/audit/verify", audit.verify, methods=["GET"]),
             Route("/v1/sources", sources.show_all, methods=["GET"]),
             Route("/v1/protections", protections.create, methods=["POST"]),
             Route("/v1/protections", protections.show_all, methods=["GET"]),

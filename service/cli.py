@@ -14,6 +14,7 @@ from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
     {
+        "audit": "service.commands.audit",
         "cancel": "service.commands.deletions",
         "delete": "service.commands.delete",
         "deletions": "service.commands.deletions",

@@ -1,10 +1,13 @@
 """What the scheduler sees to besides the due scores, each at most so often, by one scheduler."""
 
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from workers.audit.keys import Keyring
+from workers.audit.writer import AuditWriter
 from workers.cron import newest_tick
 from workers.ledger.ledger import Ledger
 from workers.protection import record_file
@@ -24,7 +27,11 @@ class Duty:
 def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ...]:
     """All of them."""
     del jobs
-    return (_file_protections(settings, ledger), *_sweeps(settings, ledger))
+    return (
+        _file_protections(settings, ledger),
+        *_sweeps(settings, ledger),
+        *_audit(settings, ledger),
+    )
 
 
 def _file_protections(settings: Settings, ledger: Ledger) -> Duty:
@@ -48,3 +55,19 @@ def _sweeps(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
             await ledger.sweeps.begin_due(name, times, tick, now)
 
     return (Duty("sweeps", timedelta(seconds=1), run),) if settings.schedules else ()
+
+
+def _audit(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
+    writer = AuditWriter(
+        ledger,
+        Keyring.of(settings.secret_keys),
+        path=settings.audit.file,
+        keep=settings.audit.keep_entries,
+    )
+    second = timedelta(seconds=1)
+    chain = Duty("audit", second, writer.write)
+    if not settings.audit.file:
+        return (chain,)
+    # Each scheduler has a file of its own machine, so each sees to it: the claim is its own. First,
+    # because what the file has and Redis lost must not be numbered again.
+    return Duty(f"audit_file_{secrets.token_hex(8)}", second, writer.follow), chain

@@ -271,6 +271,13 @@ class WorkerSettings(Section):
     max_attempts: Annotated[int, Field(ge=1)] = 8
 
 
+class AuditSettings(Section):
+    """`[audit]`: where the audit log goes beside Redis, and how much of it Redis keeps."""
+
+    file: str = ""
+    keep_entries: Annotated[int, Field(ge=1000)] = 200_000
+
+
 class Settings(BaseSettings):
     """The whole file. See the README's configuration section for each key's meaning."""
 
@@ -295,6 +302,7 @@ class Settings(BaseSettings):
     sources: Mapping[str, Source] = Field(default_factory=dict)
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()
+    audit: AuditSettings = AuditSettings()
 
     @field_validator("sources", "operators", "schedules")
     @classmethod

@@ -86,6 +86,7 @@ DETAILS = [
     "export",
     "plan_digest",
     "request_count",
+    "audit_head",
 ]
 
 
@@ -124,6 +125,7 @@ def test_a_whole_result() -> None:
             "export": None,
             "plan_digest": PLAN.digest,
             "request_count": 31,
+            "audit_head": None,
         },
     }
 

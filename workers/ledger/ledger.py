@@ -2,6 +2,7 @@
 
 from workers.ledger.asset_types import AssetTypes
 from workers.ledger.audit import Audit
+from workers.ledger.audit_log import AuditLog
 from workers.ledger.budget import RequestBudget
 from workers.ledger.callbacks import Callbacks
 from workers.ledger.deletions import Deletions
@@ -32,6 +33,7 @@ class Ledger:
         self.sources = Sources(store)
         self.heartbeats = Heartbeats(store)
         self.audit = Audit(store)
+        self.audit_log = AuditLog(store)
         self.notices = Notices(store)
         self.ticks = Ticks(store)
         self.protections = Protections(store)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
+from workers.audit.chain import Head
 from workers.clock import from_ms, rfc3339
 from workers.plan import Plan
 from workers.states import TERMINAL
@@ -117,6 +118,7 @@ class Deletion:
     requests: int
     eligible_until: datetime | None
     export: Exported | None
+    audit_head: Head | None = None
 
     @property
     def by_webhook(self) -> bool:
@@ -141,6 +143,7 @@ class Deletion:
         eligible_until = fields.get("eligible_until")
         plan = fields.get("plan")
         export = fields.get("export")
+        audit_head = fields.get("audit_head")
         return cls(
             id=fields["id"],
             state=fields["state"],
@@ -173,6 +176,7 @@ class Deletion:
             requests=int(fields.get("requests") or 0),
             eligible_until=from_ms(eligible_until) if eligible_until else None,
             export=Exported.model_validate_json(export) if export else None,
+            audit_head=Head.parse(audit_head) if audit_head else None,
         )
 
 

@@ -107,6 +107,9 @@ local function finish(id, state, now, errors)
   end
   audit(now, 'ended', {deletion_id = id, state = state, errors = #codes > 0 and codes or nil})
   redis.call('DEL', key('audited', id))
+  -- Part of the result, so fixed with it: every attempt of its callback names the same one.
+  local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')
+  redis.call('HSET', name, 'audit_head', head[1] and head[1] .. ':' .. head[2] or '')
 
   if state == 'deleted' then
     -- A day later somebody looks whether the PSA's sync created it anew.

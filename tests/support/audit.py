@@ -1,0 +1,74 @@
+"""Audit logs for the tests: written as the product writes them, and verified as it verifies."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from workers.audit.chain import Head, Waiting, body_of, canonical, compose, head_of
+from workers.audit.keys import Keyring
+from workers.audit.verify import Report, Verifier
+from workers.clock import from_ms
+from workers.ledger.ledger import Ledger
+
+NOW = from_ms(1_790_000_000_000)
+
+
+def chained(
+    bodies: Iterable[dict[str, Any]], keys: Keyring, before: Head | None = None
+) -> list[dict[str, Any]]:
+    """These decisions as the writer chains them."""
+    waiting = [
+        Waiting(f"{number}-0", None, body_of(each, NOW)) for number, each in enumerate(bodies)
+    ]
+    return list(compose(waiting, before, number=0, keys=keys, broken=None, now=NOW))
+
+
+def written(entries: Iterable[dict[str, Any]]) -> list[bytes]:
+    """The lines of these entries, without their ends."""
+    return [canonical(entry).encode() for entry in entries]
+
+
+def decisions(count: int, first: int = 1) -> list[dict[str, Any]]:
+    """Some decisions, no two alike."""
+    return [
+        {
+            "what": "intent" if number % 3 else "planned",
+            "deletion_id": f"del_{number}",
+            "org_id": str(300 + number),
+            "operator": "alice",
+            "reason": "Vertrag beëindigd, “zu Ende”, 契約終了",
+            "number": number,
+            "refused": ["dependencies"],
+            "at": 1_790_000_000_000 + 1000 * number,
+        }
+        for number in range(first, first + count)
+    ]
+
+
+def checked(
+    lines: Sequence[bytes], keys: Keyring, *, before: Head | None = None, head: Head | None = None
+) -> Report:
+    """What the verifier says of these lines."""
+    verifier = Verifier(keys, before=before, expected=head)
+    for number, line in enumerate(lines, 1):
+        if not verifier.take(line, file="audit.log", line=number):
+            break
+    return verifier.report()
+
+
+async def logged(ledger: Ledger) -> list[dict[str, Any]]:
+    """The chain in Redis."""
+    lines = await ledger.audit_log.lines(0, 10_000)
+    return [json.loads(line.text) for line in lines]
+
+
+def in_file(path: Path) -> list[dict[str, Any]]:
+    """The chain in a file, every line whole."""
+    content = path.read_bytes()
+    assert content.endswith(b"\n")
+    return [cast("dict[str, Any]", json.loads(line)) for line in content.splitlines()]
+
+
+def head_at(entries: Sequence[dict[str, Any]], index: int = -1) -> Head:
+    return head_of(entries[index])

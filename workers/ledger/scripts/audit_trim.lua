@@ -1,0 +1,8 @@
+-- The oldest entries leave Redis, and it is known from where on they are kept.
+-- ARGV: oldest seq that is kept
+local floor = tonumber(redis.call('HGET', key('audit', 'head'), 'floor') or 1)
+if tonumber(ARGV[1]) <= floor then
+  return 0
+end
+redis.call('HSET', key('audit', 'head'), 'floor', ARGV[1])
+return redis.call('XTRIM', key('audit', 'log'), 'MINID', ARGV[1])
