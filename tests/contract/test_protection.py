@@ -20,7 +20,7 @@ def gates(result: dict[str, Any]) -> list[str]:
 async def audited(ledger: Ledger) -> list[dict[str, Any]]:
     lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
     entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry["what"] in {"protected", "unprotected"}]
+    return [entry for entry in entries if entry.get("what") in {"protected", "unprotected"}]
 
 
 @pytest.mark.parametrize("force", [False, True])
