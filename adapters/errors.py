@@ -11,6 +11,7 @@
     ├── MethodNotAllowed
     ├── Conflict                    the deletion's state does not allow it
     ├── PayloadTooLarge
+    ├── TooManyAttempts             refused for now, because of what came before
     ├── Unavailable                 not now: a part that Unglue depends on does not answer
     │   ├── StorageUnavailable      Redis
     │   └── SigningKeyUnavailable   the vendor's key server
@@ -106,6 +107,18 @@ class PayloadTooLarge(UnglueError):
 
     code = "PayloadTooLarge"
     http_status = 413
+
+
+class TooManyAttempts(UnglueError):
+    """Refused for now, because of what came before; `retry_after` is in seconds."""
+
+    code = "TooManyAttempts"
+    http_status = 429
+    retryable = True
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Unavailable(UnglueError):

@@ -17,6 +17,7 @@ from adapters.errors import (
     NotFound,
     SignatureInvalid,
     StorageUnavailable,
+    TooManyAttempts,
     Unauthorized,
     UnglueError,
 )
@@ -65,6 +66,8 @@ async def on_unglue_error(_request: Request, error: Exception) -> Response:
     """Errors raised on purpose."""
     if not isinstance(error, UnglueError):
         raise error
+    if isinstance(error, TooManyAttempts):
+        return error_answer(error, headers={"Retry-After": str(error.retry_after)})
     token_missing = isinstance(error, Unauthorized) and not isinstance(error, SignatureInvalid)
     return error_answer(error, headers={"WWW-Authenticate": "Bearer"} if token_missing else None)
 

@@ -22,6 +22,7 @@ COMMANDS = MappingProxyType(
         "doctor": "service.commands.doctor",
         "protect": "service.commands.protections",
         "protections": "service.commands.protections",
+        "notifications": "service.commands.notifications",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",
         "schedules": "service.commands.sweeps",

@@ -56,8 +56,8 @@ async def look_back(deletion_id: str, context: Context) -> None:
         found = (*named, *linked.found)
     new = recreated(found, deletion)
     line: Mapping[str, Any] = {"entry": "still_gone"}
+    ids = sorted({each.id for each in new})
     if new:
-        ids = sorted({each.id for each in new})
         line = {
             "entry": "recreated",
             "org_ids": ids,
@@ -65,4 +65,4 @@ async def look_back(deletion_id: str, context: Context) -> None:
             "status; make the company inactive in the PSA, then delete the new organization",
         }
         log.error("recreated", deletion_id=deletion_id, org_ids=ids)
-    await context.ledger.deletions.looked_back(deletion_id, line, context.clock())
+    await context.ledger.deletions.looked_back(deletion_id, line, context.clock(), recreated=ids)

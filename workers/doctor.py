@@ -41,6 +41,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         yield check
     async for check in _callback(settings):
         yield check
+    async for check in _notifications(settings):
+        yield check
     if settings.policy.export:
         yield _export_dir(Path(settings.policy.export_dir))
 
@@ -149,18 +151,32 @@ async def _exports(context: Context) -> Finding:
 
 
 async def _callback(settings: Settings) -> AsyncIterator[Finding]:
-    url = settings.callback.url
-    if url is None:
-        return
+    callback = settings.callback
+    if callback.url is not None:
+        private = callback.allow_private_networks
+        yield await _way("callback", "callback", callback.url, allow_private=private)
+
+
+async def _notifications(settings: Settings) -> AsyncIterator[Finding]:
+    if not settings.notifications:
+        cure = "add one to [notifications]: a deletion that failed is seen by nobody else"
+        yield Finding("notifications", "warn", "people are told nowhere", cure)
+    for name, target in settings.notifications.items():
+        private = target.allow_private_networks
+        table = f"notifications.{name}"
+        yield await _way("notifications", table, target.url, allow_private=private)
+
+
+async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Finding:
+    """Whether the host has addresses that may be called. The rest of the URL may be secret."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        address = await resolve(host, port, allow_private=settings.callback.allow_private_networks)
+        address = await resolve(host, port, allow_private=allow_private)
     except UnglueError as error:
-        cure = "correct callback.url, or see callback.allow_private_networks"
-        yield Finding("callback", "fail", error.message, cure)
-    else:
-        yield Finding("callback", "ok", f"{host} is {address}")
+        cure = f"correct {table}.url, or see {table}.allow_private_networks"
+        return Finding(part, "fail", error.message, cure)
+    return Finding(part, "ok", f"{host} is {address}")
 
 
 def _export_dir(folder: Path) -> Finding:

@@ -13,6 +13,7 @@ from workers.ledger.ledger import Ledger
 from workers.protection import record_file
 from workers.queue import JobQueue
 from workers.settings import Settings
+from workers.silence import tell_of_silent_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         _file_protections(settings, ledger),
         *_sweeps(settings, ledger),
         *_audit(settings, ledger),
+        _silence(settings, ledger),
     )
 
 
@@ -71,3 +73,10 @@ def _audit(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
     # Each scheduler has a file of its own machine, so each sees to it: the claim is its own. First,
     # because what the file has and Redis lost must not be numbered again.
     return Duty(f"audit_file_{secrets.token_hex(8)}", second, writer.follow), chain
+
+
+def _silence(settings: Settings, ledger: Ledger) -> Duty:
+    async def run(now: datetime) -> None:
+        await tell_of_silent_sources(settings, ledger, now)
+
+    return Duty("silence", timedelta(hours=1), run)

@@ -13,7 +13,9 @@ import structlog
 from adapters.errors import UnglueError
 from workers.advance import advance
 from workers.aftercare import look_back
+from workers.clock import system_clock
 from workers.ledger.deletions import Fenced
+from workers.outbox.notify import fan_out
 from workers.outbox.send import send
 from workers.queue import JobQueue
 from workers.runtime import new_id, open_context, open_intake, open_ledger, redis_url
@@ -58,6 +60,11 @@ def send_callback(callback_id: str) -> None:
 def run_sweep(sweep_id: str) -> None:
     """Do the next slice of a sweep."""
     asyncio.run(_sweep(sweep_id))
+
+
+def tell_people(notice_id: str) -> None:
+    """Hand one notice to the outbox."""
+    asyncio.run(_tell(notice_id))
 
 
 async def _advance(deletion_id: str) -> None:
@@ -110,3 +117,9 @@ async def _sweep(sweep_id: str) -> None:
 async def _send(callback_id: str) -> None:
     async with open_context(_settings()) as context:
         await send(callback_id, context)
+
+
+async def _tell(notice_id: str) -> None:
+    settings = _settings()
+    async with open_ledger(settings) as ledger:
+        await fan_out(notice_id, ledger, settings, system_clock())

@@ -63,6 +63,9 @@ class Scheduler:
         for sweep_id, number in await self._ledger.sweeps.take_due(now):
             await self._jobs.sweep(sweep_id, number)
             queued += 1
+        for notice_id, number in await self._ledger.notices.take_due(now):
+            await self._jobs.tell(notice_id, number)
+            queued += 1
         for duty in self._duties:
             if await self._ledger.ticks.claim(duty.name, duty.every):
                 await duty.run(now)

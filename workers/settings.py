@@ -40,6 +40,7 @@ from workers.cron import checked_cron, checked_zone
 from workers.durations import Duration, SomeDuration
 from workers.faults import faults
 from workers.itglue.models import KINDS
+from workers.outbox.kinds import Kind
 from workers.settings_sources import PREFIX, from_environment, from_file, merged
 
 _REGIONS = {
@@ -97,6 +98,7 @@ def _source(value: object, vendors: Mapping[str, Any]) -> object:
     return vendors[vendor].config.model_validate(value)
 
 
+Format = Literal["slack", "teams", "json"]
 WebhookSecret = Annotated[str, AfterValidator(_webhook_secret)]
 Source = Annotated[SerializeAsAny[SourceConfig], BeforeValidator(partial(_source, vendors=VENDORS))]
 
@@ -156,6 +158,29 @@ class CallbackSettings(Section):
                 allowed_hosts=self.allowed_hosts,
                 allow_private=self.allow_private_networks,
             )
+        except AddressRefused as error:
+            raise ValueError(f"url: {error.message}") from None
+        return self
+
+
+class Notification(Section):
+    """`[notifications.<name>]`: where people are told what needs them. The URL is a secret.
+
+    `kinds` empty: all of them.
+    """
+
+    url: Annotated[HttpUrl, Field(repr=False)]
+    format: Format
+    kinds: tuple[Kind, ...] = ()
+    secrets: Annotated[tuple[WebhookSecret, ...], Field(repr=False)] = ()
+    allow_private_networks: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Self:
+        if self.secrets and self.format != "json":
+            raise ValueError('secrets: only format = "json" is signed')
+        try:
+            target(self.url, allowed_hosts=(), allow_private=self.allow_private_networks)
         except AddressRefused as error:
             raise ValueError(f"url: {error.message}") from None
         return self
@@ -298,13 +323,14 @@ class Settings(BaseSettings):
     itglue: ITGlueSettings
     callback: CallbackSettings = CallbackSettings()
     policy: PolicySettings = PolicySettings()
+    notifications: Mapping[str, Notification] = Field(default_factory=dict)
     operators: Mapping[str, Operator] = Field(default_factory=dict)
     sources: Mapping[str, Source] = Field(default_factory=dict)
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
 
-    @field_validator("sources", "operators", "schedules")
+    @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod
     def _names(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
         for name in table:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import ConfigurationError
@@ -405,3 +406,41 @@ def test_secrets_are_not_shown(load: Load) -> None:
 def test_hosts_are_compared_in_lower_case(load: Load) -> None:
     hosts = FILE.replace("[policy]", 'allowed_hosts = ["Rewst.Example.com"]\n[policy]')
     assert load(hosts).callback.allowed_hosts == ("rewst.example.com",)
+
+
+def notified(**target: object) -> Settings:
+    return Settings(itglue={"api_key": "x"}, notifications={"ops": target})
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"url": "http://chat.example/hook"}, "must be https"),
+        ({"url": "https://10.0.0.1/hook"}, "not a public address"),
+        ({"url": "https://user:pass@chat.example/"}, "must not carry a user name"),
+        ({"format": "email"}, "'slack', 'teams' or 'json'"),
+        ({"kinds": ["faild"]}, "failed"),
+        ({"secrets": ["whsec_" + "A" * 43 + "="]}, 'only format = "json" is signed'),
+        ({"url": None}, "url"),
+    ],
+)
+def test_a_target_of_notifications_is_checked(changes: dict[str, object], fault: str) -> None:
+    good: dict[str, object] = {"url": "https://hooks.chat.example/s3cr3t", "format": "slack"}
+    assert "s3cr3t" not in repr(notified(**good))
+    with pytest.raises(ValidationError) as refused:
+        notified(**{**good, **changes})
+    assert fault in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_the_address_of_a_target_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text("https://hooks.chat.example/s3cr3t\n")
+    settings = load_settings(
+        {
+            "UNGLUE_ITGLUE__API_KEY": "x",
+            "UNGLUE_NOTIFICATIONS__OPS__FORMAT": "teams",
+            "UNGLUE_NOTIFICATIONS__OPS__URL_FILE": str(path),
+        }
+    )
+    assert settings.notifications["ops"].url == "https://hooks.chat.example/s3cr3t"

@@ -32,6 +32,7 @@ class Callbacks:
             kind=fields.get("kind", ""),
             target=fields.get("target", ""),
             body=fields.get("body", ""),
+            notice_id=fields.get("notice_id", ""),
         )
 
     async def record(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -185,10 +185,19 @@ class Deletions:
         """Deletions to look back at, each with the number of its job."""
         return await self._store.due("aftercare:due", "deletion", now, limit=limit)
 
-    async def looked_back(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
-        """Write what was seen, and look no more."""
+    async def looked_back(
+        self,
+        deletion_id: str,
+        line: Mapping[str, Any],
+        now: datetime,
+        *,
+        recreated: Sequence[str] = (),
+    ) -> None:
+        """Write what was seen, have people told of `recreated` organizations, and look no more."""
         entry = json.dumps({**line, "at": to_ms(now)})
-        await self._store.run("looked_back", [deletion_id, entry])
+        await self._store.run(
+            "looked_back", [deletion_id, to_ms(now), entry, json.dumps(list(recreated))]
+        )
 
     async def get(self, deletion_id: str) -> Deletion:
         """One deletion.

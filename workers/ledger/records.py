@@ -216,9 +216,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One result on its way to one callback URL.
+    """One result on its way to one callback URL, or one notice on its way to one target.
 
-    What is no deletion's result brings its `body` and its `target` along; `kind` says what it is.
+    What is neither brings its `body` and its `target` along; `kind` says what it is.
     """
 
     id: str
@@ -230,3 +230,4 @@ class Callback:
     kind: str = ""
     target: str = ""
     body: str = ""
+    notice_id: str = ""

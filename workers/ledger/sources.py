@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from workers.clock import from_ms
+from workers.clock import from_ms, to_ms
 from workers.ledger.store import Store
 
 
@@ -35,6 +35,13 @@ class Sources:
             {verdict: int(count) for verdict, count in verdicts.items()},
             {alert: from_ms(at.decode()) for alert, at in alerts.items()},
         )
+
+    async def known_since(self, name: str, now: datetime) -> datetime:
+        """When this source was first looked after: `now`, unless it was before."""
+        key = self._store.key("sources", "since")
+        await self._store.redis.hsetnx(key, name, str(to_ms(now)))
+        since = cast("bytes | None", await self._store.redis.hget(key, name))
+        return from_ms(since.decode()) if since is not None else now
 
     async def count(self, name: str, verdict: str) -> None:
         """Count what is not stored: deliveries that are not genuine."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,6 +14,7 @@ from workers.retry import retry_after
 
 _KEPT_BYTES = 2048
 _SECONDS = 20.0
+CALLBACK_HINT: Final = "see callback.allowed_hosts and callback.allow_private_networks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,13 @@ async def post(
     headers: Mapping[str, str],
     allowed_hosts: Sequence[str],
     allow_private: bool,
+    hint: str = CALLBACK_HINT,
     seconds: float = _SECONDS,
 ) -> Posted:
     """Send the body, and read as much of the answer as is worth keeping.
 
-    `seconds` may pass until the status is there, and again for the rest.
+    `seconds` may pass until the status is there, and again for the rest. `hint` is where in the
+    configuration a refused address is allowed.
     """
     try:
         host, port = target(url, allowed_hosts=allowed_hosts, allow_private=allow_private)
@@ -51,7 +55,6 @@ async def post(
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Posted(None, f"{type(error).__name__}: {error}"[:_KEPT_BYTES])
     except AddressRefused as error:
-        hint = "see callback.allowed_hosts and callback.allow_private_networks"
         return Posted(None, f"the URL was refused: {error.message}; {hint}")
     except NameUnknown as error:
         return Posted(None, error.message)

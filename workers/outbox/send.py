@@ -1,16 +1,21 @@
-"""Send one callback: sign the result, post it, write down what came back, plan the next attempt."""
+"""One attempt of the outbox: sign, post, write down what came back, plan the next attempt."""
 
 import json
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
 from standardwebhooks import Webhook
 
 from workers.ledger.records import Callback
-from workers.outbox.post import Posted, post
+from workers.outbox.notify import notification
+from workers.outbox.outgoing import NotSent, Outgoing
+from workers.outbox.post import CALLBACK_HINT, Posted, post
 from workers.outbox.schedule import Next, after
 from workers.result import result_of
 from workers.steps.outcome import Context
+
+log = structlog.get_logger()
 
 
 def signed_headers(
@@ -31,18 +36,11 @@ async def send(callback_id: str, context: Context) -> None:
     held = await context.ledger.callbacks.lease(callback_id, context.clock())
     if held is None:
         return
-    target, body = await _content(held, context)
-    settings = context.settings.callback
-    if settings.secrets:
-        posted = await post(
-            target,
-            body=body,
-            headers=signed_headers(settings.secrets, webhook_id(held), context.clock(), body),
-            allowed_hosts=settings.allowed_hosts,
-            allow_private=settings.allow_private_networks,
-        )
+    outgoing = await (notification if held.notice_id else _result)(held, context)
+    if isinstance(outgoing, NotSent):
+        posted = Posted(None, f"not sent: {outgoing.why}")
     else:
-        posted = Posted(None, "not sent: results are never sent unsigned; set callback.secrets")
+        posted = await _post(held, outgoing, context.clock())
     now = context.clock()
     following = after(
         status=posted.status,
@@ -51,6 +49,11 @@ async def send(callback_id: str, context: Context) -> None:
         now=now,
         random=context.random,
     )
+    if isinstance(outgoing, NotSent) and outgoing.final:
+        following = Next("stopped", now, outgoing.why)
+    if held.notice_id and following.state == "dead":
+        # Told here and in the audit log, and to nobody by the way that does not work.
+        log.error("notification_exhausted", notice_id=held.notice_id, target=held.target)
     await context.ledger.callbacks.record(
         held,
         state=following.state,
@@ -64,10 +67,41 @@ async def send(callback_id: str, context: Context) -> None:
 
 async def _content(held: Callback, context: Context) -> tuple[str, bytes]:
     """Where it goes, and what is sent: its own body, or its deletion's result."""
-    if held.kind:
+    if held.body:
         return held.target, held.body.encode()
     deletion = await context.ledger.deletions.get(held.deletion_id)
     return deletion.callback_url, json.dumps(result_of(deletion), separators=(",", ":")).encode()
+
+
+async def _result(held: Callback, context: Context) -> Outgoing | NotSent:
+    settings = context.settings.callback
+    if not settings.secrets:
+        return NotSent("results are never sent unsigned; set callback.secrets", final=False)
+    url, body = await _content(held, context)
+    return Outgoing(
+        url=url,
+        body=body,
+        secrets=settings.secrets,
+        allowed_hosts=settings.allowed_hosts,
+        allow_private=settings.allow_private_networks,
+        hint=CALLBACK_HINT,
+    )
+
+
+async def _post(held: Callback, outgoing: Outgoing, now: datetime) -> Posted:
+    headers = (
+        signed_headers(outgoing.secrets, webhook_id(held), now, outgoing.body)
+        if outgoing.secrets
+        else {"content-type": "application/json"}
+    )
+    return await post(
+        outgoing.url,
+        body=outgoing.body,
+        headers=headers,
+        allowed_hosts=outgoing.allowed_hosts,
+        allow_private=outgoing.allow_private,
+        hint=outgoing.hint,
+    )
 
 
 def webhook_id(callback: Callback) -> str:
@@ -77,7 +111,7 @@ def webhook_id(callback: Callback) -> str:
 
 def _line(held: Callback, posted: Posted, following: Next) -> dict[str, object]:
     return {
-        "entry": "callback",
+        "entry": "notification" if held.notice_id else "callback",
         "webhook_id": webhook_id(held),
         "attempt": held.attempts + 1,
         "status": posted.status,

@@ -38,10 +38,10 @@ end
 for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
   local register = load(key('register', watched[1], watched[2]))
   if (register.epoch or '0') ~= watched[3] or register.state == 'active' then
-    return {'reactivated'}
+    return refused('reactivated')
   end
   if redis.call('HLEN', key('quarantine', watched[1])) > 0 then
-    return {'unproved_events'}
+    return refused('unproved_events')
   end
 end
 if deletion.intent_state == 'accepted' then
@@ -60,7 +60,7 @@ if deletion.plan_digest ~= digest then
   return refused('plan_moved')
 end
 if redis.call('HEXISTS', key('protected'), org) == 1 then
-  return {'protected'}
+  return refused('protected')
 end
 local holder = redis.call('HGET', key('claims'), org)
 if holder and holder ~= id then

@@ -3,6 +3,11 @@ local id, now, length = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local name = key('callback', id)
 local callback = load(name)
 
+if not callback.state then
+  redis.call('ZREM', key('callbacks', 'due'), id)
+  redis.call('DEL', name)
+  return {}
+end
 if callback.state ~= 'pending' or tonumber(callback.lease_until) > now then
   return {}
 end

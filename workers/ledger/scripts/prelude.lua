@@ -71,15 +71,30 @@ local function news(id, subject, said)
 end
 
 -- What people must be told, sent by the outbox. `once` names what is not told twice while it `lasts`.
+-- Of one kind no more than thirty an hour are told, and that there are more: who is told too much
+-- reads nothing.
 local function notice(now, kind, detail, once, lasts)
-  if once and once ~= '' then
-    if not redis.call('SET', key('told', kind, once), now, 'NX', 'PX', lasts or 86400000) then
-      return
-    end
+  local told = once and once ~= '' and key('told', kind, once)
+  local before = told and redis.call('GET', told)
+  if before then
+    return before
+  end
+  local rate = key('notices', 'rate', kind, math.floor(now / 3600000))
+  local number = redis.call('INCR', rate)
+  redis.call('PEXPIRE', rate, 7200000)
+  if number > 31 then
+    return nil
+  end
+  if number == 31 then
+    detail = {more = true}
   end
   local id = 'ntc_' .. redis.call('INCR', key('notices', 'number'))
   redis.call('HSET', key('notice', id), 'id', id, 'kind', kind, 'at', now, 'detail', cjson.encode(detail))
   redis.call('ZADD', key('notices', 'due'), now, id)
+  if told then
+    redis.call('SET', told, id, 'PX', lasts or 86400000)
+  end
+  return id
 end
 
 local function set_state(id, from, to, now)
@@ -101,15 +116,22 @@ local function finish(id, state, now, errors)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
   redis.call('ZREM', key('due'), id)
   journal(id, now, 'ended', {state = state})
+  -- Read as text: a message may quote half a character, which cjson refuses, and a deletion must be
+  -- able to end. No message can hold this itself, for its quotes are escaped.
   local codes = {}
-  for i, entry in ipairs(cjson.decode(errors)) do
-    codes[i] = entry.code
+  for code in string.gmatch(errors, '"code": "(%w+)"') do
+    codes[#codes + 1] = code
   end
   audit(now, 'ended', {deletion_id = id, state = state, errors = #codes > 0 and codes or nil})
   redis.call('DEL', key('audited', id))
   -- Part of the result, so fixed with it: every attempt of its callback names the same one.
   local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')
   redis.call('HSET', name, 'audit_head', head[1] and head[1] .. ':' .. head[2] or '')
+
+  if state == 'failed' then
+    local kind = codes[1] == 'DeletionUnverified' and 'unverified_deletion' or 'failed'
+    notice(now, kind, {deletion_id = id})
+  end
 
   if state == 'deleted' then
     -- A day later somebody looks whether the PSA's sync created it anew.

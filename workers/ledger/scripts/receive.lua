@@ -121,6 +121,29 @@ local function handle(event)
   return receipt
 end
 
+-- What a person must hear of. A sender repeats itself, so what comes again is told once an hour.
+local function tell(event, receipt)
+  local alert, hour = receipt.alert, 3600000
+  if alert == 'reactivated_after_call' or alert == 'reactivated_after_deletion' then
+    local register = key('register', delivery.source, event.client)
+    notice(now, alert, {
+      source = delivery.source, client = event.client, delivery_id = delivery.id,
+      deletion_id = receipt.deletion_id or redis.call('HGET', register, 'deletion_id') or nil,
+    })
+  end
+  if receipt.missing then
+    notice(now, 'sequence_gap', {
+      source = delivery.source, missing = receipt.missing, delivery_id = delivery.id,
+    }, delivery.source, hour)
+  end
+  if event.alert then
+    local kind = receipt.reason == 'webhook_deactivated' and 'source_deactivated' or 'source_alert'
+    notice(now, kind, {
+      source = delivery.source, says = event.alert, delivery_id = delivery.id,
+    }, delivery.source .. ':' .. receipt.reason, hour)
+  end
+end
+
 local receipts, strongest = {}, nil
 for _, event in ipairs(events) do
   local receipt = handle(event)
@@ -137,6 +160,7 @@ for _, event in ipairs(events) do
   })
   if receipt.alert then
     redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
+    tell(event, receipt)
   end
 end
 

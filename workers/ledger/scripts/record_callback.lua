@@ -9,16 +9,36 @@ end
 redis.call('HINCRBY', name, 'attempts', 1)
 redis.call('HSET', name, 'state', state, 'lease_until', 0, 'ready_at', ready_at,
   'last_status', ARGV[6], 'last_answer', ARGV[7], 'updated_at', now)
-if callback.deletion_id ~= '' then
-  redis.call('RPUSH', key('journal', callback.deletion_id), ARGV[8])
-end
 if state == 'pending' then
   redis.call('ZADD', key('callbacks', 'due'), ready_at, id)
 else
   redis.call('ZREM', key('callbacks', 'due'), id)
+end
+local attempts, status = tonumber(callback.attempts) + 1, tonumber(ARGV[6])
+
+if callback.notice_id then
+  redis.call('RPUSH', key('journal', callback.notice_id), ARGV[8])
+  redis.call('PEXPIRE', key('journal', callback.notice_id), 2592000000)
+  if state ~= 'pending' then
+    redis.call('PEXPIRE', name, 2592000000)
+    -- No notice, if nobody could be told: people would be told by the way that does not work.
+    audit(now, 'notification', {
+      notice_id = callback.notice_id, kind = callback.kind, target = callback.target,
+      state = state, attempts = attempts, status = status,
+    })
+  end
+  return 'recorded'
+end
+if callback.deletion_id ~= '' then
+  redis.call('RPUSH', key('journal', callback.deletion_id), ARGV[8])
+end
+if state ~= 'pending' then
   audit(now, 'callback', {
     deletion_id = callback.deletion_id, callback_id = id, state = state,
-    attempts = tonumber(callback.attempts) + 1, status = tonumber(ARGV[6]),
+    attempts = attempts, status = status,
   })
+end
+if state == 'dead' then
+  notice(now, 'callback_exhausted', {deletion_id = callback.deletion_id, callback_id = id})
 end
 return 'recorded'

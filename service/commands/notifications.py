@@ -1,0 +1,62 @@
+"""`unglue notifications test`: do people hear of what needs them?"""
+
+import json
+import sys
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from service.client import ServiceClient
+
+_LOOK_EVERY = 0.3
+
+
+@click.group()
+def notifications() -> None:
+    """Try the targets of [notifications]."""
+
+
+@notifications.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--wait", default=30.0, show_default=True, help="Seconds to wait for the answers.")
+def test(wait: float, *, as_json: bool) -> None:
+    """Send a test to every target, and show what each of them answered (role admin).
+
+    Exit status: 0 every target took it, 1 one did not.
+    """
+    with ServiceClient.from_environment() as service:
+        asked = service.call("POST", "/v1/notifications/test")
+        deadline = time.monotonic() + wait
+        while True:
+            seen = service.call("GET", f"/v1/notifications/{asked['id']}")
+            if _answered(seen) or time.monotonic() >= deadline:
+                break
+            time.sleep(_LOOK_EVERY)
+    if as_json:
+        click.echo(json.dumps(seen, indent=2, ensure_ascii=False))
+    else:
+        _show(seen)
+    taken = [each["state"] == "delivered" for each in seen["targets"] or ()]
+    sys.exit(0 if taken and all(taken) else 1)
+
+
+def _answered(seen: dict[str, Any]) -> bool:
+    targets = seen["targets"]
+    return targets is not None and all(each["attempts"] > 0 for each in targets)
+
+
+def _show(seen: dict[str, Any]) -> None:
+    if seen["targets"] is None:
+        click.echo("It was not handed out yet; are a scheduler and a worker running?", err=True)
+        return
+    table = Table()
+    for column in ("target", "state", "status", "answer"):
+        table.add_column(column, overflow="fold")
+    for each in seen["targets"]:
+        status = "" if each["status"] is None else str(each["status"])
+        table.add_row(each["target"], each["state"], status, escape(each["answer"]))
+    Console().print(table)

@@ -1,0 +1,133 @@
+"""`/v1/notifications` and `unglue notifications test`: does anybody hear of it?"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from tests.support.receiver import Receiver, receiving, reply
+from tests.support.service import configured, only_error, running_service, token
+from workers.clock import system_clock
+from workers.doctor import examine
+from workers.itglue.client import ITGlue
+from workers.ledger.ledger import Ledger
+from workers.outbox.notify import fan_out
+from workers.outbox.send import send
+from workers.settings import Settings
+from workers.steps.outcome import Context
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
+
+
+def targets(receiver: Receiver) -> dict[str, Any]:
+    return {
+        "ops": {"url": receiver.url, "format": "json", "allow_private_networks": True},
+        # A test is for everybody, whatever else they want to hear of.
+        "chat": {
+            "url": receiver.url,
+            "format": "slack",
+            "kinds": ["paused"],
+            "allow_private_networks": True,
+        },
+    }
+
+
+async def work(ledger: Ledger, settings: Settings) -> None:
+    """One round of a scheduler and a worker."""
+    context = Context(ledger, cast("ITGlue", None), settings, system_clock, Random(7))  # noqa: S311
+    for notice_id, _ in await ledger.notices.take_due(system_clock()):
+        await fan_out(notice_id, ledger, settings, system_clock())
+    for entry, _ in await ledger.callbacks.take_due(system_clock()):
+        await send(entry, context)
+
+
+async def test_a_test_is_sent_to_all_and_can_be_followed(
+    ledger: Ledger, valkey_url: str, receiver: Receiver
+) -> None:
+    settings = configured(valkey_url, notifications=targets(receiver))
+    with running_service(settings) as service:
+        answer = await asyncio.to_thread(service.call, "POST", "/v1/notifications/test")
+        assert (answer.status_code, answer.json()["targets"]) == (202, ["chat", "ops"])
+        path = f"/v1/notifications/{answer.json()['id']}"
+        assert (await asyncio.to_thread(service.call, "GET", path)).json()["targets"] is None
+        receiver.answers += [reply(204), reply(404, b"no_service")]
+        await work(ledger, settings)
+        shown = (await asyncio.to_thread(service.call, "GET", path)).json()
+        assert (shown["kind"], shown["detail"]) == ("test", {"asked_by": "alice"})
+        assert sorted((each["state"], each["status"]) for each in shown["targets"]) == [
+            ("delivered", 204),
+            ("pending", 404),
+        ]
+        # The URL is a secret of its own.
+        assert receiver.url not in json.dumps(shown)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_who_may_test(valkey_url: str, receiver: Receiver) -> None:
+    settings = configured(valkey_url, notifications=targets(receiver))
+    with running_service(settings) as service:
+        for operator in ("carol", "dave"):
+            answer = await asyncio.to_thread(
+                service.call, "POST", "/v1/notifications/test", operator=operator
+            )
+            only_error(answer, 403, "RoleMissing")
+        missing = await asyncio.to_thread(service.call, "GET", "/v1/notifications/ntc_9")
+        only_error(missing, 404, "NotFound")
+    with running_service(configured(valkey_url)) as service:
+        answer = await asyncio.to_thread(service.call, "POST", "/v1/notifications/test")
+        assert "[notifications]" in only_error(answer, 422, "InvalidRequest")
+
+
+@pytest.mark.parametrize(("refused", "status"), [(False, 0), (True, 1)])
+async def test_the_command_says_who_took_it(
+    ledger: Ledger, valkey_url: str, receiver: Receiver, *, refused: bool, status: int
+) -> None:
+    settings = configured(valkey_url, notifications=targets(receiver))
+    if refused:
+        receiver.answers.append(reply(403, b"invalid_token"))
+    with running_service(settings) as service:
+        command = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "service", "notifications", "test", "--json"),
+            env={**os.environ, "UNGLUE_URL": service.url, "UNGLUE_TOKEN": token("alice")},
+            stdout=asyncio.subprocess.PIPE,
+        )
+        saying = asyncio.create_task(command.communicate())
+        while not saying.done():
+            await work(ledger, settings)
+            await asyncio.wait([saying], timeout=0.05)
+        out, _ = await saying
+    assert command.returncode == status
+    states = [each["state"] for each in json.loads(out)["targets"]]
+    assert ("pending" in states) is refused
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_doctor_looks_at_the_addresses(valkey_url: str) -> None:
+    tables = {
+        "inside": {"url": "https://localhost/secret-path", "format": "slack"},
+        "loopback": {
+            "url": "http://127.0.0.1:1/",
+            "format": "json",
+            "allow_private_networks": True,
+        },
+    }
+    settings = Settings(
+        redis_url=valkey_url,
+        itglue={"base_url": "http://127.0.0.1:1", "api_key": "ITG.x"},
+        notifications=tables,
+        policy={"export": False},
+    )
+    found = [it async for it in examine(settings) if it.part == "notifications"]
+    assert [finding.level for finding in found] == ["fail", "ok"]
+    assert "notifications.inside.allow_private_networks" in found[0].cure
+    assert not any("secret-path" in f"{finding}" for finding in found)

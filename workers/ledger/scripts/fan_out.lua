@@ -1,0 +1,23 @@
+-- A notice becomes one outbox entry a target, all or nothing, once.
+-- ARGV: id, now, how long it is kept, targets (JSON array of names)
+local id, now, kept, targets = ARGV[1], tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
+local name = key('notice', id)
+local told = load(name)
+
+redis.call('ZREM', key('notices', 'due'), id)
+if not told.id or told.targets then
+  return 0
+end
+for _, target in ipairs(targets) do
+  local entry = 'ntf_' .. string.sub(id, 5) .. '_' .. target
+  redis.call('HSET', key('callback', entry), 'id', entry, 'notice_id', id, 'target', target,
+    'kind', told.kind, 'deletion_id', '', 'state', 'pending', 'attempts', 0, 'created_at', now,
+    'lease_until', 0, 'fence', 0)
+  redis.call('ZADD', key('callbacks', 'due'), now, entry)
+end
+redis.call('HSET', name, 'targets', ARGV[4])
+redis.call('PEXPIRE', name, kept)
+if #targets == 0 then
+  audit(now, 'notice_dropped', {notice_id = id, kind = told.kind, reason = 'no_target'})
+end
+return #targets

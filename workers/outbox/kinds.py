@@ -1,0 +1,91 @@
+"""What people are told of: the kinds of notices, and what each of them says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+Kind = Literal[
+    "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
+    "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
+    "paused", "reactivated_after_call", "reactivated_after_deletion", "recreated",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What happened, in a line, and what to do next."""
+
+    title: str
+    advice: str
+
+
+MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        "approval_wanted": Meaning(
+            "A deletion waits for approval",
+            "Look at the plan, then approve or reject it. A deletion in IT Glue has no undo.",
+        ),
+        "held_by_limit": Meaning(
+            "Deletions are held by a limit",
+            "More was asked for than the limits allow. Find out why before you approve any of it.",
+        ),
+        "failed": Meaning(
+            "A deletion failed",
+            "Nothing was deleted as far as is known. Look at its errors, then ask again.",
+        ),
+        "unverified_deletion": Meaning(
+            "A deletion could not be verified",
+            "A DELETE was sent and the organization was not seen gone. Look in IT Glue; Unglue "
+            "sends no second one.",
+        ),
+        "callback_exhausted": Meaning(
+            "A result could not be delivered",
+            "Every attempt to reach the callback URL failed. Whoever waits for it does not know "
+            "what became of the deletion.",
+        ),
+        "source_silent": Meaning(
+            "A source fell silent",
+            "Nothing genuine came from it for longer than its silence_days. Check the webhook at "
+            "the vendor.",
+        ),
+        "source_deactivated": Meaning(
+            "A vendor switched a webhook off",
+            "Until it is switched on again no event arrives. Check it and its owner.",
+        ),
+        "source_alert": Meaning(
+            "A source needs attention", "Its vendor reports something that a person should see."
+        ),
+        "sequence_gap": Meaning(
+            "Events of a source are missing",
+            "The sender's own counter has a gap. Compare the clients' statuses with the PSA.",
+        ),
+        "chain_broken": Meaning(
+            "The audit log is broken", "Run: unglue audit verify. Keep what is there."
+        ),
+        "paused": Meaning(
+            "Deletions are paused",
+            "Nothing is deleted until somebody resumes; events are still taken in.",
+        ),
+        "reactivated_after_call": Meaning(
+            "A client was reactivated too late",
+            "The DELETE had been sent when the client became active again. Look in IT Glue, and "
+            "restore from the export if it is gone.",
+        ),
+        "reactivated_after_deletion": Meaning(
+            "A deleted client is active again",
+            "Its organization was deleted before. Restore from the export what is needed.",
+        ),
+        "recreated": Meaning(
+            "A deleted organization came back",
+            "The PSA's sync created it anew. Make the company inactive in the PSA, then delete "
+            "the new organization.",
+        ),
+        "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
+    }
+)
+
+
+def meaning(kind: str) -> Meaning:
+    """What this kind says; one without words of its own is told by its name."""
+    return MEANINGS.get(kind) or Meaning(kind.replace("_", " ").capitalize(), "")

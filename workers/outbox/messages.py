@@ -1,0 +1,137 @@
+"""What a notice says to people: one value, from which every format is written."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from workers.gates.dependencies import LABELS
+from workers.ledger.notices import Notice
+from workers.ledger.records import Deletion
+from workers.outbox.kinds import meaning
+from workers.plan import Plan
+
+_LONGEST: Final = 300
+_MOST_FACTS: Final = 20
+# They reorder what is around them: a name could make another line read otherwise.
+_REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+# What a deletion says of itself.
+_KNOWN: Final = frozenset({"deletion_id", "source", "state"})
+_MORE: Final = (
+    "There are more of this kind than are told one by one; the next hour begins anew. See: "
+    "unglue deletions"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice in words. `facts` are pairs of label and value; the values may be a vendor's text.
+
+    `link` is the record's address in the API, `approval_url` where the deletion is decided on.
+    """
+
+    id: str
+    kind: str
+    at: datetime
+    title: str
+    advice: str
+    facts: tuple[tuple[str, str], ...]
+    deletion_id: str | None = None
+    source: str | None = None
+    link: str | None = None
+    approval_url: str | None = None
+
+
+def clean(text: str, longest: int = _LONGEST) -> str:
+    """Text of others on one line, without what a screen would obey, cut to `longest` characters."""
+    shown = "".join(
+        " " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char
+        for char in text
+        if char not in _REORDERING
+    )
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def message_of(
+    notice: Notice,
+    deletion: Deletion | None,
+    *,
+    public_url: str,
+    approval_url: str | None = None,
+) -> Message:
+    """The notice in words, with what is known of its deletion now: pure."""
+    words = meaning(notice.kind)
+    deletion_id = deletion.id if deletion else _text(notice.detail.get("deletion_id"))
+    source = deletion.source if deletion else _text(notice.detail.get("source"))
+    facts = _of_detail(notice.detail) if deletion is None else _of_deletion(deletion)
+    if deletion is not None:
+        facts += _of_detail(
+            {name: value for name, value in notice.detail.items() if name not in _KNOWN}
+        )
+    look = [("look", f"unglue deletions {deletion_id}")] if deletion_id else []
+    facts = [*facts[: _MOST_FACTS - len(look)], *look]
+    return Message(
+        id=notice.id,
+        kind=notice.kind,
+        at=notice.at,
+        title=words.title,
+        advice=_MORE if notice.detail.get("more") is True else words.advice,
+        facts=tuple((clean(label, 60), clean(value)) for label, value in facts),
+        deletion_id=deletion_id or None,
+        source=source or None,
+        link=f"{public_url.rstrip('/')}/v1/deletions/{deletion_id}" if deletion_id else None,
+        approval_url=approval_url,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _of_detail(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name.replace("_", " "), _shown(value))
+        for name, value in sorted(detail.items())
+        if value not in (None, "", [], {}) and name != "more"
+    ]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+
+
+def _of_deletion(deletion: Deletion) -> list[tuple[str, str]]:
+    organization = deletion.plan.organization if deletion.plan else None
+    name = organization.name if organization else deletion.request.org_name
+    number = organization.id if organization else deletion.request.org_id
+    facts = [
+        ("organization", f"{name or '?'} ({number or '?'})"),
+        ("state", deletion.state),
+        ("asked for by", " / ".join(part for part in (deletion.source, deletion.actor) if part)),
+        ("reason", deletion.request.reason or ""),
+    ]
+    facts += [(error.code, error.message) for error in deletion.errors]
+    if not deletion.terminal and deletion.plan is not None:
+        facts += _of_plan(deletion.plan)
+    return [(label, value) for label, value in facts if value]
+
+
+def _of_plan(plan: Plan) -> list[tuple[str, str]]:
+    counts = [
+        f"{'?' if count is None else count} {LABELS.get(kind, kind.replace('_', ' '))}"
+        for kind, count in plan.counts.items()
+        if count != 0
+    ]
+    passed = sum(answer.verdict == "pass" for answer in plan.answers)
+    facts = [
+        ("holds", ", ".join(counts) or "nothing"),
+        ("gates", f"{passed} of {len(plan.answers)} pass"),
+    ]
+    facts += [
+        (f"gate {answer.gate}", f"{answer.verdict}: {answer.message}")
+        for answer in plan.answers
+        if answer.verdict != "pass"
+    ]
+    facts.append(("plan", plan.digest))
+    return facts + [("warning", warning) for warning in plan.warnings]

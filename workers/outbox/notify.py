@@ -1,0 +1,90 @@
+"""Notices on their way to people: who is told of which, and what is sent to whom.
+
+What a notice says is put together when it is sent: it tells how things stand then, and a link that
+lets somebody approve is never stored.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+
+from adapters.errors import NotFound
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Callback, Deletion
+from workers.outbox.bodies import body_of
+from workers.outbox.messages import message_of
+from workers.outbox.outgoing import NotSent, Outgoing
+from workers.settings import Notification, Settings
+from workers.states import AWAITING_APPROVAL
+from workers.steps.outcome import Context
+
+log = structlog.get_logger()
+
+
+def targets_of(kind: str, targets: Mapping[str, Notification]) -> tuple[str, ...]:
+    """The names of the targets that are told of this kind; a test is for all: pure."""
+    return tuple(
+        name
+        for name, target in targets.items()
+        if kind == "test" or not target.kinds or kind in target.kinds
+    )
+
+
+async def fan_out(notice_id: str, ledger: Ledger, settings: Settings, now: datetime) -> None:
+    """Put a notice into the outbox, once for each target that wants it."""
+    try:
+        notice = await ledger.notices.get(notice_id)
+    except NotFound:
+        targets: tuple[str, ...] = ()
+    else:
+        targets = targets_of(notice.kind, settings.notifications)
+        if not targets:
+            log.warning("notice_dropped", notice_id=notice_id, kind=notice.kind, why="no target")
+    await ledger.notices.fan_out(notice_id, targets, now)
+
+
+def approval_link(settings: Settings, deletion: Deletion, now: datetime) -> str | None:
+    """Where this deletion is approved or rejected, if it waits for that."""
+    del now
+    if deletion.state != AWAITING_APPROVAL or not settings.secret_keys:
+        return None
+    return None
+
+
+async def notification(held: Callback, context: Context) -> Outgoing | NotSent:
+    """What the target is to be sent now."""
+    target = context.settings.notifications.get(held.target)
+    if target is None:
+        return NotSent(f"[notifications.{held.target}] is no longer configured", final=True)
+    try:
+        notice = await context.ledger.notices.get(held.notice_id)
+    except NotFound as error:
+        return NotSent(error.message, final=True)
+    deletion = await _deletion(notice.detail.get("deletion_id"), context)
+    if notice.kind == "approval_wanted" and deletion and deletion.state != AWAITING_APPROVAL:
+        return NotSent(f"nobody has to approve any more: it is {deletion.state}", final=True)
+    now = context.clock()
+    message = message_of(
+        notice,
+        deletion,
+        public_url=context.settings.public_url,
+        approval_url=approval_link(context.settings, deletion, now) if deletion else None,
+    )
+    return Outgoing(
+        url=target.url,
+        body=body_of(message, target.format),
+        secrets=target.secrets,
+        allowed_hosts=(),
+        allow_private=target.allow_private_networks,
+        hint=f"see notifications.{held.target}.allow_private_networks",
+    )
+
+
+async def _deletion(deletion_id: object, context: Context) -> Deletion | None:
+    if not isinstance(deletion_id, str):
+        return None
+    try:
+        return await context.ledger.deletions.get(deletion_id)
+    except NotFound:
+        return None
