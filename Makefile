@@ -21,8 +21,10 @@ $(READY): uv.lock pyproject.toml
 
 install: $(READY) ## Create .venv and install everything from uv.lock
 
+# One worker a core; each of them has a Valkey of its own. A file's tests stay together, since they
+# share what is slow to start.
 test: $(READY) ## Run the tests against a real Valkey
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
 	$(BIN)/python -m tests.fuzz --inputs 100000
