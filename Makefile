@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test soak fuzz bench check format lint types demo clean lock
+.PHONY: help install test soak fuzz bench check format lint types demo states clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ check: lint types test ## Everything that must be green: ruff, mypy strict, test
 
 demo: $(READY) ## Run the main job end to end on this machine
 	@$(BIN)/unglue demo
+
+states: $(READY) ## Write docs/states.md from the table of transitions
+	$(BIN)/python -m workers.transitions > docs/states.md
 
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs

@@ -44,6 +44,14 @@ class Books:
         found: Any = self._server.zrange(f"{PREFIX}deletions", 0, -1)
         return [each.decode() for each in found]
 
+    def states(self) -> dict[str, str]:
+        """The state of every deletion."""
+        ids = self.ids()
+        together = self._server.pipeline(transaction=False)
+        for each in ids:
+            together.hget(f"{PREFIX}deletion:{each}", "state")
+        return {name: state.decode() for name, state in zip(ids, together.execute(), strict=True)}
+
     def read(self) -> dict[str, Deletion]:
         """Every deletion, oldest first."""
         return {each: self.deletion(each) for each in self.ids()}

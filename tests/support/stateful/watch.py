@@ -16,6 +16,7 @@ from tests.support.stateful.job import Job
 from tests.support.stateful.judge import Call, Reads, objections, reading
 from workers.ledger.records import Deletion
 from workers.states import DELETED, SOFT_DELETED
+from workers.transitions import NOWHERE, allowed
 
 
 @dataclass
@@ -56,6 +57,8 @@ class Watch:
     requests: int = 0
     unproved: dict[str, set[str]] = field(default_factory=dict)
     paused: bool = False
+    moved: set[tuple[str, str, str]] = field(default_factory=set)
+    _states: Mapping[str, str] = field(default_factory=dict)
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
 
@@ -63,12 +66,23 @@ class Watch:
 
     def ran(self, job: Job | None, script: str, args: Sequence[Any], answer: Any) -> None:
         """A script ran; nobody may know its answer yet."""
+        self._note(f"{script} moved", self._astray(script))
         if job is None:
             return
         if script == "begin_delete" and answer[0] == b"begun":
             self._permitted(job, self.books.deletion(job.deletion_id))
         if script == "record" and answer[0] == b"recorded":
             self._recorded(job, self.books.deletion(job.deletion_id), planned="plan_digest" in args)
+
+    def _astray(self, script: str) -> Iterator[str]:
+        """Changes of state that the table of transitions does not have."""
+        before, self._states = self._states, self.books.states()
+        for name, state in self._states.items():
+            was = before.get(name, NOWHERE)
+            if was != state:
+                self.moved.add((was, state, script))
+                if not allowed(was, state, script):
+                    yield f"{name} from {was or 'nowhere'} to {state}"
 
     def told(self, job: Job, script: str, answer: Any) -> None:
         """The job got this answer."""
