@@ -23,6 +23,7 @@ from adapters.errors import (
 )
 from workers.clock import rfc3339, system_clock
 from workers.faults import faults
+from workers.ledger.condition import condition_of
 
 log = structlog.get_logger()
 _IDENTIFIERS = {"org_id", "org_name"}
@@ -74,10 +75,11 @@ async def on_unglue_error(_request: Request, error: Exception) -> Response:
 
 async def on_redis_error(_request: Request, error: Exception) -> Response:
     """The record does not answer."""
-    log.error("storage_unavailable", error=type(error).__name__)
+    how = condition_of(error) or "refusing"
+    log.error("storage_unavailable", redis=how, error=type(error).__name__)
     unavailable = StorageUnavailable(
-        "Redis does not answer, so it is not known whether anything was changed; try again later, "
-        "with the same Idempotency-Key if you sent one"
+        f"Redis does not do its work ({how}), so it is not known whether anything was changed; try "
+        "again later, with the same Idempotency-Key if you sent one"
     )
     return error_answer(unavailable, headers={"Retry-After": "5"})
 

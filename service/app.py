@@ -28,6 +28,7 @@ from service.routes import (
     notifications,
     protections,
     sources,
+    spools,
     sweeps,
     webhooks,
 )
@@ -65,6 +66,8 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/schedules/{name}/sweep", sweeps.begin, methods=["POST"]),
             Route("/v1/sweeps", sweeps.show_all, methods=["GET"]),
             Route("/v1/sweeps/{sweep_id}", sweeps.show, methods=["GET"]),
+            Route("/v1/spools", spools.show_all, methods=["GET"]),
+            Route("/v1/spools/{spool_id}", spools.forget, methods=["DELETE"]),
             Route("/v1/notifications/test", notifications.test, methods=["POST"]),
             Route("/v1/notifications/{notice_id}", notifications.show, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),

@@ -28,6 +28,7 @@ COMMANDS = MappingProxyType(
         "schedules": "service.commands.sweeps",
         "serve": "service.commands.serve",
         "sources": "service.commands.sources",
+        "spools": "service.commands.spools",
         "sweep": "service.commands.sweeps",
         "unprotect": "service.commands.protections",
         "up": "service.commands.up",

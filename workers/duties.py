@@ -14,6 +14,7 @@ from workers.protection import record_file
 from workers.queue import JobQueue
 from workers.settings import Settings
 from workers.silence import tell_of_silent_sources
+from workers.spool.overdue import tell_of_holding_spools
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         *_sweeps(settings, ledger),
         *_audit(settings, ledger),
         _silence(settings, ledger),
+        _spools(ledger),
     )
 
 
@@ -80,3 +82,10 @@ def _silence(settings: Settings, ledger: Ledger) -> Duty:
         await tell_of_silent_sources(settings, ledger, now)
 
     return Duty("silence", timedelta(hours=1), run)
+
+
+def _spools(ledger: Ledger) -> Duty:
+    async def run(now: datetime) -> None:
+        await tell_of_holding_spools(ledger, now)
+
+    return Duty("spools", timedelta(minutes=1), run)

@@ -16,8 +16,6 @@ def unenforced(settings: Settings) -> Iterator[str]:
     asked = {
         'policy.approval = "always": set it to "webhooks" or "never"': policy.approval == "always",
         'policy.grace_period: set it to "0s"': policy.grace_period > timedelta(),
-        'durability = "fsync": set it to "everysec"': settings.durability == "fsync",
-        "spool_dir: leave it empty": settings.spool_dir != "",
     }
     yield from (text for text, wanted in asked.items() if wanted)
     for name, source in settings.sources.items():

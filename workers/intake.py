@@ -1,28 +1,39 @@
 """Intake: verify, adapt, record. What the service, replays and the quarantine all go through."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from adapters.contract import Adapter, SourceConfig
-from adapters.errors import NotFound, SignatureInvalid, SigningKeyUnavailable
+from adapters.errors import (
+    ConfigurationError,
+    NotFound,
+    SignatureInvalid,
+    SigningKeyUnavailable,
+)
 from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.registry import VENDORS
 from workers.clock import Clock, rfc3339, to_ms
+from workers.ledger.condition import condition_of
 from workers.ledger.deliveries import Deliveries
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import ErrorEntry, Receipt, encode_errors
 from workers.signing_keys import SigningKeys
+from workers.spool.frames import Spooled
+from workers.spool.spool import Spool
 
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent", "x-content-signature", "x-hook-signature")
 _KEPT_PREFIXES = ("webhook-", "ce-")
 _MAX_ID = 200
 _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "accepted")
+# Together with the spool's share less than the 2 s in which a sender hears of a failure.
+STORAGE_SECONDS: Final = 1.0
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
 QUARANTINE_LASTS = timedelta(hours=24)
 
@@ -47,12 +58,12 @@ def bounded(identifier: str) -> str:
     return "sha256:" + hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
 
 
-def _kept(headers: Headers) -> list[tuple[str, str]]:
-    return [
+def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
+    return tuple(
         (name, value)
         for name, value in headers.items
         if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
-    ]
+    )
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
@@ -69,11 +80,14 @@ def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdic
     return verdict
 
 
-def _event(verdict: Verdict, arrived_at: datetime, now: datetime) -> dict[str, Any]:
+def _event(
+    verdict: Verdict, arrived_at: datetime, now: datetime, *, in_order: bool
+) -> dict[str, Any]:
     """The event as the receiving script reads it; what is not there is left out.
 
     A request that was proved late is as old as its arrival. A reactivation counts as new: in doubt
-    the client is active.
+    the client is active. But what waited `in_order` has its own request behind it, which must not
+    become the older one.
     """
     event: dict[str, Any] = {"event_id": bounded(verdict.event_id)}
     if verdict.occurred_at is not None:
@@ -99,6 +113,8 @@ def _event(verdict: Verdict, arrived_at: datetime, now: datetime) -> dict[str, A
                 "client": bounded(verdict.client),
                 "cancelled": encode_errors((reactivated,)),
             }
+            if in_order:
+                event["arrived_at"] = to_ms(arrived_at)
         case Ignored():
             event |= {"kind": "ignored", "reason": verdict.reason}
         case Rejected():
@@ -107,7 +123,12 @@ def _event(verdict: Verdict, arrived_at: datetime, now: datetime) -> dict[str, A
 
 
 class Intake:
-    """The way in for deliveries of the configured sources."""
+    """The way in for deliveries of the configured sources.
+
+    With a `spool`, what Redis does not take is kept there, and what comes later behind it.
+    """
+
+    spool: Spool | None = None
 
     def __init__(
         self,
@@ -149,7 +170,7 @@ class Intake:
             SignatureInvalid: it is not genuine; nothing was stored.
             SigningKeyUnavailable: the vendor's key server does not answer, and the quarantine is
                 full.
-            redis.RedisError: it could not be made durable.
+            redis.RedisError, TimeoutError, StorageUnavailable: it could not be made durable.
         """
         config, adapter = self.source(source)
         now = self._clock()
@@ -158,12 +179,50 @@ class Intake:
         except SigningKeyUnavailable:
             delivery = self._delivery(source, config.vendor, headers)
             due = now + QUARANTINE_FIRST_LOOK
-            kept = await self._quarantine.keep(delivery=delivery, body=body, due=due, now=now)
+            # Not spooled: who cannot be told from a forger may not fill the disk.
+            async with asyncio.timeout(STORAGE_SECONDS):
+                kept = await self._quarantine.keep(delivery=delivery, body=body, due=due, now=now)
             if kept is None:
                 raise
             return Acknowledged(kept, (Receipt("unverified", "signing_key_unavailable"),))
         verdicts = adapter.read(config, headers, body, now)
-        return await self.record(source, config.vendor, headers, body, verdicts)
+        delivery_id = self._new_id("dlv")
+        if self.spool is None:
+            async with asyncio.timeout(STORAGE_SECONDS):
+                return await self.record(
+                    source, config.vendor, headers, body, verdicts, delivery_id
+                )
+        with self.spool.in_hand(now):
+            if not self.spool.waiting:
+                try:
+                    async with asyncio.timeout(STORAGE_SECONDS):
+                        return await self.record(
+                            source, config.vendor, headers, body, verdicts, delivery_id
+                        )
+                except Exception as error:
+                    if condition_of(error) is None:
+                        raise
+            waiting = Spooled(delivery_id, source, config.vendor, now, _kept(headers), body)
+            back = any(isinstance(verdict, Reactivated) for verdict in verdicts)
+            await self.spool.keep(waiting, reactivates=back)
+            return Acknowledged(delivery_id, (Receipt("accepted", "spooled"),))
+
+    async def unspool(self, delivery: Spooled) -> Acknowledged:
+        """Record a delivery that waited in the spool: the moment that counts is its receipt.
+
+        Raises:
+            NotFound, ConfigurationError: its source is not what it was.
+            redis.RedisError: it could not be made durable.
+        """
+        config, adapter = self.source(delivery.source)
+        if config.vendor != delivery.vendor:
+            raise ConfigurationError(f"source {delivery.source} was {delivery.vendor}'s")
+        headers, came = Headers.of(delivery.headers), delivery.received_at
+        verdicts = adapter.read(config, headers, delivery.body, came)
+        return await self.record(
+            delivery.source, config.vendor, headers, delivery.body, verdicts, delivery.id, came,
+            in_order=True,
+        )  # fmt: skip
 
     async def release(self, delivery_id: str) -> Acknowledged | None:
         """Verify a quarantined delivery: what became of it, or `None` while nobody can tell.
@@ -232,20 +291,28 @@ class Intake:
         verdicts: Sequence[Verdict],
         delivery_id: str | None = None,
         arrived_at: datetime | None = None,
+        *,
+        in_order: bool = False,
     ) -> Acknowledged:
         """Record the verdicts of a genuine delivery and do what they ask for.
 
-        `arrived_at` is when it came, if that is not now.
+        `arrived_at` is when it came, if that is not now. With `in_order` everything else from its
+        process waited with it, and all of it is judged as if it were that moment.
         """
         now = self._clock()
+        came = arrived_at or now
+        counts = came if in_order else now
         events = []
         for verdict in verdicts:
-            event = _event(too_old(verdict, self._max_event_age, now), arrived_at or now, now)
+            judged = too_old(verdict, self._max_event_age, counts)
+            event = _event(judged, came, counts, in_order=in_order)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
             events.append(event)
         delivery = self._delivery(source, vendor, headers, delivery_id)
+        if in_order:
+            delivery["received_at"] = str(to_ms(came))
         receipts = await self._deliveries.receive(
             delivery=delivery, body=body, events=events, now=now
         )

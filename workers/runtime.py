@@ -9,16 +9,18 @@ from random import SystemRandom
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's own is meant
 
 from workers.budget import Throttle
 from workers.clock import system_clock
-from workers.intake import Intake
+from workers.intake import STORAGE_SECONDS, Intake
 from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
 from workers.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.signing_keys import SigningKeys
+from workers.spool.spool import Spool
 from workers.steps.outcome import Context
 
 DEFAULT_REDIS_URL = "redis://localhost:6379/0"
@@ -35,17 +37,28 @@ def new_id(kind: str) -> str:
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
+async def open_ledger(settings: Settings, *, prompt: bool = False) -> AsyncIterator[Ledger]:
     """The ledger of this installation.
 
-    Commands are repeated over a broken connection: each script is safe to run twice.
+    Commands are repeated over a broken connection: each script is safe to run twice. `prompt` is
+    for who is waited for: a server that does not answer is given up after less than 2 s.
     """
-    redis = Redis.from_url(
-        redis_url(settings),
-        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 2),
-        socket_connect_timeout=2,
-        socket_timeout=5,
-    )
+    if prompt:
+        once = Retry(ExponentialWithJitterBackoff(cap=0.1, base=0.02), 1, (ConnectionError,))
+        redis = Redis.from_url(
+            redis_url(settings),
+            retry=once,
+            socket_connect_timeout=0.8,
+            socket_timeout=1.5,
+            max_connections=500,
+        )
+    else:
+        redis = Redis.from_url(
+            redis_url(settings),
+            retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 2),
+            socket_connect_timeout=2,
+            socket_timeout=5,
+        )
     try:
         yield Ledger(
             Store(
@@ -54,6 +67,8 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
                 lease=settings.worker.lease,
                 requeue_after=settings.worker.requeue_after,
                 retention=timedelta(days=settings.retention_days),
+                fsync=settings.durability == "fsync",
+                confirm_within=timedelta(seconds=0.8 * STORAGE_SECONDS if prompt else 3),
             )
         )
     finally:
@@ -61,10 +76,12 @@ async def open_ledger(settings: Settings) -> AsyncIterator[Ledger]:
 
 
 @asynccontextmanager
-async def open_intake(settings: Settings, ledger: Ledger) -> AsyncIterator[Intake]:
+async def open_intake(
+    settings: Settings, ledger: Ledger, spool: Spool | None = None
+) -> AsyncIterator[Intake]:
     """The way in for deliveries."""
     async with SigningKeys.connect() as keys:
-        yield Intake(
+        intake = Intake(
             sources=settings.sources,
             deliveries=ledger.deliveries,
             quarantine=ledger.quarantine,
@@ -74,6 +91,8 @@ async def open_intake(settings: Settings, ledger: Ledger) -> AsyncIterator[Intak
             clock=system_clock,
             new_id=new_id,
         )
+        intake.spool = spool
+        yield intake
 
 
 @asynccontextmanager

@@ -319,6 +319,7 @@ class Settings(BaseSettings):
     secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
     durability: Literal["everysec", "fsync"] = "everysec"
     spool_dir: str = ""
+    spool_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**2
     retention_days: Annotated[int, Field(ge=1)] = 400
     itglue: ITGlueSettings
     callback: CallbackSettings = CallbackSettings()

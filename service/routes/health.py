@@ -7,11 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.answers import answer
-from service.state import state_of
+from service.state import ServiceState, state_of
+from workers.ledger.condition import condition
 from workers.scheduler import HEARTBEAT
 
 # Whoever asks does not wait long, and has to hear which part it is.
-_SECONDS = 2.0
+_SECONDS = 1.8
 
 
 async def alive(_request: Request) -> Response:
@@ -20,14 +21,31 @@ async def alive(_request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Redis answers, and a scheduler beat lately; 503 says which part is missing."""
-    heartbeats = state_of(request).ledger.heartbeats
+    """Redis takes writes, a scheduler beat, no event waits; 503 says which part is missing."""
+    state = state_of(request)
     try:
         async with asyncio.timeout(_SECONDS):
-            beating = await heartbeats.alive(HEARTBEAT)
+            parts = await _storage(state)
     except (RedisError, OSError):
-        parts = {"redis": "does not answer", "scheduler": "unknown"}
-    else:
-        parts = {"redis": "ok", "scheduler": "ok" if beating else "no heartbeat; start one"}
+        parts = {"redis": "unreachable", "scheduler": "unknown"}
+    if state.spool is not None:
+        waiting = state.spool.waiting
+        parts["spool"] = f"{waiting} waiting" if waiting else "ok"
+        if state.spool.id is None:
+            parts["spool"] = "unusable: see the log"
+        elif state.spool.aside:
+            parts["spool"] = f"set aside: {', '.join(state.spool.aside)}"
     ok = all(part == "ok" for part in parts.values())
     return answer({"status": "ready" if ok else "not ready", "parts": parts}, 200 if ok else 503)
+
+
+async def _storage(state: ServiceState) -> dict[str, str]:
+    store = state.ledger.store
+    failing = await condition(store.redis, store.key("probe"))
+    if failing in {"unreachable", "password", "loading"}:
+        return {"redis": failing, "scheduler": "unknown"}
+    beating = await state.ledger.heartbeats.alive(HEARTBEAT)
+    return {
+        "redis": failing or "ok",
+        "scheduler": "ok" if beating else "no heartbeat; start one",
+    }

@@ -10,9 +10,11 @@ from starlette.responses import Response
 
 from adapters.errors import SignatureInvalid, SigningKeyUnavailable, StorageUnavailable, UnglueError
 from adapters.headers import Headers
+from service.acceptance import accepted
 from service.answers import answer, error_answer
-from service.state import ServiceState, state_of
+from service.state import state_of
 from workers.intake import Acknowledged
+from workers.ledger.condition import condition_of
 from workers.ledger.records import Receipt
 
 log = structlog.get_logger()
@@ -21,8 +23,7 @@ log = structlog.get_logger()
 # after this share of its patience. The rest is for the enqueue and for the way.
 _SHARE = 0.7
 _UNKNOWN_PATIENCE = 10.0
-_ENQUEUE_SECONDS = 1.0
-_COUNT_SECONDS = 1.0
+_COUNT_SECONDS = 0.5
 
 
 async def receive(request: Request) -> Response:
@@ -48,8 +49,10 @@ async def receive(request: Request) -> Response:
         # This vendor sends it again only for this status.
         not_now = _not_now(name, error)
         return error_answer(not_now, adapter.sender.retry_status, {"Retry-After": "5"})
-    await _enqueue(state, acknowledged)
-    _log(name, acknowledged)
+    if acknowledged.strongest.reason == "spooled":
+        log.warning("spooled", source=name, delivery_id=acknowledged.delivery_id)
+    else:
+        await accepted(state.jobs, name, acknowledged)
     return answer(_body(acknowledged), 202)
 
 
@@ -59,38 +62,16 @@ def _not_now(source: str, error: Exception) -> UnglueError:
         case SigningKeyUnavailable():
             log.error("signing_key_unavailable", source=source, detail=error.message)
             return error
-        case RedisError() | TimeoutError():
-            log.error("storage_unavailable", source=source, error=type(error).__name__)
-            return StorageUnavailable("Redis does not answer; send the event again")
+        case StorageUnavailable():
+            log.error("storage_unavailable", source=source, detail=error.message)
+            return error
+        case RedisError() | OSError():
+            how = condition_of(error) or "refusing"
+            log.error("storage_unavailable", source=source, redis=how, error=type(error).__name__)
+            return StorageUnavailable(f"Redis does not take it ({how}); send the event again")
         case _:
             log.error("not_accepted", source=source, exc_info=error)
             return UnglueError("something went wrong inside Unglue; send the event again")
-
-
-async def _enqueue(state: ServiceState, acknowledged: Acknowledged) -> None:
-    try:
-        async with asyncio.timeout(_ENQUEUE_SECONDS):
-            for receipt in acknowledged.receipts:
-                if receipt.deletion_id is not None and receipt.job is not None:
-                    await state.jobs.advance(receipt.deletion_id, receipt.job)
-    except (RedisError, TimeoutError) as error:
-        # The events are durable; the scheduler finds what was not queued.
-        kind = type(error).__name__
-        log.warning("not_enqueued", delivery_id=acknowledged.delivery_id, error=kind)
-
-
-def _log(source: str, acknowledged: Acknowledged) -> None:
-    for receipt in acknowledged.receipts:
-        write = log.error if receipt.alert else log.info
-        write(
-            "received",
-            source=source,
-            delivery_id=acknowledged.delivery_id,
-            verdict=receipt.verdict,
-            reason=receipt.reason,
-            deletion_id=receipt.deletion_id,
-            alert=receipt.alert,
-        )
 
 
 def _body(acknowledged: Acknowledged) -> dict[str, object]:

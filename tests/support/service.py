@@ -180,7 +180,7 @@ def only_error(answer: httpx.Response, status: int, code: str) -> str:
 
 
 async def stored(redis: Redis) -> dict[bytes, object]:
-    """Everything in the server, by key; but not that a service of some configuration started."""
+    """Everything in the server, by key; but not that a service started or probed it."""
     content: dict[bytes, object] = {}
     for name in cast("list[bytes]", await redis.keys("*")):
         match await redis.type(name):
@@ -196,7 +196,8 @@ async def stored(redis: Redis) -> dict[bytes, object]:
                 content[name] = await redis.xrange(name)
             case _:
                 content[name] = await redis.get(name)
-    content.pop(b"unglue:audit:configuration", None)
+    for told_nothing in (b"unglue:audit:configuration", b"unglue:marker", b"unglue:probe"):
+        content.pop(told_nothing, None)
     pending: Any = content.get(b"unglue:audit:pending", [])
     if all(b'"what": "configuration"' in fields[b"entry"] for _, fields in pending):
         content.pop(b"unglue:audit:pending", None)

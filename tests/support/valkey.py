@@ -12,7 +12,12 @@ def running_valkey(folder: Path, **config: str) -> Iterator[str]:
     """The URL of a server that keeps its data in the folder."""
     socket = folder / "valkey.sock"
     server = ValkeyServer(
-        port=0, data_dir=folder, persist=True, unix_socket_path=socket, appendonly="yes", **config
+        port=0,
+        data_dir=folder,
+        persist=True,
+        unix_socket_path=socket,
+        appendonly="yes",
+        **{"appendfsync": "always", **config},
     )
     server.start()
     try:

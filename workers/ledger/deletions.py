@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
 from adapters.models import DeletionRequest
 from workers.clock import from_ms, rfc3339, to_ms
 from workers.durations import milliseconds
+from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.store import Store, text
 
@@ -43,11 +44,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer of `begin_delete`: `begun` with the intent's number, or why not."""
+    """The answer of `begin_delete`: `begun` with the intent's number, or why not.
+
+    `not_durable`: the intent was written and may be lost, so there is no call.
+    """
 
     decision: Literal[
         "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
-        "moved_on", "claimed", "quota", "unproved_events", "protected",
+        "moved_on", "claimed", "quota", "unproved_events", "unspooled", "protected", "not_durable",
     ]  # fmt: skip
     number: int = 0
     holder: str = ""
@@ -93,6 +97,7 @@ class Deletions:
                 hashlib.sha256(content.encode()).hexdigest(),
                 json.dumps(fields),
             ],
+            durable=self._store.fsync,
         )
         if answer == b"mismatch":
             raise InvalidRequest(
@@ -136,24 +141,26 @@ class Deletions:
         now: datetime, kind: Literal["delete", "soft_delete"] = "delete",
     ) -> Begun:  # fmt: skip
         """Ask for permission to call, and write the numbered intent if it is given."""
-        answer = await self._store.run(
-            "begin_delete",
-            [
-                held.id,
-                held.fence,
-                to_ms(now),
-                self._store.lease,
-                org_id,
-                digest,
-                milliseconds(resend_after),
-                now.strftime("%Y-%m-%d"),
-                limit,
-                kind,
-            ],
-        )
+        asked = [
+            held.id,
+            held.fence,
+            to_ms(now),
+            self._store.lease,
+            org_id,
+            digest,
+            milliseconds(resend_after),
+            now.strftime("%Y-%m-%d"),
+            limit,
+            kind,
+        ]
+        confirmed = True
+        try:
+            answer = await self._store.run("begin_delete", asked, durable=True)
+        except NotDurable as error:
+            answer, confirmed = cast("list[bytes]", error.answer), False
         decision = answer[0].decode()
         if decision == "begun":
-            return Begun(decision, number=int(answer[1]))
+            return Begun(decision if confirmed else "not_durable", number=int(answer[1]))
         return Begun(decision, holder=answer[1].decode() if len(answer) > 1 else "")
 
     async def cancel(
@@ -164,9 +171,10 @@ class Deletions:
         Raises:
             NotFound: there is no such deletion.
             Conflict: it ended, or the call went out.
+            NotDurable: it is cancelled, and that may yet be lost with the server.
         """
         answer = await self._store.run(
-            "cancel", [deletion_id, to_ms(now), operator, encode_errors((error,))]
+            "cancel", [deletion_id, to_ms(now), operator, encode_errors((error,))], durable=True
         )
         if answer == b"unknown":
             raise NotFound(f"there is no deletion {deletion_id}")

@@ -28,7 +28,12 @@ class Deliveries:
         """Make a verified delivery durable, and do what its events ask for.
 
         `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
+        `delivery` may say when it was `received_at`, in milliseconds, if that is not now.
+
+        Raises:
+            NotDurable: it was recorded, and may yet be lost with the server: send it again.
         """
+        reactivates = any(event["kind"] == "reactivated" for event in events)
         at = to_ms(now)
         raw = await self._store.run(
             "receive",
@@ -40,6 +45,7 @@ class Deliveries:
                 body,
                 json.dumps(events),
             ],
+            durable=self._store.fsync or reactivates,
         )
         return tuple(
             Receipt(

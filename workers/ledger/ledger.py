@@ -13,6 +13,7 @@ from workers.ledger.notices import Notices
 from workers.ledger.protections import Protections
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sources import Sources
+from workers.ledger.spools import Spools
 from workers.ledger.store import Store
 from workers.ledger.sweeps import Sweeps
 from workers.ledger.ticks import Ticks
@@ -38,3 +39,4 @@ class Ledger:
         self.ticks = Ticks(store)
         self.protections = Protections(store)
         self.sweeps = Sweeps(store)
+        self.spools = Spools(store)

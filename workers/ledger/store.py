@@ -7,9 +7,11 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
 from workers.clock import to_ms
 from workers.durations import milliseconds
+from workers.ledger.condition import NotDurable
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
@@ -25,7 +27,9 @@ class Store:
     """One connection that does not decode answers (bodies are bytes), and what all scripts need.
 
     `lease` is how long a taker keeps a record, `requeue_after` when the scheduler looks again at
-    what it queued, `retention` how long event ids are kept; all in milliseconds.
+    what it queued, `retention` how long event ids are kept; all in milliseconds. With `fsync`
+    nothing that must be durable is believed to be before Redis has it on disk; `confirm_within` is
+    how long to wait for that.
     """
 
     def __init__(
@@ -37,8 +41,12 @@ class Store:
         requeue_after: timedelta,
         retention: timedelta,
         prefix: str = PREFIX,
+        fsync: bool = False,
+        confirm_within: timedelta = timedelta(seconds=1),
     ) -> None:
         self.redis = redis
+        self.fsync = fsync
+        self._confirm_within = milliseconds(confirm_within)
         self.queue_key = queue_key
         self.lease = milliseconds(lease)
         self.requeue_after = milliseconds(requeue_after)
@@ -55,13 +63,53 @@ class Store:
         fields = cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts)))
         return {name.decode(): value for name, value in fields.items()}
 
-    async def run(self, name: str, args: Sequence[Any]) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
-        """The answer of the script of this name, which is one atomic decision."""
+    async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
+        """The answer of the script of this name, which is one atomic decision.
+
+        With `durable`, after Redis has on disk what was decided. A server without append-only file
+        cannot, and that is an error only with `fsync`.
+
+        Raises:
+            NotDurable: it was decided, and was not seen on disk.
+        """
+        script = self._script(name)
+        if not durable:
+            return await script(keys=[self._prefix], args=args)
+        answers = await self._confirmed(script, args)
+        if isinstance(answers[0], NoScriptError):
+            await self.redis.script_load(script.script)
+            answers = await self._confirmed(script, args)
+        for failed in answers[:2]:
+            if isinstance(failed, Exception):
+                raise failed
+        answer, confirmed = answers[0], answers[2]
+        if isinstance(confirmed, Exception):
+            if not self.fsync:
+                return answer
+            raise NotDurable(f"Redis cannot confirm that it is on disk: {confirmed}", answer)
+        if int(confirmed[0]) < 1:
+            raise NotDurable("Redis did not have it on disk in time", answer)
+        return answer
+
+    def _script(self, name: str) -> AsyncScript:
         if name not in self._scripts:
             prelude = (_FOLDER / "prelude.lua").read_text(encoding="utf-8")
             body = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
             self._scripts[name] = self.redis.register_script(f"{prelude}\n{body}")
-        return await self._scripts[name](keys=[self._prefix], args=args)
+        return self._scripts[name]
+
+    async def _confirmed(self, script: AsyncScript, args: Sequence[Any]) -> list[Any]:
+        """The answers to the script, to a write of ours, and to whether all of it is on disk.
+
+        WAITAOF waits for what its own connection wrote, so all three go over one. If they are
+        repeated together, the script finds its work done and writes nothing; the marker is written
+        after whatever it wrote before, and the file has an order.
+        """
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        pipeline.set(self.key("marker"), "1")
+        pipeline.execute_command("WAITAOF", 1, 0, self._confirm_within)
+        return await pipeline.execute(raise_on_error=False)
 
     async def due(
         self, index: str, kind: str, now: datetime, *, limit: int

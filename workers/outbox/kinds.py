@@ -8,7 +8,8 @@ from typing import Final, Literal
 Kind = Literal[
     "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
     "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
-    "paused", "reactivated_after_call", "reactivated_after_deletion", "recreated",
+    "paused", "reactivated_after_call", "reactivated_after_deletion", "recreated", "spool_holds",
+    "spool_set_aside",
 ]  # fmt: skip
 
 
@@ -80,6 +81,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "A deleted organization came back",
             "The PSA's sync created it anew. Make the company inactive in the PSA, then delete "
             "the new organization.",
+        ),
+        "spool_holds": Meaning(
+            "A spool holds deletions",
+            "A service has not said for 15 minutes that its spool is empty, and there may be a "
+            "reactivation in it. Start it again on that folder, or see: unglue spools.",
+        ),
+        "spool_set_aside": Meaning(
+            "A delivery was set aside",
+            "It waited in a spool and cannot be recorded; deletions of its source wait. Cure the "
+            "cause and rename the file to .spool, or remove the file.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }

@@ -18,6 +18,8 @@ _ASK_AGAIN = {
     "paused": timedelta(seconds=15),
     "in_flight": timedelta(seconds=2),
     "unproved_events": timedelta(seconds=60),
+    "unspooled": timedelta(seconds=5),
+    "not_durable": timedelta(seconds=5),
 }
 
 
@@ -92,6 +94,16 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     return Permission(organization.id, begun.number, now + context.settings.worker.lease)
 
 
+def _unsent(begun: Begun, deletion: Deletion, now: datetime) -> Change:
+    """An intent that Redis may lose: a call that nobody would remember is not made."""
+    until = now + _ASK_AGAIN["not_durable"]
+    line = {"entry": "not_sent", "why": begun.decision, "number": begun.number}
+    if deletion.intent.unanswered:
+        # The call before this one may yet be carried out.
+        return wait(RETRYING, "unanswered", until, line)
+    return wait(RETRYING, deletion.step, until, line, intent_state="refused")
+
+
 def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
     now = context.clock()
     line = {"entry": "not_begun", "why": begun.decision}
@@ -101,8 +113,10 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
         case "plan_moved" | "protected":
             # The next plan says by whom it is protected, and why.
             return go_on("plan", line)
-        case "paused" | "in_flight" | "unproved_events":
+        case "paused" | "in_flight" | "unproved_events" | "unspooled":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
+        case "not_durable":
+            return _unsent(begun, deletion, now)
         case "reactivated" if deletion.intent.unanswered:
             return keep_looking(deletion, now, line)
         case "moved_on":

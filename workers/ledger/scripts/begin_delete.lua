@@ -24,6 +24,7 @@ end
 if redis.call('EXISTS', key('paused')) == 1 then
   return refused('paused')
 end
+local watch = cjson.decode(deletion.watch or '[]')
 if deletion.client ~= '' then
   local register = load(key('register', deletion.source, deletion.client))
   if (register.epoch or '0') ~= deletion.epoch or register.state ~= 'inactive' then
@@ -35,13 +36,24 @@ if deletion.client ~= '' then
   end
 end
 -- Nobody's event began it, but a client that it would hit may have come back since.
-for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
+for _, watched in ipairs(watch) do
   local register = load(key('register', watched[1], watched[2]))
   if (register.epoch or '0') ~= watched[3] or register.state == 'active' then
     return refused('reactivated')
   end
   if redis.call('HLEN', key('quarantine', watched[1])) > 0 then
     return refused('unproved_events')
+  end
+end
+-- A service that was cut off may have taken in that one of them came back.
+if deletion.client ~= '' or #watch > 0 then
+  local sources = {[deletion.source] = true}
+  for _, watched in ipairs(watch) do
+    sources[watched[1]] = true
+  end
+  local spool = unspooled(now, sources)
+  if spool then
+    return refused('unspooled', spool)
   end
 end
 if deletion.intent_state == 'accepted' then

@@ -97,6 +97,22 @@ local function notice(now, kind, detail, once, lasts)
   return id
 end
 
+-- The spool that may hold what the ledger has not seen: one that did not say lately that it is empty,
+-- or one that has set aside a delivery of these sources.
+local function unspooled(now, sources)
+  for _, id in ipairs(redis.call('ZRANGE', key('spools'), 0, -1)) do
+    if tonumber(redis.call('ZSCORE', key('spools'), id)) < now - 3000 then
+      return id
+    end
+    for _, source in ipairs(cjson.decode(redis.call('HGET', key('spool', id), 'aside') or '[]')) do
+      if source == '*' or sources[source] then
+        return id
+      end
+    end
+  end
+  return nil
+end
+
 local function set_state(id, from, to, now)
   if from ~= to then
     if from and from ~= '' then

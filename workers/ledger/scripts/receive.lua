@@ -54,7 +54,7 @@ local function request(event, name, register)
 end
 
 local function reactivated(event, name, register)
-  local at = event.occurred_at or now
+  local at = event.occurred_at or event.arrived_at or now
   -- Only two signed times can be put in order; in doubt the client is active.
   if event.occurred_at and register.inactive_signed == '1' and at < tonumber(register.inactive_at) then
     return {verdict = 'ignored', reason = 'stale'}
@@ -166,9 +166,9 @@ end
 
 local outcome = cjson.encode(receipts)
 redis.call('HSET', key('delivery', delivery.id), 'id', delivery.id, 'source', delivery.source,
-  'vendor', delivery.vendor, 'received_at', now, 'headers', delivery.headers, 'body', body,
-  'verdict', strongest.verdict, 'reason', strongest.reason,
+  'vendor', delivery.vendor, 'received_at', delivery.received_at or now,
+  'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict, 'reason', strongest.reason,
   'deletion_id', strongest.deletion_id or '', 'events', outcome)
-redis.call('ZADD', key('deliveries'), now, delivery.id)
+redis.call('ZADD', key('deliveries'), delivery.received_at or now, delivery.id)
 redis.call('HSET', key('sources', 'last'), delivery.source, now)
 return outcome

@@ -1,0 +1,14 @@
+-- A service says how its spool stands; with the first time the ledger knows of it.
+-- ARGV: id, now, deliveries that wait, receipt of the oldest ('' if none), where,
+--       sources with deliveries set aside (JSON)
+local id, now, waiting, oldest, where, aside = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
+local since = redis.call('HGET', key('spool', id), 'since') or now
+if waiting == 0 then
+  redis.call('ZADD', key('spools'), now, id)
+else
+  -- It was empty when it last said so; one that never was holds from its first word.
+  redis.call('ZADD', key('spools'), 'NX', 0, id)
+end
+redis.call('HSET', key('spool', id), 'id', id, 'since', since, 'seen_at', now, 'waiting', waiting,
+  'oldest', oldest, 'where', where, 'aside', aside)
+return 1

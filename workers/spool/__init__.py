@@ -1,0 +1,1 @@
+"""Verified deliveries on disk, while Redis cannot take them."""
