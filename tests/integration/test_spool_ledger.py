@@ -1,0 +1,238 @@
+"""Deletions that events lead to wait for every spool that may hold a reactivation."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.errors import NotFound
+from adapters.models import DeletionRequest
+from service.cli import main
+from tests.support.clock import TestClock
+from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from tests.support.service import Service, configured, only_error, running_service, token
+from workers.ledger.ledger import Ledger
+from workers.ledger.spools import FRESH
+from workers.sandbox.settings import SandboxSettings
+from workers.spool.overdue import PATIENCE, tell_of_holding_spools
+
+
+async def beat(ledger: Ledger, now: datetime, spool: str = "spl_1", **changes: Any) -> None:
+    how: dict[str, Any] = {"where": "box:/spool", "waiting": 0, "oldest": None, **changes}
+    await ledger.spools.beat(spool, now, **how)
+
+
+@pytest.fixture
+def rehearsal(ledger: Ledger, clock: TestClock) -> Rehearsal:
+    return Rehearsal(ledger, clock, SandboxSettings(), {"approval": "never"})
+
+
+async def asked(rehearsal: Rehearsal, deletion_id: str) -> str:
+    """What became of a job: the state, or why the call was not begun."""
+    deletion = await rehearsal.advance(deletion_id)
+    journal = await rehearsal.ledger.deletions.journal(deletion_id)
+    refusals = [entry for entry in journal if entry["entry"] == "not_begun"]
+    return refusals[-1]["why"] if refusals and not deletion.terminal else deletion.state
+
+
+async def test_a_deletion_waits_until_every_spool_is_empty(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal:
+        receipt = await rehearsal.event()
+        assert receipt.deletion_id is not None
+        await beat(ledger, clock(), waiting=1, oldest=clock())
+        await beat(ledger, clock(), "spl_2")
+        for _ in range(3):
+            assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
+            clock.forward(seconds=6)
+        assert await rehearsal.deletes() == []
+
+        # Drained; but the other service said nothing for too long.
+        await beat(ledger, clock())
+        assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
+        clock.forward(seconds=6)
+        await beat(ledger, clock())
+        await beat(ledger, clock(), "spl_2")
+        result = await rehearsal.run(receipt.deletion_id)
+        assert result["deleted"] is True
+
+
+async def test_a_reactivation_that_lay_in_the_spool_wins(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal:
+        receipt = await rehearsal.event()
+        assert receipt.deletion_id is not None
+        # The service reaches Redis after the worker did: its spool was last empty too long ago.
+        await beat(ledger, clock())
+        clock.forward(seconds=(FRESH + timedelta(milliseconds=1)).total_seconds())
+        assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
+        cancelled = await rehearsal.event(active=True)
+        assert (cancelled.verdict, cancelled.deletion_id) == ("cancelled", receipt.deletion_id)
+        await beat(ledger, clock())
+        assert (await ledger.deletions.get(receipt.deletion_id)).state == "cancelled"
+        assert await rehearsal.deletes() == []
+
+
+async def test_what_no_client_can_take_back_does_not_wait(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal:
+        await beat(ledger, clock(), waiting=9, oldest=clock())
+        result = await rehearsal.run(await rehearsal.ask(org_id=TEST_COMPANY))
+        assert result["deleted"] is True
+
+
+@pytest.mark.parametrize(
+    ("aside", "becomes"),
+    [(["cw"], "unspooled"), (["*"], "unspooled"), (["halo"], "verifying"), ([], "verifying")],
+)
+async def test_what_is_set_aside_holds_its_own_source(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock, aside: list[str], becomes: str
+) -> None:
+    async with rehearsal:
+        receipt = await rehearsal.event()
+        assert receipt.deletion_id is not None
+        await beat(ledger, clock(), aside=aside)
+        assert await asked(rehearsal, receipt.deletion_id) == becomes
+
+
+async def test_the_organizations_of_a_sweep_wait_as_well(
+    ledger: Ledger, redis: Redis, clock: TestClock
+) -> None:
+    """A sweep's deletion has no client, but watches those whose organization it would hit."""
+    await ledger.deletions.create(
+        deletion_id="del_s",
+        request=DeletionRequest(org_id="5", confirm_delete=True),
+        operator="sweep",
+        callback_url="",
+        idempotency_key=None,
+        now=clock(),
+    )
+    await redis.hset(
+        "unglue:deletion:del_s",
+        mapping={"watch": json.dumps([["cw", "2", "0"]]), "plan_digest": "d", "step": "delete"},
+    )
+    held = await ledger.deletions.lease("del_s", clock())
+    assert held is not None
+
+    async def decision() -> str:
+        begun = await ledger.deletions.begin_delete(
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=clock()
+        )
+        return begun.decision
+
+    await beat(ledger, clock(), waiting=1, oldest=clock())
+    assert await decision() == "unspooled"
+    await beat(ledger, clock(), aside=["cw"])
+    assert await decision() == "unspooled"
+    await beat(ledger, clock())
+    assert await decision() == "begun"
+
+
+async def test_a_word_that_comes_late_does_not_count(ledger: Ledger, clock: TestClock) -> None:
+    old = clock()
+    await beat(ledger, clock.forward(seconds=60), waiting=1, oldest=old)
+    await beat(ledger, old)
+    (spool,) = await ledger.spools.all()
+    assert spool.holds(clock())
+
+
+async def test_signing_off_and_forgetting_end_the_wait(
+    ledger: Ledger, redis: Redis, clock: TestClock
+) -> None:
+    await beat(ledger, clock(), "spl_1")
+    await beat(ledger, clock(), "spl_2", waiting=3, oldest=clock())
+    await ledger.spools.sign_off("spl_1", clock())
+    assert [spool.id for spool in await ledger.spools.all()] == ["spl_2"]
+    # The answer may be lost, and the call comes again.
+    for _ in range(2):
+        await ledger.spools.forget("spl_2", clock(), operator="alice", reason="its disk is lost")
+    assert await ledger.spools.all() == []
+    with pytest.raises(NotFound):
+        await ledger.spools.forget("spl_3", clock(), operator="alice", reason="no")
+    pending: Any = await redis.xrange("unglue:audit:pending")
+    entries = [json.loads(fields[b"entry"]) for _, fields in pending]
+    (entry,) = [entry for entry in entries if entry["what"] == "spool_forgotten"]
+    assert (entry["operator"], entry["spool"], entry["waiting"]) == ("alice", "spl_2", 3)
+
+
+async def test_people_are_told_once_of_a_spool_that_holds_for_long(
+    ledger: Ledger, redis: Redis, clock: TestClock
+) -> None:
+    await beat(ledger, clock())
+
+    async def told() -> int:
+        await tell_of_holding_spools(ledger, clock())
+        return await redis.zcard("unglue:notices:due")
+
+    clock.forward(seconds=PATIENCE.total_seconds())
+    assert await told() == 0
+    clock.forward(seconds=1)
+    assert (await told(), await told()) == (1, 1)
+    # It came back, and left again.
+    await beat(ledger, clock())
+    assert await told() == 1
+    clock.forward(seconds=PATIENCE.total_seconds() + 1)
+    assert await told() == 2
+
+
+@pytest.fixture(scope="module")
+def service(valkey_url: str) -> Iterator[Service]:
+    with running_service(configured(valkey_url)) as running:
+        yield running
+
+
+async def test_the_api_shows_spools_and_an_admin_forgets_one(
+    service: Service, redis: Redis, ledger: Ledger
+) -> None:
+    del redis
+    now = datetime.fromisoformat("2026-11-23T12:00:00Z")
+    await beat(ledger, now, waiting=2, oldest=now)
+    (shown,) = service.call("GET", "/v1/spools", operator="dave").json()["spools"]
+    assert shown == {
+        "id": "spl_1", "where": "box:/spool", "holds_deletions": True, "waiting": 2,
+        "oldest": "2026-11-23T12:00:00Z", "set_aside": [], "seen_at": "2026-11-23T12:00:00Z",
+        "empty_at": None,
+    }  # fmt: skip
+    body = {"reason": "its disk is lost"}
+    refused = service.call("DELETE", "/v1/spools/spl_1", operator="carol", json=body)
+    only_error(refused, 403, "RoleMissing")
+    only_error(service.call("DELETE", "/v1/spools/spl_1", json={}), 422, "InvalidRequest")
+    assert service.call("DELETE", "/v1/spools/spl_1", json=body).status_code == 200
+    only_error(service.call("DELETE", "/v1/spools/spl_1", json=body), 404, "NotFound")
+    assert service.call("GET", "/v1/spools").json() == {"spools": []}
+
+
+async def test_the_command_line_does_the_same(
+    service: Service,
+    redis: Redis,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del redis
+    monkeypatch.setenv("UNGLUE_URL", service.url)
+    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    assert run("spools") == (0, "No spool is known.\n")
+    await beat(ledger, datetime.fromisoformat("2026-11-23T12:00:00Z"), aside=["cw"])
+    status, out = run("spools")
+    assert status == 0
+    assert "spl_1" in out
+    assert "yes" in out
+    assert json.loads(run("spools", "--json")[1])[0]["set_aside"] == ["cw"]
+    assert run("spools", "forget", "spl_1")[0] == 2
+    status, out = run("spools", "forget", "spl_1", "--reason", "lost")
+    assert (status, "spl_1 is forgotten" in out) == (0, True)
+    assert run("spools", "forget", "spl_1", "--reason", "lost")[0] == 1
