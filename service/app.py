@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -32,18 +33,25 @@ from service.routes import (
     sweeps,
     webhooks,
 )
-from service.state import ServiceState, open_state
+from service.state import Refuse, ServiceState, open_state
 from workers.settings import Settings
+from workers.storage import StorageUnfit
+
+log = structlog.get_logger()
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The service of an installation."""
+def _log_unfit(error: StorageUnfit) -> None:
+    log.error("storage_unfit", detail=error.message)
+
+
+def create_app(settings: Settings, refuse: Refuse = _log_unfit) -> Starlette:
+    """The service of an installation; `refuse` is called if its Redis would lose the record."""
     dashboard = open_dashboard(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
         try:
-            async with open_state(settings) as state:
+            async with open_state(settings, refuse) as state:
                 yield {"service": state}
         finally:
             dashboard.close()

@@ -1,8 +1,12 @@
 """What every process of an installation does before it starts."""
 
+import asyncio
+
 from service.logs import configure_logs
 from workers.enforcement import require_enforceable
+from workers.runtime import open_ledger
 from workers.settings import Settings, load_settings
+from workers.storage import fit_unless_away
 
 
 def start_up() -> Settings:
@@ -15,3 +19,17 @@ def start_up() -> Settings:
     settings = load_settings()
     require_enforceable(settings)
     return settings
+
+
+def require_fit_storage(settings: Settings) -> None:
+    """Refuse a Redis that would lose the record. One that is away is asked when it is there.
+
+    Raises:
+        StorageUnfit: naming what is wrong.
+    """
+
+    async def ask() -> None:
+        async with open_ledger(settings, prompt=True) as ledger:
+            await fit_unless_away(ledger)
+
+    asyncio.run(ask())

@@ -29,7 +29,15 @@ class Processes:
     standard error.
     """
 
-    def __init__(self, environment: Mapping[str, str], *, log_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        log_dir: Path | None = None,
+        grace_seconds: float = _GRACE_SECONDS,
+    ) -> None:
+        self._grace_seconds = grace_seconds
+        self._hurry = asyncio.Event()
         self._environment = {**os.environ, **environment}
         self._log_dir = log_dir
         self._running: dict[str, asyncio.subprocess.Process] = {}
@@ -74,14 +82,26 @@ class Processes:
         """End a child: asked first, then forced, with whatever it started."""
         process = self._running.pop(name)
         # The first signal lets a worker finish its job, the second one ends the job's process.
-        for seconds in (_GRACE_SECONDS, _LAST_SECONDS):
+        for seconds in (self._grace_seconds, _LAST_SECONDS):
             if process.returncode is None:
                 process.terminate()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), seconds)
+                await self._ended_within(process, seconds)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+
+    def hurry(self) -> None:
+        """Wait for no child's own end any longer: each is told a second time."""
+        self._hurry.set()
+
+    async def _ended_within(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+        ending = asyncio.ensure_future(process.wait())
+        hurrying = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait({ending, hurrying}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if self._hurry.is_set():
+            await asyncio.wait({ending}, timeout=min(seconds, _LAST_SECONDS))
+        ending.cancel()
+        hurrying.cancel()
 
     def ended(self) -> dict[str, int]:
         """Children that ended by themselves, with their exit status."""

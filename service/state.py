@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from workers.runtime import new_id, open_intake, open_ledger, redis_url
 from workers.settings import Settings
 from workers.spool.keeper import SpoolKeeper
 from workers.spool.spool import Spool
+from workers.storage import StorageUnfit, fit_unless_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,16 @@ class ServiceState:
     spool: Spool | None = None
 
 
+Refuse = Callable[[StorageUnfit], None]
+_ASK_AGAIN_SECONDS = 1.0
+
+
 @asynccontextmanager
-async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
-    """The parts, for as long as the service runs."""
+async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[ServiceState]:
+    """The parts, for as long as the service runs.
+
+    Redis may be away when it starts; `refuse` is called if it is then found unfit.
+    """
     jobs = JobQueue(redis_url(settings))
     spool = None
     if settings.spool_dir:
@@ -48,6 +56,7 @@ async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
             open_ledger(settings, prompt=True) as ledger,
             open_intake(settings, ledger, spool) as intake,
             recorded(settings, ledger, "service", system_clock),
+            _beside(_until_fit(ledger, refuse)),
             _kept(spool, ledger, intake, jobs),
         ):
             yield ServiceState(settings, ledger, intake, jobs, system_clock, spool)
@@ -64,14 +73,34 @@ async def _kept(
         yield
         return
     keeper = SpoolKeeper(spool, ledger, intake, system_clock, partial(accepted, jobs))
-    running = asyncio.create_task(keeper.run())
+    try:
+        async with _beside(keeper.run()):
+            yield
+    finally:
+        await keeper.stop()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """The work goes on in the background until the block ends."""
+    running = asyncio.create_task(work)
     try:
         yield
     finally:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-        await keeper.stop()
+
+
+async def _until_fit(ledger: Ledger, refuse: Refuse) -> None:
+    while True:
+        try:
+            if await fit_unless_away(ledger):
+                return
+        except StorageUnfit as error:
+            refuse(error)
+            return
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 def state_of(request: Request) -> ServiceState:

@@ -17,6 +17,7 @@ from workers.runtime import open_context, open_ledger
 from workers.scheduler import HEARTBEAT
 from workers.settings import Settings
 from workers.steps.outcome import Context
+from workers.storage import storage_of
 
 _OLDEST_REDIS = (6, 2)
 
@@ -44,7 +45,9 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     async for check in _notifications(settings):
         yield check
     if settings.policy.export:
-        yield _export_dir(Path(settings.policy.export_dir))
+        yield _folder("exports", "policy.export_dir", Path(settings.policy.export_dir))
+    if settings.spool_dir:
+        yield _folder("spool", "spool_dir", Path(settings.spool_dir))
 
 
 def _configuration(settings: Settings) -> list[Finding]:
@@ -69,18 +72,17 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         redis = ledger.store.redis
         try:
             server: dict[str, Any] = await redis.info("server")
-            config: dict[Any, Any] = await redis.config_get("maxmemory-policy", "appendonly")
+            storage = await storage_of(ledger)
         except (RedisError, OSError) as error:
             cure = "start it, or correct redis_url"
             yield Finding("redis", "fail", f"does not answer ({type(error).__name__})", cure)
             return
         yield _version(server)
-        yield _eviction(config)
-        if config.get("appendonly") == "yes":
-            yield Finding("redis", "ok", "keeps an append-only file")
-        else:
-            cure = "set appendonly yes: without it a crash loses what was accepted"
-            yield Finding("redis", "warn", "keeps no append-only file", cure)
+        faults = storage.faults(fsync=ledger.store.fsync)
+        for level, what, cure in faults:
+            yield Finding("redis", level, what, cure)
+        if not faults:
+            yield Finding("redis", "ok", "evicts nothing, and keeps an append-only file")
         yield await _heartbeat(ledger)
 
 
@@ -90,14 +92,6 @@ def _version(server: dict[str, Any]) -> Finding:
     if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_REDIS:
         return Finding("redis", "fail", f"{name} is too old", "use Redis 6.2 or Valkey, or newer")
     return Finding("redis", "ok", name)
-
-
-def _eviction(config: dict[Any, Any]) -> Finding:
-    policy = config.get("maxmemory-policy", "unknown")
-    if policy == "noeviction":
-        return Finding("redis", "ok", "evicts nothing")
-    cure = "set maxmemory-policy noeviction: the record must not be thrown away"
-    return Finding("redis", "fail", f"maxmemory-policy is {policy}", cure)
 
 
 async def _heartbeat(ledger: Ledger) -> Finding:
@@ -179,9 +173,9 @@ async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Findi
     return Finding(part, "ok", f"{host} is {address}")
 
 
-def _export_dir(folder: Path) -> Finding:
+def _folder(part: str, setting: str, folder: Path) -> Finding:
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if nearest.is_dir() and os.access(nearest, os.W_OK):
-        return Finding("exports", "ok", f"{folder} can be written")
-    cure = "correct policy.export_dir, or its permissions"
-    return Finding("exports", "fail", f"{folder} cannot be written", cure)
+        return Finding(part, "ok", f"{folder} can be written")
+    cure = f"correct {setting}, or its permissions"
+    return Finding(part, "fail", f"{folder} cannot be written", cure)

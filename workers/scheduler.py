@@ -5,7 +5,7 @@ is waiting.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -14,12 +14,16 @@ from redis.exceptions import RedisError
 
 from workers.clock import Clock
 from workers.duties import Duty
+from workers.ledger.condition import condition_of
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
+from workers.storage import require_fit
 
 HEARTBEAT: Final = "scheduler"
 _BATCH = 200
 _MISSED_BEATS = 10
+# How long a tick may go on once the process is told to stop.
+_LAST_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -72,20 +76,44 @@ class Scheduler:
         return queued
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tick until told to stop. Redis may go away and come back."""
-        failing = False
+        """Tick until told to stop. Redis may go away and come back.
+
+        Raises:
+            StorageUnfit: it would lose the record.
+        """
+        trouble: str | None = None
+        fit = False
         while not stop.is_set():
             try:
-                await self.tick()
+                if not fit:
+                    await _unless_stopped(require_fit(self._ledger), stop)
+                    fit = True
+                await _unless_stopped(self.tick(), stop)
             except (RedisError, OSError) as error:
-                if not failing:
-                    log.warning("redis_unavailable", error=type(error).__name__)
-                failing = True
+                how = condition_of(error) or "refusing"
+                if how != trouble:
+                    log.warning("redis_unavailable", redis=how, error=type(error).__name__)
+                trouble = how
             else:
-                if failing:
+                if trouble is not None:
                     log.info("redis_available")
-                failing = False
+                trouble = None
             try:
                 await asyncio.wait_for(stop.wait(), self._interval.total_seconds())
             except TimeoutError:
                 continue
+
+
+async def _unless_stopped(work: Coroutine[None, None, object], stop: asyncio.Event) -> None:
+    """Do it; but once told to stop, for a moment only: what it leaves is due again."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait({working}, timeout=_LAST_SECONDS)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()

@@ -5,7 +5,11 @@ import structlog
 import uvicorn
 
 from service.app import create_app
-from service.checks import start_up
+from service.checks import require_fit_storage, start_up
+from workers.storage import StorageUnfit
+
+# How long a request may go on once the service is told to stop.
+_GRACE_SECONDS = 10
 
 log = structlog.get_logger()
 
@@ -16,13 +20,25 @@ log = structlog.get_logger()
 def serve(host: str, port: int) -> None:
     """Receive webhooks and answer the API."""
     settings = start_up()
-    log.info("serving", host=host, port=port, sources=sorted(settings.sources))
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=10,
+    require_fit_storage(settings)
+    unfit: list[StorageUnfit] = []
+
+    def refuse(error: StorageUnfit) -> None:
+        unfit.append(error)
+        server.should_exit = True
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, refuse),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
     )
+    log.info("serving", host=host, port=port, sources=sorted(settings.sources))
+    server.run()
+    for error in unfit:
+        raise error

@@ -7,14 +7,19 @@ from typing import Any
 import click
 import structlog
 
+from adapters.errors import ConfigurationError
 from service import embedded
-from service.checks import start_up
+from service.checks import require_fit_storage, start_up
 from service.processes import Processes
 from service.readiness import redis_answers
 from service.signals import stop_on_signals
 
 log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
+# Longer than a worker's job may take (100 s), so that a stop never cuts one short.
+_GRACE_SECONDS = 110.0
+# The exit status of a command whose configuration is wrong.
+_REFUSED = 2
 
 
 @click.command()
@@ -32,7 +37,9 @@ def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     """Run service, worker and scheduler, with an embedded Valkey if no redis_url is set."""
     settings = start_up()
     environment = {}
-    if settings.redis_url is None:
+    if settings.redis_url is not None:
+        require_fit_storage(settings)
+    else:
         embedded.require_installed()
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment["UNGLUE_REDIS_URL"] = embedded.url(data_dir)
@@ -47,9 +54,10 @@ def up(host: str, port: int, data_dir: Path, workers: int) -> None:
 
 
 async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, str]) -> None:
-    stop = stop_on_signals()
+    processes = Processes(environment, grace_seconds=_GRACE_SECONDS)
+    stop = stop_on_signals(again=processes.hurry)
     stopping = asyncio.ensure_future(stop.wait())
-    async with Processes(environment) as processes:
+    async with processes:
         for name, (module, arguments) in parts.items():
             pid = await processes.start(name, module, arguments)
             log.info("started", part=name, pid=pid)
@@ -64,6 +72,9 @@ async def _run(parts: dict[str, tuple[str, list[str]]], environment: dict[str, s
                 ending.cancel()
                 break
             name = ending.result()
+            if processes.ended().get(name) == _REFUSED:
+                # It said why, and would say it again and again.
+                raise ConfigurationError(f"{name} refused to start; see above")
             log.error("part_ended", part=name, restart_in_seconds=_RESTART_SECONDS)
             await processes.stop(name)
             await asyncio.wait({stopping}, timeout=_RESTART_SECONDS)

@@ -1,0 +1,237 @@
+"""Redis unreachable, frozen, read-only, out of memory, loading, or with another password.
+
+The service answers within 2 s whatever Redis does: 202 with a spool, else the status for which the
+vendor sends again. It recovers by itself.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service.demo.stand_ins import key_server
+from tests.support.failing_valkey import FailingValkey, answering_only, failing_valkey
+from tests.support.serve import serve
+from tests.support.service import (
+    KEY,
+    Outside,
+    Service,
+    configured,
+    only_error,
+    running_service,
+)
+from workers.intake import STORAGE_SECONDS
+from workers.spool import spool as spool_module
+
+Fault = Callable[[FailingValkey], AbstractContextManager[None]]
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "stopped": (lambda valkey: valkey.down(), "unreachable"),
+    "killed": (lambda valkey: valkey.down(killed=True), "unreachable"),
+    "frozen": (lambda valkey: valkey.paused(), "unreachable"),
+    "read-only": (lambda valkey: valkey.read_only(), "read-only"),
+    "no replicas": (lambda valkey: valkey.lacking_replicas(), "read-only"),
+    "out of memory": (lambda valkey: valkey.out_of_memory(), "out of memory"),
+    "another password": (lambda valkey: valkey.other_password(), "password"),
+}
+LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
+# What the answer may take on a machine that does other things too; the budgets are checked below.
+WALL_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def valkey() -> Iterator[FailingValkey]:
+    with (
+        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
+        failing_valkey(Path(folder), appendfsync="always") as server,
+    ):
+        yield server
+
+
+@pytest.fixture
+def keys() -> Iterator[tuple[str, Outside]]:
+    outside = Outside(key_server(KEY))
+    with serve(outside) as origin:
+        yield origin, outside
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def parts(service: Service) -> dict[str, str]:
+    answer = service.http.get("/readyz")
+    content: dict[str, Any] = answer.json()
+    assert (answer.status_code == 200) == (content["status"] == "ready")
+    found: dict[str, str] = content["parts"]
+    return found
+
+
+def in_time(answer: httpx.Response) -> httpx.Response:
+    assert answer.elapsed.total_seconds() < WALL_SECONDS
+    return answer
+
+
+def verdicts(valkey: FailingValkey, ids: list[str]) -> list[bytes]:
+    with valkey.client() as redis:
+        return [redis.hget(f"unglue:delivery:{name}", "verdict") or b"" for name in ids]
+
+
+def known_spools(valkey: FailingValkey) -> int:
+    with valkey.client() as redis:
+        return int(redis.zcard("unglue:spools"))
+
+
+def test_the_budgets_leave_an_answer_within_2_seconds() -> None:
+    assert STORAGE_SECONDS + spool_module._DISK_SECONDS < 2
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_with_a_spool_it_is_202_and_drained_in_order(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path, fault: str
+) -> None:
+    settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path / "spool"))
+    with running_service(settings, keys[1]) as service:
+        before = service.send(service.callback(2)).json()
+        assert before["reason"] == "created"
+        until(lambda: known_spools(valkey) == 1)
+        broken, word = FAULTS[fault]
+        with broken(valkey):
+            answers = [
+                in_time(service.send(service.callback(2, status="Active"))),
+                in_time(service.send(service.callback(3))),
+                in_time(service.send(service.callback(3, status="Active"))),
+                in_time(service.send(service.callback(4))),
+            ]
+            for answer in answers:
+                assert answer.status_code == 202, answer.text
+                receipt = answer.json()
+                assert receipt.pop("delivery_id").startswith("dlv_")
+                assert receipt == {
+                    "verdict": "accepted",
+                    "deletion_id": None,
+                    "reason": "spooled",
+                }
+            only_error(in_time(service.send(b"{}")), 401, "SignatureInvalid")
+            shown = parts(service)
+            assert (shown["redis"], shown["spool"]) == (word, "4 waiting")
+            listed = in_time(service.call("GET", "/v1/deliveries"))
+            if word in {"unreachable", "password"}:
+                only_error(listed, 503, "StorageUnavailable")
+        until(lambda: parts(service).get("spool") == "ok")
+        ids = [answer.json()["delivery_id"] for answer in answers]
+        assert verdicts(valkey, ids) == [b"cancelled", b"accepted", b"cancelled", b"accepted"]
+        after = service.send(service.callback(5)).json()
+        assert after["reason"] == "created"
+        deletion = service.call("GET", f"/v1/deletions/{before['deletion_id']}").json()
+        assert deletion["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_without_a_spool_the_sender_sends_again(
+    valkey: FailingValkey, keys: tuple[str, Outside], fault: str
+) -> None:
+    with running_service(configured(valkey.url, keys[0]), keys[1]) as service:
+        body = service.callback(2)
+        broken, word = FAULTS[fault]
+        with broken(valkey):
+            answer = in_time(service.send(body))
+            only_error(answer, 429, "StorageUnavailable")
+            assert int(answer.headers["retry-after"]) > 0
+            assert parts(service)["redis"] == word
+            asked = in_time(service.ask({"org_id": "5", "confirm_delete": True}))
+            only_error(asked, 503, "StorageUnavailable")
+        until(lambda: service.send(body).status_code == 202)
+        assert service.send(body).json()["verdict"] == "duplicate"
+        assert parts(service)["redis"] == "ok"
+
+
+def test_one_that_loads(keys: tuple[str, Outside], tmp_path: Path) -> None:
+    with answering_only(LOADING) as url:
+        with running_service(configured(url, keys[0]), keys[1]) as service:
+            only_error(in_time(service.send(service.callback())), 429, "StorageUnavailable")
+            assert parts(service)["redis"] == "loading"
+        spooling = configured(url, keys[0], spool_dir=str(tmp_path))
+        with running_service(spooling, keys[1]) as service:
+            assert in_time(service.send(service.callback())).json()["reason"] == "spooled"
+            # The ledger never heard of this spool: what comes back may not hide in it.
+            refused = in_time(service.send(service.callback(status="Active")))
+            only_error(refused, 429, "StorageUnavailable")
+
+
+def test_a_full_spool_makes_the_sender_send_again(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
+) -> None:
+    settings = configured(
+        valkey.url, keys[0], spool_dir=str(tmp_path / "spool"), spool_max_bytes=3000
+    )
+    with running_service(settings, keys[1]) as service:
+        with valkey.down():
+            answers = [in_time(service.send(service.callback(number))) for number in range(2, 8)]
+            statuses = [answer.status_code for answer in answers]
+            assert statuses == sorted(statuses)
+            assert set(statuses) == {202, 429}
+            assert "full" in only_error(answers[-1], 429, "StorageUnavailable")
+            kept = [answer.json()["delivery_id"] for answer in answers if answer.status_code == 202]
+        until(lambda: parts(service).get("spool") == "ok")
+        assert verdicts(valkey, kept) == [b"accepted"] * len(kept)
+
+
+def test_a_spool_that_cannot_be_written_is_as_none(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path / "file" / "spool"))
+    with running_service(settings, keys[1]) as service:
+        assert parts(service)["spool"] == "unusable: see the log"
+        assert service.send(service.callback()).status_code == 202
+        with valkey.down():
+            only_error(in_time(service.send(service.callback())), 429, "StorageUnavailable")
+
+
+def test_what_a_dead_service_left_is_drained_by_the_next_of_its_folder(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
+) -> None:
+    settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
+    ids = []
+    valkey.stop()
+    for number in (2, 3):
+        # Each ends while Redis is away, and leaves its file.
+        with running_service(settings, keys[1]) as service:
+            ids.append(in_time(service.send(service.callback(number))).json()["delivery_id"])
+    valkey.start()
+    with running_service(settings, keys[1]) as service:
+        until(lambda: parts(service).get("spool") == "ok")
+        assert verdicts(valkey, ids) == [b"accepted", b"accepted"]
+        assert known_spools(valkey) == 1
+    assert known_spools(valkey) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_redis_loses_nothing_that_was_answered_202(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
+) -> None:
+    """Killed and started again and again, while deliveries come."""
+    settings = configured(
+        valkey.url, keys[0], spool_dir=str(tmp_path / "spool"), durability="fsync"
+    )
+    ids = []
+    with running_service(settings, keys[1]) as service:
+        until(lambda: known_spools(valkey) == 1)
+        for number in range(4):
+            ids += [service.send(service.callback(10 * number + 2)).json()["delivery_id"]]
+            with valkey.down(killed=True):
+                ids += [service.send(service.callback(10 * number + 3)).json()["delivery_id"]]
+            ids += [service.send(service.callback(10 * number + 4)).json()["delivery_id"]]
+        until(lambda: parts(service).get("spool") == "ok")
+    with valkey.client() as redis:
+        assert redis.zcard("unglue:deliveries") == redis.zcard("unglue:deletions") == len(ids)
+    assert verdicts(valkey, ids) == [b"accepted"] * len(ids)

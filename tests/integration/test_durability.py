@@ -1,0 +1,180 @@
+"""What is answered, or acted on, only after Redis has it on disk."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.support.clock import TestClock
+from tests.support.failing_valkey import FailingValkey, failing_valkey
+from tests.support.rehearsal import Rehearsal
+from workers.ledger.condition import NotDurable
+from workers.ledger.ledger import Ledger
+from workers.ledger.store import Store
+from workers.sandbox.settings import SandboxSettings
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[FailingValkey]:
+    with (
+        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
+        failing_valkey(Path(folder)) as server,
+    ):
+        yield server
+
+
+class Watched(Store):
+    """Notes which scripts waited for the disk."""
+
+    def __init__(self, redis: Redis, *, fsync: bool) -> None:
+        super().__init__(
+            redis,
+            queue_key="rq:queue:test",
+            lease=timedelta(seconds=60),
+            requeue_after=timedelta(seconds=30),
+            retention=timedelta(days=400),
+            fsync=fsync,
+            confirm_within=timedelta(seconds=2),
+        )
+        self.waited: list[str] = []
+
+    async def run(self, name: str, args: Any, *, durable: bool = False) -> Any:
+        if durable:
+            self.waited.append(name)
+        return await super().run(name, args, durable=durable)
+
+
+async def opened(valkey: FailingValkey, *, fsync: bool) -> Watched:
+    redis = Redis.from_url(valkey.url)
+    await redis.flushall()
+    return Watched(redis, fsync=fsync)
+
+
+@pytest.fixture
+async def store(valkey: FailingValkey) -> AsyncIterator[Watched]:
+    """A ledger where durability is everysec."""
+    store = await opened(valkey, fsync=False)
+    yield store
+    await store.redis.aclose()
+
+
+@pytest.fixture
+async def strict(valkey: FailingValkey) -> AsyncIterator[Watched]:
+    """A ledger where durability is fsync."""
+    store = await opened(valkey, fsync=True)
+    yield store
+    await store.redis.aclose()
+
+
+def rehearsal(store: Store, clock: TestClock) -> Rehearsal:
+    return Rehearsal(Ledger(store), clock, SandboxSettings(), {"approval": "never"})
+
+
+async def test_what_always_waits(store: Watched, clock: TestClock) -> None:
+    async with rehearsal(store, clock) as here:
+        receipt = await here.event()
+        assert store.waited == []
+        assert receipt.deletion_id is not None
+        await here.event(active=True)
+        assert store.waited == ["receive"]
+        clock.forward(seconds=1)
+        again = await here.event()
+        assert again.deletion_id is not None
+        result = await here.run(again.deletion_id)
+        assert result["deleted"] is True
+        assert store.waited == ["receive", "begin_delete"]
+
+
+async def test_with_fsync_every_202_waits(strict: Watched, clock: TestClock) -> None:
+    async with rehearsal(strict, clock) as here:
+        await here.event()
+        await here.ask(org_id="5")
+        assert strict.waited == ["receive", "create"]
+
+
+async def test_what_was_answered_survives_a_crash(valkey: FailingValkey, clock: TestClock) -> None:
+    """The server's own rhythm is a second or so; a crash right after the answer loses nothing."""
+    store = await opened(valkey, fsync=True)
+    async with rehearsal(store, clock) as here:
+        receipt = await here.event()
+    await store.redis.aclose()
+    valkey.kill()
+    valkey.start()
+    redis = Redis.from_url(valkey.url)
+    assert await redis.exists(f"unglue:deletion:{receipt.deletion_id}") == 1
+    await redis.aclose()
+
+
+async def test_a_repeat_that_writes_nothing_is_confirmed_as_well(
+    strict: Watched, valkey: FailingValkey, clock: TestClock
+) -> None:
+    async with rehearsal(strict, clock) as here:
+        held = await pending(here)
+        with valkey.configured("appendfsync", "no"):
+            strict._confirm_within = 50
+            # Written, not confirmed; and so again, though the script then only looks.
+            for _ in range(2):
+                with pytest.raises(NotDurable) as raised:
+                    await strict.run("cancel", [held.id, 1, "alice", "[]"], durable=True)
+            assert raised.value.answer == b"terminal"
+            assert await strict.redis.exists("unglue:marker") == 1
+        strict._confirm_within = 5000
+        assert await strict.run("cancel", [held.id, 1, "alice", "[]"], durable=True) == b"terminal"
+
+
+async def pending(here: Rehearsal) -> Any:
+    return await here.ledger.deletions.get(await here.ask(org_id="301"))
+
+
+async def test_without_append_only_file_fsync_is_not_believed(
+    valkey: FailingValkey, clock: TestClock
+) -> None:
+    with valkey.without_append_only_file():
+        store = await opened(valkey, fsync=True)
+        async with rehearsal(store, clock) as here:
+            with pytest.raises(NotDurable):
+                await here.event()
+        # Where nobody asked for it, the server does what it can.
+        lenient = Watched(store.redis, fsync=False)
+        async with rehearsal(lenient, clock) as here:
+            here._number = 9
+            receipt = await here.event(active=True, company="9")
+            assert receipt.reason == "client_active"
+        await store.redis.aclose()
+
+
+async def test_no_call_goes_out_whose_intent_may_be_lost(
+    store: Watched, valkey: FailingValkey, clock: TestClock
+) -> None:
+    async with rehearsal(store, clock) as here:
+        receipt = await here.event()
+        deletion_id = cast("str", receipt.deletion_id)
+        with valkey.configured("appendfsync", "no"):
+            store._confirm_within = 50
+            for _ in range(3):
+                deletion = await here.advance(deletion_id)
+                assert deletion.state == "retrying"
+                assert (deletion.intent.state, deletion.intent.kind) == ("refused", "delete")
+                clock.forward(seconds=6)
+            assert await here.deletes() == []
+            entries = await here.journal(deletion_id)
+            assert entries.count("not_sent") == 3
+        store._confirm_within = 5000
+        result = await here.run(deletion_id)
+        assert result["deleted"] is True
+        assert len(await here.deletes()) == 1
+        # Intents that came to nothing are one deletion of the day's.
+        assert await store.redis.get(f"unglue:quota:{clock():%Y-%m-%d}") == b"1"
+
+
+async def test_a_script_that_the_server_forgot_is_loaded_again(
+    strict: Watched, clock: TestClock
+) -> None:
+    async with rehearsal(strict, clock) as here:
+        await here.event()
+        await strict.redis.script_flush()
+        assert (await here.event()).reason == "joined"
