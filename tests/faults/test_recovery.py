@@ -1,0 +1,134 @@
+"""Worker and scheduler go on by themselves after whatever happened to Redis, in one process."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.faults.test_storage_down import FAULTS, until
+from tests.support.failing_valkey import FailingValkey, answering_only, failing_valkey
+from tests.support.part import part
+from workers.clock import to_ms
+
+LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
+
+
+@pytest.fixture
+def valkey() -> Iterator[FailingValkey]:
+    with (
+        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
+        failing_valkey(Path(folder), appendfsync="always") as server,
+    ):
+        yield server
+
+
+def works(valkey: FailingValkey, number: int) -> Callable[[], bool]:
+    """Whether a notice of now went by way of the scheduler and a worker."""
+    name = f"ntc_t{number}"
+    with valkey.client() as redis:
+        now = to_ms(datetime.now(UTC))
+        fields = {"id": name, "kind": "test", "at": now, "detail": "{}"}
+        redis.hset(f"unglue:notice:{name}", mapping=fields)
+        redis.zadd("unglue:notices:due", {name: now})
+
+    def handed_on() -> bool:
+        with valkey.client() as redis:
+            return bool(redis.hexists(f"unglue:notice:{name}", "targets"))
+
+    return handed_on
+
+
+def test_they_live_through_everything(valkey: FailingValkey, tmp_path: Path) -> None:
+    settings = {"UNGLUE_REDIS_URL": valkey.url, "UNGLUE_WORKER__REQUEUE_AFTER": "1s"}
+    with ExitStack() as stack:
+        worker = stack.enter_context(part("worker", tmp_path, **settings))
+        scheduler = stack.enter_context(part("scheduler", tmp_path, **settings))
+        until(works(valkey, 0))
+        for number, (name, (broken, word)) in enumerate(FAULTS.items(), start=1):
+            with broken(valkey):
+                for each in (worker, scheduler):
+                    each.wait_for("redis_unavailable", number)
+                    assert each.said("redis_unavailable")[-1]["redis"] == word, name
+            until(works(valkey, number))
+            for each in (worker, scheduler):
+                each.wait_for("redis_available", number)
+                assert each.runs(), name
+                # A line a change, no flood; frozen may first be seen as one, then as the other.
+                assert len(each.said("redis_unavailable")) <= 2 * number, name
+        for each in (worker, scheduler):
+            assert "Traceback" not in each.everything
+            assert each.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["worker", "scheduler"])
+@pytest.mark.parametrize("away", ["nobody", "loading"])
+def test_without_redis_they_wait_and_can_be_told_to_stop(
+    tmp_path: Path, name: str, away: str
+) -> None:
+    with ExitStack() as stack:
+        url = "redis://127.0.0.1:1/0"
+        if away == "loading":
+            url = stack.enter_context(answering_only(LOADING))
+        waiting = stack.enter_context(part(name, tmp_path, UNGLUE_REDIS_URL=url))
+        until(lambda: bool(waiting.said("redis_unavailable")))
+        assert waiting.said("redis_unavailable")[0]["redis"] == (
+            "loading" if away == "loading" else "unreachable"
+        )
+        assert waiting.runs()
+        assert waiting.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["worker", "scheduler", "serve", "up"])
+@pytest.mark.parametrize(
+    ("directive", "value", "fsync", "said"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "everysec", "maxmemory-policy is allkeys-lru"),
+        ("maxmemory-policy", "volatile-ttl", "everysec", "maxmemory-policy is volatile-ttl"),
+        ("appendfsync", "no", "everysec", "appendfsync is no"),
+        ("appendonly", "no", "fsync", "keeps no append-only file"),
+    ],
+)
+def test_a_redis_that_loses_the_record_is_refused(
+    valkey: FailingValkey, tmp_path: Path, name: str, directive: str, value: str, fsync: str,
+    said: str,
+) -> None:  # fmt: skip
+    with (
+        valkey.configured(directive, value),
+        part(name, tmp_path, UNGLUE_REDIS_URL=valkey.url, UNGLUE_DURABILITY=fsync) as refusing,
+    ):
+        assert refusing.process.wait(timeout=60) == 2
+        assert said in refusing.everything
+        assert "Traceback" not in refusing.everything
+
+
+@pytest.mark.parametrize("name", ["worker", "scheduler", "serve"])
+def test_one_that_comes_later_is_asked_then(
+    valkey: FailingValkey, tmp_path: Path, name: str
+) -> None:
+    valkey.stop()
+    settings = {"UNGLUE_REDIS_URL": valkey.url}
+    with part(name, tmp_path, **settings) as waiting:
+        until(lambda: bool(waiting.said("redis_unavailable") or waiting.said("serving")))
+        valkey.start(**{"maxmemory-policy": "allkeys-lru"})
+        assert waiting.process.wait(timeout=60) == 2
+        assert "maxmemory-policy is allkeys-lru" in waiting.everything
+
+
+def test_without_append_only_file_a_worker_warns_and_works(
+    valkey: FailingValkey, tmp_path: Path
+) -> None:
+    with (
+        valkey.without_append_only_file(),
+        part("worker", tmp_path, UNGLUE_REDIS_URL=valkey.url) as worker,
+    ):
+        until(lambda: bool(worker.said("storage")))
+        with valkey.client() as redis:
+            until(lambda: int(redis.scard("rq:workers")) == 1)
+        assert worker.runs()
+        begun = time.monotonic()
+        assert worker.stop() == 0
+        assert time.monotonic() - begun < 30

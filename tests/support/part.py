@@ -1,0 +1,79 @@
+"""One part of Unglue as a process of its own, and what it logs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+_PATIENCE_SECONDS = 60.0
+
+
+class Part:
+    """`python -m <module> <arguments>` with these settings and no others."""
+
+    def __init__(self, log: Path, module: str, *arguments: str, **settings: str) -> None:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("UNGLUE_")}
+        environment = {"UNGLUE_ITGLUE__API_KEY": "ITG.test", "PYTHONPATH": str(ROOT), **settings}
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own command
+                [sys.executable, "-m", module, *arguments],
+                env={**clean, **environment},
+                stdout=output,
+                stderr=output,
+            )
+
+    @property
+    def everything(self) -> str:
+        return self._log.read_text()
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """Its log lines of this event."""
+        lines = [line for line in self.everything.splitlines() if line.startswith("{")]
+        return [entry for entry in map(json.loads, lines) if entry["event"] == event]
+
+    def wait_for(self, event: str, times: int = 1) -> dict[str, Any]:
+        """The newest log line of this event, once there are so many."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while len(found := self.said(event)) < times:
+            assert time.monotonic() < deadline, self.everything
+            time.sleep(0.02)
+        return found[-1]
+
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
+    def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Its exit status, once it ends."""
+        return self.process.wait(timeout=_PATIENCE_SECONDS)
+
+    def stop(self) -> int:
+        """Its exit status after a SIGTERM."""
+        self.tell()
+        return self.ended()
+
+
+@contextmanager
+def part(
+    name: str, folder: Path, *arguments: str, module: str = "service", **settings: str
+) -> Iterator[Part]:
+    """A part of this name, until the block ends. What listens does so on a free port."""
+    if name in {"serve", "up"} and "--port" not in arguments:
+        arguments = (*arguments, "--port", "0")
+    running = Part(folder / f"{name}.log", module, name, *arguments, **settings)
+    try:
+        yield running
+    finally:
+        if running.runs():
+            running.process.kill()
+        running.process.wait(timeout=30)

@@ -1,0 +1,27 @@
+"""A real worker whose jobs of notices begin, and end when a file is there."""
+
+import sys
+import time
+from pathlib import Path
+
+from service.logs import configure_logs
+from workers import jobs
+from workers.settings import load_settings
+from workers.worker import run_worker
+
+_tell = jobs.tell_people
+
+
+def _slowly(notice_id: str) -> None:
+    folder = Path(sys.argv[2])
+    (folder / "begun").touch()
+    deadline = time.monotonic() + 90
+    while not (folder / "go").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    _tell(notice_id)
+
+
+if __name__ == "__main__":
+    configure_logs()
+    jobs.tell_people = _slowly
+    run_worker(load_settings())
