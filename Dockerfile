@@ -12,7 +12,7 @@ RUN uv sync --frozen --no-dev --extra dashboard --no-editable
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --no-create-home unglue \
-    && install -d -m 0700 -o 10001 /var/lib/unglue /var/lib/unglue/exports
+    && install -d -m 0700 -o 10001 /var/lib/unglue /var/lib/unglue/exports /var/lib/unglue/spool
 COPY --from=build /opt/unglue /opt/unglue
 ENV PATH=/opt/unglue/bin:$PATH PYTHONUNBUFFERED=1
 USER 10001
