@@ -37,7 +37,7 @@ class KnownSpool:
 
     @property
     def holds_since(self) -> datetime:
-        """Since when they do, if they do."""
+        """Since when the ledger has not heard that it is empty."""
         return self.empty_at or self.since
 
     def plain(self, now: datetime) -> dict[str, Any]:

@@ -14,7 +14,7 @@ async def tell_of_holding_spools(ledger: Ledger, now: datetime) -> None:
     """Have people told, once each time, of each spool that holds deletions for too long."""
     for spool in await ledger.spools.all():
         since = spool.holds_since
-        if spool.holds(now) and not spool.aside and now - since > PATIENCE:
+        if now - since > PATIENCE:
             detail = {"spool": spool.id, "where": spool.where, "since": rfc3339(since)}
             once = f"{spool.id}:{to_ms(since)}"
             await ledger.notices.write("spool_holds", detail, now, once=once, lasts=_REMEMBERED)
