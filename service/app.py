@@ -55,6 +55,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/deliveries", lists.deliveries, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}", deletions.show, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}/cancel", deletions.cancel, methods=["POST"]),
+            Route("/v1/deletions/{deletion_id}/replay", deletions.replay, methods=["POST"]),
             Route("/v1/audit", audit.show, methods=["GET"]),
             Route("/v1/audit/verify", audit.verify, methods=["GET"]),
             Route("/v1/sources", sources.show_all, methods=["GET"]),

@@ -13,9 +13,10 @@ from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.registry import VENDORS
 from workers.clock import Clock, rfc3339, to_ms
-from workers.ledger.deliveries import Deliveries
+from workers.ledger.deliveries import Deliveries, Replay
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import ErrorEntry, Receipt, encode_errors
+from workers.ledger.refusals import ReplayRefused
 from workers.signing_keys import SigningKeys
 
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
@@ -206,6 +207,35 @@ class Intake:
         await self._quarantine.leave(delivery_id, now)
         return acknowledged
 
+    async def replay(self, delivery_id: str, replay: Replay) -> Acknowledged:
+        """Read a stored delivery again, as its source is configured now.
+
+        It was verified when it came, and the moment that counts is the one at which it came.
+
+        Raises:
+            NotFound: there is no such delivery.
+            ReplayRefused: it was never proved, has nothing left to handle, or its source is gone.
+            redis.RedisError: it is not known whether anything happened.
+        """
+        delivery = await self._deliveries.get(delivery_id)
+        if delivery.verdict == "unverified":
+            raise ReplayRefused("unproved", delivery_id)
+        config = self._sources.get(delivery.source)
+        if config is None or config.vendor != delivery.vendor:
+            raise ReplayRefused("no_source", delivery_id)
+        headers, came = Headers.of(delivery.headers), delivery.received_at
+        verdicts = VENDORS[config.vendor].read(config, headers, delivery.body, came)
+        return await self.record(
+            delivery.source,
+            config.vendor,
+            headers,
+            delivery.body,
+            verdicts,
+            delivery_id,
+            came,
+            replay,
+        )
+
     async def _verify(
         self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes
     ) -> None:
@@ -232,22 +262,28 @@ class Intake:
         verdicts: Sequence[Verdict],
         delivery_id: str | None = None,
         arrived_at: datetime | None = None,
+        replay: Replay | None = None,
     ) -> Acknowledged:
         """Record the verdicts of a genuine delivery and do what they ask for.
 
-        `arrived_at` is when it came, if that is not now.
+        `arrived_at` is when it came, if that is not now. What is replayed was believed then, so its
+        age is the one that it had then.
         """
         now = self._clock()
+        judged_at = arrived_at if replay and arrived_at else now
         events = []
         for verdict in verdicts:
-            event = _event(too_old(verdict, self._max_event_age, now), arrived_at or now, now)
+            young = too_old(verdict, self._max_event_age, judged_at)
+            event = _event(young, arrived_at or now, judged_at)
+            if replay:
+                event["arrived_at"] = to_ms(judged_at)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
             events.append(event)
         delivery = self._delivery(source, vendor, headers, delivery_id)
         receipts = await self._deliveries.receive(
-            delivery=delivery, body=body, events=events, now=now
+            delivery=delivery, body=body, events=events, now=now, replay=replay
         )
         return Acknowledged(delivery["id"], receipts)
 

@@ -81,6 +81,7 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "export": _export(deletion),
             "plan_digest": plan.digest if plan else None,
             "request_count": deletion.requests,
+            "generation": deletion.generation,
             "audit_head": deletion.audit_head.plain() if deletion.audit_head else None,
         },
     }

@@ -66,11 +66,12 @@ async def send(callback_id: str, context: Context) -> None:
 
 
 async def _content(held: Callback, context: Context) -> tuple[str, bytes]:
-    """Where it goes, and what is sent: its own body, or its deletion's result."""
+    """Where it goes, and what is sent: its own body, or the result of its deletion's generation."""
     if held.body:
         return held.target, held.body.encode()
-    deletion = await context.ledger.deletions.get(held.deletion_id)
-    return deletion.callback_url, json.dumps(result_of(deletion), separators=(",", ":")).encode()
+    deletion = await context.ledger.deletions.generation(held.deletion_id, held.generation)
+    url = held.target or deletion.callback_url
+    return url, json.dumps(result_of(deletion), separators=(",", ":")).encode()
 
 
 async def _result(held: Callback, context: Context) -> Outgoing | NotSent:

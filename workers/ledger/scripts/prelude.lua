@@ -108,6 +108,15 @@ local function set_state(id, from, to, now)
   redis.call('HSET', key('deletion', id), 'state', to, 'updated_at', now)
 end
 
+-- A result or a summary enters the outbox; `of` is the record that it is about.
+local function post(callback, of, now, ...)
+  redis.call('HSET', key('callback', callback), 'id', callback, 'state', 'pending', 'attempts', 0,
+    'created_at', now, 'lease_until', 0, 'fence', 0, ...)
+  redis.call('ZADD', key('callbacks', 'due'), now, callback)
+  redis.call('ZADD', key('callbacks'), now, callback)
+  redis.call('ZADD', key('callbacks', 'of', of), now, callback)
+end
+
 -- The end of a deletion: whatever ends it, the claim, the register and the callback follow here.
 local function finish(id, state, now, errors)
   local name = key('deletion', id)
@@ -158,9 +167,7 @@ local function finish(id, state, now, errors)
 
   if deletion.callback_url ~= '' then
     local callback = 'cb_' .. string.sub(id, 5) .. '_' .. deletion.generation
-    redis.call('HSET', key('callback', callback), 'id', callback, 'deletion_id', id,
-      'state', 'pending', 'attempts', 0, 'created_at', now, 'lease_until', 0, 'fence', 0)
-    redis.call('ZADD', key('callbacks', 'due'), now, callback)
+    post(callback, id, now, 'deletion_id', id, 'generation', deletion.generation)
   end
 end
 

@@ -36,9 +36,6 @@ if last.notice ~= cjson.null then
 end
 if last.target ~= '' then
   local callback = 'cb_' .. string.sub(id, 5) .. '_1'
-  redis.call('HSET', key('callback', callback), 'id', callback, 'deletion_id', '', 'kind', 'sweep',
-    'target', last.target, 'body', last.body, 'state', 'pending', 'attempts', 0,
-    'created_at', now, 'lease_until', 0, 'fence', 0)
-  redis.call('ZADD', key('callbacks', 'due'), now, callback)
+  post(callback, id, now, 'deletion_id', '', 'of', id, 'kind', 'sweep', 'target', last.target, 'body', last.body)
 end
 return 1
