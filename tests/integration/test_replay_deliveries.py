@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +20,7 @@ from workers.ledger.records import ErrorEntry
 from workers.ledger.refusals import ReplayRefused
 
 SECRET = "a long shared secret"
-WRONG = {"client_name": "/client"}
+WRONG: dict[str, Any] = {"client_name": "/client"}
 
 
 class Installation:
@@ -59,8 +59,8 @@ class Installation:
         return await self.intake.replay(delivery_id, Replay("alice", once))
 
     async def deletions(self) -> list[str]:
-        redis = self.ledger.store.redis
-        return [name.decode() for name in await redis.zrange("unglue:deletions", 0, -1)]
+        names = await self.ledger.store.redis.zrange("unglue:deletions", 0, -1)
+        return [name.decode() for name in cast("list[bytes]", names)]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from workers.ledger.listing import Listing
 from workers.ledger.notices import Notices
 from workers.ledger.protections import Protections
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.replays import Replays
 from workers.ledger.sources import Sources
 from workers.ledger.store import Store
 from workers.ledger.sweeps import Sweeps
@@ -38,3 +39,4 @@ class Ledger:
         self.ticks = Ticks(store)
         self.protections = Protections(store)
         self.sweeps = Sweeps(store)
+        self.replays = Replays(store)

@@ -197,3 +197,17 @@ local function create(id, now, look_again, fields)
   })
   return job
 end
+
+-- The end of a bulk replay, which keeps its books for as long as it is listed.
+local function finish_replay(id, state, now, retention)
+  local name = key('replay', id)
+  redis.call('HSET', name, 'state', state, 'finished_at', now, 'lease_until', 0)
+  redis.call('ZREM', key('replays', 'due'), id)
+  for _, part in ipairs({name, name .. ':items', name .. ':counts', name .. ':refused'}) do
+    redis.call('PEXPIRE', part, retention)
+  end
+  audit(now, 'replay_ended', {
+    replay_id = id, state = state, done = tonumber(redis.call('HGET', name, 'next')),
+    replayed = tonumber(redis.call('HGET', name .. ':counts', 'replayed') or 0),
+  })
+end

@@ -21,6 +21,9 @@ for org, row in pairs(cjson.decode(ARGV[5])) do
 end
 if last == '' then
   redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
+  if lease_until == 0 then
+    redis.call('HSET', name, 'deaths', 0)
+  end
   redis.call('ZADD', key('sweeps', 'due'), lease_until > 0 and lease_until or ready_at, id)
   return 1
 end
