@@ -1,5 +1,6 @@
 """What the routes work with, made when the service starts."""
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from service.attempts import FailedAttempts
 from service.operators import Caller, authenticate
 from workers.audit.configuration import recorded
 from workers.clock import Clock, system_clock
@@ -26,6 +28,7 @@ class ServiceState:
     intake: Intake
     jobs: JobQueue
     clock: Clock
+    attempts: FailedAttempts
 
 
 @asynccontextmanager
@@ -38,7 +41,9 @@ async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
             open_intake(settings, ledger) as intake,
             recorded(settings, ledger, "service", system_clock),
         ):
-            yield ServiceState(settings, ledger, intake, jobs, system_clock)
+            yield ServiceState(
+                settings, ledger, intake, jobs, system_clock, FailedAttempts(time.monotonic)
+            )
     finally:
         jobs.close()
 

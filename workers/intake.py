@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from adapters.contract import Adapter, SourceConfig
-from adapters.errors import NotFound, SignatureInvalid, SigningKeyUnavailable
+from adapters.errors import NotFound, SignatureInvalid, SigningKeyUnavailable, UnglueError
 from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.registry import VENDORS
@@ -17,7 +17,7 @@ from workers.ledger.deliveries import Deliveries, Replay
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import ErrorEntry, Receipt, encode_errors
 from workers.ledger.refusals import ReplayRefused
-from workers.signing_keys import SigningKeys
+from workers.signing_keys import AskedTooOften, SigningKeys
 
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent", "x-content-signature", "x-hook-signature")
@@ -25,7 +25,17 @@ _KEPT_PREFIXES = ("webhook-", "ce-")
 _MAX_ID = 200
 _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "accepted")
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
+KEY_UNAVAILABLE: Final = "signing_key_unavailable"
+KEY_NOT_ASKED_FOR: Final = "signing_key_not_asked_for"
 QUARANTINE_LASTS = timedelta(hours=24)
+
+
+class KeyNotAskedFor(UnglueError):
+    """Whether a delivery is genuine was not found out, to spare the vendor's key server."""
+
+    code = "TooManyAttempts"
+    http_status = 429
+    retryable = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +152,17 @@ class Intake:
             raise NotFound("there is no source of this name; see [sources] in unglue.toml")
         return config, VENDORS[config.vendor]
 
-    async def accept(self, source: str, headers: Headers, body: bytes) -> Acknowledged:
+    async def accept(
+        self, source: str, headers: Headers, body: bytes, *, sparing: bool = False
+    ) -> Acknowledged:
         """Make one delivery durable, if it is genuine.
+
+        `sparing`: its sender failed too often just now, so no key server is asked for a key that
+        it never gave. What can be verified without that is.
 
         Raises:
             NotFound: the source is unknown.
+            KeyNotAskedFor: it was `sparing`, and the key is not known.
             SignatureInvalid: it is not genuine; nothing was stored.
             SigningKeyUnavailable: the vendor's key server does not answer, and the quarantine is
                 full.
@@ -155,14 +171,15 @@ class Intake:
         config, adapter = self.source(source)
         now = self._clock()
         try:
-            await self._verify(adapter, config, headers, body)
-        except SigningKeyUnavailable:
+            await self._verify(adapter, config, headers, body, sparing=sparing)
+        except SigningKeyUnavailable as error:
             delivery = self._delivery(source, config.vendor, headers)
             due = now + QUARANTINE_FIRST_LOOK
             kept = await self._quarantine.keep(delivery=delivery, body=body, due=due, now=now)
             if kept is None:
                 raise
-            return Acknowledged(kept, (Receipt("unverified", "signing_key_unavailable"),))
+            reason = KEY_NOT_ASKED_FOR if isinstance(error, AskedTooOften) else KEY_UNAVAILABLE
+            return Acknowledged(kept, (Receipt("unverified", reason),))
         verdicts = adapter.read(config, headers, body, now)
         return await self.record(source, config.vendor, headers, body, verdicts)
 
@@ -237,12 +254,18 @@ class Intake:
         )
 
     async def _verify(
-        self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes
-    ) -> None:
+        self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes, *,
+        sparing: bool = False,
+    ) -> None:  # fmt: skip
         url = adapter.key_url(config, headers, body)
         if url is None:
             adapter.verify(config, headers, body, None, self._clock())
             return
+        if sparing and not self._keys.has_given_one(url):
+            raise KeyNotAskedFor(
+                "too many deliveries from this address were not genuine just now, so no key server "
+                "is asked about this one; send it again later"
+            )
         key = await self._keys.get(url)
         try:
             adapter.verify(config, headers, body, key, self._clock())

@@ -25,4 +25,7 @@ def serve(host: str, port: int) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        # Anybody can write X-Forwarded-For; it names the sender only if a proxy of ours wrote it.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
