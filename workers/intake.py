@@ -197,6 +197,8 @@ class Intake:
         if delivery.source not in self._sources:
             await self._quarantine.leave(delivery_id, now, reason="source_unknown")
             return None
+        if not await self._quarantine.take(delivery_id, now, QUARANTINE_LASTS):
+            return None
         config, adapter = self.source(delivery.source)
         headers = Headers.of(delivery.headers)
         try:

@@ -211,3 +211,22 @@ local function finish_replay(id, state, now, retention)
     replayed = tonumber(redis.call('HGET', name .. ':counts', 'replayed') or 0),
   })
 end
+
+-- A quarantined delivery was proved, or never will be and is dropped for a reason.
+local function leave_quarantine(id, now, reason)
+  local delivery = load(key('delivery', id))
+  if not delivery.quarantined_as then
+    return 0
+  end
+  if redis.call('HDEL', key('quarantine', delivery.source), delivery.quarantined_as) == 1 then
+    redis.call('HINCRBY', key('quarantine', 'bytes'), delivery.source, -#delivery.body)
+  end
+  redis.call('ZREM', key('quarantine', 'due'), id)
+  if reason == '' then
+    redis.call('HDEL', key('delivery', id), 'quarantined_as', 'begun')
+  else
+    redis.call('DEL', key('delivery', id))
+    audit(now, 'delivery_dropped', {delivery_id = id, source = delivery.source, reason = reason})
+  end
+  return 1
+end
