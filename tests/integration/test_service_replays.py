@@ -220,3 +220,44 @@ async def test_one_by_its_id(ledger: Ledger, unglue: Unglue) -> None:
     assert unglue("replay", "del_1")[:2] == (0, "del_1 is queued, generation 2")
     status, _, err = unglue("replay", "del_1")
     assert (status, "has not ended" in err) == (1, True)
+
+
+HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret"]}
+
+
+@pytest.mark.usefixtures("redis")
+async def test_rejected_deliveries_are_read_by_a_worker_that_is_configured_anew(
+    valkey_url: str, ledger: Ledger, unglue: Unglue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = {**HALO, "pointers": {"client_name": "/client"}}
+    config = tmp_path / "unglue.toml"
+    config.write_text(
+        f'redis_url = "{valkey_url}"\n[itglue]\napi_key = "ITG.x"\nbase_url = "http://127.0.0.1:1"\n'
+        '[policy]\napproval = "never"\n[sources.halo]\nvendor = "halopsa"\nauth = "bearer"\n'
+        'secrets = ["a long shared secret"]\n'
+    )
+    settings = configured(valkey_url, sources={"halo": wrong}, policy={"approval": "never"})
+    with running_service(settings) as service, carried_out(config):
+        monkeypatch.setenv("UNGLUE_URL", service.url)
+        for client in (7, 8):
+            sent = service.send(
+                json.dumps({"client_id": client, "client_name": "A", "inactive": True}).encode(),
+                source="halo",
+                headers={"authorization": "Bearer a long shared secret"},
+            )
+            assert sent.json()["verdict"] == "rejected", sent.text
+        status, out, _ = unglue(
+            "replay", "--what", "deliveries", "--source", "halo", "--rate", "600", "--json"
+        )
+        assert (status, json.loads(out)["replayed"]) == (0, 2)
+        # The configuration changed once; what was handled is not handled again.
+        status, out, _ = unglue(
+            "replay", "--what", "deliveries", "--source", "halo", "--verdict", "ignored"
+        )
+        assert (status, out) == (0, "No deliveries match; there is nothing to replay.")
+        listed = service.call("GET", "/v1/deliveries").json()["deliveries"]
+    assert [each["verdict"] for each in listed] == ["accepted", "accepted"]
+    assert [each["generation"] for each in listed] == [2, 2]
+    assert listed[0]["history"][0]["verdict"] == "rejected"
+    asked = {(await ledger.deletions.get(each["deletion_id"])).source for each in listed}
+    assert asked == {"halo"}
