@@ -291,7 +291,7 @@ async def test_a_replay_voids_an_approval(rehearse: Rehearse) -> None:
         await it.run(name)
         record = it.ledger.store.key("deletion", name)
         await it.ledger.store.redis.hset(
-            record, mapping={"approval_digest": "d", "approvals": "x", "approval": "y"}
+            record, mapping={"approval_digest": "d", "approvals": "x", "grace_from": "1"}
         )
         await replay(it, name)
         assert [

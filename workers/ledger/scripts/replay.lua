@@ -62,12 +62,12 @@ end
 
 redis.call('COPY', name, key('history', id, deletion.generation), 'REPLACE')
 for field in pairs(deletion) do
-  -- What people granted was for what they saw.
-  if string.sub(field, 1, 8) == 'approval' then
+  -- What people granted was for what they saw, and a grace period is to be waited for anew.
+  if string.match(field, '^approval') or string.match(field, '^grace') then
     redis.call('HDEL', name, field)
   end
 end
-redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until')
+redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for')
 local step = 'plan'
 if unsettled then
   -- What was sent was planned and exported so; the time to look begins anew.
