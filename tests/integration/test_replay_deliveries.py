@@ -255,3 +255,36 @@ async def test_what_cannot_be_replayed(it: Installation, ledger: Ledger) -> None
     with pytest.raises(ReplayRefused) as refused:
         await it.replay("dlv_q")
     assert refused.value.why == "unproved"
+
+
+async def test_the_same_words_again_are_kept_while_nobody_understands_them(
+    it: Installation,
+) -> None:
+    """It may be no repetition: between them the client may have been back."""
+    first = await it.send(event())
+    it.clock.forward(hours=2)
+    second = await it.send(event())
+    assert (first.strongest.verdict, second.strongest.verdict) == ("rejected", "rejected")
+    it.configure()
+    it.clock.forward(minutes=-60)
+    await it.send(event(inactive=False))
+    it.clock.forward(hours=2)
+    assert (await it.replay(second.delivery_id)).strongest.verdict == "accepted"
+    assert (await it.replay(first.delivery_id)).strongest.verdict == "duplicate"
+    assert len(await it.deletions()) == 1
+
+
+async def test_what_had_an_effect_stays_known_when_it_is_no_longer_understood(
+    it: Installation,
+) -> None:
+    it.configure(event_id="/id")
+    accepted = await it.send({**event(), "id": "e1"})
+    it.configure(event_id="/id", **WRONG)
+    again = await it.send({**event(), "id": "e1"})
+    assert again.strongest.verdict == "rejected"
+    it.configure(event_id="/id")
+    replayed = (await it.replay(again.delivery_id)).strongest
+    assert (replayed.verdict, replayed.deletion_id) == (
+        "duplicate",
+        accepted.strongest.deletion_id,
+    )
