@@ -23,6 +23,7 @@ COMMANDS = MappingProxyType(
         "protect": "service.commands.protections",
         "protections": "service.commands.protections",
         "notifications": "service.commands.notifications",
+        "replay": "service.commands.replay",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",
         "schedules": "service.commands.sweeps",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import cast
 from starlette.requests import Request
 
 from service.acceptance import accepted
+from service.attempts import FailedAttempts
 from service.operators import Caller, authenticate
 from workers.audit.configuration import recorded
 from workers.clock import Clock, system_clock
@@ -34,6 +36,7 @@ class ServiceState:
     intake: Intake
     jobs: JobQueue
     clock: Clock
+    attempts: FailedAttempts
     spool: Spool | None = None
 
 
@@ -59,7 +62,8 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
             _beside(_until_fit(ledger, refuse)),
             _kept(spool, ledger, intake, jobs),
         ):
-            yield ServiceState(settings, ledger, intake, jobs, system_clock, spool)
+            attempts = FailedAttempts(time.monotonic)
+            yield ServiceState(settings, ledger, intake, jobs, system_clock, attempts, spool)
     finally:
         jobs.close()
 

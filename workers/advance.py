@@ -88,10 +88,10 @@ def _after_the_call(held: Deletion, error: UnglueError, context: Context) -> Cha
     """A failure once a call may have gone out: only reading ends this, not the failure."""
     now = context.clock()
     line = {"entry": "attempt", "step": held.step, "code": error.code}
-    sent_at = held.intent.at or held.created_at
-    if now >= sent_at + context.settings.policy.verify_window:
+    since = held.looking_since
+    if now >= since + context.settings.policy.verify_window:
         return unverified(held, now, line)
-    return wait(RETRYING, "unanswered", look_again(now - sent_at, now), line)
+    return wait(RETRYING, "unanswered", look_again(now - since, now), line)
 
 
 def _parked(held: Deletion, context: Context) -> Change:

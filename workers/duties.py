@@ -12,6 +12,7 @@ from workers.cron import newest_tick
 from workers.ledger.ledger import Ledger
 from workers.protection import record_file
 from workers.queue import JobQueue
+from workers.retention import Retention
 from workers.settings import Settings
 from workers.silence import tell_of_silent_sources
 from workers.spool.overdue import tell_of_holding_spools
@@ -35,6 +36,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         *_audit(settings, ledger),
         _silence(settings, ledger),
         _spools(ledger),
+        Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
     )
 
 

@@ -14,16 +14,18 @@ from adapters.errors import (
     NotFound,
     SignatureInvalid,
     SigningKeyUnavailable,
+    UnglueError,
 )
 from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.registry import VENDORS
 from workers.clock import Clock, rfc3339, to_ms
 from workers.ledger.condition import condition_of
-from workers.ledger.deliveries import Deliveries
+from workers.ledger.deliveries import Deliveries, Replay
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.records import ErrorEntry, Receipt, encode_errors
-from workers.signing_keys import SigningKeys
+from workers.ledger.refusals import ReplayRefused
+from workers.signing_keys import AskedTooOften, SigningKeys
 from workers.spool.frames import Spooled
 from workers.spool.spool import Spool
 
@@ -35,7 +37,17 @@ _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "acc
 # Together with the spool's share less than the 2 s in which a sender hears of a failure.
 STORAGE_SECONDS: Final = 1.0
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
+KEY_UNAVAILABLE: Final = "signing_key_unavailable"
+KEY_NOT_ASKED_FOR: Final = "signing_key_not_asked_for"
 QUARANTINE_LASTS = timedelta(hours=24)
+
+
+class KeyNotAskedFor(UnglueError):
+    """Whether a delivery is genuine was not found out, to spare the vendor's key server."""
+
+    code = "TooManyAttempts"
+    http_status = 429
+    retryable = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +174,17 @@ class Intake:
             raise NotFound("there is no source of this name; see [sources] in unglue.toml")
         return config, VENDORS[config.vendor]
 
-    async def accept(self, source: str, headers: Headers, body: bytes) -> Acknowledged:
+    async def accept(
+        self, source: str, headers: Headers, body: bytes, *, sparing: bool = False
+    ) -> Acknowledged:
         """Make one delivery durable, if it is genuine.
+
+        `sparing`: its sender failed too often just now, so no key server is asked for a key that
+        it never gave. What can be verified without that is.
 
         Raises:
             NotFound: the source is unknown.
+            KeyNotAskedFor: it was `sparing`, and the key is not known.
             SignatureInvalid: it is not genuine; nothing was stored.
             SigningKeyUnavailable: the vendor's key server does not answer, and the quarantine is
                 full.
@@ -175,8 +193,8 @@ class Intake:
         config, adapter = self.source(source)
         now = self._clock()
         try:
-            await self._verify(adapter, config, headers, body)
-        except SigningKeyUnavailable:
+            await self._verify(adapter, config, headers, body, sparing=sparing)
+        except SigningKeyUnavailable as error:
             delivery = self._delivery(source, config.vendor, headers)
             due = now + QUARANTINE_FIRST_LOOK
             # Not spooled: who cannot be told from a forger may not fill the disk.
@@ -184,21 +202,18 @@ class Intake:
                 kept = await self._quarantine.keep(delivery=delivery, body=body, due=due, now=now)
             if kept is None:
                 raise
-            return Acknowledged(kept, (Receipt("unverified", "signing_key_unavailable"),))
+            reason = KEY_NOT_ASKED_FOR if isinstance(error, AskedTooOften) else KEY_UNAVAILABLE
+            return Acknowledged(kept, (Receipt("unverified", reason),))
         verdicts = adapter.read(config, headers, body, now)
         delivery_id = self._new_id("dlv")
         if self.spool is None:
             async with asyncio.timeout(STORAGE_SECONDS):
-                return await self.record(
-                    source, config.vendor, headers, body, verdicts, delivery_id
-                )
+                return await self.record(source, headers, body, verdicts, delivery_id)
         with self.spool.in_hand(now):
             if not self.spool.waiting:
                 try:
                     async with asyncio.timeout(STORAGE_SECONDS):
-                        return await self.record(
-                            source, config.vendor, headers, body, verdicts, delivery_id
-                        )
+                        return await self.record(source, headers, body, verdicts, delivery_id)
                 except Exception as error:
                     if condition_of(error) is None:
                         raise
@@ -220,7 +235,7 @@ class Intake:
         headers, came = Headers.of(delivery.headers), delivery.received_at
         verdicts = adapter.read(config, headers, delivery.body, came)
         return await self.record(
-            delivery.source, config.vendor, headers, delivery.body, verdicts, delivery.id, came,
+            delivery.source, headers, delivery.body, verdicts, delivery.id, came,
             in_order=True,
         )  # fmt: skip
 
@@ -237,6 +252,8 @@ class Intake:
             return None
         if delivery.source not in self._sources:
             await self._quarantine.leave(delivery_id, now, reason="source_unknown")
+            return None
+        if not await self._quarantine.take(delivery_id, now, QUARANTINE_LASTS):
             return None
         config, adapter = self.source(delivery.source)
         headers = Headers.of(delivery.headers)
@@ -255,7 +272,6 @@ class Intake:
         verdicts = adapter.read(config, headers, delivery.body, delivery.received_at)
         acknowledged = await self.record(
             delivery.source,
-            config.vendor,
             headers,
             delivery.body,
             verdicts,
@@ -265,13 +281,47 @@ class Intake:
         await self._quarantine.leave(delivery_id, now)
         return acknowledged
 
+    async def replay(self, delivery_id: str, replay: Replay) -> Acknowledged:
+        """Read a stored delivery again, as its source is configured now.
+
+        It was verified when it came, and the moment that counts is the one at which it came.
+
+        Raises:
+            NotFound: there is no such delivery.
+            ReplayRefused: it was never proved, has nothing left to handle, or its source is gone.
+            redis.RedisError: it is not known whether anything happened.
+        """
+        delivery = await self._deliveries.get(delivery_id)
+        if delivery.verdict == "unverified":
+            raise ReplayRefused("unproved", delivery_id)
+        config = self._sources.get(delivery.source)
+        if config is None or config.vendor != delivery.vendor:
+            raise ReplayRefused("no_source", delivery_id)
+        headers, came = Headers.of(delivery.headers), delivery.received_at
+        verdicts = VENDORS[config.vendor].read(config, headers, delivery.body, came)
+        return await self.record(
+            delivery.source,
+            headers,
+            delivery.body,
+            verdicts,
+            delivery_id,
+            came,
+            replay,
+        )
+
     async def _verify(
-        self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes
-    ) -> None:
+        self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes, *,
+        sparing: bool = False,
+    ) -> None:  # fmt: skip
         url = adapter.key_url(config, headers, body)
         if url is None:
             adapter.verify(config, headers, body, None, self._clock())
             return
+        if sparing and not self._keys.has_given_one(url):
+            raise KeyNotAskedFor(
+                "too many deliveries from this address were not genuine just now, so no key server "
+                "is asked about this one; send it again later"
+            )
         key = await self._keys.get(url)
         try:
             adapter.verify(config, headers, body, key, self._clock())
@@ -285,36 +335,39 @@ class Intake:
     async def record(
         self,
         source: str,
-        vendor: str,
         headers: Headers,
         body: bytes,
         verdicts: Sequence[Verdict],
         delivery_id: str | None = None,
         arrived_at: datetime | None = None,
+        replay: Replay | None = None,
         *,
         in_order: bool = False,
     ) -> Acknowledged:
         """Record the verdicts of a genuine delivery and do what they ask for.
 
         `arrived_at` is when it came, if that is not now. With `in_order` everything else from its
-        process waited with it, and all of it is judged as if it were that moment.
+        process waited with it, and all of it is judged as if it were that moment. What is replayed
+        was believed then, so its age is the one that it had then.
         """
         now = self._clock()
         came = arrived_at or now
-        counts = came if in_order else now
+        as_it_came = in_order or replay is not None
+        counts = came if as_it_came else now
         events = []
         for verdict in verdicts:
             judged = too_old(verdict, self._max_event_age, counts)
-            event = _event(judged, came, counts, in_order=in_order)
+            event = _event(judged, came, counts, in_order=as_it_came)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
             events.append(event)
+        vendor = self._sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)
         if in_order:
             delivery["received_at"] = str(to_ms(came))
         receipts = await self._deliveries.receive(
-            delivery=delivery, body=body, events=events, now=now
+            delivery=delivery, body=body, events=events, now=now, replay=replay
         )
         return Acknowledged(delivery["id"], receipts)
 

@@ -18,6 +18,7 @@ from workers.ledger.deletions import Fenced
 from workers.outbox.notify import fan_out
 from workers.outbox.send import send
 from workers.queue import JobQueue
+from workers.replay.walk import Means, advance_replay
 from workers.runtime import new_id, open_context, open_intake, open_ledger, redis_url
 from workers.settings import Settings, load_settings
 from workers.states import FAILED
@@ -60,6 +61,11 @@ def send_callback(callback_id: str) -> None:
 def run_sweep(sweep_id: str) -> None:
     """Do the next slice of a sweep."""
     asyncio.run(_sweep(sweep_id))
+
+
+def run_replay(replay_id: str) -> None:
+    """Do the next slice of a bulk replay."""
+    asyncio.run(_replay(replay_id))
 
 
 def tell_people(notice_id: str) -> None:
@@ -110,6 +116,23 @@ async def _sweep(sweep_id: str) -> None:
     else:
         if sweep is not None:
             log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
+    finally:
+        jobs.close()
+
+
+async def _replay(replay_id: str) -> None:
+    settings = _settings()
+    jobs = JobQueue(redis_url(settings))
+    url = settings.callback.url or ""
+    try:
+        async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
+            means = Means(ledger, intake, jobs.advance, url, system_clock)
+            replay = await advance_replay(replay_id, means)
+    except Fenced as error:
+        log.warning("fenced", replay_id=replay_id, detail=error.message)
+    else:
+        if replay is not None:
+            log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
     finally:
         jobs.close()
 

@@ -22,6 +22,7 @@ SEND: Final = "workers.jobs.send_callback"
 VERIFY: Final = "workers.jobs.verify_delivery"
 LOOK_BACK: Final = "workers.jobs.look_back_at_deletion"
 SWEEP: Final = "workers.jobs.run_sweep"
+REPLAY: Final = "workers.jobs.run_replay"
 TELL: Final = "workers.jobs.tell_people"
 
 # Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
@@ -79,6 +80,14 @@ class JobQueue:
             redis.RedisError: as above.
         """
         await asyncio.to_thread(self._enqueue, SWEEP, sweep_id, number)
+
+    async def replay(self, replay_id: str, number: int) -> None:
+        """Queue the next slice of a bulk replay.
+
+        Raises:
+            redis.RedisError: as above.
+        """
+        await asyncio.to_thread(self._enqueue, REPLAY, replay_id, number)
 
     async def tell(self, notice_id: str, number: int) -> None:
         """Queue the handing over of a notice to the outbox.

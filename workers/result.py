@@ -3,6 +3,7 @@
 All keys are always there, on success and on failure.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -81,6 +82,12 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "export": _export(deletion),
             "plan_digest": plan.digest if plan else None,
             "request_count": deletion.requests,
+            "generation": deletion.generation,
             "audit_head": deletion.audit_head.plain() if deletion.audit_head else None,
         },
     }
+
+
+def result_body(deletion: Deletion) -> bytes:
+    """The result as it is sent to a callback URL, byte for byte."""
+    return json.dumps(result_of(deletion), separators=(",", ":")).encode()

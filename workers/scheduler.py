@@ -67,6 +67,9 @@ class Scheduler:
         for sweep_id, number in await self._ledger.sweeps.take_due(now):
             await self._jobs.sweep(sweep_id, number)
             queued += 1
+        for replay_id, number in await self._ledger.replays.take_due(now):
+            await self._jobs.replay(replay_id, number)
+            queued += 1
         for notice_id, number in await self._ledger.notices.take_due(now):
             await self._jobs.tell(notice_id, number)
             queued += 1

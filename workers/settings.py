@@ -7,6 +7,7 @@ names a file that holds the value, for secrets that are mounted.
 
 import base64
 import binascii
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -86,6 +87,14 @@ def _redis_url(value: str) -> str:
             'must be a URL that begins with redis://, rediss:// or unix://, like "redis://'
             'localhost:6379/0", with what is special in a password percent-encoded'
         ) from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError(f'{value!r} must be an address or a network, like "10.0.0.0/8"') from None
     return value
 
 
@@ -321,6 +330,7 @@ class Settings(BaseSettings):
     spool_dir: str = ""
     spool_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**2
     retention_days: Annotated[int, Field(ge=1)] = 400
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     itglue: ITGlueSettings
     callback: CallbackSettings = CallbackSettings()
     policy: PolicySettings = PolicySettings()

@@ -42,6 +42,10 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 Refusal = SignatureInvalid | SigningKeyUnavailable
 
 
+class AskedTooOften(SigningKeyUnavailable):
+    """The key server was not asked: made-up keys used up what it should be asked."""
+
+
 class Resolver(Protocol):
     """Finds one checked address of a host; raises what `workers.addresses.resolve` raises."""
 
@@ -145,6 +149,10 @@ class SigningKeys:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def has_given_one(self, url: str) -> bool:
+        """Whether this URL has given a key before, so that it is the vendor's and not made up."""
+        return self._keys.get(url) is not None
+
     async def get(self, url: str, *, refresh: bool = False) -> str:
         """The key kept at the URL.
 
@@ -178,7 +186,7 @@ class SigningKeys:
             raise SignatureInvalid(f"the signing key's address {error}") from None
         allowance = self._allowances.setdefault((origin, has_given_a_key), _Allowance(now))
         if not allowance.take(now):
-            raise SigningKeyUnavailable(
+            raise AskedTooOften(
                 f"{origin} was asked for too many signing keys just now, so this one was not "
                 "asked for; if nobody forges deliveries, this passes in a second"
             )

@@ -72,6 +72,10 @@ TRANSITIONS: Final = (
     Transition((RUNNING,), CANCELLED, "record", "nobody approved in time, or the client came back"),
     Transition(_OPEN, CANCELLED, "cancel", "a person stops it; nothing was sent"),
     Transition(_OPEN, CANCELLED, "receive", "the client is active again; nothing was sent"),
+    Transition(
+        (BLOCKED, CANCELLED, FAILED, PREVIEWED), QUEUED, "replay",
+        "a person begins it anew, in its next generation",
+    ),
 )  # fmt: skip
 
 

@@ -62,8 +62,15 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
         click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
         return
     console = Console()
-    console.print(f"{deletion['id']}  {deletion['state']}  (source {deletion['source']})")
+    generation = f", generation {deletion['generation']}" if deletion["history"] else ""
+    console.print(
+        f"{deletion['id']}  {deletion['state']}  (source {deletion['source']}{generation})"
+    )
     show_plan(deletion, console)
+    for earlier in deletion["history"]:
+        why = "; ".join(error["message"] for error in earlier["errors"])
+        line = f"generation {earlier['generation']} ended {earlier['finished_at']}"
+        console.print(escape(f"{line}  {earlier['state']}  {why}"))
     for entry in deletion["journal"]:
         rest = {name: value for name, value in entry.items() if name not in {"at", "entry"}}
         detail = ", ".join(f"{name}={value}" for name, value in rest.items() if value != "")

@@ -36,6 +36,9 @@ def serve(host: str, port: int) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            # Anybody can write X-Forwarded-For: it names the sender if a proxy of ours wrote it.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
         )
     )
     log.info("serving", host=host, port=port, sources=sorted(settings.sources))

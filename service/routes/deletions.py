@@ -17,6 +17,7 @@ from service.answers import answer, invalid
 from service.state import ServiceState, caller_of, state_of
 from workers.addresses import AddressRefused, target
 from workers.clock import rfc3339
+from workers.ledger.callbacks import Entry
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.result import result_of
 from workers.runtime import new_id
@@ -36,9 +37,7 @@ async def create(request: Request) -> Response:
     asked = _parse(await request.body())
     if asked.callback_url is not None:
         _require_callback(state.settings.callback, asked.callback_url)
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
-        raise InvalidRequest("Idempotency-Key must have 1 to 200 characters")
+    key = idempotency_key(request)
     deletion_id, job = await state.ledger.deletions.create(
         deletion_id=new_id("del"),
         request=asked,
@@ -81,6 +80,41 @@ async def cancel(request: Request) -> Response:
     await state.ledger.deletions.cancel(deletion_id, operator=caller.name, error=error, now=now)
     log.info("cancelled", deletion_id=deletion_id, operator=caller.name)
     return answer(await _plain(state, await state.ledger.deletions.get(deletion_id)))
+
+
+async def replay(request: Request) -> Response:
+    """Begin a deletion that ended without success anew, as a new decision of this operator."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    deletion = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    key = idempotency_key(request)
+    job = await state.ledger.deletions.replay(
+        deletion.id,
+        operator=caller.name,
+        token=f"{caller.name}:{key}" if key else new_id("once"),
+        callback_url=deletion.request.callback_url or state.settings.callback.url or "",
+        overrule=True,
+        now=state.clock(),
+    )
+    if job is not None:
+        try:
+            await state.jobs.advance(deletion.id, job)
+        except RedisError as error:
+            log.warning("not_enqueued", deletion_id=deletion.id, error=type(error).__name__)
+    log.info("replayed", deletion_id=deletion.id, operator=caller.name, new=job is not None)
+    return answer(await _plain(state, await state.ledger.deletions.get(deletion.id)), 202)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key` of a request.
+
+    Raises:
+        InvalidRequest: it is empty or too long.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise InvalidRequest("Idempotency-Key must have 1 to 200 characters")
+    return key
 
 
 def _parse(body: bytes) -> DeletionRequest:
@@ -128,9 +162,11 @@ async def _wait(state: ServiceState, deletion_id: str, seconds: int) -> Deletion
 
 async def _plain(state: ServiceState, deletion: Deletion) -> dict[str, Any]:
     plan = deletion.plan
+    earlier = await state.ledger.deletions.history(deletion)
     return {
         "id": deletion.id,
         "state": deletion.state,
+        "generation": deletion.generation,
         "source": deletion.source,
         "delivery_id": deletion.delivery_id or None,
         "actor": deletion.actor or None,
@@ -141,4 +177,30 @@ async def _plain(state: ServiceState, deletion: Deletion) -> dict[str, Any]:
         "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,
         "journal": await state.ledger.deletions.journal(deletion.id),
         "result": result_of(deletion) if deletion.terminal else None,
+        "callbacks": [_callback(each) for each in await state.ledger.callbacks.of(deletion.id)],
+        "history": [_ended(each) for each in earlier],
+    }
+
+
+def _callback(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "generation": entry.generation,
+        "state": entry.state,
+        "attempts": entry.attempts,
+        "status": entry.status,
+        "created_at": rfc3339(entry.created_at),
+        "replayed_by": entry.replayed_by or None,
+    }
+
+
+def _ended(deletion: Deletion) -> dict[str, Any]:
+    """An earlier generation, as it ended."""
+    return {
+        "generation": deletion.generation,
+        "state": deletion.state,
+        "finished_at": rfc3339(deletion.finished_at or deletion.updated_at),
+        "replayed_by": deletion.replayed_by or None,
+        "errors": [error.plain() for error in deletion.errors],
+        "result": result_of(deletion),
     }

@@ -57,7 +57,13 @@ async def deliveries(request: Request) -> Response:
     caller_of(request)
     page = _page(request, "verdict")
     found = await state_of(request).ledger.listing.deliveries(page)
-    rows = [_delivery(each) for each in found]
+    deliveries = state_of(request).ledger.deliveries
+    rows = [
+        {**_delivery(each), "history": await deliveries.history(each.id)}
+        if each.generation > 1
+        else {**_delivery(each), "history": []}
+        for each in found
+    ]
     return answer({"deliveries": rows, "next_until": _next(found, page.limit)})
 
 
@@ -98,4 +104,5 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "deletion_id": delivery.deletion_id,
         "bytes": len(delivery.body),
         "events": list(delivery.events),
+        "generation": delivery.generation,
     }

@@ -8,12 +8,19 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import SignatureInvalid, SigningKeyUnavailable, StorageUnavailable, UnglueError
+from adapters.errors import (
+    SignatureInvalid,
+    SigningKeyUnavailable,
+    StorageUnavailable,
+    TooManyAttempts,
+    UnglueError,
+)
 from adapters.headers import Headers
 from service.acceptance import accepted
 from service.answers import answer, error_answer
+from service.attempts import peer_of
 from service.state import state_of
-from workers.intake import Acknowledged
+from workers.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
 from workers.ledger.condition import condition_of
 from workers.ledger.records import Receipt
 
@@ -36,19 +43,37 @@ async def receive(request: Request) -> Response:
         [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.headers.raw]
     )
     patience = adapter.sender.timeout_seconds or _UNKNOWN_PATIENCE
+    attempts, peer = state.attempts, peer_of(request)
     try:
         async with asyncio.timeout(_SHARE * patience):
-            acknowledged = await state.intake.accept(name, headers, body)
+            # What is genuine is never refused for what was not, so it is verified first.
+            acknowledged = await state.intake.accept(
+                name, headers, body, sparing=attempts.spent(peer, name)
+            )
     except SignatureInvalid as error:
-        log.warning("signature_invalid", source=name, detail=error.message)
+        if not attempts.fail(peer, name):
+            raise TooManyAttempts(
+                "too many deliveries from this address were not genuine", attempts.refills_in
+            ) from None
+        unsaid = attempts.unsaid(name)
+        log.warning("signature_invalid", source=name, detail=error.message, unsaid=unsaid)
         with contextlib.suppress(RedisError, TimeoutError):
             async with asyncio.timeout(_COUNT_SECONDS):
                 await state.ledger.sources.count(name, "unauthentic")
+                if unsaid:
+                    await state.ledger.sources.count(name, "limited", unsaid)
         raise
+    except KeyNotAskedFor as error:
+        attempts.fail(peer, name)
+        wait = {"Retry-After": str(attempts.refills_in)}
+        return error_answer(error, adapter.sender.retry_status, wait)
     except Exception as error:  # noqa: BLE001 - whatever it is, the event is not durable
         # This vendor sends it again only for this status.
         not_now = _not_now(name, error)
         return error_answer(not_now, adapter.sender.retry_status, {"Retry-After": "5"})
+    if acknowledged.strongest.reason == KEY_NOT_ASKED_FOR:
+        # Kept, for it may be genuine; but so many unknown keys look like made-up ones.
+        attempts.fail(peer, name)
     if acknowledged.strongest.reason == "spooled":
         log.warning("spooled", source=name, delivery_id=acknowledged.delivery_id)
     else:

@@ -232,6 +232,13 @@ class Everything(RuleBasedStateMachine):
     def cancel(self, index: int, answer: Order) -> None:
         self.it.cancel(self._pick(self.it.known, index), answer)
 
+    @precondition(lambda self: self.it.known)
+    @rule(index=INDEX, answer=ANSWERS, begin=st.booleans(), stop=STOPS)
+    def replay(self, index: int, answer: Order, *, begin: bool, stop: Stop | None) -> None:
+        deletion_id = self._pick(self.it.known, index)
+        self.it.replay(deletion_id, answer)
+        self._begin(deletion_id if begin else None, stop)
+
     def _begin(self, deletion_id: str | None, stop: Stop | None) -> None:
         if deletion_id is not None and len(self.it.jobs) < MOST_JOBS:
             self.it.work(deletion_id, stop)

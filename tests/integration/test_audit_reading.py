@@ -2,11 +2,13 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from redis.asyncio import Redis
 
 from service.cli import main
@@ -26,7 +28,13 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="module")
 def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url, secret_keys=SECRETS)) as running:
+    with (
+        redis.Redis.from_url(valkey_url) as server,
+        running_service(configured(valkey_url, secret_keys=SECRETS)) as running,
+    ):
+        # Written once, at start: later it would be an entry more in somebody's log.
+        while not server.hexists("unglue:audit:configuration", "service"):
+            time.sleep(0.01)
         yield running
 
 

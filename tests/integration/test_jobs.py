@@ -5,6 +5,7 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 from redis import Redis as SyncRedis
 from rq import Queue, SimpleWorker
@@ -62,6 +63,72 @@ def test_an_exhausted_deletion_is_a_failed_job_that_may_be_run_again(
         assert work(valkey_url, requeue=True) == []
 
 
+def test_requeueing_with_rqs_own_tools_beside_a_replay_doubles_nothing(
+    configured: pytest.MonkeyPatch, valkey_url: str
+) -> None:
+    """An old job put back by hand is another look at the same record, in any generation."""
+    sandbox = SandboxSettings.model_validate({"faults": ["html:1"], "removal_seconds": 0})
+    with (
+        serve(create_sandbox(sandbox, now=lambda: datetime.now(UTC))) as url,
+        httpx.Client(base_url=url, trust_env=False) as http,
+        SyncRedis.from_url(valkey_url) as redis,
+    ):
+        configured.setenv("UNGLUE_ITGLUE__BASE_URL", url)
+        (failed,) = [asyncio.run(ask(valkey_url))]
+        assert work(valkey_url) == [failed]
+        asyncio.run(replay(valkey_url))
+        queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+        queue.failed_job_registry.requeue(failed)
+        waiting = [str(name) for name in queue.get_job_ids()]
+        assert len(waiting) == 2
+        for name in waiting:
+            job = Job.fetch(name, redis, JSONSerializer)
+            Queue("aside", connection=redis, serializer=JSONSerializer).enqueue(
+                str(job.func_name), *job.args, job_id=f"{name}-by-hand"
+            )
+        work(valkey_url)
+        work(valkey_url, "aside")
+        until_ended(valkey_url)
+        deletion = asyncio.run(look())
+        assert (deletion.state, deletion.generation) == ("deleted", 2)
+        assert work(valkey_url, requeue=True) == []
+        assert work(valkey_url, "aside") == []
+        asked = http.get("/_sandbox/requests", params={"method": "DELETE"}).json()["requests"]
+        assert len(asked) == 1
+        assert asyncio.run(look()) == deletion
+
+
+async def replay(valkey_url: str) -> None:
+    async with open_ledger(load_settings()) as ledger:
+        number = await ledger.deletions.replay(
+            "del_1",
+            operator="alice",
+            token="once",
+            callback_url="",
+            overrule=True,
+            now=system_clock(),
+        )
+        assert number is not None
+        queue = JobQueue(valkey_url)
+        await queue.advance("del_1", number)
+        queue.close()
+
+
+def until_ended(valkey_url: str) -> None:
+    """What a scheduler does: what is due is queued and worked off."""
+
+    async def due() -> bool:
+        async with open_ledger(load_settings()) as ledger:
+            queue = JobQueue(valkey_url)
+            for name, number in await ledger.deletions.take_due(system_clock()):
+                await queue.advance(name, number)
+            queue.close()
+            return (await ledger.deletions.get("del_1")).terminal
+
+    while not asyncio.run(due()):
+        work(valkey_url)
+
+
 async def ask(valkey_url: str) -> str:
     async with open_ledger(load_settings()) as ledger:
         await ledger.store.redis.flushall()
@@ -86,10 +153,10 @@ async def look() -> Deletion:
         return await ledger.deletions.get("del_1")
 
 
-def work(url: str, *, requeue: bool = False) -> list[str]:
+def work(url: str, name: str = QUEUE, *, requeue: bool = False) -> list[str]:
     """Run what is queued; the ids of the jobs that failed."""
     with SyncRedis.from_url(url) as redis:
-        queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+        queue = Queue(name, connection=redis, serializer=JSONSerializer)
         registry = queue.failed_job_registry
         if requeue:
             for job_id in registry.get_job_ids(cleanup=False):

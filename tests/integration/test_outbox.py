@@ -21,6 +21,7 @@ from workers.itglue.client import ITGlue
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
+from workers.ledger.refusals import ReplayRefused
 from workers.ledger.sweeps import End, Progress
 from workers.outbox.send import send
 from workers.result import result_of
@@ -75,6 +76,20 @@ class Outbox:
     async def journal(self, deletion_id: str = "del_1") -> list[dict[str, Any]]:
         entries = await self.ledger.deletions.journal(deletion_id)
         return [entry for entry in entries if entry["entry"] == "callback"]
+
+    async def notices(self) -> list[str]:
+        """The kinds of what people are told, oldest first."""
+        store = self.ledger.store
+        names = cast("list[bytes]", await store.redis.zrange("unglue:notices:due", 0, -1))
+        found = [await store.hash("notice", name.decode()) for name in names]
+        return [each["kind"].decode() for each in found]
+
+    async def replay(self, deletion_id: str = "del_1") -> None:
+        """A person begins the deletion anew."""
+        await self.ledger.deletions.replay(
+            deletion_id, operator="bob", token=f"t{self.clock()}", overrule=True, now=self.clock(),
+            callback_url=(await self.ledger.deletions.get(deletion_id)).callback_url,
+        )  # fmt: skip
 
     async def due_in(self) -> float | None:
         """Seconds until the callback is due, `None` if it never is."""
@@ -134,6 +149,11 @@ async def test_every_secret_signs(
     for secret in SECRETS:
         Webhook(secret).verify(request.body, request.headers, json_parse=False)
     assert len(request.headers["webhook-signature"].split()) == len(SECRETS)
+    one_each = [
+        Webhook(secret).sign(request.headers["webhook-id"], clock(), request.body.decode())
+        for secret in SECRETS
+    ]
+    assert request.headers["webhook-signature"].split() == one_each  # newest first
     stranger = "whsec_" + b64encode(bytes(32)).decode()
     for body, secret in ((request.body + b" ", SECRETS[0]), (request.body, stranger)):
         with pytest.raises(WebhookVerificationError):
@@ -192,6 +212,7 @@ async def test_the_whole_schedule(box: Outbox, receiver: Receiver) -> None:
     lines = await box.journal()
     assert [line["attempt"] for line in lines] == list(range(1, 11))
     assert (lines[-1]["state"], lines[-1]["why"]) == ("dead", "10 attempts failed")
+    assert await box.notices() == ["failed", "callback_exhausted"]
 
 
 @pytest.mark.parametrize(
@@ -312,3 +333,79 @@ async def test_a_sweeps_summary_is_delivered_signed(
     monkeypatch.setattr(Webhook, "_Webhook__verify_timestamp", lambda _self, _it: box.clock())
     Webhook(SECRETS[0]).verify(second.body, second.headers, json_parse=False)
     assert await box.ledger.store.redis.exists("unglue:journal:") == 0
+
+
+@pytest.mark.parametrize("answered", [410, 200, 503], ids=["stopped", "delivered", "dead"])
+async def test_a_result_is_sent_again_under_another_id(
+    box: Outbox, receiver: Receiver, answered: int
+) -> None:
+    receiver.answers += [reply(answered)] * 10
+    await box.ended(receiver.url)
+    while (await box.attempt())["state"] == "pending":
+        box.clock.forward(days=2)
+    before = len(receiver.received)
+    receiver.answers.clear()
+    callbacks = box.ledger.callbacks
+    again = [
+        await callbacks.replay(
+            "cb_1_1", operator="bob", token="t", url=receiver.url, now=box.clock()
+        )
+        for _ in range(2)  # as a repeated command would
+    ]
+    assert again == ["cb_1_1_r1"] * 2
+    with pytest.raises(ReplayRefused):
+        await callbacks.replay("del_1", operator="b", token="u", url=receiver.url, now=box.clock())
+    assert (await box.attempt("cb_1_1_r1"))["state"] == "delivered"
+    first, last = receiver.received[0], receiver.received[-1]
+    assert (len(receiver.received), last.body) == (before + 1, first.body)
+    assert (first.headers["webhook-id"], last.headers["webhook-id"]) == ("msg_1_1", "msg_1_1_r1")
+    # What became of the first stays readable, and the newest can be sent once more.
+    assert [each.state for each in await callbacks.of("del_1")][1] == "delivered"
+    third = await callbacks.replay(
+        "del_1", operator="b", token="v", url=receiver.url, now=box.clock()
+    )
+    assert third == "cb_1_1_r2"
+
+
+async def test_each_generations_result_is_its_own(box: Outbox, receiver: Receiver) -> None:
+    """The first, not yet delivered when the deletion began anew, still says what it was."""
+    receiver.answers.append(reply(500))
+    await box.ended(receiver.url)
+    assert (await box.attempt())["state"] == "pending"
+    await box.replay()
+    box.clock.forward(minutes=1)
+    assert (await box.attempt())["state"] == "delivered"
+    held = await box.ledger.deletions.lease("del_1", box.clock())
+    assert held is not None
+    await box.ledger.deletions.record(held, Change(state="previewed"), box.clock())
+    assert (await box.attempt("cb_1_2"))["state"] == "delivered"
+    first, second = [json.loads(each.body) for each in receiver.received[1:]]
+    assert (first["details"]["state"], first["details"]["generation"]) == ("failed", 1)
+    assert (second["details"]["state"], second["details"]["generation"]) == ("previewed", 2)
+    ids = [each.headers["webhook-id"] for each in receiver.received]
+    assert ids == ["msg_1_1", "msg_1_1", "msg_1_2"]
+
+
+async def test_a_result_that_kills_its_workers_is_given_up(box: Outbox) -> None:
+    await box.ended("https://rewst.example.com/hook")
+    for _ in range(3):
+        assert await box.ledger.callbacks.lease("cb_1_1", box.clock()) is not None
+        box.clock.forward(seconds=61)
+    assert await box.ledger.callbacks.lease("cb_1_1", box.clock()) is None
+    assert ((await box.state())["state"], await box.due_in()) == ("dead", None)
+    (line,) = await box.journal()
+    assert (line["state"], "ended its worker" in line["why"]) == ("dead", True)
+    assert await box.notices() == ["failed", "callback_exhausted"]
+
+
+async def test_a_death_that_was_followed_by_an_attempt_is_forgiven(
+    box: Outbox, receiver: Receiver
+) -> None:
+    receiver.answers += [reply(500)] * 9
+    await box.ended(receiver.url)
+    for _ in range(4):
+        assert await box.ledger.callbacks.lease("cb_1_1", box.clock()) is not None
+        box.clock.forward(seconds=61)
+        assert (await box.attempt())["state"] == "pending"
+        box.clock.forward(days=2)
+    assert len(receiver.received) == 4

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.receiver import Receiver, receiving, silent
+from tests.unit.test_addresses import REFUSED as NOT_PUBLIC
 from workers.outbox.post import Posted, post
 
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "keyserver" / "keys.example.test.pem"
@@ -173,6 +174,54 @@ async def test_a_certificate_of_nobody_is_refused(monkeypatch: pytest.MonkeyPatc
         assert server.received == []
         # The name, not the address, is what the server is asked for and has to prove.
         assert server.server_names == ["keys.example.test"]
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted", "refused"),
+    [
+        ("keys.example.test", True, ""),
+        ("keys.example.test", False, "self-signed"),
+        ("other.example.test", True, "other.example.test"),
+    ],
+)
+async def test_a_certificate_is_believed_if_its_issuer_and_its_name_are(
+    monkeypatch: pytest.MonkeyPatch, host: str, refused: str, *, trusted: bool
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    trust = ssl.create_default_context(cafile=CERTIFICATE) if trusted else None
+    ask = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _host, *rest, **options: ask("127.0.0.1", *rest, **options)
+    )
+    async with receiving(tls) as server:
+        answer = await post(
+            f"https://{host}:{server.port}/hook", body=b"{}", headers={}, allowed_hosts=(),
+            allow_private=True, seconds=PATIENT, trust=trust,
+        )  # fmt: skip
+    assert (answer.status == 204) == (refused == "")
+    assert refused in answer.answer
+    assert len(server.received) == (refused == "")
+
+
+@pytest.mark.parametrize("address", NOT_PUBLIC.values(), ids=NOT_PUBLIC)
+async def test_no_name_leads_inside(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Whatever a name resolves to when it is called, nothing is connected to."""
+    connected = []
+
+    async def connect(*args: Any, **_: Any) -> None:
+        connected.append(args)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found = [(family, socket.SOCK_STREAM, 6, "", (address, receiver.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    answer = await posted(f"https://callback.example:{receiver.port}/", private=False)
+    assert answer.status is None
+    assert f"is {address}, which is not a public address" in answer.answer
+    assert (connected, receiver.connections) == ([], 0)
 
 
 async def test_a_proxy_in_the_environment_is_not_used(

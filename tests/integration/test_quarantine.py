@@ -186,3 +186,43 @@ async def test_a_forgery_without_a_pinned_key_is_not_kept(ledger: Ledger, clock:
         with pytest.raises(SignatureInvalid):
             await it.accept("cw", *delivery(Metadata=foreign))
     assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
+
+
+async def test_what_ends_its_workers_is_tried_less_and_dropped_in_the_end(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    keys = Keys()
+    async with intake(ledger, clock, keys) as it:
+        kept = await it.accept("cw", *delivery())
+        tries = 0
+        for _ in range(4):
+            clock.forward(minutes=1)
+            assert [name for name, _ in await ledger.quarantine.take_due(clock())] != []
+            # The worker is gone before it can say anything.
+            assert await ledger.quarantine.take(kept.delivery_id, clock(), QUARANTINE_LASTS)
+            tries += 1
+        clock.forward(minutes=58)
+        assert await ledger.quarantine.take_due(clock()) == []
+        began = clock()
+        while await ledger.store.redis.hlen("unglue:quarantine:cw"):
+            clock.forward(minutes=61)
+            tries += await ledger.quarantine.take(kept.delivery_id, clock(), QUARANTINE_LASTS)
+        assert tries < 30
+        assert clock() - began <= QUARANTINE_LASTS + timedelta(hours=1)
+        assert await ledger.store.redis.zcard("unglue:notices:due") == 1
+        assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
+
+
+async def test_who_comes_back_is_no_death(ledger: Ledger, clock: TestClock) -> None:
+    """A key server that is away for hours is no poison: it is asked for as before."""
+    keys = Keys()
+    async with intake(ledger, clock, keys) as it:
+        kept = await it.accept("cw", *delivery())
+        for _ in range(9):
+            clock.forward(minutes=1)
+            assert await it.release(kept.delivery_id) is None
+        keys.answer = KEY
+        clock.forward(minutes=9)
+        released = await it.release(kept.delivery_id)
+        assert released is not None
+        assert released.strongest.verdict == "accepted"

@@ -49,6 +49,9 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
         "request",
         "plan",
         "journal",
+        "callbacks",
+        "generation",
+        "history",
         "result",
     }
     assert (deletion["state"], deletion["source"], deletion["actor"]) == ("queued", "api", "alice")

@@ -5,12 +5,14 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from service import attempts
 from service.demo.stand_ins import KEY_PATH, key_server
 from tests.support.serve import serve
 from tests.support.service import (
@@ -33,7 +35,11 @@ COUNTED: dict[bytes, object] = {b"unglue:counts:verdicts:cw": {b"unauthentic": b
 
 @pytest.fixture(scope="module")
 def service(valkey_url: str) -> Iterator[Service]:
-    with service_with_keys(valkey_url) as running:
+    # What follows comes from one address, and each is to be refused for what it is.
+    with (
+        patch.object(attempts, "_BURST", 1_000_000),
+        service_with_keys(valkey_url) as running,
+    ):
         yield running
 
 

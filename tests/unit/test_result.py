@@ -86,6 +86,7 @@ DETAILS = [
     "export",
     "plan_digest",
     "request_count",
+    "generation",
     "audit_head",
 ]
 
@@ -125,6 +126,7 @@ def test_a_whole_result() -> None:
             "export": None,
             "plan_digest": PLAN.digest,
             "request_count": 31,
+            "generation": 1,
             "audit_head": None,
         },
     }

@@ -13,6 +13,7 @@ from workers.clock import from_ms, rfc3339, to_ms
 from workers.durations import milliseconds
 from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
+from workers.ledger.refusals import ReplayRefused
 from workers.ledger.store import Store, text
 
 
@@ -184,6 +185,58 @@ class Deletions:
             raise Conflict(
                 f"the DELETE of deletion {deletion_id} was sent; it can no longer be cancelled"
             )
+
+    async def replay(
+        self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
+        now: datetime,
+    ) -> int | None:  # fmt: skip
+        """Begin a deletion that ended anew: its job's number, or `None` if this was done before.
+
+        `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
+        person cancelled the client's deletion.
+
+        Raises:
+            NotFound: there is no such deletion.
+            ReplayRefused: it must not be, and why.
+        """
+        at = to_ms(now)
+        answer, *rest = await self._store.run(
+            "replay",
+            [
+                deletion_id,
+                at,
+                at + self._store.requeue_after,
+                operator,
+                token,
+                callback_url,
+                "1" if overrule else "",
+            ],
+        )
+        if answer == b"unknown":
+            raise NotFound(f"there is no deletion {deletion_id}")
+        if answer == b"refused":
+            raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
+        return int(rest[1]) if answer == b"replayed" else None
+
+    async def generation(self, deletion_id: str, number: int) -> Deletion:
+        """The deletion as it stood at the end of this generation, or as it stands in it now.
+
+        Raises:
+            NotFound: there is no such deletion.
+        """
+        newest = await self.get(deletion_id)
+        if newest.generation == number:
+            return newest
+        fields = await self._store.hash("history", deletion_id, str(number))
+        if not fields:
+            raise NotFound(f"deletion {deletion_id} has no generation {number}")
+        return Deletion.load({name: value.decode() for name, value in fields.items()})
+
+    async def history(self, deletion: Deletion) -> list[Deletion]:
+        """The generations before the present one, oldest first, each as it ended."""
+        return [
+            await self.generation(deletion.id, number) for number in range(1, deletion.generation)
+        ]
 
     async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
         """Deletions that are due and in no queue, each with the number of its next job."""

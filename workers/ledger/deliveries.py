@@ -2,13 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from adapters.errors import NotFound
-from workers.clock import from_ms, to_ms
+from workers.clock import from_ms, rfc3339, to_ms
 from workers.ledger.records import Delivery, Receipt
+from workers.ledger.refusals import ReplayRefused
 from workers.ledger.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Who has something replayed. `token` names the replay: with the same one it is done once."""
+
+    operator: str
+    token: str
 
 
 class Deliveries:
@@ -24,14 +34,17 @@ class Deliveries:
         body: bytes,
         events: Sequence[Mapping[str, Any]],
         now: datetime,
+        replay: Replay | None = None,
     ) -> tuple[Receipt, ...]:
         """Make a verified delivery durable, and do what its events ask for.
 
         `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
-        `delivery` may say when it was `received_at`, in milliseconds, if that is not now.
+        `delivery` may say when it was `received_at`, in milliseconds, if that is not now. With
+        `replay` it is stored already, and what had no effect then may have one now.
 
         Raises:
             NotDurable: it was recorded, and may yet be lost with the server: send it again.
+            ReplayRefused: the replay must not be, and why.
         """
         reactivates = any(event["kind"] == "reactivated" for event in events)
         at = to_ms(now)
@@ -44,9 +57,13 @@ class Deliveries:
                 json.dumps(delivery),
                 body,
                 json.dumps(events),
+                *((replay.operator, replay.token) if replay else ()),
             ],
             durable=self._store.fsync or reactivates,
         )
+        entries = json.loads(raw)
+        if isinstance(entries, dict):
+            raise ReplayRefused(entries["refused"], delivery["id"])
         return tuple(
             Receipt(
                 verdict=entry["verdict"],
@@ -57,7 +74,7 @@ class Deliveries:
                 job=entry.get("job"),
                 missing=entry.get("missing"),
             )
-            for entry in json.loads(raw)
+            for entry in entries
         )
 
     async def get(self, delivery_id: str) -> Delivery:
@@ -82,4 +99,18 @@ class Deliveries:
             reason=fields["reason"],
             deletion_id=fields["deletion_id"] or None,
             events=tuple(json.loads(fields.get("events") or "[]")),
+            generation=int(fields.get("generation") or 1),
         )
+
+    async def history(self, delivery_id: str) -> list[dict[str, Any]]:
+        """What became of a delivery before each of its replays, oldest first."""
+        lines = await self._store.redis.lrange(self._store.key("history", delivery_id), 0, -1)
+        entries = [json.loads(line) for line in lines]
+        return [
+            {
+                **entry,
+                "events": json.loads(entry["events"]),
+                "replayed_at": rfc3339(from_ms(entry["replayed_at"])),
+            }
+            for entry in entries
+        ]

@@ -12,6 +12,7 @@ from workers.ledger.listing import Listing
 from workers.ledger.notices import Notices
 from workers.ledger.protections import Protections
 from workers.ledger.quarantine import Quarantine
+from workers.ledger.replays import Replays
 from workers.ledger.sources import Sources
 from workers.ledger.spools import Spools
 from workers.ledger.store import Store
@@ -40,3 +41,4 @@ class Ledger:
         self.protections = Protections(store)
         self.sweeps = Sweeps(store)
         self.spools = Spools(store)
+        self.replays = Replays(store)

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workers.clock import to_ms
+from workers.durations import milliseconds
 from workers.ledger.store import Store
 
 # Anybody can send what lands here, so it is small.
@@ -45,10 +46,18 @@ class Quarantine:
         """Deliveries to verify, each with the number of its job."""
         return await self._store.due("quarantine:due", "delivery", now, limit=limit)
 
+    async def take(self, delivery_id: str, now: datetime, lasts: timedelta) -> bool:
+        """Whether it is still to be verified.
+
+        One that nobody came back from three times is tried less and less, and dropped when the
+        quarantine, which `lasts` so long, is over.
+        """
+        args = [delivery_id, to_ms(now), milliseconds(lasts)]
+        return bool(await self._store.run("take_quarantined", args) == b"taken")
+
     async def later(self, delivery_id: str, due: datetime) -> None:
         """Try again then."""
-        name = self._store.key("quarantine", "due")
-        await self._store.redis.zadd(name, {delivery_id: to_ms(due)}, xx=True)
+        await self._store.run("wait_quarantined", [delivery_id, to_ms(due)])
 
     async def leave(self, delivery_id: str, now: datetime, *, reason: str = "") -> None:
         """End the quarantine: proved, or dropped for this reason."""

@@ -119,6 +119,14 @@ class Deletion:
     eligible_until: datetime | None
     export: Exported | None
     audit_head: Head | None = None
+    looked_from: datetime | None = None
+    replayed_by: str = ""
+
+    @property
+    def looking_since(self) -> datetime:
+        """When the time began in which its call is looked after: at the call, or at a replay."""
+        sent_at = self.intent.at or self.created_at
+        return max(sent_at, self.looked_from or sent_at)
 
     @property
     def by_webhook(self) -> bool:
@@ -144,6 +152,7 @@ class Deletion:
         plan = fields.get("plan")
         export = fields.get("export")
         audit_head = fields.get("audit_head")
+        looked_from = fields.get("looked_from")
         return cls(
             id=fields["id"],
             state=fields["state"],
@@ -177,6 +186,8 @@ class Deletion:
             eligible_until=from_ms(eligible_until) if eligible_until else None,
             export=Exported.model_validate_json(export) if export else None,
             audit_head=Head.parse(audit_head) if audit_head else None,
+            looked_from=from_ms(looked_from) if looked_from else None,
+            replayed_by=fields.get("replayed_by", ""),
         )
 
 
@@ -194,6 +205,7 @@ class Delivery:
     reason: str
     deletion_id: str | None
     events: tuple[Mapping[str, Any], ...]
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +230,8 @@ class Receipt:
 class Callback:
     """One result on its way to one callback URL, or one notice on its way to one target.
 
-    What is neither brings its `body` and its `target` along; `kind` says what it is.
+    What is neither brings its `body` and its `target` along; `kind` says what it is. `generation`
+    is the deletion's whose result it is; a replayed one has a `target` of its own.
     """
 
     id: str
@@ -231,3 +244,4 @@ class Callback:
     target: str = ""
     body: str = ""
     notice_id: str = ""
+    generation: int = 1

@@ -43,6 +43,7 @@ class Sources:
         since = cast("bytes | None", await self._store.redis.hget(key, name))
         return from_ms(since.decode()) if since is not None else now
 
-    async def count(self, name: str, verdict: str) -> None:
+    async def count(self, name: str, verdict: str, number: int = 1) -> None:
         """Count what is not stored: deliveries that are not genuine."""
-        await self._store.redis.hincrby(self._store.key("counts", "verdicts", name), verdict, 1)
+        key = self._store.key("counts", "verdicts", name)
+        await self._store.redis.hincrby(key, verdict, number)

@@ -64,6 +64,7 @@ class Sweep:
     total: int | None
     attempts: int
     summary: Mapping[str, Any] | None
+    deaths: int = 0
 
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Sweep":
@@ -86,6 +87,7 @@ class Sweep:
             total=int(total) if total else None,
             attempts=int(fields["attempts"]),
             summary=json.loads(summary) if summary else None,
+            deaths=int(fields.get("deaths") or 0),
         )
 
 
@@ -146,7 +148,9 @@ class Sweeps:
 
     async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
         """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
-        flat = await self._store.run("lease_sweep", [sweep_id, to_ms(now), self._store.lease])
+        flat = await self._store.run(
+            "lease_slice", [sweep_id, to_ms(now), self._store.lease, "sweep", "sweeps:due"]
+        )
         return Sweep.load(text(flat)) if flat else None
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -35,18 +36,20 @@ async def post(
     allow_private: bool,
     hint: str = CALLBACK_HINT,
     seconds: float = _SECONDS,
+    trust: ssl.SSLContext | None = None,
 ) -> Posted:
     """Send the body, and read as much of the answer as is worth keeping.
 
     `seconds` may pass until the status is there, and again for the rest. `hint` is where in the
-    configuration a refused address is allowed.
+    configuration a refused address is allowed. `trust` is whose certificates are believed, by
+    default the public authorities.
     """
     try:
         host, port = target(url, allowed_hosts=allowed_hosts, allow_private=allow_private)
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout(seconds):
                 address = await resolve(host, port, allow_private=allow_private)
-                sending = _sending(url, host, address, body, headers, seconds)
+                sending = _sending(url, host, address, body, headers, seconds, trust)
                 answer = await stack.enter_async_context(sending)
             kept = await _beginning(answer, seconds)
             return Posted(answer.status_code, kept, retry_after(answer.headers))
@@ -62,11 +65,14 @@ async def post(
 
 @contextlib.asynccontextmanager
 async def _sending(
-    url: str, host: str, address: str, body: bytes, headers: Mapping[str, str], seconds: float
-) -> AsyncIterator[httpx.Response]:
+    url: str, host: str, address: str, body: bytes, headers: Mapping[str, str], seconds: float,
+    trust: ssl.SSLContext | None,
+) -> AsyncIterator[httpx.Response]:  # fmt: skip
     """The answer, once its status and headers are there."""
     async with (
-        httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=seconds) as client,
+        httpx.AsyncClient(
+            verify=trust or True, follow_redirects=False, trust_env=False, timeout=seconds
+        ) as client,
         client.stream(
             "POST",
             # The connection goes to the address that was checked; name and certificate stay the

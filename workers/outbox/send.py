@@ -1,6 +1,5 @@
 """One attempt of the outbox: sign, post, write down what came back, plan the next attempt."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from workers.outbox.notify import notification
 from workers.outbox.outgoing import NotSent, Outgoing
 from workers.outbox.post import CALLBACK_HINT, Posted, post
 from workers.outbox.schedule import Next, after
-from workers.result import result_of
+from workers.result import result_body
 from workers.steps.outcome import Context
 
 log = structlog.get_logger()
@@ -66,11 +65,11 @@ async def send(callback_id: str, context: Context) -> None:
 
 
 async def _content(held: Callback, context: Context) -> tuple[str, bytes]:
-    """Where it goes, and what is sent: its own body, or its deletion's result."""
+    """Where it goes, and what is sent: its own body, or the result of its deletion's generation."""
     if held.body:
         return held.target, held.body.encode()
-    deletion = await context.ledger.deletions.get(held.deletion_id)
-    return deletion.callback_url, json.dumps(result_of(deletion), separators=(",", ":")).encode()
+    deletion = await context.ledger.deletions.generation(held.deletion_id, held.generation)
+    return held.target or deletion.callback_url, result_body(deletion)
 
 
 async def _result(held: Callback, context: Context) -> Outgoing | NotSent:

@@ -68,7 +68,8 @@ async def _fetch(deletion: Deletion, exported: Exported, context: Context) -> Ch
         pause = min(max((now - exported.asked_at) / 2, _SOONEST), _LATEST)
         return wait(EXPORTING, "export", now + pause)
     folder = _folder(context)
-    path = folder / f"{exported.org_id}-{deletion.id}.zip"
+    again = f"-{deletion.generation}" if deletion.generation > 1 else ""
+    path = folder / f"{exported.org_id}-{deletion.id}{again}.zip"
     await asyncio.to_thread(_prepare, folder, now, policy.export_retention_days)
     try:
         async with asyncio.timeout(_DOWNLOAD_SECONDS):

@@ -34,13 +34,15 @@ async def run(deletion: Deletion, context: Context) -> Change:
     line = {"entry": "unanswered", "state": seen.state, "evidence": seen.evidence}
     if seen.state == "gone":
         return end(DELETED, line)
-    sent_at = intent.at or deletion.created_at
+    since = deletion.looking_since
     resend_at = _resend_at(deletion, context)
-    if now >= sent_at + context.settings.policy.verify_window:
+    if now >= since + context.settings.policy.verify_window:
         return unverified(deletion, now, line)
     if seen.state == "visible" and now >= resend_at:
-        if intent.number >= _MOST_INTENTS:
+        if intent.number < _MOST_INTENTS:
+            return go_on("plan", line)
+        if deletion.looked_from is None:
             return unverified(deletion, now, line)
-        return go_on("plan", line)
-    until = look_again(now - sent_at, now)
+        return wait(RETRYING, "unanswered", look_again(now - since, now), line)
+    until = look_again(now - since, now)
     return wait(RETRYING, "unanswered", min(until, max(resend_at, now + _SOON)), line)

@@ -25,8 +25,7 @@ def look_again(elapsed: timedelta, now: datetime) -> datetime:
 
 def keep_looking(deletion: Deletion, now: datetime, *journal: Mapping[str, Any]) -> Change:
     """What follows when nothing more may be sent and the last call was never answered."""
-    sent_at = deletion.intent.at or deletion.created_at
-    return wait(RETRYING, "unanswered", look_again(now - sent_at, now), *journal)
+    return wait(RETRYING, "unanswered", look_again(now - deletion.looking_since, now), *journal)
 
 
 def unverified(deletion: Deletion, now: datetime, *journal: Mapping[str, Any]) -> Change:
@@ -48,7 +47,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
     line = {"entry": "looked", "state": seen.state, "evidence": seen.evidence}
     if seen.state == "gone":
         return end(DELETED, line)
-    sent_at = deletion.intent.at or deletion.created_at
-    if now >= sent_at + context.settings.policy.verify_window:
+    since = deletion.looking_since
+    if now >= since + context.settings.policy.verify_window:
         return unverified(deletion, now, line)
-    return wait(VERIFYING, "verify", look_again(now - sent_at, now), line)
+    return wait(VERIFYING, "verify", look_again(now - since, now), line)

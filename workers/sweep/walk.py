@@ -41,6 +41,7 @@ log = structlog.get_logger()
 SLICE: Final = timedelta(seconds=40)
 _SIZES: Final = (500, 250, 100)
 _MOST_PAGES: Final = 2000
+_MOST_DEATHS: Final = 3
 Enqueue = Callable[[str, int], Awaitable[None]]
 NewId = Callable[[str], str]
 
@@ -277,6 +278,12 @@ async def advance_sweep(
         end = ending(sweep, context, None, rows, "failed", error=gone)
         return await ledger.sweeps.record(sweep, end, context.clock())
     walk = Walk(sweep, context, schedule, rows, await open_deletions(ledger), enqueue, new_id)
+    if sweep.deaths >= _MOST_DEATHS:
+        killed = UnglueError(
+            f"it ended its worker {sweep.deaths} times in a row while {sweep.state}; look into the "
+            "workers' logs, then sweep again"
+        )
+        return await ledger.sweeps.record(sweep, failed(walk, killed), context.clock())
     stop = context.clock() + SLICE
     while True:
         try:

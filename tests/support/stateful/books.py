@@ -10,7 +10,7 @@ from workers.clock import to_ms
 from workers.ledger.records import Deletion
 from workers.ledger.store import PREFIX
 from workers.result import result_of
-from workers.states import DELETED, STATES, TERMINAL
+from workers.states import DELETED, SOFT_DELETED, STATES, TERMINAL
 
 # How far in the future a deletion may ask to be looked at again: the longest of its waits.
 _LONGEST_WAIT_MS = 24 * 3600 * 1000
@@ -79,7 +79,11 @@ class Books:
         yield from _scores(deletions, {name.decode(): score for name, score in due}, now)
         holders = {org.decode(): holder.decode() for org, holder in claims.items()}
         yield from _claims(deletions, holders)
-        expected = {f"cb_{name[4:]}_1" for name, each in deletions.items() if each.terminal}
+        expected = {
+            f"cb_{name[4:]}_{generation}"
+            for name, each in deletions.items()
+            for generation in range(1, each.generation + each.terminal)
+        }
         if {each.decode() for each in callbacks} != expected:
             yield f"callbacks wait: {callbacks}, ended: {sorted(expected)}"
         for name, journal in zip(ids, journals, strict=True):
@@ -88,8 +92,10 @@ class Books:
 
     def _moved(self, deletion: Deletion, journal: list[bytes]) -> Iterator[str]:
         name, now = deletion.id, (deletion.state, deletion.generation)
-        if self._ended.get(name, now) != now:
-            yield f"{name} was {self._ended[name]} and is {now}"
+        ended = self._ended.get(name, now)
+        replayed = now[1] > ended[1] and ended[0] not in {DELETED, SOFT_DELETED}
+        if ended != now and not replayed:
+            yield f"{name} was {ended} and is {now}"
         if deletion.state in TERMINAL:
             self._ended[name] = now
         before = self._journals.get(name, [])

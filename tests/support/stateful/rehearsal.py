@@ -220,6 +220,40 @@ class Rehearsal(Crew):
         if client is not None and client.returned(self.watch.born[deletion_id]) is None:
             client.ended = "stopped by a person"
 
+    def replay(self, deletion_id: str, answer: Order = Order.GO) -> None:
+        """A person begins a deletion anew, if that may be."""
+        before = self.books.deletion(deletion_id)
+        replaying = self.ledger.deletions.replay(
+            deletion_id,
+            operator="alice",
+            token=self._id("event"),
+            callback_url="https://rewst.example.com/hook",
+            overrule=True,
+            now=self.clock(),
+        )
+        with suppress(Conflict):
+            self._served(replaying, answer)
+        anew = self.books.deletion(deletion_id).generation - before.generation
+        if not anew:
+            return
+        self.watch.faults += self._unreplayable(before, anew)
+        self.watch.stopped.discard(deletion_id)
+        client = self.watch.clients.get((before.source, before.client))
+        if client is not None:
+            client.ended = ""
+
+    def _unreplayable(self, before: Deletion, anew: int) -> Iterator[str]:
+        if anew != 1:
+            yield f"{before.id} began anew {anew} times at once"
+        client = self.watch.clients.get((before.source, before.client))
+        if client is None:
+            return
+        back = client.returned(self.watch.born[before.id])
+        if back is not None:
+            yield f"{before.id} began anew, though its client is active again: {back}"
+        if client.ended == "deleted":
+            yield f"{before.id} began anew, though its client was deleted"
+
     def _served(self, work: Coroutine[Any, Any, T], answer: Order) -> T | None:
         """The service's own work, with this misfortune; `None` if its answer is lost."""
         self.store.misfortune = answer

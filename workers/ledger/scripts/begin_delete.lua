@@ -78,7 +78,7 @@ local holder = redis.call('HGET', key('claims'), org)
 if holder and holder ~= id then
   return refused('claimed', holder)
 end
-if tonumber(deletion.intent_no) == 0 then
+if tonumber(deletion.intent_no) == tonumber(deletion.intents_before or 0) then
   local quota = key('quota', day)
   if tonumber(redis.call('GET', quota) or 0) >= limit then
     return refused('quota')

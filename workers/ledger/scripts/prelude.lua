@@ -124,6 +124,15 @@ local function set_state(id, from, to, now)
   redis.call('HSET', key('deletion', id), 'state', to, 'updated_at', now)
 end
 
+-- A result or a summary enters the outbox; `of` is the record that it is about.
+local function post(callback, of, now, ...)
+  redis.call('HSET', key('callback', callback), 'id', callback, 'state', 'pending', 'attempts', 0,
+    'created_at', now, 'lease_until', 0, 'fence', 0, ...)
+  redis.call('ZADD', key('callbacks', 'due'), now, callback)
+  redis.call('ZADD', key('callbacks'), now, callback)
+  redis.call('ZADD', key('callbacks', 'of', of), now, callback)
+end
+
 -- The end of a deletion: whatever ends it, the claim, the register and the callback follow here.
 local function finish(id, state, now, errors)
   local name = key('deletion', id)
@@ -174,9 +183,7 @@ local function finish(id, state, now, errors)
 
   if deletion.callback_url ~= '' then
     local callback = 'cb_' .. string.sub(id, 5) .. '_' .. deletion.generation
-    redis.call('HSET', key('callback', callback), 'id', callback, 'deletion_id', id,
-      'state', 'pending', 'attempts', 0, 'created_at', now, 'lease_until', 0, 'fence', 0)
-    redis.call('ZADD', key('callbacks', 'due'), now, callback)
+    post(callback, id, now, 'deletion_id', id, 'generation', deletion.generation)
   end
 end
 
@@ -205,4 +212,37 @@ local function create(id, now, look_again, fields)
     reason = asked.reason, psa = asked.psa,
   })
   return job
+end
+
+-- The end of a bulk replay, which keeps its books for as long as it is listed.
+local function finish_replay(id, state, now, retention)
+  local name = key('replay', id)
+  redis.call('HSET', name, 'state', state, 'finished_at', now, 'lease_until', 0)
+  redis.call('ZREM', key('replays', 'due'), id)
+  for _, part in ipairs({name, name .. ':items', name .. ':counts', name .. ':refused'}) do
+    redis.call('PEXPIRE', part, retention)
+  end
+  audit(now, 'replay_ended', {
+    replay_id = id, state = state, done = tonumber(redis.call('HGET', name, 'next')),
+    replayed = tonumber(redis.call('HGET', name .. ':counts', 'replayed') or 0),
+  })
+end
+
+-- A quarantined delivery was proved, or never will be and is dropped for a reason.
+local function leave_quarantine(id, now, reason)
+  local delivery = load(key('delivery', id))
+  if not delivery.quarantined_as then
+    return 0
+  end
+  if redis.call('HDEL', key('quarantine', delivery.source), delivery.quarantined_as) == 1 then
+    redis.call('HINCRBY', key('quarantine', 'bytes'), delivery.source, -#delivery.body)
+  end
+  redis.call('ZREM', key('quarantine', 'due'), id)
+  if reason == '' then
+    redis.call('HDEL', key('delivery', id), 'quarantined_as', 'begun')
+  else
+    redis.call('DEL', key('delivery', id))
+    audit(now, 'delivery_dropped', {delivery_id = id, source = delivery.source, reason = reason})
+  end
+  return 1
 end

@@ -1,13 +1,32 @@
 -- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and
--- creates, joins or cancels deletions, all or nothing.
--- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array)
+-- creates, joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no
+-- effect the first time may have one now.
+-- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array),
+--       of a replay: operator and token
 local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
 
--- The same call again: its first answer was lost on the way.
-local before = redis.call('HGET', key('delivery', delivery.id), 'events')
-if before then
-  return before
+local operator, token = ARGV[7], ARGV[8]
+local stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason')
+if operator then
+  if not stored[1] then
+    return cjson.encode({refused = 'unproved'})
+  end
+  local left = false
+  for _, receipt in ipairs(cjson.decode(stored[1])) do
+    left = left or receipt.verdict == 'rejected' or receipt.verdict == 'ignored'
+  end
+  -- The same call again: its first answer was lost on the way, or who made it died.
+  if redis.call('HEXISTS', key('replayed', delivery.id), token) == 1 then
+    return stored[1]
+  end
+  if not left then
+    audit(now, 'replay_refused', {delivery_id = delivery.id, operator = operator, why = 'handled'})
+    return cjson.encode({refused = 'handled'})
+  end
+elseif stored[1] then
+  -- The same.
+  return stored[1]
 end
 
 local RANK = {accepted = 5, cancelled = 4, rejected = 3, duplicate = 2, ignored = 1}
@@ -55,8 +74,12 @@ end
 
 local function reactivated(event, name, register)
   local at = event.occurred_at or event.arrived_at or now
-  -- Only two signed times can be put in order; in doubt the client is active.
-  if event.occurred_at and register.inactive_signed == '1' and at < tonumber(register.inactive_at) then
+  -- Only two signed times can be put in order; in doubt the client is active. In a replay two times of
+  -- arrival can be, too: that is the order in which both would have been handled.
+  local signed = register.inactive_signed == '1'
+  local comparable = event.occurred_at and signed
+    or operator and event.arrived_at and not event.occurred_at and not signed
+  if comparable and register.inactive_at and at < tonumber(register.inactive_at) then
     return {verdict = 'ignored', reason = 'stale'}
   end
   local newest = math.max(at, tonumber(register.active_at or 0))
@@ -95,8 +118,11 @@ end
 
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
-  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id')
-  if known[1] then
+  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle')
+  -- What had no effect is no reason to drop what follows: not in a replay, and not if it is still not
+  -- understood, for then each of them is kept to be replayed.
+  local anew = known[3] == '1' and (operator or event.kind == 'rejected')
+  if known[1] and not anew then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
   local receipt
@@ -113,7 +139,10 @@ local function handle(event)
     receipt.alert, receipt.missing = receipt.alert or 'sequence_gap', missing
   end
   receipt.alert = receipt.alert or event.alert
-  redis.call('HSET', seen, 'delivery_id', delivery.id)
+  -- Whether it had no effect, so that it may be handled once more.
+  local idle = receipt.verdict == 'rejected'
+    or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late'
+  redis.call('HSET', seen, 'delivery_id', delivery.id, 'idle', idle and 1 or 0)
   if receipt.deletion_id then
     redis.call('HSET', seen, 'deletion_id', receipt.deletion_id)
   end
@@ -152,11 +181,13 @@ for _, event in ipairs(events) do
   if not strongest or RANK[receipt.verdict] > RANK[strongest.verdict] then
     strongest = receipt
   end
-  redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+  if not operator then
+    redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+  end
   audit(now, 'event', {
     source = delivery.source, delivery_id = delivery.id, event_id = receipt.event_id,
     verdict = receipt.verdict, reason = receipt.reason, deletion_id = receipt.deletion_id,
-    alert = receipt.alert,
+    alert = receipt.alert, operator = operator,
   })
   if receipt.alert then
     redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
@@ -165,10 +196,22 @@ for _, event in ipairs(events) do
 end
 
 local outcome = cjson.encode(receipts)
-redis.call('HSET', key('delivery', delivery.id), 'id', delivery.id, 'source', delivery.source,
-  'vendor', delivery.vendor, 'received_at', delivery.received_at or now,
-  'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict, 'reason', strongest.reason,
+local name = key('delivery', delivery.id)
+if operator then
+  local generation = tonumber(stored[2] or 1)
+  redis.call('RPUSH', key('history', delivery.id), cjson.encode({
+    generation = generation, verdict = stored[3], reason = stored[4], events = stored[1], replayed_at = now,
+    operator = operator,
+  }))
+  redis.call('HSET', name, 'generation', generation + 1)
+  redis.call('HSET', key('replayed', delivery.id), token, generation + 1)
+else
+  local received_at = delivery.received_at or now
+  redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
+    'received_at', received_at, 'headers', delivery.headers, 'body', body)
+  redis.call('ZADD', key('deliveries'), received_at, delivery.id)
+  redis.call('HSET', key('sources', 'last'), delivery.source, now)
+end
+redis.call('HSET', name, 'verdict', strongest.verdict, 'reason', strongest.reason,
   'deletion_id', strongest.deletion_id or '', 'events', outcome)
-redis.call('ZADD', key('deliveries'), delivery.received_at or now, delivery.id)
-redis.call('HSET', key('sources', 'last'), delivery.source, now)
 return outcome

@@ -7,7 +7,7 @@ if callback.state ~= 'pending' or callback.fence ~= fence then
   return 'fenced'
 end
 redis.call('HINCRBY', name, 'attempts', 1)
-redis.call('HSET', name, 'state', state, 'lease_until', 0, 'ready_at', ready_at,
+redis.call('HSET', name, 'state', state, 'lease_until', 0, 'deaths', 0, 'ready_at', ready_at,
   'last_status', ARGV[6], 'last_answer', ARGV[7], 'updated_at', now)
 if state == 'pending' then
   redis.call('ZADD', key('callbacks', 'due'), ready_at, id)

@@ -21,6 +21,9 @@ for org, row in pairs(cjson.decode(ARGV[5])) do
 end
 if last == '' then
   redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
+  if lease_until == 0 then
+    redis.call('HSET', name, 'deaths', 0)
+  end
   redis.call('ZADD', key('sweeps', 'due'), lease_until > 0 and lease_until or ready_at, id)
   return 1
 end
@@ -36,9 +39,6 @@ if last.notice ~= cjson.null then
 end
 if last.target ~= '' then
   local callback = 'cb_' .. string.sub(id, 5) .. '_1'
-  redis.call('HSET', key('callback', callback), 'id', callback, 'deletion_id', '', 'kind', 'sweep',
-    'target', last.target, 'body', last.body, 'state', 'pending', 'attempts', 0,
-    'created_at', now, 'lease_until', 0, 'fence', 0)
-  redis.call('ZADD', key('callbacks', 'due'), now, callback)
+  post(callback, id, now, 'deletion_id', '', 'of', id, 'kind', 'sweep', 'target', last.target, 'body', last.body)
 end
 return 1

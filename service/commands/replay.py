@@ -1,0 +1,166 @@
+"""`unglue replay`: begin what ended anew, read what was stored again, send results once more."""
+
+import json
+import sys
+import time
+from typing import Any
+from urllib.parse import quote
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from service.client import ServiceClient
+
+_KINDS = {"del": "deletions", "dlv": "deliveries", "cb": "callbacks"}
+_LOOK_EVERY = 0.3
+_FILTERS = ("source", "state", "verdict", "since", "until")
+
+
+@click.command()
+@click.argument("ids", nargs=-1)
+@click.option(
+    "--what",
+    type=click.Choice(list(_KINDS.values())),
+    help="What to replay; by default what the ids are.",
+)
+@click.option("--source", help="Only those of this source.")
+@click.option("--state", help="Only those in this state (deletions, callbacks).")
+@click.option("--verdict", help="Only those with this verdict (deliveries).")
+@click.option("--since", help="At or after this time (RFC 3339).")
+@click.option("--until", help="Before this time (RFC 3339).")
+@click.option("--rate", type=click.IntRange(1, 6000), help="Records a minute.  [default: 60]")
+@click.option("--limit", type=click.IntRange(1, 10_000), help="Most records.  [default: 100]")
+@click.option("--dry-run", is_flag=True, help="Only count, and show the first ids.")
+@click.option("--list", "listed", is_flag=True, help="List the newest bulk replays.")
+@click.option("--stop", metavar="REPLAY_ID", help="Stop a bulk replay.")
+@click.option("--no-wait", is_flag=True, help="Begin, and do not wait for the end.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def replay(
+    ids: tuple[str, ...], *, listed: bool, stop: str | None, no_wait: bool, as_json: bool,
+    **fields: Any,  # noqa: ANN401 - the flags are the request's fields
+) -> None:  # fmt: skip
+    """Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).
+
+    A deletion begins anew in its next generation; a stored delivery is read again with the
+    configuration of now; a result is sent again under a new webhook-id.
+
+    Exit status: 0 everything was replayed, 1 something was refused or is not done yet, 2 usage.
+    """
+    with ServiceClient.from_environment() as service:
+        if listed:
+            _list(service.call("GET", "/v1/replays"), as_json=as_json)
+            return
+        if stop is not None:
+            stopped = service.call("POST", f"/v1/replays/{quote(stop, safe='')}/cancel")
+            click.echo(json.dumps(stopped, indent=2) if as_json else f"{stop} stops", err=False)
+            return
+        asked = _asked(ids, fields)
+        if asked["what"] == "deletions" and len(ids) == 1 and not fields["dry_run"]:
+            _one(
+                service.call("POST", f"/v1/deletions/{quote(ids[0], safe='')}/replay"),
+                as_json=as_json,
+            )
+            return
+        begun = service.call("POST", "/v1/replays", asked)
+        if fields["dry_run"]:
+            _counted(begun, as_json=as_json)
+            return
+        done = begun if no_wait else _followed(service, begun)
+    if as_json:
+        click.echo(json.dumps(done, indent=2, ensure_ascii=False))
+    else:
+        _show(done)
+    complete = done["state"] == "finished" and done["replayed"] == done["total"]
+    sys.exit(0 if complete else 1)
+
+
+def _asked(ids: tuple[str, ...], fields: dict[str, Any]) -> dict[str, Any]:
+    """The body of the request.
+
+    Raises:
+        click.UsageError: it would not say what is meant.
+    """
+    given = {name: value for name, value in fields.items() if value not in (None, False)}
+    kinds = {_KINDS.get(each.partition("_")[0]) for each in ids}
+    if ids and any(name in given for name in _FILTERS):
+        raise click.UsageError("give ids or filters, not both")
+    if not ids and not any(name in given for name in _FILTERS):
+        raise click.UsageError("give ids, or --what with a filter")
+    if "what" not in given:
+        if len(kinds) != 1 or None in kinds:
+            raise click.UsageError("give --what: deletions, deliveries or callbacks")
+        given["what"] = kinds.pop()
+    return given | ({"ids": list(ids)} if ids else {})
+
+
+def _one(deletion: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"{deletion['id']} is {deletion['state']}, generation {deletion['generation']}")
+
+
+def _followed(service: ServiceClient, begun: dict[str, Any]) -> dict[str, Any]:
+    """The bulk replay once it ended; its progress is shown on standard error."""
+    seen = begun
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        task = progress.add_task(begun["id"], total=begun["total"])
+        while seen["finished_at"] is None:
+            time.sleep(_LOOK_EVERY)
+            seen = service.call("GET", f"/v1/replays/{begun['id']}")
+            progress.update(task, completed=seen["done"])
+    return seen
+
+
+def _counted(counted: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(counted, indent=2, ensure_ascii=False))
+    elif counted["matched"] == 0:
+        click.echo(f"No {counted['what']} match.")
+    else:
+        click.echo(f"{counted['matched']} {counted['what']} match, {counted['total']} would be")
+        click.echo("replayed, beginning with:\n" + "\n".join(counted["ids"]))
+
+
+def _show(done: dict[str, Any]) -> None:
+    if done["total"] == 0:
+        click.echo(f"No {done['what']} match; there is nothing to replay.")
+        return
+    click.echo(
+        f"{done['id']} {done['state']}: {done['replayed']} of {done['total']} {done['what']} "
+        f"replayed, {len(done['refused'])} refused"
+    )
+    if done["matched"] > done["total"]:
+        click.echo(f"{done['matched']} match; --limit takes more of them", err=True)
+    if done["refused"]:
+        table = Table()
+        table.add_column("id", min_width=24)
+        table.add_column("why not", overflow="fold")
+        for name, why in done["refused"].items():
+            table.add_row(name, escape(why))
+        Console().print(table)
+
+
+def _list(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    if not found["replays"]:
+        click.echo("No replays.")
+        return
+    table = Table()
+    table.add_column("id", min_width=24)
+    for column in ("begun", "by", "what", "state", "done", "replayed", "refused"):
+        table.add_column(column, overflow="fold")
+    for each in found["replays"]:
+        why = ", ".join(f"{count} {name}" for name, count in each["refused_by_reason"].items())
+        done = f"{each['done']} of {each['total']}"
+        table.add_row(
+            each["id"], each["created_at"], each["by"], each["what"], each["state"], done,
+            str(each["replayed"]), why,
+        )  # fmt: skip
+    Console().print(table)

@@ -1,0 +1,29 @@
+-- A bulk replay begins. Which records it is about is fixed now.
+-- ARGV: id, now, retention, fields (JSON), ids (JSON array)
+local id, now, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local fields, items = cjson.decode(ARGV[4]), cjson.decode(ARGV[5])
+local name = key('replay', id)
+
+-- The same call again.
+if redis.call('EXISTS', name) == 1 then
+  return 0
+end
+redis.call('HSET', name, 'id', id, 'state', 'running', 'created_at', now, 'ready_at', now,
+  'lease_until', 0, 'fence', 0, 'deaths', 0, 'next', 0, 'total', #items)
+for field, value in pairs(fields) do
+  redis.call('HSET', name, field, value)
+end
+for _, item in ipairs(items) do
+  redis.call('RPUSH', key('replay', id, 'items'), item)
+end
+redis.call('ZREMRANGEBYSCORE', key('replays'), '-inf', now - retention)
+redis.call('ZADD', key('replays'), now, id)
+redis.call('ZADD', key('replays', 'due'), now, id)
+audit(now, 'replay', {
+  replay_id = id, operator = fields.by, of = fields.what, filter = fields.filter, count = #items,
+  rate = fields.rate,
+})
+if #items == 0 then
+  finish_replay(id, 'finished', now, retention)
+end
+return 1

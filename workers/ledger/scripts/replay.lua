@@ -1,0 +1,92 @@
+-- A deletion that ended begins anew, in its next generation; what was stays readable. A call that may
+-- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
+-- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
+--       cancellation may be overruled ('1')
+local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local token, callback_url, overrule = ARGV[5], ARGV[6], ARGV[7] == '1'
+local name = key('deletion', id)
+local deletion = load(name)
+
+local function refused(why, other)
+  audit(now, 'replay_refused', {deletion_id = id, operator = operator, why = why, other = other})
+  return {'refused', why, other or ''}
+end
+
+if not deletion.state then
+  return {'unknown'}
+end
+-- The same call again: its first answer was lost on the way, or who made it died.
+local before = redis.call('HGET', key('replayed', id), token)
+if before then
+  return {'known', before, deletion.job}
+end
+if not TERMINAL[deletion.state] then
+  return refused('not_terminal')
+end
+if deletion.state == 'deleted' or deletion.state == 'soft_deleted' then
+  return refused('succeeded')
+end
+for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
+  local seen = load(key('register', watched[1], watched[2]))
+  if (seen.epoch or '0') ~= watched[3] or seen.state == 'active' then
+    return refused('reactivated')
+  end
+end
+local register = deletion.client ~= '' and key('register', deletion.source, deletion.client)
+if register then
+  local client = load(register)
+  if (client.epoch or '0') ~= deletion.epoch or client.state == 'active' then
+    return refused('reactivated')
+  end
+  if client.state == 'deleted' then
+    return refused('already_deleted')
+  end
+  if client.state == 'cancelled' and not overrule then
+    return refused('cancelled_by_operator')
+  end
+  local other = client.deletion_id
+  local state = other and other ~= id and redis.call('HGET', key('deletion', other), 'state')
+  if state and not TERMINAL[state] then
+    return refused('other_open', other)
+  end
+end
+local unsettled = deletion.intent_kind == 'delete'
+  and (deletion.intent_state == 'open' or deletion.intent_state == 'accepted')
+if unsettled then
+  redis.call('HSETNX', key('claims'), deletion.intent_org, id)
+  local holder = redis.call('HGET', key('claims'), deletion.intent_org)
+  if holder ~= id then
+    return refused('claimed', holder)
+  end
+end
+
+redis.call('COPY', name, key('history', id, deletion.generation), 'REPLACE')
+for field in pairs(deletion) do
+  -- What people granted was for what they saw, and a grace period is to be waited for anew.
+  if string.match(field, '^approval') or string.match(field, '^grace') then
+    redis.call('HDEL', name, field)
+  end
+end
+redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for')
+local step = 'plan'
+if unsettled then
+  -- What was sent was planned and exported so; the time to look begins anew.
+  step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
+  redis.call('HSET', name, 'looked_from', now)
+else
+  -- Its next call counts for the limit of its own day.
+  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export')
+  redis.call('HSET', name, 'intents_before', deletion.intent_no)
+end
+local generation = redis.call('HINCRBY', name, 'generation', 1)
+local job = redis.call('INCR', key('jobs'))
+set_state(id, deletion.state, 'queued', now)
+redis.call('HSET', name, 'step', step, 'ready_at', now, 'lease_until', 0, 'attempts', 0, 'deaths', 0,
+  'requests', 0, 'job', job, 'callback_url', callback_url, 'replayed_by', operator)
+redis.call('ZADD', key('due'), look_again, id)
+redis.call('HSET', key('replayed', id), token, generation)
+if register then
+  redis.call('HSET', register, 'state', 'inactive', 'deletion_id', id, 'updated_at', now)
+end
+decide(id, now, 'replayed', {operator = operator, generation = generation, was = deletion.state, step = step})
+return {'replayed', generation, job}

@@ -1,0 +1,1 @@
+"""Bulk replays: which records are meant, and one after the other."""
