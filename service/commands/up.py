@@ -45,7 +45,9 @@ def up(host: str, port: int, data_dir: Path, workers: int) -> None:
         environment["UNGLUE_REDIS_URL"] = embedded.url(data_dir)
     parts: dict[str, tuple[str, list[str]]] = {}
     if environment:
-        parts["valkey"] = ("service.embedded", ["--data-dir", str(data_dir)])
+        rhythm = "always" if settings.durability == "fsync" else "everysec"
+        keeps = ["--data-dir", str(data_dir), "--appendfsync", rhythm]
+        parts["valkey"] = ("service.embedded", keeps)
     parts["service"] = ("service", ["serve", "--host", host, "--port", str(port)])
     parts["scheduler"] = ("service", ["scheduler"])
     for number in range(1, workers + 1):

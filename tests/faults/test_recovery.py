@@ -90,6 +90,7 @@ def test_without_redis_they_wait_and_can_be_told_to_stop(
         ("maxmemory-policy", "volatile-ttl", "everysec", "maxmemory-policy is volatile-ttl"),
         ("appendfsync", "no", "everysec", "appendfsync is no"),
         ("appendonly", "no", "fsync", "keeps no append-only file"),
+        ("appendfsync", "everysec", "fsync", "appendfsync is everysec"),
     ],
 )
 def test_a_redis_that_loses_the_record_is_refused(

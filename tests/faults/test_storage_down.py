@@ -4,12 +4,14 @@ The service answers within 2 s whatever Redis does: 202 with a spool, else the s
 vendor sends again. It recovers by itself.
 """
 
+import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -25,7 +27,11 @@ from tests.support.service import (
     only_error,
     running_service,
 )
+from workers.clock import from_ms
 from workers.intake import STORAGE_SECONDS
+from workers.ledger.deletions import Change
+from workers.ledger.spools import FRESH
+from workers.runtime import open_ledger
 from workers.spool import spool as spool_module
 
 Fault = Callable[[FailingValkey], AbstractContextManager[None]]
@@ -235,3 +241,44 @@ def test_redis_loses_nothing_that_was_answered_202(
     with valkey.client() as redis:
         assert redis.zcard("unglue:deliveries") == redis.zcard("unglue:deletions") == len(ids)
     assert verdicts(valkey, ids) == [b"accepted"] * len(ids)
+
+
+async def begun(url: str, deletion_id: str) -> str:
+    """What a worker is answered that would send the DELETE now."""
+    now = datetime.now(UTC)
+    async with open_ledger(configured(url)) as ledger:
+        held = await ledger.deletions.lease(deletion_id, now)
+        assert held is not None
+        planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
+        held = await ledger.deletions.record(held, planned, now)
+        answer = await ledger.deletions.begin_delete(
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=now
+        )
+    return answer.decision
+
+
+def test_a_reactivation_on_a_dead_services_disk_holds_the_deletion(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
+) -> None:
+    settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
+    with running_service(settings, keys[1]) as service:
+        deletion_id = service.send(service.callback(2)).json()["deletion_id"]
+        until(lambda: known_spools(valkey) == 1)
+        valkey.stop()
+        back = in_time(service.send(service.callback(2, status="Active")))
+        assert back.json()["reason"] == "spooled"
+    valkey.start()
+    until(lambda: not fresh(valkey))
+    assert asyncio.run(begun(valkey.url, deletion_id)) == "unspooled"
+    with running_service(settings, keys[1]) as service:
+        shown = f"/v1/deletions/{deletion_id}"
+        until(lambda: service.call("GET", shown).json()["state"] == "cancelled")
+
+
+def fresh(valkey: FailingValkey) -> bool:
+    """Whether the spool's last word still counts."""
+    with valkey.client() as redis:
+        ((_, empty_at),) = cast(
+            "list[tuple[bytes, float]]", redis.zrange("unglue:spools", 0, -1, withscores=True)
+        )
+    return datetime.now(UTC) - from_ms(empty_at) <= FRESH

@@ -48,13 +48,13 @@ async def test_a_deletion_waits_until_every_spool_is_empty(
         await beat(ledger, clock(), "spl_2")
         for _ in range(3):
             assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
-            clock.forward(seconds=6)
+            clock.forward(seconds=16)
         assert await rehearsal.deletes() == []
 
         # Drained; but the other service said nothing for too long.
         await beat(ledger, clock())
         assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
-        clock.forward(seconds=6)
+        clock.forward(seconds=16)
         await beat(ledger, clock())
         await beat(ledger, clock(), "spl_2")
         result = await rehearsal.run(receipt.deletion_id)

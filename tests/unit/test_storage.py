@@ -19,7 +19,9 @@ from workers.storage import Storage
 @pytest.mark.parametrize(
     ("storage", "fsync", "levels"),
     [
-        (Storage("noeviction", append_only=True, appendfsync="everysec"), True, []),
+        (Storage("noeviction", append_only=True, appendfsync="everysec"), False, []),
+        (Storage("noeviction", append_only=True, appendfsync="everysec"), True, ["fail"]),
+        (Storage("noeviction", append_only=True, appendfsync="always"), True, []),
         (Storage("noeviction", append_only=True, appendfsync="always"), False, []),
         (Storage("noeviction", append_only=True), True, []),
         (Storage("noeviction", append_only=False), False, ["warn"]),

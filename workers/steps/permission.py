@@ -18,7 +18,7 @@ _ASK_AGAIN = {
     "paused": timedelta(seconds=15),
     "in_flight": timedelta(seconds=2),
     "unproved_events": timedelta(seconds=60),
-    "unspooled": timedelta(seconds=5),
+    "unspooled": timedelta(seconds=15),
     "not_durable": timedelta(seconds=5),
 }
 
