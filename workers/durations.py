@@ -1,32 +1,13 @@
-"""Durations as people write them: "90s", "10m", "6h", "7d"."""
+"""Durations beyond how they are written: those that may not be none, and the ledger's unit."""
 
-import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+from adapters.durations import Duration
 
-
-def parse_duration(value: object) -> object:
-    """The duration of a text like "7d".
-
-    A bare number would leave its unit to a guess, and a guess here shortens a safety window,
-    so a unit is required.
-    """
-    if not isinstance(value, str):
-        if isinstance(value, timedelta):
-            return value
-        raise ValueError('must be a text with a unit, like "30s", "10m", "6h" or "7d"')
-    match = _FORM.fullmatch(value.strip())
-    if match is None:
-        raise ValueError('must be a number with a unit, like "30s", "10m", "6h" or "7d"')
-    try:
-        return timedelta(**{_UNITS[match[2]]: float(match[1])})
-    except OverflowError:
-        raise ValueError("is too long") from None
+__all__ = ["Duration", "SomeDuration", "milliseconds"]
 
 
 def _not_none(duration: timedelta) -> timedelta:
@@ -35,7 +16,6 @@ def _not_none(duration: timedelta) -> timedelta:
     return duration
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 SomeDuration = Annotated[Duration, AfterValidator(_not_none)]
 
 

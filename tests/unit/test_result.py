@@ -87,6 +87,7 @@ DETAILS = [
     "plan_digest",
     "request_count",
     "audit_head",
+    "approval",
 ]
 
 
@@ -126,6 +127,7 @@ def test_a_whole_result() -> None:
             "plan_digest": PLAN.digest,
             "request_count": 31,
             "audit_head": None,
+            "approval": None,
         },
     }
 

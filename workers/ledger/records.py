@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
+from workers.approval import Asked, Grace, Granted
 from workers.audit.chain import Head
 from workers.clock import from_ms, rfc3339
 from workers.plan import Plan
@@ -119,11 +120,26 @@ class Deletion:
     eligible_until: datetime | None
     export: Exported | None
     audit_head: Head | None = None
+    asked: Asked | None = None
+    granted: Granted | None = None
+    grace: Grace | None = None
+    replayed_by: str = ""
 
     @property
     def by_webhook(self) -> bool:
         """Whether an event asked for it, and no person."""
         return self.client != ""
+
+    @property
+    def by_request(self) -> bool:
+        """Whether an operator asked for this one: then that operator confirms it, nobody else."""
+        return self.source == "api" and not self.by_webhook
+
+    @property
+    def requesters(self) -> frozenset[str]:
+        """The operators who asked for it, began its sweep or replayed it: they may not approve."""
+        asked = {self.actor} if not self.by_webhook and self.actor != self.source else set()
+        return frozenset(asked | {self.replayed_by}) - {""}
 
     @property
     def terminal(self) -> bool:
@@ -177,6 +193,10 @@ class Deletion:
             eligible_until=from_ms(eligible_until) if eligible_until else None,
             export=Exported.model_validate_json(export) if export else None,
             audit_head=Head.parse(audit_head) if audit_head else None,
+            asked=Asked.load(fields),
+            granted=Granted.load(fields),
+            grace=Grace.load(fields),
+            replayed_by=fields.get("replayed_by", ""),
         )
 
 
