@@ -54,6 +54,8 @@ def create_app(settings: Settings) -> Starlette:
             Route("/v1/deletions", lists.deletions, methods=["GET"]),
             Route("/v1/deliveries", lists.deliveries, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}", deletions.show, methods=["GET"]),
+            Route("/v1/deletions/{deletion_id}/approve", deletions.approve, methods=["POST"]),
+            Route("/v1/deletions/{deletion_id}/reject", deletions.reject, methods=["POST"]),
             Route("/v1/deletions/{deletion_id}/cancel", deletions.cancel, methods=["POST"]),
             Route("/v1/audit", audit.show, methods=["GET"]),
             Route("/v1/audit/verify", audit.verify, methods=["GET"]),

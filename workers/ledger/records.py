@@ -15,7 +15,7 @@ from workers.approval import Asked, Grace, Granted
 from workers.audit.chain import Head
 from workers.clock import from_ms, rfc3339
 from workers.plan import Plan
-from workers.states import TERMINAL
+from workers.states import AWAITING_APPROVAL, RUNNING, TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,12 @@ class Deletion:
         """The operators who asked for it, began its sweep or replayed it: they may not approve."""
         asked = {self.actor} if not self.by_webhook and self.actor != self.source else set()
         return frozenset(asked | {self.replayed_by}) - {""}
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether an approver is waited for; a worker that only reminds of it changes nothing."""
+        running = self.state == RUNNING and self.step == "approve"
+        return self.state == AWAITING_APPROVAL or running
 
     @property
     def terminal(self) -> bool:
