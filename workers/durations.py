@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from adapters.durations import Duration
 
-__all__ = ["Duration", "SomeDuration", "milliseconds"]
+__all__ = ["Duration", "SomeDuration", "in_words", "milliseconds"]
 
 
 def _not_none(duration: timedelta) -> timedelta:
@@ -22,3 +22,13 @@ SomeDuration = Annotated[Duration, AfterValidator(_not_none)]
 def milliseconds(duration: timedelta) -> int:
     """The duration in whole milliseconds, the ledger's unit."""
     return round(duration.total_seconds() * 1000)
+
+
+def in_words(duration: timedelta) -> str:
+    """`7 days`, `36 hours`, `90 minutes`, `45 seconds`: in the largest unit that fits."""
+    seconds = round(duration.total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return "0 seconds"

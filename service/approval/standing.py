@@ -1,12 +1,13 @@
 """What is said of a deletion's approval and grace, in the API and on the page."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from workers.clock import rfc3339
 from workers.ledger.records import Deletion
-from workers.settings import Operator
+from workers.settings import Operator, Settings
+from workers.steps.grace import until
 
 
 def approvers(deletion: Deletion, operators: Mapping[str, Operator]) -> list[str]:
@@ -53,3 +54,11 @@ def grace(deletion: Deletion) -> dict[str, str] | None:
     if begun is None:
         return None
     return {"since": rfc3339(begun.begun_at), "until": rfc3339(begun.until)}
+
+
+def grace_after(deletion: Deletion, settings: Settings) -> timedelta:
+    """How long it would wait if it was approved when it was asked for."""
+    if deletion.plan is None or deletion.asked is None:
+        return timedelta()
+    start = deletion.asked.at
+    return max(until(deletion, deletion.plan, settings, start) - start, timedelta())

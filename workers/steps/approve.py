@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from workers.approval import NOT_GRANTED, Why, asking, encode_moved
 from workers.clock import rfc3339
+from workers.durations import in_words
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.plan import Plan
@@ -100,9 +101,8 @@ async def run(deletion: Deletion, context: Context) -> Change:
     if asked is None or wanted(deletion, context.settings) is None:
         return go_on("plan", {"entry": "approval_not_wanted"})
     if now >= asked.until:
-        message = (
-            f"nobody approved it within {_span(asked.at, asked.until)}; ask again, or replay it"
-        )
+        ttl = in_words(asked.until - asked.at)
+        message = f"nobody approved it within {ttl}; ask again, or replay it"
         error = ErrorEntry("Cancelled", message, rfc3339(now))
         line = {"entry": "approval_expired", "until": rfc3339(asked.until)}
         return end(CANCELLED, line, errors=(error,))
@@ -120,12 +120,3 @@ def _reminders(asked_at: datetime, until: datetime) -> list[datetime]:
 
 def _next_look(asked_at: datetime, until: datetime, now: datetime) -> datetime:
     return min(moment for moment in (*_reminders(asked_at, until), until) if moment > now)
-
-
-def _span(start: datetime, stop: datetime) -> str:
-    """`7 days`, `36 hours`, `90 minutes`, `45 seconds`: in the largest unit that fits."""
-    seconds = round((stop - start).total_seconds())
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} seconds"
