@@ -1,8 +1,12 @@
 """What every process of an installation does before it starts."""
 
+import structlog
+
 from service.logs import configure_logs
-from workers.enforcement import require_enforceable
+from workers.enforcement import asks_for_approval, require_enforceable
 from workers.settings import Settings, load_settings
+
+log = structlog.get_logger()
 
 
 def start_up() -> Settings:
@@ -14,4 +18,6 @@ def start_up() -> Settings:
     configure_logs()
     settings = load_settings()
     require_enforceable(settings)
+    if not settings.secret_keys and any(asks_for_approval(settings)):
+        log.warning("no_approval_links", advice="set secret_keys; until then: unglue approve")
     return settings

@@ -82,6 +82,7 @@ class Granted:
         if not by or fields.get("approval_generation") != fields["generation"]:
             return None
         force = fields.get("approval_force") == "1"
+        plan = Plan.model_validate_json(fields["approval_plan"])
         return cls(
             by=by,
             at=from_ms(fields["approval_at"]),
@@ -89,7 +90,7 @@ class Granted:
             force=force,
             passes=fields["approval_passes"],
             digest=fields["approval_digest"],
-            plan=Plan.model_validate_json(fields["approval_plan"]).with_force(force=force),
+            plan=plan.with_force(force=True) if force else plan,
         )
 
     def moved(self, fresh: Plan) -> tuple[str, ...]:

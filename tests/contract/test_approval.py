@@ -1,6 +1,7 @@
 """A deletion waits for a person: who is asked, what the approval covers, and what ends it."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,6 +175,18 @@ async def test_an_approver_may_grant_force(rehearse: Rehearse) -> None:
         assert any("passed by force_delete" in warning for warning in result["warnings"])
 
 
+@pytest.mark.parametrize("force", [False, True])
+async def test_who_asked_may_have_forced_it_already(rehearse: Rehearse, *, force: bool) -> None:
+    async with rehearse(approval="always") as it:
+        held = await it.advance(await it.ask(org_id=DOCUMENTS, force_delete=True))
+        assert held.asked is not None
+        assert not held.asked.needs_force
+        await approve(it, held, force=force)
+        result = await it.run(held.id)
+        assert result["deleted"] is True
+        assert result["details"]["approval"]["force_delete"] is False
+
+
 async def test_nobody_can_grant_what_is_absolute(rehearse: Rehearse) -> None:
     async with rehearse(protected_ids=[DOCUMENTS]) as it:
         held = await asked_by_webhook(it, company="21", org_name="Paper Moon Cinema")
@@ -218,6 +231,25 @@ async def test_more_than_was_shown_voids_the_approval_and_is_told(rehearse: Rehe
         assert len(await notices(it)) == 2
         await approve(it, again)
         assert (await it.run(held.id))["deleted"] is True
+
+
+async def test_what_grew_after_the_export_is_exported_again(
+    rehearse: Rehearse, tmp_path: Path
+) -> None:
+    policy = {"export": True, "export_dir": str(tmp_path), "dependency_limits": {}}
+    async with rehearse(**policy) as it:
+        held = await asked_by_webhook(it)
+        await approve(it, held)
+        held = await it.advance(held.id)
+        assert held.state == "exporting"
+        it.fill(TEST_COMPANY, "flexible-assets", 2)
+        while held.state == "exporting":
+            it.clock.now = held.ready_at
+            held = await it.advance(held.id)
+        assert (held.state, held.export) == ("awaiting_approval", None)
+        await approve(it, held)
+        assert (await it.run(held.id))["deleted"] is True
+        assert (await it.journal(held.id)).count("exported") == 2
 
 
 async def test_another_name_voids_the_approval(rehearse: Rehearse) -> None:

@@ -8,18 +8,25 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from random import Random
+from typing import Any, cast
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
+from tests.support.receiver import receiving
 from tests.support.service import Service, configured, running_service, stored, token
 from workers.approval_link import link_of
+from workers.clock import rfc3339, system_clock
+from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.outbox.notify import fan_out
+from workers.outbox.send import send
 from workers.settings import Settings
+from workers.steps.outcome import Context
 
 POLICY = {"export": False, "approval": "always", "grace_period": "48h"}
 BROWSER = next(
@@ -51,7 +58,7 @@ def form_of(page: httpx.Response) -> str:
     return found[1]
 
 
-def send(
+def submit(
     service: Service, path: str, *, operator: str = "carol", headers: Any = None, **fields: str
 ) -> httpx.Response:
     """The form as a browser sends it, from a page that was just opened unless a form is given."""
@@ -123,7 +130,7 @@ async def test_what_others_wrote_stays_text(
 
 async def test_approved(service: Service, ledger: Ledger, settings: Settings, redis: Redis) -> None:
     path = link(settings, await awaiting(ledger, settings))
-    page = send(service, path, reason="they left")
+    page = submit(service, path, reason="they left")
     assert page.status_code == 200, page.text
     assert says(page, "Approved")
     deletion = await ledger.deletions.get("del_1")
@@ -137,10 +144,10 @@ async def test_approved(service: Service, ledger: Ledger, settings: Settings, re
 
 async def test_rejected(service: Service, ledger: Ledger, settings: Settings) -> None:
     path = link(settings, await awaiting(ledger, settings))
-    page = send(service, path, decision="reject", reason="")
+    page = submit(service, path, decision="reject", reason="")
     assert page.status_code == 422
     assert says(page, "say why")
-    page = send(service, path, decision="reject", reason="they pay again")
+    page = submit(service, path, decision="reject", reason="they pay again")
     assert (page.status_code, says(page, "Rejected")) == (200, True)
     (error,) = (await ledger.deletions.get("del_1")).errors
     assert error.message == "rejected by operator carol: they pay again"
@@ -153,11 +160,11 @@ async def test_force_is_granted_by_the_box(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     path = link(settings, await awaiting(ledger, settings, DEPENDENCIES))
-    page = send(service, path)
+    page = submit(service, path)
     assert page.status_code == 409
     assert says(page, "Nothing was changed")
     assert says(page, "dependency gate")
-    assert send(service, path, force_delete="yes").status_code == 200
+    assert submit(service, path, force_delete="yes").status_code == 200
     granted = (await ledger.deletions.get("del_1")).granted
     assert granted is not None
     assert granted.force
@@ -184,7 +191,7 @@ async def test_refused(
     status: int, text: str, why: str,
 ) -> None:  # fmt: skip
     path = link(settings, await awaiting(ledger, settings))
-    page = send(service, path, **change)
+    page = submit(service, path, **change)
     assert page.status_code == status
     assert says(page, "Nothing was changed")
     assert says(page, text)
@@ -198,13 +205,13 @@ async def test_the_same_letters_in_other_bytes_are_the_name(
 ) -> None:
     path = link(settings, await awaiting(ledger, settings))
     typed = NAME.replace("ä", "a\u0308").replace("ö", "o\u0308")
-    assert send(service, path, name=f" {typed} ").status_code == 200
+    assert submit(service, path, name=f" {typed} ").status_code == 200
 
 
 async def test_a_form_of_another_link(service: Service, ledger: Ledger, settings: Settings) -> None:
     one = link(settings, await awaiting(ledger, settings))
     other = link(settings, await awaiting(ledger, settings, deletion_id="del_2"))
-    page = send(service, one, form=form_of(service.http.get(other)))
+    page = submit(service, one, form=form_of(service.http.get(other)))
     assert page.status_code == 403
 
 
@@ -344,3 +351,28 @@ async def test_a_browser_has_nothing_to_complain_of(
     assert "Approve the deletion" in seen.stdout
     assert "Content Security Policy" not in seen.stderr
     assert "CONSOLE" not in seen.stderr
+
+
+async def test_the_link_goes_where_people_are_and_opens_the_page(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    async with receiving() as receiver:
+        target = {"url": receiver.url, "format": "json", "allow_private_networks": True}
+        tables = settings.model_dump(exclude_unset=True, exclude={"sources", "notifications"})
+        told = Settings(**tables, public_url=service.url, notifications={"ops": target})
+        held = await awaiting(ledger, told)
+        context = Context(ledger, cast("ITGlue", None), told, system_clock, Random(7))  # noqa: S311
+        for notice_id, _ in await ledger.notices.take_due(system_clock()):
+            await fan_out(notice_id, ledger, told, system_clock())
+        ((entry, _),) = await ledger.callbacks.take_due(system_clock())
+        # What lets somebody look is made when it is sent, and lies nowhere.
+        assert "/approve/" not in str(await stored(redis))
+        await send(entry, context)
+    (request,) = receiver.received
+    body = json.loads(request.body)
+    facts = {fact["label"]: fact["value"] for fact in body["facts"]}
+    assert facts["held because"] == "the configuration asks for an approval"
+    assert held.asked is not None
+    assert facts["decide before"] == rfc3339(held.asked.until)
+    assert body["approval_url"].startswith(f"{service.url}/approve/")
+    assert says(service.http.get(body["approval_url"]), NAME)

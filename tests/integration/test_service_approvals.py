@@ -21,6 +21,7 @@ from tests.support.service import (
     stored,
     token,
 )
+from workers.clock import rfc3339
 from workers.ledger.ledger import Ledger
 from workers.queue import QUEUE_KEY
 from workers.settings import Settings
@@ -323,3 +324,24 @@ async def test_the_commands_that_end_it(
     await awaiting(ledger, settings, deletion_id="del_2")
     status, out, _ = await command(service, "cancel", "del_2", "--json", operator="alice")
     assert (status, json.loads(out)["state"]) == (0, "cancelled")
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_grace_is_shown_with_its_date_and_can_be_cancelled(
+    service: Service, ledger: Ledger, valkey_url: str
+) -> None:
+    policy = {"export": False, "approval": "never", "grace_period": "48h"}
+    held = await awaiting(ledger, configured(valkey_url, policy=policy))
+    assert held.state == "scheduled"
+    before = shown(service)
+    until = rfc3339(held.ready_at)
+    assert (before["due_at"], before["grace"]["until"], before["approval"]) == (until, until, None)
+    (row,) = service.call("GET", "/v1/deletions?state=scheduled").json()["deletions"]
+    assert (row["due_at"], row["approvers"]) == (until, [])
+    _, out, _ = await command(service, "deletions")
+    assert "deleted" in out
+    # No request can have a grace of its own, and so none can be shorter.
+    answer = service.ask({"org_id": "1", "confirm_delete": True, "grace_period": "0s"})
+    only_error(answer, 422, "InvalidRequest")
+    answer = service.call("POST", "/v1/deletions/del_1/cancel")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")

@@ -25,7 +25,9 @@ class Approvals:
             RoleMissing: the operator asked for it.
             Conflict: it does not wait for this approval, or what waits is not what was shown.
         """
-        plan = shown.plan.with_force(force=force) if shown.plan else None
+        plan = shown.plan
+        if plan is not None and force:
+            plan = plan.with_force(force=True)
         at = to_ms(now)
         word, *detail = await self._store.run(
             "approve",

@@ -170,6 +170,9 @@ def decide(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) ->
     )
     line = {"entry": "approval_voided", "approved_by": granted.by, "moved": list(moved)}
     fields = {**approve.voided(moved), **change.fields}
+    if not deletion.intent.unanswered:
+        # An export from before does not hold what is there now.
+        fields["export"] = ""
     return replace(change, fields=fields, journal=(line, *change.journal))
 
 
