@@ -11,7 +11,9 @@ from workers.steps.grace import until
 
 
 def approvers(deletion: Deletion, operators: Mapping[str, Operator]) -> list[str]:
-    """The operators who may approve it."""
+    """The operators who may approve it, while it waits for that."""
+    if not deletion.awaits_approval:
+        return []
     return sorted(
         name
         for name, operator in operators.items()
@@ -26,7 +28,7 @@ def due_at(deletion: Deletion) -> datetime:
     return deletion.ready_at
 
 
-def approval(deletion: Deletion, operators: Mapping[str, Operator]) -> dict[str, Any] | None:
+def approval(deletion: Deletion) -> dict[str, Any] | None:
     """What is asked, and what was said to it; `None` if nobody was ever asked."""
     asked, granted = deletion.asked, deletion.granted
     if asked is None:
@@ -40,7 +42,6 @@ def approval(deletion: Deletion, operators: Mapping[str, Operator]) -> dict[str,
         "digest": asked.seen if waits else None,
         "needs_force_delete": asked.needs_force,
         "moved": list(asked.moved),
-        "approvers": approvers(deletion, operators) if waits else [],
         "by": granted.by if granted else None,
         "at": rfc3339(granted.at) if granted else None,
         "reason": (granted.reason or None) if granted else None,

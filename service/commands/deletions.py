@@ -44,26 +44,27 @@ def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None
         table.add_column(column, overflow="fold")
     for each in listed["deletions"]:
         organization = f"{each['org_id'] or '?'} {each['org_name'] or ''}"
-        why = _due(each) or "; ".join(error["message"] for error in each["errors"])
+        errors = "; ".join(error["message"] for error in each["errors"])
+        why = due(each) if each["due_at"] else errors
         table.add_row(
             each["id"],
             escape(f"{each['created_at']} by {each['source']}"),
             each["state"],
             escape(organization),
-            escape(why or ""),
+            escape(why),
         )
     Console().print(table)
     if listed["next_until"]:
         click.echo(f"more: --until {listed['next_until']}", err=True)
 
 
-def _due(deletion: dict[str, Any]) -> str:
+def due(deletion: dict[str, Any]) -> str:
     """When something happens by itself, and who can do something before."""
-    due: str = deletion["due_at"] or ""
+    at: str = deletion["due_at"]
     if deletion["state"] == AWAITING_APPROVAL:
         who = ", ".join(deletion["approvers"]) or "nobody; see [operators]"
-        return f"to be approved before {due} by: {who}"
-    return f"to be deleted {due}" if deletion["state"] == SCHEDULED else due
+        return f"to be approved before {at} by: {who}"
+    return f"to be deleted {at}" if deletion["state"] == SCHEDULED else f"due {at}"
 
 
 def _show(deletion: dict[str, Any], *, as_json: bool) -> None:

@@ -87,7 +87,7 @@ def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> dict[str
         "created_at": rfc3339(deletion.created_at),
         "updated_at": rfc3339(deletion.updated_at),
         "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
-        "approvers": standing.approvers(deletion, operators) if deletion.awaits_approval else [],
+        "approvers": standing.approvers(deletion, operators),
         "errors": [error.plain() for error in deletion.errors],
     }
 

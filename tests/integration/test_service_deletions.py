@@ -48,6 +48,7 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
         "due_at",
         "request",
         "plan",
+        "approvers",
         "approval",
         "approval_url",
         "grace",
