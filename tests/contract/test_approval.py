@@ -432,3 +432,20 @@ async def opened(it: Rehearsal, *, by: str) -> Sweep:
     """A sweep that this person began."""
     await it.ledger.sweeps.begin("swp_1", "monthly", by=by, preview=False, now=it.clock())
     return await it.ledger.sweeps.get("swp_1")
+
+
+@pytest.mark.parametrize(("minutes", "approves"), [(-10, True), (59, True), (60, False)])
+async def test_a_clock_that_is_not_the_workers(
+    rehearse: Rehearse, *, minutes: int, approves: bool
+) -> None:
+    async with rehearse(approval_ttl="1h") as it:
+        held = await asked_by_webhook(it)
+        worker = it.clock()
+        it.clock.forward(minutes=minutes)
+        if not approves:
+            with pytest.raises(Conflict, match="not approved in time"):
+                await approve(it, held)
+            return
+        await approve(it, held)
+        it.clock.now = worker
+        assert (await it.run(held.id, most=timedelta(hours=2)))["deleted"] is True
