@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adapters.durations import Duration
 from adapters.headers import Headers
 from adapters.models import Verdict
 
@@ -17,6 +18,7 @@ from adapters.models import Verdict
 class SourceConfig(BaseModel):
     """One configured sender. Vendors add their own fields; an unknown field is an error.
 
+    `approval` is asked instead of the policy's, `grace_period` may only lengthen the policy's.
     `silence_days` without a genuine delivery are an alarm; 0 means that silence is normal.
     """
 
@@ -25,6 +27,7 @@ class SourceConfig(BaseModel):
     vendor: str
     confirm_delete: bool = False
     approval: Literal["always", "webhooks", "never"] | None = None
+    grace_period: Duration = Field(default="0s", validate_default=True)
     silence_days: Annotated[int, Field(ge=0)] = 7
 
 

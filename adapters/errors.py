@@ -7,6 +7,7 @@
     ├── Unauthorized                no valid operator token
     │   └── SignatureInvalid        a webhook that its sender did not sign
     ├── RoleMissing                 the operator may not do this
+    ├── Forbidden                   a form that this service did not give out
     ├── NotFound                    no such source, deletion, delivery, route
     ├── MethodNotAllowed
     ├── Conflict                    the deletion's state does not allow it
@@ -78,6 +79,13 @@ class RoleMissing(UnglueError):
     """The operator is known and lacks the role."""
 
     code = "RoleMissing"
+    http_status = 403
+
+
+class Forbidden(UnglueError):
+    """The form is too old, or did not come from the page that it belongs to."""
+
+    code = "Forbidden"
     http_status = 403
 
 

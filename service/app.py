@@ -22,6 +22,7 @@ from service.answers import (
 from service.body_limit import BodyLimit
 from service.dashboard.guard import open_dashboard
 from service.routes import (
+    approval_page,
     audit,
     deletions,
     health,
@@ -64,8 +65,12 @@ def create_app(settings: Settings, refuse: Refuse = _log_unfit) -> Starlette:
             Route("/v1/deletions", lists.deletions, methods=["GET"]),
             Route("/v1/deliveries", lists.deliveries, methods=["GET"]),
             Route("/v1/deletions/{deletion_id}", deletions.show, methods=["GET"]),
+            Route("/v1/deletions/{deletion_id}/approve", deletions.approve, methods=["POST"]),
+            Route("/v1/deletions/{deletion_id}/reject", deletions.reject, methods=["POST"]),
             Route("/v1/deletions/{deletion_id}/cancel", deletions.cancel, methods=["POST"]),
             Route("/v1/deletions/{deletion_id}/replay", deletions.replay, methods=["POST"]),
+            Route("/approve/{token}", approval_page.show, methods=["GET"]),
+            Route("/approve/{token}", approval_page.decide, methods=["POST"]),
             Route("/v1/audit", audit.show, methods=["GET"]),
             Route("/v1/audit/verify", audit.verify, methods=["GET"]),
             Route("/v1/sources", sources.show_all, methods=["GET"]),

@@ -2,11 +2,15 @@
 
 import asyncio
 
+import structlog
+
 from service.logs import configure_logs
-from workers.enforcement import require_enforceable
+from workers.enforcement import asks_for_approval, require_enforceable
 from workers.runtime import open_ledger
 from workers.settings import Settings, load_settings
 from workers.storage import fit_unless_away
+
+log = structlog.get_logger()
 
 
 def start_up() -> Settings:
@@ -18,6 +22,8 @@ def start_up() -> Settings:
     configure_logs()
     settings = load_settings()
     require_enforceable(settings)
+    if not settings.secret_keys and any(asks_for_approval(settings)):
+        log.warning("no_approval_links", advice="set secret_keys; until then: unglue approve")
     return settings
 
 

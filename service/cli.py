@@ -14,6 +14,7 @@ from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
     {
+        "approve": "service.commands.approvals",
         "audit": "service.commands.audit",
         "cancel": "service.commands.deletions",
         "delete": "service.commands.delete",
@@ -23,6 +24,7 @@ COMMANDS = MappingProxyType(
         "protect": "service.commands.protections",
         "protections": "service.commands.protections",
         "notifications": "service.commands.notifications",
+        "reject": "service.commands.approvals",
         "replay": "service.commands.replay",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",

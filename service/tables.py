@@ -15,6 +15,28 @@ _LABELS = {
 _VERDICTS = {"pass": "[green]pass[/]", "refuse": "[red]refuse[/]", "forced": "[yellow]forced[/]"}
 
 
+def show_approval(deletion: dict[str, Any], console: Console) -> None:
+    """Print who is waited for, what moved since somebody approved, and until when."""
+    approval, grace = deletion["approval"], deletion["grace"]
+    facts = Table.grid(padding=(0, 2))
+    if approval is not None and approval["wanted"]:
+        facts.add_row("waits for", "approval by " + (", ".join(deletion["approvers"]) or "nobody"))
+        facts.add_row("held because", approval["why"])
+        facts.add_row("before", approval["until"])
+        for line in approval["moved"]:
+            facts.add_row("[yellow]moved[/]", escape(line))
+        if approval["needs_force_delete"]:
+            facts.add_row("needs", "--force-delete: it still holds records")
+        if deletion["approval_url"]:
+            facts.add_row("link", escape(deletion["approval_url"]))
+    elif approval is not None and approval["by"]:
+        facts.add_row("approved by", f"{approval['by']} at {approval['at']}")
+    if grace is not None:
+        facts.add_row("grace until", grace["until"])
+    if facts.row_count:
+        console.print(facts)
+
+
 def show_plan(deletion: dict[str, Any], console: Console) -> None:
     """Print the organization, what hangs on it, and every gate's answer.
 

@@ -19,13 +19,14 @@ from adapters.errors import (
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
 from workers.states import FAILED, RETRYING, RUNNING
-from workers.steps import delete, export, plan, soft_delete, unanswered, verify
+from workers.steps import approve, delete, export, plan, soft_delete, unanswered, verify
 from workers.steps.outcome import Context, again, fail, wait
 from workers.steps.verify import look_again, unverified
 
 STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingProxyType(
     {
         "plan": plan.run,
+        "approve": approve.run,
         "export": export.run,
         "delete": delete.run,
         "soft_delete": soft_delete.run,

@@ -11,8 +11,9 @@ from redis.exceptions import RedisError
 
 from adapters.errors import ITGlueError, PermissionDenied, UnglueError
 from workers.addresses import resolve
-from workers.enforcement import unenforced
+from workers.enforcement import asks_for_approval, unenforced
 from workers.ledger.ledger import Ledger
+from workers.outbox.notify import targets_of
 from workers.runtime import open_context, open_ledger
 from workers.scheduler import HEARTBEAT
 from workers.settings import Settings
@@ -59,12 +60,32 @@ def _configuration(settings: Settings) -> list[Finding]:
     if not any("request" in operator.roles for operator in settings.operators.values()):
         cure = "add one to [operators] if people or programs are to call the API"
         found.append(Finding(part, "warn", "no operator has the role request", cure))
+    found += _approvals(settings)
     if not settings.sources:
         found.append(Finding(part, "warn", "no source sends webhooks", "add one to [sources]"))
     if settings.callback.url is None:
         cure = "set callback.url, or give callback_url with each request"
         found.append(Finding(part, "warn", "results are sent nowhere", cure))
     return found or [Finding(part, "ok", f"mode {settings.policy.mode}")]
+
+
+def _approvals(settings: Settings) -> list[Finding]:
+    """Whether those who are to approve will hear of it, and may."""
+    part = "approvals"
+    found = []
+    if not any(asks_for_approval(settings)):
+        return []
+    if not settings.secret_keys:
+        cure = "set secret_keys: at least 32 random characters"
+        found.append(Finding(part, "warn", "links to approve with cannot be signed", cure))
+    if not targets_of("approval_wanted", settings.notifications):
+        cure = "add approval_wanted to the kinds of one of [notifications]"
+        found.append(Finding(part, "warn", "nobody is told what waits for approval", cure))
+    approvers = [name for name, each in settings.operators.items() if "approve" in each.roles]
+    if len(approvers) == 1:
+        cure = "give another operator the role approve; nobody approves what he asked for himself"
+        found.append(Finding(part, "warn", f"only {approvers[0]} may approve", cure))
+    return found
 
 
 async def _redis(settings: Settings) -> AsyncIterator[Finding]:

@@ -1,32 +1,13 @@
-"""Durations as people write them: "90s", "10m", "6h", "7d"."""
+"""Durations beyond how they are written: those that may not be none, and the ledger's unit."""
 
-import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+from adapters.durations import Duration
 
-
-def parse_duration(value: object) -> object:
-    """The duration of a text like "7d".
-
-    A bare number would leave its unit to a guess, and a guess here shortens a safety window,
-    so a unit is required.
-    """
-    if not isinstance(value, str):
-        if isinstance(value, timedelta):
-            return value
-        raise ValueError('must be a text with a unit, like "30s", "10m", "6h" or "7d"')
-    match = _FORM.fullmatch(value.strip())
-    if match is None:
-        raise ValueError('must be a number with a unit, like "30s", "10m", "6h" or "7d"')
-    try:
-        return timedelta(**{_UNITS[match[2]]: float(match[1])})
-    except OverflowError:
-        raise ValueError("is too long") from None
+__all__ = ["Duration", "SomeDuration", "in_words", "milliseconds"]
 
 
 def _not_none(duration: timedelta) -> timedelta:
@@ -35,10 +16,19 @@ def _not_none(duration: timedelta) -> timedelta:
     return duration
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 SomeDuration = Annotated[Duration, AfterValidator(_not_none)]
 
 
 def milliseconds(duration: timedelta) -> int:
     """The duration in whole milliseconds, the ledger's unit."""
     return round(duration.total_seconds() * 1000)
+
+
+def in_words(duration: timedelta) -> str:
+    """`7 days`, `36 hours`, `90 minutes`, `45 seconds`: in the largest unit that fits."""
+    seconds = round(duration.total_seconds())
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= size and seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    return "0 seconds"

@@ -1,31 +1,40 @@
-"""A safeguard that is configured and that this build cannot enforce stops start-up.
+"""A safeguard that is configured and that cannot be kept stops start-up.
 
 Believing in a gate that is not there is worse than having none.
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from adapters.errors import ConfigurationError
 from workers.settings import Settings
 
 
 def unenforced(settings: Settings) -> Iterator[str]:
-    """The name of every setting that asks for more than this build does, with the way out."""
-    policy = settings.policy
-    asked = {
-        'policy.approval = "always": set it to "webhooks" or "never"': policy.approval == "always",
-        'policy.grace_period: set it to "0s"': policy.grace_period > timedelta(),
-    }
-    yield from (text for text, wanted in asked.items() if wanted)
-    for name, source in settings.sources.items():
-        if source.approval in {"always", "webhooks"}:
-            yield f'sources.{name}.approval = "{source.approval}": leave it out'
-        if policy.approval == "webhooks" and not source.confirm_delete:
+    """The name of every setting that promises what nobody can keep, with the way out."""
+    if not any("approve" in operator.roles for operator in settings.operators.values()):
+        for name in asks_for_approval(settings):
             yield (
-                f'policy.approval = "webhooks" with sources.{name}.confirm_delete = false: '
-                'nobody can approve yet; set confirm_delete = true, or approval = "never"'
+                f"{name}: nobody can approve, and what nobody approves is cancelled; give an "
+                "operator the role approve"
             )
+
+
+def asks_for_approval(settings: Settings) -> Iterator[str]:
+    """The settings because of which a person may have to approve."""
+    policy = settings.policy
+    if policy.mode == "preview":
+        return
+    if policy.approval == "always":
+        yield 'policy.approval = "always"'
+    for name, source in settings.sources.items():
+        if source.approval == "always":
+            yield f'sources.{name}.approval = "always"'
+        if (source.approval or policy.approval) == "webhooks" and not source.confirm_delete:
+            yield f'approval = "webhooks" with sources.{name}.confirm_delete = false'
+    if policy.approval == "webhooks":
+        for name, schedule in settings.schedules.items():
+            if not schedule.confirm_delete and not schedule.dry_run:
+                yield f'approval = "webhooks" with schedules.{name}.confirm_delete = false'
 
 
 def require_enforceable(settings: Settings) -> None:
@@ -37,6 +46,6 @@ def require_enforceable(settings: Settings) -> None:
     faults = list(unenforced(settings))
     if faults:
         raise ConfigurationError(
-            "these settings cannot be enforced by this version of Unglue, so it does not start:\n"
+            "these settings cannot be enforced, so it does not start:\n"
             + "\n".join(f"  {fault}" for fault in faults)
         )

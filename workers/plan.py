@@ -7,11 +7,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from workers.itglue.models import Inventory, Organization
+
+# The one gate that a person may pass.
+WAIVABLE: Final = "dependencies"
+
+
+def _sha256(content: object) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Activity(BaseModel):
@@ -64,22 +72,47 @@ class Plan(BaseModel):
         """The gates that forbid the deletion."""
         return tuple(answer for answer in self.answers if answer.verdict == "refuse")
 
-    def identity(self) -> dict[str, object]:
-        """What must not move between the plan and the call."""
+    def subject(self) -> dict[str, Any]:
+        """Which organization is meant."""
         organization = self.organization
         return {
             "id": organization.id,
             "name": organization.name,
             "created_at": organization.created_at,
             "psa_ids": sorted(organization.psa_ids or ()),
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """What must not move between the plan and the call."""
+        return {
+            **self.subject(),
             "gates": {answer.gate: answer.verdict for answer in self.answers},
         }
 
     @property
+    def meaning(self) -> str:
+        """SHA-256 over which organization is meant, whatever is said of it."""
+        return _sha256(self.subject())
+
+    @property
     def digest(self) -> str:
         """SHA-256 over the identity: equal digests are equal subjects, judged equally."""
-        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _sha256(self.identity())
+
+    def seen(self, generation: int, asked_at: int) -> str:
+        """SHA-256 over everything that an approver is shown, the counts and the occasion too."""
+        return _sha256([self.digest, dict(self.counts), generation, asked_at])
+
+    def with_force(self, *, force: bool) -> Self:
+        """The same plan, as it is judged if somebody passes the dependency gate, or nobody does."""
+        before, after = ("refuse", "forced") if force else ("forced", "refuse")
+        answers = tuple(
+            answer.model_copy(update={"verdict": after})
+            if answer.gate == WAIVABLE and answer.verdict == before
+            else answer
+            for answer in self.answers
+        )
+        return self.model_copy(update={"answers": answers})
 
     def moved(self, fresh: Self) -> tuple[str, ...]:
         """Names of what differs in a fresh plan."""

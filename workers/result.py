@@ -42,8 +42,10 @@ def _warnings(deletion: Deletion) -> list[str]:
     ]
     if deletion.state == PREVIEWED:
         warnings += [f"would block: {answer.gate}: {answer.message}" for answer in plan.refusals]
+    granted = deletion.granted
+    by = f", granted by {granted.by}" if granted is not None and granted.force else ""
     warnings += [
-        f"{answer.gate} was passed by force_delete: {answer.message}"
+        f"{answer.gate} was passed by force_delete{by}: {answer.message}"
         for answer in plan.answers
         if answer.verdict == "forced"
     ]
@@ -55,6 +57,18 @@ def _export(deletion: Deletion) -> dict[str, Any] | None:
     if exported is None or exported.file is None:
         return None
     return {"file": exported.file, "size": exported.size, "sha256": exported.sha256}
+
+
+def _approval(deletion: Deletion) -> dict[str, Any] | None:
+    granted = deletion.granted
+    if granted is None:
+        return None
+    return {
+        "by": granted.by,
+        "at": rfc3339(granted.at),
+        "reason": granted.reason or None,
+        "force_delete": granted.force,
+    }
 
 
 def result_of(deletion: Deletion) -> dict[str, Any]:
@@ -84,6 +98,7 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "request_count": deletion.requests,
             "generation": deletion.generation,
             "audit_head": deletion.audit_head.plain() if deletion.audit_head else None,
+            "approval": _approval(deletion),
         },
     }
 

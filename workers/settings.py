@@ -214,7 +214,7 @@ class PolicySettings(Section):
         default_factory=lambda: {"assets": 0, "configs": 0, "documents": 0}
     )
     approval: Literal["always", "webhooks", "never"] = "webhooks"
-    approval_ttl: Duration = Field(default="7d", validate_default=True)
+    approval_ttl: SomeDuration = Field(default="7d", validate_default=True)
     grace_period: Duration = Field(default="0s", validate_default=True)
     eligibility_window: Duration = Field(default="24h", validate_default=True)
     max_event_age: Duration = Field(default="7d", validate_default=True)

@@ -41,6 +41,8 @@ class Transition:
 
 
 _OPEN: Final = (QUEUED, RUNNING, *sorted(WAITING))
+# Running: a worker reminds of it, or gives up.
+_ASKED: Final = (AWAITING_APPROVAL, RUNNING)
 
 TRANSITIONS: Final = (
     Transition((NOWHERE,), QUEUED, "receive", "a genuine event says that a client is inactive"),
@@ -52,7 +54,7 @@ TRANSITIONS: Final = (
     ),
     Transition(
         (RUNNING,), AWAITING_APPROVAL, "record",
-        "every gate passes and a person has to decide: by policy, or because of a limit",
+        "a person has to decide: by policy, unconfirmed, or because of a limit",
     ),
     Transition((RUNNING,), SCHEDULED, "record", "it may be deleted, and its grace period runs"),
     Transition((RUNNING,), EXPORTING, "record", "IT Glue builds the export"),
@@ -70,6 +72,8 @@ TRANSITIONS: Final = (
         "not found, no permission, every attempt failed, or no proof came",
     ),
     Transition((RUNNING,), CANCELLED, "record", "nobody approved in time, or the client came back"),
+    Transition(_ASKED, QUEUED, "approve", "another person than who asked approves it"),
+    Transition(_ASKED, CANCELLED, "reject", "an approver rejects it"),
     Transition(_OPEN, CANCELLED, "cancel", "a person stops it; nothing was sent"),
     Transition(_OPEN, CANCELLED, "receive", "the client is active again; nothing was sent"),
     Transition(

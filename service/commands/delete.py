@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.client import ServiceClient
+from service.commands.deletions import due
 from service.tables import show_plan
 from workers.states import TERMINAL
 
@@ -43,7 +44,7 @@ def delete(timeout: float, *, as_json: bool, **fields: Any) -> None:  # noqa: AN
         deletion = service.finished(started, timeout)
     if deletion["state"] not in TERMINAL:
         click.echo(
-            f"{deletion['id']} is {deletion['state']}, due {deletion['due_at']}; it goes on "
+            f"{deletion['id']} is {deletion['state']}, {due(deletion)}; it goes on "
             "without this command",
             err=True,
         )

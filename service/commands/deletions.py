@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.client import ServiceClient
-from service.tables import show_plan
-from workers.states import STATES
+from service.tables import show_approval, show_plan
+from workers.states import AWAITING_APPROVAL, SCHEDULED, STATES
 
 
 @click.command()
@@ -36,25 +36,35 @@ def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None
     if not listed["deletions"]:
         click.echo("No deletions.")
         return
-    table = Table()
+    # What is to be done stands in the last column, and 80 characters must be enough for it.
+    table = Table(show_edge=False)
     # Ids are copied from here, so they are never cut.
-    table.add_column("id", min_width=24)
-    for column in ("asked for", "state", "organization", "source", "due or error"):
+    table.add_column("id", min_width=24, no_wrap=True)
+    for column in ("asked for", "state", "organization", "due or error"):
         table.add_column(column, overflow="fold")
     for each in listed["deletions"]:
         organization = f"{each['org_id'] or '?'} {each['org_name'] or ''}"
-        why = each["due_at"] or "; ".join(error["message"] for error in each["errors"])
+        errors = "; ".join(error["message"] for error in each["errors"])
+        why = due(each) if each["due_at"] else errors
         table.add_row(
             each["id"],
-            each["created_at"],
+            escape(f"{each['created_at']} by {each['source']}"),
             each["state"],
             escape(organization),
-            each["source"],
-            escape(why or ""),
+            escape(why),
         )
     Console().print(table)
     if listed["next_until"]:
         click.echo(f"more: --until {listed['next_until']}", err=True)
+
+
+def due(deletion: dict[str, Any]) -> str:
+    """When something happens by itself, and who can do something before."""
+    at: str = deletion["due_at"]
+    if deletion["state"] == AWAITING_APPROVAL:
+        who = ", ".join(deletion["approvers"]) or "nobody; see [operators]"
+        return f"to be approved before {at} by: {who}"
+    return f"to be deleted {at}" if deletion["state"] == SCHEDULED else f"due {at}"
 
 
 def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
@@ -66,6 +76,7 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
     console.print(
         f"{deletion['id']}  {deletion['state']}  (source {deletion['source']}{generation})"
     )
+    show_approval(deletion, console)
     show_plan(deletion, console)
     for earlier in deletion["history"]:
         why = "; ".join(error["message"] for error in earlier["errors"])
@@ -79,8 +90,17 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("deletion_id")
-def cancel(deletion_id: str) -> None:
-    """Stop a deletion before its call goes out."""
+@click.option("--json", "as_json", is_flag=True, help="Print the deletion as JSON.")
+def cancel(deletion_id: str, *, as_json: bool) -> None:
+    """Stop a deletion before its call goes out: while it waits, or in its grace period."""
     with ServiceClient.from_environment() as service:
         deletion = service.call("POST", f"/v1/deletions/{deletion_id}/cancel")
-    click.echo(f"{deletion['id']} is {deletion['state']}")
+    say(deletion, as_json=as_json)
+
+
+def say(deletion: dict[str, Any], *, as_json: bool) -> None:
+    """How a deletion stands after something was done to it."""
+    if as_json:
+        click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"{deletion['id']} is {deletion['state']}")

@@ -1,21 +1,24 @@
-"""`/v1/deletions`: ask for a deletion, look at it, stop it."""
+"""`/v1/deletions`: ask for a deletion, look at it, approve or reject it, stop it."""
 
 import asyncio
 import re
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import structlog
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from adapters.models import DeletionRequest
+from adapters.models import DeletionRequest, Strict
 from adapters.payload import Malformed, parse_json
 from service.answers import answer, invalid
+from service.approval import deciding, standing
+from service.operators import Caller
 from service.state import ServiceState, caller_of, state_of
 from workers.addresses import AddressRefused, target
+from workers.approval_link import link_of
 from workers.clock import rfc3339
 from workers.ledger.callbacks import Entry
 from workers.ledger.records import Deletion, ErrorEntry
@@ -28,6 +31,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
 _LONGEST_WAIT = 60
 _LOOK_EVERY = 0.1
 _LONGEST_KEY = 200
+_Model = TypeVar("_Model", bound=Strict)
 
 
 async def create(request: Request) -> Response:
@@ -59,15 +63,13 @@ async def create(request: Request) -> Response:
         headers["Preference-Applied"] = f"wait={seconds}"
     deletion = await _wait(state, deletion_id, seconds)
     status = 200 if wait and deletion.terminal else 202
-    return answer(await _plain(state, deletion), status, headers)
+    return answer(await _plain(state, deletion, caller), status, headers)
 
 
 async def show(request: Request) -> Response:
     """One deletion, with everything that is known of it."""
-    state = state_of(request)
-    caller_of(request)
-    deletion = await state.ledger.deletions.get(request.path_params["deletion_id"])
-    return answer(await _plain(state, deletion))
+    state, caller = state_of(request), caller_of(request)
+    return await _as_it_stands(state, caller, request.path_params["deletion_id"])
 
 
 async def cancel(request: Request) -> Response:
@@ -79,7 +81,70 @@ async def cancel(request: Request) -> Response:
     error = ErrorEntry("Cancelled", f"cancelled by operator {caller.name}", rfc3339(now))
     await state.ledger.deletions.cancel(deletion_id, operator=caller.name, error=error, now=now)
     log.info("cancelled", deletion_id=deletion_id, operator=caller.name)
-    return answer(await _plain(state, await state.ledger.deletions.get(deletion_id)))
+    return await _as_it_stands(state, caller, deletion_id)
+
+
+class _Approval(Strict):
+    """`digest` is what stands under `approval` in the deletion as the approver saw it.
+
+    `org_name`, if it is given, must be the organization's name.
+    """
+
+    digest: Annotated[str, Field(min_length=1, max_length=200)]
+    force_delete: bool = False
+    reason: Annotated[str, Field(max_length=deciding.LONGEST_REASON)] = ""
+    org_name: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class _Rejection(Strict):
+    reason: Annotated[str, Field(min_length=1, max_length=deciding.LONGEST_REASON)]
+
+
+async def approve(request: Request) -> Response:
+    """Approve what was seen; 409 if it moved since, or does not wait for that."""
+    state, caller = state_of(request), caller_of(request)
+    given = _model(_Approval, _content(await request.body()))
+    shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    await deciding.approve(
+        state,
+        caller,
+        shown,
+        seen=given.digest,
+        force=given.force_delete,
+        reason=given.reason,
+        org_name=given.org_name,
+    )
+    return await _as_it_stands(state, caller, shown.id)
+
+
+async def reject(request: Request) -> Response:
+    """End a deletion that waits for approval."""
+    state, caller = state_of(request), caller_of(request)
+    given = _model(_Rejection, _content(await request.body()))
+    shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    await deciding.reject(state, caller, shown, reason=given.reason)
+    return await _as_it_stands(state, caller, shown.id)
+
+
+async def _as_it_stands(
+    state: ServiceState, caller: Caller, deletion_id: str, status: int = 200
+) -> Response:
+    deletion = await state.ledger.deletions.get(deletion_id)
+    return answer(await _plain(state, deletion, caller), status)
+
+
+def _content(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return parse_json(body)
+    except Malformed as error:
+        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
+
+
+def _model(model: type[_Model], content: object) -> _Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InvalidRequest(invalid(error).message) from None
 
 
 async def replay(request: Request) -> Response:
@@ -102,7 +167,7 @@ async def replay(request: Request) -> Response:
         except RedisError as error:
             log.warning("not_enqueued", deletion_id=deletion.id, error=type(error).__name__)
     log.info("replayed", deletion_id=deletion.id, operator=caller.name, new=job is not None)
-    return answer(await _plain(state, await state.ledger.deletions.get(deletion.id)), 202)
+    return await _as_it_stands(state, caller, deletion.id, 202)
 
 
 def idempotency_key(request: Request) -> str | None:
@@ -118,10 +183,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def _parse(body: bytes) -> DeletionRequest:
-    try:
-        content = parse_json(body)
-    except Malformed as error:
-        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
+    content = _content(body)
     if isinstance(content, dict) and "psa" in content:
         raise InvalidRequest("psa: only adapters may set it; ask by org_id or org_name")
     try:
@@ -160,9 +222,10 @@ async def _wait(state: ServiceState, deletion_id: str, seconds: int) -> Deletion
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _plain(state: ServiceState, deletion: Deletion) -> dict[str, Any]:
+async def _plain(state: ServiceState, deletion: Deletion, caller: Caller) -> dict[str, Any]:
     plan = deletion.plan
     earlier = await state.ledger.deletions.history(deletion)
+    may = "approve" in caller.roles
     return {
         "id": deletion.id,
         "state": deletion.state,
@@ -172,9 +235,13 @@ async def _plain(state: ServiceState, deletion: Deletion) -> dict[str, Any]:
         "actor": deletion.actor or None,
         "created_at": rfc3339(deletion.created_at),
         "updated_at": rfc3339(deletion.updated_at),
-        "due_at": None if deletion.terminal else rfc3339(deletion.ready_at),
+        "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
+        "approvers": standing.approvers(deletion, state.settings.operators),
         "request": deletion.request.plain(),
         "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,
+        "approval": standing.approval(deletion),
+        "approval_url": link_of(state.settings, deletion) if may else None,
+        "grace": standing.grace(deletion),
         "journal": await state.ledger.deletions.journal(deletion.id),
         "result": result_of(deletion) if deletion.terminal else None,
         "callbacks": [_callback(each) for each in await state.ledger.callbacks.of(deletion.id)],

@@ -1,5 +1,6 @@
 """`GET /v1/deletions` and `GET /v1/deliveries`: filterable, newest first, a page at a time."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,10 +10,12 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
 from service.answers import answer, invalid
+from service.approval import standing
 from service.state import caller_of, state_of
 from workers.clock import rfc3339
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion, Delivery
+from workers.settings import Operator
 from workers.states import STATES
 
 
@@ -48,7 +51,8 @@ async def deletions(request: Request) -> Response:
     caller_of(request)
     page = _page(request, "state")
     found = await state_of(request).ledger.listing.deletions(page)
-    rows = [_deletion(each) for each in found]
+    operators = state_of(request).settings.operators
+    rows = [_deletion(each, operators) for each in found]
     return answer({"deletions": rows, "next_until": _next(found, page.limit)})
 
 
@@ -75,7 +79,7 @@ def _next(found: list[Deletion] | list[Delivery], limit: int) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _deletion(deletion: Deletion) -> dict[str, Any]:
+def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> dict[str, Any]:
     plan = deletion.plan
     request = deletion.request
     return {
@@ -88,7 +92,8 @@ def _deletion(deletion: Deletion) -> dict[str, Any]:
         "actor": deletion.actor or None,
         "created_at": rfc3339(deletion.created_at),
         "updated_at": rfc3339(deletion.updated_at),
-        "due_at": None if deletion.terminal else rfc3339(deletion.ready_at),
+        "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
+        "approvers": standing.approvers(deletion, operators),
         "errors": [error.plain() for error in deletion.errors],
     }
 

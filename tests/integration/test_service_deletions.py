@@ -48,6 +48,10 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
         "due_at",
         "request",
         "plan",
+        "approvers",
+        "approval",
+        "approval_url",
+        "grace",
         "journal",
         "callbacks",
         "generation",
@@ -89,9 +93,10 @@ PROTECTED = [
     ("GET", "/v1/deletions/del_1"),
     ("POST", "/v1/deletions/del_1/cancel"),
 ]
+DECISIONS = [("POST", f"/v1/deletions/del_1/{what}") for what in ("approve", "reject")]
 
 
-@pytest.mark.parametrize(("method", "path"), PROTECTED)
+@pytest.mark.parametrize(("method", "path"), [*PROTECTED, *DECISIONS])
 @pytest.mark.parametrize("headers", UNAUTHORIZED.values(), ids=UNAUTHORIZED)
 async def test_an_operator_is_required(
     service: Service, redis: Redis, method: str, path: str, headers: Any

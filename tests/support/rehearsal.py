@@ -13,6 +13,7 @@ import httpx
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.serve import serve
+from tests.support.stateful.account import RECORDS
 from workers.advance import advance
 from workers.budget import Throttle
 from workers.itglue.client import ITGlue
@@ -41,6 +42,7 @@ class Rehearsal:
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         app = create_sandbox(self.sandbox, clock=lambda: self.clock().timestamp(), now=self.clock)
+        self.world = app.state.sandbox.world
         self.url = self._stack.enter_context(serve(app))
         self.http = await self._stack.enter_async_context(
             httpx.AsyncClient(base_url=self.url, trust_env=False)
@@ -82,8 +84,12 @@ class Rehearsal:
 
     def reconfigure(self, **policy: Any) -> None:
         """Change the policy of the worker."""
-        self.settings = self.configured(**{**self.policy, **policy})
-        self.context = replace(self.context, settings=self.settings)
+        self.set_settings(self.configured(**{**self.policy, **policy}))
+
+    def set_settings(self, settings: Settings) -> None:
+        """Start the worker with these settings."""
+        self.settings = settings
+        self.context = replace(self.context, settings=settings)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -158,6 +164,13 @@ class Rehearsal:
         """Somebody edits an organization in IT Glue."""
         answer = await self.http.post(f"/_sandbox/organizations/{org_id}", json=attributes)
         answer.raise_for_status()
+
+    def fill(self, org_id: str, kind: str, count: int = 1) -> None:
+        """Somebody adds records to an organization; with a count of 0 they are all gone."""
+        if not count:
+            del self.world.records[kind][int(org_id)]
+        for _ in range(count):
+            self.world.add(kind, int(org_id), dict(RECORDS[kind]))
 
     async def journal(self, deletion_id: str) -> list[str]:
         return [entry["entry"] for entry in await self.ledger.deletions.journal(deletion_id)]

@@ -226,7 +226,7 @@ WRONG = {
     "an unknown key": ({"UNGLUE_POLICY__MOED": "preview"}, "policy.moed"),
     "a misspelt variable": ({"UNGLUE_POLICY_MODE": "preview"}, "UNGLUE_POLICY__MODE"),
     "no API key": ({"UNGLUE_ITGLUE__API_KEY": ""}, "itglue.api_key"),
-    "an unkept safeguard": ({"UNGLUE_POLICY__GRACE_PERIOD": "1h"}, "grace_period"),
+    "an unkept safeguard": ({"UNGLUE_POLICY__APPROVAL": "always"}, "nobody can approve"),
     "no Redis URL": ({"UNGLUE_REDIS_URL": "localhost:6379"}, "redis_url"),
     "no file": ({"UNGLUE_CONFIG": "/nowhere/unglue.toml"}, "/nowhere/unglue.toml"),
 }

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from workers.durations import Duration, SomeDuration, milliseconds
+from workers.durations import Duration, SomeDuration, in_words, milliseconds
 
 ANY = TypeAdapter[timedelta](Duration)
 SOME = TypeAdapter[timedelta](SomeDuration)
@@ -48,3 +48,19 @@ def test_some_durations_must_last() -> None:
 
 def test_milliseconds() -> None:
     assert milliseconds(timedelta(seconds=1.2345)) == 1234
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(days=7), "7 days"),
+        (timedelta(hours=36), "36 hours"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(seconds=45.2), "45 seconds"),
+        (timedelta(days=1, seconds=1), "86401 seconds"),
+        (timedelta(), "0 seconds"),
+    ],
+)
+def test_a_duration_in_words(length: timedelta, words: str) -> None:
+    assert in_words(length) == words

@@ -12,6 +12,10 @@ SOURCE = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "C
 CONFIRMED = {"sources": {"cw": {**SOURCE, "confirm_delete": True}}}
 
 
+APPROVER = {"operators": {"carol": {"token_sha256": "0" * 64, "roles": ["approve"]}}}
+SCHEDULE = {"cron": "0 3 1 * *"}
+
+
 def settings(**tables: Any) -> Settings:
     return Settings(**{"itglue": {"api_key": "ITG.test"}, **CONFIRMED, **tables})
 
@@ -21,13 +25,17 @@ def settings(**tables: Any) -> Settings:
     [
         {},
         {"sources": {}},
-        {"policy": {"mode": "preview"}},
+        {"policy": {"mode": "preview", "approval": "always"}},
         {"policy": {"mode": "soft_delete"}},
         {"policy": {"approval": "never"}, "sources": {"cw": SOURCE}},
-        {"policy": {"approval": "never"}},
-        {"sources": {"cw": {**SOURCE, "confirm_delete": True, "approval": "never"}}},
+        {"policy": {"approval": "never", "grace_period": "1h"}},
+        {"sources": {"cw": {**SOURCE, "confirm_delete": True, "approval": "webhooks"}}},
+        {"sources": {"cw": {**SOURCE, "approval": "never"}}},
         {"durability": "fsync", "spool_dir": "/var/spool/unglue", "schedules": {}},
-        {"schedules": {"monthly": {"cron": "0 3 1 * *"}}},
+        {"schedules": {"monthly": {**SCHEDULE, "confirm_delete": True}}},
+        {"schedules": {"monthly": {**SCHEDULE, "dry_run": True}}},
+        {"policy": {"approval": "always"}, **APPROVER},
+        {"sources": {"cw": SOURCE}, "schedules": {"monthly": SCHEDULE}, **APPROVER},
     ],
 )
 def test_what_is_kept_may_start(tables: dict[str, Any]) -> None:
@@ -35,19 +43,21 @@ def test_what_is_kept_may_start(tables: dict[str, Any]) -> None:
 
 
 UNENFORCED: dict[str, tuple[dict[str, Any], str]] = {
-    "approval for all": ({"policy": {"approval": "always"}}, 'policy.approval = "always"'),
-    "a grace period": ({"policy": {"grace_period": "1s"}}, "policy.grace_period"),
-    "approval for a source": (
+    "approval for all, by nobody": (
+        {"policy": {"approval": "always"}},
+        'policy.approval = "always": nobody can approve',
+    ),
+    "approval for a source, by nobody": (
         {"sources": {"cw": {**SOURCE, "confirm_delete": True, "approval": "always"}}},
-        'sources.cw.approval = "always"',
+        'sources.cw.approval = "always": nobody can approve',
     ),
-    "approval for a source's webhooks": (
-        {"sources": {"cw": {**SOURCE, "confirm_delete": True, "approval": "webhooks"}}},
-        'sources.cw.approval = "webhooks"',
-    ),
-    "a source that nobody confirms": (
+    "a source that nobody confirms, approved by nobody": (
         {"sources": {"cw": SOURCE}},
-        "sources.cw.confirm_delete = false",
+        "sources.cw.confirm_delete = false: nobody can approve",
+    ),
+    "a schedule that nobody confirms, approved by nobody": (
+        {"schedules": {"monthly": SCHEDULE}},
+        "schedules.monthly.confirm_delete = false: nobody can approve",
     ),
 }
 
@@ -64,7 +74,8 @@ def test_what_is_not_kept_stops_the_start(tables: dict[str, Any], name: str) -> 
 
 
 def test_all_of_them_are_named() -> None:
-    tables = {"policy": {"approval": "always", "grace_period": "1h"}}
+    source = {**SOURCE, "confirm_delete": True, "approval": "always"}
+    tables = {"sources": {"cw": source}, "schedules": {"monthly": SCHEDULE}}
     with pytest.raises(ConfigurationError) as refused:
         require_enforceable(settings(**tables))
     assert len(refused.value.message.splitlines()) == 3

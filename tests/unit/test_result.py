@@ -88,6 +88,7 @@ DETAILS = [
     "request_count",
     "generation",
     "audit_head",
+    "approval",
 ]
 
 
@@ -128,6 +129,7 @@ def test_a_whole_result() -> None:
             "request_count": 31,
             "generation": 1,
             "audit_head": None,
+            "approval": None,
         },
     }
 

@@ -27,7 +27,7 @@ def test_the_page_is_the_table() -> None:
 @pytest.mark.parametrize("each", TRANSITIONS, ids=lambda each: f"{each.script}-{each.to}")
 def test_each_way_is_one_of_a_script_that_changes_states(each: Transition) -> None:
     text = (SCRIPTS / f"{each.script}.lua").read_text(encoding="utf-8")
-    assert re.search(r"\b(set_state|finish|create)\(", text)
+    assert re.search(r"\b(set_state|finish|create|stop)\(", text)
     assert {each.to, *each.sources} <= {*STATES, NOWHERE}
 
 

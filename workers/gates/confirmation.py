@@ -5,9 +5,13 @@ from workers.plan import Answer
 
 
 def confirmation(subject: Subject) -> Answer:
-    """A deletion that would act needs a confirmation; a preview does not."""
+    """A deletion that would act needs a confirmation; a preview does not.
+
+    Who approves confirms.
+    """
     request = subject.request
-    if request.confirm_delete or request.dry_run or subject.policy.mode == "preview":
+    previews = request.dry_run or subject.policy.mode == "preview"
+    if request.confirm_delete or previews or subject.asks:
         return answer("confirmation", None)
     if subject.by_webhook:
         return answer(

@@ -16,6 +16,7 @@ class Subject:
     """One deletion as its gates see it.
 
     `by_webhook`: no person asked for it. `activity` is there if the policy asks for idle time.
+    `asks`: it waits for an approval, or has one. `forced`: the approval grants `force_delete`.
     """
 
     request: DeletionRequest
@@ -26,6 +27,8 @@ class Subject:
     activity: Activity | None = None
     by_webhook: bool = False
     protection: Protection | None = None
+    asks: bool = False
+    forced: bool = False
 
 
 def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:

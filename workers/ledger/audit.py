@@ -19,6 +19,10 @@ class Audit:
         """Write down one decision. Nothing in it is secret."""
         await self._store.run("audit", [to_ms(now), what, json.dumps(detail)])
 
+    async def write_seldom(self, what: str, detail: Mapping[str, Any], now: datetime) -> None:
+        """The same for what strangers can cause: not more than a hundred of a kind an hour."""
+        await self._store.run("audit_seldom", [to_ms(now), what, json.dumps(detail)])
+
     async def configuration(self, part: str) -> dict[str, Any]:
         """What this part was last started with, empty if it never was."""
         name = self._store.key("audit", "configuration")

@@ -52,10 +52,22 @@ class Begun:
 
     decision: Literal[
         "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
-        "moved_on", "claimed", "quota", "unproved_events", "unspooled", "protected", "not_durable",
+        "moved_on", "claimed", "quota", "unproved_events", "unspooled", "protected", "unapproved",
+        "too_early", "not_durable",
     ]  # fmt: skip
     number: int = 0
     holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the settings ask for besides: an approval, and so much time since the grace began."""
+
+    approval: bool = False
+    grace: timedelta = timedelta()
+
+
+_NONE = Conditions()
 
 
 class Deletions:
@@ -140,6 +152,7 @@ class Deletions:
     async def begin_delete(
         self, held: Deletion, *, org_id: str, digest: str, resend_after: timedelta, limit: int,
         now: datetime, kind: Literal["delete", "soft_delete"] = "delete",
+        conditions: Conditions = _NONE,
     ) -> Begun:  # fmt: skip
         """Ask for permission to call, and write the numbered intent if it is given."""
         asked = [
@@ -153,6 +166,8 @@ class Deletions:
             now.strftime("%Y-%m-%d"),
             limit,
             kind,
+            "1" if conditions.approval else "",
+            milliseconds(conditions.grace),
         ]
         confirmed = True
         try:

@@ -1,5 +1,6 @@
 """The record as its users see it."""
 
+from workers.ledger.approvals import Approvals
 from workers.ledger.asset_types import AssetTypes
 from workers.ledger.audit import Audit
 from workers.ledger.audit_log import AuditLog
@@ -27,6 +28,7 @@ class Ledger:
         self.store = store
         self.deliveries = Deliveries(store)
         self.deletions = Deletions(store)
+        self.approvals = Approvals(store)
         self.listing = Listing(store, self.deletions, self.deliveries)
         self.callbacks = Callbacks(store)
         self.asset_types = AssetTypes(store)

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
+from workers.approval import Asked, Grace, Granted
 from workers.audit.chain import Head
 from workers.clock import from_ms, rfc3339
 from workers.plan import Plan
-from workers.states import TERMINAL
+from workers.states import AWAITING_APPROVAL, RUNNING, TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,9 @@ class Deletion:
     export: Exported | None
     audit_head: Head | None = None
     looked_from: datetime | None = None
+    asked: Asked | None = None
+    granted: Granted | None = None
+    grace: Grace | None = None
     replayed_by: str = ""
 
     @property
@@ -132,6 +136,23 @@ class Deletion:
     def by_webhook(self) -> bool:
         """Whether an event asked for it, and no person."""
         return self.client != ""
+
+    @property
+    def by_request(self) -> bool:
+        """Whether an operator asked for this one: then that operator confirms it, nobody else."""
+        return self.source == "api" and not self.by_webhook
+
+    @property
+    def requesters(self) -> frozenset[str]:
+        """The operators who asked for it, began its sweep or replayed it: they may not approve."""
+        asked = {self.actor} if not self.by_webhook and self.actor != self.source else set()
+        return frozenset(asked | {self.replayed_by}) - {""}
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether an approver is waited for; a worker that only reminds of it changes nothing."""
+        running = self.state == RUNNING and self.step == "approve"
+        return self.state == AWAITING_APPROVAL or running
 
     @property
     def terminal(self) -> bool:
@@ -187,6 +208,9 @@ class Deletion:
             export=Exported.model_validate_json(export) if export else None,
             audit_head=Head.parse(audit_head) if audit_head else None,
             looked_from=from_ms(looked_from) if looked_from else None,
+            asked=Asked.load(fields),
+            granted=Granted.load(fields),
+            grace=Grace.load(fields),
             replayed_by=fields.get("replayed_by", ""),
         )
 

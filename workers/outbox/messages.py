@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from workers.clock import rfc3339
 from workers.gates.dependencies import LABELS
 from workers.ledger.notices import Notice
 from workers.ledger.records import Deletion
@@ -111,6 +112,10 @@ def _of_deletion(deletion: Deletion) -> list[tuple[str, str]]:
         ("asked for by", " / ".join(part for part in (deletion.source, deletion.actor) if part)),
         ("reason", deletion.request.reason or ""),
     ]
+    asked = deletion.asked
+    if asked is not None and deletion.awaits_approval:
+        facts += [("held because", asked.words), ("decide before", rfc3339(asked.until))]
+        facts += [("moved since it was approved", line) for line in asked.moved]
     facts += [(error.code, error.message) for error in deletion.errors]
     if not deletion.terminal and deletion.plan is not None:
         facts += _of_plan(deletion.plan)

@@ -10,13 +10,13 @@ from datetime import datetime
 import structlog
 
 from adapters.errors import NotFound
+from workers.approval_link import link_of
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Callback, Deletion
 from workers.outbox.bodies import body_of
 from workers.outbox.messages import message_of
 from workers.outbox.outgoing import NotSent, Outgoing
 from workers.settings import Notification, Settings
-from workers.states import AWAITING_APPROVAL
 from workers.steps.outcome import Context
 
 log = structlog.get_logger()
@@ -44,14 +44,6 @@ async def fan_out(notice_id: str, ledger: Ledger, settings: Settings, now: datet
     await ledger.notices.fan_out(notice_id, targets, now)
 
 
-def approval_link(settings: Settings, deletion: Deletion, now: datetime) -> str | None:
-    """Where this deletion is approved or rejected, if it waits for that."""
-    del now
-    if deletion.state != AWAITING_APPROVAL or not settings.secret_keys:
-        return None
-    return None
-
-
 async def notification(held: Callback, context: Context) -> Outgoing | NotSent:
     """What the target is to be sent now."""
     target = context.settings.notifications.get(held.target)
@@ -62,14 +54,13 @@ async def notification(held: Callback, context: Context) -> Outgoing | NotSent:
     except NotFound as error:
         return NotSent(error.message, final=True)
     deletion = await _deletion(notice.detail.get("deletion_id"), context)
-    if notice.kind == "approval_wanted" and deletion and deletion.state != AWAITING_APPROVAL:
+    if notice.kind == "approval_wanted" and deletion and not deletion.awaits_approval:
         return NotSent(f"nobody has to approve any more: it is {deletion.state}", final=True)
-    now = context.clock()
     message = message_of(
         notice,
         deletion,
         public_url=context.settings.public_url,
-        approval_url=approval_link(context.settings, deletion, now) if deletion else None,
+        approval_url=link_of(context.settings, deletion) if deletion else None,
     )
     return Outgoing(
         url=target.url,

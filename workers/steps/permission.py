@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.clock import rfc3339
-from workers.ledger.deletions import Begun, Change, Fenced
+from workers.ledger.deletions import Begun, Change, Conditions, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
+from workers.steps.approve import wanted
+from workers.steps.grace import period
 from workers.steps.outcome import Context, end, fail, go_on, wait
 from workers.steps.plan import following, judged
 from workers.steps.verify import keep_looking, unverified
@@ -54,8 +56,8 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     policy = context.settings.policy
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
-    if following(deletion, plan, policy) != deletion.step:
-        # The configuration changed, or the export is no longer on disk.
+    if following(deletion, plan, context.settings, context.clock()) != deletion.step:
+        # The configuration changed, an approval is missing, or the export is no longer on disk.
         return go_on("plan", {"entry": "policy_moved"})
     if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
         line = {"entry": "meaning_moved", "org_id": plan.organization.id}
@@ -73,7 +75,13 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         organization, policy.protected_ids, context.ledger.protections, context.clock()
     )
     fresh = judged(
-        deletion, organization, plan.inventory, plan.activity, policy, plan.made_at, protection
+        deletion,
+        organization,
+        plan.inventory,
+        plan.activity,
+        context.settings,
+        plan.made_at,
+        protection,
     )
     moved = plan.moved(fresh)
     if moved:
@@ -88,6 +96,10 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         resend_after=policy.resend_after,
         limit=policy.max_deletions_per_day,
         now=now,
+        conditions=Conditions(
+            approval=wanted(deletion, context.settings) is not None,
+            grace=period(deletion, context.settings),
+        ),
     )
     if begun.decision != "begun":
         return _refused(begun, deletion, context)
@@ -110,8 +122,8 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
     match begun.decision:
         case "accepted_before":
             return go_on("verify", line)
-        case "plan_moved" | "protected":
-            # The next plan says by whom it is protected, and why.
+        case "plan_moved" | "protected" | "unapproved" | "too_early":
+            # The next plan says by whom it is protected, and why, or asks for the approval.
             return go_on("plan", line)
         case "paused" | "in_flight" | "unproved_events" | "unspooled":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)

@@ -3,6 +3,7 @@
 Reads only. The same plan is what a dry run shows and what a deletion acts on.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,10 +20,11 @@ from workers.itglue.together import both
 from workers.ledger.deletions import Change
 from workers.ledger.protections import Protection
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.plan import Activity, Plan
+from workers.plan import WAIVABLE, Activity, Plan
 from workers.protection import protection_of
-from workers.settings import PolicySettings
+from workers.settings import PolicySettings, Settings
 from workers.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
+from workers.steps import approve, grace
 from workers.steps.outcome import Context, end, go_on, wait
 from workers.steps.resolve import resolve
 from workers.steps.verify import keep_looking
@@ -37,7 +39,7 @@ def judged(
     organization: Organization,
     inventory: Inventory,
     activity: Activity | None,
-    policy: PolicySettings,
+    settings: Settings,
     now: datetime,
     protection: Protection | None = None,
 ) -> Plan:
@@ -46,11 +48,13 @@ def judged(
         request=deletion.request,
         organization=organization,
         inventory=inventory,
-        policy=policy,
+        policy=settings.policy,
         now=now,
         activity=activity,
         by_webhook=deletion.by_webhook,
         protection=protection,
+        asks=approve.confirms(deletion, settings),
+        forced=deletion.granted is not None and deletion.granted.force,
     )
     warnings = inventory.warnings
     if organization.psa_ids and ADVICE not in warnings:
@@ -83,7 +87,8 @@ async def make_plan(deletion: Deletion, context: Context) -> Plan:
     protection = await protection_of(
         organization, policy.protected_ids, context.ledger.protections, now
     )
-    return judged(deletion, organization, inventory, activity, policy, now, protection)
+    settings = context.settings
+    return judged(deletion, organization, inventory, activity, settings, now, protection)
 
 
 async def _whole(itglue: ITGlue, found: Organization) -> Organization:
@@ -132,11 +137,16 @@ def await_eligibility(
     )
 
 
-def following(deletion: Deletion, plan: Plan, policy: PolicySettings) -> str:
+def following(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> str:
     """The step after a plan that every gate let pass."""
+    policy = settings.policy
+    if policy.mode == "preview":
+        return "plan"
+    if approve.missing(deletion, settings):
+        return "approve"
+    if grace.until(deletion, plan, settings, now) > now:
+        return "grace"
     match policy.mode:
-        case "preview":
-            return "plan"
         case "soft_delete":
             return "soft_delete"
         case "delete":
@@ -145,12 +155,33 @@ def following(deletion: Deletion, plan: Plan, policy: PolicySettings) -> str:
             return "export" if policy.export and missing else "delete"
 
 
-def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime) -> Change:
+def decide(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
     """What follows from a plan."""
-    mode = policy.mode
+    granted = deletion.granted
+    moved = granted.moved(plan) if granted is not None else ()
+    if granted is None or not moved:
+        return _decided(deletion, plan, settings, now)
+    # What was approved is not what there is now: judged as if nobody had said anything.
+    change = _decided(
+        approve.void(deletion, moved),
+        plan.with_force(force=deletion.request.force_delete),
+        settings,
+        now,
+    )
+    line = {"entry": "approval_voided", "approved_by": granted.by, "moved": list(moved)}
+    fields = {**approve.voided(moved), **change.fields}
+    if not deletion.intent.unanswered:
+        # An export from before does not hold what is there now.
+        fields["export"] = ""
+    return replace(change, fields=fields, journal=(line, *change.journal))
+
+
+def _decided(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
+    policy, mode = settings.policy, settings.policy.mode
     stored = {
         "plan": plan.model_dump_json(),
         "plan_digest": plan.digest,
+        "plan_counts": json.dumps(dict(plan.counts)),
         "mode": mode,
         "org_id": plan.organization.id,
     }
@@ -160,16 +191,30 @@ def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime
         "digest": plan.digest,
         "refused": [answer.gate for answer in plan.refusals],
     }
-    acts = not plan.refusals and following(deletion, plan, policy) in {"delete", "export"}
+    if deletion.asked is not None and approve.wanted(deletion, settings) is None:
+        stored["approval_why"] = ""
+    step = following(deletion, plan, settings, now)
+    acts = not plan.refusals and step in {"delete", "export"}
     if deletion.intent.unanswered and not acts:
         # A call may have worked, so this can only end by what is seen.
         return keep_looking(deletion, now, line).with_fields(**stored)
     if deletion.request.dry_run or mode == "preview":
         return end(PREVIEWED, line).with_fields(**stored)
-    if not plan.refusals:
-        return go_on(following(deletion, plan, policy), line).with_fields(**stored)
+    # Who approves may grant force_delete, so this gate is the approver's to answer.
+    refusals = tuple(
+        answer for answer in plan.refusals if step != "approve" or answer.gate != WAIVABLE
+    )
+    if not refusals:
+        match step:
+            case "approve":
+                change = approve.ask(deletion, plan, settings, now, line)
+            case "grace":
+                change = grace.begin(deletion, plan, settings, now, line)
+            case _:
+                change = go_on(step, line)
+        return change.with_fields(**stored)
 
-    lagging = all(answer.lags for answer in plan.refusals)
+    lagging = all(answer.lags for answer in refusals)
     if lagging and may_wait(deletion, policy, now):
         return await_eligibility(deletion, policy, now, line).with_fields(**stored)
     errors = tuple(
@@ -182,4 +227,4 @@ def decide(deletion: Deletion, plan: Plan, policy: PolicySettings, now: datetime
 async def run(deletion: Deletion, context: Context) -> Change:
     """Plan, and decide what follows."""
     plan = await make_plan(deletion, context)
-    return decide(deletion, plan, context.settings.policy, context.clock())
+    return decide(deletion, plan, context.settings, context.clock())

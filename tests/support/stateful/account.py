@@ -58,7 +58,7 @@ SEED = Seed(
 )
 
 
-_RECORDS: Mapping[str, Mapping[str, Any]] = {
+RECORDS: Mapping[str, Mapping[str, Any]] = {
     "configurations": {"name": "added", "archived": False},
     "flexible-assets": {"flexible-asset-type-id": 35, "flexible-asset-type-name": "LAN"},
     "documents": {"name": "added", "document-folder-id": None, "content": ""},
@@ -200,7 +200,7 @@ class Account:
         """Somebody adds a record to an organization, or looks at it (`user-metrics`)."""
         if self._found(org_id) is not None:
             today = {"date": self.clock().date().isoformat()}
-            self.world.add(kind, org_id, {**_RECORDS[kind], **today})
+            self.world.add(kind, org_id, {**RECORDS[kind], **today})
 
     def vanish(self, org_id: int) -> None:
         """Somebody else deletes an organization."""

@@ -37,7 +37,12 @@ from workers.signing_keys import SigningKeys
 from workers.states import CANCELLED
 
 # Shorter windows than the defaults, so that a deletion that waits ends within few looks.
-WINDOWS = {"verify_window": "1h", "eligibility_window": "2h", "export_timeout": "1h"}
+WINDOWS = {
+    "verify_window": "1h",
+    "eligibility_window": "2h",
+    "export_timeout": "1h",
+    "approval_ttl": "1h",
+}
 _MOST_ROUNDS = 400
 
 T = TypeVar("T")

@@ -1,10 +1,11 @@
 -- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
 -- in which the numbered intent is written; only then does the call go out.
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, day, daily limit,
---       kind (delete or soft_delete)
+--       kind (delete or soft_delete), approval required ('1' or ''), grace required
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local day, limit, kind = ARGV[8], tonumber(ARGV[9]), ARGV[10]
+local approval, grace = ARGV[11] == '1', tonumber(ARGV[12] or 0)
 local name = key('deletion', id)
 local deletion = load(name)
 
@@ -70,6 +71,40 @@ if deletion.intent_state == 'open' and deletion.intent_kind == 'delete' then
 end
 if deletion.plan_digest ~= digest then
   return refused('plan_moved')
+end
+-- The plan that was approved, with no count above what the approver was shown. Whatever was asked or
+-- said in this generation counts, and not only what the caller's settings ask for.
+local function approved()
+  if (deletion.approval_by or '') == '' or deletion.approval_generation ~= deletion.generation
+    or deletion.approval_digest ~= digest then
+    return false
+  end
+  local shown, counted = cjson.decode(deletion.approval_counts), cjson.decode(deletion.plan_counts)
+  for kind in pairs(shown) do
+    counted[kind] = counted[kind] or cjson.null
+  end
+  for kind, count in pairs(counted) do
+    local before = shown[kind] or cjson.null
+    if count == cjson.null then
+      if before ~= cjson.null then
+        return false
+      end
+    elseif count > (before == cjson.null and 0 or before) then
+      return false
+    end
+  end
+  return true
+end
+local asked = ((deletion.approval_why or '') ~= '' or (deletion.approval_by or '') ~= '')
+  and deletion.approval_generation == deletion.generation
+if (approval or asked) and not approved() then
+  return refused('unapproved')
+end
+if grace > 0 then
+  local from = deletion.grace_generation == deletion.generation and tonumber(deletion.grace_from)
+  if not from or now < math.max(from + grace, tonumber(deletion.grace_until)) then
+    return refused('too_early')
+  end
 end
 if redis.call('HEXISTS', key('protected'), org) == 1 then
   return refused('protected')

@@ -11,12 +11,5 @@ if too_late then
   audit(now, 'cancel_refused', {deletion_id = id, operator = operator, why = too_late})
   return too_late
 end
-decide(id, now, 'cancelled', {operator = operator})
-if deletion.client ~= '' then
-  local register = key('register', deletion.source, deletion.client)
-  if (redis.call('HGET', register, 'epoch') or '0') == deletion.epoch then
-    redis.call('HSET', register, 'state', 'cancelled', 'updated_at', now)
-  end
-end
-finish(id, 'cancelled', now, errors)
+stop(deletion, now, 'cancelled', {operator = operator}, errors)
 return 'cancelled'

@@ -187,6 +187,24 @@ local function finish(id, state, now, errors)
   end
 end
 
+-- A person ends a deletion: its client's further events are ignored until it was active again.
+local function stop(deletion, now, entry, detail, errors)
+  decide(deletion.id, now, entry, detail)
+  if deletion.client ~= '' then
+    local register = key('register', deletion.source, deletion.client)
+    if (redis.call('HGET', register, 'epoch') or '0') == deletion.epoch then
+      redis.call('HSET', register, 'state', 'cancelled', 'updated_at', now)
+    end
+  end
+  finish(deletion.id, 'cancelled', now, errors)
+end
+
+-- Whether it waits for an approver; a worker that only reminds of that does not stand in the way.
+local function awaits_approval(deletion)
+  return deletion.state == 'awaiting_approval'
+    or (deletion.state == 'running' and deletion.step == 'approve')
+end
+
 -- A new deletion, ready at once, and the number of its first job; `look_again` is when the
 -- scheduler asks what became of that job.
 local function create(id, now, look_again, fields)

@@ -1,0 +1,83 @@
+"""Approving and rejecting, whatever way an operator came: every refusal is audited."""
+
+from typing import Final, Literal
+
+import structlog
+from redis.exceptions import RedisError
+
+from adapters.errors import InvalidIdentifier, InvalidRequest, RoleMissing
+from service.approval.names import difference
+from service.operators import Caller
+from service.state import ServiceState
+from workers.clock import rfc3339
+from workers.ledger.records import Deletion, ErrorEntry
+
+log = structlog.get_logger()
+LONGEST_REASON: Final = 2000
+
+
+async def approve(
+    state: ServiceState, caller: Caller, shown: Deletion, *,
+    seen: str, force: bool, reason: str, org_name: str | None,
+) -> None:  # fmt: skip
+    """Approve what was shown; `org_name` is what the approver typed, if he was asked to.
+
+    Raises:
+        RoleMissing: the operator may not approve, or asked for it.
+        InvalidIdentifier: another name was typed.
+        Conflict: it does not wait for this approval, or moved since it was shown.
+    """
+    await _require_role(state, caller, shown, "approve")
+    if org_name is not None:
+        name = shown.plan.organization.name if shown.plan else ""
+        why = difference(org_name, name)
+        if why is not None:
+            await audit_refusal(state, "approve", shown, caller.name, "name")
+            raise InvalidIdentifier(why)
+    job = await state.ledger.approvals.approve(
+        shown, seen=seen, operator=caller.name, force=force, reason=reason, now=state.clock()
+    )
+    log.info("approved", deletion_id=shown.id, operator=caller.name)
+    try:
+        await state.jobs.advance(shown.id, job)
+    except RedisError as error:
+        log.warning("not_enqueued", deletion_id=shown.id, error=type(error).__name__)
+
+
+async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason: str) -> None:
+    """Reject it, with a reason.
+
+    Raises:
+        RoleMissing: the operator may not.
+        InvalidRequest: there is no reason.
+        Conflict: it does not wait for approval.
+    """
+    await _require_role(state, caller, shown, "reject")
+    if not reason.strip():
+        raise InvalidRequest("reason: say why, for whoever asked for it")
+    now = state.clock()
+    message = f"rejected by operator {caller.name}: {reason}"
+    error = ErrorEntry("Cancelled", message, rfc3339(now))
+    await state.ledger.approvals.reject(
+        shown.id, operator=caller.name, reason=reason, error=error, now=now
+    )
+    log.info("rejected", deletion_id=shown.id, operator=caller.name)
+
+
+async def _require_role(
+    state: ServiceState, caller: Caller, shown: Deletion, what: Literal["approve", "reject"]
+) -> None:
+    try:
+        caller.require("approve")
+    except RoleMissing:
+        await audit_refusal(state, what, shown, caller.name, "role")
+        raise
+
+
+async def audit_refusal(
+    state: ServiceState, what: str, shown: Deletion, operator: str | None, why: str
+) -> None:
+    """Write down who was refused."""
+    detail = {"deletion_id": shown.id, "operator": operator, "why": why}
+    detail = {name: value for name, value in detail.items() if value is not None}
+    await state.ledger.audit.write_seldom(f"{what}_refused", detail, state.clock())

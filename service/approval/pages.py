@@ -1,0 +1,117 @@
+"""The pages behind an approval link: what they say, as HTML that runs nothing and loads nothing."""
+
+import base64
+import hashlib
+from dataclasses import replace
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from service.approval.standing import grace_after
+from workers.clock import rfc3339
+from workers.durations import in_words
+from workers.gates.dependencies import LABELS
+from workers.ledger.records import Deletion
+from workers.outbox.messages import clean
+from workers.settings import Settings
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("service.approval"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+_STYLE: Final = _TEMPLATES.get_template("style.css").render()
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def message(
+    title: str, text: str, *, status: int = 200, tone: str = "stop", deletion_id: str = ""
+) -> HTMLResponse:
+    """A page that says one thing."""
+    shown = {"message": text, "tone": tone, "deletion_id": deletion_id}
+    return _page("message.html", title, status, **shown)
+
+
+def plan(
+    deletion: Deletion, settings: Settings, form: str, *,
+    status: int = 200, problem: str = "", typed: str = "", why: str = "", rejecting: bool = False,
+) -> HTMLResponse:  # fmt: skip
+    """The plan, and the forms to decide on it; `problem` says why nothing was changed."""
+    shown, asked = deletion.plan, deletion.asked
+    if shown is None or asked is None:
+        raise ValueError(f"deletion {deletion.id} waits for no approval")
+    organization = replace(shown.organization, name=clean(shown.organization.name))
+    return _page(
+        "plan.html",
+        f"Delete {organization.name}?",
+        status,
+        organization=organization,
+        asked=asked,
+        until=_readable(rfc3339(asked.until)),
+        requester=" / ".join(clean(part) for part in _requester(deletion) if part),
+        reason=clean(deletion.request.reason or "", 2000),
+        consequence=_consequence(settings),
+        after=_after(deletion, settings),
+        deletion_id=deletion.id,
+        counts=[
+            (LABELS.get(kind, kind.replace("_", " ")), count)
+            for kind, count in shown.counts.items()
+        ],
+        warnings=[clean(warning, 500) for warning in shown.warnings],
+        answers=shown.answers,
+        passed=[answer.gate for answer in shown.answers if answer.verdict == "pass"],
+        exports=settings.policy.export,
+        form=form,
+        problem=problem,
+        typed=typed,
+        why=why,
+        rejecting=rejecting,
+    )
+
+
+def _page(template: str, title: str, status: int, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what a template shows
+    style = Markup(_STYLE)  # noqa: S704 - our own, and its hash is what the policy allows
+    content = _TEMPLATES.get_template(template).render(title=title, style=style, **shown)
+    return HTMLResponse(content, status, _HEADERS)
+
+
+def _requester(deletion: Deletion) -> tuple[str, ...]:
+    replayed = f"replayed by {deletion.replayed_by}" if deletion.replayed_by else ""
+    actor = "" if deletion.actor == deletion.source else deletion.actor
+    return deletion.source, actor, replayed
+
+
+def _consequence(settings: Settings) -> str:
+    policy = settings.policy
+    if policy.mode == "soft_delete":
+        return f"its status is set to {policy.soft_delete_status!r}; nothing is deleted"
+    if policy.export:
+        return "it is exported, and then deleted with everything in it"
+    return "it is deleted with everything in it; there is no export"
+
+
+def _after(deletion: Deletion, settings: Settings) -> str:
+    left = grace_after(deletion, settings)
+    if not left:
+        return "at once"
+    return f"it waits for {in_words(left)}, in which it can still be cancelled"
+
+
+def _readable(moment: str) -> str:
+    return moment.replace("T", " ").replace("Z", " UTC")

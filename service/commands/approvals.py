@@ -1,0 +1,54 @@
+"""`unglue approve`, `unglue reject`: decide on a deletion that waits for a person."""
+
+import click
+from rich.console import Console
+
+from adapters.errors import Conflict
+from service.client import ServiceClient
+from service.commands.deletions import say
+from service.tables import show_approval, show_plan
+
+
+@click.command()
+@click.argument("deletion_id")
+@click.option("--force-delete", is_flag=True, help="Pass the dependency gate: records are lost.")
+@click.option("--reason", default="", help="Why; kept with the deletion.")
+@click.option("--name", help="The organization's name, instead of being asked for it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the deletion as JSON.")
+def approve(
+    deletion_id: str, *, force_delete: bool, reason: str, name: str | None, as_json: bool
+) -> None:
+    """Look at a deletion's plan and approve exactly that (role approve, and not your own).
+
+    Exit status: 0 approved, 1 it cannot be approved, 2 usage, or another name was typed.
+    """
+    with ServiceClient.from_environment() as service:
+        shown = service.call("GET", f"/v1/deletions/{deletion_id}")
+        approval = shown["approval"]
+        if approval is None or not approval["wanted"]:
+            raise Conflict(f"{shown['id']} does not wait for approval: it is {shown['state']}")
+        console = Console(stderr=True)
+        show_approval(shown, console)
+        show_plan(shown, console)
+        if name is None:
+            name = click.prompt("Type the organization's name to approve", err=True)
+        body = {
+            "digest": approval["digest"],
+            "force_delete": force_delete,
+            "reason": reason,
+            "org_name": name,
+        }
+        deletion = service.call("POST", f"/v1/deletions/{deletion_id}/approve", body)
+    say(deletion, as_json=as_json)
+
+
+@click.command()
+@click.argument("deletion_id")
+@click.option("--reason", required=True, help="Why; whoever asked for it reads this.")
+@click.option("--json", "as_json", is_flag=True, help="Print the deletion as JSON.")
+def reject(deletion_id: str, *, reason: str, as_json: bool) -> None:
+    """End a deletion that waits for approval (role approve)."""
+    with ServiceClient.from_environment() as service:
+        body = {"reason": reason}
+        deletion = service.call("POST", f"/v1/deletions/{deletion_id}/reject", body)
+    say(deletion, as_json=as_json)

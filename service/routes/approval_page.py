@@ -1,0 +1,222 @@
+"""`/approve/{token}`: the page behind an approval link.
+
+GET changes nothing, so mail scanners and link previews are harmless. The link shows the plan and is
+no authority: a POST needs the form that we gave out, an operator's token, and the name.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from adapters.errors import (
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    Unauthorized,
+    UnglueError,
+)
+from service.approval import deciding, pages
+from service.operators import Caller, authenticate
+from service.state import ServiceState, state_of
+from workers.approval_link import opened, sealed, ticket_of
+from workers.clock import to_ms
+from workers.ledger.records import Deletion
+
+_FORM: Final = "approval form"
+_FORM_LASTS: Final = timedelta(hours=1)
+_FIELDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why a link leads to no plan. `why` is the reason code of the audit entry."""
+
+    why: str
+    status: int
+    title: str
+    text: str
+    deletion_id: str = ""
+
+
+async def show(request: Request) -> Response:
+    """The plan, if the link is a live one."""
+    state, token = state_of(request), request.path_params["token"]
+    found = await _behind(state, token)
+    if isinstance(found, _Refused):
+        return await _refuse(state, found, token)
+    return pages.plan(found, state.settings, _form_for(state, token))
+
+
+async def decide(request: Request) -> Response:
+    """Approve or reject."""
+    state, token = state_of(request), request.path_params["token"]
+    found = await _behind(state, token)
+    if isinstance(found, _Refused):
+        return await _refuse(state, found, token)
+    given = _fields(request, await request.body())
+    rejecting = given.get("decision") == "reject"
+    try:
+        caller = await _caller(state, request, found, given)
+        if rejecting:
+            await deciding.reject(state, caller, found, reason=given.get("reason", ""))
+        else:
+            await _approve(state, caller, found, given)
+    except UnglueError as error:
+        # It may have moved, or somebody else decided, while this one was reading.
+        now = await _behind(state, token)
+        if isinstance(now, _Refused):
+            return pages.message(now.title, now.text, status=now.status, deletion_id=found.id)
+        # The operator's token is never sent back.
+        return pages.plan(
+            found,
+            state.settings,
+            _form_for(state, token),
+            status=error.http_status,
+            problem=_sentence(error.message),
+            typed=given.get("name", ""),
+            why=given.get("reason", ""),
+            rejecting=rejecting,
+        )
+    return _done(found, rejecting=rejecting)
+
+
+async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:
+    """The deletion that waits behind a link, as the link shows it."""
+    ticket = ticket_of(state.settings, token)
+    if ticket is None:
+        text = "The address was altered, cut off, or made by somebody else. Use it as it was sent."
+        return _Refused("altered", 403, "This is no link of ours", text)
+    name = ticket.deletion_id
+    try:
+        deletion = await state.ledger.deletions.get(name)
+    except NotFound:
+        text = "Its deletion is not known here. It is long over, or another installation's."
+        return _Refused("unknown", 404, "There is nothing behind this link", text, name)
+    granted = deletion.granted
+    if deletion.terminal:
+        text = f"It is {deletion.state.replace('_', ' ')}. There is nothing left to decide."
+        return _Refused("ended", 410, "This deletion has ended", text, name)
+    if deletion.generation != ticket.generation:
+        text = "It was replayed since, and is asked about anew. Use the newest link."
+        return _Refused("generation", 409, "This link is of an earlier attempt", text, name)
+    if granted is not None:
+        text = f"{granted.by} approved it. To stop it still: unglue cancel {name}"
+        return _Refused("approved_before", 409, "This deletion is approved already", text, name)
+    asked = deletion.asked
+    if asked is None or not deletion.awaits_approval:
+        text = f"It is {deletion.state.replace('_', ' ')} and does not wait for anybody."
+        return _Refused("not_awaiting", 409, "There is nothing to decide now", text, name)
+    if asked.seen != ticket.seen:
+        text = "The plan moved since this link was sent. Use the newest link, which shows how."
+        return _Refused("moved", 409, "This link shows an older plan", text, name)
+    now = state.clock()
+    if now >= min(asked.until, ticket.ends):
+        text = "Nobody approved it in time, so it is cancelled. Ask again, or replay it."
+        return _Refused("expired", 410, "This link has expired", text, name)
+    return deletion
+
+
+async def _refuse(state: ServiceState, refused: _Refused, token: str) -> HTMLResponse:
+    link = hashlib.sha256(token.encode()).hexdigest()[:16]
+    detail = {"why": refused.why, "link": link}
+    if refused.deletion_id:
+        detail["deletion_id"] = refused.deletion_id
+    await state.ledger.audit.write_seldom("link_refused", detail, state.clock())
+    return pages.message(
+        refused.title, refused.text, status=refused.status, deletion_id=refused.deletion_id
+    )
+
+
+def _fields(request: Request, body: bytes) -> Mapping[str, str]:
+    """The fields of the form; empty if it is none."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return {}
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+        )
+    except ValueError:
+        return {}
+    return dict(pairs)
+
+
+def _form_for(state: ServiceState, token: str) -> str:
+    """What proves that a form came from the page of this link, for an hour."""
+    content = (hashlib.sha256(token.encode()).hexdigest(), to_ms(state.clock()))
+    return sealed(state.settings.secret_keys, _FORM, content)
+
+
+def _ours(state: ServiceState, request: Request, form: str, token: str) -> bool:
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        return False
+    content = opened(state.settings.secret_keys, _FORM, form)
+    if content is None:
+        return False
+    link, made_at = content
+    age = to_ms(state.clock()) - made_at
+    fresh = age < _FORM_LASTS / timedelta(milliseconds=1)
+    return bool(link == hashlib.sha256(token.encode()).hexdigest() and fresh)
+
+
+async def _caller(
+    state: ServiceState, request: Request, shown: Deletion, given: Mapping[str, str]
+) -> Caller:
+    """The operator who sent the form.
+
+    Raises:
+        Forbidden: the form is not from our page.
+        Unauthorized: the token is nobody's.
+    """
+    what = "reject" if given.get("decision") == "reject" else "approve"
+    if not _ours(state, request, given.get("form", ""), request.path_params["token"]):
+        await deciding.audit_refusal(state, what, shown, None, "form")
+        raise Forbidden("the form is too old, or did not come from this page; send it again")
+    token = given.get("token", "").strip()
+    try:
+        return authenticate(state.settings.operators, f"Bearer {token}")
+    except Unauthorized:
+        await deciding.audit_refusal(state, what, shown, None, "token")
+        raise Unauthorized("this is no operator's token; see [operators] in unglue.toml") from None
+
+
+async def _approve(
+    state: ServiceState, caller: Caller, shown: Deletion, given: Mapping[str, str]
+) -> None:
+    if shown.asked is None:
+        raise Conflict("it does not wait for approval")
+    reason = given.get("reason", "")
+    if len(reason) > deciding.LONGEST_REASON:
+        raise InvalidRequest(f"the reason is longer than {deciding.LONGEST_REASON} characters")
+    await deciding.approve(
+        state,
+        caller,
+        shown,
+        seen=shown.asked.seen,
+        force=given.get("force_delete") == "yes",
+        reason=reason,
+        org_name=given.get("name", ""),
+    )
+
+
+def _done(shown: Deletion, *, rejecting: bool) -> HTMLResponse:
+    name = shown.plan.organization.name if shown.plan else shown.id
+    if rejecting:
+        text = f"The deletion of {name} is cancelled. Nothing was deleted."
+        return pages.message("Rejected", text, tone="go", deletion_id=shown.id)
+    text = (
+        f"The deletion of {name} goes on. The plan is made once more and must be what you saw. "
+        f"To stop it still: unglue cancel {shown.id}"
+    )
+    return pages.message("Approved", text, tone="go", deletion_id=shown.id)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

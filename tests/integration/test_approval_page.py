@@ -1,0 +1,378 @@
+"""The page behind an approval link: what it shows, what it takes, and what it refuses."""
+
+import asyncio
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from random import Random
+from typing import Any, cast
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
+from tests.support.receiver import receiving
+from tests.support.service import Service, configured, running_service, stored, token
+from workers.approval_link import link_of
+from workers.clock import rfc3339, system_clock
+from workers.itglue.client import ITGlue
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import Deletion, ErrorEntry
+from workers.outbox.notify import fan_out
+from workers.outbox.send import send
+from workers.settings import Settings
+from workers.steps.outcome import Context
+
+POLICY = {"export": False, "approval": "always", "grace_period": "48h"}
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), ""
+)
+
+
+@pytest.fixture(scope="module")
+def settings(valkey_url: str) -> Settings:
+    return configured(valkey_url, policy=POLICY, secret_keys=["newest", "previous"])
+
+
+@pytest.fixture(scope="module")
+def service(settings: Settings) -> Iterator[Service]:
+    with running_service(settings) as running:
+        yield running
+
+
+def link(settings: Settings, deletion: Deletion) -> str:
+    """The link's path."""
+    url = link_of(settings, deletion)
+    assert url is not None
+    return url.removeprefix(settings.public_url.rstrip("/"))
+
+
+def form_of(page: httpx.Response) -> str:
+    found = re.search(r'name="form" value="([^"]+)"', page.text)
+    assert found, page.text
+    return found[1]
+
+
+def submit(
+    service: Service, path: str, *, operator: str = "carol", headers: Any = None, **fields: str
+) -> httpx.Response:
+    """The form as a browser sends it, from a page that was just opened unless a form is given."""
+    content = {
+        "form": fields.get("form") or form_of(service.http.get(path)),
+        "decision": "approve",
+        "name": NAME,
+        "token": token(operator),
+        **fields,
+    }
+    return service.http.post(path, data=content, headers=headers)
+
+
+def says(page: httpx.Response, text: str) -> bool:
+    return text in html.unescape(page.text)
+
+
+async def entries(redis: Redis) -> list[tuple[str, str | None]]:
+    pending: Any = await redis.xrange("unglue:audit:pending")
+    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
+    found = [(line.get("what") or line.get("entry"), line.get("why")) for line in lines]
+    return [each for each in found if str(each[0]).endswith("_refused")]
+
+
+async def test_it_shows_the_plan_and_changes_nothing(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    path = link(settings, await awaiting(ledger, settings, DEPENDENCIES, assets=7))
+    before = await stored(redis)
+    page = service.http.get(path)
+    assert page.status_code == 200
+    for text in (
+        NAME, "301", "Inactive", "Customer", "contract ended", "alice", "flexible assets",
+        "could not be counted", "it still holds 7 assets", "force_delete", "2 days", "no undo",
+        "the configuration asks for an approval", "del_1",
+    ):  # fmt: skip
+        assert says(page, text), text
+    assert await stored(redis) == before
+    assert service.http.head(path).status_code == 200
+    assert await stored(redis) == before
+
+
+async def test_it_runs_and_loads_nothing(
+    service: Service, ledger: Ledger, settings: Settings
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    for page in (service.http.get(path), service.http.get("/approve/x")):
+        policy = page.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["cache-control"] == "no-store"
+        assert not re.search(r"<script|<link|<img|src=|https?://|\bon\w+=", page.text)
+
+
+HOSTILE = "<script>alert(1)</script>\u202e\"'&{{7*7}}\u2028x"
+
+
+async def test_what_others_wrote_stays_text(
+    service: Service, ledger: Ledger, settings: Settings
+) -> None:
+    page = service.http.get(link(settings, await awaiting(ledger, settings, name=HOSTILE)))
+    assert "<script" not in page.text
+    assert "\u202e" not in page.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "{{7*7}}" in page.text
+
+
+async def test_approved(service: Service, ledger: Ledger, settings: Settings, redis: Redis) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    page = submit(service, path, reason="they left")
+    assert page.status_code == 200, page.text
+    assert says(page, "Approved")
+    deletion = await ledger.deletions.get("del_1")
+    assert deletion.granted is not None
+    assert (deletion.granted.by, deletion.granted.reason) == ("carol", "they left")
+    again_ = service.http.get(path)
+    assert again_.status_code == 409
+    assert says(again_, "carol approved it")
+    assert await entries(redis) == [("link_refused", "approved_before")]
+
+
+async def test_rejected(service: Service, ledger: Ledger, settings: Settings) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    page = submit(service, path, decision="reject", reason="")
+    assert page.status_code == 422
+    assert says(page, "say why")
+    page = submit(service, path, decision="reject", reason="they pay again")
+    assert (page.status_code, says(page, "Rejected")) == (200, True)
+    (error,) = (await ledger.deletions.get("del_1")).errors
+    assert error.message == "rejected by operator carol: they pay again"
+    gone = service.http.get(path)
+    assert gone.status_code == 410
+    assert says(gone, "It is cancelled")
+
+
+async def test_force_is_granted_by_the_box(
+    service: Service, ledger: Ledger, settings: Settings
+) -> None:
+    path = link(settings, await awaiting(ledger, settings, DEPENDENCIES))
+    page = submit(service, path)
+    assert page.status_code == 409
+    assert says(page, "Nothing was changed")
+    assert says(page, "dependency gate")
+    assert submit(service, path, force_delete="yes").status_code == 200
+    granted = (await ledger.deletions.get("del_1")).granted
+    assert granted is not None
+    assert granted.force
+
+
+REFUSED: dict[str, tuple[dict[str, Any], int, str, str]] = {
+    "no token": ({"token": ""}, 401, "no operator's token", "token"),
+    "a wrong token": ({"token": "nobody's"}, 401, "no operator's token", "token"),
+    "no role": ({"operator": "dave"}, 403, "lacks the role", "role"),
+    "the requester": ({"operator": "alice"}, 403, "another operator", "requester"),
+    "no name": ({"name": ""}, 422, "exactly", "name"),
+    "another case": ({"name": NAME.upper()}, 422, "", "name"),
+    "a look-alike": ({"name": NAME.replace("a", "\u0430")}, 422, "CYRILLIC", "name"),
+    "no form of ours": ({"form": "x.y"}, 403, "did not come from this page", "form"),
+    "from elsewhere": (
+        {"headers": {"sec-fetch-site": "cross-site"}}, 403, "did not come from this page", "form",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "status", "text", "why"), REFUSED.values(), ids=REFUSED)
+async def test_refused(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis, change: dict[str, Any],
+    status: int, text: str, why: str,
+) -> None:  # fmt: skip
+    path = link(settings, await awaiting(ledger, settings))
+    page = submit(service, path, **change)
+    assert page.status_code == status
+    assert says(page, "Nothing was changed")
+    assert says(page, text)
+    assert token("carol") not in page.text
+    assert await entries(redis) == [("approve_refused", why)]
+    assert (await ledger.deletions.get("del_1")).state == "awaiting_approval"
+
+
+async def test_the_same_letters_in_other_bytes_are_the_name(
+    service: Service, ledger: Ledger, settings: Settings
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    typed = NAME.replace("ä", "a\u0308").replace("ö", "o\u0308")
+    assert submit(service, path, name=f" {typed} ").status_code == 200
+
+
+async def test_a_form_of_another_link(service: Service, ledger: Ledger, settings: Settings) -> None:
+    one = link(settings, await awaiting(ledger, settings))
+    other = link(settings, await awaiting(ledger, settings, deletion_id="del_2"))
+    page = submit(service, one, form=form_of(service.http.get(other)))
+    assert page.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"\xff\xfe=%ff"),
+        ("application/x-www-form-urlencoded", b"a=1&" * 500),
+        ("multipart/form-data; boundary=x", b"--x--"),
+        ("", b""),
+    ],
+)
+async def test_what_is_no_form(
+    service: Service, ledger: Ledger, settings: Settings, kind: str, body: bytes
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    page = service.http.post(path, content=body, headers={"content-type": kind} if kind else {})
+    assert page.status_code == 403
+    assert (await ledger.deletions.get("del_1")).state == "awaiting_approval"
+
+
+async def refused(
+    service: Service, redis: Redis, path: str, status: int, text: str, why: str
+) -> None:
+    """By GET and by POST alike: a clear page, an audit entry, no change."""
+    before = await stored(redis)
+    content = {"decision": "approve", "name": NAME, "token": token("carol"), "form": "x"}
+    for page in (service.http.get(path), service.http.post(path, data=content)):
+        assert page.status_code == status
+        assert says(page, text)
+    assert [each for each in await entries(redis) if each[0] == "link_refused"] == [
+        ("link_refused", why)
+    ] * 2
+    after = await stored(redis)
+    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    assert all(name.startswith(b"unglue:audit:") for name in changed)
+
+
+async def test_an_altered_link(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    flipped = path[:-1] + ("A" if path[-1] != "A" else "B")
+    await refused(service, redis, flipped, 403, "This is no link of ours", "altered")
+
+
+async def test_a_link_of_another_installation(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis, valkey_url: str
+) -> None:
+    held = await awaiting(ledger, settings)
+    foreign = link(configured(valkey_url, secret_keys=["another"]), held)
+    await refused(service, redis, foreign, 403, "This is no link of ours", "altered")
+
+
+async def test_a_link_to_what_is_not_there(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    await redis.flushall()
+    await refused(service, redis, path, 404, "nothing behind this link", "unknown")
+
+
+async def test_a_link_that_has_expired(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    path = link(settings, await awaiting(ledger, settings, ago=timedelta(days=7)))
+    await refused(service, redis, path, 410, "This link has expired", "expired")
+
+
+async def test_a_link_after_the_end(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    held = await awaiting(ledger, settings)
+    error = ErrorEntry("Cancelled", "by alice", "")
+    await ledger.deletions.cancel("del_1", operator="alice", error=error, now=held.updated_at)
+    await refused(service, redis, link(settings, held), 410, "has ended", "ended")
+
+
+async def test_a_link_to_an_older_plan(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    held = await awaiting(ledger, settings)
+    assert held.asked is not None
+    await ledger.approvals.approve(
+        held, seen=held.asked.seen, operator="carol", force=False, reason="", now=held.updated_at
+    )
+    newer = await again(ledger, settings, assets=3)
+    page = service.http.get(link(settings, newer))
+    assert page.status_code == 200
+    assert says(page, "flexible assets: 0 → 3")
+    await refused(service, redis, link(settings, held), 409, "an older plan", "moved")
+
+
+async def test_a_link_of_an_earlier_generation(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    await redis.hset("unglue:deletion:del_1", "generation", 2)
+    await refused(service, redis, path, 409, "an earlier attempt", "generation")
+
+
+async def test_strangers_cannot_fill_the_audit_log(service: Service, redis: Redis) -> None:
+    for number in range(105):
+        assert service.http.get(f"/approve/x{number}").status_code == 403
+    assert len(await entries(redis)) == 101
+
+
+@pytest.mark.usefixtures("redis")
+async def test_without_keys_there_is_no_link(valkey_url: str, ledger: Ledger) -> None:
+    bare = configured(valkey_url, policy=POLICY)
+    held = await awaiting(ledger, bare)
+    assert link_of(bare, held) is None
+    with running_service(bare) as service:
+        assert service.http.get("/approve/x").status_code == 403
+        shown = service.call("GET", "/v1/deletions/del_1", operator="carol").json()
+        assert (shown["approval"]["wanted"], shown["approval_url"]) == (True, None)
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
+async def test_a_browser_has_nothing_to_complain_of(
+    service: Service, ledger: Ledger, settings: Settings
+) -> None:
+    held = await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
+    seen = await asyncio.to_thread(
+        subprocess.run,
+        [
+            BROWSER,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
+            *("--dump-dom", f"{service.url}{link(settings, held)}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "Approve the deletion" in seen.stdout
+    assert "Content Security Policy" not in seen.stderr
+    assert "CONSOLE" not in seen.stderr
+
+
+async def test_the_link_goes_where_people_are_and_opens_the_page(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    async with receiving() as receiver:
+        target = {"url": receiver.url, "format": "json", "allow_private_networks": True}
+        tables = settings.model_dump(exclude_unset=True, exclude={"sources", "notifications"})
+        told = Settings(**tables, public_url=service.url, notifications={"ops": target})
+        held = await awaiting(ledger, told)
+        context = Context(ledger, cast("ITGlue", None), told, system_clock, Random(7))  # noqa: S311
+        for notice_id, _ in await ledger.notices.take_due(system_clock()):
+            await fan_out(notice_id, ledger, told, system_clock())
+        ((entry, _),) = await ledger.callbacks.take_due(system_clock())
+        # What lets somebody look is made when it is sent, and lies nowhere.
+        assert "/approve/" not in str(await stored(redis))
+        await send(entry, context)
+    (request,) = receiver.received
+    body = json.loads(request.body)
+    facts = {fact["label"]: fact["value"] for fact in body["facts"]}
+    assert facts["held because"] == "the configuration asks for an approval"
+    assert held.asked is not None
+    assert facts["decide before"] == rfc3339(held.asked.until)
+    assert body["approval_url"].startswith(f"{service.url}/approve/")
+    assert says(service.http.get(body["approval_url"]), NAME)

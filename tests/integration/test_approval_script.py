@@ -1,0 +1,149 @@
+"""What `begin_delete` asks of an approval, and that Python judges alike."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from adapters.models import DeletionRequest
+from tests.support.clock import TestClock
+from workers.approval import outgrown
+from workers.clock import to_ms
+from workers.ledger.deletions import Conditions
+from workers.ledger.ledger import Ledger
+
+COUNTS = [
+    (0, 0, True),
+    (3, 3, True),
+    (3, 2, True),
+    (3, 4, False),
+    (0, 1, False),
+    (3, None, False),
+    (None, None, True),
+    (None, 0, True),
+    (None, 1, False),
+]
+
+
+async def begin(
+    ledger: Ledger, clock: TestClock, conditions: Conditions, **fields: Any
+) -> tuple[str, list[str]]:
+    """The script's decision about a deletion whose hash has these fields; what was audited."""
+    await ledger.deletions.create(
+        deletion_id="del_1",
+        request=DeletionRequest(org_id="5", confirm_delete=True),
+        operator="alice",
+        callback_url="",
+        idempotency_key=None,
+        now=clock(),
+    )
+    held = await ledger.deletions.lease("del_1", clock())
+    assert held is not None
+    name = ledger.store.key("deletion", "del_1")
+    written: Any = {"plan_digest": "d", "plan_counts": "{}", **fields}
+    await ledger.store.redis.hset(name, mapping=written)
+    begun = await ledger.deletions.begin_delete(
+        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=clock(),
+        conditions=conditions,
+    )  # fmt: skip
+    pending: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
+    lines = [json.loads(each[b"entry"]) for _, each in pending]
+    return begun.decision, [line["why"] for line in lines if line.get("what") == "not_begun"]
+
+
+def granted(**fields: Any) -> dict[str, Any]:
+    return {
+        "approval_why": "policy",
+        "approval_by": "carol",
+        "approval_generation": 1,
+        "approval_digest": "d",
+        "approval_counts": "{}",
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(("approved", "now", "holds"), COUNTS)
+async def test_a_count_above_the_approved_one_is_not_approved(
+    ledger: Ledger, clock: TestClock, approved: int | None, now: int | None, *, holds: bool
+) -> None:
+    fields = granted(
+        approval_counts=json.dumps({"assets": approved, "same": 1}),
+        plan_counts=json.dumps({"assets": now, "same": 1}),
+    )
+    decision, _ = await begin(ledger, clock, Conditions(approval=True), **fields)
+    assert (decision == "begun") is holds
+    assert outgrown(approved, now) is not holds
+
+
+@pytest.mark.parametrize(
+    ("approved", "now", "holds"),
+    [({}, {"assets": 0}, True), ({}, {"assets": 1}, False), ({"assets": 1}, {}, False)],
+)
+async def test_a_kind_that_is_not_in_both(
+    ledger: Ledger, clock: TestClock, approved: Any, now: Any, *, holds: bool
+) -> None:
+    fields = granted(approval_counts=json.dumps(approved), plan_counts=json.dumps(now))
+    decision, _ = await begin(ledger, clock, Conditions(), **fields)
+    assert (decision == "begun") is holds
+
+
+UNAPPROVED = {
+    "nothing was asked": {},
+    "nobody answered": {"approval_why": "policy", "approval_generation": 1},
+    "it was ended": granted(approval_by=""),
+    "another generation": granted(approval_generation=0),
+    "another plan": granted(approval_digest="e"),
+    "a plan nobody counted": granted(approval_digest=""),
+}
+
+
+@pytest.mark.parametrize("fields", UNAPPROVED.values(), ids=UNAPPROVED)
+async def test_without_an_approval_nothing_is_begun(
+    ledger: Ledger, clock: TestClock, fields: dict[str, Any]
+) -> None:
+    decision, audited = await begin(ledger, clock, Conditions(approval=True), **fields)
+    assert (decision, audited) == ("unapproved", ["unapproved"])
+    assert (await ledger.store.hash("deletion", "del_1"))["intent_no"] == b"0"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"approval_why": "limit", "approval_generation": 1},
+        granted(approval_digest="e"),
+        granted(approval_why="", approval_digest="e"),
+    ],
+)
+async def test_what_was_asked_or_said_counts_whatever_the_settings_say(
+    ledger: Ledger, clock: TestClock, fields: dict[str, Any]
+) -> None:
+    decision, _ = await begin(ledger, clock, Conditions(), **fields)
+    assert decision == "unapproved"
+
+
+@pytest.mark.parametrize(
+    ("begun", "until", "generation", "decision"),
+    [
+        (None, None, 1, "too_early"),
+        (-3600, 0, 1, "begun"),
+        (-3600, 1, 1, "too_early"),
+        (-3599, 0, 1, "too_early"),
+        (-9999, -99, 0, "too_early"),
+    ],
+)
+async def test_the_grace_must_be_over(
+    ledger: Ledger, clock: TestClock, begun: int | None, until: int | None, generation: int,
+    decision: str,
+) -> None:  # fmt: skip
+    now = to_ms(clock())
+    fields: dict[str, Any] = {}
+    if begun is not None and until is not None:
+        fields = {
+            "grace_of": "m",
+            "grace_from": now + 1000 * begun,
+            "grace_until": now + 1000 * until,
+            "grace_generation": generation,
+        }
+    conditions = Conditions(grace=timedelta(hours=1))
+    assert (await begin(ledger, clock, conditions, **fields))[0] == decision
