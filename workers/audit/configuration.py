@@ -23,7 +23,7 @@ from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
 log = structlog.get_logger()
-_FIRST_SECONDS: Final = 1.0
+_FIRST_SECONDS: Final = 3.0
 _AGAIN_SECONDS: Final = 5.0
 _MOST_NAMED: Final = 50
 
@@ -112,9 +112,11 @@ async def record_configuration(settings: Settings, ledger: Ledger, part: str, cl
 async def recorded(
     settings: Settings, ledger: Ledger, part: str, clock: Clock
 ) -> AsyncIterator[None]:
-    """The same at the start of a process, which does not wait for Redis longer than a moment."""
-    again = asyncio.create_task(_until_recorded(settings, ledger, part, clock))
-    await asyncio.wait({again}, timeout=_FIRST_SECONDS)
+    """The same at the start of a process, which waits for one attempt, and not for long."""
+    tried = asyncio.Event()
+    again = asyncio.create_task(_until_recorded(settings, ledger, part, clock, tried))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(tried.wait(), _FIRST_SECONDS)
     try:
         yield
     finally:
@@ -123,11 +125,15 @@ async def recorded(
             await again
 
 
-async def _until_recorded(settings: Settings, ledger: Ledger, part: str, clock: Clock) -> None:
+async def _until_recorded(
+    settings: Settings, ledger: Ledger, part: str, clock: Clock, tried: asyncio.Event
+) -> None:
     while True:
         try:
             await record_configuration(settings, ledger, part, clock)
         except (RedisError, OSError):
+            tried.set()
             await asyncio.sleep(_AGAIN_SECONDS)
         else:
+            tried.set()
             return
