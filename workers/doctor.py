@@ -103,6 +103,9 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
             cure = "set appendonly yes: without it a crash loses what was accepted"
             yield Finding("redis", "warn", "keeps no append-only file", cure)
         yield await _heartbeat(ledger)
+        for pause in await ledger.stop_switch.pauses():
+            cure = "when its reason is gone: unglue resume"
+            yield Finding("deletions", "warn", pause.words, cure)
 
 
 def _version(server: dict[str, Any]) -> Finding:
@@ -129,7 +132,7 @@ async def _heartbeat(ledger: Ledger) -> Finding:
 
 async def _itglue(settings: Settings) -> AsyncIterator[Finding]:
     part = "it glue"
-    async with open_context(settings) as context:
+    async with open_context(settings, while_stopped=True) as context:
         try:
             await context.itglue.control()
         except PermissionDenied as error:

@@ -10,7 +10,7 @@ from functools import cache
 
 import structlog
 
-from adapters.errors import UnglueError
+from adapters.errors import CallsStopped, UnglueError
 from workers.advance import advance
 from workers.aftercare import look_back
 from workers.clock import system_clock
@@ -96,7 +96,10 @@ async def _verify(delivery_id: str) -> None:
 
 async def _look_back(deletion_id: str) -> None:
     async with open_context(_settings()) as context:
-        await look_back(deletion_id, context)
+        try:
+            await look_back(deletion_id, context)
+        except CallsStopped:
+            log.info("calls_stopped", deletion_id=deletion_id)
 
 
 async def _sweep(sweep_id: str) -> None:

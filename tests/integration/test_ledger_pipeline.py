@@ -119,10 +119,10 @@ async def test_a_plan_that_moved_is_not_acted_on(ledger: Ledger, clock: TestCloc
     assert (await begin(ledger, clock, held, digest="other")).decision == "plan_moved"
 
 
-async def test_the_pause_switch_stops_it(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
+async def test_the_stop_switch_stops_it(ledger: Ledger, clock: TestClock) -> None:
     await ask(ledger, clock)
     held = await take(ledger, clock)
-    await redis.set(ledger.store.key("paused"), "1")
+    await ledger.stop_switch.pause("alice", "a look first", clock())
     assert (await begin(ledger, clock, held)).decision == "paused"
 
 

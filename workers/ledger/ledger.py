@@ -14,6 +14,7 @@ from workers.ledger.notices import Notices
 from workers.ledger.protections import Protections
 from workers.ledger.quarantine import Quarantine
 from workers.ledger.sources import Sources
+from workers.ledger.stop_switch import StopSwitch
 from workers.ledger.store import Store
 from workers.ledger.sweeps import Sweeps
 from workers.ledger.ticks import Ticks
@@ -40,3 +41,4 @@ class Ledger:
         self.ticks = Ticks(store)
         self.protections = Protections(store)
         self.sweeps = Sweeps(store)
+        self.stop_switch = StopSwitch(store)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 Kind = Literal[
     "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
     "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
-    "paused", "reactivated_after_call", "reactivated_after_deletion", "recreated",
+    "paused", "resumed", "reactivated_after_call", "reactivated_after_deletion", "recreated",
 ]  # fmt: skip
 
 
@@ -67,6 +67,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Deletions are paused",
             "Nothing is deleted until somebody resumes; events are still taken in.",
         ),
+        "resumed": Meaning("Deletions go on", "What waited is taken up again."),
         "reactivated_after_call": Meaning(
             "A client was reactivated too late",
             "The DELETE had been sent when the client became active again. Look in IT Glue, and "

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.clock import rfc3339
@@ -11,13 +12,15 @@ from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
 from workers.steps.approve import wanted
 from workers.steps.grace import period
-from workers.steps.outcome import Context, end, fail, go_on, wait
+from workers.steps.outcome import Context, end, fail, go_on, stand_still, wait
 from workers.steps.plan import following, judged
 from workers.steps.verify import keep_looking, unverified
 
 PLAN_LASTS = timedelta(seconds=60)
+PAUSED: Final = "paused"
 _ASK_AGAIN = {
-    "paused": timedelta(seconds=15),
+    # Whoever resumes makes what waits due at once.
+    PAUSED: timedelta(minutes=5),
     "in_flight": timedelta(seconds=2),
     "unproved_events": timedelta(seconds=60),
 }
@@ -52,6 +55,9 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     """
     plan = deletion.plan
     policy = context.settings.policy
+    if deletion.waits_for == PAUSED and await context.ledger.stop_switch.pauses():
+        # It was told before, and nothing is read meanwhile for a call that may not be made.
+        return _refused(Begun(PAUSED), deletion, context)
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
     if following(deletion, plan, context.settings, context.clock()) != deletion.step:
@@ -113,9 +119,11 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
         case "plan_moved" | "protected" | "unapproved" | "too_early":
             # The next plan says by whom it is protected, and why, or asks for the approval.
             return go_on("plan", line)
-        case "paused" | "in_flight" | "unproved_events":
+        case "paused" if not deletion.intent.unanswered:
+            return stand_still(deletion, PAUSED, now + _ASK_AGAIN[PAUSED], line)
+        case "in_flight" | "unproved_events":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
-        case "reactivated" if deletion.intent.unanswered:
+        case "paused" | "reactivated" if deletion.intent.unanswered:
             return keep_looking(deletion, now, line)
         case "moved_on":
             return unverified(deletion, now, line)

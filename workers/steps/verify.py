@@ -49,6 +49,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
     if seen.state == "gone":
         return end(DELETED, line)
     sent_at = deletion.intent.at or deletion.created_at
-    if now >= sent_at + context.settings.policy.verify_window:
+    # A look that the key's refusal spoiled is not the last one.
+    if now >= sent_at + context.settings.policy.verify_window and not seen.key_refused:
         return unverified(deletion, now, line)
     return wait(VERIFYING, "verify", look_again(now - sent_at, now), line)
