@@ -23,6 +23,8 @@ from adapters.errors import (
 )
 from workers.clock import rfc3339, system_clock
 from workers.faults import faults
+from workers.ledger.records import Deletion
+from workers.states import WAITING
 
 log = structlog.get_logger()
 _IDENTIFIERS = {"org_id", "org_name"}
@@ -36,6 +38,11 @@ def answer(
     """A JSON answer."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return Response(body, status, headers, media_type="application/json")
+
+
+def waits_for(deletion: Deletion) -> str | None:
+    """Why a deletion waits, where that is no step's own doing."""
+    return deletion.waits_for or None if deletion.state in WAITING else None
 
 
 def error_answer(

@@ -21,13 +21,18 @@ async def alive(_request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Redis answers, and a scheduler beat lately; 503 says which part is missing."""
-    heartbeats = state_of(request).ledger.heartbeats
+    ledger = state_of(request).ledger
+    paused = False
     try:
         async with asyncio.timeout(_SECONDS):
-            beating = await heartbeats.alive(HEARTBEAT)
+            beating = await ledger.heartbeats.alive(HEARTBEAT)
+            paused = bool(await ledger.stop_switch.pauses())
     except (RedisError, OSError):
         parts = {"redis": "does not answer", "scheduler": "unknown"}
     else:
         parts = {"redis": "ok", "scheduler": "ok" if beating else "no heartbeat; start one"}
     ok = all(part == "ok" for part in parts.values())
+    if paused:
+        # Not a reason to be sent no events: they are taken in.
+        parts["deletions"] = "paused"
     return answer({"status": "ready" if ok else "not ready", "parts": parts}, 200 if ok else 503)
