@@ -27,12 +27,12 @@ class Duty:
 
 def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ...]:
     """All of them."""
-    del jobs
     return (
         _file_protections(settings, ledger),
         *_sweeps(settings, ledger),
         *_audit(settings, ledger),
         _silence(settings, ledger),
+        _daily_read(ledger, jobs),
     )
 
 
@@ -80,3 +80,12 @@ def _silence(settings: Settings, ledger: Ledger) -> Duty:
         await tell_of_silent_sources(settings, ledger, now)
 
     return Duty("silence", timedelta(hours=1), run)
+
+
+def _daily_read(ledger: Ledger, jobs: JobQueue) -> Duty:
+    """Keeps the key alive; a worker makes it, for the scheduler waits for nobody."""
+
+    async def run(_now: datetime) -> None:
+        await jobs.read_account(await ledger.account.next_read())
+
+    return Duty("daily_read", timedelta(days=1), run)

@@ -11,6 +11,7 @@ from functools import cache
 import structlog
 
 from adapters.errors import CallsStopped, UnglueError
+from workers.account import daily_read
 from workers.advance import advance
 from workers.aftercare import look_back
 from workers.clock import system_clock
@@ -65,6 +66,11 @@ def run_sweep(sweep_id: str) -> None:
 def tell_people(notice_id: str) -> None:
     """Hand one notice to the outbox."""
     asyncio.run(_tell(notice_id))
+
+
+def read_the_account(_name: str) -> None:
+    """Make the daily read, even while IT Glue is asked nothing else."""
+    asyncio.run(_read_account())
 
 
 async def _advance(deletion_id: str) -> None:
@@ -126,3 +132,8 @@ async def _tell(notice_id: str) -> None:
     settings = _settings()
     async with open_ledger(settings) as ledger:
         await fan_out(notice_id, ledger, settings, system_clock())
+
+
+async def _read_account() -> None:
+    async with open_context(_settings(), while_stopped=True) as context:
+        await daily_read(context)

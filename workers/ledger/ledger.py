@@ -1,5 +1,6 @@
 """The record as its users see it."""
 
+from workers.ledger.account import Account
 from workers.ledger.approvals import Approvals
 from workers.ledger.asset_types import AssetTypes
 from workers.ledger.audit import Audit
@@ -42,3 +43,4 @@ class Ledger:
         self.protections = Protections(store)
         self.sweeps = Sweeps(store)
         self.stop_switch = StopSwitch(store)
+        self.account = Account(store)

@@ -5,9 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
+from workers.account import measured
 from workers.clock import rfc3339
 from workers.ledger.deletions import Begun, Change, Conditions, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.limits import Limit, limits_of
 from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
 from workers.steps.approve import wanted
@@ -91,6 +93,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if moved:
         return go_on("plan", {"entry": "plan_moved", "moved": list(moved)})
 
+    limits = await _limits(deletion, context)
     now = context.clock()
     begun = await context.ledger.deletions.begin_delete(
         deletion,
@@ -98,7 +101,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         org_id=organization.id,
         digest=plan.digest,
         resend_after=policy.resend_after,
-        limit=policy.max_deletions_per_day,
+        limits=limits,
         now=now,
         conditions=Conditions(
             approval=wanted(deletion, context.settings) is not None,
@@ -108,6 +111,16 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if begun.decision != "begun":
         return _refused(begun, deletion, context)
     return Permission(organization.id, begun.number, now + context.settings.worker.lease)
+
+
+async def _limits(deletion: Deletion, context: Context) -> tuple[Limit, ...]:
+    """The limits, and how large the account is if one of them asks."""
+    organizations = None
+    if context.settings.policy.max_share_of_organizations is not None:
+        organizations = await context.ledger.account.organizations(context.clock())
+        if organizations is None:
+            organizations = await measured(context)
+    return limits_of(deletion, context.settings, organizations)
 
 
 def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
@@ -123,7 +136,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             return stand_still(deletion, PAUSED, now + _ASK_AGAIN[PAUSED], line)
         case "in_flight" | "unproved_events":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
-        case "paused" | "reactivated" if deletion.intent.unanswered:
+        case "paused" | "reactivated" | "limit" if deletion.intent.unanswered:
             return keep_looking(deletion, now, line)
         case "moved_on":
             return unverified(deletion, now, line)
@@ -133,12 +146,9 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
         case "claimed":
             message = f"claimed: deletion {begun.holder} acts on this organization already"
             return fail(BLOCKED, DeletionBlocked(message), now, line)
-        case "quota":
-            limit = context.settings.policy.max_deletions_per_day
-            message = (
-                f"limit: {limit} deletions were begun today (policy.max_deletions_per_day); "
-                "ask again tomorrow, or raise the limit"
-            )
+        case "limit":
+            line["limit"] = begun.holder
+            message = f"limit: {begun.holder} allows no more now; ask again later, or raise it"
             return fail(BLOCKED, DeletionBlocked(message), now, line)
         case _:
             raise Fenced(f"deletion {deletion.id} was taken over while this worker was away")
