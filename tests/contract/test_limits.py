@@ -181,6 +181,92 @@ _DELETION = Deletion.load(
 )  # fmt: skip
 
 
+# -- held for a person ---------------------------------------------------------------------------
+
+
+async def approve(it: Rehearsal, deletion_id: str, operator: str = "carol") -> None:
+    shown = await it.ledger.deletions.get(deletion_id)
+    assert shown.asked is not None
+    await it.ledger.approvals.approve(
+        shown, seen=shown.asked.seen, operator=operator, force=False, reason="", now=it.clock()
+    )
+
+
+@pytest.mark.parametrize("mode", ["delete", "soft_delete"])
+async def test_above_a_limit_each_is_held_and_people_are_told_once(
+    rehearse: Rehearse, mode: str
+) -> None:
+    async with rehearse(mode=mode, max_deletions_per_day=1) as it:
+        await it.run(await it.ask(org_id="311"))
+        ids = [await it.ask(org_id="301") for _ in range(3)]
+        states = [(await it.advance(each)).state for each in ids]
+        assert states == ["awaiting_approval"] * 3
+        waiting = await it.ledger.deletions.get(ids[0])
+        assert waiting.asked is not None
+        assert waiting.asked.why == "limit"
+        (notice,) = await notices(it.ledger)
+        assert notice["kind"] == "held_by_limit"
+        assert notice["limit"] == "policy.max_deletions_per_day"
+        # The window slides on; what is held stays held, and nobody is reminded of each.
+        it.clock.forward(days=4)
+        assert (await it.advance(ids[0])).state == "awaiting_approval"
+        assert len(await notices(it.ledger)) == 1
+        assert len(await it.deletes()) == (mode == "delete")
+
+
+async def test_an_approval_lets_that_one_through_and_it_counts(rehearse: Rehearse) -> None:
+    async with rehearse(max_deletions_per_day=1) as it:
+        first = await it.ask(org_id="311")
+        assert (await it.run(first))["deleted"] is True
+        held_one = await it.ask(org_id="301")
+        await it.advance(held_one)
+        await approve(it, held_one)
+        it.clock.forward(hours=1)
+        assert (await it.run(held_one))["deleted"] is True
+        counted: Any = await it.ledger.store.redis.zrange(it.ledger.store.key("begun"), 0, -1)
+        assert counted == [first.encode(), held_one.encode()]
+
+
+async def test_an_approval_for_another_reason_does_not_pass_a_limit(rehearse: Rehearse) -> None:
+    """Who confirmed one webhook of four hundred was not shown how many they are."""
+    async with rehearse(max_deletions_per_day=1) as it:
+        assert (await it.run(await it.ask(org_id="311")))["deleted"] is True
+        receipt = await it.event(confirm_delete=False)
+        deletion_id = str(receipt.deletion_id)
+        assert (await it.advance(deletion_id)).state == "awaiting_approval"
+        await approve(it, deletion_id)
+        deletion = await it.advance(deletion_id)
+        assert deletion.state == "awaiting_approval"
+        assert deletion.asked is not None
+        assert deletion.asked.why == "limit"
+        await approve(it, deletion_id)
+        assert (await it.run(deletion_id))["deleted"] is True
+
+
+async def test_a_call_that_was_not_answered_is_never_held(rehearse: Rehearse) -> None:
+    """Its place in the window may be gone by then; only looking ends it."""
+    policy = {"max_deletions_per_day": 1, "resend_after": "30h", "verify_window": "60h"}
+    async with rehearse("drop-before:1", **policy) as it:
+        deletion_id = await it.ask(org_id="301")
+        assert (await it.advance(deletion_id)).intent.unanswered
+        it.clock.forward(hours=25)
+        assert (await it.run(await it.ask(org_id="311")))["deleted"] is True
+        states = set()
+        deletion = await it.ledger.deletions.get(deletion_id)
+        while not deletion.terminal:
+            it.clock.now = max(deletion.ready_at, it.clock() + timedelta(seconds=1))
+            deletion = await it.advance(deletion_id)
+            states.add(deletion.state)
+        assert "awaiting_approval" not in states
+        why = [
+            each["why"]
+            for each in await it.ledger.deletions.journal(deletion_id)
+            if each["entry"] == "not_begun"
+        ]
+        assert why
+        assert set(why) == {"limit"}
+
+
 # -- the share, and the daily read ---------------------------------------------------------------
 
 

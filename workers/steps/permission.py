@@ -12,7 +12,7 @@ from workers.ledger.records import Deletion, ErrorEntry
 from workers.limits import Limit, limits_of
 from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
-from workers.steps.approve import wanted
+from workers.steps.approve import hold, wanted
 from workers.steps.grace import period
 from workers.steps.outcome import Context, end, fail, go_on, stand_still, wait
 from workers.steps.plan import following, judged
@@ -147,8 +147,6 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             message = f"claimed: deletion {begun.holder} acts on this organization already"
             return fail(BLOCKED, DeletionBlocked(message), now, line)
         case "limit":
-            line["limit"] = begun.holder
-            message = f"limit: {begun.holder} allows no more now; ask again later, or raise it"
-            return fail(BLOCKED, DeletionBlocked(message), now, line)
+            return hold(deletion, context, {**line, "limit": begun.holder})
         case _:
             raise Fenced(f"deletion {deletion.id} was taken over while this worker was away")

@@ -110,7 +110,9 @@ local function counted(source)
 end
 redis.call('ZREMRANGEBYSCORE', key('begun'), '-inf', now - DAY)
 if not redis.call('ZSCORE', key('begun'), id) then
-  for _, limit in ipairs(limits) do
+  -- Who approved it because of a limit let it through; it counts all the same.
+  local passes = asked and deletion.approval_passes == 'limit'
+  for _, limit in ipairs(passes and {} or limits) do
     local since = string.format('(%d', now - limit.window)
     if redis.call('ZCOUNT', counted(limit.source), since, '+inf') >= limit.allowed then
       notice(now, 'held_by_limit', {
