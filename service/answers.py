@@ -21,6 +21,7 @@ from adapters.errors import (
     Unauthorized,
     UnglueError,
 )
+from service.state import state_of
 from workers.clock import rfc3339, system_clock
 from workers.faults import faults
 from workers.ledger.records import Deletion
@@ -69,10 +70,13 @@ def invalid(error: ValidationError) -> InvalidRequest:
     return kind("; ".join(faults(error, whole="body")))
 
 
-async def on_unglue_error(_request: Request, error: Exception) -> Response:
+async def on_unglue_error(request: Request, error: Exception) -> Response:
     """Errors raised on purpose."""
     if not isinstance(error, UnglueError):
         raise error
+    if isinstance(error, Unauthorized | TooManyAttempts):
+        state = state_of(request)
+        await state.logins.report(state.ledger.audit)
     if isinstance(error, TooManyAttempts):
         return error_answer(error, headers={"Retry-After": str(error.retry_after)})
     token_missing = isinstance(error, Unauthorized) and not isinstance(error, SignatureInvalid)

@@ -21,6 +21,7 @@ COMMANDS = MappingProxyType(
         "deletions": "service.commands.deletions",
         "demo": "service.commands.demo",
         "doctor": "service.commands.doctor",
+        "operators": "service.commands.operators",
         "pause": "service.commands.pause",
         "protect": "service.commands.protections",
         "protections": "service.commands.protections",

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from starlette.requests import Request
 
+from service.logins import Logins
 from service.operators import Caller, authenticate
 from workers.audit.configuration import recorded
 from workers.clock import Clock, system_clock
@@ -26,6 +28,7 @@ class ServiceState:
     intake: Intake
     jobs: JobQueue
     clock: Clock
+    logins: Logins
 
 
 @asynccontextmanager
@@ -38,7 +41,8 @@ async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
             open_intake(settings, ledger) as intake,
             recorded(settings, ledger, "service", system_clock),
         ):
-            yield ServiceState(settings, ledger, intake, jobs, system_clock)
+            logins = Logins(system_clock)
+            yield ServiceState(settings, ledger, intake, jobs, system_clock, logins)
     finally:
         jobs.close()
 
@@ -53,6 +57,11 @@ def caller_of(request: Request) -> Caller:
 
     Raises:
         Unauthorized: nobody known did.
+        TooManyAttempts: the same, and too often from this address.
     """
-    operators = state_of(request).settings.operators
-    return authenticate(operators, request.headers.get("authorization"))
+    state = state_of(request)
+    return state.logins.admit(
+        request.client.host if request.client else None,
+        request.headers.get("authorization"),
+        partial(authenticate, state.settings.operators),
+    )

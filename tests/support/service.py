@@ -30,6 +30,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "carol": ("approve",),
     "dave": (),
 }
+_BESIDE = {"configuration", "login_failed"}
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -180,7 +181,10 @@ def only_error(answer: httpx.Response, status: int, code: str) -> str:
 
 
 async def stored(redis: Redis) -> dict[bytes, object]:
-    """Everything in the server, by key; but not that a service of some configuration started."""
+    """Everything in the server, by key.
+
+    But not that a service of some configuration started, nor that somebody failed to log in.
+    """
     content: dict[bytes, object] = {}
     for name in cast("list[bytes]", await redis.keys("*")):
         match await redis.type(name):
@@ -198,7 +202,7 @@ async def stored(redis: Redis) -> dict[bytes, object]:
                 content[name] = await redis.get(name)
     content.pop(b"unglue:audit:configuration", None)
     pending: Any = content.get(b"unglue:audit:pending", [])
-    if all(b'"what": "configuration"' in fields[b"entry"] for _, fields in pending):
+    if all(json.loads(fields[b"entry"])["what"] in _BESIDE for _, fields in pending):
         content.pop(b"unglue:audit:pending", None)
         content.pop(b"unglue:audit:number", None)
     return content
