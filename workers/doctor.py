@@ -132,7 +132,8 @@ async def _heartbeat(ledger: Ledger) -> Finding:
 
 async def _itglue(settings: Settings) -> AsyncIterator[Finding]:
     part = "it glue"
-    async with open_context(settings, while_stopped=True) as context:
+    # Somebody who tries a key here must not stop the workers, which may have another one.
+    async with open_context(settings, while_stopped=True, counts=False) as context:
         try:
             await context.itglue.control()
         except PermissionDenied as error:

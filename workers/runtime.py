@@ -79,9 +79,13 @@ async def open_intake(settings: Settings, ledger: Ledger) -> AsyncIterator[Intak
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, while_stopped: bool = False
+    settings: Settings, *, while_stopped: bool = False, counts: bool = True
 ) -> AsyncIterator[Context]:
-    """What the steps work with. `while_stopped` asks IT Glue although it refused the key."""
+    """What the steps work with.
+
+    `while_stopped` asks IT Glue although it refused the key too often; `counts` says whether what
+    it answers now counts for that.
+    """
     async with open_ledger(settings) as ledger:
         throttle = Throttle(
             ledger.budget,
@@ -89,13 +93,14 @@ async def open_context(
             system_clock,
             while_stopped=while_stopped,
         )
+        watch = KeyWatch(ledger.stop_switch, system_clock)
         async with ITGlue.connect(
             base_url=settings.itglue.base_url,
             api_key=settings.itglue.api_key,
             timeout_seconds=settings.itglue.timeout_seconds,
             before_request=throttle.before_request,
             after_answer=throttle.after_answer,
-            key_judged=KeyWatch(ledger.stop_switch, system_clock).key_judged,
+            key_judged=watch.key_judged if counts else None,
             types=(types := await ledger.asset_types.load()),
             in_flight=settings.itglue.max_concurrent_requests,
         ) as itglue:

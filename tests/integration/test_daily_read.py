@@ -17,6 +17,7 @@ from tests.support.serve import serve
 from workers import jobs
 from workers.account import daily_read
 from workers.clock import system_clock
+from workers.doctor import examine
 from workers.duties import duties
 from workers.ledger.ledger import Ledger
 from workers.queue import QUEUE, JobQueue
@@ -112,6 +113,23 @@ async def test_it_is_made_while_nothing_else_is_asked_and_resumes_nothing(
     assert await ledger.account.organizations(system_clock()) == 20
     assert len(await failures(ledger)) == 3
     assert [each.cause for each in await ledger.stop_switch.pauses()] == ["key_refused"]
+
+
+async def test_the_doctor_asks_all_the_same_and_stops_nobody(
+    ledger: Ledger, valkey_url: str, sandbox: str
+) -> None:
+    refuse(sandbox)
+    asked = settings(valkey_url, sandbox)
+    for _ in range(4):
+        found = [each async for each in examine(asked) if each.part == "it glue"]
+        assert [each.level for each in found] == ["fail"]
+    assert await ledger.stop_switch.pauses() == ()
+    for number in range(3):
+        await ledger.stop_switch.key_refused(401, system_clock() + timedelta(seconds=number))
+    refuse(sandbox, refused=False)
+    found = [each async for each in examine(asked)]
+    assert "accepts the key" in next(each.message for each in found if each.part == "it glue")
+    assert [each.level for each in found if each.part == "deletions"] == ["warn"]
 
 
 async def test_a_failure_says_what_to_do(ledger: Ledger, valkey_url: str, sandbox: str) -> None:
