@@ -4,8 +4,10 @@ Only failures are refused. A right token is always taken: many people share the 
 proxy, and nobody who guesses there may keep an operator from stopping a deletion.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
@@ -98,6 +100,23 @@ class Logins:
                 f"at before {seconds} s have passed",
                 max(1, seconds),
             )
+
+    @asynccontextmanager
+    async def reporting(self, audit: Audit) -> AsyncIterator[None]:
+        """Write down what failed since it was last written, also when nobody calls any more."""
+
+        async def again() -> None:
+            while True:
+                await asyncio.sleep(_TOLD_EVERY.total_seconds())
+                await self.report(audit)
+
+        task = asyncio.create_task(again())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     async def report(self, audit: Audit) -> None:
         """Write down what failed, of each address at most once a minute."""

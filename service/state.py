@@ -35,13 +35,14 @@ class ServiceState:
 async def open_state(settings: Settings) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs."""
     jobs = JobQueue(redis_url(settings))
+    logins = Logins(system_clock)
     try:
         async with (
             open_ledger(settings) as ledger,
             open_intake(settings, ledger) as intake,
             recorded(settings, ledger, "service", system_clock),
+            logins.reporting(ledger.audit),
         ):
-            logins = Logins(system_clock)
             yield ServiceState(settings, ledger, intake, jobs, system_clock, logins)
     finally:
         jobs.close()

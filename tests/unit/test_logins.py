@@ -1,5 +1,7 @@
 """Failed logins: counted by address, limited, written down; a right token always passes."""
 
+import asyncio
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -118,6 +120,21 @@ async def test_each_address_is_written_down_once_a_minute(door: Logins, clock: T
     clock.forward(minutes=1)
     await door.report(audit)
     assert len(written.entries) == 2
+
+
+async def test_what_failed_is_written_down_although_nobody_calls_any_more(
+    door: Logins, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "_TOLD_EVERY", timedelta(milliseconds=1))
+    written = Written()
+    async with door.reporting(cast("Audit", written)):
+        for _ in range(7):
+            knock(door)
+        clock.forward(minutes=1)
+        async with asyncio.timeout(30):
+            while not written.entries:
+                await asyncio.sleep(0)
+    assert written.entries == [{"what": "login_failed", "peer": "192.0.2.1", "failures": 7}]
 
 
 async def test_many_addresses_do_not_fill_the_audit_log(door: Logins, clock: TestClock) -> None:
