@@ -60,9 +60,19 @@ def caller_of(request: Request) -> Caller:
         Unauthorized: nobody known did.
         TooManyAttempts: the same, and too often from this address.
     """
+    return caller_with(request, request.headers.get("authorization"))
+
+
+def caller_with(request: Request, authorization: str | None) -> Caller:
+    """The operator whose token came with this request by another way than its header.
+
+    Raises:
+        Unauthorized: nobody known did.
+        TooManyAttempts: the same, and too often from this address.
+    """
     state = state_of(request)
     return state.logins.admit(
         request.client.host if request.client else None,
-        request.headers.get("authorization"),
+        authorization,
         partial(authenticate, state.settings.operators),
     )

@@ -27,11 +27,13 @@ class Written:
     def __init__(self, *, away: bool = False) -> None:
         self.entries: list[dict[str, Any]] = []
         self.away = away
+        self.something = asyncio.Event()
 
     async def write(self, what: str, detail: dict[str, Any], _now: object) -> None:
         if self.away:
             raise ConnectionLost
         self.entries.append({"what": what, **detail})
+        self.something.set()
 
 
 @pytest.fixture
@@ -132,8 +134,7 @@ async def test_what_failed_is_written_down_although_nobody_calls_any_more(
             knock(door)
         clock.forward(minutes=1)
         async with asyncio.timeout(30):
-            while not written.entries:
-                await asyncio.sleep(0)
+            await written.something.wait()
     assert written.entries == [{"what": "login_failed", "peer": "192.0.2.1", "failures": 7}]
 
 
