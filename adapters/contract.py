@@ -19,7 +19,8 @@ class SourceConfig(BaseModel):
     """One configured sender. Vendors add their own fields; an unknown field is an error.
 
     `approval` is asked instead of the policy's, `grace_period` may only lengthen the policy's.
-    `silence_days` without a genuine delivery are an alarm; 0 means that silence is normal.
+    `silence_days` without a genuine delivery are an alarm; 0 means that silence is normal. Of its
+    deletions, what is more than `max_deletions_per_day` is held for a person.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +30,7 @@ class SourceConfig(BaseModel):
     approval: Literal["always", "webhooks", "never"] | None = None
     grace_period: Duration = Field(default="0s", validate_default=True)
     silence_days: Annotated[int, Field(ge=0)] = 7
+    max_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)

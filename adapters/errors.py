@@ -22,6 +22,7 @@
         ├── DeletionBlocked         a gate, or IT Glue itself, refuses
         └── ITGlueConnectionError   unreachable, 5xx, 429, time-out, an answer that is not JSON:API
             └── Postponed           not sent: the request budget is used up until a known time
+                └── CallsStopped    not sent: IT Glue refused the API key too often
 
 `code` is what callers match on, `http_status` what a route answers, `retryable` whether the same
 attempt may succeed later. The message says what happened and what to do next.
@@ -186,3 +187,7 @@ class Postponed(ITGlueConnectionError):
     def __init__(self, message: str, until: datetime) -> None:
         super().__init__(message)
         self.until = until
+
+
+class CallsStopped(Postponed):
+    """Nothing was sent: IT Glue refused the API key too often, and nobody has resumed since."""

@@ -21,9 +21,12 @@ from adapters.errors import (
     Unauthorized,
     UnglueError,
 )
+from service.state import state_of
 from workers.clock import rfc3339, system_clock
 from workers.faults import faults
 from workers.ledger.condition import condition_of
+from workers.ledger.records import Deletion
+from workers.states import WAITING
 
 log = structlog.get_logger()
 _IDENTIFIERS = {"org_id", "org_name"}
@@ -37,6 +40,11 @@ def answer(
     """A JSON answer."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return Response(body, status, headers, media_type="application/json")
+
+
+def waits_for(deletion: Deletion) -> str | None:
+    """Why a deletion waits, where that is no step's own doing."""
+    return deletion.waits_for or None if deletion.state in WAITING else None
 
 
 def error_answer(
@@ -63,10 +71,13 @@ def invalid(error: ValidationError) -> InvalidRequest:
     return kind("; ".join(faults(error, whole="body")))
 
 
-async def on_unglue_error(_request: Request, error: Exception) -> Response:
+async def on_unglue_error(request: Request, error: Exception) -> Response:
     """Errors raised on purpose."""
     if not isinstance(error, UnglueError):
         raise error
+    if isinstance(error, Unauthorized | TooManyAttempts):
+        state = state_of(request)
+        await state.logins.report(state.ledger.audit)
     if isinstance(error, TooManyAttempts):
         return error_answer(error, headers={"Retry-After": str(error.retry_after)})
     token_missing = isinstance(error, Unauthorized) and not isinstance(error, SignatureInvalid)

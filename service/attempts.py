@@ -4,13 +4,10 @@ A refusal costs a log line, a count in Redis and perhaps a question to the vendo
 anybody may ask for it. What is genuine costs nothing of the allowance and never waits for it.
 """
 
-import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-
-from starlette.requests import Request
 
 _BURST: Final = 60
 _PER_SECOND: Final = 1.0
@@ -61,20 +58,3 @@ class FailedAttempts:
 
     def _left(self, known: _Allowance) -> float:
         return min(_BURST, known.left + (self._monotonic() - known.at) * _PER_SECOND)
-
-
-def peer_of(request: Request) -> str:
-    """Who sends: the client's address, or its network where one customer usually has all of it.
-
-    Behind a proxy it is the proxy, unless `trusted_proxies` names it.
-    """
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((int(address), 64), strict=False))
-    return host

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -39,6 +40,16 @@ class Caller:
             raise RoleMissing(f"operator {self.name} has no role, and may only look")
 
 
+def new_token() -> str:
+    """A token nobody can guess (256 bits), which scanners for secrets can know by its beginning."""
+    return f"unglue_{secrets.token_urlsafe(32)}"
+
+
+def token_hash(token: str) -> str:
+    """What the configuration keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def authenticate(operators: Mapping[str, Operator], authorization: str | None) -> Caller:
     """The operator whose token this is.
 
@@ -50,7 +61,7 @@ def authenticate(operators: Mapping[str, Operator], authorization: str | None) -
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("send an operator token as: Authorization: Bearer <token>")
-    digest = hashlib.sha256(token.strip().encode()).hexdigest()
+    digest = token_hash(token.strip())
     found = None
     for name, operator in operators.items():
         if hmac.compare_digest(operator.token_sha256, digest):

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from service.acceptance import accepted
 from service.attempts import FailedAttempts
+from service.logins import Logins
 from service.operators import Caller, authenticate
 from workers.audit.configuration import recorded
 from workers.clock import Clock, system_clock
@@ -37,6 +38,7 @@ class ServiceState:
     jobs: JobQueue
     clock: Clock
     attempts: FailedAttempts
+    logins: Logins
     spool: Spool | None = None
 
 
@@ -51,6 +53,7 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
     Redis may be away when it starts; `refuse` is called if it is then found unfit.
     """
     jobs = JobQueue(redis_url(settings))
+    attempts, logins = FailedAttempts(time.monotonic), Logins(system_clock)
     spool = None
     if settings.spool_dir:
         spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes, new_id)
@@ -61,9 +64,11 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
             recorded(settings, ledger, "service", system_clock),
             _beside(_until_fit(ledger, refuse)),
             _kept(spool, ledger, intake, jobs),
+            logins.reporting(ledger.audit),
         ):
-            attempts = FailedAttempts(time.monotonic)
-            yield ServiceState(settings, ledger, intake, jobs, system_clock, attempts, spool)
+            yield ServiceState(
+                settings, ledger, intake, jobs, system_clock, attempts, logins, spool
+            )
     finally:
         jobs.close()
 
@@ -117,6 +122,21 @@ def caller_of(request: Request) -> Caller:
 
     Raises:
         Unauthorized: nobody known did.
+        TooManyAttempts: the same, and too often from this address.
     """
-    operators = state_of(request).settings.operators
-    return authenticate(operators, request.headers.get("authorization"))
+    return caller_with(request, request.headers.get("authorization"))
+
+
+def caller_with(request: Request, authorization: str | None) -> Caller:
+    """The operator whose token came with this request by another way than its header.
+
+    Raises:
+        Unauthorized: nobody known did.
+        TooManyAttempts: the same, and too often from this address.
+    """
+    state = state_of(request)
+    return state.logins.admit(
+        request.client.host if request.client else None,
+        authorization,
+        partial(authenticate, state.settings.operators),
+    )

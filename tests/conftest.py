@@ -23,6 +23,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(autouse=True)
+def _many_logins_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of many wrong tokens all come from one address; only its own test limits them."""
+    monkeypatch.setattr("service.logins.MOST", 100_000)
+
+
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     # A socket's path is short, and pytest's own folders are not.

@@ -5,9 +5,11 @@ the deletion ended.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from adapters.errors import (
+    CallsStopped,
     DeletionBlocked,
     InvalidIdentifier,
     ITGlueConnectionError,
@@ -18,9 +20,10 @@ from adapters.errors import (
 )
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
+from workers.ledger.stop_switch import KEY_REFUSED
 from workers.states import FAILED, RETRYING, RUNNING
 from workers.steps import approve, delete, export, plan, soft_delete, unanswered, verify
-from workers.steps.outcome import Context, again, fail, wait
+from workers.steps.outcome import Context, again, fail, stand_still, wait
 from workers.steps.verify import look_again, unverified
 
 STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingProxyType(
@@ -37,6 +40,7 @@ STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingP
 # An organization that keeps moving must not keep a worker.
 _MOST_STEPS = 10
 _MOST_DEATHS = 3
+_LOOK_AGAIN = timedelta(minutes=5)
 
 
 async def advance(deletion_id: str, context: Context) -> Deletion | None:
@@ -56,7 +60,7 @@ async def advance(deletion_id: str, context: Context) -> Deletion | None:
         if held.state != RUNNING:
             return held
     moving = ITGlueConnectionError("the organization keeps changing while it is looked at")
-    rest = _failed(held, moving, context)
+    rest = await _failed(held, moving, context)
     return await context.ledger.deletions.record(held, rest, context.clock())
 
 
@@ -65,6 +69,8 @@ async def _step(held: Deletion, context: Context) -> Change:
         return _parked(held, context)
     try:
         return await STEPS[held.step](held, context)
+    except CallsStopped as error:
+        return _stopped(held, error.until)
     except Postponed as error:
         line = {"entry": "postponed", "step": held.step}
         return wait(RETRYING, held.step, error.until, line, attempts=held.attempts)
@@ -74,12 +80,21 @@ async def _step(held: Deletion, context: Context) -> Change:
         PermissionDenied,
         ITGlueConnectionError,
     ) as error:
-        return _failed(held, error, context)
+        return await _failed(held, error, context)
 
 
-def _failed(held: Deletion, error: UnglueError, context: Context) -> Change:
+def _stopped(held: Deletion, until: datetime) -> Change:
+    """Nothing is asked of IT Glue until a person resumes."""
+    line = {"entry": "postponed", "step": held.step, "why": KEY_REFUSED}
+    return stand_still(held, KEY_REFUSED, until, line, attempts=held.attempts)
+
+
+async def _failed(held: Deletion, error: UnglueError, context: Context) -> Change:
     if held.intent.unsettled:
         return _after_the_call(held, error, context)
+    if isinstance(error, PermissionDenied) and await context.ledger.stop_switch.key_stopped():
+        # The key is at fault, and this deletion need not fail for it.
+        return _stopped(held, context.clock() + _LOOK_AGAIN)
     if not error.retryable:
         return fail(FAILED, error, context.clock())
     return again(held, error, context, held.step)
@@ -90,7 +105,9 @@ def _after_the_call(held: Deletion, error: UnglueError, context: Context) -> Cha
     now = context.clock()
     line = {"entry": "attempt", "step": held.step, "code": error.code}
     since = held.looking_since
-    if now >= since + context.settings.policy.verify_window:
+    # What the key may not read shows nothing; the next look ends it, or waits for a better key.
+    refused = isinstance(error, PermissionDenied)
+    if now >= since + context.settings.policy.verify_window and not refused:
         return unverified(held, now, line)
     return wait(RETRYING, "unanswered", look_again(now - since, now), line)
 

@@ -29,19 +29,24 @@ class Throttle:
     limit: int
     clock: Clock
     sleep: Sleep = asyncio.sleep
+    while_stopped: bool = False
 
     async def before_request(self, destructive: bool) -> None:
         """Return when the request may be sent.
 
         Raises:
-            Postponed: not within a second; nothing was sent.
+            Postponed: not within a second, or not until somebody resumes; nothing was sent.
         """
         deadline = self.clock() + _IN_PLACE
         reserve = max(1, int(self.limit * _RESERVED_SHARE))
         while True:
             now = self.clock()
             until = await self.budget.take(
-                now, limit=self.limit, reserve=reserve, destructive=destructive
+                now,
+                limit=self.limit,
+                reserve=reserve,
+                destructive=destructive,
+                while_stopped=self.while_stopped,
             )
             if until is None:
                 return

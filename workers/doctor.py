@@ -105,6 +105,9 @@ async def _redis(settings: Settings) -> AsyncIterator[Finding]:
         if not faults:
             yield Finding("redis", "ok", "evicts nothing, and keeps an append-only file")
         yield await _heartbeat(ledger)
+        for pause in await ledger.stop_switch.pauses():
+            cure = "when its reason is gone: unglue resume"
+            yield Finding("deletions", "warn", pause.words, cure)
 
 
 def _version(server: dict[str, Any]) -> Finding:
@@ -123,7 +126,8 @@ async def _heartbeat(ledger: Ledger) -> Finding:
 
 async def _itglue(settings: Settings) -> AsyncIterator[Finding]:
     part = "it glue"
-    async with open_context(settings) as context:
+    # Somebody who tries a key here must not stop the workers, which may have another one.
+    async with open_context(settings, while_stopped=True, counts=False) as context:
         try:
             await context.itglue.control()
         except PermissionDenied as error:

@@ -29,7 +29,6 @@ class Duty:
 
 def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ...]:
     """All of them."""
-    del jobs
     return (
         _file_protections(settings, ledger),
         *_sweeps(settings, ledger),
@@ -37,6 +36,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         _silence(settings, ledger),
         _spools(ledger),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
+        _daily_read(ledger, jobs),
     )
 
 
@@ -91,3 +91,12 @@ def _spools(ledger: Ledger) -> Duty:
         await tell_of_holding_spools(ledger, now)
 
     return Duty("spools", timedelta(minutes=1), run)
+
+
+def _daily_read(ledger: Ledger, jobs: JobQueue) -> Duty:
+    """Keeps the key alive; a worker makes it, for the scheduler waits for nobody."""
+
+    async def run(_now: datetime) -> None:
+        await jobs.read_account(await ledger.account.next_read())
+
+    return Duty("daily_read", timedelta(days=1), run)

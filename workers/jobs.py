@@ -10,7 +10,8 @@ from functools import cache
 
 import structlog
 
-from adapters.errors import UnglueError
+from adapters.errors import CallsStopped, UnglueError
+from workers.account import daily_read
 from workers.advance import advance
 from workers.aftercare import look_back
 from workers.clock import system_clock
@@ -73,6 +74,11 @@ def tell_people(notice_id: str) -> None:
     asyncio.run(_tell(notice_id))
 
 
+def read_the_account(_name: str) -> None:
+    """Make the daily read, even while IT Glue is asked nothing else."""
+    asyncio.run(_read_account())
+
+
 async def _advance(deletion_id: str) -> None:
     async with open_context(_settings()) as context:
         try:
@@ -102,7 +108,10 @@ async def _verify(delivery_id: str) -> None:
 
 async def _look_back(deletion_id: str) -> None:
     async with open_context(_settings()) as context:
-        await look_back(deletion_id, context)
+        try:
+            await look_back(deletion_id, context)
+        except CallsStopped:
+            log.info("calls_stopped", deletion_id=deletion_id)
 
 
 async def _sweep(sweep_id: str) -> None:
@@ -146,3 +155,8 @@ async def _tell(notice_id: str) -> None:
     settings = _settings()
     async with open_ledger(settings) as ledger:
         await fan_out(notice_id, ledger, settings, system_clock())
+
+
+async def _read_account() -> None:
+    async with open_context(_settings(), while_stopped=True) as context:
+        await daily_read(context)

@@ -24,6 +24,7 @@ LOOK_BACK: Final = "workers.jobs.look_back_at_deletion"
 SWEEP: Final = "workers.jobs.run_sweep"
 REPLAY: Final = "workers.jobs.run_replay"
 TELL: Final = "workers.jobs.tell_people"
+READ_ACCOUNT: Final = "workers.jobs.read_the_account"
 
 # Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
 _JOB_SECONDS = 100
@@ -96,6 +97,14 @@ class JobQueue:
             redis.RedisError: as above.
         """
         await asyncio.to_thread(self._enqueue, TELL, notice_id, number)
+
+    async def read_account(self, number: int) -> None:
+        """Queue the daily read of the account.
+
+        Raises:
+            redis.RedisError: as above.
+        """
+        await asyncio.to_thread(self._enqueue, READ_ACCOUNT, "account", number)
 
     def _enqueue(self, function: str, record_id: str, number: int) -> None:
         try:

@@ -15,6 +15,7 @@ from workers.budget import Throttle
 from workers.clock import system_clock
 from workers.intake import STORAGE_SECONDS, Intake
 from workers.itglue.client import ITGlue
+from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
 from workers.queue import QUEUE_KEY
@@ -96,16 +97,29 @@ async def open_intake(
 
 
 @asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[Context]:
-    """What the steps work with."""
+async def open_context(
+    settings: Settings, *, while_stopped: bool = False, counts: bool = True
+) -> AsyncIterator[Context]:
+    """What the steps work with.
+
+    `while_stopped` asks IT Glue although it refused the key too often; `counts` says whether what
+    it answers now counts for that.
+    """
     async with open_ledger(settings) as ledger:
-        throttle = Throttle(ledger.budget, settings.itglue.requests_per_5_minutes, system_clock)
+        throttle = Throttle(
+            ledger.budget,
+            settings.itglue.requests_per_5_minutes,
+            system_clock,
+            while_stopped=while_stopped,
+        )
+        watch = KeyWatch(ledger.stop_switch, system_clock)
         async with ITGlue.connect(
             base_url=settings.itglue.base_url,
             api_key=settings.itglue.api_key,
             timeout_seconds=settings.itglue.timeout_seconds,
             before_request=throttle.before_request,
             after_answer=throttle.after_answer,
+            key_judged=watch.key_judged if counts else None,
             types=(types := await ledger.asset_types.load()),
             in_flight=settings.itglue.max_concurrent_requests,
         ) as itglue:

@@ -219,6 +219,9 @@ class PolicySettings(Section):
     eligibility_window: Duration = Field(default="24h", validate_default=True)
     max_event_age: Duration = Field(default="7d", validate_default=True)
     max_deletions_per_day: Annotated[int, Field(ge=1)] = 10
+    max_deletions_per_hour: Annotated[int, Field(ge=1)] | None = None
+    max_api_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
+    max_share_of_organizations: Annotated[float, Field(gt=0, le=1)] | None = None
     export: bool = True
     export_dir: str = "exports"
     export_retention_days: Annotated[int, Field(ge=1)] = 90
@@ -274,6 +277,7 @@ class Schedule(Section):
     callback_url: HttpUrl | None = None
     limit: Annotated[int, Field(ge=1)] = 50
     max_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    max_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
 
 
 def unusable(schedule: Schedule, policy: PolicySettings) -> str | None:

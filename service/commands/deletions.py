@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.client import ServiceClient
+from service.commands.pause import paused
 from service.tables import show_approval, show_plan
 from workers.states import AWAITING_APPROVAL, SCHEDULED, STATES
 
@@ -33,6 +34,8 @@ def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
+    for pause in listed["pauses"]:
+        click.echo(f"Deletions are {paused(pause)}", err=True)
     if not listed["deletions"]:
         click.echo("No deletions.")
         return
@@ -59,11 +62,13 @@ def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None
 
 
 def due(deletion: dict[str, Any]) -> str:
-    """When something happens by itself, and who can do something before."""
+    """When something happens by itself, who can do something before, and what it waits for."""
     at: str = deletion["due_at"]
     if deletion["state"] == AWAITING_APPROVAL:
         who = ", ".join(deletion["approvers"]) or "nobody; see [operators]"
         return f"to be approved before {at} by: {who}"
+    if deletion["waits_for"]:
+        return f"{deletion['waits_for']}, looked at again {at}"
     return f"to be deleted {at}" if deletion["state"] == SCHEDULED else f"due {at}"
 
 
@@ -76,6 +81,8 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
     console.print(
         f"{deletion['id']}  {deletion['state']}  (source {deletion['source']}{generation})"
     )
+    if deletion["waits_for"]:
+        console.print(f"waits for: {due(deletion)}")
     show_approval(deletion, console)
     show_plan(deletion, console)
     for earlier in deletion["history"]:

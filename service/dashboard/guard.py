@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -11,9 +12,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from adapters.errors import MethodNotAllowed, NotFound, Unauthorized
+from adapters.errors import MethodNotAllowed, NotFound, TooManyAttempts, Unauthorized
 from service.answers import error_answer
 from service.operators import authenticate_basic
+from service.state import ServiceState
 from workers.runtime import redis_url
 from workers.settings import Operator, Settings
 
@@ -72,15 +74,24 @@ class Guard:
                 headers.setdefault("Content-Security-Policy", _CLOSED)
             await send(message)
 
-        await self._app(scope)(scope, receive, guarded)
+        state: ServiceState = scope["state"]["service"]
+        app = self._app(scope, state)
+        await state.logins.report(state.ledger.audit)
+        await app(scope, receive, guarded)
 
-    def _app(self, scope: Scope) -> ASGIApp:
+    def _app(self, scope: Scope, state: ServiceState) -> ASGIApp:
         """The pages, or the answer that refuses them."""
         if self._pages is None:
             missing = "the RQ dashboard is not installed; it is the extra: unglue[dashboard]"
             return error_answer(NotFound(missing))
         try:
-            authenticate_basic(self._operators, Headers(scope=scope).get("authorization"))
+            state.logins.admit(
+                scope["client"][0] if scope.get("client") else None,
+                Headers(scope=scope).get("authorization"),
+                partial(authenticate_basic, self._operators),
+            )
+        except TooManyAttempts as error:
+            return error_answer(error, headers={"Retry-After": str(error.retry_after)})
         except Unauthorized as error:
             asking = {"WWW-Authenticate": 'Basic realm="Unglue", charset="UTF-8"'}
             return error_answer(error, headers=asking)

@@ -23,8 +23,8 @@ from adapters.errors import (
     UnglueError,
 )
 from service.approval import deciding, pages
-from service.operators import Caller, authenticate
-from service.state import ServiceState, state_of
+from service.operators import Caller
+from service.state import ServiceState, caller_with, state_of
 from workers.approval_link import opened, sealed, ticket_of
 from workers.clock import to_ms
 from workers.ledger.records import Deletion
@@ -174,6 +174,7 @@ async def _caller(
     Raises:
         Forbidden: the form is not from our page.
         Unauthorized: the token is nobody's.
+        TooManyAttempts: the same, and too often from this address.
     """
     what = "reject" if given.get("decision") == "reject" else "approve"
     if not _ours(state, request, given.get("form", ""), request.path_params["token"]):
@@ -181,7 +182,7 @@ async def _caller(
         raise Forbidden("the form is too old, or did not come from this page; send it again")
     token = given.get("token", "").strip()
     try:
-        return authenticate(state.settings.operators, f"Bearer {token}")
+        return caller_with(request, f"Bearer {token}" if token else None)
     except Unauthorized:
         await deciding.audit_refusal(state, what, shown, None, "token")
         raise Unauthorized("this is no operator's token; see [operators] in unglue.toml") from None

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from adapters.errors import InvalidRequest
 from adapters.models import DeletionRequest, Strict
 from adapters.payload import Malformed, parse_json
-from service.answers import answer, invalid
+from service.answers import answer, invalid, waits_for
 from service.approval import deciding, standing
 from service.operators import Caller
 from service.state import ServiceState, caller_of, state_of
@@ -236,6 +236,7 @@ async def _plain(state: ServiceState, deletion: Deletion, caller: Caller) -> dic
         "created_at": rfc3339(deletion.created_at),
         "updated_at": rfc3339(deletion.updated_at),
         "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
+        "waits_for": waits_for(deletion),
         "approvers": standing.approvers(deletion, state.settings.operators),
         "request": deletion.request.plain(),
         "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,

@@ -23,9 +23,12 @@ async def alive(_request: Request) -> Response:
 async def ready(request: Request) -> Response:
     """Redis takes writes, a scheduler beat, no event waits; 503 says which part is missing."""
     state = state_of(request)
+    paused = False
     try:
         async with asyncio.timeout(_SECONDS):
             parts = await _storage(state)
+            if parts["scheduler"] != "unknown":
+                paused = bool(await state.ledger.stop_switch.pauses())
     except (RedisError, OSError):
         parts = {"redis": "unreachable", "scheduler": "unknown"}
     if state.spool is not None:
@@ -36,6 +39,9 @@ async def ready(request: Request) -> Response:
         elif state.spool.aside:
             parts["spool"] = f"set aside: {', '.join(state.spool.aside)}"
     ok = all(part == "ok" for part in parts.values())
+    if paused:
+        # Not a reason to be sent no events: they are taken in.
+        parts["deletions"] = "paused"
     return answer({"status": "ready" if ok else "not ready", "parts": parts}, 200 if ok else 503)
 
 

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from service.answers import answer, invalid
+from service.answers import answer, invalid, waits_for
 from service.approval import standing
+from service.routes.pause import plain
 from service.state import caller_of, state_of
 from workers.clock import rfc3339
 from workers.ledger.listing import Page
@@ -53,7 +54,8 @@ async def deletions(request: Request) -> Response:
     found = await state_of(request).ledger.listing.deletions(page)
     operators = state_of(request).settings.operators
     rows = [_deletion(each, operators) for each in found]
-    return answer({"deletions": rows, "next_until": _next(found, page.limit)})
+    pauses = plain(await state_of(request).ledger.stop_switch.pauses())
+    return answer({"deletions": rows, "next_until": _next(found, page.limit), **pauses})
 
 
 async def deliveries(request: Request) -> Response:
@@ -93,6 +95,7 @@ def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> dict[str
         "created_at": rfc3339(deletion.created_at),
         "updated_at": rfc3339(deletion.updated_at),
         "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
+        "waits_for": waits_for(deletion),
         "approvers": standing.approvers(deletion, operators),
         "errors": [error.plain() for error in deletion.errors],
     }

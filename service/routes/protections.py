@@ -1,16 +1,16 @@
 """`/v1/protections`: organizations that stay until an admin says otherwise."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import structlog
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import InvalidIdentifier, InvalidRequest
+from adapters.errors import InvalidIdentifier
 from adapters.models import OrgId, Strict
-from adapters.payload import Malformed, parse_json
-from service.answers import answer, invalid
+from service.answers import answer
+from service.bodies import read_body
 from service.state import caller_of, state_of
 
 log = structlog.get_logger()
@@ -28,23 +28,11 @@ class _Protection(_Removal):
     org_id: OrgId
 
 
-Body = TypeVar("Body", bound=Strict)
-
-
-async def _read(request: Request, kind: type[Body]) -> Body:
-    try:
-        return kind.model_validate(parse_json(await request.body()))
-    except Malformed as error:
-        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
-    except ValidationError as error:
-        raise invalid(error) from None
-
-
 async def create(request: Request) -> Response:
     """Protect an organization. Once protected, the first protection stands."""
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
-    asked = await _read(request, _Protection)
+    asked = await read_body(request, _Protection)
     held = await state.ledger.protections.protect(
         asked.org_id, state.clock(), how="api", by=caller.name, reason=asked.reason
     )
@@ -66,7 +54,7 @@ async def remove(request: Request) -> Response:
     org_id = request.path_params["org_id"]
     if not org_id.isdigit():
         raise InvalidIdentifier("org_id must be an IT Glue organization id")
-    asked = await _read(request, _Removal)
+    asked = await read_body(request, _Removal)
     ended = await state.ledger.protections.unprotect(
         org_id, state.clock(), operator=caller.name, reason=asked.reason
     )

@@ -18,7 +18,7 @@ from adapters.errors import (
 from adapters.headers import Headers
 from service.acceptance import accepted
 from service.answers import answer, error_answer
-from service.attempts import peer_of
+from service.peers import peer_of
 from service.state import state_of
 from workers.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
 from workers.ledger.condition import condition_of
@@ -43,7 +43,8 @@ async def receive(request: Request) -> Response:
         [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.headers.raw]
     )
     patience = adapter.sender.timeout_seconds or _UNKNOWN_PATIENCE
-    attempts, peer = state.attempts, peer_of(request)
+    attempts = state.attempts
+    peer = peer_of(request.client.host if request.client else None)
     try:
         async with asyncio.timeout(_SHARE * patience):
             # What is genuine is never refused for what was not, so it is verified first.

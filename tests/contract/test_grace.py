@@ -103,7 +103,7 @@ async def test_a_grace_that_begins_to_be_asked_for_is_kept(rehearse: Rehearse) -
             org_id=TEST_COMPANY,
             digest="",
             resend_after=timedelta(minutes=10),
-            limit=1,
+            limits=(),
             now=it.clock(),
             conditions=Conditions(grace=timedelta(hours=1)),
         )

@@ -28,7 +28,7 @@ async def begin_and_die(it: Rehearsal, deletion_id: str) -> None:
         org_id=TEST_COMPANY,
         digest=held.plan.digest,
         resend_after=it.settings.policy.resend_after,
-        limit=10,
+        limits=(),
         now=it.clock(),
     )
     assert begun == Begun("begun", 1)

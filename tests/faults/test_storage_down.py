@@ -252,7 +252,7 @@ async def begun(url: str, deletion_id: str) -> str:
         planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
         held = await ledger.deletions.record(held, planned, now)
         answer = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=now
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=now
         )
     return answer.decision
 

@@ -42,6 +42,8 @@ def settings(valkey_url: str) -> Settings:
 @pytest.fixture(scope="module")
 def service(settings: Settings) -> Iterator[Service]:
     with running_service(settings) as running:
+        # Once it answers it has written its start down, which the tests do not look at.
+        running.http.get("/healthz")
         yield running
 
 
@@ -376,3 +378,14 @@ async def test_the_link_goes_where_people_are_and_opens_the_page(
     assert facts["decide before"] == rfc3339(held.asked.until)
     assert body["approval_url"].startswith(f"{service.url}/approve/")
     assert says(service.http.get(body["approval_url"]), NAME)
+
+
+async def test_wrong_tokens_are_limited_and_a_right_one_passes(
+    service: Service, ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.logins.MOST", 0)
+    path = link(settings, await awaiting(ledger, settings))
+    page = submit(service, path, token="nobody's")
+    assert page.status_code == 429
+    assert says(page, "too many wrong tokens")
+    assert submit(service, path).status_code == 200

@@ -44,7 +44,7 @@ async def begin(
     written: Any = {"plan_digest": "d", "plan_counts": "{}", **fields}
     await ledger.store.redis.hset(name, mapping=written)
     begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=clock(),
+        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
         conditions=conditions,
     )  # fmt: skip
     pending: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))

@@ -57,7 +57,7 @@ async def asked(ledger: Ledger, clock: TestClock, **fields: Any) -> Deletion:
 
 async def begin(ledger: Ledger, held: Deletion, clock: TestClock, digest: str = "d") -> str:
     begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest=digest, resend_after=PLAN_LASTS, limit=9, now=clock()
+        held, org_id="5", digest=digest, resend_after=PLAN_LASTS, limits=(), now=clock()
     )
     return begun.decision
 

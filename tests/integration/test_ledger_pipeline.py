@@ -14,6 +14,7 @@ from workers.clock import rfc3339
 from workers.ledger.deletions import Begun, Change, Fenced
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.limits import Limit
 
 RESEND_AFTER = timedelta(minutes=10)
 
@@ -42,8 +43,9 @@ async def begin(
     ledger: Ledger, clock: TestClock, held: Deletion, *, org: str = "5", digest: str = "d",
     limit: int = 10,
 ) -> Begun:  # fmt: skip
+    daily = Limit("policy.max_deletions_per_day", limit, timedelta(days=1))
     return await ledger.deletions.begin_delete(
-        held, org_id=org, digest=digest, resend_after=RESEND_AFTER, limit=limit, now=clock()
+        held, org_id=org, digest=digest, resend_after=RESEND_AFTER, limits=(daily,), now=clock()
     )
 
 
@@ -119,10 +121,10 @@ async def test_a_plan_that_moved_is_not_acted_on(ledger: Ledger, clock: TestCloc
     assert (await begin(ledger, clock, held, digest="other")).decision == "plan_moved"
 
 
-async def test_the_pause_switch_stops_it(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
+async def test_the_stop_switch_stops_it(ledger: Ledger, clock: TestClock) -> None:
     await ask(ledger, clock)
     held = await take(ledger, clock)
-    await redis.set(ledger.store.key("paused"), "1")
+    await ledger.stop_switch.pause("alice", "a look first", clock())
     assert (await begin(ledger, clock, held)).decision == "paused"
 
 
@@ -162,7 +164,7 @@ async def test_the_daily_limit_counts_deletions_not_calls(ledger: Ledger, clock:
     second = await take(ledger, clock, "del_2")
     assert (await begin(ledger, clock, second, org="2", limit=2)).decision == "begun"
     third = await take(ledger, clock, "del_3")
-    assert (await begin(ledger, clock, third, org="3", limit=2)).decision == "quota"
+    assert (await begin(ledger, clock, third, org="3", limit=2)).decision == "limit"
 
 
 async def test_cancel_races_begin_and_exactly_one_wins(ledger: Ledger, clock: TestClock) -> None:

@@ -145,7 +145,7 @@ async def test_nothing_is_deleted_while_an_event_of_the_source_is_unproved(
         planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
         held = await ledger.deletions.record(held, planned, clock())
         begun = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=clock()
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock()
         )
         assert begun.decision == "unproved_events"
 

@@ -133,7 +133,7 @@ async def test_what_is_open_unsettled_or_being_reported_stays(books: Books, ledg
         held, Change("running", fields={"plan_digest": "d"}), books.clock()
     )
     begun = await ledger.deletions.begin_delete(
-        held, org_id="301", digest="d", resend_after=OLD, limit=9, now=books.clock()
+        held, org_id="301", digest="d", resend_after=OLD, limits=(), now=books.clock()
     )
     assert begun.decision == "begun"
     error = ErrorEntry("DeletionUnverified", "?", "")

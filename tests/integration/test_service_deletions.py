@@ -46,6 +46,7 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
         "created_at",
         "updated_at",
         "due_at",
+        "waits_for",
         "request",
         "plan",
         "approvers",

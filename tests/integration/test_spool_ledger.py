@@ -122,7 +122,7 @@ async def test_the_organizations_of_a_sweep_wait_as_well(
 
     async def decision() -> str:
         begun = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limit=9, now=clock()
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock()
         )
         return begun.decision
 

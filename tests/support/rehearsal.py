@@ -17,6 +17,7 @@ from tests.support.stateful.account import RECORDS
 from workers.advance import advance
 from workers.budget import Throttle
 from workers.itglue.client import ITGlue
+from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, Receipt
 from workers.result import result_of
@@ -72,6 +73,7 @@ class Rehearsal:
                 timeout_seconds=5,
                 before_request=throttle.before_request,
                 after_answer=throttle.after_answer,
+                key_judged=KeyWatch(self.ledger.stop_switch, self.clock).key_judged,
             )
         )
         return Context(

@@ -1,9 +1,6 @@
 """The allowance of senders whose deliveries are not genuine."""
 
-import pytest
-from starlette.requests import Request
-
-from service.attempts import FailedAttempts, peer_of
+from service.attempts import FailedAttempts
 
 
 class Seconds:
@@ -52,17 +49,3 @@ def test_its_memory_is_bounded() -> None:
     for number in range(10_000):
         attempts.fail(f"peer {number}", "cw")
     assert len(attempts._senders) == 4096
-
-
-@pytest.mark.parametrize(
-    ("host", "peer"),
-    [
-        ("8.8.8.8", "8.8.8.8"),
-        ("::ffff:8.8.8.8", "8.8.8.8"),
-        ("2606:4700:1:2:3:4:5:6", "2606:4700:1:2::/64"),
-        ("testclient", "testclient"),
-    ],
-)
-def test_who_is_one_peer(host: str, peer: str) -> None:
-    assert peer_of(Request({"type": "http", "client": (host, 1)})) == peer
-    assert peer_of(Request({"type": "http", "client": None})) == ""

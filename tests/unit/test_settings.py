@@ -307,6 +307,12 @@ REFUSED_FILES = {
         "dependency_limits.assets",
     ),
     "no deletion a day": ("[policy]\nmax_deletions_per_day = 0", "policy.max_deletions_per_day"),
+    "no deletion an hour": (
+        "[policy]\nmax_deletions_per_hour = 0",
+        "policy.max_deletions_per_hour",
+    ),
+    "no deletion by API": ("[policy]\nmax_api_deletions_per_day = 0", "max_api_deletions_per_day"),
+    "more than all": ("[policy]\nmax_share_of_organizations = 2", "max_share_of_organizations"),
     "a mode": ("[policy]\nmode = 'purge'", "policy.mode: must be 'preview', 'soft_delete' or 'del"),
     "an approval": (
         "[policy]\napproval = 'maybe'",

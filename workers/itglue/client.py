@@ -20,7 +20,7 @@ from workers.itglue.models import (
     StatusAnswer,
 )
 from workers.itglue.paging import Page, every
-from workers.itglue.transport import AfterAnswer, BeforeRequest, JustBefore, Transport
+from workers.itglue.transport import AfterAnswer, BeforeRequest, JustBefore, KeyJudged, Transport
 
 
 class ITGlue:
@@ -45,13 +45,15 @@ class ITGlue:
         timeout_seconds: float = 30,
         before_request: BeforeRequest | None = None,
         after_answer: AfterAnswer | None = None,
+        key_judged: KeyJudged | None = None,
         types: TypeCache | None = None,
         in_flight: int = 64,
     ) -> "ITGlue":
         """A client for the account behind this key, with at most `in_flight` requests at a time.
 
         `before_request` is awaited before every request, with whether it deletes or changes an
-        organization; `after_answer` with every status and its `Retry-After` in seconds.
+        organization; `after_answer` with every status and its `Retry-After` in seconds;
+        `key_judged` with whether the key is accepted, by every answer that shows it.
         """
         transport = Transport(
             base_url=base_url,
@@ -59,6 +61,7 @@ class ITGlue:
             timeout_seconds=timeout_seconds,
             before_request=before_request,
             after_answer=after_answer,
+            key_judged=key_judged,
             in_flight=in_flight,
         )
         return cls(transport, types)
@@ -104,9 +107,12 @@ class ITGlue:
         """
         return await inventory.take(self._transport, organization, self._types)
 
-    async def control(self) -> None:
-        """Prove that the key, the region and IT Glue work; also keeps the key from expiring."""
-        await presence.control(self._transport)
+    async def control(self) -> int | None:
+        """Prove that the key, the region and IT Glue work; also keeps the key from expiring.
+
+        How many organizations the account has, or `None` if IT Glue does not say.
+        """
+        return (await presence.control(self._transport)).total
 
     async def presence(self, org_id: str) -> Presence:
         """Whether the organization is there. Never raises for what IT Glue answers or fails to."""

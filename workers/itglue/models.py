@@ -86,11 +86,13 @@ class Presence:
 
     `gone` needs three answers that agree: 404 by id, an empty filtered list, and a control read
     that succeeds, so that a wrong key, a wrong region or an outage cannot look like success.
+    `key_refused`: even the control was refused, so this look shows nothing.
     """
 
     state: Literal["gone", "visible", "unclear"]
     evidence: str
     organization: Organization | None = None
+    key_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

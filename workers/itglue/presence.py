@@ -77,7 +77,8 @@ def judge(
         and listed.total == 0
         and isinstance(controlled, Listing)
     )
-    return Presence("gone" if gone else "unclear", evidence)
+    refused = isinstance(controlled, KeyRefused)
+    return Presence("gone" if gone else "unclear", evidence, key_refused=refused)
 
 
 def _told(look: Listing | Failure) -> str:

@@ -23,6 +23,7 @@ Payload = Mapping[str, object]
 _SAID_AT_MOST = 300
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _LATER = frozenset({408, 425, 429})
+_ORGANIZATIONS = re.compile(r"/organizations(/[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,18 @@ def _words(payload: Payload | None) -> Iterator[str]:
 def _title(body: bytes) -> str:
     match = _TITLE.search(body[:10_000].decode(errors="replace"))
     return match[1] if match else ""
+
+
+def key_accepted(method: str, path: str, reply: Reply) -> bool | None:
+    """Whether an answer says that IT Glue accepts the key, or `None` if it says neither.
+
+    A key may lack the right to one resource, which some answer with 401. Organizations are what
+    every key can read, so only a refusal to read them is one of the key.
+    """
+    if 200 <= reply.status < 300 and reply.payload is not None:
+        return True
+    refused = reply.status in {401, 403} and method == "GET"
+    return False if refused and _ORGANIZATIONS.fullmatch(path) else None
 
 
 def told(reply: Reply) -> str:

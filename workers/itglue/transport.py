@@ -14,12 +14,13 @@ import httpx
 
 from workers.itglue.explanations import NOTHING_SENT
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
-from workers.itglue.replies import Payload, Reply, checked
+from workers.itglue.replies import Payload, Reply, checked, key_accepted
 from workers.retry import retry_after
 
 BeforeRequest = Callable[[bool], Awaitable[None]]
 JustBefore = Callable[[], None]
 AfterAnswer = Callable[[int, float | None], Awaitable[None]]
+KeyJudged = Callable[[bool, int], Awaitable[None]]
 Query = Sequence[tuple[str, str]]
 
 MEDIA_TYPE = "application/vnd.api+json"
@@ -38,7 +39,8 @@ class Transport:
 
     `before_request` is awaited before every request, with whether it deletes or changes an
     organization; what it raises goes to the caller, and nothing is sent. `after_answer` is awaited
-    with every status and its `Retry-After` in seconds. `requests` counts what was sent.
+    with every status and its `Retry-After` in seconds; `key_judged`, for an answer that shows it,
+    with whether IT Glue accepts the key, and the status. `requests` counts what was sent.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Transport:
         timeout_seconds: float = 30,
         before_request: BeforeRequest | None = None,
         after_answer: AfterAnswer | None = None,
+        key_judged: KeyJudged | None = None,
         in_flight: int = _IN_FLIGHT,
         answer_limit: int = _ANSWER_LIMIT,
     ) -> None:
@@ -57,6 +60,7 @@ class Transport:
         self._timeout_seconds = timeout_seconds
         self._before_request = before_request
         self._after_answer = after_answer
+        self._key_judged = key_judged
         self._answer_limit = answer_limit
         self._slots = asyncio.Semaphore(in_flight)
         self._timeouts = httpx.Timeout(
@@ -108,6 +112,9 @@ class Transport:
             reply = await self._sent(method, path, query, body, (self._api_key, *hide))
         if self._after_answer is not None:
             await self._after_answer(reply.status, reply.retry_after)
+        accepted = key_accepted(method, path, reply)
+        if self._key_judged is not None and accepted is not None:
+            await self._key_judged(accepted, reply.status)
         return reply
 
     async def _sent(

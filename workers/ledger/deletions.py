@@ -15,6 +15,7 @@ from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.refusals import ReplayRefused
 from workers.ledger.store import Store, text
+from workers.limits import Limit
 
 
 class Fenced(UnglueError):
@@ -47,12 +48,13 @@ class Change:
 class Begun:
     """The answer of `begin_delete`: `begun` with the intent's number, or why not.
 
+    `holder` is the deletion that has the organization (`claimed`), or the limit's name (`limit`).
     `not_durable`: the intent was written and may be lost, so there is no call.
     """
 
     decision: Literal[
         "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
-        "moved_on", "claimed", "quota", "unproved_events", "unspooled", "protected", "unapproved",
+        "moved_on", "claimed", "limit", "unproved_events", "unspooled", "protected", "unapproved",
         "too_early", "not_durable",
     ]  # fmt: skip
     number: int = 0
@@ -150,8 +152,8 @@ class Deletions:
         return Deletion.load(text(answer[1]))
 
     async def begin_delete(
-        self, held: Deletion, *, org_id: str, digest: str, resend_after: timedelta, limit: int,
-        now: datetime, kind: Literal["delete", "soft_delete"] = "delete",
+        self, held: Deletion, *, org_id: str, digest: str, resend_after: timedelta,
+        limits: Sequence[Limit], now: datetime, kind: Literal["delete", "soft_delete"] = "delete",
         conditions: Conditions = _NONE,
     ) -> Begun:  # fmt: skip
         """Ask for permission to call, and write the numbered intent if it is given."""
@@ -163,8 +165,7 @@ class Deletions:
             org_id,
             digest,
             milliseconds(resend_after),
-            now.strftime("%Y-%m-%d"),
-            limit,
+            json.dumps([limit.plain() for limit in limits]),
             kind,
             "1" if conditions.approval else "",
             milliseconds(conditions.grace),

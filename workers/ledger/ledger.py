@@ -1,5 +1,6 @@
 """The record as its users see it."""
 
+from workers.ledger.account import Account
 from workers.ledger.approvals import Approvals
 from workers.ledger.asset_types import AssetTypes
 from workers.ledger.audit import Audit
@@ -16,6 +17,7 @@ from workers.ledger.quarantine import Quarantine
 from workers.ledger.replays import Replays
 from workers.ledger.sources import Sources
 from workers.ledger.spools import Spools
+from workers.ledger.stop_switch import StopSwitch
 from workers.ledger.store import Store
 from workers.ledger.sweeps import Sweeps
 from workers.ledger.ticks import Ticks
@@ -44,3 +46,5 @@ class Ledger:
         self.sweeps = Sweeps(store)
         self.spools = Spools(store)
         self.replays = Replays(store)
+        self.stop_switch = StopSwitch(store)
+        self.account = Account(store)

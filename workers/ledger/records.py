@@ -92,7 +92,11 @@ class Exported(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """The life of one request."""
+    """The life of one request.
+
+    `waits_for` says why one that waits does, where that is no step's own doing: "paused" (the stop
+    switch) or "key_refused".
+    """
 
     id: str
     state: str
@@ -125,6 +129,7 @@ class Deletion:
     granted: Granted | None = None
     grace: Grace | None = None
     replayed_by: str = ""
+    waits_for: str = ""
 
     @property
     def looking_since(self) -> datetime:
@@ -212,6 +217,7 @@ class Deletion:
             granted=Granted.load(fields),
             grace=Grace.load(fields),
             replayed_by=fields.get("replayed_by", ""),
+            waits_for=fields.get("waits_for", ""),
         )
 
 

@@ -8,8 +8,8 @@ from typing import Final, Literal
 Kind = Literal[
     "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
     "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
-    "paused", "reactivated_after_call", "reactivated_after_deletion", "recreated", "spool_holds",
-    "spool_set_aside",
+    "audit_file_failed", "paused", "resumed", "reactivated_after_call",
+    "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside",
 ]  # fmt: skip
 
 
@@ -29,7 +29,8 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "held_by_limit": Meaning(
             "Deletions are held by a limit",
-            "More was asked for than the limits allow. Find out why before you approve any of it.",
+            "More was asked for than the limit allows. Find out why before you approve any of it: "
+            "unglue deletions --state awaiting_approval",
         ),
         "failed": Meaning(
             "A deletion failed",
@@ -64,10 +65,15 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "chain_broken": Meaning(
             "The audit log is broken", "Run: unglue audit verify. Keep what is there."
         ),
+        "audit_file_failed": Meaning(
+            "The audit log's file cannot be written",
+            "What is decided is kept in Redis meanwhile. Look at the disk and its permissions.",
+        ),
         "paused": Meaning(
             "Deletions are paused",
             "Nothing is deleted until somebody resumes; events are still taken in.",
         ),
+        "resumed": Meaning("Deletions go on", "What waited is taken up again."),
         "reactivated_after_call": Meaning(
             "A client was reactivated too late",
             "The DELETE had been sent when the client became active again. Look in IT Glue, and "

@@ -37,8 +37,16 @@ def wait(
     state: str, step: str, until: datetime, *journal: Mapping[str, Any], **fields: str | int
 ) -> Change:
     """The step is taken (again) when it is due."""
-    fields = {"step": step, "attempts": 0, **fields}
+    fields = {"step": step, "attempts": 0, "waits_for": "", **fields}
     return Change(state=state, ready_at=until, fields=fields, journal=journal)
+
+
+def stand_still(
+    deletion: Deletion, why: str, until: datetime, line: Mapping[str, Any], **fields: str | int
+) -> Change:
+    """The step is taken when a person resumes; `until` looks again. What is no news is not said."""
+    journal = () if deletion.waits_for == why else (line,)
+    return wait(RETRYING, deletion.step, until, *journal, waits_for=why, **fields)
 
 
 def end(

@@ -2,22 +2,27 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
+from workers.account import measured
 from workers.clock import rfc3339
 from workers.ledger.deletions import Begun, Change, Conditions, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.limits import Limit, limits_of
 from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
-from workers.steps.approve import wanted
+from workers.steps.approve import hold, wanted
 from workers.steps.grace import period
-from workers.steps.outcome import Context, end, fail, go_on, wait
+from workers.steps.outcome import Context, end, fail, go_on, stand_still, wait
 from workers.steps.plan import following, judged
 from workers.steps.verify import keep_looking, unverified
 
 PLAN_LASTS = timedelta(seconds=60)
+PAUSED: Final = "paused"
 _ASK_AGAIN = {
-    "paused": timedelta(seconds=15),
+    # Whoever resumes makes what waits due at once.
+    PAUSED: timedelta(minutes=5),
     "in_flight": timedelta(seconds=2),
     "unproved_events": timedelta(seconds=60),
     "unspooled": timedelta(seconds=15),
@@ -54,6 +59,9 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     """
     plan = deletion.plan
     policy = context.settings.policy
+    if deletion.waits_for == PAUSED and await context.ledger.stop_switch.pauses():
+        # It was told before, and nothing is read meanwhile for a call that may not be made.
+        return _refused(Begun(PAUSED), deletion, context)
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
     if following(deletion, plan, context.settings, context.clock()) != deletion.step:
@@ -87,6 +95,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if moved:
         return go_on("plan", {"entry": "plan_moved", "moved": list(moved)})
 
+    limits = await _limits(deletion, context)
     now = context.clock()
     begun = await context.ledger.deletions.begin_delete(
         deletion,
@@ -94,13 +103,15 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         org_id=organization.id,
         digest=plan.digest,
         resend_after=policy.resend_after,
-        limit=policy.max_deletions_per_day,
+        limits=limits,
         now=now,
         conditions=Conditions(
             approval=wanted(deletion, context.settings) is not None,
             grace=period(deletion, context.settings),
         ),
     )
+    if begun.decision == "not_durable":
+        return _unsent(begun, deletion, now)
     if begun.decision != "begun":
         return _refused(begun, deletion, context)
     return Permission(organization.id, begun.number, now + context.settings.worker.lease)
@@ -116,6 +127,16 @@ def _unsent(begun: Begun, deletion: Deletion, now: datetime) -> Change:
     return wait(RETRYING, deletion.step, until, line, intent_state="refused")
 
 
+async def _limits(deletion: Deletion, context: Context) -> tuple[Limit, ...]:
+    """The limits, and how large the account is if one of them asks."""
+    organizations = None
+    if context.settings.policy.max_share_of_organizations is not None:
+        organizations = await context.ledger.account.organizations(context.clock())
+        if organizations is None:
+            organizations = await measured(context)
+    return limits_of(deletion, context.settings, organizations)
+
+
 def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
     now = context.clock()
     line = {"entry": "not_begun", "why": begun.decision}
@@ -125,11 +146,11 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
         case "plan_moved" | "protected" | "unapproved" | "too_early":
             # The next plan says by whom it is protected, and why, or asks for the approval.
             return go_on("plan", line)
-        case "paused" | "in_flight" | "unproved_events" | "unspooled":
+        case "paused" if not deletion.intent.unanswered:
+            return stand_still(deletion, PAUSED, now + _ASK_AGAIN[PAUSED], line)
+        case "in_flight" | "unproved_events" | "unspooled":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
-        case "not_durable":
-            return _unsent(begun, deletion, now)
-        case "reactivated" if deletion.intent.unanswered:
+        case "paused" | "reactivated" | "limit" if deletion.intent.unanswered:
             return keep_looking(deletion, now, line)
         case "moved_on":
             return unverified(deletion, now, line)
@@ -139,12 +160,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
         case "claimed":
             message = f"claimed: deletion {begun.holder} acts on this organization already"
             return fail(BLOCKED, DeletionBlocked(message), now, line)
-        case "quota":
-            limit = context.settings.policy.max_deletions_per_day
-            message = (
-                f"limit: {limit} deletions were begun today (policy.max_deletions_per_day); "
-                "ask again tomorrow, or raise the limit"
-            )
-            return fail(BLOCKED, DeletionBlocked(message), now, line)
+        case "limit":
+            return hold(deletion, context, {**line, "limit": begun.holder})
         case _:
             raise Fenced(f"deletion {deletion.id} was taken over while this worker was away")

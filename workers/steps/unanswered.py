@@ -36,7 +36,8 @@ async def run(deletion: Deletion, context: Context) -> Change:
         return end(DELETED, line)
     since = deletion.looking_since
     resend_at = _resend_at(deletion, context)
-    if now >= since + context.settings.policy.verify_window:
+    # A look that the key's refusal spoiled is not the last one.
+    if now >= since + context.settings.policy.verify_window and not seen.key_refused:
         return unverified(deletion, now, line)
     if seen.state == "visible" and now >= resend_at:
         if intent.number < _MOST_INTENTS:

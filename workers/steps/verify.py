@@ -48,6 +48,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
     if seen.state == "gone":
         return end(DELETED, line)
     since = deletion.looking_since
-    if now >= since + context.settings.policy.verify_window:
+    # A look that the key's refusal spoiled is not the last one.
+    if now >= since + context.settings.policy.verify_window and not seen.key_refused:
         return unverified(deletion, now, line)
     return wait(VERIFYING, "verify", look_again(now - since, now), line)

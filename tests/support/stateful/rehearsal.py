@@ -296,11 +296,11 @@ class Rehearsal(Crew):
 
     def pause(self, *, paused: bool) -> None:
         """The switch that stops every call."""
-        key = self.store.key("paused")
+        switch, now = self.ledger.stop_switch, self.clock()
         if paused:
-            self._server.set(key, "1")
+            self.loop.do(switch.pause("alice", "a look first", now))
         else:
-            self._server.delete(key)
+            self.loop.do(switch.resume("alice", "", now))
         self.watch.paused = paused
 
     def reconfigure(self, **policy: Any) -> None:

@@ -1,22 +1,23 @@
 -- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
 -- in which the numbered intent is written; only then does the call go out.
--- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, day, daily limit,
+-- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON),
 --       kind (delete or soft_delete), approval required ('1' or ''), grace required
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
-local day, limit, kind = ARGV[8], tonumber(ARGV[9]), ARGV[10]
-local approval, grace = ARGV[11] == '1', tonumber(ARGV[12] or 0)
+local limits, kind = cjson.decode(ARGV[8]), ARGV[9]
+local approval, grace = ARGV[10] == '1', tonumber(ARGV[11] or 0)
 local name = key('deletion', id)
 local deletion = load(name)
 
 -- Every refusal is answered by way of this; the same one again is no news.
-local function refused(why, holder)
+local function refused(why, holder, limit)
   if news(id, 'begin', why) then
     audit(now, 'not_begun', {
       deletion_id = id, org_id = org, digest = digest, kind = kind, why = why, holder = holder,
+      limit = limit,
     })
   end
-  return {why, holder}
+  return {why, holder or limit}
 end
 
 if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= now then
@@ -113,13 +114,30 @@ local holder = redis.call('HGET', key('claims'), org)
 if holder and holder ~= id then
   return refused('claimed', holder)
 end
-if tonumber(deletion.intent_no) == tonumber(deletion.intents_before or 0) then
-  local quota = key('quota', day)
-  if tonumber(redis.call('GET', quota) or 0) >= limit then
-    return refused('quota')
+-- Counted over sliding windows, and never given back: a refused call was an attempt all the same.
+-- One deletion counts once within a day, however often it is begun.
+local DAY = 86400000
+local function counted(source)
+  return source ~= '' and key('begun', source) or key('begun')
+end
+redis.call('ZREMRANGEBYSCORE', key('begun'), '-inf', now - DAY)
+if not redis.call('ZSCORE', key('begun'), id) then
+  -- Who approved it because of a limit let it through; it counts all the same.
+  local passes = asked and deletion.approval_passes == 'limit'
+  for _, limit in ipairs(passes and {} or limits) do
+    local since = string.format('(%d', now - limit.window)
+    if redis.call('ZCOUNT', counted(limit.source), since, '+inf') >= limit.allowed then
+      notice(now, 'held_by_limit', {
+        limit = limit.name, allowed = limit.allowed, source = limit.source, first = id,
+      }, limit.name, limit.window)
+      return refused('limit', nil, limit.name)
+    end
   end
-  redis.call('INCR', quota)
-  redis.call('PEXPIRE', quota, 172800000)
+  for _, name_of_set in ipairs({key('begun'), counted(deletion.source)}) do
+    redis.call('ZADD', name_of_set, now, id)
+    redis.call('ZREMRANGEBYSCORE', name_of_set, '-inf', now - DAY)
+    redis.call('PEXPIRE', name_of_set, DAY)
+  end
 end
 redis.call('HSET', key('claims'), org, id)
 local number = redis.call('HINCRBY', name, 'intent_no', 1)

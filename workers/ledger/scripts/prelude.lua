@@ -113,6 +113,18 @@ local function unspooled(now, sources)
   return nil
 end
 
+-- Nothing destructive is begun from here on. Of each cause the first word stands.
+local function pause(now, cause, by, reason)
+  local line = cjson.encode({by = by, at = tonumber(now), reason = reason})
+  if redis.call('HSETNX', key('paused'), cause, line) == 0 then
+    return redis.call('HGET', key('paused'), cause)
+  end
+  local operator = by ~= '' and by or nil
+  audit(now, 'paused', {operator = operator, cause = cause, reason = reason})
+  notice(now, 'paused', {by = operator, cause = cause, reason = reason})
+  return line
+end
+
 local function set_state(id, from, to, now)
   if from ~= to then
     if from and from ~= '' then

@@ -42,8 +42,9 @@ else
   -- Only a job that ended in order clears the count: going round through an earlier step does not.
   redis.call('HSET', name, 'lease_until', 0, 'ready_at', ready_at, 'deaths', 0)
   redis.call('ZADD', key('due'), ready_at, id)
-  if state == 'awaiting_approval' then
-    local asked = load(name)
+  local asked = state == 'awaiting_approval' and load(name)
+  -- What a limit holds may be hundreds: people were told of the limit, once.
+  if asked and asked.approval_why ~= 'limit' then
     local reminded = tonumber(asked.approval_reminded)
     notice(now, 'approval_wanted', {deletion_id = id, reminder = reminded > 0 and reminded or nil},
       table.concat({id, asked.generation, asked.approval_asked_at, reminded}, ':'), 2592000000)

@@ -74,9 +74,7 @@ if unsettled then
   step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
   redis.call('HSET', name, 'looked_from', now)
 else
-  -- Its next call counts for the limit of its own day.
   redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export')
-  redis.call('HSET', name, 'intents_before', deletion.intent_no)
 end
 local generation = redis.call('HINCRBY', name, 'generation', 1)
 local job = redis.call('INCR', key('jobs'))

@@ -1,7 +1,11 @@
 -- May one more request go to IT Glue now? A sliding count over 5 minutes in steps of 10 seconds,
--- shared by all workers. ARGV: now, limit, share that only destructive calls may use, destructive
-local now, limit, reserve, destructive = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+-- shared by all workers. ARGV: now, limit, share that only destructive calls may use,
+--       '1' to ask although IT Glue refused the key too often, destructive
+local now, limit, reserve, destructive = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[5]
 local STEP, STEPS = 10000, 31 -- the running step and the 30 before it: never less than 5 minutes
+if ARGV[4] ~= '1' and redis.call('HEXISTS', key('paused'), 'key_refused') == 1 then
+  return -1
+end
 local held_until = tonumber(redis.call('GET', key('itglue', 'held_until')) or 0)
 if held_until > now then
   return held_until

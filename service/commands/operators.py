@@ -1,0 +1,72 @@
+"""`unglue operators`: who may call, and a token for one more."""
+
+import json
+import os
+import re
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from adapters.errors import InvalidRequest
+from service.client import ServiceClient
+from service.operators import new_token, token_hash
+from workers.settings_sources import from_file
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def operators(context: click.Context, *, as_json: bool) -> None:
+    """List the operators, their roles and when they were last seen (role admin)."""
+    if context.invoked_subcommand is not None:
+        return
+    with ServiceClient.from_environment() as service:
+        listed = service.call("GET", "/v1/operators")["operators"]
+    if as_json:
+        click.echo(json.dumps(listed, indent=2))
+        return
+    table = Table()
+    for column in ("operator", "roles", "last seen"):
+        table.add_column(column, overflow="fold")
+    for each in listed:
+        roles = ", ".join(each["roles"]) or "may only look"
+        table.add_row(each["name"], roles, each["last_seen"] or "not since the service started")
+    Console().print(table)
+
+
+@operators.command()
+@click.argument("name")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice(("request", "approve", "admin")),
+    help="May be given several times; without one the operator may only look.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the token in it.")
+def add(name: str, roles: tuple[str, ...], *, as_json: bool) -> None:
+    """Make a token for NAME, and print the lines that unglue.toml needs. Nothing is stored.
+
+    The lines go to standard output, for: unglue operators add NAME >> unglue.toml
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest("a name has 1 to 64 letters, digits, - and _")
+    if name in from_file(os.environ).get("operators", {}):
+        raise InvalidRequest(
+            f"there is an operator {name}; to give it a new token, take [operators.{name}] out of "
+            "the file first"
+        )
+    token = new_token()
+    chosen = list(dict.fromkeys(roles))
+    digest = token_hash(token)
+    lines = f'[operators.{name}]\ntoken_sha256 = "{digest}"\nroles = {json.dumps(chosen)}\n'
+    if as_json:
+        made = {"name": name, "roles": chosen, "token": token, "token_sha256": digest}
+        click.echo(json.dumps({**made, "toml": lines}, indent=2))
+        return
+    click.echo(f"The token of {name}, shown only now: {token}", err=True)
+    click.echo("These lines go into unglue.toml; the service knows them once restarted:", err=True)
+    click.echo(f"\n{lines}", nl=False)

@@ -1,0 +1,46 @@
+"""`unglue pause`, `unglue resume`: stop everything destructive at once, and go on."""
+
+import json
+from typing import Any
+
+import click
+
+from service.client import ServiceClient
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.option("--reason", required=True, help="Why; people are told.")
+@_JSON
+def pause(reason: str, *, as_json: bool) -> None:
+    """Stop every deletion at once (any role). Events are taken in all the same."""
+    with ServiceClient.from_environment() as service:
+        now = service.call("POST", "/v1/pause", {"reason": reason})
+    _show(now, now["pauses"], "Deletions are", as_json=as_json)
+
+
+@click.command()
+@click.option("--reason", default="", help="Why; people are told.")
+@_JSON
+def resume(reason: str, *, as_json: bool) -> None:
+    """Let deletions go on (role admin)."""
+    with ServiceClient.from_environment() as service:
+        now = service.call("POST", "/v1/resume", {"reason": reason})
+    _show(now, now["ended"], "Deletions go on. They were", as_json=as_json)
+    if not as_json and not now["ended"]:
+        click.echo("Deletions were not paused.")
+
+
+def paused(pause: dict[str, Any]) -> str:
+    """One cause of a pause, in words."""
+    who = f" by {pause['by']}" if pause["by"] else ""
+    return f"paused{who} since {pause['at']}: {pause['reason']}"
+
+
+def _show(now: dict[str, Any], causes: list[dict[str, Any]], begins: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(now, indent=2, ensure_ascii=False))
+        return
+    for each in causes:
+        click.echo(f"{begins} {paused(each)}")

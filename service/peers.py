@@ -1,0 +1,19 @@
+"""Who sends, as far as an address tells: what failed is counted together under it."""
+
+from ipaddress import IPv6Address, ip_address
+
+
+def peer_of(host: str | None) -> str:
+    """The address whose failures are counted together: of IPv6 a /64, which is one customer.
+
+    Behind a proxy it is the proxy, unless `trusted_proxies` names it.
+    """
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is None:
+            return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+        return str(address.ipv4_mapped)
+    return str(address)

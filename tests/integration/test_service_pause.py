@@ -1,0 +1,153 @@
+"""`/v1/pause`, `/v1/resume` and their commands: who may stop, who may go on, and where it shows."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from service.cli import main
+from tests.support.service import Service, configured, only_error, running_service, token
+from workers.doctor import examine
+from workers.ledger.deletions import Change
+from workers.ledger.ledger import Ledger
+from workers.settings import Settings
+
+WHY = {"reason": "a [wrong] sweep"}
+
+
+@pytest.fixture(scope="module")
+def settings(valkey_url: str) -> Settings:
+    return configured(valkey_url)
+
+
+@pytest.fixture(scope="module")
+def service(settings: Settings) -> Iterator[Service]:
+    with running_service(settings) as running:
+        yield running
+
+
+async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
+    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
+    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
+    return [entry for entry in entries if entry.get("what") == what]
+
+
+@pytest.mark.usefixtures("redis")
+async def test_any_role_pauses_and_an_admin_resumes(service: Service, ledger: Ledger) -> None:
+    assert service.call("GET", "/v1/pause", operator="dave").json() == {
+        "paused": False,
+        "pauses": [],
+    }
+    paused = service.call("POST", "/v1/pause", operator="carol", json=WHY)
+    assert paused.status_code == 200
+    (pause,) = paused.json()["pauses"]
+    assert pause.items() >= {"cause": "operator", "by": "carol", **WHY}.items()
+    assert service.call("GET", "/v1/pause", operator="dave").json() == paused.json()
+    again = service.call("POST", "/v1/pause", json={"reason": "me too"})
+    assert again.json() == paused.json()
+
+    for operator in ("carol", "dave"):
+        refused = service.call("POST", "/v1/resume", operator=operator)
+        assert "'admin'" in only_error(refused, 403, "RoleMissing")
+    resumed = service.call("POST", "/v1/resume", json={"reason": "it was right"})
+    assert resumed.json() == {"paused": False, "pauses": [], "ended": [pause]}
+    assert service.call("POST", "/v1/resume").json()["ended"] == []
+    assert [each["operator"] for each in await audited(ledger, "paused")] == ["carol"]
+    assert [each["operator"] for each in await audited(ledger, "resumed")] == ["alice"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/pause", {}),
+        ("POST", "/v1/pause", {"reason": ""}),
+        ("POST", "/v1/pause", {"reason": 1}),
+        ("POST", "/v1/pause", {**WHY, "by": "mallory"}),
+        ("POST", "/v1/resume", {"reason": None}),
+        ("POST", "/v1/resume", []),
+    ],
+)
+async def test_what_is_not_understood_changes_nothing(
+    service: Service, redis: Redis, ledger: Ledger, method: str, path: str, body: object
+) -> None:
+    del redis
+    held = [await ledger.stop_switch.pause("carol", "stop", datetime.now(UTC))]
+    only_error(service.call(method, path, json=body), 422, "InvalidRequest")
+    assert list(await ledger.stop_switch.pauses()) == held
+
+
+@pytest.mark.usefixtures("redis")
+async def test_without_a_role_nobody_pauses(service: Service) -> None:
+    refused = service.call("POST", "/v1/pause", operator="dave", json=WHY)
+    only_error(refused, 403, "RoleMissing")
+    assert service.call("GET", "/v1/pause").json()["paused"] is False
+
+
+async def _waiting(service: Service, ledger: Ledger) -> str:
+    """A deletion that waits for somebody to resume."""
+    deletion_id: str = service.ask({"org_id": "301", "confirm_delete": True}).json()["id"]
+    now = datetime.now(UTC)
+    held = await ledger.deletions.lease(deletion_id, now)
+    assert held is not None
+    waits = Change("retrying", now + timedelta(minutes=5), {"waits_for": "paused"})
+    await ledger.deletions.record(held, waits, now)
+    return deletion_id
+
+
+@pytest.mark.usefixtures("redis")
+async def test_where_it_shows(service: Service, ledger: Ledger, settings: Settings) -> None:
+    await ledger.heartbeats.beat("scheduler", datetime.now(UTC), timedelta(minutes=1))
+    deletion_id = await _waiting(service, ledger)
+    service.call("POST", "/v1/pause", operator="carol", json=WHY)
+
+    ready = service.http.get("/readyz")
+    assert (ready.status_code, ready.json()["parts"]["deletions"]) == (200, "paused")
+    assert "carol" not in ready.text  # anybody may read it
+    assert service.call("GET", f"/v1/deletions/{deletion_id}").json()["waits_for"] == "paused"
+    listed = service.call("GET", "/v1/deletions").json()
+    assert (listed["paused"], len(listed["pauses"])) == (True, 1)
+    assert [each["waits_for"] for each in listed["deletions"]] == ["paused"]
+    found = [each async for each in examine(settings) if each.part == "deletions"]
+    assert [(each.level, "by carol" in each.message) for each in found] == [("warn", True)]
+
+    service.call("POST", "/v1/resume")
+    assert "deletions" not in service.http.get("/readyz").json()["parts"]
+    cancelled = service.call("POST", f"/v1/deletions/{deletion_id}/cancel").json()
+    assert (cancelled["state"], cancelled["waits_for"]) == ("cancelled", None)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_commands(
+    service: Service,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("UNGLUE_URL", service.url)
+    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def unglue(*arguments: str) -> tuple[str, str]:
+        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        shown = capsys.readouterr()
+        return shown.out, shown.err
+
+    deletion_id = await _waiting(service, ledger)
+    out, _ = unglue("pause", "--reason", "a [wrong] sweep")
+    assert "Deletions are paused by alice since" in out
+    assert "a [wrong] sweep" in out
+    out, err = unglue("deletions")
+    assert "Deletions are paused by alice" in err
+    assert "paused, looked at again 20" in out
+    assert "waits for: paused, looked at again 20" in unglue("deletions", deletion_id)[0]
+    out, _ = unglue("resume", "--json")
+    # The service logs to the same place here.
+    assert json.loads(out[out.index("{\n") :])["ended"][0]["by"] == "alice"
+    assert "were not paused" in unglue("resume")[0]
+    assert "paused" not in unglue("deletions")[1]
