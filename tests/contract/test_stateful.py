@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import redis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -45,6 +46,7 @@ SOURCES = st.sampled_from(("cw", "cw", "cw", "rw"))
 MOSTLY = st.sampled_from((True,) * 9 + (False,))
 SELDOM = st.sampled_from((False,) * 9 + (True,))
 INDEX = st.integers(0, 7)
+APPROVERS = st.sampled_from(("bob", "bob", "bob", "alice"))
 ANSWERS = st.sampled_from((Order.GO,) * 8 + (Order.REPEAT, Order.LOSE))
 ORDERS = st.sampled_from((Order.GO, Order.GO, Order.LOSE, Order.REPEAT))
 
@@ -107,7 +109,15 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"protected_names": ["*bicycle*", "test*"]},
     {"dependency_limits": {}},
     {"dependency_limits": {"assets": 5, "configs": 5, "documents": 1}},
+    {"approval": "always"},
+    {"approval": "always"},
+    {"approval": "always", "grace_period": "10m"},
+    {"approval": "never"},
+    {"grace_period": "90m"},
     {"max_deletions_per_day": 1},
+    {"max_deletions_per_day": 1},
+    {"max_deletions_per_hour": 1},
+    {"max_api_deletions_per_day": 1},
     {"export": True},
     {"export": True, "export_retention_days": 1},
     {"min_idle_days": 30},
@@ -126,6 +136,7 @@ class Everything(RuleBasedStateMachine):
     examples = 0
     calls = 0
     requests = 0
+    moved: ClassVar[set[tuple[str, str, str]]] = set()
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,6 +144,10 @@ class Everything(RuleBasedStateMachine):
         self.stack = ExitStack()
         folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-"))
         self.it: Rehearsal = self.stack.enter_context(rehearsing(self.server, Path(folder)))
+
+    @initialize(policy=st.sampled_from(POLICIES))
+    def begin_with(self, policy: dict[str, Any]) -> None:
+        self.it.reconfigure(**policy)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -184,7 +199,7 @@ class Everything(RuleBasedStateMachine):
         source=SOURCES,
         age=AGES,
         named=st.sampled_from((None, None, True, True, False)),
-        confirm=MOSTLY,
+        confirm=st.booleans(),
         answer=ANSWERS,
         begin=st.booleans(),
         stop=STOPS,
@@ -238,6 +253,43 @@ class Everything(RuleBasedStateMachine):
         deletion_id = self._pick(self.it.known, index)
         self.it.replay(deletion_id, answer)
         self._begin(deletion_id if begin else None, stop)
+
+    @precondition(lambda self: self.it.awaiting())
+    @rule(
+        index=INDEX,
+        by=APPROVERS,
+        force=st.booleans(),
+        stale=SELDOM,
+        answer=ANSWERS,
+        meanwhile=st.one_of(st.none(), st.sampled_from(EDITS)),
+    )
+    def approve(
+        self,
+        index: int,
+        by: str,
+        *,
+        force: bool,
+        stale: bool,
+        answer: Order,
+        meanwhile: tuple[str, dict[str, Any]] | None,
+    ) -> None:
+        chosen = self._pick(self.it.awaiting(), index)
+        self.it.approve(chosen, by=by, force=force, stale=stale, answer=answer)
+        plan = self.it.books.deletion(chosen).plan
+        if meanwhile is not None and plan is not None:
+            name, changes = meanwhile
+            getattr(self.it.account, name)(int(plan.organization.id), **changes)
+
+    @precondition(lambda self: self.it.known)
+    @rule(index=INDEX, answer=ANSWERS)
+    def approve_whatever_its_state(self, index: int, answer: Order) -> None:
+        chosen = self._pick(self.it.known, index)
+        self.it.approve(chosen, by="bob", force=False, stale=False, answer=answer)
+
+    @precondition(lambda self: self.it.awaiting())
+    @rule(index=INDEX, by=APPROVERS, answer=ANSWERS)
+    def reject(self, index: int, by: str, answer: Order) -> None:
+        self.it.reject(self._pick(self.it.awaiting(), index), by=by, answer=answer)
 
     def _begin(self, deletion_id: str | None, stop: Stop | None) -> None:
         if deletion_id is not None and len(self.it.jobs) < MOST_JOBS:
@@ -316,6 +368,7 @@ class Everything(RuleBasedStateMachine):
         with self.stack:
             if self.well:
                 self.it.finish()
+            Everything.moved |= self.it.watch.moved
             Everything.calls += self.it.watch.calls
             Everything.requests += self.it.watch.requests
 
@@ -332,8 +385,8 @@ def machine(server: "redis.Redis") -> Iterator[type[Everything]]:
 
 
 QUICK = settings(
-    max_examples=60,
-    stateful_step_count=25,
+    max_examples=100,
+    stateful_step_count=30,
     deadline=None,
     derandomize=True,
     database=None,

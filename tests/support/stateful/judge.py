@@ -16,12 +16,14 @@ from typing import Generic, TypeVar
 
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.stateful.account import Account, Asked, Facts, Snapshot
+from tests.support.stateful.people import Approval
 from workers.sandbox.world import World
 from workers.settings import PolicySettings
 
 T = TypeVar("T")
 
 _KINDS = {"flexible_assets": "assets", "configurations": "configs"}
+COUNTED = ("assets", "configs", "documents")
 _DOCUMENTS = re.compile(r"/organizations/([0-9]+)/relationships/documents")
 # A plan may be a minute old, and a job may be held up for up to a lease between looking and
 # asking, and again between asking and sending; then the request has its own time limit, and may
@@ -120,6 +122,7 @@ class Call:
     policy: PolicySettings
     look: Sight[Facts | None] | None
     reads: Reads
+    approval: Approval | None = None
 
 
 def objections(call: Call) -> Iterator[str]:
@@ -131,7 +134,7 @@ def objections(call: Call) -> Iterator[str]:
         yield f"policy.mode is {policy.mode}"
     if request.dry_run:
         yield "a dry run"
-    if not request.confirm_delete:
+    if not request.confirm_delete and call.approval is None:
         yield "nobody confirmed"
     look = call.look
     if look is None or not look.seen:
@@ -144,6 +147,8 @@ def objections(call: Call) -> Iterator[str]:
     if call.at - look.at > LONGEST_LOOK:
         yield f"it was looked at {call.at - look.at} before"
     yield from _identity(call, there)
+    if call.approval is not None:
+        yield from call.approval.differs(there)
     yield from _policy(call, there)
     yield from _below(call)
     yield from _dependents(call)
@@ -272,15 +277,20 @@ def _below(call: Call) -> Iterator[str]:
 
 
 def _dependents(call: Call) -> Iterator[str]:
-    if call.request.force_delete:
-        return
-    for kind, limit in call.policy.dependency_limits.items():
+    approval = call.approval
+    forced = call.request.force_delete or (approval is not None and approval.force)
+    kinds = set() if forced else set(call.policy.dependency_limits)
+    for kind in kinds | (set(COUNTED) if approval else set()):
         shares = [
             share
             for (counted, org_id, _), share in call.reads.counts.items()
             if (counted, org_id) == (kind, call.org_id)
         ]
-        if not shares or not all(share.seen for share in shares):
+        seen = bool(shares) and all(share.seen for share in shares)
+        number = sum(share.what for share in shares)
+        if kind in kinds and not seen:
             yield f"nobody saw how many {kind} it had"
-        elif (number := sum(share.what for share in shares)) > limit:
+        elif kind in kinds and number > call.policy.dependency_limits[kind]:
             yield f"it had {number} {kind}"
+        if approval is not None and seen and approval.outgrown(kind, number):
+            yield f"it had {number} {kind}, and approved were {approval.counts.get(kind)}"

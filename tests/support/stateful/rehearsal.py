@@ -15,7 +15,7 @@ import redis
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from adapters.contract import SourceConfig
-from adapters.errors import Conflict
+from adapters.errors import Conflict, RoleMissing
 from adapters.headers import Headers
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
@@ -26,6 +26,7 @@ from tests.support.stateful.crew import Broken, Crew
 from tests.support.stateful.job import Order
 from tests.support.stateful.lines import WatchedStore, Wire
 from tests.support.stateful.loop import MovedLoop
+from tests.support.stateful.people import REQUESTER, Approval, improper
 from tests.support.stateful.sender import VENDOR, Rehearsed
 from tests.support.stateful.watch import Watch
 from workers.intake import Acknowledged, Intake
@@ -34,7 +35,7 @@ from workers.ledger.records import Deletion, ErrorEntry
 from workers.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.signing_keys import SigningKeys
-from workers.states import CANCELLED
+from workers.states import AWAITING_APPROVAL, CANCELLED
 
 # Shorter windows than the defaults, so that a deletion that waits ends within few looks.
 WINDOWS = {
@@ -111,7 +112,7 @@ class Rehearsal(Crew):
         creating = self.ledger.deletions.create(
             deletion_id=deletion_id,
             request=request,
-            operator="alice",
+            operator=REQUESTER,
             callback_url="https://rewst.example.com/hook",
             idempotency_key=None,
             now=self.clock(),
@@ -212,17 +213,55 @@ class Rehearsal(Crew):
     def cancel(self, deletion_id: str, answer: Order = Order.GO) -> None:
         """A person stops a deletion, if that is still possible."""
         before = self.books.deletion(deletion_id)
-        error = ErrorEntry("Cancelled", "by alice", "")
+        error = ErrorEntry("Cancelled", f"by {REQUESTER}", "")
         cancelling = self.ledger.deletions.cancel(
-            deletion_id, operator="alice", error=error, now=self.clock()
+            deletion_id, operator=REQUESTER, error=error, now=self.clock()
         )
         with suppress(Conflict):
             self._served(cancelling, answer)
-        if before.terminal or self.books.deletion(deletion_id).state != CANCELLED:
+        self._stopped(before)
+
+    def awaiting(self) -> list[str]:
+        """Deletions that wait for a person, oldest first."""
+        return [name for name, each in self.books.read().items() if each.state == AWAITING_APPROVAL]
+
+    def approve(
+        self, deletion_id: str, *, by: str, force: bool, stale: bool, answer: Order = Order.GO
+    ) -> None:
+        """A person approves what stands there, or what stood there before."""
+        before, now = self.books.deletion(deletion_id), self.clock()
+        seen = before.asked.seen if before.asked and not stale else "0" * 64
+        approving = self.ledger.approvals.approve(
+            before, seen=seen, operator=by, force=force, reason="", now=now
+        )
+        with suppress(Conflict, RoleMissing):
+            self._served(approving, answer)
+        granted = self.books.deletion(deletion_id).granted
+        if granted is None or before.granted is not None:
             return
-        self.watch.stopped.add(deletion_id)
+        approval = Approval.of(before, by, now, force=force)
+        self.watch.approvals[deletion_id] = approval
+        for fault in improper(before, approval, stale=stale):
+            self.watch.faults.append(f"{by} approved {deletion_id}: {fault}")
+
+    def reject(self, deletion_id: str, *, by: str, answer: Order = Order.GO) -> None:
+        """A person rejects what waits."""
+        before = self.books.deletion(deletion_id)
+        error = ErrorEntry("Cancelled", f"rejected by {by}", "")
+        rejecting = self.ledger.approvals.reject(
+            deletion_id, operator=by, reason="no", error=error, now=self.clock()
+        )
+        with suppress(Conflict):
+            self._served(rejecting, answer)
+        self._stopped(before)
+
+    def _stopped(self, before: Deletion) -> None:
+        """Form an opinion on what became of a deletion that a person wanted to stop."""
+        if before.terminal or self.books.deletion(before.id).state != CANCELLED:
+            return
+        self.watch.stopped.add(before.id)
         client = self.watch.clients.get((before.source, before.client))
-        if client is not None and client.returned(self.watch.born[deletion_id]) is None:
+        if client is not None and client.returned(self.watch.born[before.id]) is None:
             client.ended = "stopped by a person"
 
     def replay(self, deletion_id: str, answer: Order = Order.GO) -> None:
@@ -230,7 +269,7 @@ class Rehearsal(Crew):
         before = self.books.deletion(deletion_id)
         replaying = self.ledger.deletions.replay(
             deletion_id,
-            operator="alice",
+            operator=REQUESTER,
             token=self._id("event"),
             callback_url="https://rewst.example.com/hook",
             overrule=True,
@@ -242,7 +281,7 @@ class Rehearsal(Crew):
         if not anew:
             return
         self.watch.faults += self._unreplayable(before, anew)
-        self.watch.stopped.discard(deletion_id)
+        self.watch.begun_anew(deletion_id, self.clock())
         client = self.watch.clients.get((before.source, before.client))
         if client is not None:
             client.ended = ""
@@ -298,14 +337,15 @@ class Rehearsal(Crew):
         """The switch that stops every call."""
         switch, now = self.ledger.stop_switch, self.clock()
         if paused:
-            self.loop.do(switch.pause("alice", "a look first", now))
+            self.loop.do(switch.pause(REQUESTER, "a look first", now))
         else:
-            self.loop.do(switch.resume("alice", "", now))
+            self.loop.do(switch.resume(REQUESTER, "", now))
         self.watch.paused = paused
 
     def reconfigure(self, **policy: Any) -> None:
         """The workers are started anew with another policy; what runs keeps its own."""
         self.settings = self._configured(policy)
+        self.watch.configured_at = self.clock()
 
     # -- judging ---------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,13 @@ from tests.support.stateful.books import Books
 from tests.support.stateful.clients import Client
 from tests.support.stateful.job import Job
 from tests.support.stateful.judge import Call, Reads, objections, reading
+from tests.support.stateful.people import Approval
 from workers.ledger.records import Deletion
+from workers.settings import PolicySettings
 from workers.states import DELETED, SOFT_DELETED
 from workers.transitions import NOWHERE, allowed
+
+_DAY = timedelta(days=1)
 
 
 @dataclass
@@ -26,7 +30,6 @@ class Sent:
     deletion_id: str
     number: int
     at: datetime
-    day: str
     org_id: str
     job: Job
     state: str = "open"
@@ -57,6 +60,11 @@ class Watch:
     requests: int = 0
     unproved: dict[str, set[str]] = field(default_factory=dict)
     paused: bool = False
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    voided: set[str] = field(default_factory=set)
+    anew: dict[str, datetime] = field(default_factory=dict)
+    begun: list[tuple[datetime, str, str]] = field(default_factory=list)
+    configured_at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
     moved: set[tuple[str, str, str]] = field(default_factory=set)
     _states: Mapping[str, str] = field(default_factory=dict)
     _reads: dict[Job, Reads] = field(default_factory=dict)
@@ -94,9 +102,11 @@ class Watch:
     def _permitted(self, job: Job, deletion: Deletion) -> None:
         at, org_id = deletion.intent.at, deletion.intent.org_id
         assert at is not None
-        sent = Sent(deletion.id, deletion.intent.number, at, at.strftime("%Y-%m-%d"), org_id, job)
+        sent = Sent(deletion.id, deletion.intent.number, at, org_id, job)
         self._note(f"{deletion.id} may delete {org_id}", self._forbidding(job, deletion, sent))
         self.permitted.append(sent)
+        if not self._counted(deletion.id, at):
+            self.begun.append((at, deletion.id, deletion.source))
 
     def _forbidding(self, job: Job, deletion: Deletion, sent: Sent) -> Iterator[str]:
         if self.paused:
@@ -107,9 +117,48 @@ class Watch:
         if client is not None:
             yield from self._unsure(client, deletion)
         yield from self._in_the_way(sent, job.settings.policy.resend_after)
-        begun = {each.deletion_id for each in self.permitted if each.day == sent.day}
-        if sent.number == 1 and len(begun) >= job.settings.policy.max_deletions_per_day:
-            yield f"{len(begun)} were begun that day"
+        yield from self._unapproved(job.settings.policy, deletion)
+        yield from self._hurried(job.settings.policy.grace_period, deletion, sent.at)
+        yield from self._too_many(job.settings.policy, deletion, sent.at)
+
+    def _unapproved(self, policy: PolicySettings, deletion: Deletion) -> Iterator[str]:
+        confirmed = deletion.request.confirm_delete or not deletion.by_webhook
+        asks = policy.approval == "always" or (policy.approval == "webhooks" and not confirmed)
+        if asks and deletion.id not in self.approvals:
+            yield f"nobody approved it, and approval is {policy.approval}"
+
+    def _hurried(self, grace: timedelta, deletion: Deletion, at: datetime) -> Iterator[str]:
+        """The grace period begins when nothing else is missing."""
+        approval = self.approvals.get(deletion.id)
+        since = self.anew.get(deletion.id, deletion.created_at)
+        # One that was approved before may have had its grace, and so may one of another policy.
+        if approval and since >= self.configured_at and deletion.id not in self.voided:
+            since = approval.at
+        if at - since < grace:
+            yield f"the grace period of {grace} had not passed since {since}"
+
+    def _counted(self, deletion_id: str, at: datetime) -> bool:
+        """Whether a deletion counts for the limits already."""
+        return any(name == deletion_id and then > at - _DAY for then, name, _ in self.begun)
+
+    def _too_many(self, policy: PolicySettings, deletion: Deletion, at: datetime) -> Iterator[str]:
+        approval = self.approvals.get(deletion.id)
+        if self._counted(deletion.id, at) or (approval and approval.because_of_limit):
+            return
+        for most, window, source in (
+            (policy.max_deletions_per_day, _DAY, None),
+            (policy.max_deletions_per_hour, timedelta(hours=1), None),
+            (policy.max_api_deletions_per_day, _DAY, "api"),
+        ):
+            if most is None or (source is not None and deletion.source != source):
+                continue
+            begun = [
+                name
+                for then, name, whose in self.begun
+                if then > at - window and source in {None, whose}
+            ]
+            if len(begun) >= most:
+                yield f"{begun} were begun within {window}, and the limit is {most}"
 
     def _unsure(self, client: Client, deletion: Deletion) -> Iterator[str]:
         if self.unproved.get(deletion.source):
@@ -132,6 +181,8 @@ class Watch:
                 yield f"it sent one for {other.org_id} before, which is {other.state}"
 
     def _recorded(self, job: Job, deletion: Deletion, *, planned: bool) -> None:
+        if deletion.granted is None and self.approvals.pop(deletion.id, None) is not None:
+            self.voided.add(deletion.id)
         if planned:
             self._basis[deletion.id] = self._reads.get(job, Reads())
         for sent in self.permitted:
@@ -155,6 +206,13 @@ class Watch:
             wanted = job.settings.policy.soft_delete_status
             if shown is None or shown.what is None or shown.what.status != wanted:
                 yield f"and was last seen as {shown}"
+
+    def begun_anew(self, deletion_id: str, at: datetime) -> None:
+        """A replay: what people said before holds no longer."""
+        self.stopped.discard(deletion_id)
+        self.approvals.pop(deletion_id, None)
+        self.voided.discard(deletion_id)
+        self.anew[deletion_id] = at
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -206,6 +264,7 @@ class Watch:
             policy=job.settings.policy,
             look=reads.shown.get(org_id),
             reads=self._basis.get(deletion.id, Reads()),
+            approval=self.approvals.get(deletion.id),
         )
         what = f"{asked.method} of {org_id} by {deletion.id} ({deletion.request})"
         self._note(what, objections(call))
