@@ -252,7 +252,7 @@ async def test_what_is_not_genuine_is_not_stored(box: Box) -> None:
 
 
 async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
-    box: Box, clock: TestClock, tmp_path: Path, redis: Redis
+    box: Box, clock: TestClock, tmp_path: Path
 ) -> None:
     box.cut = True
     spooled = await box.send()
@@ -261,7 +261,9 @@ async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
     await box.keeper.once()
     assert box.done == []
     assert (tmp_path / f"{spooled.delivery_id}.aside").exists()
-    assert await redis.zcard("unglue:notices:due") == 1
+    ((notice_id, _),) = await box.ledger.notices.take_due(clock())
+    notice = await box.ledger.notices.get(notice_id)
+    assert (notice.kind, notice.detail["source"]) == ("spool_set_aside", "cw")
     (known,) = await box.ledger.spools.all()
     assert known.aside == ("cw",)
     assert known.holds(clock())
