@@ -1,0 +1,53 @@
+"""A sandbox account with as many organizations as a test needs, each of a client of its own."""
+
+from dataclasses import dataclass
+
+from workers.sandbox.faults import parse_faults
+from workers.sandbox.settings import SandboxSettings
+from workers.sandbox.shapes import Psa, Seed, SeedOrganization
+
+FIRST = 10_000
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Organization `FIRST + n` is linked to company `n` of the PSA `links[n % len(links)]`.
+
+    `removal_seconds` pass between an accepted DELETE and the end of the organization.
+    """
+
+    size: int = 200
+    status: str = "Inactive"
+    removal_seconds: float = 0.3
+    links: tuple[str, ...] = ("manage",)
+    faults: tuple[str, ...] = ()
+
+
+def org_of(company: int) -> str:
+    """The organization of a client."""
+    return str(FIRST + company)
+
+
+def crowded(crowd: Crowd) -> SandboxSettings:
+    """The sandbox of this crowd. Few kinds of assets: each costs a request a plan."""
+    organizations = tuple(
+        SeedOrganization(
+            id=FIRST + number,
+            name=f"Client {number}",
+            status=crowd.status,
+            psa=Psa(crowd.links[number % len(crowd.links)], str(number)),
+        )
+        for number in range(1, crowd.size + 1)
+    )
+    return SandboxSettings(
+        requests_per_5_minutes=10_000_000,
+        removal_seconds=crowd.removal_seconds,
+        export_seconds=0.2,
+        seed=Seed(
+            organizations=organizations,
+            statuses={68: "Active", 69: "Inactive"},
+            types={86: "Customer"},
+            flexible_asset_types={33: "Email"},
+        ),
+        faults=parse_faults(list(crowd.faults)),
+    )
