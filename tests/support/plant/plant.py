@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -43,6 +43,7 @@ LEASE_SECONDS = 4.0
 SOURCE = "rw"
 _END_SECONDS = 90.0
 _LOOK_EVERY = 0.02
+_RESTART_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -138,7 +139,9 @@ resend_after = "6s"
 
         def start() -> Forked:
             part = self.running[name] = fork(name, run, environment, log)
-            self.redis.hset(PIDS, name, str(part.pid))
+            # Parts also start while the Valkey is away.
+            with suppress(RedisError):
+                self.redis.hset(PIDS, name, str(part.pid))
             return part
 
         self._starts[name] = start
@@ -204,7 +207,7 @@ resend_after = "6s"
         stop = threading.Event()
 
         def watch() -> None:
-            while not stop.wait(_LOOK_EVERY):
+            while not stop.wait(_RESTART_SECONDS):
                 for name, part in list(self.running.items()):
                     if part.ended:
                         self._starts[name]()
