@@ -14,25 +14,24 @@ import pytest
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from tests.faults.conftest import Injected
-from tests.faults.test_lost_jobs import ENQUEUE, SLOW_SEARCH, kill_in_mid_job, only_job
 from tests.support.plant import parts
 from tests.support.plant.crowd import org_of
 from tests.support.plant.forked import fork
+from tests.support.plant.injected import Injected
+from tests.support.plant.injuries import (
+    ENQUEUE,
+    SLOW_DELETE,
+    SLOW_READS,
+    SLOW_SEARCH,
+    freeze_job_then_double,
+    kill_in_mid_job,
+    only_job,
+    wait_for_delete,
+    wait_for_search,
+)
 from tests.support.plant.plant import Plant, eventually
 from tests.support.plant.wire import sha_of
 from workers.queue import ADVANCE, QUEUE_KEY, SEND
-
-SLOW_READS = {"value": 1500, "method": "GET"}
-SLOW_DELETE = {"value": 1500, "method": "DELETE", "count": 1}
-
-
-def wait_for_search(it: Plant) -> None:
-    eventually(lambda: it.under_way("GET", "/organizations"), "a job asks IT Glue")
-
-
-def wait_for_delete(it: Plant) -> None:
-    eventually(lambda: it.under_way("DELETE", "/organizations"), "a DELETE is under way")
 
 
 def earliest_due(it: Plant) -> float:
@@ -44,22 +43,6 @@ def earliest_due(it: Plant) -> float:
 def queued(it: Plant) -> set[str]:
     """The deletions whose jobs are in the queue."""
     return {job_id.rpartition("-")[0] for job_id in it.queue.get_job_ids()}
-
-
-def freeze_job_then_double(it: Plant) -> str:
-    """A deletion whose job stands still while another worker sends the DELETE.
-
-    The first job goes on while that call is under way.
-    """
-    worker = it.running["worker"]
-    it.faults(slow=SLOW_SEARCH)
-    deletion_id = it.send()
-    wait_for_search(it)
-    worker.strike(signal.SIGSTOP)
-    it.faults(slow=SLOW_DELETE)
-    it.start_worker("worker-2")
-    wait_for_delete(it)
-    return deletion_id
 
 
 def test_window_06_two_cleaners(here: Plant, injected: Injected) -> None:

@@ -4,62 +4,28 @@ What makes up for all of them is one thing: a deletion that has not ended keeps 
 the scheduler queues what is due and in no queue.
 """
 
-import hashlib
 import signal
 import time
-from typing import cast
 
 from rq import Worker
-from rq.job import Job, JobStatus
+from rq.job import JobStatus
 from rq.registry import (
     FailedJobRegistry,
-    FinishedJobRegistry,
-    ScheduledJobRegistry,
     StartedJobRegistry,
 )
-from rq.scripts import UNIQUE_ENQUEUE_SCRIPT
 from rq.serializers import JSONSerializer
 
-from tests.faults.conftest import Injected
+from tests.support.plant.injected import Injected
+from tests.support.plant.injuries import (
+    ENQUEUE,
+    INTERMEDIATE,
+    SLOW_SEARCH,
+    kill_in_mid_job,
+    lists_with,
+    only_job,
+)
 from tests.support.plant.plant import Plant, eventually
 from workers.queue import QUEUE_KEY
-
-INTERMEDIATE = f"{QUEUE_KEY}:intermediate"
-ENQUEUE = hashlib.sha1(UNIQUE_ENQUEUE_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-SLOW_SEARCH = {"value": 1500, "method": "GET", "path": "/organizations", "count": 1}
-
-
-def only_job(it: Plant, deletion_id: str) -> Job:
-    """The one job of a deletion in RQ's books."""
-    keys = cast("list[bytes]", it.redis.keys(f"rq:job:{deletion_id}-*"))
-    names = [key.decode() for key in keys]
-    assert len(names) == 1, names
-    return Job.fetch(
-        names[0].removeprefix("rq:job:"), connection=it.redis, serializer=JSONSerializer
-    )
-
-
-def lists_with(it: Plant, job: Job) -> list[str]:
-    """Every list of RQ's in which the job stands."""
-    queue = it.queue
-    found = {
-        "queue": job.id in queue.get_job_ids(),
-        "intermediate": job.id.encode() in it.redis.lrange(INTERMEDIATE, 0, -1),
-    }
-    for kind in (StartedJobRegistry, FailedJobRegistry, ScheduledJobRegistry, FinishedJobRegistry):
-        registry = kind(queue=queue, serializer=JSONSerializer)
-        ids = [entry.partition(":")[0] for entry in registry.get_job_ids(cleanup=False)]
-        found[kind.__name__] = job.id in ids
-    return [name for name, there in found.items() if there]
-
-
-def kill_in_mid_job(it: Plant) -> str:
-    """A deletion whose worker died, with the job's process, while it was at work."""
-    it.faults(slow=SLOW_SEARCH)
-    deletion_id = it.send()
-    eventually(lambda: it.under_way("GET", "/organizations"), "the job asks IT Glue")
-    it.kill("worker")
-    return deletion_id
 
 
 def test_window_01_multi_queue_pop_then_death(here: Plant, injected: Injected) -> None:

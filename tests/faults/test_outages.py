@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Event
 
-from tests.faults.conftest import Injected
 from tests.support.plant.crowd import Crowd
+from tests.support.plant.injected import Injected
 from tests.support.plant.plant import Plant, eventually, plant
 
 

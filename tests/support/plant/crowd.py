@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from workers.sandbox.faults import parse_faults
 from workers.sandbox.settings import SandboxSettings
 from workers.sandbox.shapes import Psa, Seed, SeedOrganization
@@ -13,7 +16,8 @@ FIRST = 10_000
 class Crowd:
     """Organization `FIRST + n` is linked to company `n` of the PSA `links[n % len(links)]`.
 
-    `removal_seconds` pass between an accepted DELETE and the end of the organization.
+    `removal_seconds` pass between an accepted DELETE and the end of the organization. Where it
+    `stumbles`, the first search for each client is answered by an HTML page with status 502.
     """
 
     size: int = 200
@@ -21,6 +25,23 @@ class Crowd:
     removal_seconds: float = 0.3
     links: tuple[str, ...] = ("manage",)
     faults: tuple[str, ...] = ()
+    stumbles: bool = False
+
+
+class Stumbling:
+    """IT Glue behind a gateway that fails once for every search."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._searched: set[bytes] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = scope.get("query_string", b"")
+        if scope.get("path") == "/organizations" and query and query not in self._searched:
+            self._searched.add(query)
+            await HTMLResponse("<h1>Bad Gateway</h1>", 502)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def org_of(company: int) -> str:

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from service.cli import cli
 from service.commands import schedule, serve, work
 from tests.support.plant import stops
-from tests.support.plant.crowd import Crowd, crowded
+from tests.support.plant.crowd import Crowd, Stumbling, crowded
 from workers.clock import system_clock
 from workers.queue import QUEUE
 from workers.sandbox.app import create_sandbox
@@ -60,7 +60,13 @@ def command(
 def sandbox(port: int, crowd: Crowd) -> None:
     """IT Glue, with a crowd of organizations."""
     app = create_sandbox(crowded(crowd), now=system_clock)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
+    uvicorn.run(
+        Stumbling(app) if crowd.stumbles else app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+    )
 
 
 def cleaner(url: str, ahead: float) -> None:

@@ -123,7 +123,7 @@ confirm_delete = true
 [policy]
 max_deletions_per_day = 1000000
 resend_after = "6s"
-{self.policy or "export = false"}
+{self.policy.format(folder=self.folder) or "export = false"}
 """
 
     @cached_property

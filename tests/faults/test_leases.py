@@ -1,0 +1,127 @@
+"""Leases and fences: who was away too long can no longer act, and nobody acts twice."""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.fault_table import Row
+from tests.support.plant.crowd import Crowd, org_of
+from tests.support.plant.injected import Injected
+from tests.support.plant.plant import Plant, client_of, eventually, plant
+from tests.support.plant.stops import STOPS, STRUCK, Stop
+
+SCHEDULE = """
+[schedules.inactive]
+cron = "0 3 1 1 *"
+statuses = ["Inactive"]
+confirm_delete = true
+limit = 1000
+max_share = 1.0
+"""
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Plant]:
+    with plant(Crowd(size=30), more=SCHEDULE, watched=True) as made:
+        made.start_all()
+        made.ended(made.send())
+        yield made
+
+
+def paused_at(it: Plant, stop: Stop) -> tuple[str, str]:
+    """A deletion whose worker was stopped there and stands still; its client's organization."""
+    company = it.company()
+    it.redis.hset(STOPS, client_of(company), stop.dump())
+    deletion_id = it.send(company)
+    eventually(lambda: it.redis.sismember(STRUCK, client_of(company)), "the worker is paused")
+    return deletion_id, org_of(company)
+
+
+@pytest.mark.parametrize(
+    ("stop", "sent_meanwhile"),
+    [
+        (Stop("begin_delete", 1, "before", "pause"), 1),
+        (Stop("begin_delete", 1, "after", "pause"), 1),
+        (Stop("DELETE", 1, "after", "pause"), 1),
+    ],
+    ids=["before the intent", "intent written, call not sent", "call sent, answer not recorded"],
+)
+def test_a_worker_paused_past_its_lease(
+    watched: Plant, injected: Injected, stop: Stop, sent_meanwhile: int
+) -> None:
+    it, since = watched, time.monotonic()
+    deletion_id, org_id = paused_at(it, stop)
+    it.start_worker("worker-2")
+    it.ended(deletion_id)
+    eventually(lambda: "callback" in it.journal(deletion_id), "the callback is recorded")
+    before, fence = it.journal(deletion_id), it.deletion(deletion_id).fence
+    assert it.deletes(accepted=False)[org_id] == sent_meanwhile
+
+    # It wakes, and finds that it may do nothing more.
+    it.running["worker"].strike(signal.SIGCONT)
+    it.kill("worker-2")
+    log = it.folder / "worker.log"
+    fenced = f'"deletion_id": "{deletion_id}"'
+    eventually(
+        lambda: any('"fenced"' in line and fenced in line for line in log.read_text().splitlines()),
+        "it hears that it is fenced",
+    )
+    assert (it.journal(deletion_id), it.deletion(deletion_id).fence) == (before, fence)
+    assert it.deletes(accepted=False)[org_id] == sent_meanwhile
+    injected(it, "lease", f"SIGSTOP past the lease {stop.when} {stop.script}", [deletion_id], since=since)
+
+
+def test_a_late_call_is_waited_for(watched: Plant, injected: Injected) -> None:
+    """Whoever takes over while a call may still be on its way sends none before `resend_after`."""
+    it, since = watched, time.monotonic()
+    it.faults(slow={"value": 1500, "method": "DELETE", "count": 1})
+    company = it.company()
+    deletion_id = it.send(company)
+    eventually(lambda: it.under_way("DELETE", "/organizations"), "the DELETE is under way")
+    it.running["worker"].strike(signal.SIGSTOP)
+    it.start_worker("worker-2")
+    it.ended(deletion_id)
+    it.running["worker"].strike(signal.SIGCONT)
+    it.quiet()
+    it.kill("worker-2")
+    assert it.deletes(accepted=False)[org_of(company)] == 1
+    injected(it, "lease", "SIGSTOP while the DELETE is under way", [deletion_id], since=since)
+
+
+def test_a_sweep_a_webhook_and_a_request_at_once(
+    watched: Plant, request: pytest.FixtureRequest
+) -> None:
+    it, since = watched, time.monotonic()
+    for number in (2, 3, 4):
+        it.start_worker(f"worker-{number}")
+    companies = [it.company() for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        sweep = pool.submit(it.api, "POST", "/v1/schedules/inactive/sweep")
+        events = [pool.submit(it.send, company) for company in companies]
+        asked = [
+            pool.submit(
+                it.api, "POST", "/v1/deletions", org_id=org_of(company), confirm_delete=True
+            )
+            for company in companies
+        ]
+    sweep_url = "/v1/sweeps/" + sweep.result().json()["id"]
+    eventually(lambda: it.api("GET", sweep_url).json()["finished_at"], "the sweep ends")
+    ended = [event.result() for event in events]
+    ended += [answer.result().json()["id"] for answer in asked]
+    ended += [row["deletion_id"] for row in it.api("GET", sweep_url).json()["organizations"] if row.get("deletion_id")]
+    for deletion_id in ended:
+        it.ended(deletion_id)
+    it.quiet()
+    accepted = [it.deletes(accepted=False).get(org_of(company), 0) for company in companies]
+    Row(
+        "lease", "sweep, webhook and request for one organization", len(companies),
+        accepted.count(0), sum(each > 1 for each in accepted), time.monotonic() - since,
+    ).add_to(request.node)  # fmt: skip
+    assert accepted == [1, 1, 1]
+    states = [it.deletion(deletion_id).state for deletion_id in ended]
+    assert states.count("deleted") >= len(companies)
