@@ -6,9 +6,9 @@ must end as the undisturbed one did, with as many accepted DELETEs and one `webh
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import httpx
 import pytest
@@ -20,6 +20,12 @@ from tests.support.plant.stops import STOPS, STRUCK, Run, Stop, trace
 from workers.result import result_of
 
 WORKERS = 3
+KILLS: tuple[tuple[Literal["before", "after"], str], ...] = (
+    ("before", "kill"),
+    ("after", "kill"),
+    ("after", "scheduler"),
+    ("after", "service"),
+)
 _ROUNDS = 4
 
 
@@ -35,7 +41,12 @@ def becomes_inactive(it: Plant, company: int) -> None:
 
 @dataclass(frozen=True)
 class Path:
-    """One way through the pipeline; `helps` is done once the deletion waits in state `at`."""
+    """One way through the pipeline; `helps` is done once the deletion waits in state `at`.
+
+    `unanswered` is the only other error with which it may end, where the worker died between the
+    intent and the answer: IT Glue refused what nobody heard, and goes on refusing, so nobody can
+    know what became of the first call.
+    """
 
     name: str
     state: str
@@ -45,6 +56,7 @@ class Path:
     data: tuple[tuple[str, Any], ...] = ()
     at: str = ""
     helps: Callable[[Plant, int], None] = nothing
+    unanswered: str = ""
 
 
 PATHS = (
@@ -59,7 +71,7 @@ PATHS = (
         "soft delete",
         "soft_deleted",
         0,
-        Crowd(status="Active"),
+        Crowd(status="Active", synced=False),
         'export = false\nmode = "soft_delete"\nsoft_delete_status = "Inactive"',
     ),
     Path("dry run", "previewed", 0, data=(("dry_run", True),)),
@@ -80,19 +92,24 @@ PATHS = (
         0,
         Crowd(faults=("refuse-synced",)),
         'export = false\neligibility_window = "0s"',
+        unanswered="DeletionUnverified",
     ),
 )
 
 
-def points(runs: list[Run]) -> Iterator[Stop]:
-    """Every kill around every run that wrote to the journal."""
+Point = tuple[str, tuple[str, ...], str, str]
+
+
+def points(runs: list[Run]) -> dict[Point, Stop]:
+    """Every kill around every run that wrote to the journal; what is written again counts once."""
+    found: dict[Point, Stop] = {}
     for run in runs:
-        if run.after > run.before:
-            yield Stop(run.script, run.nth, "before")
-            yield Stop(run.script, run.nth, "after")
-            yield Stop(run.script, run.nth, "after", "scheduler")
-            if run.script != "receive":
-                yield Stop(run.script, run.nth, "after", "service")
+        for when, act in KILLS:
+            # The service runs this one itself.
+            if run.entries and (run.script, act) != ("receive", "service"):
+                point = (run.script, run.entries, when, act)
+                found.setdefault(point, Stop(run.script, run.nth, when, act))
+    return found
 
 
 class Walk:
@@ -134,7 +151,11 @@ class Walk:
                     del left[company]
             return not left
 
-        eventually(done, f"all end; see {it.folder}")
+        try:
+            eventually(done, f"all end; see {it.folder}")
+        except AssertionError as error:
+            stuck = {name: (it.deletion(name).state, it.journal(name)) for name in left.values()}
+            raise AssertionError(f"{error}\n{stuck}") from None
         it.quiet()
 
     def outcome(self, company: int, deletion_id: str) -> dict[str, Any]:
@@ -151,6 +172,15 @@ class Walk:
             "dependency_check": result["dependency_check"],
         }
 
+    def unknowable(
+        self, outcome: dict[str, Any], expected: dict[str, Any], deletion_id: str
+    ) -> bool:
+        """Whether it ended as it may where the worker died between the intent and the answer."""
+        journal = self._it.journal(deletion_id)
+        after_intent = journal[journal.index("intent") + 1] if "intent" in journal else ""
+        differs = {"state": "failed", "errors": [self._path.unanswered]}
+        return after_intent == "lease_expired" and outcome == {**expected, **differs}
+
     def undisturbed(self) -> tuple[dict[str, Any], list[Run]]:
         """How the path ends, and what it ran."""
         company, deletion_id = self.send()
@@ -160,7 +190,7 @@ class Walk:
         def runs() -> list[Run] | None:
             lines = cast("list[bytes]", self._it.redis.lrange(client, 0, -1))
             found = [Run.load(line) for line in lines]
-            return found if found and found[-1].script == "record_callback" else None
+            return found if any(run.script == "record_callback" for run in found) else None
 
         found = eventually(runs, "the callback is recorded")
         assert found is not None
@@ -174,29 +204,30 @@ def test_killed_at_every_line_of_the_journal(path: Path, request: pytest.Fixture
         it.start_all(workers=WORKERS)
         walk = Walk(it, path)
         expected, runs = walk.undisturbed()
-        assert (expected["state"], expected["accepted"], expected["webhook_ids"]) == (
-            path.state,
-            path.accepted,
-            1,
-        )
-        missing = list(points(runs))
-        assert {stop.script for stop in missing} >= {"receive", "record", "record_callback"}
-        since, kills, differing = time.monotonic(), len(missing), []
+        ends = (expected["state"], expected["accepted"], expected["webhook_ids"])
+        assert ends == (path.state, path.accepted, 1)
+        missing = set(points(runs))
+        assert {script for script, *_ in missing} >= {"receive", "record", "record_callback"}
+        since, kills, differing = time.monotonic(), 0, []
         with it.supervised():
-            # How often the pipeline looks depends on when; what was not reached is tried again.
+            # How often the pipeline looks depends on the moment, and so does what is the n-th run.
             for _ in range(_ROUNDS):
-                sent = [(stop, *walk.send(stop)) for stop in missing]
+                stops = [(point, stop) for point, stop in points(runs).items() if point in missing]
+                sent = [(point, *walk.send(stop)) for point, stop in stops]
                 walk.finish([(company, deletion_id) for _, company, deletion_id in sent])
-                members = cast("set[bytes]", it.redis.smembers(STRUCK))
-                struck = {client.decode() for client in members}
-                for stop, company, deletion_id in sent:
+                struck = cast("set[bytes]", it.redis.smembers(STRUCK))
+                for point, company, deletion_id in sent:
+                    if client_of(company).encode() in struck:
+                        missing.discard(point)
+                        kills += 1
                     outcome = walk.outcome(company, deletion_id)
-                    if outcome != expected:
-                        differing.append((stop, outcome, it.journal(deletion_id)))
-                missing = [stop for stop, company, _ in sent if client_of(company) not in struck]
+                    if outcome != expected and not walk.unknowable(outcome, expected, deletion_id):
+                        differing.append((point, outcome, it.journal(deletion_id)))
                 if not missing:
                     break
-        row = Row("matrix", f"kill -9 at every line: {path.name}", kills, len(differing), 0)
-        replace(row, seconds=time.monotonic() - since).add_to(request.node)
-        assert missing == []
+                _, runs = walk.undisturbed()
+        seconds = time.monotonic() - since
+        fault = f"kill -9 at every line: {path.name}"
+        Row("matrix", fault, kills, 0, len(differing), seconds).add_to(request.node)
+        assert missing == set()
         assert differing == []

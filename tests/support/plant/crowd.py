@@ -1,6 +1,7 @@
 """A sandbox account with as many organizations as a test needs, each of a client of its own."""
 
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,19 +27,21 @@ class Crowd:
     links: tuple[str, ...] = ("manage",)
     faults: tuple[str, ...] = ()
     stumbles: bool = False
+    synced: bool = True
 
 
 class Stumbling:
-    """IT Glue behind a gateway that fails once for every search."""
+    """IT Glue behind a gateway that fails at the first search for each client."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._searched: set[bytes] = set()
+        self._searched: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        query = scope.get("query_string", b"")
-        if scope.get("path") == "/organizations" and query and query not in self._searched:
-            self._searched.add(query)
+        query = dict(parse_qsl(scope.get("query_string", b"").decode()))
+        client = query.get("filter[psa_id]")
+        if client is not None and client not in self._searched:
+            self._searched.add(client)
             await HTMLResponse("<h1>Bad Gateway</h1>", 502)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -56,7 +59,7 @@ def crowded(crowd: Crowd) -> SandboxSettings:
             id=FIRST + number,
             name=f"Client {number}",
             status=crowd.status,
-            psa=Psa(crowd.links[number % len(crowd.links)], str(number)),
+            psa=Psa(crowd.links[number % len(crowd.links)], str(number), synced=crowd.synced),
         )
         for number in range(1, crowd.size + 1)
     )
@@ -65,7 +68,8 @@ def crowded(crowd: Crowd) -> SandboxSettings:
         removal_seconds=crowd.removal_seconds,
         export_seconds=0.2,
         seed=Seed(
-            organizations=organizations,
+            # An account that shows nothing at all is no proof that anything is gone.
+            organizations=(SeedOrganization(id=1, name="The MSP", primary=True), *organizations),
             statuses={68: "Active", 69: "Inactive"},
             types={86: "Customer"},
             flexible_asset_types={33: "Email"},

@@ -40,6 +40,9 @@ class Receiver:
         """Keep one attempt, and say what status it is answered with."""
         Webhook(self.secret).verify(body.decode(), headers, json_parse=False)
         result = json.loads(body)
+        # A sweep's summary comes here too, and is no deletion's result.
+        if "details" not in result:
+            return 204
         with self._lock:
             self._arrived[result["details"]["deletion_id"]].append((headers["webhook-id"], result))
             left = self._refusals.get(result["org_id"], 0)

@@ -50,19 +50,19 @@ class Stop:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a script for a client: how long its deletion's journal was before and after."""
+    """One run of a script for a client, and the entries of the journal that it wrote."""
 
     script: str
     nth: int
-    before: int
-    after: int
+    entries: tuple[str, ...]
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def load(cls, text: bytes) -> "Run":
-        return cls(**json.loads(text))
+        fields = json.loads(text)
+        return cls(fields["script"], fields["nth"], tuple(fields["entries"]))
 
 
 def trace(client: str) -> str:
@@ -81,9 +81,9 @@ async def _watched(self: Store, name: str, args: Sequence[Any]) -> Any:
     if client is None:
         return await _run_script(self, name, args)
     nth = await _reach(self.redis, client, name)
-    before = await _lines(self, client)
+    before = len(await _journal(self, client))
     answer = await _run_script(self, name, args)
-    run = Run(name, nth, before, await _lines(self, client))
+    run = Run(name, nth, (await _journal(self, client))[before:])
     await self.redis.rpush(trace(client), run.dump())
     await _strike(self.redis, client, name, nth, "after")
     return answer
@@ -119,12 +119,11 @@ async def _client(store: Store, name: str, args: Sequence[Any]) -> str | None:
     return cast("bytes", found).decode() if found else None
 
 
-async def _lines(store: Store, client: str) -> int:
-    """How long the journal of the client's deletion is."""
+async def _journal(store: Store, client: str) -> tuple[str, ...]:
+    """The entries in the journal of the client's deletion."""
     known = await store.redis.hget(store.key("register", "rw", client), "deletion_id")
-    if not known:
-        return 0
-    return int(await store.redis.llen(store.key("journal", cast("bytes", known).decode())))
+    name = store.key("journal", cast("bytes", known).decode() if known else "")
+    return tuple(json.loads(line)["entry"] for line in await store.redis.lrange(name, 0, -1))
 
 
 async def _reach(redis: Redis, client: str, name: str) -> int:
