@@ -76,6 +76,7 @@ class Plant:
     watched: bool = False
     running: dict[str, Forked] = field(default_factory=dict)
     _starts: dict[str, Callable[[], Forked]] = field(default_factory=dict)
+    _ever: list[Forked] = field(default_factory=list)
     _companies: Iterator[int] = field(default_factory=lambda: count(1))
     _events: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -139,6 +140,7 @@ resend_after = "6s"
 
         def start() -> Forked:
             part = self.running[name] = fork(name, run, environment, log)
+            self._ever.append(part)
             # Parts also start while the Valkey is away.
             with suppress(RedisError):
                 self.redis.hset(PIDS, name, str(part.pid))
@@ -189,8 +191,9 @@ resend_after = "6s"
         self.running.pop(name).kill()
 
     def kill_all(self) -> None:
-        for name in list(self.running):
-            self.kill(name)
+        """Also jobs whose worker is long gone."""
+        for part in self._ever:
+            part.kill()
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
