@@ -99,6 +99,8 @@ def test_window_08_worker_killed_alone_its_job_goes_on(here: Plant, injected: In
     # Two jobs of one deletion at once; the orphan is the older one.
     worker.strike_horses(signal.SIGCONT)
     injected(here, "08", "worker killed alone, its job goes on", sent, since=since)
+    # What the older job had read meanwhile is written by nobody.
+    assert here.journal(sent[0]).count("planned") == 1
 
 
 def test_window_09_worker_loses_redis_its_job_goes_on(here: Plant, injected: Injected) -> None:
@@ -118,6 +120,8 @@ def test_window_09_worker_loses_redis_its_job_goes_on(here: Plant, injected: Inj
     wait_for_delete(here)
     worker.strike_horses(signal.SIGCONT)
     injected(here, "09", "worker cut off from Redis, its job goes on", sent, since=since)
+    # What the older job had read meanwhile is written by nobody.
+    assert here.journal(sent[0]).count("planned") == 1
 
 
 def test_window_10_machine_frozen(here: Plant, injected: Injected) -> None:
@@ -129,6 +133,8 @@ def test_window_10_machine_frozen(here: Plant, injected: Injected) -> None:
     for frozen in (scheduler, here.running["worker"]):
         frozen.strike(signal.SIGCONT)
     injected(here, "10", "worker and scheduler frozen past the lease", sent, since=since)
+    # What the older job had read meanwhile is written by nobody.
+    assert here.journal(sent[0]).count("planned") == 1
 
 
 def test_window_11_job_dies_after_its_effect(here: Plant, injected: Injected) -> None:
