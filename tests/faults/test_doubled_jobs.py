@@ -10,7 +10,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-import pytest
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -193,10 +192,7 @@ def test_window_15_two_schedulers(here: Plant, injected: Injected) -> None:
     injected(here, "15", "two schedulers, one frozen for a while", sent, since=since)
 
 
-@pytest.mark.parametrize("times", [3])
-def test_window_18_a_job_that_is_done_is_run_again(
-    here: Plant, injected: Injected, times: int
-) -> None:
+def test_window_18_a_job_that_is_done_is_run_again(here: Plant, injected: Injected) -> None:
     assert version("rq").startswith("3.0.")
     sent = [here.send()]
     here.ended(sent[0])
@@ -204,10 +200,10 @@ def test_window_18_a_job_that_is_done_is_run_again(
     journal, attempts = here.journal(sent[0]), here.receiver.ids(sent[0])
     since = time.monotonic()
     callback_id = "cb_" + sent[0].removeprefix("del_") + "_1"
-    for number in range(times):
+    for number in range(3):
         again = {"job_timeout": 100, "result_ttl": 0}
         here.queue.enqueue(ADVANCE, sent[0], job_id=f"again-{sent[0]}-{number}", **again)
         here.queue.enqueue(SEND, callback_id, job_id=f"again-{callback_id}-{number}", **again)
     here.quiet()
     assert (here.journal(sent[0]), here.receiver.ids(sent[0])) == (journal, attempts)
-    injected(here, "18", f"jobs that are done run again {times} times", sent, since=since)
+    injected(here, "18", "jobs that are done run again, three times", sent, since=since)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.fault_table import Row
-from tests.support.plant.crowd import Crowd, org_of
+from tests.support.plant.crowd import FIRST, Crowd, org_of
 from tests.support.plant.injected import Injected
 from tests.support.plant.plant import Plant, client_of, eventually, plant
 from tests.support.plant.stops import STOPS, STRUCK, Stop
@@ -71,6 +71,28 @@ def test_a_worker_paused_past_its_lease(watched: Plant, injected: Injected, stop
     assert it.deletes(accepted=False)[org_id] == 1
     fault = f"SIGSTOP past the lease {stop.when} {stop.script}"
     injected(it, "lease", fault, [deletion_id], since=since)
+
+
+def test_two_workers_before_the_same_call(watched: Plant, injected: Injected) -> None:
+    """The one that was away wakes while the newer one is about to ask for permission."""
+    it, since = watched, time.monotonic()
+    deletion_id, org_id = paused_at(it, Stop("begin_delete", 1, "before", "pause"))
+    client = client_of(int(org_id) - FIRST)
+    it.redis.srem(STRUCK, client)
+    it.redis.hset(STOPS, client, Stop("begin_delete", 2, "before", "pause").dump())
+    newer = it.start_worker("worker-2")
+    eventually(lambda: it.redis.sismember(STRUCK, client), "the newer one is about to ask")
+    before, fence = it.journal(deletion_id), it.deletion(deletion_id).fence
+    older = it.running["worker"]
+    older.strike(signal.SIGCONT)
+    eventually(lambda: not older.horses(), "the older one gives up")
+    assert (it.journal(deletion_id), it.deletion(deletion_id).fence) == (before, fence)
+    assert org_id not in it.deletes(accepted=False)
+    newer.strike(signal.SIGCONT)
+    fault = "two workers about to begin the same call"
+    injected(it, "lease", fault, [deletion_id], since=since)
+    it.kill("worker-2")
+    assert it.deletes(accepted=False)[org_id] == 1
 
 
 def test_a_late_call_is_waited_for(watched: Plant, injected: Injected) -> None:
