@@ -7,10 +7,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test soak fuzz bench check format lint types demo states clean lock
+.PHONY: help install test faults soak soak-faults fuzz bench check format lint types demo states clean lock
 
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Unglue needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -26,6 +26,9 @@ install: $(READY) ## Create .venv and install everything from uv.lock
 test: $(READY) ## Run the tests against a real Valkey
 	$(BIN)/pytest -n auto --dist loadfile
 
+faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
+	$(BIN)/pytest tests/faults -n auto --dist loadfile
+
 fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
 	$(BIN)/python -m tests.fuzz --inputs 100000
 
@@ -34,6 +37,10 @@ bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
 
 soak: $(READY) ## Run the stateful test for long and print how many steps it ran
 	$(BIN)/python -m tests.soak
+
+DELIVERIES ?= 20000
+soak-faults: $(READY) ## 20000 deliveries while every process is killed again and again (DELIVERIES=n)
+	$(BIN)/python -m tests.soak_faults --deliveries $(DELIVERIES)
 
 format: $(READY) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format

@@ -9,10 +9,13 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.support.clock import TestClock
+from tests.support.fault_table import pytest_terminal_summary
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
 from workers.queue import QUEUE_KEY
+
+__all__ = ["pytest_terminal_summary"]
 
 LEASE = timedelta(seconds=60)
 REQUEUE_AFTER = timedelta(seconds=30)

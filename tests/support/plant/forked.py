@@ -1,0 +1,110 @@
+"""Real processes, forked from one that has imported everything.
+
+Each leads a session of its own, so that it can be found with everything it has forked, and dies
+with the process it was forked from, so that none outlives the tests.
+"""
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["pytest", "tests.support.plant.parts"])
+
+
+@dataclass
+class Forked:
+    """One process."""
+
+    name: str
+    process: BaseProcess
+
+    @property
+    def pid(self) -> int:
+        pid = self.process.pid
+        assert pid is not None
+        return pid
+
+    @property
+    def ended(self) -> bool:
+        return not self.process.is_alive()
+
+    def strike(self, number: signal.Signals) -> None:
+        """To the process and everything it has forked, as one machine."""
+        for pid in session(self.pid):
+            send(pid, number)
+
+    def strike_alone(self, number: signal.Signals) -> None:
+        """To the process and not to what it has forked."""
+        send(self.pid, number)
+
+    def strike_horses(self, number: signal.Signals) -> None:
+        """To what it has forked and not to the process."""
+        for pid in self.horses():
+            send(pid, number)
+
+    def horses(self) -> list[int]:
+        """What it has forked and still runs: a worker's job, also one that lost its worker."""
+        return [pid for pid in session(self.pid) if pid != self.pid]
+
+    def kill(self) -> None:
+        """End it with everything it has forked, as a machine that loses its power would."""
+        # It may have been forked so lately that it leads no session yet.
+        send(self.pid, signal.SIGKILL)
+        while pids := session(self.pid):
+            for pid in pids:
+                send(pid, signal.SIGKILL)
+        self.process.join()
+
+    def wait(self, seconds: float = 30) -> int:
+        """Its exit status, once it has ended."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"{self.name} still runs"
+        return self.process.exitcode
+
+
+def fork(name: str, run: Callable[[], None], environment: Mapping[str, str], log: Path) -> Forked:
+    """Start `run` in a process of its own; what it prints is appended to `log`."""
+    process = _CONTEXT.Process(target=_begin, args=(run, dict(environment), str(log)), name=name)
+    process.start()
+    return Forked(name, process)
+
+
+def _begin(run: Callable[[], None], environment: dict[str, str], log: str) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.setsid()
+    # A job that stands still would otherwise be hung up on when its worker dies.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ.update(environment)
+    run()
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal; a process that is gone already is as good."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def session(leader: int) -> list[int]:
+    """The living processes of the leader's session, itself included."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            # After the command: state, parent, group, session.
+            if int(fields[3]) == leader and fields[0] not in "ZX":
+                found.append(int(entry.name))
+    return found

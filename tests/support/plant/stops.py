@@ -1,0 +1,157 @@
+"""Where a process is struck: around one run of one script, for one client.
+
+A test writes a `Stop` into the Valkey before it sends the client's event. Every watched process
+counts the runs of each script for each client there, and the one that comes to the stop takes it
+out and acts on it: so it strikes once, in whichever process that is. DELETE counts as a script.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+from redis.asyncio import Redis
+
+from workers.itglue.client import ITGlue
+from workers.itglue.models import DeleteAnswer
+from workers.itglue.transport import JustBefore
+from workers.ledger.store import Store
+
+STOPS, STRUCK, PIDS = "test:stops", "test:struck", "test:pids"
+_OF_DELETIONS = {"lease", "record", "begin_delete"}
+_OF_CALLBACKS = {"lease_callback", "record_callback"}
+
+_run_script = Store.run
+_delete = ITGlue.delete_organization
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The `nth` run of a script for a client, before it begins or after it has ended.
+
+    `act` "kill" and "pause" are for the process itself and, if it is a job's, for its worker;
+    any other one names the process that is killed instead.
+    """
+
+    script: str
+    nth: int
+    when: Literal["before", "after"]
+    act: str = "kill"
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: bytes) -> "Stop":
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a script for a client, and the entries of the journal that it wrote."""
+
+    script: str
+    nth: int
+    entries: tuple[str, ...]
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: bytes) -> "Run":
+        fields = json.loads(text)
+        return cls(fields["script"], fields["nth"], tuple(fields["entries"]))
+
+
+def trace(client: str) -> str:
+    """The key of the list of a client's runs."""
+    return f"test:runs:{client}"
+
+
+def watch() -> None:
+    """Have this process, and what it forks, look for stops."""
+    Store.run = _watched  # type: ignore[method-assign]
+    ITGlue.delete_organization = _watched_delete  # type: ignore[method-assign]
+
+
+async def _watched(self: Store, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:
+    client = await _client(self, name, args)
+    if client is None:
+        return await _run_script(self, name, args, durable=durable)
+    nth = await _reach(self.redis, client, name)
+    before = len(await _journal(self, client))
+    answer = await _run_script(self, name, args, durable=durable)
+    run = Run(name, nth, (await _journal(self, client))[before:])
+    await self.redis.rpush(trace(client), run.dump())
+    await _strike(self.redis, client, name, nth, "after")
+    return answer
+
+
+async def _watched_delete(
+    self: ITGlue, org_id: str, just_before: JustBefore | None = None
+) -> DeleteAnswer:
+    redis = Redis.from_url(os.environ["UNGLUE_REDIS_URL"])
+    try:
+        client = (cast("bytes", await redis.get(f"test:client:{org_id}"))).decode()
+        nth = await _reach(redis, client, "DELETE")
+        answer = await _delete(self, org_id, just_before)
+        await _strike(redis, client, "DELETE", nth, "after")
+        return answer
+    finally:
+        await redis.aclose()
+
+
+async def _client(store: Store, name: str, args: Sequence[Any]) -> str | None:
+    """Whose script it is; `None` for scripts that are nobody's."""
+    if name == "receive":
+        (event,) = json.loads(args[5])
+        client = event.get("client")
+        return client if isinstance(client, str) else None
+    if name in _OF_DELETIONS:
+        deletion_id = args[0]
+    elif name in _OF_CALLBACKS:
+        deletion_id = "del_" + str(args[0]).removeprefix("cb_").rpartition("_")[0]
+    else:
+        return None
+    found = await store.redis.hget(store.key("deletion", deletion_id), "client")
+    return cast("bytes", found).decode() if found else None
+
+
+async def _journal(store: Store, client: str) -> tuple[str, ...]:
+    """The entries in the journal of the client's deletion."""
+    known = await store.redis.hget(store.key("register", "rw", client), "deletion_id")
+    name = store.key("journal", cast("bytes", known).decode() if known else "")
+    return tuple(json.loads(line)["entry"] for line in await store.redis.lrange(name, 0, -1))
+
+
+async def _reach(redis: Redis, client: str, name: str) -> int:
+    nth = int(await redis.hincrby(f"test:counts:{client}", name, 1))
+    await _strike(redis, client, name, nth, "before")
+    return nth
+
+
+async def _strike(redis: Redis, client: str, name: str, nth: int, when: str) -> None:
+    text = await redis.hget(STOPS, client)
+    if not text:
+        return
+    stop = Stop.load(cast("bytes", text))
+    if (stop.script, stop.nth, stop.when) != (name, nth, when):
+        return
+    if not await redis.hdel(STOPS, client):
+        return
+    await redis.sadd(STRUCK, client)
+    if stop.act in {"kill", "pause"}:
+        number = signal.SIGKILL if stop.act == "kill" else signal.SIGSTOP
+        # A job's process is its worker's child in the same session; the service leads its own.
+        if os.getsid(0) != os.getpid():
+            os.kill(os.getppid(), number)
+        os.kill(os.getpid(), number)
+    else:
+        pid = await redis.hget(PIDS, stop.act)
+        try:
+            os.kill(int(cast("bytes", pid)), signal.SIGKILL)
+        except ProcessLookupError:
+            # It was killed at another stop, and starts again.
+            return
