@@ -53,7 +53,7 @@ async def _tell(folder: Path, *, keep: bool) -> None:
     click.echo("service, scheduler and worker on loopback …", err=True)
     async with running(folder) as installation, httpx.AsyncClient(trust_env=False) as http:
         await Story(installation, http).tell()
-        click.secho("\nAll three came out as they should.", fg="green", err=True)
+        click.secho("\nAll five came out as they should.", fg="green", err=True)
         if keep:
             _show(installation, folder)
             while True:

@@ -32,6 +32,7 @@ class Installation:
     redis_url: str
     signing_key: str
     callback_secret: str
+    source_secret: str
     token: str
     config: Path
     log_dir: Path
@@ -50,11 +51,16 @@ def free_ports(count: int) -> list[int]:
             opened.close()
 
 
+def _webhook_secret() -> str:
+    return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+
+
 def _configuration(installation: Installation, settings: str) -> str:
     digest = hashlib.sha256(installation.token.encode()).hexdigest()
     return f"""\
 redis_url = "{installation.redis_url}"
 public_url = "{installation.service}"
+secret_keys = ["{secrets.token_urlsafe(24)}"]
 
 [itglue]
 base_url = "{installation.sandbox}"
@@ -72,6 +78,10 @@ export = false
 [operators.demo]
 token_sha256 = "{digest}"
 roles = ["request", "approve", "admin"]
+
+[sources.scripts]
+vendor = "standard"
+secrets = ["{installation.source_secret}"]
 
 [sources.cw]
 vendor = "connectwise"
@@ -105,7 +115,8 @@ async def running(
             key_origin=urls[3],
             redis_url=embedded.url(data_dir),
             signing_key=secrets.token_urlsafe(24),
-            callback_secret="whsec_" + b64encode(secrets.token_bytes(32)).decode(),
+            callback_secret=_webhook_secret(),
+            source_secret=_webhook_secret(),
             token=secrets.token_urlsafe(24),
             config=config,
             log_dir=log_dir,

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +15,10 @@ from adapters.errors import UnglueError
 from adapters.registry import VENDORS
 from service.demo.installation import COMPANY, HOST, Installation
 from service.demo.stand_ins import KEY_PATH
-from workers.sandbox.seed import TEST_COMPANY, WITH_DEPENDENTS
+from workers.clock import rfc3339
+from workers.sandbox.seed import EMPTY, EXAMPLE_CLIENT, TEST_COMPANY, WITH_DEPENDENTS
 from workers.settings import load_settings
-from workers.states import TERMINAL
+from workers.states import AWAITING_APPROVAL, TERMINAL
 
 _END_SECONDS = 15.0
 
@@ -56,12 +57,13 @@ def company_updated(
     return json.dumps(envelope, separators=(",", ":")).encode()
 
 
-def signed(installation: Installation, body: bytes, now: datetime) -> dict[str, str]:
-    """The headers with which ConnectWise would send the body."""
+def signed(
+    installation: Installation, body: bytes, now: datetime, *, source: str = "cw", event: str = ""
+) -> dict[str, str]:
+    """The headers with which a source would send the body: ConnectWise, if none is named."""
     settings = load_settings({**os.environ, "UNGLUE_CONFIG": str(installation.config)})
-    return VENDORS["connectwise"].sign(
-        settings.sources["cw"], body, installation.signing_key, "", now
-    )
+    config = settings.sources[source]
+    return VENDORS[config.vendor].sign(config, body, installation.signing_key, event, now)
 
 
 class Story:
@@ -71,6 +73,7 @@ class Story:
         self._at = installation
         self._http = http
         self._results = 0
+        self._shown: dict[str, int] = {}
         self._operator = {"Authorization": f"Bearer {installation.token}"}
 
     async def tell(self) -> None:
@@ -86,6 +89,47 @@ class Story:
         _title(3, "The same client, for real: blocked, because it would lose its documents")
         result = await self._ask({"org_id": str(WITH_DEPENDENTS), "confirm_delete": True})
         _require(result, success=False, deleted=False)
+        await self._approval()
+        await self._reactivation()
+
+    async def _approval(self) -> None:
+        _title(4, "A sender that may not confirm by itself: a person looks, and approves")
+        deletion = await self._waiting(EMPTY)
+        page = await self._http.get(deletion["approval_url"])
+        _say(f"the link that approvers get: {deletion['approval_url'][:60]}… → {page.status_code}")
+        url = f"{self._at.service}/v1/deletions/{deletion['id']}/approve"
+        seen = {"digest": deletion["approval"]["digest"], "reason": "their contract has ended"}
+        answer = await self._http.post(url, json=seen, headers=self._operator)
+        _say(f"POST {url} → {answer.status_code}")
+        if (page.status_code, answer.status_code) != (200, 200):
+            raise DemoFailed("what waits for a person could not be looked at and approved")
+        result = await self._follow(deletion["id"])
+        _require(result, success=True, deleted=True)
+
+    async def _reactivation(self) -> None:
+        _title(5, "A client that comes back while its deletion waits: nothing is deleted")
+        deletion = await self._waiting(EXAMPLE_CLIENT)
+        answer = await self._event("client.active", EXAMPLE_CLIENT)
+        if answer["verdict"] != "cancelled":
+            raise DemoFailed(f"the reactivation cancelled nothing: {json.dumps(answer)}")
+        result = await self._follow(deletion["id"])
+        _require(result, success=False, deleted=False)
+
+    async def _waiting(self, org_id: int) -> dict[str, Any]:
+        """A deletion that waits for a person."""
+        answer = await self._event("client.inactive", org_id)
+        return await self._until(answer["deletion_id"], {AWAITING_APPROVAL})
+
+    async def _event(self, kind: str, org_id: int) -> dict[str, Any]:
+        now = datetime.now(UTC)
+        content = {"type": kind, "timestamp": rfc3339(now), "data": {"org_id": str(org_id)}}
+        body = json.dumps(content).encode()
+        url = f"{self._at.service}/webhooks/scripts"
+        headers = signed(self._at, body, now, source="scripts", event=f"{kind}-{org_id}")
+        answer = await self._http.post(url, content=body, headers=headers)
+        _say(f"POST {url} {body.decode()} → {answer.status_code} {answer.text}")
+        received: dict[str, Any] = answer.json()
+        return received
 
     async def _webhook(self) -> None:
         _title(1, 'ConnectWise says by webhook: company 2, "TestCompany", is now Inactive')
@@ -116,17 +160,22 @@ class Story:
 
     async def _follow(self, deletion_id: str) -> dict[str, Any]:
         """Show the journal as it grows, then the result that the callback URL received."""
+        await self._until(deletion_id, TERMINAL)
+        return await self._received()
+
+    async def _until(self, deletion_id: str, states: Collection[str]) -> dict[str, Any]:
+        """Show the journal as it grows, until the deletion is in one of these states."""
         url = f"{self._at.service}/v1/deletions/{deletion_id}"
-        shown = 0
         async with asyncio.timeout(_END_SECONDS):
             while True:
                 self._at.processes.require_running()
-                deletion = (await self._http.get(url, headers=self._operator)).json()
-                for entry in deletion["journal"][shown:]:
+                answer = await self._http.get(url, headers=self._operator)
+                deletion: dict[str, Any] = answer.json()
+                for entry in deletion["journal"][self._shown.get(deletion_id, 0) :]:
                     _say(_line(entry))
-                shown = len(deletion["journal"])
-                if deletion["state"] in TERMINAL:
-                    return await self._received()
+                self._shown[deletion_id] = len(deletion["journal"])
+                if deletion["state"] in states:
+                    return deletion
                 await asyncio.sleep(0.1)
 
     async def _received(self) -> dict[str, Any]:
@@ -153,7 +202,7 @@ def _line(entry: dict[str, Any]) -> str:
     hidden = {"entry", "at", "answer", "digest"}
     shown = {name: value for name, value in entry.items() if name not in hidden}
     details = ", ".join(f"{name}={value}" for name, value in shown.items() if value not in ("", []))
-    return f"{entry['at'][11:19]}  {entry['entry']:<10} {details}"
+    return f"{entry['at'][11:19]}  {entry['entry']:<15} {details}"
 
 
 def _require(result: Mapping[str, Any], *, success: bool, deleted: bool) -> None:

@@ -151,7 +151,10 @@ def test_the_demo_tells_its_story_and_leaves_nothing_behind() -> None:
             (True, True),
             (True, False),
             (False, False),
+            (True, True),
+            (False, False),
         ]
+        assert results[-1]["errors"][0]["code"] == "Cancelled"
         assert processes_of(folder) == []
 
 

@@ -41,6 +41,7 @@ TWINS = (308, 309)
 WITH_COMMA = 310
 EMPTY = 311
 ORPHANED = 312
+EXAMPLE_CLIENT = 314
 LONG_ID = 4489414129010794
 
 _BUSY = Holds(
@@ -196,7 +197,7 @@ _ORGANIZATIONS = (
     SeedOrganization(
         id=313, name="Autotask Corporation", status="Inactive", psa=Psa("autotask", "174")
     ),
-    SeedOrganization(id=314, name="Example Client", status="Inactive"),
+    SeedOrganization(id=EXAMPLE_CLIENT, name="Example Client", status="Inactive"),
     SeedOrganization(
         id=401,
         name="Quill & Compass Supplies",
