@@ -56,8 +56,8 @@ def points(runs: list[Run]) -> dict[Point, Stop]:
     found: dict[Point, Stop] = {}
     for run in runs:
         for when, act in KILLS:
-            # The service runs this one itself.
-            if run.entries and (run.script, act) != ("receive", "service"):
+            itself = act == "service" and run.script in {"receive", "approve"}
+            if run.entries and not itself:
                 point = (run.script, run.entries, when, act)
                 found.setdefault(point, Stop(run.script, run.nth, when, act))
     return found

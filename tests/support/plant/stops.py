@@ -20,7 +20,7 @@ from workers.itglue.transport import JustBefore
 from workers.ledger.store import Store
 
 STOPS, STRUCK, PIDS = "test:stops", "test:struck", "test:pids"
-_OF_DELETIONS = {"lease", "record", "begin_delete"}
+_OF_DELETIONS = {"lease", "record", "begin_delete", "approve"}
 _OF_CALLBACKS = {"lease_callback", "record_callback"}
 
 _run_script = Store.run
