@@ -54,6 +54,12 @@ class Forked:
         """What it has forked and still runs: a worker's job, also one that lost its worker."""
         return [pid for pid in session(self.pid) if pid != self.pid]
 
+    def heard(self, number: signal.Signals) -> bool:
+        """Whether a signal that was sent to the process has reached it."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        waiting = next(line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd"))
+        return not int(waiting, 16) & 1 << number - 1
+
     def kill(self) -> None:
         """End it with everything it has forked, as a machine that loses its power would."""
         # It may have been forked so lately that it leads no session yet.

@@ -21,6 +21,7 @@ from tests.support.plant.crowd import Crowd, Stumbling, crowded
 from workers.clock import system_clock
 from workers.queue import QUEUE
 from workers.sandbox.app import create_sandbox
+from workers.steady_worker import SteadyWorker
 
 # Imported before the fork; the first of them is what httpx otherwise loads in every job.
 __all__ = ["anyio_backend", "command", "sandbox", "schedule", "serve", "work"]
@@ -79,7 +80,7 @@ def cleaner(url: str, ahead: float) -> None:
 
 def _strike(moment: str, number: signal.Signals) -> None:
     worker = os.getpid()
-    method: Callable[..., Any] = getattr(Worker, MOMENTS[moment])
+    method: Callable[..., Any] = getattr(SteadyWorker, MOMENTS[moment])
     armed = True
 
     def struck() -> None:
@@ -90,11 +91,11 @@ def _strike(moment: str, number: signal.Signals) -> None:
             if os.getpid() != worker:
                 os.kill(os.getpid(), number)
 
-    def around(self: Worker, *args: Any, **kwargs: Any) -> Any:
+    def around(self: SteadyWorker, *args: Any, **kwargs: Any) -> Any:
         if moment == "recorded":
             struck()
         result = method(self, *args, **kwargs)
         struck()
         return result
 
-    setattr(Worker, MOMENTS[moment], around)
+    setattr(SteadyWorker, MOMENTS[moment], around)
