@@ -21,6 +21,14 @@ PASSWORD = "changed"
 _PATIENCE_SECONDS = 30.0
 
 
+def _await_end(pid: int) -> None:
+    """Wait for a process that is not our child: it may still be closing what it wrote."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline, f"process {pid} does not end"
+        time.sleep(0.01)
+
+
 class FailingValkey:
     """One server, which keeps its append-only file in the folder and its address for ever.
 
@@ -82,8 +90,16 @@ class FailingValkey:
     def kill(self) -> None:
         """End it as a power cut would end the process."""
         process = self._process
+        # It may be rewriting its append-only file, which a child of it does.
+        tasks = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        writing = [int(pid) for pid in tasks.read_text(encoding="utf-8").split()]
+        for pid in writing:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process.kill()
         process.wait(timeout=_PATIENCE_SECONDS)
+        for pid in writing:
+            _await_end(pid)
         self._server, self.password = None, ""
 
     def restart(self, **config: str) -> None:
