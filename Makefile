@@ -21,13 +21,15 @@ $(READY): uv.lock pyproject.toml
 
 install: $(READY) ## Create .venv and install everything from uv.lock
 
-# One worker a core; each of them has a Valkey of its own. A file's tests stay together, since they
-# share what is slow to start.
+# Two files a core, for they mostly wait. Each worker has a Valkey of its own, and a file's tests stay
+# together, since they share what is slow to start.
+PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist loadfile
+
 test: $(READY) ## Run the tests against a real Valkey
-	$(BIN)/pytest -n auto --dist loadfile
+	$(PYTEST)
 
 faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
-	$(BIN)/pytest tests/faults -n auto --dist loadfile
+	$(PYTEST) tests/faults
 
 fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
 	$(BIN)/python -m tests.fuzz --inputs 100000

@@ -1,12 +1,11 @@
 """Intake: verify, adapt, record. What the service, replays and the quarantine all go through."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from adapters.contract import Adapter, SourceConfig
 from adapters.errors import (
@@ -17,13 +16,14 @@ from adapters.errors import (
     UnglueError,
 )
 from adapters.headers import Headers
-from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
+from adapters.models import Reactivated, Request, Verdict
 from adapters.registry import VENDORS
-from workers.clock import Clock, rfc3339, to_ms
+from workers.clock import Clock, to_ms
+from workers.events import event_of, too_old
 from workers.ledger.condition import condition_of
 from workers.ledger.deliveries import Deliveries, Replay
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.records import ErrorEntry, Receipt, encode_errors
+from workers.ledger.records import Receipt
 from workers.ledger.refusals import ReplayRefused
 from workers.signing_keys import AskedTooOften, SigningKeys
 from workers.spool.frames import Spooled
@@ -32,7 +32,6 @@ from workers.spool.spool import Spool
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
 _KEPT_HEADERS = ("content-type", "user-agent", "x-content-signature", "x-hook-signature")
 _KEPT_PREFIXES = ("webhook-", "ce-")
-_MAX_ID = 200
 _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "accepted")
 # Together with the spool's share less than the 2 s in which a sender hears of a failure.
 STORAGE_SECONDS: Final = 1.3
@@ -63,75 +62,12 @@ class Acknowledged:
         return max(self.receipts, key=lambda receipt: _STRENGTH.index(receipt.verdict))
 
 
-def bounded(identifier: str) -> str:
-    """An identifier short enough for a key: itself, or its hash."""
-    if len(identifier) <= _MAX_ID:
-        return identifier
-    return "sha256:" + hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
-
-
 def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
     return tuple(
         (name, value)
         for name, value in headers.items
         if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
     )
-
-
-def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
-    """The verdict, or `Ignored` if it asks for a deletion and its signed time is too old.
-
-    A reactivation always counts, however late it comes.
-    """
-    if (
-        isinstance(verdict, Request)
-        and verdict.occurred_at is not None
-        and now - verdict.occurred_at > max_event_age
-    ):
-        return Ignored(event_id=verdict.event_id, reason="too_old", alert=verdict.alert)
-    return verdict
-
-
-def _event(
-    verdict: Verdict, arrived_at: datetime, now: datetime, *, in_order: bool
-) -> dict[str, Any]:
-    """The event as the receiving script reads it; what is not there is left out.
-
-    A request that was proved late is as old as its arrival. A reactivation counts as new: in doubt
-    the client is active. But what waited `in_order` has its own request behind it, which must not
-    become the older one.
-    """
-    event: dict[str, Any] = {"event_id": bounded(verdict.event_id)}
-    if verdict.occurred_at is not None:
-        # A sender's clock that runs ahead must not make its event newer than what comes after it.
-        event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
-    if verdict.sequence is not None:
-        event["counter"], event["number"] = bounded(verdict.sequence[0]), verdict.sequence[1]
-    if verdict.alert is not None:
-        event["alert"] = verdict.alert
-    match verdict:
-        case Request():
-            event |= {
-                "kind": "request",
-                "arrived_at": to_ms(arrived_at),
-                "client": bounded(verdict.client),
-                "request": verdict.request.model_dump_json(exclude_none=True),
-                "actor": verdict.actor or "",
-            }
-        case Reactivated():
-            reactivated = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
-            event |= {
-                "kind": "reactivated",
-                "client": bounded(verdict.client),
-                "cancelled": encode_errors((reactivated,)),
-            }
-            if in_order:
-                event["arrived_at"] = to_ms(arrived_at)
-        case Ignored():
-            event |= {"kind": "ignored", "reason": verdict.reason}
-        case Rejected():
-            event |= {"kind": "rejected", "reason": verdict.reason, "detail": verdict.detail[:500]}
-    return event
 
 
 class Intake:
@@ -357,7 +293,7 @@ class Intake:
         events = []
         for verdict in verdicts:
             judged = too_old(verdict, self._max_event_age, counts)
-            event = _event(judged, came, counts, in_order=as_it_came)
+            event = event_of(judged, came, counts, in_order=as_it_came)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)

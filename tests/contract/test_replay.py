@@ -18,6 +18,7 @@ from workers.result import result_of
 from workers.states import DELETED, FAILED, QUEUED
 
 WINDOW = timedelta(hours=6)
+EMPTY = "311"
 
 
 async def replay(
@@ -272,17 +273,25 @@ async def test_an_unanswered_call_is_sent_again_only_after_the_gates(rehearse: R
         assert await it.deletes() == []
 
 
-async def test_a_replay_counts_for_the_limit_of_its_own_day(rehearse: Rehearse) -> None:
+async def test_a_replay_counts_once_within_a_day(rehearse: Rehearse) -> None:
     async with rehearse("refuse-synced", max_deletions_per_day=1) as it:
         name = await it.ask(org_id=TEST_COMPANY)
         assert (await it.run(name))["details"]["state"] == "blocked"
         await it.http.post("/_sandbox/faults", json={"refuse-synced": None})
         await replay(it, name)
-        result = await it.run(name)
-        assert "max_deletions_per_day" in result["errors"][0]["message"]
-        it.clock.forward(days=1)
-        await replay(it, name)
         assert (await it.run(name))["deleted"] is True
+        assert (await it.advance(await it.ask(org_id=EMPTY))).state == "awaiting_approval"
+
+
+async def test_a_replay_a_day_later_counts_anew(rehearse: Rehearse) -> None:
+    async with rehearse("refuse-synced", max_deletions_per_day=1) as it:
+        name = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.run(name))["details"]["state"] == "blocked"
+        await it.http.post("/_sandbox/faults", json={"refuse-synced": None})
+        it.clock.forward(days=1)
+        assert (await it.run(await it.ask(org_id=EMPTY)))["deleted"] is True
+        await replay(it, name)
+        assert (await it.advance(name)).state == "awaiting_approval"
 
 
 async def test_a_replay_voids_an_approval(rehearse: Rehearse) -> None:

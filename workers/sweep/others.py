@@ -5,8 +5,8 @@ from typing import get_args
 
 from adapters.clients import known_as
 from adapters.models import PsaIntegration
+from workers.events import bounded
 from workers.gates.subject import comparable
-from workers.intake import bounded
 from workers.itglue.models import Organization
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Page

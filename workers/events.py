@@ -1,0 +1,74 @@
+"""A verdict as the event that the receiving script reads: pure."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
+from workers.clock import rfc3339, to_ms
+from workers.ledger.records import ErrorEntry, encode_errors
+
+_MAX_ID: Final = 200
+
+
+def bounded(identifier: str) -> str:
+    """An identifier short enough for a key: itself, or its hash."""
+    if len(identifier) <= _MAX_ID:
+        return identifier
+    return "sha256:" + hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
+
+
+def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
+    """The verdict, or `Ignored` if it asks for a deletion and its signed time is too old.
+
+    A reactivation always counts, however late it comes.
+    """
+    if (
+        isinstance(verdict, Request)
+        and verdict.occurred_at is not None
+        and now - verdict.occurred_at > max_event_age
+    ):
+        return Ignored(event_id=verdict.event_id, reason="too_old", alert=verdict.alert)
+    return verdict
+
+
+def event_of(
+    verdict: Verdict, arrived_at: datetime, now: datetime, *, in_order: bool
+) -> dict[str, Any]:
+    """The event as the receiving script reads it; what is not there is left out.
+
+    A request that was proved late is as old as its arrival. A reactivation counts as new: in doubt
+    the client is active. But what waited `in_order` has its own request behind it, which must not
+    become the older one.
+    """
+    event: dict[str, Any] = {"event_id": bounded(verdict.event_id)}
+    if verdict.occurred_at is not None:
+        # A sender's clock that runs ahead must not make its event newer than what comes after it.
+        event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
+    if verdict.sequence is not None:
+        event["counter"], event["number"] = bounded(verdict.sequence[0]), verdict.sequence[1]
+    if verdict.alert is not None:
+        event["alert"] = verdict.alert
+    match verdict:
+        case Request():
+            event |= {
+                "kind": "request",
+                "arrived_at": to_ms(arrived_at),
+                "client": bounded(verdict.client),
+                "request": verdict.request.model_dump_json(exclude_none=True),
+                "actor": verdict.actor or "",
+            }
+        case Reactivated():
+            reactivated = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+            event |= {
+                "kind": "reactivated",
+                "client": bounded(verdict.client),
+                "cancelled": encode_errors((reactivated,)),
+            }
+            if in_order:
+                event["arrived_at"] = to_ms(arrived_at)
+        case Ignored():
+            event |= {"kind": "ignored", "reason": verdict.reason}
+        case Rejected():
+            event |= {"kind": "rejected", "reason": verdict.reason, "detail": verdict.detail[:500]}
+    return event
