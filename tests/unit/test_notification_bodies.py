@@ -143,6 +143,11 @@ def test_whatever_is_told_fits(detail: dict[str, str], source: str) -> None:
     body_of(message, "json").decode("ascii")
 
 
+def test_a_value_of_nothing_but_marks_is_left_out() -> None:
+    message = told(source="\u202a", reason="\u200e\u200f", file="a")
+    assert message.facts == (("file", "a"),)
+
+
 def test_many_more_are_not_told_one_by_one() -> None:
     assert "more of this kind" in written(told("failed", more=True), "json")["message"]
 

@@ -78,7 +78,8 @@ def message_of(
         at=notice.at,
         title=words.title,
         advice=_MORE if notice.detail.get("more") is True else words.advice,
-        facts=tuple((clean(label, 60), clean(value)) for label, value in facts),
+        # What is nothing but marks that a screen would obey is nothing once it is cleaned.
+        facts=tuple((clean(label, 60), shown) for label, value in facts if (shown := clean(value))),
         deletion_id=deletion_id or None,
         source=source or None,
         link=f"{public_url.rstrip('/')}/v1/deletions/{deletion_id}" if deletion_id else None,
