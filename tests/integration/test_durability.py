@@ -12,8 +12,11 @@ from redis.asyncio import Redis
 from tests.support.clock import TestClock
 from tests.support.failing_valkey import FailingValkey, failing_valkey
 from tests.support.rehearsal import Rehearsal
+from workers.clock import rfc3339
 from workers.ledger.condition import NotDurable
 from workers.ledger.ledger import Ledger
+from workers.ledger.records import ErrorEntry
+from workers.ledger.replays import Order
 from workers.ledger.store import Store
 from workers.sandbox.settings import SandboxSettings
 
@@ -89,11 +92,25 @@ async def test_what_always_waits(store: Watched, clock: TestClock) -> None:
         assert store.waited == ["receive", "begin_delete"]
 
 
+async def test_what_a_person_forbids_always_waits(store: Watched, clock: TestClock) -> None:
+    ledger = Ledger(store)
+    await ledger.stop_switch.pause("alice", "wait", clock())
+    await ledger.protections.protect("5", clock(), how="api", by="alice", reason="kept")
+    assert store.waited == ["pause", "protect"]
+
+
 async def test_with_fsync_every_202_waits(strict: Watched, clock: TestClock) -> None:
     async with rehearsal(strict, clock) as here:
         await here.event()
-        await here.ask(org_id="5")
-        assert strict.waited == ["receive", "create"]
+        asked = await here.ask(org_id="5")
+        error = ErrorEntry("Cancelled", "stopped", rfc3339(clock()))
+        await here.ledger.deletions.cancel(asked, operator="bob", error=error, now=clock())
+        await here.ledger.deletions.replay(
+            asked, operator="bob", token="t", callback_url="", overrule=True, now=clock()
+        )
+        order = Order("deletions", "bob", (), 0, named=True, rate=60, filter={})
+        await here.ledger.replays.begin("rpl_1", order, clock())
+        assert strict.waited == ["receive", "create", "cancel", "replay", "open_replay"]
 
 
 async def test_what_was_answered_survives_a_crash(valkey: FailingValkey, clock: TestClock) -> None:

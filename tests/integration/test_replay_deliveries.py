@@ -288,3 +288,13 @@ async def test_what_had_an_effect_stays_known_when_it_is_no_longer_understood(
         "duplicate",
         accepted.strongest.deletion_id,
     )
+
+
+async def test_who_replays_a_delivery_may_not_approve_what_comes_of_it(
+    it: Installation, ledger: Ledger
+) -> None:
+    sent = await it.send(event())
+    it.configure()
+    replayed = await it.replay(sent.delivery_id)
+    deletion = await ledger.deletions.get(str(replayed.strongest.deletion_id))
+    assert deletion.requesters == {"alice"}

@@ -217,6 +217,32 @@ async def test_a_sweeps_summary_leaves(books: Books, ledger: Ledger) -> None:
     assert await ledger.sweeps.newest(9) == []
 
 
+async def test_a_replayed_summary_keeps_the_count_of_its_replays(
+    books: Books, ledger: Ledger
+) -> None:
+    """Without it the next replay would have the webhook-id of the last one."""
+    now = books.clock()
+    await ledger.sweeps.begin("swp_1", "monthly", by="alice", preview=False, now=now)
+    held = await ledger.sweeps.lease("swp_1", now)
+    assert held is not None
+    end = End({"sweep_id": "swp_1"}, target="https://rewst.example.com/hook", body="{}")
+    await ledger.sweeps.record(held, Progress({"state": "finished"}, end=end), now)
+    await books.delivered("cb_1_1")
+
+    async def replay(token: str) -> None:
+        await ledger.callbacks.replay(
+            "swp_1", operator="alice", token=token, url="", now=books.clock()
+        )
+
+    books.clock.forward(days=399)
+    await replay("one")
+    await books.delivered("cb_1_1_r1")
+    books.clock.forward(days=2)
+    await books.prune()
+    await replay("two")
+    assert [each.id for each in await ledger.callbacks.of("swp_1")][-1] == "cb_1_1_r2"
+
+
 async def test_it_goes_in_bounded_steps_past_what_stays(books: Books) -> None:
     """More that stays than a run looks at: what is behind it goes all the same."""
     for number in range(1050):

@@ -227,6 +227,7 @@ class Deletions:
                 callback_url,
                 "1" if overrule else "",
             ],
+            durable=self._store.fsync,
         )
         if answer == b"unknown":
             raise NotFound(f"there is no deletion {deletion_id}")

@@ -60,7 +60,7 @@ class Protections:
         self, org_id: str, now: datetime, *, how: str, by: str = "", reason: str = ""
     ) -> Protection:
         """Protect an organization: the protection that holds, which may be an older one."""
-        line = await self._store.run("protect", [org_id, to_ms(now), by, reason, how])
+        line = await self._store.run("protect", [org_id, to_ms(now), by, reason, how], durable=True)
         return _loaded(org_id, line)
 
     async def unprotect(

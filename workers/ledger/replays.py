@@ -109,6 +109,7 @@ class Replays:
                 json.dumps(fields),
                 json.dumps(list(order.ids)),
             ],
+            durable=self._store.fsync,
         )
         return await self.get(replay_id)
 

@@ -63,7 +63,7 @@ class StopSwitch:
 
     async def pause(self, operator: str, reason: str, now: datetime) -> Pause:
         """Stop: the pause that holds, which may be an older one."""
-        line = await self._store.run("pause", [to_ms(now), operator, reason])
+        line = await self._store.run("pause", [to_ms(now), operator, reason], durable=True)
         return _loaded("operator", line)
 
     async def resume(self, operator: str, reason: str, now: datetime) -> tuple[Pause, ...]:

@@ -14,6 +14,7 @@ from workers.ledger.records import Deletion, Exported
 from workers.retry import decide
 from workers.states import BLOCKED, EXPORTING
 from workers.steps.outcome import Context, fail, go_on, wait
+from workers.steps.verify import keep_looking
 
 _SOONEST, _LATEST = timedelta(seconds=2), timedelta(minutes=5)
 # Less than a job may take: a file that needs longer is begun anew, and in the end blocks.
@@ -22,6 +23,14 @@ _DOWNLOAD_SECONDS = 80.0
 
 async def run(deletion: Deletion, context: Context) -> Change:
     """Ask for the export, wait for it, store it; then plan again, since time has passed."""
+    change = await _export(deletion, context)
+    if deletion.intent.unanswered and change.state == BLOCKED:
+        # A call may have worked, so this can only end by what is seen.
+        return keep_looking(deletion, context.clock(), *change.journal)
+    return change
+
+
+async def _export(deletion: Deletion, context: Context) -> Change:
     if deletion.plan is None:
         return go_on("plan")
     org_id = deletion.plan.organization.id

@@ -148,10 +148,13 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             return go_on("plan", line)
         case "paused" if not deletion.intent.unanswered:
             return stand_still(deletion, PAUSED, now + _ASK_AGAIN[PAUSED], line)
+        case "paused" | "reactivated" | "limit" | "unproved_events" | "unspooled" if (
+            deletion.intent.unanswered
+        ):
+            # However long it lasts: what may be deleted already is reported in time.
+            return keep_looking(deletion, now, line)
         case "in_flight" | "unproved_events" | "unspooled":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
-        case "paused" | "reactivated" | "limit" if deletion.intent.unanswered:
-            return keep_looking(deletion, now, line)
         case "moved_on":
             return unverified(deletion, now, line)
         case "reactivated":

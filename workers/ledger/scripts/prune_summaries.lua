@@ -4,7 +4,10 @@ for i = 3, #ARGV do
   local id = ARGV[i]
   local callback = load(key('callback', id))
   local orphaned = callback.deletion_id ~= '' and redis.call('EXISTS', key('deletion', callback.deletion_id or '')) == 0
-  if callback.state ~= 'pending' and (callback.deletion_id == '' or orphaned) then
+  -- The first one counts the replays, and no webhook-id may come twice: they leave together.
+  local of = key('callbacks', 'of', callback.of or callback.deletion_id or '')
+  local newer = redis.call('ZCOUNT', of, '(' .. cutoff, '+inf') > 0
+  if callback.state ~= 'pending' and not newer and (callback.deletion_id == '' or orphaned) then
     redis.call('DEL', key('callback', id), key('replayed', id))
     redis.call('ZREM', key('callbacks'), id)
     redis.call('ZREM', key('callbacks', 'of', callback.of or callback.deletion_id or ''), id)

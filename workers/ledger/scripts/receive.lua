@@ -67,6 +67,7 @@ local function request(event, name, register)
     source = delivery.source, vendor = delivery.vendor, client = event.client,
     epoch = register.epoch or '0', request = event.request, actor = event.actor,
     delivery_id = delivery.id, callback_url = event.callback_url,
+    replayed_by = operator,
   })
   redis.call('HSET', name, 'deletion_id', event.deletion_id)
   return {verdict = 'accepted', reason = 'created', deletion_id = event.deletion_id, job = job}
