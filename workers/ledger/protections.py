@@ -60,7 +60,9 @@ class Protections:
         self, org_id: str, now: datetime, *, how: str, by: str = "", reason: str = ""
     ) -> Protection:
         """Protect an organization: the protection that holds, which may be an older one."""
-        line = await self._store.run("protect", [org_id, to_ms(now), by, reason, how], durable=True)
+        said = [org_id, to_ms(now), by, reason, how]
+        # A tag or a file says it again with the next plan; a person says it once.
+        line = await self._store.run("protect", said, durable=by != "")
         return _loaded(org_id, line)
 
     async def unprotect(
