@@ -105,9 +105,10 @@ def _after_the_call(held: Deletion, error: UnglueError, context: Context) -> Cha
     now = context.clock()
     line = {"entry": "attempt", "step": held.step, "code": error.code}
     since = held.looking_since
-    # What the key may not read shows nothing; the next look ends it, or waits for a better key.
-    refused = isinstance(error, PermissionDenied)
-    if now >= since + context.settings.policy.verify_window and not refused:
+    # What the key may not read shows nothing, and not to find it proves nothing: the next look ends
+    # it, or waits for a better key.
+    open_yet = isinstance(error, PermissionDenied | OrganizationNotFound)
+    if now >= since + context.settings.policy.verify_window and not open_yet:
         return unverified(held, now, line)
     return wait(RETRYING, "unanswered", look_again(now - since, now), line)
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.contract.conftest import Rehearse
-from tests.support.rehearsal import TEST_COMPANY
+from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from workers.clock import to_ms
 
 
 def replace_by_a_file(folder: Path) -> None:
@@ -14,13 +15,18 @@ def replace_by_a_file(folder: Path) -> None:
     folder.touch()
 
 
+async def unanswered(it: Rehearsal, deletion_id: str) -> None:
+    """Work until a DELETE went out and nobody heard the answer."""
+    while not (held := await it.advance(deletion_id)).intent.unanswered:
+        it.clock.now = max(held.ready_at, it.clock() + timedelta(milliseconds=1))
+
+
 async def test_an_export_that_fails_does_not_end_what_may_have_worked(
     rehearse: Rehearse, tmp_path: Path
 ) -> None:
     async with rehearse("drop-before:1", export=True, export_dir=str(tmp_path)) as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
-        while not (held := await it.advance(deletion_id)).intent.unanswered:
-            it.clock.now = max(held.ready_at, it.clock() + timedelta(milliseconds=1))
+        await unanswered(it, deletion_id)
         replace_by_a_file(tmp_path)
         result = await it.run(deletion_id)
         assert [error["code"] for error in result["errors"]] == ["DeletionUnverified"]
@@ -32,11 +38,45 @@ async def test_a_spool_that_never_comes_back_does_not_hold_up_the_result(
     async with rehearse("drop-before:1", approval="never") as it:
         receipt = await it.event()
         deletion_id = str(receipt.deletion_id)
-        while not (held := await it.advance(deletion_id)).intent.unanswered:
-            it.clock.now = max(held.ready_at, it.clock() + timedelta(milliseconds=1))
+        await unanswered(it, deletion_id)
         await it.ledger.spools.beat(
             "spl_1", it.clock(), where="box:/spool", waiting=1, oldest=it.clock()
         )
         result = await it.run(deletion_id, most=timedelta(hours=7))
         assert [error["code"] for error in result["errors"]] == ["DeletionUnverified"]
         assert len(await it.deletes()) <= 1
+
+
+async def test_calls_that_never_went_out_do_not_end_the_looking(rehearse: Rehearse) -> None:
+    async with rehearse("drop-after@DELETE:1", "lag=1800") as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        name = it.ledger.store.key("deletion", deletion_id)
+        await it.ledger.store.redis.hset(name, "intent_no", "4")
+        await unanswered(it, deletion_id)
+        result = await it.run(deletion_id)
+        assert result["deleted"] is True
+        assert len(await it.deletes()) == 1
+
+
+async def test_what_is_not_found_late_is_looked_at_once_more(rehearse: Rehearse) -> None:
+    """The worker died between its look and its plan, and nobody came for hours."""
+    async with rehearse("drop-after@DELETE:1") as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        await unanswered(it, deletion_id)
+        name = it.ledger.store.key("deletion", deletion_id)
+        await it.ledger.store.redis.hset(name, "step", "plan")
+        it.clock.forward(hours=7)
+        result = await it.run(deletion_id)
+        assert result["deleted"] is True
+
+
+async def test_a_cancel_that_is_repeated_over_a_broken_connection_is_one(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        said = [deletion_id, to_ms(it.clock()), "alice", "[]", "call-1"]
+        answers = [await it.ledger.store.run("cancel", said) for _ in range(2)]
+        assert answers == [b"cancelled", b"cancelled"]
+        assert await it.ledger.store.run("cancel", [*said[:-1], "call-2"]) == b"terminal"
+        assert (await it.journal(deletion_id)).count("cancelled") == 1

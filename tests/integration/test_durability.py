@@ -134,13 +134,16 @@ async def test_a_repeat_that_writes_nothing_is_confirmed_as_well(
         with valkey.configured("appendfsync", "no"):
             strict._confirm_within = 50
             # Written, not confirmed; and so again, though the script then only looks.
-            for _ in range(2):
+            for call in ("one", "two"):
                 with pytest.raises(NotDurable) as raised:
-                    await strict.run("cancel", [held.id, 1, "alice", "[]"], durable=True)
+                    await strict.run("cancel", [held.id, 1, "alice", "[]", call], durable=True)
             assert raised.value.answer == b"terminal"
             assert await strict.redis.exists("unglue:marker") == 1
         strict._confirm_within = 5000
-        assert await strict.run("cancel", [held.id, 1, "alice", "[]"], durable=True) == b"terminal"
+        assert (
+            await strict.run("cancel", [held.id, 1, "alice", "[]", "three"], durable=True)
+            == b"terminal"
+        )
 
 
 async def pending(here: Rehearsal) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
+from uuid import uuid4
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
 from adapters.models import DeletionRequest
@@ -190,9 +191,8 @@ class Deletions:
             Conflict: it ended, or the call went out.
             NotDurable: it is cancelled, and that may yet be lost with the server.
         """
-        answer = await self._store.run(
-            "cancel", [deletion_id, to_ms(now), operator, encode_errors((error,))], durable=True
-        )
+        said = [deletion_id, to_ms(now), operator, encode_errors((error,)), uuid4().hex]
+        answer = await self._store.run("cancel", said, durable=True)
         if answer == b"unknown":
             raise NotFound(f"there is no deletion {deletion_id}")
         if answer == b"terminal":

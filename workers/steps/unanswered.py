@@ -42,8 +42,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
     if seen.state == "visible" and now >= resend_at:
         if intent.number < _MOST_INTENTS:
             return go_on("plan", line)
-        if deletion.looked_from is None:
-            return unverified(deletion, now, line)
+        # Nothing more is sent; what was sent may still be carried out.
         return wait(RETRYING, "unanswered", look_again(now - since, now), line)
     until = look_again(now - since, now)
     return wait(RETRYING, "unanswered", min(until, max(resend_at, now + _SOON)), line)
