@@ -30,7 +30,8 @@ PATHS = (
         "blocked",
         0,
         Crowd(faults=("refuse-synced",)),
-        'export = false\neligibility_window = "0s"',
+        # What nobody heard refused is looked after for this long.
+        'export = false\neligibility_window = "0s"\nverify_window = "15s"',
         unanswered="DeletionUnverified",
     ),
 )
