@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,21 +12,12 @@ import pytest
 
 from tests.faults.test_recovery import works
 from tests.faults.test_storage_down import until
-from tests.support.failing_valkey import FailingValkey, failing_valkey
+from tests.support.failing_valkey import FailingValkey
 from tests.support.part import Part, part
 from tests.support.service import configured
 
 # More than the first signal's own second, so that the second one counts.
 A_MOMENT = 1.1
-
-
-@pytest.fixture
-def valkey() -> Iterator[FailingValkey]:
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder), appendfsync="always") as server,
-    ):
-        yield server
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Worker and scheduler go on by themselves after whatever happened to Redis, in one process."""
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,20 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.test_storage_down import FAULTS, until
-from tests.support.failing_valkey import FailingValkey, answering_only, failing_valkey
+from tests.support.failing_valkey import FailingValkey, answering_only
 from tests.support.part import part
 from workers.clock import to_ms
 
 LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
-
-
-@pytest.fixture
-def valkey() -> Iterator[FailingValkey]:
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder), appendfsync="always") as server,
-    ):
-        yield server
 
 
 def works(valkey: FailingValkey, number: int) -> Callable[[], bool]:

@@ -5,7 +5,6 @@ vendor sends again. It recovers by itself.
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,7 +16,7 @@ import httpx
 import pytest
 
 from service.demo.stand_ins import key_server
-from tests.support.failing_valkey import FailingValkey, answering_only, failing_valkey
+from tests.support.failing_valkey import FailingValkey, answering_only
 from tests.support.serve import serve
 from tests.support.service import (
     KEY,
@@ -48,15 +47,6 @@ LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
 # What the answer may take on a machine that does other things too; the budgets are checked below.
 WALL_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0
-
-
-@pytest.fixture
-def valkey() -> Iterator[FailingValkey]:
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder), appendfsync="always") as server,
-    ):
-        yield server
 
 
 @pytest.fixture
