@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 import structlog
@@ -20,8 +21,8 @@ from service.state import ServiceState, caller_of, state_of
 from workers.addresses import AddressRefused, target
 from workers.approval_link import link_of
 from workers.clock import rfc3339
-from workers.ledger.callbacks import Entry
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.views import Sending
 from workers.result import result_of
 from workers.runtime import new_id
 from workers.settings import CallbackSettings
@@ -61,9 +62,9 @@ async def create(request: Request) -> Response:
     seconds = min(int(wait[1]), _LONGEST_WAIT) if wait else 0
     if wait:
         headers["Preference-Applied"] = f"wait={seconds}"
-    deletion = await _wait(state, deletion_id, seconds)
-    status = 200 if wait and deletion.terminal else 202
-    return answer(await _plain(state, deletion, caller), status, headers)
+    terminal = await _ended_within(state, deletion_id, seconds)
+    status = 200 if wait and terminal else 202
+    return await _as_it_stands(state, caller, deletion_id, status, headers)
 
 
 async def show(request: Request) -> Response:
@@ -124,13 +125,6 @@ async def reject(request: Request) -> Response:
     shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
     await deciding.reject(state, caller, shown, reason=given.reason)
     return await _as_it_stands(state, caller, shown.id)
-
-
-async def _as_it_stands(
-    state: ServiceState, caller: Caller, deletion_id: str, status: int = 200
-) -> Response:
-    deletion = await state.ledger.deletions.get(deletion_id)
-    return answer(await _plain(state, deletion, caller), status)
 
 
 def _content(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -212,21 +206,28 @@ def _require_callback(settings: CallbackSettings, url: str) -> None:
         raise InvalidRequest(f"callback_url: {error.message}") from None
 
 
-async def _wait(state: ServiceState, deletion_id: str, seconds: int) -> Deletion:
+async def _ended_within(state: ServiceState, deletion_id: str, seconds: int) -> bool:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    while True:
-        deletion = await state.ledger.deletions.get(deletion_id)
-        if deletion.terminal or loop.time() >= deadline:
-            return deletion
+    while not (await state.ledger.deletions.get(deletion_id)).terminal:
+        if loop.time() >= deadline:
+            return False
         await asyncio.sleep(_LOOK_EVERY)
+    return True
 
 
-async def _plain(state: ServiceState, deletion: Deletion, caller: Caller) -> dict[str, Any]:
+async def _as_it_stands(
+    state: ServiceState,
+    caller: Caller,
+    deletion_id: str,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    view = await state.ledger.views.of(deletion_id)
+    deletion = view.deletion
     plan = deletion.plan
-    earlier = await state.ledger.deletions.history(deletion)
     may = "approve" in caller.roles
-    return {
+    content = {
         "id": deletion.id,
         "state": deletion.state,
         "generation": deletion.generation,
@@ -243,22 +244,23 @@ async def _plain(state: ServiceState, deletion: Deletion, caller: Caller) -> dic
         "approval": standing.approval(deletion),
         "approval_url": link_of(state.settings, deletion) if may else None,
         "grace": standing.grace(deletion),
-        "journal": await state.ledger.deletions.journal(deletion.id),
+        "journal": view.journal,
         "result": result_of(deletion) if deletion.terminal else None,
-        "callbacks": [_callback(each) for each in await state.ledger.callbacks.of(deletion.id)],
-        "history": [_ended(each) for each in earlier],
+        "callbacks": [_callback(each) for each in view.callbacks],
+        "history": [_ended(each) for each in view.earlier],
     }
+    return answer(content, status, headers)
 
 
-def _callback(entry: Entry) -> dict[str, Any]:
+def _callback(sending: Sending) -> dict[str, Any]:
     return {
-        "id": entry.id,
-        "generation": entry.generation,
-        "state": entry.state,
-        "attempts": entry.attempts,
-        "status": entry.status,
-        "created_at": rfc3339(entry.created_at),
-        "replayed_by": entry.replayed_by or None,
+        "id": sending.id,
+        "generation": sending.generation,
+        "state": sending.state,
+        "attempts": sending.attempts,
+        "status": sending.status,
+        "created_at": rfc3339(sending.created_at),
+        "replayed_by": sending.replayed_by or None,
     }
 
 

@@ -14,7 +14,7 @@ async def test_a_recreated_organization_is_reported(rehearse: Rehearse) -> None:
         assert due == deletion_id
 
         await look_back(deletion_id, it.context)
-        newest = (await it.ledger.deletions.journal(deletion_id))[-1]
+        newest = (await it.ledger.views.of(deletion_id)).journal[-1]
         assert newest["entry"] == "recreated"
         assert len(await it.deletes()) == 1
         assert await it.ledger.deletions.take_aftercare(it.clock.forward(days=2)) == []

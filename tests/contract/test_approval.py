@@ -35,7 +35,7 @@ async def asked_by_webhook(it: Rehearsal, **fields: Any) -> Deletion:
 
 
 async def lines(it: Rehearsal, deletion_id: str, entry: str) -> list[dict[str, Any]]:
-    journal = await it.ledger.deletions.journal(deletion_id)
+    journal = (await it.ledger.views.of(deletion_id)).journal
     return [line for line in journal if line["entry"] == entry]
 
 

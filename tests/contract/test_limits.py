@@ -260,7 +260,7 @@ async def test_a_call_that_was_not_answered_is_never_held(rehearse: Rehearse) ->
         assert "awaiting_approval" not in states
         why = [
             each["why"]
-            for each in await it.ledger.deletions.journal(deletion_id)
+            for each in (await it.ledger.views.of(deletion_id)).journal
             if each["entry"] == "not_begun"
         ]
         assert why
@@ -306,7 +306,7 @@ async def limited(it: Rehearsal, org_id: str) -> str:
     """Which limit stops a deletion."""
     deletion_id = await it.ask(org_id=org_id)
     await it.advance(deletion_id)
-    journal = await it.ledger.deletions.journal(deletion_id)
+    journal = (await it.ledger.views.of(deletion_id)).journal
     (line,) = [each for each in journal if each["entry"] == "not_begun"]
     assert line["why"] == "limit"
     return str(line["limit"])

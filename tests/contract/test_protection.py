@@ -121,7 +121,7 @@ async def test_protected_in_the_last_instant(
         result = await it.run(deletion_id)
 
         assert gates(result) == ["protection"]
-        journal = await it.ledger.deletions.journal(deletion_id)
+        journal = (await it.ledger.views.of(deletion_id)).journal
         assert [entry["why"] for entry in journal if entry["entry"] == "not_begun"] == ["protected"]
         assert await it.deletes() == []
 

@@ -75,13 +75,13 @@ async def test_a_blocked_deletion_begins_anew_and_keeps_its_history(rehearse: Re
         assert (await it.ledger.deletions.get(name)) == anew
 
         assert (await it.run(name))["deleted"] is True
-        (before,) = await it.ledger.deletions.history(await it.ledger.deletions.get(name))
+        view = await it.ledger.views.of(name)
+        (before,) = view.earlier
         assert before == ended
         assert result_of(before) == first
-        journal = await it.ledger.deletions.journal(name)
-        (line,) = [entry for entry in journal if entry["entry"] == "replayed"]
+        (line,) = [entry for entry in view.journal if entry["entry"] == "replayed"]
         assert (line["operator"], line["generation"], line["was"]) == ("bob", 2, "blocked")
-        assert [entry["entry"] for entry in journal].count("ended") == 2
+        assert [entry["entry"] for entry in view.journal].count("ended") == 2
         (entry,) = await audited(it, "replayed")
         assert (entry["deletion_id"], entry["operator"]) == (name, "bob")
 
@@ -93,7 +93,7 @@ async def test_each_generation_has_a_callback_of_its_own(rehearse: Rehearse) -> 
         for _ in range(2):
             await replay(it, name)
             await it.run(name)
-        entries = await it.ledger.callbacks.of(name)
+        entries = (await it.ledger.views.of(name)).callbacks
         assert [entry.id for entry in entries] == ["cb_api1_2", "cb_api1_3"]
         held = await it.ledger.callbacks.lease("cb_api1_2", it.clock())
         assert held is not None

@@ -76,7 +76,7 @@ async def test_nothing_destructive_is_sent_until_somebody_resumes(
             it.clock.now = deletion.ready_at
             deletion = await work(it, deletion_id)
         # A night of it fills no journal, and reads nothing but the account's statuses.
-        journal = await it.ledger.deletions.journal(deletion_id)
+        journal = (await it.ledger.views.of(deletion_id)).journal
         assert [each["why"] for each in journal if each["entry"] == "not_begun"] == ["paused"]
         assert await asked(it) - looked <= (3 if mode == "soft_delete" else 0)
         assert len(await audited(it, "not_begun")) == 1
@@ -162,13 +162,13 @@ async def test_a_refused_key_does_not_fail_the_whole_queue(rehearse: Rehearse, s
         waiting = [await it.ledger.deletions.get(each) for each in ids[2:]]
         assert {each.waits_for for each in waiting} == {"key_refused"}
         for each in waiting:
-            journal = await it.ledger.deletions.journal(each.id)
+            journal = (await it.ledger.views.of(each.id)).journal
             assert journal[-1].items() >= {"entry": "postponed", "why": "key_refused"}.items()
         for _ in range(3):
             it.clock.now = max(each.ready_at for each in waiting)
             waiting = [await work(it, each.id) for each in waiting]
         assert await asked(it) == looked  # nothing was asked of IT Glue
-        assert len(await it.ledger.deletions.journal(ids[-1])) == 2  # and no journal was filled
+        assert len((await it.ledger.views.of(ids[-1])).journal) == 2  # and no journal was filled
 
         (pause,) = await it.ledger.stop_switch.pauses()
         assert (pause.cause, pause.by) == ("key_refused", "")

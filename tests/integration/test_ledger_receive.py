@@ -257,7 +257,7 @@ async def test_every_open_deletion_has_a_due_score(
     assert await score() == to_ms(clock()) + 5_000
     await _end(ledger, deletion_id, "failed", clock.forward(seconds=6))
     assert await score() is None
-    newest = (await ledger.deletions.journal(deletion_id))[-1]
+    newest = (await ledger.views.of(deletion_id)).journal[-1]
     assert newest == {"entry": "ended", "state": "failed", "at": rfc3339(clock())}
 
 

@@ -76,6 +76,11 @@ class Chat:
         raw = await self.ledger.store.hash("callback", entry_id)
         return {name: value.decode() for name, value in raw.items()}
 
+    async def journal(self, notice_id: str) -> list[dict[str, Any]]:
+        store = self.ledger.store
+        lines: Any = await store.redis.lrange(store.key("journal", notice_id), 0, -1)
+        return [json.loads(line) for line in lines]
+
     async def audited(self) -> list[dict[str, Any]]:
         pending: Any = await self.ledger.store.redis.xrange(
             self.ledger.store.key("audit", "pending")
@@ -222,7 +227,7 @@ async def test_the_outbox_is_the_same(chat: Chat, receiver: Receiver) -> None:
     assert await chat.post() == ["ntf_1_ops"]
     assert (await chat.entry("ntf_1_ops"))["state"] == "stopped"
     assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
-    lines = await chat.ledger.deletions.journal("ntc_1")
+    lines = await chat.journal("ntc_1")
     assert [(line["attempt"], line["status"], line["state"]) for line in lines] == [
         (1, 429, "pending"),
         (2, 500, "pending"),
@@ -342,7 +347,7 @@ async def test_an_organization_that_came_back_is_told_once(chat: Chat) -> None:
         await chat.ledger.deletions.looked_back("del_1", line, chat.clock(), recreated=["9"])
     (notice,) = await chat.notices()
     assert (notice["kind"], notice["org_ids"]) == ("recreated", ["9"])
-    assert len(await chat.ledger.deletions.journal("del_1")) == 1
+    assert len(await chat.journal("del_1")) == 1
 
 
 async def test_silence_is_told_once_a_day_and_where_it_is_one(chat: Chat) -> None:

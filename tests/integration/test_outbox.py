@@ -74,7 +74,7 @@ class Outbox:
         return {name: value.decode() for name, value in raw.items()}
 
     async def journal(self, deletion_id: str = "del_1") -> list[dict[str, Any]]:
-        entries = await self.ledger.deletions.journal(deletion_id)
+        entries = (await self.ledger.views.of(deletion_id)).journal
         return [entry for entry in entries if entry["entry"] == "callback"]
 
     async def notices(self) -> list[str]:
@@ -360,7 +360,7 @@ async def test_a_result_is_sent_again_under_another_id(
     assert (len(receiver.received), last.body) == (before + 1, first.body)
     assert (first.headers["webhook-id"], last.headers["webhook-id"]) == ("msg_1_1", "msg_1_1_r1")
     # What became of the first stays readable, and the newest can be sent once more.
-    assert [each.state for each in await callbacks.of("del_1")][1] == "delivered"
+    assert (await box.ledger.views.of("del_1")).callbacks[1].state == "delivered"
     third = await callbacks.replay(
         "del_1", operator="b", token="v", url=receiver.url, now=box.clock()
     )

@@ -272,7 +272,7 @@ async def test_results_are_sent_again_under_another_id(bulk: Bulk, ledger: Ledge
     await bulk.begin("callbacks", "cb_0_1", "del_1", "cb_2_1", "cb_9_9")
     result = await bulk.run()
     assert result["refused"] == {"cb_2_1": "pending", "cb_9_9": "unknown"}
-    entries = await ledger.callbacks.of("del_0")
+    entries = (await ledger.views.of("del_0")).callbacks
     assert [(each.id, each.state, each.replayed_by) for each in entries] == [
         ("cb_0_1", "dead", ""),
         ("cb_0_1_r1", "pending", "alice"),
@@ -280,6 +280,9 @@ async def test_results_are_sent_again_under_another_id(bulk: Bulk, ledger: Ledge
     anew = await ledger.callbacks.lease("cb_0_1_r1", bulk.clock())
     assert anew is not None
     assert (anew.target, anew.attempts, anew.generation) == (URL, 0, 1)
-    assert [each.id for each in await ledger.callbacks.of("del_1")] == ["cb_1_1", "cb_1_1_r1"]
-    entries_ = [each["entry"] for each in await ledger.deletions.journal("del_1")]
+    assert [each.id for each in (await ledger.views.of("del_1")).callbacks] == [
+        "cb_1_1",
+        "cb_1_1_r1",
+    ]
+    entries_ = [each["entry"] for each in (await ledger.views.of("del_1")).journal]
     assert entries_[-1] == "callback_replayed"

@@ -240,7 +240,7 @@ async def test_a_replayed_summary_keeps_the_count_of_its_replays(
     books.clock.forward(days=2)
     await books.prune()
     await replay("two")
-    assert [each.id for each in await ledger.callbacks.of("swp_1")][-1] == "cb_1_1_r2"
+    assert await books.keys("callback:cb_1_1_r2") != []
 
 
 async def test_it_goes_in_bounded_steps_past_what_stays(books: Books) -> None:

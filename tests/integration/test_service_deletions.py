@@ -1,8 +1,10 @@
 """`/v1/deletions`: asking, looking, cancelling; who may, and what is refused."""
 
+import asyncio
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -253,3 +255,33 @@ def test_no_redis() -> None:
             answer = service.call(method, path, json=ASKED)
             only_error(answer, 503, "StorageUnavailable")
             assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_what_is_shown_is_of_one_moment(service: Service, ledger: Ledger) -> None:
+    """A result that was given up is never shown without the line that says why."""
+
+    def once_given_up(path: str, looking: Semaphore) -> dict[str, Any]:
+        while True:
+            looking.release()
+            shown: dict[str, Any] = service.call("GET", path).json()
+            if shown["callbacks"][0]["state"] == "dead":
+                return shown
+
+    for number in range(50):
+        looking = Semaphore(0)
+        deletion_id, now = service.ask(ASKED).json()["id"], datetime.now(UTC)
+        held = await ledger.deletions.lease(deletion_id, now)
+        assert held is not None
+        await ledger.deletions.record(held, Change(state=FAILED), now)
+        callback_id = f"cb_{deletion_id.removeprefix('del_')}_1"
+        for minutes in (0, 2, 4):
+            at = now + timedelta(minutes=minutes)
+            assert await ledger.callbacks.lease(callback_id, at) is not None
+        watcher = asyncio.create_task(
+            asyncio.to_thread(once_given_up, f"/v1/deletions/{deletion_id}", looking)
+        )
+        for _ in range(1 + number % 5):
+            await asyncio.to_thread(looking.acquire)
+        await ledger.callbacks.lease(callback_id, now + timedelta(minutes=6))
+        shown = await watcher
+        assert shown["journal"][-1]["entry"] == "callback"

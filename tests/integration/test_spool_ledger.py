@@ -33,7 +33,7 @@ def rehearsal(ledger: Ledger, clock: TestClock) -> Rehearsal:
 async def asked(rehearsal: Rehearsal, deletion_id: str) -> str:
     """What became of a job: the state, or why the call was not begun."""
     deletion = await rehearsal.advance(deletion_id)
-    journal = await rehearsal.ledger.deletions.journal(deletion_id)
+    journal = (await rehearsal.ledger.views.of(deletion_id)).journal
     refusals = [entry for entry in journal if entry["entry"] == "not_begun"]
     return refusals[-1]["why"] if refusals and not deletion.terminal else deletion.state
 

@@ -175,7 +175,7 @@ class Rehearsal:
             self.world.add(kind, int(org_id), dict(RECORDS[kind]))
 
     async def journal(self, deletion_id: str) -> list[str]:
-        return [entry["entry"] for entry in await self.ledger.deletions.journal(deletion_id)]
+        return [entry["entry"] for entry in (await self.ledger.views.of(deletion_id)).journal]
 
 
 def _json(value: Mapping[str, str]) -> str:

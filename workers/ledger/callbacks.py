@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -11,20 +10,6 @@ from workers.clock import from_ms, to_ms
 from workers.ledger.records import Callback
 from workers.ledger.refusals import ReplayRefused
 from workers.ledger.store import Store, text
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """How one result's way to its receiver stands; `status` is the newest answer's."""
-
-    id: str
-    generation: int
-    state: str
-    attempts: int
-    status: int | None
-    answer: str
-    created_at: datetime
-    replayed_by: str
 
 
 class Callbacks:
@@ -74,30 +59,6 @@ class Callbacks:
             raise ReplayRefused(rest[0].decode(), callback_id)
         new: str = rest[0].decode()
         return new
-
-    async def of(self, record_id: str) -> list[Entry]:
-        """The results of a deletion (or the summaries of a sweep), oldest first."""
-        names = await self._store.redis.zrange(self._store.key("callbacks", "of", record_id), 0, -1)
-        found = []
-        for name in cast("list[bytes]", names):
-            raw = await self._store.hash("callback", name.decode())
-            if not raw:
-                continue
-            fields = {field: value.decode() for field, value in raw.items()}
-            status = fields.get("last_status")
-            found.append(
-                Entry(
-                    id=fields["id"],
-                    generation=int(fields.get("generation") or 1),
-                    state=fields["state"],
-                    attempts=int(fields["attempts"]),
-                    status=int(status) if status else None,
-                    answer=fields.get("last_answer", ""),
-                    created_at=from_ms(fields["created_at"]),
-                    replayed_by=fields.get("replayed_by", ""),
-                )
-            )
-        return found
 
     async def deletion_of(self, callback_id: str) -> str | None:
         """The deletion whose result this is; `None` if it is none's."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
 from adapters.models import DeletionRequest
-from workers.clock import from_ms, rfc3339, to_ms
+from workers.clock import to_ms
 from workers.durations import milliseconds
 from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
@@ -249,12 +249,6 @@ class Deletions:
             raise NotFound(f"deletion {deletion_id} has no generation {number}")
         return Deletion.load({name: value.decode() for name, value in fields.items()})
 
-    async def history(self, deletion: Deletion) -> list[Deletion]:
-        """The generations before the present one, oldest first, each as it ended."""
-        return [
-            await self.generation(deletion.id, number) for number in range(1, deletion.generation)
-        ]
-
     async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
         """Deletions that are due and in no queue, each with the number of its next job."""
         return await self._store.due("due", "deletion", now, limit=limit)
@@ -287,9 +281,3 @@ class Deletions:
         if not fields:
             raise NotFound(f"there is no deletion {deletion_id}")
         return Deletion.load({name: value.decode() for name, value in fields.items()})
-
-    async def journal(self, deletion_id: str) -> list[dict[str, Any]]:
-        """What happened to a deletion, oldest first, times as RFC 3339."""
-        lines = await self._store.redis.lrange(self._store.key("journal", deletion_id), 0, -1)
-        entries = [json.loads(line) for line in lines]
-        return [{**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries]

@@ -21,6 +21,7 @@ from workers.ledger.stop_switch import StopSwitch
 from workers.ledger.store import Store
 from workers.ledger.sweeps import Sweeps
 from workers.ledger.ticks import Ticks
+from workers.ledger.views import Views
 
 
 class Ledger:
@@ -30,6 +31,7 @@ class Ledger:
         self.store = store
         self.deliveries = Deliveries(store)
         self.deletions = Deletions(store)
+        self.views = Views(store)
         self.approvals = Approvals(store)
         self.listing = Listing(store, self.deletions, self.deliveries)
         self.callbacks = Callbacks(store)

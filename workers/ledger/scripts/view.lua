@@ -1,0 +1,14 @@
+-- A deletion with everything that is told of it, as of one moment. ARGV: id
+local id = ARGV[1]
+local deletion = redis.call('HGETALL', key('deletion', id))
+local generation = tonumber(redis.call('HGET', key('deletion', id), 'generation') or 1)
+
+local earlier = {}
+for number = 1, generation - 1 do
+  earlier[number] = redis.call('HGETALL', key('history', id, number))
+end
+local callbacks = {}
+for index, callback in ipairs(redis.call('ZRANGE', key('callbacks', 'of', id), 0, -1)) do
+  callbacks[index] = redis.call('HGETALL', key('callback', callback))
+end
+return {deletion, redis.call('LRANGE', key('journal', id), 0, -1), earlier, callbacks}
