@@ -19,6 +19,7 @@ COMMANDS = MappingProxyType(
         "cancel": "service.commands.deletions",
         "delete": "service.commands.delete",
         "deletions": "service.commands.deletions",
+        "deliveries": "service.commands.deliveries",
         "demo": "service.commands.demo",
         "doctor": "service.commands.doctor",
         "operators": "service.commands.operators",

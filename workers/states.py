@@ -1,4 +1,4 @@
-"""The states of a deletion (contract: the words are part of the API)."""
+"""The states of a deletion, and what a delivery may come to (the words are part of the API)."""
 
 from typing import Final
 
@@ -24,3 +24,5 @@ WAITING: Final = frozenset(
 )
 TERMINAL: Final = frozenset({DELETED, SOFT_DELETED, PREVIEWED, BLOCKED, CANCELLED, FAILED})
 STATES: Final = (QUEUED, RUNNING, *sorted(WAITING), *sorted(TERMINAL))
+
+VERDICTS: Final = ("accepted", "cancelled", "duplicate", "ignored", "rejected")

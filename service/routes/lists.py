@@ -17,7 +17,7 @@ from workers.clock import rfc3339
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion, Delivery
 from workers.settings import Operator
-from workers.states import STATES
+from workers.states import STATES, VERDICTS
 
 
 class _Query(BaseModel):
@@ -42,8 +42,9 @@ def _page(request: Request, kind: str) -> Page:
     other = query.verdict if kind == "state" else query.state
     if other is not None:
         raise InvalidRequest(f"this list is filtered by {kind}")
-    if kind == "state" and state is not None and state not in STATES:
-        raise InvalidRequest(f"state must be one of: {', '.join(STATES)}")
+    known = STATES if kind == "state" else VERDICTS
+    if state is not None and state not in known:
+        raise InvalidRequest(f"{kind} must be one of: {', '.join(known)}")
     return Page(query.limit, query.source, state, query.since, query.until)
 
 
@@ -51,33 +52,33 @@ async def deletions(request: Request) -> Response:
     """Deletions. `next_until` continues with older ones."""
     caller_of(request)
     page = _page(request, "state")
-    found = await state_of(request).ledger.listing.deletions(page)
+    listed = await state_of(request).ledger.listing.deletions(page)
     operators = state_of(request).settings.operators
-    rows = [_deletion(each, operators) for each in found]
+    rows = [_deletion(each, operators) for each in listed.records]
     pauses = plain(await state_of(request).ledger.stop_switch.pauses())
-    return answer({"deletions": rows, "next_until": _next(found, page.limit), **pauses})
+    return answer({"deletions": rows, "next_until": _precise(listed.next_until), **pauses})
 
 
 async def deliveries(request: Request) -> Response:
     """Deliveries, without their bodies. `next_until` continues with older ones."""
     caller_of(request)
     page = _page(request, "verdict")
-    found = await state_of(request).ledger.listing.deliveries(page)
+    listed = await state_of(request).ledger.listing.deliveries(page)
     deliveries = state_of(request).ledger.deliveries
     rows = [
-        {**_delivery(each), "history": await deliveries.history(each.id)}
-        if each.generation > 1
-        else {**_delivery(each), "history": []}
-        for each in found
+        {
+            **_delivery(each),
+            "history": await deliveries.history(each.id) if each.generation > 1 else [],
+        }
+        for each in listed.records
     ]
-    return answer({"deliveries": rows, "next_until": _next(found, page.limit)})
+    return answer({"deliveries": rows, "next_until": _precise(listed.next_until)})
 
 
-def _next(found: list[Deletion] | list[Delivery], limit: int) -> str | None:
-    if len(found) < limit:
+def _precise(moment: datetime | None) -> str | None:
+    """To the millisecond, as records are kept: whole seconds would leave some out."""
+    if moment is None:
         return None
-    last = found[-1]
-    moment: datetime = last.created_at if isinstance(last, Deletion) else last.received_at
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

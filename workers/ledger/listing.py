@@ -1,19 +1,21 @@
 """Lists of deletions and deliveries, newest first, a page at a time."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from itertools import groupby
+from operator import itemgetter
+from typing import Generic, TypeVar, cast
 
-from workers.clock import to_ms
+from adapters.errors import NotFound
+from workers.clock import from_ms, to_ms
 from workers.ledger.deletions import Deletions
 from workers.ledger.deliveries import Deliveries
 from workers.ledger.records import Deletion, Delivery
 from workers.ledger.store import Store
 
-# Read at a time while looking for what fits; a filter that fits little must not read all at once.
-_CHUNK = 100
-_MOST_LOOKED_AT = 5000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,45 +29,84 @@ class Page:
     until: datetime | None = None
 
 
-class Listing:
-    """Reads the indexes."""
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A page. `next_until` continues with older ones; `None`: there are none.
 
-    def __init__(self, store: Store, deletions: Deletions, deliveries: Deliveries) -> None:
+    A page ends between two moments, so it holds more than its limit where several records are of
+    one, and less where much was looked at for little.
+    """
+
+    records: list[T]
+    next_until: datetime | None
+
+
+class Listing:
+    """Reads the indexes, `most` entries for a page, however little fits."""
+
+    def __init__(
+        self, store: Store, deletions: Deletions, deliveries: Deliveries, most: int = 2000
+    ) -> None:
         self._store = store
+        self._most = most
         self._deletions = deletions
         self._deliveries = deliveries
 
-    async def deletions(self, page: Page) -> list[Deletion]:
+    async def deletions(self, page: Page) -> Listed[Deletion]:
         """Deletions by the time they were asked for."""
+
+        def fits(deletion: Deletion) -> bool:
+            return page.source in (None, deletion.source) and page.state in (None, deletion.state)
+
         index = ("deletions", page.state) if page.state else ("deletions",)
-        found: list[Deletion] = []
-        async for name in self._names(index, page):
-            deletion = await self._deletions.get(name)
-            if page.source in (None, deletion.source) and page.state in (None, deletion.state):
-                found.append(deletion)
-                if len(found) == page.limit:
-                    break
-        return found
+        return await self._page(index, page, self._deletions.get, fits)
 
-    async def deliveries(self, page: Page) -> list[Delivery]:
+    async def deliveries(self, page: Page) -> Listed[Delivery]:
         """Deliveries by the time they came; `state` is the verdict."""
-        found: list[Delivery] = []
-        async for name in self._names(("deliveries",), page):
-            delivery = await self._deliveries.get(name)
-            if page.source in (None, delivery.source) and page.state in (None, delivery.verdict):
-                found.append(delivery)
-                if len(found) == page.limit:
-                    break
-        return found
 
-    async def _names(self, index: tuple[str, ...], page: Page) -> AsyncIterator[str]:
-        newest = f"({to_ms(page.until)}" if page.until else "+inf"
-        oldest = to_ms(page.since) if page.since else "-inf"
-        for start in range(0, _MOST_LOOKED_AT, _CHUNK):
-            names = await self._store.redis.zrevrangebyscore(
-                self._store.key(*index), newest, oldest, start=start, num=_CHUNK
-            )
-            for name in cast("list[bytes]", names):
-                yield name.decode()
-            if len(names) < _CHUNK:
-                return
+        def fits(delivery: Delivery) -> bool:
+            return page.source in (None, delivery.source) and page.state in (None, delivery.verdict)
+
+        return await self._page(("deliveries",), page, self._deliveries.get, fits)
+
+    async def all_deletions(self, state: str) -> AsyncIterator[Deletion]:
+        """Every deletion in this state, newest first."""
+        page: Page | None = Page(limit=self._most, state=state)
+        while page is not None:
+            listed = await self.deletions(page)
+            for deletion in listed.records:
+                yield deletion
+            until = listed.next_until
+            page = Page(limit=self._most, state=state, until=until) if until else None
+
+    async def _page(
+        self,
+        index: tuple[str, ...],
+        page: Page,
+        read: Callable[[str], Awaitable[T]],
+        fits: Callable[[T], bool],
+    ) -> Listed[T]:
+        names = await self._store.redis.zrevrangebyscore(
+            self._store.key(*index),
+            f"({to_ms(page.until)}" if page.until else "+inf",
+            to_ms(page.since) if page.since else "-inf",
+            start=0,
+            num=self._most,
+            withscores=True,
+        )
+        found = groupby(cast("list[tuple[bytes, float]]", names), key=itemgetter(1))
+        moments = [(moment, [name.decode() for name, _ in group]) for moment, group in found]
+        complete = len(names) < self._most
+        if not complete and len(moments) > 1:
+            moments.pop()  # of which more may be left
+        records: list[T] = []
+        for place, (moment, group) in enumerate(moments, start=1):
+            for name in group:
+                # Between the two reads retention may have removed it.
+                with suppress(NotFound):
+                    record = await read(name)
+                    if fits(record):
+                        records.append(record)
+            if len(records) >= page.limit and not (complete and place == len(moments)):
+                return Listed(records, from_ms(moment))
+        return Listed(records, None if complete else from_ms(moments[-1][0]))

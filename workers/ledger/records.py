@@ -242,9 +242,9 @@ class Delivery:
 class Receipt:
     """What became of one event of a delivery.
 
-    `verdict` is one of accepted, duplicate, cancelled, ignored, rejected; `reason` a code;
-    `alert` a code that operators must hear of, `missing` how many events before this one never
-    came. `job` is the number of the first job of a new deletion.
+    `verdict` is one of `workers.states.VERDICTS`; `reason` a code; `alert` a code that operators
+    must hear of, `missing` how many events before this one never came. `job` is the number of the
+    first job of a new deletion.
     """
 
     verdict: str

@@ -9,19 +9,17 @@ from workers.events import bounded
 from workers.gates.subject import comparable
 from workers.itglue.models import Organization
 from workers.ledger.ledger import Ledger
-from workers.ledger.listing import Page
 from workers.ledger.records import Deletion
 from workers.states import QUEUED, RUNNING, WAITING
-
-_MOST_OPEN = 5000
 
 
 async def open_deletions(ledger: Ledger) -> list[Deletion]:
     """Every deletion that has not ended."""
-    found = []
-    for state in (QUEUED, RUNNING, *sorted(WAITING)):
-        found += await ledger.listing.deletions(Page(limit=_MOST_OPEN, state=state))
-    return found
+    return [
+        deletion
+        for state in (QUEUED, RUNNING, *sorted(WAITING))
+        async for deletion in ledger.listing.all_deletions(state)
+    ]
 
 
 def acts_on(deletion: Deletion, organization: Organization) -> bool:
