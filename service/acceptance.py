@@ -20,7 +20,7 @@ async def accepted(jobs: JobQueue, source: str, acknowledged: Acknowledged) -> N
         async with asyncio.timeout(_ENQUEUE_SECONDS):
             for receipt in acknowledged.receipts:
                 if receipt.deletion_id is not None and receipt.job is not None:
-                    await jobs.advance(receipt.deletion_id, receipt.job)
+                    await jobs.enqueue("advance_deletion", receipt.deletion_id, receipt.job)
     except (RedisError, TimeoutError) as error:
         kind = type(error).__name__
         log.warning("not_enqueued", delivery_id=acknowledged.delivery_id, error=kind)

@@ -97,6 +97,6 @@ def _daily_read(ledger: Ledger, jobs: JobQueue) -> Duty:
     """Keeps the key alive; a worker makes it, for the scheduler waits for nobody."""
 
     async def run(_now: datetime) -> None:
-        await jobs.read_account(await ledger.account.next_read())
+        await jobs.enqueue("read_the_account", "account", await ledger.account.next_read())
 
     return Duty("daily_read", timedelta(days=1), run)

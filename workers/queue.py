@@ -6,10 +6,13 @@ seen as done.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal
 
+import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
 from rq.exceptions import DuplicateJobError
@@ -17,18 +20,27 @@ from rq.serializers import JSONSerializer
 
 QUEUE: Final = "unglue"
 QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
-ADVANCE: Final = "workers.jobs.advance_deletion"
-SEND: Final = "workers.jobs.send_callback"
-VERIFY: Final = "workers.jobs.verify_delivery"
-LOOK_BACK: Final = "workers.jobs.look_back_at_deletion"
-SWEEP: Final = "workers.jobs.run_sweep"
-REPLAY: Final = "workers.jobs.run_replay"
-TELL: Final = "workers.jobs.tell_people"
-READ_ACCOUNT: Final = "workers.jobs.read_the_account"
+
+# The functions of `workers.jobs`. Their paths are data: jobs that wait in Redis name them.
+Job = Literal[
+    "advance_deletion",
+    "send_callback",
+    "verify_delivery",
+    "look_back_at_deletion",
+    "run_sweep",
+    "run_replay",
+    "tell_people",
+    "read_the_account",
+]
+
+# `JobQueue.advance`, as those see it who hand on a deletion: it does not raise.
+Enqueue = Callable[[str, int], Awaitable[None]]
 
 # Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
 _JOB_SECONDS = 100
 _KEPT_SECONDS = 7 * 24 * 3600
+
+log = structlog.get_logger()
 
 
 class JobQueue:
@@ -42,84 +54,35 @@ class JobQueue:
         )
         self._queue = Queue(QUEUE, connection=self._redis, serializer=JSONSerializer)
 
-    async def advance(self, deletion_id: str, number: int) -> None:
-        """Queue the next step of a deletion.
+    async def enqueue(self, job: Job, record_id: str, number: int) -> None:
+        """Queue a job for a record, under a number that is used once.
 
         Raises:
             redis.RedisError: it is not known to be queued; the scheduler will see.
         """
-        await asyncio.to_thread(self._enqueue, ADVANCE, deletion_id, number)
+        await asyncio.to_thread(self._enqueue, job, record_id, number)
 
-    async def send(self, callback_id: str, number: int) -> None:
-        """Queue an attempt to deliver a callback.
+    async def advance(self, deletion_id: str, number: int) -> None:
+        """Queue the next step of a deletion at once; the scheduler finds what was not queued."""
+        try:
+            await self.enqueue("advance_deletion", deletion_id, number)
+        except RedisError as error:
+            log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
 
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, SEND, callback_id, number)
-
-    async def verify(self, delivery_id: str, number: int) -> None:
-        """Queue the verification of a quarantined delivery.
-
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, VERIFY, delivery_id, number)
-
-    async def look_back(self, deletion_id: str, number: int) -> None:
-        """Queue the look at a deletion a day later.
-
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, LOOK_BACK, deletion_id, number)
-
-    async def sweep(self, sweep_id: str, number: int) -> None:
-        """Queue the next slice of a sweep.
-
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, SWEEP, sweep_id, number)
-
-    async def replay(self, replay_id: str, number: int) -> None:
-        """Queue the next slice of a bulk replay.
-
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, REPLAY, replay_id, number)
-
-    async def tell(self, notice_id: str, number: int) -> None:
-        """Queue the handing over of a notice to the outbox.
-
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, TELL, notice_id, number)
-
-    async def read_account(self, number: int) -> None:
-        """Queue the daily read of the account.
-
-        Raises:
-            redis.RedisError: as above.
-        """
-        await asyncio.to_thread(self._enqueue, READ_ACCOUNT, "account", number)
-
-    def _enqueue(self, function: str, record_id: str, number: int) -> None:
+    def _enqueue(self, job: Job, record_id: str, number: int) -> None:
         try:
             self._queue.enqueue(
-                function,
+                f"workers.jobs.{job}",
                 record_id,
                 job_id=f"{record_id}-{number}",
                 unique=True,
-                description=f"{function.rpartition('.')[2]} {record_id}",
+                description=f"{job} {record_id}",
                 job_timeout=_JOB_SECONDS,
                 result_ttl=0,
                 failure_ttl=_KEPT_SECONDS,
             )
         except DuplicateJobError:
-            # Our own enqueue, whose answer was lost: the number is used once.
+            # Our own enqueue, whose answer was lost.
             return
 
     def close(self) -> None:

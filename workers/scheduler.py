@@ -5,8 +5,8 @@ is waiting.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -16,14 +16,15 @@ from workers.clock import Clock
 from workers.duties import Duty
 from workers.ledger.condition import condition_of
 from workers.ledger.ledger import Ledger
-from workers.queue import JobQueue
+from workers.queue import Job, JobQueue
 from workers.storage import require_fit
 
 HEARTBEAT: Final = "scheduler"
-_BATCH = 200
 _MISSED_BEATS = 10
 # How long a tick may go on once the process is told to stop.
 _LAST_SECONDS = 5.0
+# What is due of a kind, each with the number of its next job.
+_Take = Callable[[datetime], Awaitable[list[tuple[str, int]]]]
 
 log = structlog.get_logger()
 
@@ -50,29 +51,21 @@ class Scheduler:
         """Queue everything that is due now; how many jobs that were."""
         now = self._clock()
         await self._ledger.heartbeats.beat(HEARTBEAT, now, _MISSED_BEATS * self._interval)
+        ledger = self._ledger
+        due: tuple[tuple[Job, _Take], ...] = (
+            ("advance_deletion", ledger.deletions.take_due),
+            ("send_callback", ledger.callbacks.take_due),
+            ("verify_delivery", ledger.quarantine.take_due),
+            ("look_back_at_deletion", ledger.deletions.take_aftercare),
+            ("run_sweep", ledger.sweeps.take_due),
+            ("run_replay", ledger.replays.take_due),
+            ("tell_people", ledger.notices.take_due),
+        )
         queued = 0
-        deletions = await self._ledger.deletions.take_due(now, limit=_BATCH)
-        for deletion_id, number in deletions:
-            await self._jobs.advance(deletion_id, number)
-            queued += 1
-        for callback_id, number in await self._ledger.callbacks.take_due(now, limit=_BATCH):
-            await self._jobs.send(callback_id, number)
-            queued += 1
-        for delivery_id, number in await self._ledger.quarantine.take_due(now):
-            await self._jobs.verify(delivery_id, number)
-            queued += 1
-        for deletion_id, number in await self._ledger.deletions.take_aftercare(now):
-            await self._jobs.look_back(deletion_id, number)
-            queued += 1
-        for sweep_id, number in await self._ledger.sweeps.take_due(now):
-            await self._jobs.sweep(sweep_id, number)
-            queued += 1
-        for replay_id, number in await self._ledger.replays.take_due(now):
-            await self._jobs.replay(replay_id, number)
-            queued += 1
-        for notice_id, number in await self._ledger.notices.take_due(now):
-            await self._jobs.tell(notice_id, number)
-            queued += 1
+        for job, take in due:
+            for record_id, number in await take(now):
+                await self._jobs.enqueue(job, record_id, number)
+                queued += 1
         for duty in self._duties:
             if await self._ledger.ticks.claim(duty.name, duty.every):
                 await duty.run(now)

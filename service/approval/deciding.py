@@ -3,7 +3,6 @@
 from typing import Final, Literal
 
 import structlog
-from redis.exceptions import RedisError
 
 from adapters.errors import InvalidIdentifier, InvalidRequest, RoleMissing
 from service.approval.names import difference
@@ -38,10 +37,7 @@ async def approve(
         shown, seen=seen, operator=caller.name, force=force, reason=reason, now=state.clock()
     )
     log.info("approved", deletion_id=shown.id, operator=caller.name)
-    try:
-        await state.jobs.advance(shown.id, job)
-    except RedisError as error:
-        log.warning("not_enqueued", deletion_id=shown.id, error=type(error).__name__)
+    await state.jobs.advance(shown.id, job)
 
 
 async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason: str) -> None:

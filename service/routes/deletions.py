@@ -7,7 +7,6 @@ from typing import Annotated, Any, TypeVar
 
 import structlog
 from pydantic import Field, ValidationError
-from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -52,10 +51,7 @@ async def create(request: Request) -> Response:
         now=state.clock(),
     )
     if job is not None:
-        try:
-            await state.jobs.advance(deletion_id, job)
-        except RedisError as error:
-            log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
+        await state.jobs.advance(deletion_id, job)
     log.info("requested", deletion_id=deletion_id, operator=caller.name, new=job is not None)
     headers = {"Location": f"/v1/deletions/{deletion_id}"}
     wait = _WAIT.search(request.headers.get("prefer", ""))
@@ -156,10 +152,7 @@ async def replay(request: Request) -> Response:
         now=state.clock(),
     )
     if job is not None:
-        try:
-            await state.jobs.advance(deletion.id, job)
-        except RedisError as error:
-            log.warning("not_enqueued", deletion_id=deletion.id, error=type(error).__name__)
+        await state.jobs.advance(deletion.id, job)
     log.info("replayed", deletion_id=deletion.id, operator=caller.name, new=job is not None)
     return await _as_it_stands(state, caller, deletion.id, 202)
 

@@ -30,7 +30,7 @@ from tests.support.plant.injuries import (
 )
 from tests.support.plant.plant import Plant, eventually
 from tests.support.plant.wire import sha_of
-from workers.queue import ADVANCE, QUEUE_KEY, SEND
+from workers.queue import QUEUE_KEY
 
 
 def earliest_due(it: Plant) -> float:
@@ -201,8 +201,9 @@ def test_window_18_a_job_that_is_done_is_run_again(here: Plant, injected: Inject
     callback_id = "cb_" + sent[0].removeprefix("del_") + "_1"
     for number in range(3):
         again = {"job_timeout": 100, "result_ttl": 0}
-        here.queue.enqueue(ADVANCE, sent[0], job_id=f"again-{sent[0]}-{number}", **again)
-        here.queue.enqueue(SEND, callback_id, job_id=f"again-{callback_id}-{number}", **again)
+        for job, record in (("advance_deletion", sent[0]), ("send_callback", callback_id)):
+            name = f"again-{record}-{number}"
+            here.queue.enqueue(f"workers.jobs.{job}", record, job_id=name, **again)
     here.quiet()
     assert (here.journal(sent[0]), here.receiver.ids(sent[0])) == (journal, attempts)
     injected(here, "18", "jobs that are done run again, three times", sent, since=since)

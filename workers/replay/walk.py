@@ -5,13 +5,9 @@ is named after the bulk replay, so that whoever takes it over from a dead worker
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
-
-import structlog
-from redis.exceptions import RedisError
 
 from adapters.errors import NotFound
 from workers.clock import Clock
@@ -20,11 +16,10 @@ from workers.ledger.deliveries import Replay
 from workers.ledger.ledger import Ledger
 from workers.ledger.refusals import ReplayRefused
 from workers.ledger.replays import BulkReplay
+from workers.queue import Enqueue
 from workers.states import CANCELLED
 
-log = structlog.get_logger()
 _MOST_DEATHS: Final = 3
-Enqueue = Callable[[str, int], Awaitable[None]]
 
 
 class Reader(Protocol):
@@ -94,24 +89,15 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
                 overrule=held.named or held.filter.get("state") == CANCELLED,
                 now=means.clock(),
             )
-            await _enqueue(means, item, job)
+            if job is not None:
+                await means.enqueue(item, job)
         case "deliveries":
             acknowledged = await means.reader.replay(item, Replay(held.by, token))
             for receipt in acknowledged.receipts:
-                if receipt.deletion_id is not None:
-                    await _enqueue(means, receipt.deletion_id, receipt.job)
+                if receipt.deletion_id is not None and receipt.job is not None:
+                    await means.enqueue(receipt.deletion_id, receipt.job)
         case "callbacks":
             await _send_again(held, item, token, means)
-
-
-async def _enqueue(means: Means, deletion_id: str, job: int | None) -> None:
-    if job is None:
-        return
-    try:
-        await means.enqueue(deletion_id, job)
-    except RedisError as error:
-        # It is durable; the scheduler finds what was not queued.
-        log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
 
 
 async def _send_again(held: BulkReplay, item: str, token: str, means: Means) -> None:

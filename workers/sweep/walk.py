@@ -6,14 +6,12 @@ cannot widen anything; each organization is judged by itself, twice.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-import structlog
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
 from adapters.errors import (
     ConfigurationError,
@@ -29,6 +27,7 @@ from workers.itglue.paging import Page
 from workers.ledger.records import Deletion
 from workers.ledger.sweeps import End, Progress, Row, Sweep
 from workers.plan import Activity
+from workers.queue import Enqueue
 from workers.retry import decide
 from workers.settings import Schedule
 from workers.steps.outcome import Context
@@ -36,13 +35,10 @@ from workers.sweep.criteria import allowed, narrowed, unmet
 from workers.sweep.others import acting, clients_of, open_deletions, standing
 from workers.sweep.summary import callback_body, summary_of
 
-log = structlog.get_logger()
-
 SLICE: Final = timedelta(seconds=40)
 _SIZES: Final = (500, 250, 100)
 _MOST_PAGES: Final = 2000
 _MOST_DEATHS: Final = 3
-Enqueue = Callable[[str, int], Awaitable[None]]
 NewId = Callable[[str], str]
 
 
@@ -199,11 +195,7 @@ class Walk:
             sweep, row, self.new_id("del"), request, url, context.clock()
         )
         if job is not None:
-            try:
-                await self.enqueue(deletion_id, job)
-            except RedisError as error:
-                # It is durable; the scheduler finds what was not queued.
-                log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
+            await self.enqueue(deletion_id, job)
         return Progress(rows=(replace(row, deletion_id=deletion_id),))
 
     # -- the end ---------------------------------------------------------------------------------
