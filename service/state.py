@@ -21,7 +21,7 @@ from workers.clock import Clock, system_clock
 from workers.intake import Intake
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
-from workers.runtime import new_id, open_intake, open_ledger, redis_url
+from workers.runtime import new_id, open_intake, open_ledger, open_queue
 from workers.settings import Settings
 from workers.spool.keeper import SpoolKeeper
 from workers.spool.spool import Spool
@@ -52,25 +52,20 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
 
     Redis may be away when it starts; `refuse` is called if it is then found unfit.
     """
-    jobs = JobQueue(redis_url(settings))
     attempts, logins = FailedAttempts(time.monotonic), Logins(system_clock)
     spool = None
     if settings.spool_dir:
         spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes, new_id)
-    try:
-        async with (
-            open_ledger(settings, prompt=True) as ledger,
-            open_intake(settings, ledger, spool) as intake,
-            recorded(settings, ledger, "service", system_clock),
-            _beside(_until_fit(ledger, refuse)),
-            _kept(spool, ledger, intake, jobs),
-            logins.reporting(ledger.audit),
-        ):
-            yield ServiceState(
-                settings, ledger, intake, jobs, system_clock, attempts, logins, spool
-            )
-    finally:
-        jobs.close()
+    async with (
+        open_queue(settings) as jobs,
+        open_ledger(settings, prompt=True) as ledger,
+        open_intake(settings, ledger, spool) as intake,
+        recorded(settings, ledger, "service", system_clock),
+        _beside(_until_fit(ledger, refuse)),
+        _kept(spool, ledger, intake, jobs),
+        logins.reporting(ledger.audit),
+    ):
+        yield ServiceState(settings, ledger, intake, jobs, system_clock, attempts, logins, spool)
 
 
 @asynccontextmanager

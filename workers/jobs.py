@@ -1,10 +1,9 @@
-"""What RQ runs: an id comes in, the ledger says what is to be done.
+"""What RQ runs, each in an event loop of its own: an id comes in, the ledger says what to do.
 
 Nothing here catches what it does not expect: a job that ends in an exception stays visible in
 RQ's failed registry, and the deletion is taken up again when its lease ends.
 """
 
-import asyncio
 import os
 from functools import cache
 
@@ -18,9 +17,8 @@ from workers.clock import system_clock
 from workers.ledger.deletions import Fenced
 from workers.outbox.notify import fan_out
 from workers.outbox.send import send
-from workers.queue import JobQueue
 from workers.replay.walk import Means, advance_replay
-from workers.runtime import new_id, open_context, open_intake, open_ledger, redis_url
+from workers.runtime import new_id, open_context, open_intake, open_ledger, open_queue
 from workers.settings import Settings, load_settings
 from workers.states import FAILED
 from workers.sweep.walk import advance_sweep
@@ -39,47 +37,8 @@ def _settings() -> Settings:
     return load_settings(os.environ)
 
 
-def advance_deletion(deletion_id: str) -> None:
+async def advance_deletion(deletion_id: str) -> None:
     """Do what is due of one deletion."""
-    asyncio.run(_advance(deletion_id))
-
-
-def verify_delivery(delivery_id: str) -> None:
-    """Verify one quarantined delivery."""
-    asyncio.run(_verify(delivery_id))
-
-
-def look_back_at_deletion(deletion_id: str) -> None:
-    """Look whether a deleted organization came back."""
-    asyncio.run(_look_back(deletion_id))
-
-
-def send_callback(callback_id: str) -> None:
-    """Make one attempt to deliver one callback."""
-    asyncio.run(_send(callback_id))
-
-
-def run_sweep(sweep_id: str) -> None:
-    """Do the next slice of a sweep."""
-    asyncio.run(_sweep(sweep_id))
-
-
-def run_replay(replay_id: str) -> None:
-    """Do the next slice of a bulk replay."""
-    asyncio.run(_replay(replay_id))
-
-
-def tell_people(notice_id: str) -> None:
-    """Hand one notice to the outbox."""
-    asyncio.run(_tell(notice_id))
-
-
-def read_the_account(_name: str) -> None:
-    """Make the daily read, even while IT Glue is asked nothing else."""
-    asyncio.run(_read_account())
-
-
-async def _advance(deletion_id: str) -> None:
     async with open_context(_settings()) as context:
         try:
             deletion = await advance(deletion_id, context)
@@ -97,7 +56,8 @@ async def _advance(deletion_id: str) -> None:
         )
 
 
-async def _verify(delivery_id: str) -> None:
+async def verify_delivery(delivery_id: str) -> None:
+    """Verify one quarantined delivery."""
     settings = _settings()
     async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
         acknowledged = await intake.release(delivery_id)
@@ -106,7 +66,8 @@ async def _verify(delivery_id: str) -> None:
             log.info("released", delivery_id=delivery_id, verdict=verdict)
 
 
-async def _look_back(deletion_id: str) -> None:
+async def look_back_at_deletion(deletion_id: str) -> None:
+    """Look whether a deleted organization came back."""
     async with open_context(_settings()) as context:
         try:
             await look_back(deletion_id, context)
@@ -114,27 +75,29 @@ async def _look_back(deletion_id: str) -> None:
             log.info("calls_stopped", deletion_id=deletion_id)
 
 
-async def _sweep(sweep_id: str) -> None:
+async def run_sweep(sweep_id: str) -> None:
+    """Do the next slice of a sweep."""
     settings = _settings()
-    jobs = JobQueue(redis_url(settings))
     try:
-        async with open_context(settings) as context:
+        async with open_queue(settings) as jobs, open_context(settings) as context:
             sweep = await advance_sweep(sweep_id, context, jobs.advance, new_id)
     except Fenced as error:
         log.warning("fenced", sweep_id=sweep_id, detail=error.message)
     else:
         if sweep is not None:
             log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
-    finally:
-        jobs.close()
 
 
-async def _replay(replay_id: str) -> None:
+async def run_replay(replay_id: str) -> None:
+    """Do the next slice of a bulk replay."""
     settings = _settings()
-    jobs = JobQueue(redis_url(settings))
     url = settings.callback.url or ""
     try:
-        async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
+        async with (
+            open_queue(settings) as jobs,
+            open_ledger(settings) as ledger,
+            open_intake(settings, ledger) as intake,
+        ):
             means = Means(ledger, intake, jobs.advance, url, system_clock)
             replay = await advance_replay(replay_id, means)
     except Fenced as error:
@@ -142,21 +105,22 @@ async def _replay(replay_id: str) -> None:
     else:
         if replay is not None:
             log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
-    finally:
-        jobs.close()
 
 
-async def _send(callback_id: str) -> None:
+async def send_callback(callback_id: str) -> None:
+    """Make one attempt to deliver one callback."""
     async with open_context(_settings()) as context:
         await send(callback_id, context)
 
 
-async def _tell(notice_id: str) -> None:
+async def tell_people(notice_id: str) -> None:
+    """Hand one notice to the outbox."""
     settings = _settings()
     async with open_ledger(settings) as ledger:
         await fan_out(notice_id, ledger, settings, system_clock())
 
 
-async def _read_account() -> None:
+async def read_the_account(_name: str) -> None:
+    """Make the daily read, even while IT Glue is asked nothing else."""
     async with open_context(_settings(), while_stopped=True) as context:
         await daily_read(context)

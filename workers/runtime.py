@@ -18,7 +18,7 @@ from workers.itglue.client import ITGlue
 from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
-from workers.queue import QUEUE_KEY
+from workers.queue import QUEUE_KEY, JobQueue
 from workers.settings import Settings
 from workers.signing_keys import SigningKeys
 from workers.spool.spool import Spool
@@ -74,6 +74,16 @@ async def open_ledger(settings: Settings, *, prompt: bool = False) -> AsyncItera
         )
     finally:
         await redis.aclose()
+
+
+@asynccontextmanager
+async def open_queue(settings: Settings) -> AsyncIterator[JobQueue]:
+    """The way to the workers."""
+    jobs = JobQueue(redis_url(settings))
+    try:
+        yield jobs
+    finally:
+        jobs.close()
 
 
 @asynccontextmanager

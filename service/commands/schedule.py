@@ -10,8 +10,7 @@ from service.signals import stop_on_signals
 from workers.audit.configuration import recorded
 from workers.clock import system_clock
 from workers.duties import duties
-from workers.queue import JobQueue
-from workers.runtime import open_ledger, redis_url
+from workers.runtime import open_ledger, open_queue
 from workers.scheduler import Scheduler
 from workers.settings import Settings
 
@@ -26,21 +25,18 @@ def scheduler() -> None:
 
 async def _schedule(settings: Settings) -> None:
     stop = stop_on_signals()
-    jobs = JobQueue(redis_url(settings))
-    try:
-        async with (
-            open_ledger(settings) as ledger,
-            recorded(settings, ledger, "scheduler", system_clock),
-        ):
-            log.info("scheduling")
-            interval = settings.worker.scheduler_interval
-            scheduler_ = Scheduler(
-                ledger,
-                jobs,
-                clock=system_clock,
-                interval=interval,
-                duties=duties(settings, ledger, jobs),
-            )
-            await scheduler_.run(stop)
-    finally:
-        jobs.close()
+    async with (
+        open_queue(settings) as jobs,
+        open_ledger(settings) as ledger,
+        recorded(settings, ledger, "scheduler", system_clock),
+    ):
+        log.info("scheduling")
+        interval = settings.worker.scheduler_interval
+        scheduler_ = Scheduler(
+            ledger,
+            jobs,
+            clock=system_clock,
+            interval=interval,
+            duties=duties(settings, ledger, jobs),
+        )
+        await scheduler_.run(stop)

@@ -2,7 +2,9 @@
 
 import sys
 import time
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from service.logs import configure_logs
 from workers import jobs
@@ -12,13 +14,13 @@ from workers.worker import run_worker
 _tell = jobs.tell_people
 
 
-def _slowly(notice_id: str) -> None:
+def _slowly(notice_id: str) -> Coroutine[Any, Any, None]:
     folder = Path(sys.argv[2])
     (folder / "begun").touch()
     deadline = time.monotonic() + 90
     while not (folder / "go").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    _tell(notice_id)
+    return _tell(notice_id)
 
 
 if __name__ == "__main__":
