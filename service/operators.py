@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adapters.errors import RoleMissing, Unauthorized
-from workers.settings import Operator
+from workers.settings.operators import Operator
 
 Role = Literal["request", "approve", "admin"]
 

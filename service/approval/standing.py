@@ -6,7 +6,8 @@ from typing import Any
 
 from workers.clock import rfc3339
 from workers.ledger.records import Deletion
-from workers.settings import Operator, Settings
+from workers.settings import Settings
+from workers.settings.operators import Operator
 from workers.steps.grace import until
 
 

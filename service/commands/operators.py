@@ -11,7 +11,7 @@ from rich.table import Table
 from adapters.errors import InvalidRequest
 from service.client import ServiceClient
 from service.operators import new_token, token_hash
-from workers.settings_sources import from_file
+from workers.settings.reading import from_file
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -17,7 +17,8 @@ from service.answers import error_answer
 from service.operators import authenticate_basic
 from service.state import ServiceState
 from workers.runtime import redis_url
-from workers.settings import Operator, Settings
+from workers.settings import Settings
+from workers.settings.operators import Operator
 
 log = structlog.get_logger()
 PATH: Final = "/rq"

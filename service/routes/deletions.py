@@ -24,7 +24,7 @@ from workers.ledger.records import Deletion, ErrorEntry
 from workers.ledger.views import Sending
 from workers.result import result_of
 from workers.runtime import new_id
-from workers.settings import CallbackSettings
+from workers.settings.destinations import CallbackSettings
 
 log = structlog.get_logger()
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")

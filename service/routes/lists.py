@@ -16,7 +16,7 @@ from service.state import caller_of, state_of
 from workers.clock import rfc3339
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion, Delivery
-from workers.settings import Operator
+from workers.settings.operators import Operator
 from workers.states import STATES, VERDICTS
 
 

@@ -14,7 +14,7 @@ from service.logins import MOST, Logins
 from service.operators import authenticate, new_token, token_hash
 from tests.support.clock import TestClock
 from workers.ledger.audit import Audit
-from workers.settings import Operator
+from workers.settings.operators import Operator
 
 TOKEN = new_token()
 OPERATORS = {"alice": Operator(token_sha256=token_hash(TOKEN), roles=("request",))}

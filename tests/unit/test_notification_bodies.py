@@ -13,7 +13,7 @@ from workers.ledger.notices import Notice
 from workers.outbox.bodies import body_of
 from workers.outbox.kinds import MEANINGS, Kind, meaning
 from workers.outbox.messages import Message, clean, message_of
-from workers.settings import Format
+from workers.settings.destinations import Format
 
 AT = datetime(2026, 1, 22, 10, 30, tzinfo=UTC)
 EVIL = (

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.errors import RoleMissing, Unauthorized
 from service.operators import authenticate
-from workers.settings import Operator
+from workers.settings.operators import Operator
 
 
 def operator(token: str, *roles: Literal["request", "approve", "admin"]) -> Operator:

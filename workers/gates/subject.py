@@ -8,7 +8,7 @@ from adapters.models import DeletionRequest
 from workers.itglue.models import Inventory, Organization
 from workers.ledger.protections import Protection
 from workers.plan import Activity, Answer
-from workers.settings import PolicySettings
+from workers.settings.policy import PolicySettings
 
 
 @dataclass(frozen=True, slots=True)

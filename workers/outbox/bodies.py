@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from workers.clock import rfc3339
 from workers.outbox.messages import Message
-from workers.settings import Format
+from workers.settings.destinations import Format
 
 _DECIDE: Final = "Look at the plan and decide"
 _SLACK_FIELDS: Final = 10

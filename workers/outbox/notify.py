@@ -16,7 +16,8 @@ from workers.ledger.records import Callback, Deletion
 from workers.outbox.bodies import body_of
 from workers.outbox.messages import message_of
 from workers.outbox.outgoing import NotSent, Outgoing
-from workers.settings import Notification, Settings
+from workers.settings import Settings
+from workers.settings.destinations import Notification
 from workers.steps.outcome import Context
 
 log = structlog.get_logger()

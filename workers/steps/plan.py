@@ -22,7 +22,8 @@ from workers.ledger.protections import Protection
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.plan import WAIVABLE, Activity, Plan
 from workers.protection import protection_of
-from workers.settings import PolicySettings, Settings
+from workers.settings import Settings
+from workers.settings.policy import PolicySettings
 from workers.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
 from workers.steps import approve, grace
 from workers.steps.outcome import Context, end, go_on, wait

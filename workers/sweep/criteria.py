@@ -27,7 +27,8 @@ from workers.gates.synced import psa_synced
 from workers.itglue.models import Inventory, Organization
 from workers.ledger.protections import Protection
 from workers.plan import Activity
-from workers.settings import PolicySettings, Schedule
+from workers.settings.policy import PolicySettings
+from workers.settings.schedules import Schedule
 
 _GATES: tuple[Gate, ...] = (
     primary_organization,

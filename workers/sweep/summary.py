@@ -10,7 +10,7 @@ from adapters.errors import UnglueError
 from workers.clock import rfc3339
 from workers.ledger.records import ErrorEntry
 from workers.ledger.sweeps import Row, Sweep
-from workers.settings import Schedule
+from workers.settings.schedules import Schedule
 from workers.sweep.criteria import allowed
 
 # More of them are counted and not listed.

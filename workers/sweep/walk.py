@@ -29,7 +29,7 @@ from workers.ledger.sweeps import End, Progress, Row, Sweep
 from workers.plan import Activity
 from workers.queue import Enqueue
 from workers.retry import decide
-from workers.settings import Schedule
+from workers.settings.schedules import Schedule
 from workers.steps.outcome import Context
 from workers.sweep.criteria import allowed, narrowed, unmet
 from workers.sweep.others import acting, clients_of, open_deletions, standing

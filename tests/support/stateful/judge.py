@@ -18,7 +18,7 @@ from adapters.models import DeletionRequest, PsaLink
 from tests.support.stateful.account import Account, Asked, Facts, Snapshot
 from tests.support.stateful.people import Approval
 from workers.sandbox.world import World
-from workers.settings import PolicySettings
+from workers.settings.policy import PolicySettings
 
 T = TypeVar("T")
 

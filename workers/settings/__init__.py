@@ -1,0 +1,187 @@
+"""`unglue.toml`: everything an installation decides, checked before anything starts.
+
+The file named in `UNGLUE_CONFIG` (default `unglue.toml` in the working directory, if it is there)
+is overridden by the environment: prefix `UNGLUE_`, nesting `__`. A variable that ends in `_FILE`
+names a file that holds the value, for secrets that are mounted.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from redis.connection import parse_url
+
+from adapters.contract import SourceConfig
+from adapters.errors import ConfigurationError
+from adapters.models import HttpUrl
+from adapters.registry import VENDORS
+from workers.durations import SomeDuration
+from workers.faults import faults
+from workers.settings.destinations import CallbackSettings, Notification
+from workers.settings.itglue import ITGlueSettings
+from workers.settings.operators import Operator
+from workers.settings.policy import PolicySettings
+from workers.settings.reading import PREFIX, from_environment, from_file, merged
+from workers.settings.schedules import Schedule, unusable
+from workers.settings.section import Section
+
+
+def _redis_url(value: str) -> str:
+    try:
+        parse_url(value)  # type: ignore[no-untyped-call] # redis-py does not say that it is a str
+    except ValueError:
+        # Its own words may quote a password.
+        raise ValueError(
+            'must be a URL that begins with redis://, rediss:// or unix://, like "redis://'
+            'localhost:6379/0", with what is special in a password percent-encoded'
+        ) from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError(f'{value!r} must be an address or a network, like "10.0.0.0/8"') from None
+    return value
+
+
+def _source(value: object, vendors: Mapping[str, Any]) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    vendor = str(value.get("vendor"))
+    if vendor not in vendors:
+        raise ValueError(f"vendor must be one of: {', '.join(sorted(vendors))}")
+    return vendors[vendor].config.model_validate(value)
+
+
+Source = Annotated[SerializeAsAny[SourceConfig], BeforeValidator(partial(_source, vendors=VENDORS))]
+
+
+class WorkerSettings(Section):
+    """`[worker]`: how long things may take before somebody else looks again."""
+
+    lease: SomeDuration = Field(default="2m", validate_default=True)
+    requeue_after: SomeDuration = Field(default="30s", validate_default=True)
+    scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
+    max_attempts: Annotated[int, Field(ge=1)] = 8
+
+
+class AuditSettings(Section):
+    """`[audit]`: where the audit log goes beside Redis, and how much of it Redis keeps."""
+
+    file: str = ""
+    keep_entries: Annotated[int, Field(ge=1000)] = 200_000
+
+
+class Settings(BaseSettings):
+    """The whole file. See the README's configuration section for each key's meaning."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(default=None, repr=False)
+    public_url: HttpUrl = "http://127.0.0.1:8000"
+    secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
+    durability: Literal["everysec", "fsync"] = "everysec"
+    spool_dir: str = ""
+    spool_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**2
+    retention_days: Annotated[int, Field(ge=1)] = 400
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    itglue: ITGlueSettings
+    callback: CallbackSettings = CallbackSettings()
+    policy: PolicySettings = PolicySettings()
+    notifications: Mapping[str, Notification] = Field(default_factory=dict)
+    operators: Mapping[str, Operator] = Field(default_factory=dict)
+    sources: Mapping[str, Source] = Field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = Field(default_factory=dict)
+    worker: WorkerSettings = WorkerSettings()
+    audit: AuditSettings = AuditSettings()
+
+    @field_validator("sources", "operators", "schedules", "notifications")
+    @classmethod
+    def _names(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in table:
+            if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+                raise ValueError(f"{name!r}: a name has only letters, digits, - and _")
+        return table
+
+    @field_validator("operators")
+    @classmethod
+    def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:
+        owners: dict[str, str] = {}
+        for name, operator in table.items():
+            other = owners.setdefault(operator.token_sha256, name)
+            if other != name:
+                raise ValueError(
+                    f"{other} and {name} have the same token: who acts would be a guess"
+                )
+        return table
+
+    @model_validator(mode="after")
+    def _schedules_select(self) -> Self:
+        for name, schedule in self.schedules.items():
+            problem = unusable(schedule, self.policy)
+            if problem:
+                raise ValueError(f"schedules.{name}: {problem}")
+            if schedule.callback_url is not None:
+                try:
+                    CallbackSettings(**{**self.callback.model_dump(), "url": schedule.callback_url})
+                except ValidationError as error:
+                    why = error.errors()[0]["msg"].removeprefix("Value error, ")
+                    raise ValueError(f"schedules.{name}.callback_url: {why}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> Self:
+        answered = self.itglue.timeout_seconds + self.worker.lease.total_seconds()
+        if self.policy.resend_after.total_seconds() < answered:
+            raise ValueError(
+                "policy.resend_after must be longer than itglue.timeout_seconds and worker.lease "
+                f"together ({answered:g} s), or two DELETEs could be under way at once"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over file; both are read by `load_settings`, so tests pass their own."""
+        del dotenv_settings, file_secret_settings, env_settings, settings_cls
+        return (init_settings,)
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this installation.
+
+    Raises:
+        ConfigurationError: naming each field that is wrong, what is wrong, and nothing secret.
+    """
+    environment = os.environ if environment is None else environment
+    tables = merged(from_file(environment), from_environment(Settings, environment))
+    try:
+        return Settings(**tables)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(faults(error, whole="unglue.toml"))) from None

@@ -1,0 +1,71 @@
+"""`[callback]` and `[notifications.<name>]`: where results and notices are sent."""
+
+import base64
+import binascii
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from adapters.models import HttpUrl
+from workers.addresses import AddressRefused, target
+from workers.outbox.kinds import Kind
+from workers.settings.section import Section
+
+
+def _webhook_secret(value: str) -> str:
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not value.startswith("whsec_") or not 24 <= len(key) <= 64:
+        raise ValueError("must be whsec_ followed by the base64 of 24 to 64 bytes")
+    return value
+
+
+def _require_allowed(url: str, hosts: tuple[str, ...], *, private: bool) -> None:
+    try:
+        target(url, allowed_hosts=hosts, allow_private=private)
+    except AddressRefused as error:
+        raise ValueError(f"url: {error.message}") from None
+
+
+Format = Literal["slack", "teams", "json"]
+WebhookSecret = Annotated[str, AfterValidator(_webhook_secret)]
+
+
+class CallbackSettings(Section):
+    """`[callback]`: where results go, and how they are signed."""
+
+    url: HttpUrl | None = None
+    secrets: Annotated[tuple[WebhookSecret, ...], Field(repr=False)] = ()
+    allowed_hosts: tuple[Annotated[str, StringConstraints(to_lower=True)], ...] = ()
+    allow_private_networks: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Self:
+        if self.url is None:
+            return self
+        if not self.secrets:
+            raise ValueError("secrets is required with url: results are never sent unsigned")
+        _require_allowed(self.url, self.allowed_hosts, private=self.allow_private_networks)
+        return self
+
+
+class Notification(Section):
+    """`[notifications.<name>]`: where people are told what needs them. The URL is a secret.
+
+    `kinds` empty: all of them.
+    """
+
+    url: Annotated[HttpUrl, Field(repr=False)]
+    format: Format
+    kinds: tuple[Kind, ...] = ()
+    secrets: Annotated[tuple[WebhookSecret, ...], Field(repr=False)] = ()
+    allow_private_networks: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Self:
+        if self.secrets and self.format != "json":
+            raise ValueError('secrets: only format = "json" is signed')
+        _require_allowed(self.url, (), private=self.allow_private_networks)
+        return self

@@ -1,0 +1,74 @@
+"""`[policy]`: who may be deleted, and how."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from adapters.models import OrgId
+from workers.durations import Duration, SomeDuration
+from workers.itglue.models import KINDS
+from workers.settings.section import Section
+
+
+def _hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for tag in tags:
+        if not tag.startswith("#") or len(tag) < 2 or any(char.isspace() for char in tag):
+            raise ValueError(f'{tag!r} must be a #word, like "#keep"')
+    return tags
+
+
+Hashtags = Annotated[tuple[str, ...], AfterValidator(_hashtags)]
+
+
+class PolicySettings(Section):
+    """`[policy]`: who may be deleted, and how."""
+
+    mode: Literal["preview", "soft_delete", "delete"] = "delete"
+    only_ids: tuple[OrgId, ...] = ()
+    soft_delete_status: str = "Inactive"
+    eligible_statuses: tuple[str, ...] = ("Inactive",)
+    eligible_types: tuple[str, ...] = ()
+    required_tags: Hashtags = ()
+    blocking_tags: Hashtags = ("#keep", "#legal-hold")
+    min_idle_days: Annotated[int, Field(ge=0)] = 0
+    protected_ids: tuple[OrgId, ...] = ()
+    protected_names: tuple[str, ...] = ()
+    protected_types: tuple[str, ...] = ()
+    block_psa_synced: bool = False
+    dependency_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
+        default_factory=lambda: {"assets": 0, "configs": 0, "documents": 0}
+    )
+    approval: Literal["always", "webhooks", "never"] = "webhooks"
+    approval_ttl: SomeDuration = Field(default="7d", validate_default=True)
+    grace_period: Duration = Field(default="0s", validate_default=True)
+    eligibility_window: Duration = Field(default="24h", validate_default=True)
+    max_event_age: Duration = Field(default="7d", validate_default=True)
+    max_deletions_per_day: Annotated[int, Field(ge=1)] = 10
+    max_deletions_per_hour: Annotated[int, Field(ge=1)] | None = None
+    max_api_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
+    max_share_of_organizations: Annotated[float, Field(gt=0, le=1)] | None = None
+    export: bool = True
+    export_dir: str = "exports"
+    export_retention_days: Annotated[int, Field(ge=1)] = 90
+    export_timeout: Duration = Field(default="6h", validate_default=True)
+    export_max_bytes: Annotated[int, Field(ge=1)] = 20 * 1024**3
+    export_zip_password: Annotated[str | None, Field(repr=False)] = None
+    export_include_logs: bool = False
+    verify_window: Duration = Field(default="6h", validate_default=True)
+    resend_after: Duration = Field(default="10m", validate_default=True)
+
+    @field_validator("dependency_limits")
+    @classmethod
+    def _known_kinds(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
+        for kind in limits:
+            if kind not in KINDS:
+                raise ValueError(f"{kind!r} is not counted; the kinds are: {', '.join(KINDS)}")
+        return limits
+
+    @model_validator(mode="after")
+    def _exports_outlive_the_wait(self) -> Self:
+        if timedelta(days=self.export_retention_days) <= self.eligibility_window:
+            raise ValueError("export_retention_days must be longer than eligibility_window")
+        return self
