@@ -8,43 +8,20 @@ organization is counted by its deletion.
 from datetime import datetime
 
 from adapters.models import DeletionRequest
-from workers.gates import Gate
-from workers.gates.absolute import my_glue_account, primary_organization
-from workers.gates.idle import idle
-from workers.gates.policy import (
-    blocking_tags,
-    eligible_statuses,
-    eligible_types,
-    only_ids,
-    protected_ids,
-    protected_names,
-    protected_types,
-    required_tags,
-)
-from workers.gates.protection import protection
+from workers.gates import GATES
+from workers.gates.absolute import sub_organizations
+from workers.gates.confirmation import confirmation
+from workers.gates.dependencies import dependencies
 from workers.gates.subject import Subject
-from workers.gates.synced import psa_synced
 from workers.itglue.models import Inventory, Organization
 from workers.ledger.protections import Protection
 from workers.plan import Activity
 from workers.settings.policy import PolicySettings
 from workers.settings.schedules import Schedule
 
-_GATES: tuple[Gate, ...] = (
-    primary_organization,
-    my_glue_account,
-    protection,
-    only_ids,
-    protected_ids,
-    protected_names,
-    protected_types,
-    eligible_statuses,
-    eligible_types,
-    required_tags,
-    blocking_tags,
-    idle,
-    psa_synced,
-)
+# What a list does not show, and what only a deletion is asked.
+_LATER = {sub_organizations, dependencies, confirmation}
+_GATES = tuple(gate for gate in GATES if gate not in _LATER)
 # Of a list nobody knows the activity; the record's own last change is known.
 _UNKNOWN = Activity(read=True)
 
