@@ -68,7 +68,7 @@ async def test_a_default_account_is_too_much_for_the_default_share(rehearse: Reh
         (notice,) = await sweeping.notices()
         assert (notice["kind"], notice["schedule"]) == ("held_by_limit", "nightly")
         callback_hash = await it.ledger.store.hash("callback", "cb_1_1")
-        assert callback_hash["target"] == callback["url"].encode()  # type: ignore[attr-defined]
+        assert callback_hash["target"] == callback["url"]
 
 
 async def test_more_than_the_limit_is_held(rehearse: Rehearse) -> None:

@@ -104,7 +104,7 @@ async def test_without_an_approval_nothing_is_begun(
 ) -> None:
     decision, audited = await begin(ledger, clock, Conditions(approval=True), **fields)
     assert (decision, audited) == ("unapproved", ["unapproved"])
-    assert (await ledger.store.hash("deletion", "del_1"))["intent_no"] == b"0"
+    assert (await ledger.store.hash("deletion", "del_1"))["intent_no"] == "0"
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,7 @@ class Chat:
         return due
 
     async def entry(self, entry_id: str) -> dict[str, str]:
-        raw = await self.ledger.store.hash("callback", entry_id)
-        return {name: value.decode() for name, value in raw.items()}
+        return await self.ledger.store.hash("callback", entry_id)
 
     async def journal(self, notice_id: str) -> list[dict[str, Any]]:
         store = self.ledger.store

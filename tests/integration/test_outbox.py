@@ -70,8 +70,7 @@ class Outbox:
         return await self.state(callback_id)
 
     async def state(self, callback_id: str = "cb_1_1") -> dict[str, str]:
-        raw = await self.ledger.store.hash("callback", callback_id)
-        return {name: value.decode() for name, value in raw.items()}
+        return await self.ledger.store.hash("callback", callback_id)
 
     async def journal(self, deletion_id: str = "del_1") -> list[dict[str, Any]]:
         entries = (await self.ledger.views.of(deletion_id)).journal
@@ -82,7 +81,7 @@ class Outbox:
         store = self.ledger.store
         names = cast("list[bytes]", await store.redis.zrange("unglue:notices:due", 0, -1))
         found = [await store.hash("notice", name.decode()) for name in names]
-        return [each["kind"].decode() for each in found]
+        return [each["kind"] for each in found]
 
     async def replay(self, deletion_id: str = "del_1") -> None:
         """A person begins the deletion anew."""

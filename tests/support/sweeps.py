@@ -68,7 +68,7 @@ class Sweeping:
         store = self.it.ledger.store
         names = cast("list[bytes]", await store.redis.zrange(store.key("notices", "due"), 0, -1))
         found = [await store.hash("notice", name.decode()) for name in names]
-        return [{"kind": each["kind"].decode(), **json.loads(each["detail"])} for each in found]
+        return [{"kind": each["kind"], **json.loads(each["detail"])} for each in found]
 
 
 def found(summary: dict[str, Any]) -> list[str]:

@@ -24,7 +24,7 @@ class Account:
     async def organizations(self, now: datetime) -> int | None:
         """How many there were; `None` if nobody looked within two days."""
         fields = await self._store.hash("account")
-        if not fields or now - from_ms(fields["at"].decode()) > _LASTS:
+        if not fields or now - from_ms(fields["at"]) > _LASTS:
             return None
         return int(fields["organizations"])
 

@@ -247,7 +247,7 @@ class Deletions:
         fields = await self._store.hash("history", deletion_id, str(number))
         if not fields:
             raise NotFound(f"deletion {deletion_id} has no generation {number}")
-        return Deletion.load({name: value.decode() for name, value in fields.items()})
+        return Deletion.load(fields)
 
     async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
         """Deletions that are due and in no queue, each with the number of its next job."""
@@ -280,4 +280,4 @@ class Deletions:
         fields = await self._store.hash("deletion", deletion_id)
         if not fields:
             raise NotFound(f"there is no deletion {deletion_id}")
-        return Deletion.load({name: value.decode() for name, value in fields.items()})
+        return Deletion.load(fields)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from adapters.errors import NotFound
 from workers.clock import from_ms, rfc3339, to_ms
@@ -83,11 +83,12 @@ class Deliveries:
         Raises:
             NotFound: there is none of this id.
         """
-        raw = await self._store.hash("delivery", delivery_id)
+        key = self._store.key("delivery", delivery_id)
+        raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:
             raise NotFound(f"there is no delivery {delivery_id}")
-        body = raw.pop("body")
-        fields = {name: value.decode() for name, value in raw.items()}
+        body = raw.pop(b"body")
+        fields = {name.decode(): value.decode() for name, value in raw.items()}
         return Delivery(
             id=fields["id"],
             source=fields["source"],

@@ -81,8 +81,8 @@ class Notices:
         targets = fields.get("targets")
         return Notice(
             id=notice_id,
-            kind=fields["kind"].decode(),
-            at=from_ms(fields["at"].decode()),
+            kind=fields["kind"],
+            at=from_ms(fields["at"]),
             detail=json.loads(fields["detail"]),
             targets=tuple(json.loads(targets)) if targets is not None else None,
         )
@@ -99,14 +99,14 @@ class Notices:
         for target in notice.targets or ():
             entry = f"ntf_{notice.id.removeprefix('ntc_')}_{target}"
             fields = await self._store.hash("callback", entry)
-            status = fields.get("last_status", b"").decode()
+            status = fields.get("last_status")
             found.append(
                 Sent(
                     target,
-                    fields["state"].decode() if fields else "unknown",
-                    int(fields.get("attempts", b"0")),
+                    fields["state"] if fields else "unknown",
+                    int(fields.get("attempts", "0")),
                     int(status) if status else None,
-                    fields.get("last_answer", b"").decode(),
+                    fields.get("last_answer", ""),
                 )
             )
         return tuple(found)

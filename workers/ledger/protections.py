@@ -45,7 +45,7 @@ class Protection:
         }
 
 
-def _loaded(org_id: str, line: bytes) -> Protection:
+def _loaded(org_id: str, line: bytes | str) -> Protection:
     fields: dict[str, Any] = json.loads(line)
     return Protection(org_id, fields["by"], from_ms(fields["at"]), fields["reason"], fields["how"])
 

@@ -191,7 +191,7 @@ class Replays:
         fields = await self._store.hash("replay", replay_id)
         if "id" not in fields:
             raise NotFound(f"there is no replay {replay_id}")
-        return BulkReplay.load({name: value.decode() for name, value in fields.items()})
+        return BulkReplay.load(fields)
 
     async def outcomes(self, replay_id: str) -> Outcomes:
         """What became of its records so far."""
@@ -199,7 +199,7 @@ class Replays:
         refused = await self._store.hash("replay", replay_id, "refused")
         return Outcomes(
             {name: int(value) for name, value in counts.items()},
-            {name: value.decode() for name, value in refused.items()},
+            refused,
         )
 
     async def newest(self, limit: int) -> list[BulkReplay]:

@@ -33,7 +33,7 @@ class Sources:
         return SourceActivity(
             from_ms(last.decode()) if last is not None else None,
             {verdict: int(count) for verdict, count in verdicts.items()},
-            {alert: from_ms(at.decode()) for alert, at in alerts.items()},
+            {alert: from_ms(at) for alert, at in alerts.items()},
         )
 
     async def known_since(self, name: str, now: datetime) -> datetime:

@@ -113,17 +113,16 @@ class Spools:
             fields = await self._store.hash("spool", spool_id.decode())
             if not fields:
                 continue
-            text = {field: value.decode() for field, value in fields.items()}
             found.append(
                 KnownSpool(
-                    id=text["id"],
-                    where=text["where"],
-                    since=from_ms(text["since"]),
-                    seen_at=from_ms(text["seen_at"]),
+                    id=fields["id"],
+                    where=fields["where"],
+                    since=from_ms(fields["since"]),
+                    seen_at=from_ms(fields["seen_at"]),
                     empty_at=from_ms(empty_at) if empty_at else None,
-                    waiting=int(text["waiting"]),
-                    oldest=from_ms(text["oldest"]) if text["oldest"] else None,
-                    aside=tuple(json.loads(text["aside"])),
+                    waiting=int(fields["waiting"]),
+                    oldest=from_ms(fields["oldest"]) if fields["oldest"] else None,
+                    aside=tuple(json.loads(fields["aside"])),
                 )
             )
         return sorted(found, key=lambda spool: spool.id)

@@ -58,10 +58,10 @@ class Store:
         """The Redis key of a record."""
         return self._prefix + ":".join(parts)
 
-    async def hash(self, *parts: str) -> dict[str, bytes]:
-        """The fields of a record, empty if there is none."""
+    async def hash(self, *parts: str) -> dict[str, str]:
+        """The fields of a record, all of them text; empty if there is none."""
         fields = cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts)))
-        return {name.decode(): value for name, value in fields.items()}
+        return {name.decode(): value.decode() for name, value in fields.items()}
 
     async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.

@@ -219,7 +219,7 @@ class Sweeps:
         fields = await self._store.hash("sweep", sweep_id)
         if not fields:
             raise NotFound(f"there is no sweep {sweep_id}")
-        return Sweep.load({name: value.decode() for name, value in fields.items()})
+        return Sweep.load(fields)
 
     async def rows(self, sweep_id: str) -> dict[str, Row]:
         """What the sweep knows of each organization; kept for 30 days after its end."""
@@ -240,11 +240,7 @@ class Sweeps:
         """The newest sweeps."""
         names = await self._store.redis.zrevrange(self._store.key("sweeps"), 0, limit - 1)
         found = [await self._store.hash("sweep", name.decode()) for name in cast("Any", names)]
-        return [
-            Sweep.load({name: value.decode() for name, value in fields.items()})
-            for fields in found
-            if fields
-        ]
+        return [Sweep.load(fields) for fields in found if fields]
 
     async def take_due(self, now: datetime, *, limit: int = 20) -> list[tuple[str, int]]:
         """Sweeps that are due and in no queue, each with the number of its next job."""
