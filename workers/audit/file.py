@@ -114,12 +114,6 @@ class LogFile:
         self._file = None
 
 
-def writable(path: str) -> bool:
-    """Whether the file could be written, or made."""
-    file = Path(path)
-    return os.access(file, os.W_OK) if file.exists() else os.access(file.parent, os.W_OK)
-
-
 def head_of_line(raw: bytes, keys: Keyring) -> Head | None:
     """The head that a line of a file makes, if it is an entry that nobody edited."""
     try:
