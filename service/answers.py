@@ -59,16 +59,21 @@ def error_answer(
     return answer({"errors": [entry]}, status or error.http_status, headers)
 
 
+def invalid_fields(error: ValidationError) -> InvalidRequest:
+    """What is wrong with the input, field by field."""
+    return InvalidRequest("; ".join(faults(error, whole="body")))
+
+
 def invalid(error: ValidationError) -> InvalidRequest:
-    """What is wrong with a body, field by field."""
+    """The same of what names an organization: wrong identifiers have a code of their own."""
     found = error.errors(include_url=False, include_input=False)
     # The model itself is at fault only when no identifier was given.
     unidentified = any(
         fault["loc"][0] in _IDENTIFIERS if fault["loc"] else fault["type"] == "value_error"
         for fault in found
     )
-    kind = InvalidIdentifier if unidentified else InvalidRequest
-    return kind("; ".join(faults(error, whole="body")))
+    wrong = invalid_fields(error)
+    return InvalidIdentifier(wrong.message) if unidentified else wrong
 
 
 async def on_unglue_error(request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from service.answers import answer, invalid
+from service.answers import answer, invalid_fields
 from service.state import caller_of, state_of
 from workers.audit.chain import Head
 from workers.audit.keys import Keyring
@@ -35,7 +35,7 @@ async def show(request: Request) -> Response:
     try:
         query = _Query.model_validate(dict(request.query_params))
     except ValidationError as error:
-        raise InvalidRequest(invalid(error).message) from None
+        raise invalid_fields(error) from None
     log = state_of(request).ledger.audit_log
     wanted = Filter(**query.model_dump(exclude={"before", "limit"}))
     found = await search(log, wanted, before=query.before, limit=query.limit)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import structlog
 from pydantic import Field, ValidationError
@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
 from adapters.models import DeletionRequest, Strict
-from adapters.payload import Malformed, parse_json
-from service.answers import answer, invalid, waits_for
+from service.answers import answer, invalid, invalid_fields, waits_for
 from service.approval import deciding, standing
+from service.bodies import json_of, read_body
 from service.operators import Caller
 from service.state import ServiceState, caller_of, state_of
 from workers.addresses import AddressRefused, target
@@ -31,7 +31,6 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
 _LONGEST_WAIT = 60
 _LOOK_EVERY = 0.1
 _LONGEST_KEY = 200
-_Model = TypeVar("_Model", bound=Strict)
 
 
 async def create(request: Request) -> Response:
@@ -100,7 +99,7 @@ class _Rejection(Strict):
 async def approve(request: Request) -> Response:
     """Approve what was seen; 409 if it moved since, or does not wait for that."""
     state, caller = state_of(request), caller_of(request)
-    given = _model(_Approval, _content(await request.body()))
+    given = await read_body(request, _Approval, wrong=invalid_fields)
     shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
     await deciding.approve(
         state,
@@ -117,24 +116,10 @@ async def approve(request: Request) -> Response:
 async def reject(request: Request) -> Response:
     """End a deletion that waits for approval."""
     state, caller = state_of(request), caller_of(request)
-    given = _model(_Rejection, _content(await request.body()))
+    given = await read_body(request, _Rejection, wrong=invalid_fields)
     shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
     await deciding.reject(state, caller, shown, reason=given.reason)
     return await _as_it_stands(state, caller, shown.id)
-
-
-def _content(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    try:
-        return parse_json(body)
-    except Malformed as error:
-        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
-
-
-def _model(model: type[_Model], content: object) -> _Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise InvalidRequest(invalid(error).message) from None
 
 
 async def replay(request: Request) -> Response:
@@ -170,7 +155,7 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def _parse(body: bytes) -> DeletionRequest:
-    content = _content(body)
+    content = json_of(body)
     if isinstance(content, dict) and "psa" in content:
         raise InvalidRequest("psa: only adapters may set it; ask by org_id or org_name")
     try:

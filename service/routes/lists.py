@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from service.answers import answer, invalid, waits_for
+from service.answers import answer, invalid_fields, waits_for
 from service.approval import standing
 from service.routes.pause import plain
 from service.state import caller_of, state_of
@@ -37,7 +37,7 @@ def _page(request: Request, kind: str) -> Page:
     try:
         query = _Query.model_validate(dict(request.query_params))
     except ValidationError as error:
-        raise InvalidRequest(invalid(error).message) from None
+        raise invalid_fields(error) from None
     state = query.state if kind == "state" else query.verdict
     other = query.verdict if kind == "state" else query.state
     if other is not None:

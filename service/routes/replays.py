@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import structlog
-from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import InvalidRequest
 from adapters.models import Strict
-from adapters.payload import Malformed, parse_json
-from service.answers import answer, invalid
+from service.answers import answer, invalid_fields
+from service.bodies import read_body
 from service.routes.deletions import idempotency_key
 from service.state import caller_of, state_of
 from workers.clock import rfc3339
@@ -71,7 +70,7 @@ async def begin(request: Request) -> Response:
     """Begin a bulk replay; with `dry_run` only count."""
     state, caller = state_of(request), caller_of(request)
     caller.require("request")
-    asked = _parse(await request.body())
+    asked = await read_body(request, _Asked, wrong=invalid_fields)
     if asked.ids is not None:
         ids = tuple(dict.fromkeys(asked.ids))
         found = Found(ids[: asked.limit] if "limit" in asked.model_fields_set else ids, len(ids))
@@ -128,15 +127,6 @@ async def cancel(request: Request) -> Response:
     )
     log.info("replay_stopped", replay_id=replay.id, operator=caller.name)
     return answer(_plain(replay, await state.ledger.replays.outcomes(replay.id)))
-
-
-def _parse(body: bytes) -> _Asked:
-    try:
-        return _Asked.model_validate(parse_json(body))
-    except Malformed as error:
-        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
-    except ValidationError as error:
-        raise InvalidRequest(invalid(error).message) from None
 
 
 def _filter(asked: _Asked) -> Mapping[str, Any]:

@@ -3,14 +3,13 @@
 from typing import Annotated
 
 import structlog
-from pydantic import Field, ValidationError
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import InvalidRequest
 from adapters.models import Strict
-from adapters.payload import Malformed, parse_json
-from service.answers import answer, invalid
+from service.answers import answer
+from service.bodies import read_body
 from service.state import caller_of, state_of
 
 log = structlog.get_logger()
@@ -36,12 +35,7 @@ async def forget(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("admin")
     spool_id = request.path_params["spool_id"]
-    try:
-        asked = _Gone.model_validate(parse_json(await request.body()))
-    except Malformed as error:
-        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
-    except ValidationError as error:
-        raise invalid(error) from None
+    asked = await read_body(request, _Gone)
     await state.ledger.spools.forget(
         spool_id, state.clock(), operator=caller.name, reason=asked.reason
     )

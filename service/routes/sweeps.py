@@ -5,14 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.errors import InvalidRequest, NotFound
+from adapters.errors import NotFound
 from adapters.models import Strict
-from adapters.payload import Malformed, parse_json
-from service.answers import answer, invalid
+from service.answers import answer, invalid_fields
+from service.bodies import read_body
 from service.state import caller_of, state_of
 from workers.clock import rfc3339
 from workers.cron import coming
@@ -55,13 +54,7 @@ async def begin(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in state.settings.schedules:
         raise NotFound("there is no schedule of this name; see [schedules] in unglue.toml")
-    body = await request.body()
-    try:
-        asked = _Asked.model_validate(parse_json(body) if body else {})
-    except Malformed as error:
-        raise InvalidRequest(f"the body is not acceptable JSON: {error}") from None
-    except ValidationError as error:
-        raise InvalidRequest(invalid(error).message) from None
+    asked = await read_body(request, _Asked, optional=True, wrong=invalid_fields)
     sweep_id = new_id("swp")
     await state.ledger.sweeps.begin(
         sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock()
