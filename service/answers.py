@@ -89,8 +89,8 @@ async def on_redis_error(_request: Request, error: Exception) -> Response:
     how = condition_of(error) or "refusing"
     log.error("storage_unavailable", redis=how, error=type(error).__name__)
     unavailable = StorageUnavailable(
-        f"Redis does not do its work ({how}), so it is not known whether anything was changed; try "
-        "again later, with the same Idempotency-Key if you sent one"
+        f"Redis does not do its work ({how}), so it is not known whether anything was changed; "
+        "send the same again later, with the same Idempotency-Key if you sent one"
     )
     return error_answer(unavailable, headers={"Retry-After": "5"})
 

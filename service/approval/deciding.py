@@ -38,6 +38,8 @@ async def approve(
         shown, seen=seen, operator=caller.name, force=force, reason=reason, now=state.clock()
     )
     log.info("approved", deletion_id=shown.id, operator=caller.name)
+    if job is None:
+        return
     try:
         await state.jobs.advance(shown.id, job)
     except RedisError as error:
