@@ -30,6 +30,8 @@ from workers.states import WAITING
 
 log = structlog.get_logger()
 _IDENTIFIERS = {"org_id", "org_name"}
+# In seconds, where Redis does not do its work.
+RETRY_AFTER = "5"
 
 
 def answer(
@@ -89,15 +91,21 @@ async def on_unglue_error(request: Request, error: Exception) -> Response:
     return error_answer(error, headers={"WWW-Authenticate": "Bearer"} if token_missing else None)
 
 
-async def on_redis_error(_request: Request, error: Exception) -> Response:
-    """The record does not answer."""
+def storage_trouble(error: Exception) -> str:
+    """In what condition Redis is, for who is answered and for the log."""
     how = condition_of(error) or "refusing"
     log.error("storage_unavailable", redis=how, error=type(error).__name__)
+    return how
+
+
+async def on_redis_error(_request: Request, error: Exception) -> Response:
+    """The record does not answer."""
+    how = storage_trouble(error)
     unavailable = StorageUnavailable(
-        f"Redis does not do its work ({how}), so it is not known whether anything was changed; try "
-        "again later, with the same Idempotency-Key if you sent one"
+        f"Redis does not do its work ({how}), so it is not known whether anything was changed; "
+        "send the same again later, with the same Idempotency-Key if you sent one"
     )
-    return error_answer(unavailable, headers={"Retry-After": "5"})
+    return error_answer(unavailable, headers={"Retry-After": RETRY_AFTER})
 
 
 async def on_internal_error(_request: Request, _error: Exception) -> Response:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from adapters.errors import UnglueError
+from service.child import LAST_SECONDS
 
 _GRACE_SECONDS: Final = 10.0
-_LAST_SECONDS: Final = 3.0
 
 
 class ProcessEnded(UnglueError):
@@ -26,7 +26,7 @@ class Processes:
 
     Each child leads a process group of its own, so that a Ctrl-C on the terminal reaches us alone
     and the children are ended in order; `log_dir` receives what they print, or they share our
-    standard error.
+    standard error. They end by themselves, in that order too, once we are gone without ending them.
     """
 
     def __init__(
@@ -41,33 +41,47 @@ class Processes:
         self._environment = {**os.environ, **environment}
         self._log_dir = log_dir
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._first = ""
+        self._pipes = contextlib.ExitStack()
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""
+        # A pipe ends with the last who holds its writing end: of the one that is us, of the other
+        # also every child but the first.
+        self._while_we_run = self._pipe()
+        self._while_any_runs = self._pipe()
         return self
+
+    def _pipe(self) -> tuple[int, int]:
+        ends = os.pipe()
+        for end in ends:
+            self._pipes.callback(os.close, end)
+        return ends
 
     async def __aexit__(self, *_error: object) -> None:
         """Everything ends; what was started first (others depend on it) ends last."""
-        first, *others = list(self._running) or [""]
-        await asyncio.gather(*(self.stop(name) for name in others))
-        if first:
-            await self.stop(first)
+        with self._pipes:
+            others = [name for name in self._running if name != self._first]
+            await asyncio.gather(*(self.stop(name) for name in others))
+            if self._first in self._running:
+                await self.stop(self._first)
 
     async def start(
         self, name: str, module: str, arguments: Sequence[str] = (), **environment: str
     ) -> int:
         """Start a child and return its process id."""
+        self._first = self._first or name
+        first = name == self._first
         output = None
         if self._log_dir is not None:
             output = (self._log_dir / f"{name}.log").open("ab")
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                module,
-                *arguments,
+                *("-m", "service.child", str(self._grace_seconds), module, *arguments),
                 env={**self._environment, **environment},
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=(self._while_any_runs if first else self._while_we_run)[0],
+                pass_fds=() if first else (self._while_any_runs[1],),
                 stdout=output or sys.stderr,
                 stderr=output or sys.stderr,
                 start_new_session=True,
@@ -82,7 +96,7 @@ class Processes:
         """End a child: asked first, then forced, with whatever it started."""
         process = self._running.pop(name)
         # The first signal lets a worker finish its job, the second one ends the job's process.
-        for seconds in (self._grace_seconds, _LAST_SECONDS):
+        for seconds in (self._grace_seconds, LAST_SECONDS):
             if process.returncode is None:
                 process.terminate()
                 await self._ended_within(process, seconds)
@@ -99,7 +113,7 @@ class Processes:
         hurrying = asyncio.ensure_future(self._hurry.wait())
         await asyncio.wait({ending, hurrying}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if self._hurry.is_set():
-            await asyncio.wait({ending}, timeout=min(seconds, _LAST_SECONDS))
+            await asyncio.wait({ending}, timeout=min(seconds, LAST_SECONDS))
         ending.cancel()
         hurrying.cancel()
 

@@ -187,5 +187,5 @@ NOT_GRANTED: Mapping[str, str | int] = {
     "approval_force": "",
     "approval_passes": "",
     "approval_plan": "",
-    "approval_call": "",
+    "approval_said": "",
 }

@@ -37,7 +37,8 @@ async def approve(
         shown, seen=seen, operator=caller.name, force=force, reason=reason, now=state.clock()
     )
     log.info("approved", deletion_id=shown.id, operator=caller.name)
-    await state.jobs.advance(shown.id, job)
+    if job is not None:
+        await state.jobs.advance(shown.id, job)
 
 
 async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason: str) -> None:

@@ -9,6 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from adapters.errors import StorageUnavailable
+from service.answers import RETRY_AFTER
 from service.approval.standing import grace_after
 from workers.clock import rfc3339
 from workers.durations import in_words
@@ -41,18 +43,20 @@ _HEADERS: Final = {
 
 
 def message(
-    title: str, text: str, *, status: int = 200, tone: str = "stop", deletion_id: str = ""
-) -> HTMLResponse:
-    """A page that says one thing."""
-    shown = {"message": text, "tone": tone, "deletion_id": deletion_id}
+    title: str, text: str, *, status: int = 200, tone: str = "stop", deletion_id: str = "",
+    again: bool = False,
+) -> HTMLResponse:  # fmt: skip
+    """A page that says one thing; `again` offers to open the link once more."""
+    shown = {"message": text, "tone": tone, "deletion_id": deletion_id, "again": again}
     return _page("message.html", title, status, **shown)
 
 
 def plan(
     deletion: Deletion, settings: Settings, form: str, *,
-    status: int = 200, problem: str = "", typed: str = "", why: str = "", rejecting: bool = False,
+    status: int = 200, problem: tuple[str, str] | None = None, typed: str = "", why: str = "",
+    rejecting: bool = False,
 ) -> HTMLResponse:  # fmt: skip
-    """The plan, and the forms to decide on it; `problem` says why nothing was changed."""
+    """The plan, and the forms to decide on it; `problem` says what became of the last one."""
     shown, asked = deletion.plan, deletion.asked
     if shown is None or asked is None:
         raise ValueError(f"deletion {deletion.id} waits for no approval")
@@ -88,7 +92,8 @@ def plan(
 def _page(template: str, title: str, status: int, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what a template shows
     style = Markup(_STYLE)  # noqa: S704 - our own, and its hash is what the policy allows
     content = _TEMPLATES.get_template(template).render(title=title, style=style, **shown)
-    return HTMLResponse(content, status, _HEADERS)
+    again = {"Retry-After": RETRY_AFTER} if status == StorageUnavailable.http_status else {}
+    return HTMLResponse(content, status, {**_HEADERS, **again})
 
 
 def _requester(deletion: Deletion) -> tuple[str, ...]:

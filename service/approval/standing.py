@@ -40,7 +40,7 @@ def approval(deletion: Deletion) -> dict[str, Any] | None:
         "why": asked.why,
         "asked_at": rfc3339(asked.at),
         "until": rfc3339(asked.until),
-        "digest": asked.seen if waits else None,
+        "digest": asked.seen if waits or granted else None,
         "needs_force_delete": asked.needs_force,
         "moved": list(asked.moved),
         "by": granted.by if granted else None,

@@ -25,13 +25,17 @@ def approve(
     with ServiceClient.from_environment() as service:
         shown = service.call("GET", f"/v1/deletions/{deletion_id}")
         approval = shown["approval"]
-        if approval is None or not approval["wanted"]:
+        if approval is None or not (approval["wanted"] or approval["by"]):
             raise Conflict(f"{shown['id']} does not wait for approval: it is {shown['state']}")
-        console = Console(stderr=True)
-        show_approval(shown, console)
-        show_plan(shown, console)
-        if name is None:
-            name = click.prompt("Type the organization's name to approve", err=True)
+        if approval["by"]:
+            # The service knows whether this is the same approval again, and then confirms it.
+            name = None
+        else:
+            console = Console(stderr=True)
+            show_approval(shown, console)
+            show_plan(shown, console)
+            if name is None:
+                name = click.prompt("Type the organization's name to approve", err=True)
         body = {
             "digest": approval["digest"],
             "force_delete": force_delete,

@@ -4,6 +4,7 @@ GET changes nothing, so mail scanners and link previews are harmless. The link s
 no authority: a POST needs the form that we gave out, an operator's token, and the name.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import timedelta
 from typing import Final
 from urllib.parse import parse_qsl
 
+from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -19,14 +21,17 @@ from adapters.errors import (
     Forbidden,
     InvalidRequest,
     NotFound,
+    StorageUnavailable,
     Unauthorized,
     UnglueError,
 )
+from service.answers import storage_trouble
 from service.approval import deciding, pages
 from service.operators import Caller
 from service.state import ServiceState, caller_with, state_of
 from workers.approval_link import opened, sealed, ticket_of
 from workers.clock import to_ms
+from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion
 
 _FORM: Final = "approval form"
@@ -48,19 +53,28 @@ class _Refused:
 async def show(request: Request) -> Response:
     """The plan, if the link is a live one."""
     state, token = state_of(request), request.path_params["token"]
-    found = await _behind(state, token)
-    if isinstance(found, _Refused):
-        return await _refuse(state, found, token)
+    try:
+        found = await _behind(state, token)
+        if isinstance(found, _Refused):
+            return await _refuse(state, found, token)
+    except RedisError as error:
+        return _away(state, error, token)
     return pages.plan(found, state.settings, _form_for(state, token))
 
 
 async def decide(request: Request) -> Response:
     """Approve or reject."""
     state, token = state_of(request), request.path_params["token"]
-    found = await _behind(state, token)
-    if isinstance(found, _Refused):
-        return await _refuse(state, found, token)
     given = _fields(request, await request.body())
+    try:
+        found = await _behind(state, token)
+        if isinstance(found, _Refused):
+            before = await _decided_before(state, request, found, given)
+            if before is None:
+                return await _refuse(state, found, token)
+            found = before
+    except RedisError as error:
+        return _away(state, error, token)
     rejecting = given.get("decision") == "reject"
     try:
         caller = await _caller(state, request, found, given)
@@ -70,21 +84,71 @@ async def decide(request: Request) -> Response:
             await _approve(state, caller, found, given)
     except UnglueError as error:
         # It may have moved, or somebody else decided, while this one was reading.
-        now = await _behind(state, token)
-        if isinstance(now, _Refused):
-            return pages.message(now.title, now.text, status=now.status, deletion_id=found.id)
-        # The operator's token is never sent back.
-        return pages.plan(
-            found,
-            state.settings,
-            _form_for(state, token),
-            status=error.http_status,
-            problem=_sentence(error.message),
-            typed=given.get("name", ""),
-            why=given.get("reason", ""),
-            rejecting=rejecting,
-        )
-    return _done(found, rejecting=rejecting)
+        with contextlib.suppress(RedisError):
+            now = await _behind(state, token)
+            if isinstance(now, _Refused):
+                return pages.message(now.title, now.text, status=now.status, deletion_id=found.id)
+        status, problem = error.http_status, ("Nothing was changed.", _sentence(error.message))
+    except RedisError as error:
+        status, problem = StorageUnavailable.http_status, _unsure(error, rejecting=rejecting)
+    else:
+        return _done(found, rejecting=rejecting)
+    # The operator's token is never sent back.
+    return pages.plan(
+        found,
+        state.settings,
+        _form_for(state, token),
+        status=status,
+        problem=problem,
+        typed=given.get("name", ""),
+        why=given.get("reason", ""),
+        rejecting=rejecting,
+    )
+
+
+async def _decided_before(
+    state: ServiceState, request: Request, refused: _Refused, given: Mapping[str, str]
+) -> Deletion | None:
+    """The deletion that this form was about before somebody decided: it may be the same form again.
+
+    Whether it is, the script says that decides.
+    """
+    token = request.path_params["token"]
+    ticket = ticket_of(state.settings, token)
+    repeatable = refused.why in {"approved_before", "ended"}
+    if ticket is None or not repeatable or not _ours(state, request, given.get("form", ""), token):
+        return None
+    deletion = await state.ledger.deletions.get(ticket.deletion_id)
+    asked = deletion.asked
+    same = asked is not None and deletion.generation == ticket.generation
+    return deletion if asked is not None and same and asked.seen == ticket.seen else None
+
+
+def _away(state: ServiceState, error: RedisError, token: str) -> HTMLResponse:
+    """Nobody was asked to decide anything yet."""
+    how = storage_trouble(error)
+    ticket = ticket_of(state.settings, token)
+    return pages.message(
+        "Nothing can be decided now",
+        f"Redis, where Unglue keeps its record, does not do its work ({how}). This decided nothing "
+        "and changed nothing. Try again in a minute.",
+        status=StorageUnavailable.http_status,
+        deletion_id=ticket.deletion_id if ticket else "",
+        again=True,
+    )
+
+
+def _unsure(error: RedisError, *, rejecting: bool) -> tuple[str, str]:
+    """What is known of a decision in whose midst Redis failed, and what to do."""
+    how = storage_trouble(error)
+    if isinstance(error, NotDurable):
+        done = "rejected" if rejecting else "approved"
+        lead = f"It is {done}, and that may yet be lost."
+        why = "Redis did not confirm in time that it is on disk."
+    else:
+        lead = "It is not known whether that was decided."
+        why = f"Redis, where Unglue keeps its record, does not do its work ({how})."
+    return lead, f"{why} Send the same again in a minute: nothing happens twice."
 
 
 async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:

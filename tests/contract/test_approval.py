@@ -332,10 +332,11 @@ async def test_what_is_rejected_is_over_until_the_client_was_active_again(
         assert (ended.state, result["success"], result["deleted"]) == ("cancelled", False, False)
         assert [error["code"] for error in result["errors"]] == ["Cancelled"]
         assert (await it.event()).reason == "cancelled_by_operator"
-        with pytest.raises(Conflict, match="has ended"):
-            await reject(it, held.id)
+        # The same again is the same rejection; nothing else can be decided any more.
+        await reject(it, held.id)
         with pytest.raises(Conflict, match="has ended"):
             await approve(it, held)
+        assert (await it.journal(held.id)).count("rejected") == 1
         await it.event(active=True)
         it.clock.forward(seconds=1)
         assert (await it.event()).verdict == "accepted"
@@ -449,3 +450,65 @@ async def test_a_clock_that_is_not_the_workers(
         await approve(it, held)
         it.clock.now = worker
         assert (await it.run(held.id, most=timedelta(hours=2)))["deleted"] is True
+
+
+async def lagged_at_first(it: Rehearsal, **fields: Any) -> Deletion:
+    """One whose status followed the PSA's late, and that now waits for something else."""
+    await it.change(TEST_COMPANY, status="Active")
+    held = await asked_by_webhook(it, **fields)
+    assert held.state == "awaiting_eligibility"
+    it.clock.now = held.ready_at
+    await it.change(TEST_COMPANY, status="Inactive")
+    return await it.advance(held.id)
+
+
+async def blocked_after(it: Rehearsal, deletion_id: str) -> timedelta:
+    """How long it goes on without anybody doing anything."""
+    start = it.clock()
+    result = await it.run(deletion_id, most=timedelta(days=20))
+    assert result["details"]["state"] == "blocked"
+    return it.clock() - start
+
+
+async def test_a_status_that_lags_after_an_approval_is_waited_for_as_well(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse(eligibility_window="24h") as it:
+        held = await lagged_at_first(it)
+        assert held.state == "awaiting_approval"
+        it.clock.forward(days=3)
+        await approve(it, held)
+        await it.change(TEST_COMPANY, status="Active")
+        # The approval is void: somebody is asked again once the status has followed.
+        assert (await it.advance(held.id)).state == "awaiting_eligibility"
+        await it.change(TEST_COMPANY, status="Inactive")
+        it.clock.forward(hours=1)
+        again = await it.advance(held.id)
+        assert (again.state, again.granted) == ("awaiting_approval", None)
+        it.clock.forward(days=3)
+        await approve(it, again)
+        await it.change(TEST_COMPANY, status="Active")
+        assert await blocked_after(it, held.id) == timedelta(hours=24)
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_what_is_synced_when_the_waiting_is_over_is_waited_for_as_well(
+    rehearse: Rehearse, *, confirmed: bool
+) -> None:
+    async with rehearse("refuse-synced:2", grace_period="48h", eligibility_window="24h") as it:
+        held = await lagged_at_first(it, confirm_delete=confirmed)
+        if not confirmed:
+            it.clock.forward(days=3)
+            await approve(it, held)
+            held = await it.advance(held.id)
+        assert held.state == "scheduled"
+        it.clock.now = held.ready_at
+        assert (await it.advance(held.id)).state == "awaiting_eligibility"
+        assert (await it.run(held.id))["deleted"] is True
+
+
+async def test_what_stays_synced_is_not_waited_for_for_ever(rehearse: Rehearse) -> None:
+    async with rehearse("refuse-synced", grace_period="48h", eligibility_window="24h") as it:
+        held = await lagged_at_first(it, confirm_delete=True)
+        assert held.state == "scheduled"
+        assert await blocked_after(it, held.id) == timedelta(hours=48 + 24)

@@ -15,11 +15,15 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from standardwebhooks import Webhook
 
+from service import embedded
 from service.demo.installation import Installation, running
 from service.demo.story import company_updated, signed
+from tests.support.part import part
+from tests.support.plant.plant import eventually
 from workers.states import TERMINAL
 
 QUICK = {
@@ -170,3 +174,39 @@ def test_ctrl_c_ends_the_demo_and_everything_it_started() -> None:
         process.communicate(timeout=30)
         assert process.returncode == 130
         assert processes_of(folder) == []
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
+def test_a_demo_that_is_killed_leaves_nothing_behind() -> None:
+    with tempfile.TemporaryDirectory(prefix="unglue-") as folder:
+        process = demo(folder)
+        assert process.stderr is not None
+        while "POST" not in process.stderr.readline():
+            assert process.poll() is None
+        process.kill()
+        process.communicate(timeout=30)
+        # The Valkey names the folder, and ends last.
+        eventually(lambda: processes_of(folder) == [], "nothing is left")
+
+
+def test_an_up_that_is_killed_takes_its_parts_with_it_the_valkey_last(tmp_path: Path) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
+        part("up", tmp_path, "--data-dir", folder) as up,
+    ):
+        for said in ("serving", "scheduling", "working"):
+            up.wait_for(said)
+        with SyncRedis.from_url(embedded.url(Path(folder))) as redis:
+            eventually(lambda: redis.scard("rq:workers") == 1, "it works")
+        up.tell(signal.SIGKILL)
+        up.wait_for("left_alone", 3)
+        log = Path(folder) / "valkey.log"
+        eventually(lambda: "bye bye" in log.read_text(encoding="utf-8"), "Valkey has ended")
+        # Each of them ended in order, and none of them missed Redis.
+        assert up.said("stopped") != []
+        assert up.said("redis_unavailable") == []
+        assert "Traceback" not in up.everything
+        # So another one can begin where this one was.
+        with part("up", tmp_path, "--data-dir", folder) as again:
+            again.wait_for("working")
+            again.stop()

@@ -389,3 +389,76 @@ async def test_wrong_tokens_are_limited_and_a_right_one_passes(
     assert page.status_code == 429
     assert says(page, "too many wrong tokens")
     assert submit(service, path).status_code == 200
+
+
+def unavailable(page: httpx.Response, *texts: str) -> None:
+    """A page of the usual form that says so, and no JSON."""
+    assert page.status_code == 503, page.text
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha")
+    assert int(page.headers["retry-after"]) > 0
+    assert token("carol") not in page.text
+    for text in texts:
+        assert says(page, text), page.text
+
+
+async def test_without_redis_there_is_a_page_all_the_same(
+    service: Service, ledger: Ledger, settings: Settings
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    form = form_of(service.http.get(path))
+    gone = configured("redis://127.0.0.1:1/0", policy=POLICY, secret_keys=settings.secret_keys)
+    with running_service(gone) as away:
+        texts = ("unreachable", "This decided nothing", "Try again in a minute", "del_1")
+        unavailable(away.http.get(path), *texts)
+        unavailable(submit(away, path, form=form), *texts)
+        unavailable(away.http.get("/approve/x"), *texts[:3])
+    assert (await ledger.deletions.get("del_1")).state == "awaiting_approval"
+
+
+@pytest.mark.parametrize(("decision", "state"), [("approve", "queued"), ("reject", "cancelled")])
+async def test_when_redis_fails_in_the_midst_the_form_can_be_sent_again(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis, decision: str, state: str
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    form = form_of(service.http.get(path))
+    # It answers to those who read, and takes no writes.
+    await redis.config_set("min-replicas-to-write", 1)
+    try:
+        page = submit(service, path, form=form, decision=decision, reason="they left")
+    finally:
+        await redis.config_set("min-replicas-to-write", 0)
+    unavailable(page, "not known whether that was decided", "read-only", "Send the same again")
+    assert NAME in html.unescape(page.text)
+    assert 'value="they left"' in page.text
+    assert (await ledger.deletions.get("del_1")).state == "awaiting_approval"
+    page = submit(service, path, form=form_of(page), decision=decision, reason="they left")
+    assert page.status_code == 200
+    assert (await ledger.deletions.get("del_1")).state == state
+
+
+@pytest.mark.parametrize(("decision", "done"), [("approve", "approved"), ("reject", "rejected")])
+async def test_what_may_be_lost_is_confirmed_by_sending_the_form_again(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis, decision: str, done: str
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    # It never says that it has anything on disk.
+    await redis.config_set("appendfsync", "no")
+    try:
+        page = submit(service, path, decision=decision, reason="they left")
+        unavailable(page, f"It is {done}, and that may yet be lost", "Send the same again")
+        form = form_of(page)
+        page = submit(service, path, form=form, decision=decision, reason="they left")
+        unavailable(page, f"It is {done}, and that may yet be lost")
+    finally:
+        await redis.config_set("appendfsync", "always")
+    once = await redis.xlen("unglue:audit:pending")
+    page = submit(service, path, form=form, decision=decision, reason="they left")
+    assert (page.status_code, says(page, done.capitalize())) == (200, True), page.text
+    assert await redis.xlen("unglue:audit:pending") == once
+    # Of another one it is no repetition.
+    other = "reject" if decision == "approve" else "approve"
+    page = submit(service, path, form=form, decision=other, reason="they left")
+    assert page.status_code == (410 if decision == "reject" else 409)
+    assert (await ledger.deletions.get("del_1")).granted is None or decision == "approve"

@@ -131,10 +131,10 @@ async def test_a_cancel_names_the_operator_also_when_it_is_refused(
     error = cancelled(clock)
     await ledger.deletions.cancel("del_1", operator="bob", error=error, now=clock())
     with pytest.raises(Conflict):
-        await ledger.deletions.cancel("del_1", operator="bob", error=error, now=clock())
+        await ledger.deletions.cancel("del_1", operator="eve", error=error, now=clock())
     found = (await entries(ledger))[1:]
     assert [entry["what"] for entry in found] == ["cancelled", "ended", "cancel_refused"]
-    assert [entry.get("operator") for entry in found] == ["bob", None, "bob"]
+    assert [entry.get("operator") for entry in found] == ["bob", None, "eve"]
 
 
 async def test_a_worker_that_died_is_noted(ledger: Ledger, clock: TestClock) -> None:

@@ -208,7 +208,7 @@ async def test_after_a_person_cancelled_events_are_ignored(
     assert (second.verdict, second.reason) == ("ignored", "cancelled_by_operator")
     with pytest.raises(Conflict, match="has ended"):
         await ledger.deletions.cancel(
-            str(first.deletion_id), operator="alice", error=error, now=clock()
+            str(first.deletion_id), operator="bob", error=error, now=clock()
         )
 
 

@@ -1,9 +1,17 @@
-"""Ending our own processes: asked, asked again, forced."""
+"""Ending our own processes: asked, asked again, forced; and what becomes of them without us."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from service.processes import Processes
+from tests.support.plant.plant import eventually
+
+PATIENCE_SECONDS = 60
 
 
 async def test_who_is_in_a_hurry_waits_for_no_grace(tmp_path: Path) -> None:
@@ -17,3 +25,55 @@ async def test_who_is_in_a_hurry_waits_for_no_grace(tmp_path: Path) -> None:
         assert not done
         processes.hurry()
         await stopping
+
+
+@contextmanager
+def left_alone(module: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that starts others, which hold its standard error, and is killed."""
+    parent = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", module, *arguments], stderr=subprocess.PIPE
+    )
+    try:
+        yield parent
+    finally:
+        parent.kill()
+        parent.communicate(timeout=PATIENCE_SECONDS)
+
+
+def test_children_do_not_outlive_us_and_the_first_ends_last(tmp_path: Path) -> None:
+    with left_alone("tests.support.lingering", "parent", str(tmp_path)) as parent:
+        for name in ("first", "second"):
+            eventually((tmp_path / f"{name}.ready").exists, "it is ready")
+        assert not (tmp_path / "second.told").exists()
+        parent.kill()
+        eventually((tmp_path / "second.told").exists, "second is told")
+        assert not (tmp_path / "first.told").exists()
+        (tmp_path / "second.go").touch()
+        eventually((tmp_path / "first.told").exists, "first is told")
+        (tmp_path / "first.go").touch()
+        # Whoever runs yet holds its other end.
+        parent.communicate(timeout=PATIENCE_SECONDS)
+
+
+def test_a_child_that_was_started_too_late_ends_at_once(tmp_path: Path) -> None:
+    arguments = ["0.01", "tests.support.stubborn", str(tmp_path / "ready")]
+    child = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "service.child", *arguments],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    # However far it came, it was told.
+    child.wait(timeout=PATIENCE_SECONDS)
+
+
+def test_a_child_that_does_not_want_to_end_is_forced(tmp_path: Path) -> None:
+    arguments = ["0.01", "tests.support.lingering", "first", str(tmp_path)]
+    child = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "service.child", *arguments],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert child.stdin is not None
+    eventually((tmp_path / "first.ready").exists, "first is ready")
+    child.stdin.close()
+    assert child.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL

@@ -255,13 +255,13 @@ async def test_the_same_call_twice_is_one_approval(
 ) -> None:
     held = await awaiting(ledger, settings)
     assert held.asked is not None
-    args = ["del_1", 1, 2, "carol", held.asked.seen, "", "digest", "", "call"]
+    args = ["del_1", 1, 2, "carol", held.asked.seen, "", "digest", ""]
     args[1] = round(held.updated_at.timestamp() * 1000)
     first = await ledger.store.run("approve", args)
     assert await ledger.store.run("approve", args) == first
     assert len(await audited(redis, "approved")) == 1
     other = await awaiting(ledger, settings, deletion_id="del_2")
-    reject = [other.id, args[1], "carol", "no", "[]", "call2"]
+    reject = [other.id, args[1], "carol", "no", "[]"]
     assert await ledger.store.run("reject", reject) == [b"rejected"]
     assert await ledger.store.run("reject", reject) == [b"rejected"]
     assert len(await audited(redis, "rejected")) == 1
@@ -305,9 +305,17 @@ async def test_the_command_shows_the_plan_and_asks_for_the_name(
     assert status == 0, err
     assert json.loads(out)["approval"]["by"] == "carol"
     assert NAME in err
+    # The same again is the same approval, and asks nobody for a name.
+    status, out, err = await command(service, *arguments[:-2])
+    assert (status, json.loads(out)["approval"]["by"]) == (0, "carol"), err
+    status, _, err = await command(service, "approve", "del_1")
+    assert status == 1
+    assert "already approved by carol" in err
+    status, _, err = await command(service, "cancel", "del_1", operator="alice")
+    assert status == 0
     status, _, err = await command(service, *arguments)
     assert status == 1
-    assert "does not wait for approval" in err
+    assert "has ended" in err
 
 
 @pytest.mark.usefixtures("redis")

@@ -164,7 +164,7 @@ async def test_every_action_names_its_operator(service: Service, ledger: Ledger)
     why = {"reason": "because"}
     for method, path, body, what in (
         ("POST", f"/v1/deletions/{asked}/cancel", None, "cancelled"),
-        ("POST", f"/v1/deletions/{asked}/cancel", None, "cancel_refused"),
+        ("POST", f"/v1/deletions/{asked}/reject", why, "reject_refused"),
         ("POST", "/v1/protections", {"org_id": "301", **why}, "protected"),
         ("DELETE", "/v1/protections/301", why, "unprotected"),
         ("POST", "/v1/pause", why, "paused"),

@@ -1,7 +1,6 @@
 """Approvals: given and refused by people, each by one script."""
 
 from datetime import datetime
-from uuid import uuid4
 
 from adapters.errors import Conflict, NotFound, RoleMissing
 from workers.clock import to_ms
@@ -17,13 +16,17 @@ class Approvals:
 
     async def approve(
         self, shown: Deletion, *, seen: str, operator: str, force: bool, reason: str, now: datetime
-    ) -> int:
-        """Approve what was shown; the number of the job that goes on. `seen` is its digest.
+    ) -> int | None:
+        """Approve what was shown; the number of the job that goes on, if it waits for one.
+
+        `seen` is the digest of what was shown. Said again, it is the same approval while that
+        stands: nothing changes, and it is on disk before this returns.
 
         Raises:
             NotFound: there is no such deletion.
             RoleMissing: the operator asked for it.
             Conflict: it does not wait for this approval, or what waits is not what was shown.
+            NotDurable: it is approved, and that may yet be lost with the server.
         """
         plan = shown.plan
         if plan is not None and force:
@@ -40,26 +43,26 @@ class Approvals:
                 "1" if force else "",
                 plan.digest if plan else "",
                 reason,
-                uuid4().hex,
             ],
             durable=True,
         )
         if word == b"approved":
-            return int(detail[0])
+            return int(detail[0]) if detail else None
         raise _refusal(word.decode(), detail[0].decode() if detail else "", shown.id)
 
     async def reject(
         self, deletion_id: str, *, operator: str, reason: str, error: ErrorEntry, now: datetime
     ) -> None:
-        """End a deletion that waits for an approval.
+        """End a deletion that waits for an approval; said again, it is the same rejection.
 
         Raises:
             NotFound: there is no such deletion.
             Conflict: it does not wait for one.
+            NotDurable: it is rejected, and that may yet be lost with the server.
         """
         word, *detail = await self._store.run(
             "reject",
-            [deletion_id, to_ms(now), operator, reason, encode_errors((error,)), uuid4().hex],
+            [deletion_id, to_ms(now), operator, reason, encode_errors((error,))],
             durable=True,
         )
         if word != b"rejected":

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
-from uuid import uuid4
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
 from adapters.models import DeletionRequest
@@ -184,14 +183,14 @@ class Deletions:
     async def cancel(
         self, deletion_id: str, *, operator: str, error: ErrorEntry, now: datetime
     ) -> None:
-        """End a deletion before anything was sent.
+        """End a deletion before anything was sent; said again, it is the same cancellation.
 
         Raises:
             NotFound: there is no such deletion.
             Conflict: it ended, or the call went out.
             NotDurable: it is cancelled, and that may yet be lost with the server.
         """
-        said = [deletion_id, to_ms(now), operator, encode_errors((error,)), uuid4().hex]
+        said = [deletion_id, to_ms(now), operator, encode_errors((error,))]
         answer = await self._store.run("cancel", said, durable=True)
         if answer == b"unknown":
             raise NotFound(f"there is no deletion {deletion_id}")

@@ -119,7 +119,17 @@ async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Ac
 
 
 def _eligible_until(deletion: Deletion, policy: PolicySettings, now: datetime) -> datetime:
-    return deletion.eligible_until or now + policy.eligibility_window
+    """When the window closes that opened when it was first waited for.
+
+    It opens anew with an approval and with the end of a grace period: what took so long was not the
+    sync. The one takes a person, the other comes once for one meaning of the request, so nothing
+    waits for ever by itself.
+    """
+    opened = [deletion.granted.at] if deletion.granted else []
+    if deletion.grace and deletion.grace.until <= now:
+        opened.append(deletion.grace.until)
+    first = deletion.eligible_until or now + policy.eligibility_window
+    return max([first, *(moment + policy.eligibility_window for moment in opened)])
 
 
 def may_wait(deletion: Deletion, policy: PolicySettings, now: datetime) -> bool:
@@ -162,9 +172,11 @@ def decide(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) ->
     moved = granted.moved(plan) if granted is not None else ()
     if granted is None or not moved:
         return _decided(deletion, plan, settings, now)
-    # What was approved is not what there is now: judged as if nobody had said anything.
+    # What was approved is not what there is now: judged as if nobody had said anything. That the
+    # time until then was an approver's stays true.
+    until = _eligible_until(deletion, settings.policy, now)
     change = _decided(
-        approve.void(deletion, moved),
+        replace(approve.void(deletion, moved), eligible_until=until),
         plan.with_force(force=deletion.request.force_delete),
         settings,
         now,

@@ -1,16 +1,19 @@
 -- A person approves what was shown. ARGV: id, now, look_again, operator, digest of what was shown,
--- force ('1' or ''), plan digest as judged with that force, reason, this call's own id
+-- force ('1' or ''), plan digest as judged with that force, reason
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local seen, force, digest, reason, call = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local seen, force, digest, reason = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local said = table.concat({operator, seen, force}, ':')
 local name = key('deletion', id)
 local deletion = load(name)
 
 if not deletion.state then
   return {'unknown'}
 end
--- The same call again: its first answer was lost on the way.
-if deletion.approval_call == call then
-  return {'approved', tonumber(deletion.job)}
+-- The same again, while it stands: its first answer was lost on the way, or nobody could say then
+-- that it was on disk. What is void, or ended otherwise than it was meant, does not stand.
+local undone = TERMINAL[deletion.state] and deletion.state ~= 'deleted' and deletion.state ~= 'soft_deleted'
+if deletion.approval_said == said and not undone then
+  return {'approved', deletion.state == 'queued' and tonumber(deletion.job) or nil}
 end
 local function refused(why, detail)
   audit(now, 'approve_refused', {deletion_id = id, operator = operator, why = why, digest = seen})
@@ -42,7 +45,7 @@ local job = redis.call('INCR', key('jobs'))
 redis.call('HSET', name, 'approval_by', operator, 'approval_at', now, 'approval_reason', reason,
   'approval_force', deletion.approval_needs_force, 'approval_digest', digest,
   'approval_passes', deletion.approval_why, 'approval_plan', deletion.plan,
-  'approval_counts', deletion.plan_counts, 'approval_moved', '[]', 'approval_call', call,
+  'approval_counts', deletion.plan_counts, 'approval_moved', '[]', 'approval_said', said,
   'step', 'plan', 'attempts', 0, 'lease_until', 0, 'ready_at', now, 'job', job)
 -- Whoever was about to remind somebody, or to give up, comes too late.
 redis.call('HINCRBY', name, 'fence', 1)

@@ -1,12 +1,12 @@
--- A person stops a deletion. ARGV: id, now, operator, errors (JSON), this call's own id
-local id, now, operator, errors, call = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+-- A person stops a deletion. ARGV: id, now, operator, errors (JSON)
+local id, now, operator, errors = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local deletion = load(key('deletion', id))
+local said = {operator = operator}
 
 if not deletion.state then
   return 'unknown'
 end
--- The same call again: its first answer was lost on the way.
-if deletion.cancel_call == call then
+if deletion.stopped == stopped_as('cancelled', said) then
   return 'cancelled'
 end
 local too_late = TERMINAL[deletion.state] and 'terminal'
@@ -15,6 +15,5 @@ if too_late then
   audit(now, 'cancel_refused', {deletion_id = id, operator = operator, why = too_late})
   return too_late
 end
-redis.call('HSET', key('deletion', id), 'cancel_call', call)
-stop(deletion, now, 'cancelled', {operator = operator}, errors)
+stop(deletion, now, 'cancelled', said, errors)
 return 'cancelled'

@@ -199,8 +199,15 @@ local function finish(id, state, now, errors)
   end
 end
 
+-- Who ended a deletion and how. The same, said again, is the same decision: its first answer was lost
+-- on the way, or nobody could say then that it was on disk.
+local function stopped_as(entry, detail)
+  return table.concat({entry, detail.operator, redis.sha1hex(detail.reason or '')}, ':')
+end
+
 -- A person ends a deletion: its client's further events are ignored until it was active again.
 local function stop(deletion, now, entry, detail, errors)
+  redis.call('HSET', key('deletion', deletion.id), 'stopped', stopped_as(entry, detail))
   decide(deletion.id, now, entry, detail)
   if deletion.client ~= '' then
     local register = key('register', deletion.source, deletion.client)

@@ -67,7 +67,7 @@ for field in pairs(deletion) do
     redis.call('HDEL', name, field)
   end
 end
-redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for')
+redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for', 'stopped')
 local step = 'plan'
 if unsettled then
   -- What was sent was planned and exported so; the time to look begins anew.
