@@ -132,7 +132,7 @@ async def test_people_and_the_audit_log_are_told_once(rehearse: Rehearse) -> Non
             {"kind": "resumed", "by": "alice", "reason": "fine"},
         ]
         entries = [(each["what"], each["operator"]) for each in await audited(it, "paused")]
-        assert entries == [("paused", "carol")]
+        assert entries == [("paused", "carol"), ("paused", "alice")]
         entries = [(each["what"], each["operator"]) for each in await audited(it, "resumed")]
         assert entries == [("resumed", "alice")]
 
