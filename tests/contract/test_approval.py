@@ -10,6 +10,7 @@ from adapters.errors import Conflict, RoleMissing
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from workers.ledger.deletions import Change, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.ledger.sweeps import Row, Sweep
 from workers.result import result_of
@@ -294,6 +295,22 @@ async def test_it_expires_after_two_reminders(rehearse: Rehearse) -> None:
         # The client is still inactive: its next event asks anew.
         receipt = await it.event(confirm_delete=False)
         assert receipt.verdict == "accepted"
+
+
+@pytest.mark.parametrize("state", ["awaiting_approval", "cancelled"])
+async def test_an_approval_stands_against_a_worker_that_reminds_or_gives_up(
+    rehearse: Rehearse, state: str
+) -> None:
+    async with rehearse() as it:
+        shown = await asked_by_webhook(it)
+        it.clock.now = shown.ready_at
+        held = await it.ledger.deletions.lease(shown.id, it.clock())
+        assert held is not None
+        await approve(it, held)
+        late = Change(state, ready_at=it.clock() + timedelta(days=1))
+        with pytest.raises(Fenced):
+            await it.ledger.deletions.record(held, late, it.clock())
+        assert (await it.run(shown.id))["deleted"] is True
 
 
 async def test_an_approval_that_comes_too_late_is_none(rehearse: Rehearse) -> None:

@@ -12,6 +12,7 @@ from adapters.errors import CallsStopped
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.advance import advance
+from workers.ledger.deletions import Begun
 from workers.ledger.records import Deletion
 
 EMPTY = "311"
@@ -87,6 +88,33 @@ async def test_nothing_destructive_is_sent_until_somebody_resumes(
         assert (await it.run(deletion_id))["success"] is True
 
 
+@pytest.mark.parametrize("mode", ["delete", "soft_delete"])
+async def test_a_pause_between_the_permission_and_the_call(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    async with rehearse(mode=mode, eligible_statuses=[]) as it:
+        begin, switch = it.ledger.deletions.begin_delete, it.ledger.stop_switch
+
+        async def and_somebody_pauses(*args: Any, **named: Any) -> Begun:
+            begun = await begin(*args, **named)
+            await switch.pause("carol", "stop", it.clock())
+            return begun
+
+        monkeypatch.setattr(it.ledger.deletions, "begin_delete", and_somebody_pauses)
+        deletion_id = await it.ask(org_id=EMPTY)
+        deletion = await work(it, deletion_id)
+        it.clock.now = deletion.ready_at
+        deletion = await work(it, deletion_id)
+        assert (deletion.state, deletion.waits_for) == ("retrying", "paused")
+        assert deletion.intent.state == "refused"
+        assert await it.exists(EMPTY)
+        assert await it.deletes() == []
+
+        monkeypatch.undo()
+        await switch.resume("alice", "", it.clock())
+        assert (await it.run(deletion_id))["success"] is True
+
+
 async def test_people_and_the_audit_log_are_told_once(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         switch, now = it.ledger.stop_switch, it.clock()
@@ -104,7 +132,7 @@ async def test_people_and_the_audit_log_are_told_once(rehearse: Rehearse) -> Non
             {"kind": "resumed", "by": "alice", "reason": "fine"},
         ]
         entries = [(each["what"], each["operator"]) for each in await audited(it, "paused")]
-        assert entries == [("paused", "carol")]
+        assert entries == [("paused", "carol"), ("paused", "alice")]
         entries = [(each["what"], each["operator"]) for each in await audited(it, "resumed")]
         assert entries == [("resumed", "alice")]
 

@@ -8,7 +8,8 @@ import pytest
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY
 from tests.support.sweeps import SECRET, Sweeping, found, skipped
-from workers.ledger.sweeps import Sweep
+from workers.ledger.deletions import Change, Fenced
+from workers.ledger.sweeps import Progress, Sweep
 from workers.sandbox.shapes import Psa, Seed, SeedOrganization
 from workers.sweep import walk
 
@@ -69,6 +70,52 @@ async def test_a_default_account_is_too_much_for_the_default_share(rehearse: Reh
         assert (notice["kind"], notice["schedule"]) == ("held_by_limit", "nightly")
         callback_hash = await it.ledger.store.hash("callback", "cb_1_1")
         assert callback_hash["target"] == callback["url"]
+
+
+async def test_a_deletion_that_moves_while_the_open_ones_are_read_is_one_of_them(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rehearse(sandbox=account(), approval="always") as it:
+        name = await it.ask(org_id="301", confirm_delete=True)
+        assert (await it.advance(name)).state == "awaiting_approval"
+        ledger, send = it.ledger, it.ledger.store.redis.execute_command
+        it.clock.forward(days=4)
+
+        async def and_it_moves(command: str, *arguments: Any, **options: Any) -> Any:
+            """A worker takes it to remind somebody, and gives it back, between any two reads."""
+            answer = await send(command, *arguments, **options)  # type: ignore[no-untyped-call] # redis-py's own
+            if command.startswith("ZREV"):
+                held = await ledger.deletions.lease(name, it.clock())
+                if held is None:
+                    held = await ledger.deletions.get(name)
+                    back = Change("awaiting_approval", ready_at=it.clock())
+                    await ledger.deletions.record(held, back, it.clock())
+            return answer
+
+        monkeypatch.setattr(ledger.store.redis, "execute_command", and_it_moves)
+        assert [each.id for each in await ledger.listing.open()] == [name]
+
+
+async def test_who_recorded_does_not_go_on_with_the_lease_of_another(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rehearse(sandbox=account()) as it:
+        sweeps, name = it.ledger.sweeps, await Sweeping(it).begin()
+        held = await sweeps.lease(name, it.clock())
+        assert held is not None
+        send = it.ledger.store.redis.execute_command
+
+        async def and_is_held_up(command: str, *arguments: Any, **options: Any) -> Any:
+            answer = await send(command, *arguments, **options)  # type: ignore[no-untyped-call] # redis-py's own
+            if command == "EVALSHA":
+                monkeypatch.undo()
+                assert await sweeps.lease(name, it.clock.forward(hours=1)) is not None
+            return answer
+
+        monkeypatch.setattr(it.ledger.store.redis, "execute_command", and_is_held_up)
+        mine = await sweeps.record(held, Progress(), it.clock())
+        with pytest.raises(Fenced):
+            await sweeps.record(mine, Progress(), it.clock())
 
 
 async def test_more_than_the_limit_is_held(rehearse: Rehearse) -> None:

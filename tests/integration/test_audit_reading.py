@@ -16,7 +16,9 @@ from tests.support.audit import chained, decisions, head_at, in_file, logged, wr
 from tests.support.clock import TestClock
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.audit.keys import Keyring
+from workers.audit.reading import verify_log
 from workers.audit.writer import AuditWriter
+from workers.ledger.audit_log import Line
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.result import result_of
@@ -186,6 +188,43 @@ async def test_a_tampered_chain_in_redis_is_found(
     status, out, _ = unglue("audit", "verify")
     assert status == 1
     assert why in out
+
+
+async def test_an_old_key_beside_the_head_in_redis_proves_nothing(
+    ledger: Ledger, unglue: Run
+) -> None:
+    """Who has it, and Redis, can write the log anew and set the head that is noted beside it."""
+    store, entries = ledger.store, chained(decisions(4), Keyring.of(SECRETS[1:]))
+    for entry, line in zip(entries, written(entries), strict=True):
+        fields: Any = {"entry": line}
+        await store.redis.xadd(store.key("audit", "log"), fields, id=f"{entry['seq']}-0")
+    head = head_at(entries)
+    noted: Any = {"seq": head.seq, "hash": head.hash, "key": head.key, "number": head.seq}
+    await store.redis.hset(store.key("audit", "head"), mapping=noted)
+    status, out, _ = unglue("audit", "verify")
+    assert status == 1
+    assert "which is not the newest" in out
+    # One that was kept elsewhere does.
+    assert unglue("audit", "verify", "--expect-head", f"4:{head.hash}")[0] == 0
+
+
+@pytest.mark.usefixtures("redis")
+async def test_entries_that_leave_while_they_are_read_are_not_missing(
+    ledger: Ledger, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(600):
+        await ledger.audit.write("planned", {}, clock())
+    await chain(ledger, clock)
+    read = ledger.audit_log.lines
+
+    async def and_then_some_leave(first: int, limit: int) -> list[Line]:
+        found = await read(first, limit)
+        await ledger.audit_log.trim(350)
+        return found
+
+    monkeypatch.setattr(ledger.audit_log, "lines", and_then_some_leave)
+    report = await verify_log(ledger.audit_log, KEYS, None)
+    assert (report.fault, report.first, report.entries) == (None, 350, 251)
 
 
 @pytest.mark.usefixtures("redis")

@@ -341,6 +341,80 @@ async def test_a_broken_chain_is_told_and_goes_on_in_a_segment_that_says_so(
     assert await ledger.store.hash("notice", "ntc_2") == {}
 
 
+async def test_who_dies_beside_a_broken_chain_has_told_of_it(
+    redis: Redis, ledger: Ledger, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry that says so mends the chain, so nobody would find it broken again."""
+    await decide(ledger, clock, 5)
+    await writer(ledger).write(clock())
+    await redis.xdel(ledger.store.key("audit", "log"), "5-0")
+    append = ledger.audit_log.append
+
+    async def then_dies(*args: Any, **named: Any) -> bool:
+        await append(*args, **named)
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.audit_log, "append", then_dies)
+        with pytest.raises(RuntimeError):
+            await writer(ledger).write(clock())
+    for _ in range(2):
+        await writer(ledger).write(clock())
+    assert [entry["what"] for entry in await logged(ledger)].count("chain_broken") == 1
+    assert (await ledger.store.hash("notice", "ntc_1"))["kind"] == "chain_broken"
+    assert await ledger.store.hash("notice", "ntc_2") == {}
+
+
+async def replaced(ledger: Ledger, entries: list[dict[str, Any]]) -> None:
+    """Who may write to Redis leaves this log there, and all that is noted beside it."""
+    store = ledger.store
+    await store.redis.delete(store.key("audit", "log"))
+    for entry, line in zip(entries, written(entries), strict=True):
+        fields: Any = {"entry": line}
+        await store.redis.xadd(store.key("audit", "log"), fields, id=f"{entry['seq']}-0")
+    head = head_at(entries)
+    noted: Any = {"seq": head.seq, "hash": head.hash, "key": head.key, "number": head.seq}
+    await store.redis.hset(store.key("audit", "head"), mapping=noted)
+    await store.redis.set(store.key("audit", "number"), head.seq)
+
+
+async def test_a_log_that_was_cut_off_with_its_head_is_noticed(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    await decide(ledger, clock, 5)
+    it = writer(ledger)
+    await it.write(clock())
+    await replaced(ledger, (await logged(ledger))[:3])
+    await decide(ledger, clock, 2, "paused")
+    await it.write(clock())
+    await it.write(clock())
+    whats = [entry["what"] for entry in await logged(ledger)]
+    assert whats == ["planned"] * 3 + ["chain_broken"] + ["paused"] * 2
+    assert (await ledger.store.hash("notice", "ntc_1"))["kind"] == "chain_broken"
+    assert await ledger.store.hash("notice", "ntc_2") == {}
+
+
+async def test_a_log_written_anew_under_the_old_key_is_noticed(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    await decide(ledger, clock, 3)
+    await writer(ledger).write(clock())
+    it = writer(ledger, keys=ROTATED)
+    await decide(ledger, clock, 2)
+    await it.write(clock())
+    await replaced(ledger, chained([{"what": "nothing"}] * 9, KEYS))
+    await it.write(clock())
+    assert "chain_broken" in [entry["what"] for entry in await logged(ledger)]
+
+
+async def test_writers_that_take_turns_find_nothing(ledger: Ledger, clock: TestClock) -> None:
+    one, other = writer(ledger, keep=10), writer(ledger, keep=10)
+    for it in (one, other, one, other):
+        await decide(ledger, clock, 25)
+        await it.write(clock())
+    assert {entry["what"] for entry in await logged(ledger)} == {"planned"}
+
+
 async def test_an_edited_newest_entry_is_noticed(
     redis: Redis, ledger: Ledger, clock: TestClock
 ) -> None:

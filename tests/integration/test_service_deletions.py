@@ -116,8 +116,17 @@ async def test_a_role_is_required(service: Service, redis: Redis, operator: str)
     assert await stored(redis) == {}
     deletion_id = service.ask(ASKED).json()["id"]
     path = f"/v1/deletions/{deletion_id}"
-    only_error(service.call("POST", path + "/cancel", operator=operator), 403, "RoleMissing")
+    only_error(service.call("POST", path + "/replay", operator=operator), 403, "RoleMissing")
     assert service.call("GET", path, operator=operator).json()["state"] == "queued"
+
+
+@pytest.mark.usefixtures("redis")
+async def test_any_role_may_cancel(service: Service) -> None:
+    """An approver is told how to stop what he approved, and needs no other role for that."""
+    path = f"/v1/deletions/{service.ask(ASKED).json()['id']}"
+    only_error(service.call("POST", path + "/cancel", operator="dave"), 403, "RoleMissing")
+    answer = service.call("POST", path + "/cancel", operator="carol")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
 
 
 async def test_without_secrets_no_callback_is_promised(valkey_url: str, redis: Redis) -> None:

@@ -82,7 +82,7 @@ async def test_what_a_filter_seldom_fits_is_found(ledger: Ledger) -> None:
         sizes.append(len(listed.records))
         until = listed.next_until
     assert (sizes, until) == ([0, 0, 0], START + timedelta(milliseconds=1))
-    assert [each.id async for each in listing.all_deletions("queued")] == names
+    assert [each.id for each in await listing.open()] == names
 
 
 async def test_what_has_just_left_is_not_missed(

@@ -159,6 +159,22 @@ async def test_a_forged_webhook_is_no_login(service: Service, ledger: Ledger) ->
 
 
 @pytest.mark.usefixtures("redis")
+async def test_who_says_the_same_again_is_named_too(service: Service, ledger: Ledger) -> None:
+    """The first word stands; what a second person asked for is written down all the same."""
+    for operator, reason in (("alice", "one"), ("carol", "two")):
+        body = {"reason": reason}
+        paused = service.call("POST", "/v1/pause", json=body, operator=operator).json()
+        assert paused["pauses"][0]["by"] == "alice"
+        body = {"org_id": "301", **body}
+        protected = service.call("POST", "/v1/protections", json=body, operator=operator).json()
+        assert protected["by"] == "alice"
+    for what in ("paused", "protected"):
+        first, second = await audited(ledger, what)
+        assert (first["operator"], first["reason"], first.get("already")) == ("alice", "one", None)
+        assert (second["operator"], second["reason"], second["already"]) == ("carol", "two", True)
+
+
+@pytest.mark.usefixtures("redis")
 async def test_every_action_names_its_operator(service: Service, ledger: Ledger) -> None:
     asked = service.ask({"org_id": "301", "confirm_delete": True}).json()["id"]
     why = {"reason": "because"}

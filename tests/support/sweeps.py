@@ -8,7 +8,6 @@ from tests.support.rehearsal import KEY, Rehearsal
 from workers.ledger.records import Deletion
 from workers.ledger.sweeps import Sweep
 from workers.settings import Settings
-from workers.sweep.others import open_deletions
 from workers.sweep.walk import advance_sweep
 
 CRON = "0 3 * * *"
@@ -62,7 +61,7 @@ class Sweeping:
         return dict(sweep.summary)
 
     async def deletions(self) -> list[Deletion]:
-        return await open_deletions(self.it.ledger)
+        return await self.it.ledger.listing.open()
 
     async def notices(self) -> list[dict[str, Any]]:
         store = self.it.ledger.store

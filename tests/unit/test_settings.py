@@ -329,6 +329,10 @@ REFUSED_FILES = {
         f"[operators.a]\ntoken_sha256 = '{HASH}'\nroles = ['boss']",
         "operators.a.roles.0: must be 'request', 'approve' or 'admin'",
     ),
+    "a source like the API": (
+        f"[sources.api]\nvendor = 'standard'\nsecrets = ['{SECRET}']",
+        "sources: 'api' is what operators ask for; choose another name",
+    ),
     "one token for two": (
         f"[operators.a]\ntoken_sha256 = '{HASH}'\n[operators.b]\ntoken_sha256 = '{HASH}'",
         "operators: a and b have the same token",

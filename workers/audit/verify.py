@@ -55,14 +55,15 @@ class Verifier:
     """Takes line after line, then says what it found. It stops at the first fault.
 
     `before` is the entry that the chain continues, if it does not begin at the first; `anywhere`
-    lets it begin at any (Redis keeps only the newest). `expected` is a head from elsewhere that
-    must be in the chain.
+    lets it begin at any (Redis keeps only the newest). `expected` is a head that must be in the
+    chain; unless `vouched`, it lies beside the chain, and whoever changed that could change it.
     """
 
     keys: Keyring
     before: Head | None = None
     anywhere: bool = False
     expected: Head | None = None
+    vouched: bool = True
     fault: Fault | None = None
     entries: int = 0
     first: int | None = None
@@ -219,7 +220,7 @@ class Verifier:
         if fault is None:
             if not self.keys.keys:
                 notes.append("no key was given: hashes were checked, signatures were not")
-            if self.expected is None:
+            if self.expected is None or not self.vouched:
                 notes.append(
                     "a removed end cannot be seen without a head: give --expect-head SEQ:HASH"
                 )
@@ -239,7 +240,7 @@ class Verifier:
         newest = self.keys.newest
         if newest is None or head is None or head.key == newest.id:
             return None
-        if expected is not None and expected.seq == head.seq:
+        if expected is not None and self.vouched and expected.seq == head.seq:
             return None
         return Fault(
             f"it ends under {_named(head.key)}, which is not the newest: whoever has that key "

@@ -5,13 +5,15 @@ once, whoever dies where; the file is locked by the process that writes to it.
 """
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import structlog
 
-from workers.audit.chain import CHAIN_BROKEN, Head, compose
+from workers.audit.chain import CHAIN_BROKEN, Head, compose, head_of
 from workers.audit.file import LogFile, head_of_line, previous_of_line
 from workers.audit.keys import Keyring
 from workers.ledger.audit_log import Filed, Line, LogState
@@ -60,6 +62,7 @@ class AuditWriter:
         self._file = LogFile(path) if path else None
         self._keep = keep
         self._at: Head | None = None
+        self._seen: Head | None = None
         self._failing = False
 
     async def write(self, now: datetime) -> None:
@@ -76,23 +79,47 @@ class AuditWriter:
         await self._trim()
 
     async def _chain(self, state: LogState, waiting: list[Any], now: datetime) -> bool:
-        wrong = broken(state)
+        wrong = broken(state) or await self._rewritten(state)
         head = base(state)
         numbers = [each.number for each in waiting if each.number is not None]
         entries = list(
             compose(waiting, head, number=state.number, keys=self._keys, broken=wrong, now=now)
         )
         if not entries:
+            self._seen = state.head
             return False
+        if wrong is not None:
+            # First, because the entry that says so mends the chain.
+            await self._tell(wrong, now, once=_name_of(wrong))
         appended = await self._log.append(
             state.head,
             entries,
             taken=waiting,
             number=numbers[-1] if numbers else state.number,
         )
-        if appended and wrong is not None:
-            await self._tell(wrong, now)
+        if appended:
+            self._seen = head_of(entries[-1])
         return appended
+
+    async def _rewritten(self, state: LogState) -> dict[str, Any] | None:
+        """What is wrong if the entry that this process saw last is not in the log any more.
+
+        Who may write to Redis can set the noted head, too; what is remembered here is out of reach.
+        """
+        seen = self._seen
+        if seen is None or seen == state.head or await self._kept(seen.seq) == seen:
+            return None
+        later = await self._log.state()
+        if later.head is not None and seen.seq < later.floor <= later.head.seq:
+            # Another process went on, and let it go.
+            return None
+        return {
+            "why": "an entry that was in the log is gone, or another one",
+            "expected": seen.seq,
+            "expected_hash": seen.hash,
+            "found": state.head.seq if state.head else None,
+            "found_hash": state.head.hash if state.head else None,
+        }
 
     async def _trim(self) -> None:
         state = await self._log.state()
@@ -105,9 +132,10 @@ class AuditWriter:
         if floor > state.floor:
             await self._log.trim(floor)
 
-    async def _tell(self, wrong: Mapping[str, Any], now: datetime) -> None:
+    async def _tell(self, wrong: Mapping[str, Any], now: datetime, *, once: str = "") -> None:
+        """Have people told; of the same break `once`, whoever dies or races in between."""
         log.error(CHAIN_BROKEN, **wrong)
-        await self._ledger.notices.write(CHAIN_BROKEN, wrong, now)
+        await self._ledger.notices.write(CHAIN_BROKEN, wrong, now, once=once)
 
     # -- the file --------------------------------------------------------------------------------
 
@@ -196,8 +224,9 @@ class AuditWriter:
             "found": head.seq if head else None,
         }
         entries = list(compose([], at, number=state.number, keys=self._keys, broken=wrong, now=now))
+        await self._tell(wrong, now, once=_name_of(wrong))
         if await self._log.append(head, entries, taken=[], number=state.number):
-            await self._tell(wrong, now)
+            self._seen = head_of(entries[-1])
 
     async def _note(self, wrong: Mapping[str, Any], now: datetime) -> None:
         await self._ledger.audit.write(CHAIN_BROKEN, wrong, now)
@@ -210,6 +239,11 @@ class AuditWriter:
         self._failing = True
         detail = {"file": file.path, "error": reason}
         await self._ledger.notices.write("audit_file_failed", detail, now, once=file.path)
+
+
+def _name_of(wrong: Mapping[str, Any]) -> str:
+    """A short name of one break."""
+    return hashlib.sha256(json.dumps(wrong, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _does_not_follow(at: Head, line: Line) -> dict[str, Any] | None:

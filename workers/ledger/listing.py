@@ -1,6 +1,6 @@
 """Lists of deletions and deliveries, newest first, a page at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from workers.ledger.deletions import Deletions
 from workers.ledger.deliveries import Deliveries
 from workers.ledger.records import Deletion, Delivery
 from workers.ledger.store import Store
+from workers.states import QUEUED, RUNNING, WAITING
 
 T = TypeVar("T")
 
@@ -69,15 +70,13 @@ class Listing:
 
         return await self._page(("deliveries",), page, self._deliveries.get, fits)
 
-    async def all_deletions(self, state: str) -> AsyncIterator[Deletion]:
-        """Every deletion in this state, newest first."""
-        page: Page | None = Page(limit=self._most, state=state)
-        while page is not None:
-            listed = await self.deletions(page)
-            for deletion in listed.records:
-                yield deletion
-            until = listed.next_until
-            page = Page(limit=self._most, state=state, until=until) if until else None
+    async def open(self) -> list[Deletion]:
+        """Deletions that had not ended at one moment: none is missed because it moved meanwhile."""
+        async with self._store.redis.pipeline(transaction=True) as reads:
+            for state in (QUEUED, RUNNING, *sorted(WAITING)):
+                reads.zrevrange(self._store.key("deletions", state), 0, -1)
+            names = cast("list[list[bytes]]", await reads.execute())
+        return [await self._deletions.get(name.decode()) for each in names for name in each]
 
     async def _page(
         self,

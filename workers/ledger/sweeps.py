@@ -178,7 +178,7 @@ class Sweeps:
         )
         if not recorded:
             raise Fenced(f"sweep {held.id} was taken over while this worker was away")
-        return await self.get(held.id)
+        return Sweep.load(text(recorded))
 
     async def request(
         self, held: Sweep, row: Row, deletion_id: str, request: DeletionRequest,

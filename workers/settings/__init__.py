@@ -123,6 +123,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r}: a name has only letters, digits, - and _")
         return table
 
+    @field_validator("sources")
+    @classmethod
+    def _not_the_api(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "api" in table:
+            # Limits and the audit log would take its events for requests of operators.
+            raise ValueError("'api' is what operators ask for; choose another name")
+        return table
+
     @field_validator("operators")
     @classmethod
     def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:

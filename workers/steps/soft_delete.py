@@ -4,11 +4,11 @@ It goes through the same permission as a DELETE. Setting a status twice is harml
 was not answered is simply made again.
 """
 
-from adapters.errors import DeletionBlocked, ITGlueConnectionError, PermissionDenied
+from adapters.errors import DeletionBlocked, ITGlueConnectionError, PermissionDenied, Postponed
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
-from workers.states import BLOCKED, FAILED, SOFT_DELETED
-from workers.steps.outcome import Context, again, end, fail
+from workers.states import BLOCKED, FAILED, RETRYING, SOFT_DELETED
+from workers.steps.outcome import Context, again, end, fail, wait
 from workers.steps.permission import permission
 from workers.steps.plan import await_eligibility, may_wait
 
@@ -24,13 +24,18 @@ async def run(deletion: Deletion, context: Context) -> Change:
     given = await permission(deletion, context)
     if isinstance(given, Change):
         return given
-    answer = await context.itglue.set_status(
-        given.org_id, status_id, lambda: given.require_in_time(context.clock())
-    )
+    done = {"intent_state": "refused"}
+    try:
+        answer = await context.itglue.set_status(
+            given.org_id, status_id, lambda: given.require_in_time(context.clock())
+        )
+    except Postponed as held_up:
+        # Not sent, so this intent came to nothing.
+        line = {"entry": "postponed", "number": given.number}
+        return wait(RETRYING, "soft_delete", held_up.until, line).with_fields(**done)
     now = context.clock()
     line = {"entry": "answer", "number": given.number, "outcome": answer.outcome}
     line |= {"status": answer.status, "detail": answer.detail}
-    done = {"intent_state": "refused"}
     if answer.outcome == "accepted":
         seen = await context.itglue.organization(given.org_id)
         if seen is not None and seen.status == wanted:

@@ -8,18 +8,7 @@ from adapters.models import PsaIntegration
 from workers.events import bounded
 from workers.gates.subject import comparable
 from workers.itglue.models import Organization
-from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
-from workers.states import QUEUED, RUNNING, WAITING
-
-
-async def open_deletions(ledger: Ledger) -> list[Deletion]:
-    """Every deletion that has not ended."""
-    return [
-        deletion
-        for state in (QUEUED, RUNNING, *sorted(WAITING))
-        async for deletion in ledger.listing.all_deletions(state)
-    ]
 
 
 def acts_on(deletion: Deletion, organization: Organization) -> bool:

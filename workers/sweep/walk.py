@@ -32,7 +32,7 @@ from workers.retry import decide
 from workers.settings.schedules import Schedule
 from workers.steps.outcome import Context
 from workers.sweep.criteria import allowed, narrowed, unmet
-from workers.sweep.others import acting, clients_of, open_deletions, standing
+from workers.sweep.others import acting, clients_of, standing
 from workers.sweep.summary import callback_body, summary_of
 
 SLICE: Final = timedelta(seconds=40)
@@ -269,7 +269,7 @@ async def advance_sweep(
         gone = ConfigurationError(f"there is no schedule {sweep.schedule} any more")
         end = ending(sweep, context, None, rows, "failed", error=gone)
         return await ledger.sweeps.record(sweep, end, context.clock())
-    walk = Walk(sweep, context, schedule, rows, await open_deletions(ledger), enqueue, new_id)
+    walk = Walk(sweep, context, schedule, rows, await ledger.listing.open(), enqueue, new_id)
     if sweep.deaths >= _MOST_DEATHS:
         killed = UnglueError(
             f"it ended its worker {sweep.deaths} times in a row while {sweep.state}; look into the "

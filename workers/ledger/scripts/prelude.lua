@@ -116,10 +116,14 @@ end
 -- Nothing destructive is begun from here on. Of each cause the first word stands.
 local function pause(now, cause, by, reason)
   local line = cjson.encode({by = by, at = tonumber(now), reason = reason})
-  if redis.call('HSETNX', key('paused'), cause, line) == 0 then
-    return redis.call('HGET', key('paused'), cause)
-  end
   local operator = by ~= '' and by or nil
+  if redis.call('HSETNX', key('paused'), cause, line) == 0 then
+    local before = redis.call('HGET', key('paused'), cause)
+    if operator and before ~= line then
+      audit(now, 'paused', {operator = operator, cause = cause, reason = reason, already = true})
+    end
+    return before
+  end
   audit(now, 'paused', {operator = operator, cause = cause, reason = reason})
   notice(now, 'paused', {by = operator, cause = cause, reason = reason})
   return line

@@ -6,4 +6,9 @@ if redis.call('HSETNX', key('protected'), org, line) == 1 then
   audit(now, 'protected', {org_id = org, operator = by, reason = reason, how = how})
   return line
 end
-return redis.call('HGET', key('protected'), org)
+local before = redis.call('HGET', key('protected'), org)
+-- A tag or a file says it with every plan, a person once; the same call again says nothing new.
+if by ~= '' and before ~= line then
+  audit(now, 'protected', {org_id = org, operator = by, reason = reason, how = how, already = true})
+end
+return before

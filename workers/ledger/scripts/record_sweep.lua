@@ -1,4 +1,5 @@
--- What a slice of a sweep came to. Written only by the holder of the newest lease.
+-- What a slice of a sweep came to: the sweep as it stands then. Written only by the holder of the
+-- newest lease; nobody else is answered anything.
 -- ARGV: id, fence, now, fields (JSON), rows (JSON object by organization id),
 --       lease_until (0 gives it back), ready_at, end (JSON, '' to go on), kept rows, retention
 local id, fence, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -7,11 +8,11 @@ local name = key('sweep', id)
 local sweep = load(name)
 
 if not sweep.state or sweep.fence ~= fence then
-  return 0
+  return {}
 end
 if sweep.finished_at then
   -- The same call again: its first answer was lost on the way.
-  return tonumber(sweep.finished_at) == now and 1 or 0
+  return tonumber(sweep.finished_at) == now and redis.call('HGETALL', name) or {}
 end
 for field, value in pairs(cjson.decode(ARGV[4])) do
   redis.call('HSET', name, field, value)
@@ -25,7 +26,7 @@ if last == '' then
     redis.call('HSET', name, 'deaths', 0)
   end
   redis.call('ZADD', key('sweeps', 'due'), lease_until > 0 and lease_until or ready_at, id)
-  return 1
+  return redis.call('HGETALL', name)
 end
 
 last = cjson.decode(last)
@@ -41,4 +42,4 @@ if last.target ~= '' then
   local callback = 'cb_' .. string.sub(id, 5) .. '_1'
   post(callback, id, now, 'deletion_id', '', 'of', id, 'kind', 'sweep', 'target', last.target, 'body', last.body)
 end
-return 1
+return redis.call('HGETALL', name)

@@ -6,6 +6,10 @@ local STEP, STEPS = 10000, 31 -- the running step and the 30 before it: never le
 if ARGV[4] ~= '1' and redis.call('HEXISTS', key('paused'), 'key_refused') == 1 then
   return -1
 end
+-- Somebody paused since the call got its permission: it does not go out, and asks for one anew.
+if destructive == '1' and redis.call('EXISTS', key('paused')) == 1 then
+  return now + 2000
+end
 local held_until = tonumber(redis.call('GET', key('itglue', 'held_until')) or 0)
 if held_until > now then
   return held_until
