@@ -335,7 +335,7 @@ class Everything(RuleBasedStateMachine):
     def pause(self, *, paused: bool) -> None:
         self.it.pause(paused=paused)
 
-    @rule(org_id=ORGANIZATIONS, protected=SELDOM)
+    @rule(org_id=ORGANIZATIONS, protected=st.booleans())
     def protect(self, org_id: int, *, protected: bool) -> None:
         self.it.protect(str(org_id), protected=protected)
 
