@@ -68,6 +68,13 @@ async def test_an_id_of_the_file_outlives_the_file(
         assert "policy.protected_ids" in result["errors"][0]["message"]
 
 
+async def test_an_id_of_the_file_that_only_a_plan_saw_outlives_it(rehearse: Rehearse) -> None:
+    async with rehearse(protected_ids=[TEST_COMPANY]) as it:
+        await it.run(await it.ask(org_id=TEST_COMPANY, dry_run=True))
+        it.reconfigure(protected_ids=[])
+        assert gates(await it.run(await it.ask(org_id=TEST_COMPANY))) == ["protection"]
+
+
 async def test_a_file_that_changed_is_recorded_at_once(
     rehearse: Rehearse, ledger: Ledger, valkey_url: str
 ) -> None:

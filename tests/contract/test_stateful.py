@@ -335,6 +335,10 @@ class Everything(RuleBasedStateMachine):
     def pause(self, *, paused: bool) -> None:
         self.it.pause(paused=paused)
 
+    @rule(org_id=ORGANIZATIONS, protected=st.booleans())
+    def protect(self, org_id: int, *, protected: bool) -> None:
+        self.it.protect(str(org_id), protected=protected)
+
     @rule(fault=st.sampled_from(FAULTS), besides=SELDOM)
     def goes_wrong(self, fault: str, *, besides: bool) -> None:
         if not besides:

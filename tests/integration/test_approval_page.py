@@ -1,6 +1,7 @@
 """The page behind an approval link: what it shows, what it takes, and what it refuses."""
 
 import asyncio
+import hashlib
 import html
 import json
 import re
@@ -18,8 +19,8 @@ from redis.asyncio import Redis
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
 from tests.support.receiver import receiving
 from tests.support.service import Service, configured, running_service, stored, token
-from workers.approval_link import link_of
-from workers.clock import rfc3339, system_clock
+from workers.approval_link import link_of, sealed
+from workers.clock import rfc3339, system_clock, to_ms
 from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
@@ -215,6 +216,17 @@ async def test_a_form_of_another_link(service: Service, ledger: Ledger, settings
     other = link(settings, await awaiting(ledger, settings, deletion_id="del_2"))
     page = submit(service, one, form=form_of(service.http.get(other)))
     assert page.status_code == 403
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(59, 200), (61, 403)])
+async def test_a_form_lasts_an_hour(
+    service: Service, ledger: Ledger, settings: Settings, minutes: int, status: int
+) -> None:
+    path = link(settings, await awaiting(ledger, settings))
+    of_link = hashlib.sha256(path.rpartition("/")[2].encode()).hexdigest()
+    made_at = to_ms(system_clock() - timedelta(minutes=minutes))
+    old = sealed(settings.secret_keys, "approval form", (of_link, made_at))
+    assert submit(service, path, form=old).status_code == status
 
 
 @pytest.mark.parametrize(

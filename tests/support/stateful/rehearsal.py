@@ -15,7 +15,7 @@ import redis
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from adapters.contract import SourceConfig
-from adapters.errors import Conflict, RoleMissing
+from adapters.errors import Conflict, NotFound, RoleMissing
 from adapters.headers import Headers
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
@@ -341,6 +341,20 @@ class Rehearsal(Crew):
         else:
             self.loop.do(switch.resume(REQUESTER, "", now))
         self.watch.paused = paused
+
+    def protect(self, org_id: str, *, protected: bool) -> None:
+        """A person's word on an organization; another protection may outlast its end."""
+        protections, now = self.ledger.protections, self.clock()
+        if protected:
+            held = protections.protect(org_id, now, how="api", by=REQUESTER, reason="they pay")
+            self.loop.do(held)
+            self.watch.protected.add(org_id)
+        else:
+            with suppress(NotFound):
+                self.loop.do(
+                    protections.unprotect(org_id, now, operator=REQUESTER, reason="they left")
+                )
+            self.watch.protected.discard(org_id)
 
     def reconfigure(self, **policy: Any) -> None:
         """The workers are started anew with another policy; what runs keeps its own."""

@@ -60,6 +60,7 @@ class Watch:
     requests: int = 0
     unproved: dict[str, set[str]] = field(default_factory=dict)
     paused: bool = False
+    protected: set[str] = field(default_factory=set)
     approvals: dict[str, Approval] = field(default_factory=dict)
     voided: set[str] = field(default_factory=set)
     anew: dict[str, datetime] = field(default_factory=dict)
@@ -111,6 +112,8 @@ class Watch:
     def _forbidding(self, job: Job, deletion: Deletion, sent: Sent) -> Iterator[str]:
         if self.paused:
             yield "everything is paused"
+        if sent.org_id in self.protected:
+            yield "a person protects it"
         if deletion.id in self.stopped:
             yield "a person cancelled it"
         client = self.clients.get((deletion.source, deletion.client))
