@@ -145,6 +145,30 @@ async def test_the_name_is_asked_for_once_and_its_address_used(
     assert request.line == "POST /hook?a=b HTTP/1.1"
 
 
+async def test_a_name_with_other_letters_is_asked_for_as_the_net_writes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    ask, asked = socket.getaddrinfo, []
+
+    def answers(host: Any, *rest: Any, **options: Any) -> Any:
+        asked.append(host)
+        return ask("127.0.0.1", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    name = "xn--bcher-kva.example"
+    async with receiving() as receiver:
+        answer = await posted(f"http://Bücher.example:{receiver.port}/hook?a=ü")
+        assert (answer.status, asked[0]) == (204, name)
+        assert receiver.received[0].headers["host"] == f"{name}:{receiver.port}"
+        assert receiver.received[0].line == "POST /hook?a=%C3%BC HTTP/1.1"
+    async with receiving(tls) as server:
+        answer = await posted(f"https://bücher.example:{server.port}/hook")
+        assert "certificate" in answer.answer.lower()
+        assert server.server_names == [name]
+
+
 async def test_a_private_address_among_public_ones_is_enough_to_refuse(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
