@@ -106,6 +106,24 @@ async def test_a_filter_is_by_time_newest_first_and_limited(bulk: Bulk, ledger: 
     assert found.ids == ("del_011", "del_010")
 
 
+async def test_what_comes_while_it_looks_moves_nothing(
+    bulk: Bulk, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.replay.selection._CHUNK", 2)
+    names = [await bulk.ended(f"del_{number}") for number in range(4)]
+    read = ledger.store.redis.zrevrangebyscore
+
+    async def another_ends(*args: Any, **options: Any) -> Any:
+        found = await read(*args, **options)
+        if found[:1] == [b"del_3"]:
+            await bulk.ended("del_new")
+        return found
+
+    monkeypatch.setattr(ledger.store.redis, "zrevrangebyscore", another_ends)
+    found = await select(ledger, Filter("deletions", source="api"), 10)
+    assert (found.ids, found.matched) == (tuple(reversed(names)), 4)
+
+
 async def test_each_is_replayed_or_refused_for_a_reason(bulk: Bulk) -> None:
     ids = [await bulk.ended(f"del_{state}", state) for state in STATES]
     await bulk.begin("deletions", *ids, "del_unknown")
