@@ -41,22 +41,27 @@ class Processes:
         self._environment = {**os.environ, **environment}
         self._log_dir = log_dir
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._first: str | None = None
 
     async def __aenter__(self) -> Self:
         """Nothing runs yet."""
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """Everything ends; what was started first (others depend on it) ends last."""
-        first, *others = list(self._running) or [""]
+        """Everything ends; what was started first (others depend on it) ends last.
+
+        It may have been started again meanwhile.
+        """
+        others = [name for name in self._running if name != self._first]
         await asyncio.gather(*(self.stop(name) for name in others))
-        if first:
-            await self.stop(first)
+        if self._first in self._running:
+            await self.stop(self._first)
 
     async def start(
         self, name: str, module: str, arguments: Sequence[str] = (), **environment: str
     ) -> int:
         """Start a child and return its process id."""
+        self._first = self._first or name
         output = None
         if self._log_dir is not None:
             output = (self._log_dir / f"{name}.log").open("ab")
