@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Unreachable
+from structlog.testing import capture_logs
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid, StorageUnavailable
@@ -294,6 +295,19 @@ async def test_an_empty_spool_signs_off_and_a_full_one_does_not(
     await again.keeper.stop()
     assert await box.ledger.spools.all() == []
     assert no_files(tmp_path)
+
+
+async def test_one_that_cannot_sign_off_is_named(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise Unreachable("cut off")
+
+    monkeypatch.setattr(box.ledger.spools, "sign_off", away)
+    name = box.spool.id
+    assert name is not None
+    with capture_logs() as logs:
+        await box.keeper.stop()
+    (line,) = [each for each in logs if each["event"] == "spool_not_signed_off"]
+    assert line["spool"] == name
 
 
 async def test_a_word_covers_only_what_came_before_it(box: Box, clock: TestClock) -> None:
