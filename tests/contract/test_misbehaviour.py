@@ -50,6 +50,24 @@ async def test_killed_between_intent_and_send_one_delete_after_resend(rehearse: 
         assert it.clock() >= begun_at + it.settings.policy.resend_after
 
 
+async def test_parked_after_its_intent_it_is_unverified_and_never_sent_again(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        await begin_and_die(it, deletion_id)
+        for _ in range(3):
+            assert await it.ledger.deletions.lease(deletion_id, it.clock()) is not None
+            it.clock.forward(seconds=61)
+        deletion = await it.advance(deletion_id)
+        assert (deletion.state, deletion.deaths) == ("failed", 4)
+        assert [error.code for error in deletion.errors] == ["DeletionUnverified"]
+        # Whatever became of the call, nobody else may send one.
+        other = await it.run(await it.ask(org_id=TEST_COMPANY))
+        assert other["details"]["state"] == "blocked"
+        assert await it.deletes() == []
+
+
 async def test_killed_between_send_and_answer_the_rerun_reports_deleted(
     rehearse: Rehearse,
 ) -> None:
