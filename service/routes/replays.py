@@ -88,6 +88,7 @@ async def begin(request: Request) -> Response:
         named=asked.ids is not None,
         rate=asked.rate,
         filter=_filter(asked),
+        asked=hashlib.sha256(asked.model_dump_json().encode()).hexdigest(),
     )
     key = idempotency_key(request)
     named = f"{caller.name}:{key}".encode()

@@ -50,6 +50,24 @@ async def test_killed_between_intent_and_send_one_delete_after_resend(rehearse: 
         assert it.clock() >= begun_at + it.settings.policy.resend_after
 
 
+async def test_parked_after_its_intent_it_is_unverified_and_never_sent_again(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        await begin_and_die(it, deletion_id)
+        for _ in range(3):
+            assert await it.ledger.deletions.lease(deletion_id, it.clock()) is not None
+            it.clock.forward(seconds=61)
+        deletion = await it.advance(deletion_id)
+        assert (deletion.state, deletion.deaths) == ("failed", 4)
+        assert [error.code for error in deletion.errors] == ["DeletionUnverified"]
+        # Whatever became of the call, nobody else may send one.
+        other = await it.run(await it.ask(org_id=TEST_COMPANY))
+        assert other["details"]["state"] == "blocked"
+        assert await it.deletes() == []
+
+
 async def test_killed_between_send_and_answer_the_rerun_reports_deleted(
     rehearse: Rehearse,
 ) -> None:
@@ -170,6 +188,36 @@ async def test_a_revoked_key_after_the_call_is_not_success(rehearse: Rehearse) -
         assert (await it.advance(deletion_id)).state == "verifying"
         it.context = await it.connect()
         assert (await it.run(deletion_id))["deleted"] is True
+
+
+@pytest.mark.parametrize("held_by", ["a spool", "the quarantine"])
+async def test_an_unanswered_call_is_reported_in_time_whatever_may_hold_a_reactivation(
+    rehearse: Rehearse, held_by: str
+) -> None:
+    async with rehearse() as it:
+        deletion_id = str((await it.event()).deletion_id)
+        await begin_and_die(it, deletion_id)
+        if held_by == "a spool":
+            await it.ledger.spools.beat(
+                "spl_1", it.clock(), where="box:/spool", waiting=1, oldest=it.clock()
+            )
+        else:
+            await it.ledger.store.redis.hset("unglue:quarantine:cw", "digest", "dlv_x")
+        began = it.clock()
+        result = await it.run(deletion_id, most=timedelta(hours=8))
+        assert result["errors"][0]["code"] == "DeletionUnverified"
+        assert it.clock() - began < it.settings.policy.verify_window + timedelta(hours=1)
+        assert await it.deletes() == []
+
+
+async def test_a_refused_call_leaves_the_organization_to_others(rehearse: Rehearse) -> None:
+    async with rehearse("refuse-synced:1") as it:
+        waiting = str((await it.event()).deletion_id)
+        assert (await it.advance(waiting)).state == "awaiting_eligibility"
+        result = await it.run(await it.ask(org_id=TEST_COMPANY))
+        assert (result["deleted"], result["errors"]) == (True, [])
+        assert (await it.run(waiting))["deleted"] is False
+        assert len(await it.deletes()) == 2
 
 
 async def test_two_deletions_of_one_organization_send_one_delete(rehearse: Rehearse) -> None:

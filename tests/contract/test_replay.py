@@ -145,6 +145,29 @@ async def test_a_client_that_was_active_since_is_refused(rehearse: Rehearse) -> 
         assert (await it.run(second))["deleted"] is True
 
 
+async def test_a_client_that_a_sweep_watched_and_that_came_back_is_refused(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse(protected_names=["Test*"]) as it:
+        name = await it.ask(org_id=TEST_COMPANY)
+        record = it.ledger.store.key("deletion", name)
+        await it.ledger.store.redis.hset(record, "watch", json.dumps([["cw", "2", "0"]]))
+        await it.run(name)
+        await it.event(company="3", active=True)
+        await replay(it, name)
+        await it.run(name)
+        await it.event(active=True)
+        assert await refusal(it, name) == "reactivated"
+
+
+async def test_what_another_deletion_has_claimed_is_refused(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        name = await unanswered_to_the_end(it)
+        await it.ledger.store.redis.hset("unglue:claims", TEST_COMPANY, "del_other")
+        assert await refusal(it, name) == "claimed"
+        assert await it.ledger.store.redis.hget("unglue:claims", TEST_COMPANY) == b"del_other"
+
+
 async def test_after_a_cancellation_a_replay_by_name_is_a_new_decision(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         asked = (await it.event()).deletion_id

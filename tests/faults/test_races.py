@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from adapters.errors import Conflict
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.fault_table import Row
-from workers.ledger.deletions import Begun, Change
+from workers.ledger.deletions import Begun, Change, Conditions
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.store import Store
@@ -69,7 +69,7 @@ async def ready(ledger: Ledger, client: str) -> Deletion:
     return await ledger.deletions.record(held, planned, NOW)
 
 
-async def begin(ledger: Ledger, held: Deletion) -> Begun:
+async def begin(ledger: Ledger, held: Deletion, asked: int) -> Begun:
     return await ledger.deletions.begin_delete(
         held,
         org_id=held.client,
@@ -77,6 +77,7 @@ async def begin(ledger: Ledger, held: Deletion) -> Begun:
         resend_after=timedelta(minutes=10),
         limits=(),
         now=NOW,
+        conditions=Conditions(asked=asked),
     )
 
 
@@ -113,12 +114,13 @@ async def race(
 ) -> tuple[str, str]:
     """Both at once, in either order: whether the call may go out, and what the other one heard."""
     held = await ready(worker, client)
+    asked = await worker.store.server_ms()
     begun: Begun | None = None
     heard = ""
 
     async def one() -> None:
         nonlocal begun
-        begun = await begin(worker, held)
+        begun = await begin(worker, held, asked)
 
     async def other() -> None:
         nonlocal heard

@@ -28,7 +28,8 @@ from tests.support.service import (
 )
 from workers.clock import from_ms
 from workers.intake import STORAGE_SECONDS
-from workers.ledger.deletions import Change
+from workers.ledger.deletions import Change, Conditions
+from workers.ledger.records import Deletion
 from workers.ledger.spools import FRESH
 from workers.runtime import open_ledger
 from workers.spool import spool as spool_module
@@ -86,6 +87,16 @@ def known_spools(valkey: FailingValkey) -> int:
         return int(redis.zcard("unglue:spools"))
 
 
+def took_root(valkey: FailingValkey) -> bool:
+    """Whether the service knows that the ledger knows its spool: it has spoken of it again."""
+    with valkey.client() as redis:
+        names = [
+            name.decode() for name in cast("list[bytes]", redis.zrange("unglue:spools", 0, -1))
+        ]
+        said = [redis.hmget(f"unglue:spool:{name}", "since", "seen_at") for name in names]
+    return bool(said) and all(since != seen_at for since, seen_at in said)
+
+
 def test_the_budgets_leave_an_answer_within_2_seconds() -> None:
     assert STORAGE_SECONDS + spool_module._DISK_SECONDS < 2
 
@@ -98,7 +109,7 @@ def test_with_a_spool_it_is_202_and_drained_in_order(
     with running_service(settings, keys[1]) as service:
         before = service.send(service.callback(2)).json()
         assert before["reason"] == "created"
-        until(lambda: known_spools(valkey) == 1)
+        until(lambda: took_root(valkey))
         broken, word = FAULTS[fault]
         with broken(valkey):
             answers = [
@@ -221,7 +232,7 @@ def test_redis_loses_nothing_that_was_answered_202(
     )
     ids = []
     with running_service(settings, keys[1]) as service:
-        until(lambda: known_spools(valkey) == 1)
+        until(lambda: took_root(valkey))
         for number in range(4):
             ids += [service.send(service.callback(10 * number + 2)).json()["delivery_id"]]
             with valkey.down(killed=True):
@@ -233,17 +244,23 @@ def test_redis_loses_nothing_that_was_answered_202(
     assert verdicts(valkey, ids) == [b"accepted"] * len(ids)
 
 
-async def begun(url: str, deletion_id: str) -> str:
-    """What a worker is answered that would send the DELETE now."""
-    now = datetime.now(UTC)
+async def planned(url: str, deletion_id: str) -> tuple[Deletion, int, datetime]:
+    """A deletion in the hands of a worker that is about to ask for its DELETE, and when that is."""
     async with open_ledger(configured(url)) as ledger:
-        held = await ledger.deletions.lease(deletion_id, now)
+        held = await ledger.deletions.lease(deletion_id, datetime.now(UTC))
         assert held is not None
-        planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
-        held = await ledger.deletions.record(held, planned, now)
+        change = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
+        held = await ledger.deletions.record(held, change, datetime.now(UTC))
+        return held, await ledger.store.server_ms(), datetime.now(UTC)
+
+
+async def begun(url: str, held: Deletion, asked: int, now: datetime) -> str:
+    """What the worker is answered that asked then."""
+    async with open_ledger(configured(url)) as ledger:
         answer = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=now
-        )
+            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=now,
+            conditions=Conditions(asked=asked),
+        )  # fmt: skip
     return answer.decision
 
 
@@ -253,16 +270,34 @@ def test_a_reactivation_on_a_dead_services_disk_holds_the_deletion(
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
     with running_service(settings, keys[1]) as service:
         deletion_id = service.send(service.callback(2)).json()["deletion_id"]
-        until(lambda: known_spools(valkey) == 1)
+        until(lambda: took_root(valkey))
         valkey.stop()
         back = in_time(service.send(service.callback(2, status="Active")))
         assert back.json()["reason"] == "spooled"
     valkey.start()
     until(lambda: not fresh(valkey))
-    assert asyncio.run(begun(valkey.url, deletion_id)) == "unspooled"
+    worker = asyncio.run(planned(valkey.url, deletion_id))
+    assert asyncio.run(begun(valkey.url, *worker)) == "unspooled"
     with running_service(settings, keys[1]) as service:
         shown = f"/v1/deletions/{deletion_id}"
         until(lambda: service.call("GET", shown).json()["state"] == "cancelled")
+
+
+def test_a_question_that_was_held_up_on_its_way_counts_as_of_its_arrival(
+    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
+) -> None:
+    """A worker's question is repeated until Redis is back, and a client came back meanwhile."""
+    settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
+    with running_service(settings, keys[1]) as service:
+        deletion_id = service.send(service.callback(2)).json()["deletion_id"]
+        until(lambda: took_root(valkey) and fresh(valkey))
+        worker = asyncio.run(planned(valkey.url, deletion_id))
+        valkey.stop()
+        until(lambda: datetime.now(UTC) - worker[2] > FRESH)
+        back = in_time(service.send(service.callback(2, status="Active")))
+        assert back.json()["reason"] == "spooled"
+    valkey.start()
+    assert asyncio.run(begun(valkey.url, *worker)) == "unspooled"
 
 
 def fresh(valkey: FailingValkey) -> bool:

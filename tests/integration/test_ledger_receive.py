@@ -185,6 +185,28 @@ async def test_after_deleted_events_are_ignored_until_the_client_was_active(
     assert (fourth.verdict, fourth.reason) == ("accepted", "created")
 
 
+@pytest.mark.parametrize("answered", ["open", "accepted", "refused"])
+async def test_a_client_that_comes_back_after_an_unverified_call_alarms_once(
+    sender: Sender, ledger: Ledger, clock: TestClock, answered: str
+) -> None:
+    """The deletion was given up, but IT Glue may have carried its call out, or may yet do so."""
+    first = await sender.inactive()
+    held = await ledger.deletions.lease(str(first.deletion_id), clock())
+    assert held is not None
+    sent = {"intent_state": answered, "intent_kind": "delete", "intent_org": "5"}
+    await ledger.deletions.record(held, Change(state="failed", fields=sent), clock())
+
+    second = await sender.active()
+    late = ("too_late", "reactivated_after_call", first.deletion_id)
+    expected = ("client_active", None, None) if answered == "refused" else late
+    assert (second.reason, second.alert, second.deletion_id) == expected
+    journal = [line["entry"] for line in (await ledger.views.of(held.id)).journal]
+    assert journal.count("reactivated_too_late") == (answered != "refused")
+    assert (await ledger.deletions.get(held.id)).state == "failed"
+    third = await sender.active()
+    assert (third.reason, third.alert) == ("client_active", None)
+
+
 async def test_after_blocked_the_next_event_tries_again(
     sender: Sender, ledger: Ledger, clock: TestClock
 ) -> None:

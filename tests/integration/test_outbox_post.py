@@ -38,8 +38,10 @@ async def posted(
 
 async def test_the_status_counts_even_if_the_body_never_ends(receiver: Receiver) -> None:
     receiver.answers.append(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nok")
-    receiver.endless, receiver.pause = b".", 0.01
-    answer = await posted(receiver.url, seconds=1)
+    # Each byte comes in time for itself, and 2 kB of them would take a quarter of an hour.
+    receiver.endless, receiver.pause = b".", 0.4
+    async with asyncio.timeout(60):
+        answer = await posted(receiver.url, seconds=1)
     assert answer.status == 200
     assert answer.answer.startswith("ok.")
 
@@ -143,6 +145,30 @@ async def test_the_name_is_asked_for_once_and_its_address_used(
     (request,) = receiver.received
     assert request.headers["host"] == f"callback.example:{receiver.port}"
     assert request.line == "POST /hook?a=b HTTP/1.1"
+
+
+async def test_a_name_with_other_letters_is_asked_for_as_the_net_writes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(CERTIFICATE)
+    ask, asked = socket.getaddrinfo, []
+
+    def answers(host: Any, *rest: Any, **options: Any) -> Any:
+        asked.append(host)
+        return ask("127.0.0.1", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    name = "xn--bcher-kva.example"
+    async with receiving() as receiver:
+        answer = await posted(f"http://Bücher.example:{receiver.port}/hook?a=ü")
+        assert (answer.status, asked[0]) == (204, name)
+        assert receiver.received[0].headers["host"] == f"{name}:{receiver.port}"
+        assert receiver.received[0].line == "POST /hook?a=%C3%BC HTTP/1.1"
+    async with receiving(tls) as server:
+        answer = await posted(f"https://bücher.example:{server.port}/hook")
+        assert "certificate" in answer.answer.lower()
+        assert server.server_names == [name]
 
 
 async def test_a_private_address_among_public_ones_is_enough_to_refuse(

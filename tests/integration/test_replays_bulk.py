@@ -15,6 +15,7 @@ from workers.ledger.deletions import Change, Fenced
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.ledger.replays import BulkReplay, Order, What
+from workers.ledger.sweeps import End, Progress
 from workers.replay.selection import Filter, select
 from workers.replay.walk import Means, advance_replay
 from workers.states import BLOCKED, CANCELLED, DELETED, FAILED, PREVIEWED, QUEUED, SOFT_DELETED
@@ -104,6 +105,24 @@ async def test_a_filter_is_by_time_newest_first_and_limited(bulk: Bulk, ledger: 
     since, until = began + timedelta(seconds=10), began + timedelta(seconds=12)
     found = await select(ledger, Filter("deletions", since=since, until=until), 9)
     assert found.ids == ("del_011", "del_010")
+
+
+async def test_what_comes_while_it_looks_moves_nothing(
+    bulk: Bulk, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.replay.selection._CHUNK", 2)
+    names = [await bulk.ended(f"del_{number}") for number in range(4)]
+    read = ledger.store.redis.zrevrangebyscore
+
+    async def another_ends(*args: Any, **options: Any) -> Any:
+        found = await read(*args, **options)
+        if found[:1] == [b"del_3"]:
+            await bulk.ended("del_new")
+        return found
+
+    monkeypatch.setattr(ledger.store.redis, "zrevrangebyscore", another_ends)
+    found = await select(ledger, Filter("deletions", source="api"), 10)
+    assert (found.ids, found.matched) == (tuple(reversed(names)), 4)
 
 
 async def test_each_is_replayed_or_refused_for_a_reason(bulk: Bulk) -> None:
@@ -286,3 +305,22 @@ async def test_results_are_sent_again_under_another_id(bulk: Bulk, ledger: Ledge
     ]
     entries_ = [each["entry"] for each in (await ledger.views.of("del_1")).journal]
     assert entries_[-1] == "callback_replayed"
+
+
+async def test_a_summary_is_sent_again_to_its_own_address(bulk: Bulk, ledger: Ledger) -> None:
+    now, own = bulk.clock(), "https://rewst.example.com/swept"
+    await ledger.sweeps.begin("swp_1", "monthly", by="alice", preview=False, now=now)
+    held = await ledger.sweeps.lease("swp_1", now)
+    assert held is not None
+    end = End({"sweep_id": "swp_1"}, target=own, body="{}")
+    await ledger.sweeps.record(held, Progress({"state": "finished"}, end=end), now)
+    first = await ledger.callbacks.lease("cb_1_1", now)
+    assert first is not None
+    await ledger.callbacks.record(
+        first, state="dead", ready_at=now, status=500, answer="", line={"entry": "x"}, now=now
+    )
+    await bulk.begin("callbacks", "swp_1")
+    assert (await bulk.run())["replayed"] == 1
+    anew = await ledger.callbacks.lease("cb_1_1_r1", bulk.clock())
+    assert anew is not None
+    assert (anew.target, anew.body, anew.kind) == (own, "{}", "sweep")

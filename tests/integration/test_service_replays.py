@@ -123,6 +123,9 @@ async def test_a_bulk_replay_is_begun_once_per_key(
     )
     assert begun["filter"] == {"state": "failed", "since": "2020-01-01T00:00:00Z"}
     assert service.call("POST", "/v1/replays", json=body, headers=keyed).json() == begun
+    for other in ({"state": "blocked"}, {"limit": 1}, {"rate": 6000}):
+        asked = service.call("POST", "/v1/replays", json={**body, **other}, headers=keyed)
+        assert "another request" in only_error(asked, 422, "InvalidRequest")
     (listed,) = service.call("GET", "/v1/replays", operator="dave").json()["replays"]
     assert listed == {name: value for name, value in begun.items() if name != "refused"}
     path = f"/v1/replays/{begun['id']}"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Unreachable
+from structlog.testing import capture_logs
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid, StorageUnavailable
@@ -20,6 +21,7 @@ from tests.support.clock import TestClock
 from tests.support.service import KEY, configured, running_service
 from workers.clock import rfc3339
 from workers.intake import Acknowledged, Intake
+from workers.ledger.condition import NotDurable
 from workers.ledger.ledger import Ledger
 from workers.runtime import new_id
 from workers.signing_keys import SigningKeys
@@ -294,6 +296,70 @@ async def test_an_empty_spool_signs_off_and_a_full_one_does_not(
     await again.keeper.stop()
     assert await box.ledger.spools.all() == []
     assert no_files(tmp_path)
+
+
+async def test_what_is_set_aside_holds_also_when_its_service_is_stopped(
+    box: Box, clock: TestClock, tmp_path: Path
+) -> None:
+    """It may be that a client came back; nobody has seen to it yet."""
+    box.cut = True
+    spooled = await box.send(active=True)
+    box.cut = False
+    del box.sources["cw"]
+    await box.keeper.once()
+    spool_id = box.spool.id
+    await box.keeper.stop()
+    (known,) = await box.ledger.spools.all()
+    assert known.holds(clock())
+
+    # The next service of this folder goes on with it, until a person has seen to it.
+    again = Box(other(box), clock, tmp_path)
+    await again.start()
+    (known,) = await again.ledger.spools.all()
+    assert (known.id, known.aside) == (spool_id, ("cw",))
+    (tmp_path / f"{spooled.delivery_id}.aside").unlink()
+    await again.spool.look_around()
+    await again.keeper.once()
+    (known,) = await again.ledger.spools.all()
+    assert not known.holds(clock())
+    await again.keeper.stop()
+    assert await again.ledger.spools.all() == []
+
+
+async def test_a_spool_of_which_the_ledger_may_forget_takes_in_no_reactivation(
+    ledger: Ledger, clock: TestClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first word is confirmed on disk, or it is not known."""
+    run, confirmed = ledger.store.run, False
+
+    async def unconfirmed(name: str, args: Any, *, durable: bool = False) -> Any:
+        answer = await run(name, args, durable=durable)
+        if durable and not confirmed:
+            raise NotDurable("not seen on disk", answer)
+        return answer
+
+    monkeypatch.setattr(ledger.store, "run", unconfirmed)
+    box = Box(ledger, clock, tmp_path)
+    await box.start()
+    box.cut = True
+    with pytest.raises(StorageUnavailable):
+        await box.send(active=True)
+    confirmed = True
+    await box.keeper.once()
+    assert (await box.send(active=True)).strongest.reason == "spooled"
+
+
+async def test_one_that_cannot_sign_off_is_named(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise Unreachable("cut off")
+
+    monkeypatch.setattr(box.ledger.spools, "sign_off", away)
+    name = box.spool.id
+    assert name is not None
+    with capture_logs() as logs:
+        await box.keeper.stop()
+    (line,) = [each for each in logs if each["event"] == "spool_not_signed_off"]
+    assert line["spool"] == name
 
 
 async def test_a_word_covers_only_what_came_before_it(box: Box, clock: TestClock) -> None:

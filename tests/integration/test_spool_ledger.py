@@ -14,6 +14,7 @@ from service.cli import main
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.service import Service, configured, only_error, running_service, token
+from workers.durations import milliseconds
 from workers.ledger.ledger import Ledger
 from workers.ledger.spools import FRESH
 from workers.sandbox.settings import SandboxSettings
@@ -76,6 +77,34 @@ async def test_a_reactivation_that_lay_in_the_spool_wins(
         await beat(ledger, clock())
         assert (await ledger.deletions.get(receipt.deletion_id)).state == "cancelled"
         assert await rehearsal.deletes() == []
+
+
+@pytest.mark.parametrize("on_its_way", [True, False])
+async def test_a_worker_that_is_held_up_believes_no_old_word(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock, monkeypatch: pytest.MonkeyPatch,
+    *, on_its_way: bool,
+) -> None:  # fmt: skip
+    """Its question is read later than it looked at the clock, or it was held up before that."""
+    server_ms = ledger.store.server_ms
+
+    async def held_up() -> int:
+        if on_its_way:
+            return await server_ms() - milliseconds(FRESH)
+        clock.forward(seconds=FRESH.total_seconds() + 1)
+        return await server_ms()
+
+    async with rehearsal:
+        receipt = await rehearsal.event()
+        assert receipt.deletion_id is not None
+        monkeypatch.setattr(ledger.store, "server_ms", held_up)
+        await beat(ledger, clock())
+        clock.forward(seconds=1)
+        assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
+        monkeypatch.undo()
+        clock.forward(seconds=16)
+        await beat(ledger, clock())
+        result = await rehearsal.run(receipt.deletion_id)
+        assert result["deleted"] is True
 
 
 async def test_what_no_client_can_take_back_does_not_wait(

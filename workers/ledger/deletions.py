@@ -63,10 +63,15 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What the settings ask for besides: an approval, and so much time since the grace began."""
+    """What the settings ask for besides: an approval, and so much time since the grace began.
+
+    `asked` is what the server's clock said before it was `now`, in milliseconds: by that the
+    server sees how long the question was on its way.
+    """
 
     approval: bool = False
     grace: timedelta = timedelta()
+    asked: int | None = None
 
 
 _NONE = Conditions()
@@ -157,6 +162,7 @@ class Deletions:
         conditions: Conditions = _NONE,
     ) -> Begun:  # fmt: skip
         """Ask for permission to call, and write the numbered intent if it is given."""
+        server_ms = conditions.asked or await self._store.server_ms()
         asked = [
             held.id,
             held.fence,
@@ -169,6 +175,7 @@ class Deletions:
             kind,
             "1" if conditions.approval else "",
             milliseconds(conditions.grace),
+            server_ms,
         ]
         confirmed = True
         try:

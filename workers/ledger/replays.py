@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from adapters.errors import Conflict, NotFound
+from adapters.errors import Conflict, InvalidRequest, NotFound
 from workers.clock import from_ms, to_ms
 from workers.ledger.deletions import Fenced
 from workers.ledger.store import Store, text
@@ -65,7 +65,10 @@ class BulkReplay:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for: these records, `rate` a minute, chosen so by this person."""
+    """What is asked for: these records, `rate` a minute, chosen so by this person.
+
+    `asked` tells the request from another one, whatever it finds at its time.
+    """
 
     what: What
     by: str
@@ -74,6 +77,7 @@ class Order:
     named: bool
     rate: int
     filter: Mapping[str, Any]
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,11 @@ class Replays:
         self._store = store
 
     async def begin(self, replay_id: str, order: Order, now: datetime) -> BulkReplay:
-        """Begin one, or find the one that has this id already."""
+        """Begin one, or find the one that has this id already.
+
+        Raises:
+            InvalidRequest: that one was asked for otherwise.
+        """
         fields = {
             "what": order.what,
             "by": order.by,
@@ -99,8 +107,9 @@ class Replays:
             "filter": json.dumps(order.filter),
             "rate": str(order.rate),
             "matched": str(order.matched),
+            "asked": order.asked,
         }
-        await self._store.run(
+        answer = await self._store.run(
             "open_replay",
             [
                 replay_id,
@@ -111,6 +120,10 @@ class Replays:
             ],
             durable=self._store.fsync,
         )
+        if answer == -1:
+            raise InvalidRequest(
+                "this Idempotency-Key was used for another request; use a new key for a new request"
+            )
         return await self.get(replay_id)
 
     async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:

@@ -63,6 +63,11 @@ class Store:
         fields = cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts)))
         return {name.decode(): value.decode() for name, value in fields.items()}
 
+    async def server_ms(self) -> int:
+        """The server's own clock, in milliseconds."""
+        seconds, microseconds = await self.redis.time()
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
     async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.
 

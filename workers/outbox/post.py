@@ -6,7 +6,6 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -46,10 +45,13 @@ async def post(
     """
     try:
         host, port = target(url, allowed_hosts=allowed_hosts, allow_private=allow_private)
+        # A name with letters beyond ASCII is asked for as the net writes it.
+        named = httpx.URL(url).copy_with(host=host)
         async with contextlib.AsyncExitStack() as stack:
             async with asyncio.timeout(seconds):
-                address = await resolve(host, port, allow_private=allow_private)
-                sending = _sending(url, host, address, body, headers, seconds, trust)
+                name = named.raw_host.decode("ascii")
+                address = await resolve(name, port, allow_private=allow_private)
+                sending = _sending(named, address, body, headers, seconds, trust)
                 answer = await stack.enter_async_context(sending)
             kept = await _beginning(answer, seconds)
             return Posted(answer.status_code, kept, retry_after(answer.headers))
@@ -65,7 +67,7 @@ async def post(
 
 @contextlib.asynccontextmanager
 async def _sending(
-    url: str, host: str, address: str, body: bytes, headers: Mapping[str, str], seconds: float,
+    url: httpx.URL, address: str, body: bytes, headers: Mapping[str, str], seconds: float,
     trust: ssl.SSLContext | None,
 ) -> AsyncIterator[httpx.Response]:  # fmt: skip
     """The answer, once its status and headers are there."""
@@ -77,15 +79,15 @@ async def _sending(
             "POST",
             # The connection goes to the address that was checked; name and certificate stay the
             # URL's.
-            httpx.URL(url).copy_with(host=address),
+            url.copy_with(host=address),
             content=body,
             headers={
                 "user-agent": "Unglue",
                 "accept-encoding": "identity",
                 **headers,
-                "host": urlsplit(url).netloc,
+                "host": url.netloc.decode("ascii"),
             },
-            extensions={"sni_hostname": host},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
         ) as answer,
     ):
         yield answer

@@ -54,9 +54,13 @@ async def select(ledger: Ledger, wanted: Filter, limit: int) -> Found:
     """What the filter finds now."""
     ids: list[str] = []
     matched = 0
+    # What comes meanwhile moves the rest, and some of it is seen again.
+    seen: set[str] = set()
     states = (wanted.state,) if wanted.state else _UNASKED[wanted.what]
     async for chunk in _chunks(ledger.store, wanted):
-        for name, source, has in await _read(ledger.store, wanted.what, chunk):
+        fresh = [name for name in chunk if name not in seen]
+        seen.update(fresh)
+        for name, source, has in await _read(ledger.store, wanted.what, fresh):
             if wanted.source in (None, source) and any(state in has for state in states):
                 matched += 1
                 if len(ids) < limit:

@@ -82,12 +82,13 @@ class SpoolKeeper:
                 await self.once()
         except TimeoutError:
             log.warning("spool_left", waiting=self._spool.waiting)
+        spool_id = self._spool.id
         try:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._spool.close(self._sign_off)
         except (RedisError, OSError) as error:
             kind = type(error).__name__
-            log.warning("spool_not_signed_off", spool=self._spool.id, error=kind)
+            log.warning("spool_not_signed_off", spool=spool_id, error=kind)
 
     async def _look_around(self) -> None:
         try:

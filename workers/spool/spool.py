@@ -220,14 +220,15 @@ class Spool:
             await self._do(partial(file.close, remove=True))
 
     async def close(self, sign_off: Callable[[str], Awaitable[None]]) -> None:
-        """End in order. What waits is left for the next process of this folder.
+        """End in order. What waits, or is set aside, is left for the next process of this folder.
 
         Raises:
             redis.RedisError, OSError: the ledger could not be told, and goes on waiting for it.
         """
         signed_off = False
         try:
-            if self._own is not None and not self.waiting:
+            # Who signs off is waited for no more, and neither is what was set aside.
+            if self._own is not None and not self.waiting and not self.aside:
                 if self.known:
                     await sign_off(self._own.id)
                 signed_off = True

@@ -96,6 +96,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return go_on("plan", {"entry": "plan_moved", "moved": list(moved)})
 
     limits = await _limits(deletion, context)
+    asked = await context.ledger.store.server_ms()
     now = context.clock()
     begun = await context.ledger.deletions.begin_delete(
         deletion,
@@ -108,6 +109,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         conditions=Conditions(
             approval=wanted(deletion, context.settings) is not None,
             grace=period(deletion, context.settings),
+            asked=asked,
         ),
     )
     if begun.decision == "not_durable":

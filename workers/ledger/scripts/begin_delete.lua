@@ -1,7 +1,8 @@
 -- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
 -- in which the numbered intent is written; only then does the call go out.
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON),
---       kind (delete or soft_delete), approval required ('1' or ''), grace required
+--       kind (delete or soft_delete), approval required ('1' or ''), grace required,
+--       what this server's clock said before it was `now`
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local limits, kind = cjson.decode(ARGV[8]), ARGV[9]
@@ -53,7 +54,10 @@ if deletion.client ~= '' or #watch > 0 then
   for _, watched in ipairs(watch) do
     sources[watched[1]] = true
   end
-  local spool = unspooled(now, sources)
+  -- A question may wait for this server, as the service did; what was empty then may not be now.
+  local time = redis.call('TIME')
+  local late = math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[12]))
+  local spool = unspooled(now + late, sources)
   if spool then
     return refused('unspooled', spool)
   end

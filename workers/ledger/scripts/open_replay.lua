@@ -4,9 +4,9 @@ local id, now, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local fields, items = cjson.decode(ARGV[4]), cjson.decode(ARGV[5])
 local name = key('replay', id)
 
--- The same call again.
+-- The same call again, or another one under the same name.
 if redis.call('EXISTS', name) == 1 then
-  return 0
+  return redis.call('HGET', name, 'asked') == fields.asked and 0 or -1
 end
 redis.call('HSET', name, 'id', id, 'state', 'running', 'created_at', now, 'ready_at', now,
   'lease_until', 0, 'fence', 0, 'deaths', 0, 'next', 0, 'total', #items)

@@ -87,16 +87,20 @@ local function reactivated(event, name, register)
   redis.call('HSET', name, 'state', 'active', 'active_at', newest, 'updated_at', now)
   redis.call('HINCRBY', name, 'epoch', 1)
   local open = open_deletion(register)
+  local newest_one = open or register.deletion_id and load(key('deletion', register.deletion_id)) or {}
+  local called = newest_one.intent_state == 'open' or newest_one.intent_state == 'accepted'
+  -- One that was given up, its call unanswered or unproved, may have worked or may yet do so.
+  local given_up = not open and newest_one.state ~= 'deleted' and newest_one.epoch == (register.epoch or '0')
+  if called and (open or given_up) then
+    decide(newest_one.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
+    return {
+      verdict = 'ignored', reason = 'too_late', deletion_id = newest_one.id,
+      alert = 'reactivated_after_call',
+    }
+  end
   if not open then
     local alert = register.state == 'deleted' and 'reactivated_after_deletion' or nil
     return {verdict = 'ignored', reason = 'client_active', alert = alert}
-  end
-  if open.intent_state == 'open' or open.intent_state == 'accepted' then
-    decide(open.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
-    return {
-      verdict = 'ignored', reason = 'too_late', deletion_id = open.id,
-      alert = 'reactivated_after_call',
-    }
   end
   decide(open.id, now, 'reactivated', {delivery_id = delivery.id})
   finish(open.id, 'cancelled', now, event.cancelled)
