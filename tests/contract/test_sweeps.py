@@ -1,5 +1,6 @@
 """Sweeps through the real client against the sandbox: what is found, requested, and left alone."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY
 from tests.support.sweeps import SECRET, Sweeping, found, skipped
+from workers.audit.keys import Keyring
+from workers.audit.writer import AuditWriter
 from workers.ledger.deletions import Change, Fenced
 from workers.ledger.sweeps import Progress, Sweep
 from workers.sandbox.shapes import Psa, Seed, SeedOrganization
@@ -70,6 +73,13 @@ async def test_a_default_account_is_too_much_for_the_default_share(rehearse: Reh
         assert (notice["kind"], notice["schedule"]) == ("held_by_limit", "nightly")
         callback_hash = await it.ledger.store.hash("callback", "cb_1_1")
         assert callback_hash["target"] == callback["url"]
+        assert json.loads(callback_hash["body"])["data"] == summary
+        assert summary["audit_head"] is None  # nothing was chained yet
+
+        await AuditWriter(it.ledger, Keyring.of(()), path="", keep=1000).write(it.clock())
+        head = (await it.ledger.audit_log.state()).head
+        assert head is not None
+        assert (await sweeping.summary())["audit_head"] == head.plain()
 
 
 async def test_a_deletion_that_moves_while_the_open_ones_are_read_is_one_of_them(

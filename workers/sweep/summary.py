@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.errors import UnglueError
+from workers.audit.chain import Head
 from workers.clock import rfc3339
 from workers.ledger.records import ErrorEntry
 from workers.ledger.sweeps import Row, Sweep
@@ -23,9 +24,11 @@ def summary_of(
     schedule: Schedule | None,
     rows: Collection[Row],
     now: datetime,
+    *,
+    head: Head | None,
     error: UnglueError | None = None,
 ) -> dict[str, Any]:
-    """The summary of a sweep that ends in this state."""
+    """The summary of a sweep that ends in this state, with the head of the audit chain."""
     met = [row for row in rows if row.met]
     skipped = [row for row in rows if row.skipped]
     unmet = Counter(why.partition(":")[0] for row in rows if not row.skipped for why in row.why)
@@ -52,6 +55,7 @@ def summary_of(
             for row in skipped[:_LISTED]
         ],
         "unmet": dict(sorted(unmet.items())),
+        "audit_head": head.plain() if head else None,
         "errors": [ErrorEntry.of(error, now).plain()] if error else [],
     }
 

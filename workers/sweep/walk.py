@@ -21,6 +21,7 @@ from adapters.errors import (
     UnglueError,
 )
 from adapters.models import DeletionRequest
+from workers.audit.chain import Head
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.models import Organization
 from workers.itglue.paging import Page
@@ -51,6 +52,7 @@ class Walk:
     schedule: Schedule
     rows: dict[str, Row]
     open: list[Deletion]
+    head: Head | None
     enqueue: Enqueue
     new_id: NewId
 
@@ -206,16 +208,19 @@ class Walk:
     ) -> Progress:  # fmt: skip
         """The end of the sweep, with its summary."""
         return ending(
-            self.sweep, self.context, self.schedule, self.rows, state, notice=notice, error=error
-        )
+            self.sweep, self.context, self.schedule, self.rows, state,
+            head=self.head, notice=notice, error=error,
+        )  # fmt: skip
 
 
 def ending(
     sweep: Sweep, context: Context, schedule: Schedule | None, rows: dict[str, Row], state: str,
-    *, notice: dict[str, object] | None = None, error: UnglueError | None = None,
+    *, head: Head | None, notice: dict[str, object] | None = None,
+    error: UnglueError | None = None,
 ) -> Progress:  # fmt: skip
     """The end of a sweep, with its summary."""
-    summary = summary_of(sweep, state, schedule, rows.values(), context.clock(), error)
+    now = context.clock()
+    summary = summary_of(sweep, state, schedule, rows.values(), now, head=head, error=error)
     own = schedule.callback_url if schedule else None
     target = own or context.settings.callback.url or ""
     counts = {key: summary[key] for key in ("looked_at", "met", "requested")}
@@ -265,11 +270,12 @@ async def advance_sweep(
         return None
     schedule = context.settings.schedules.get(sweep.schedule)
     rows = await ledger.sweeps.rows(sweep_id)
+    head = (await ledger.audit_log.state()).head
     if schedule is None:
         gone = ConfigurationError(f"there is no schedule {sweep.schedule} any more")
-        end = ending(sweep, context, None, rows, "failed", error=gone)
+        end = ending(sweep, context, None, rows, "failed", head=head, error=gone)
         return await ledger.sweeps.record(sweep, end, context.clock())
-    walk = Walk(sweep, context, schedule, rows, await ledger.listing.open(), enqueue, new_id)
+    walk = Walk(sweep, context, schedule, rows, await ledger.listing.open(), head, enqueue, new_id)
     if sweep.deaths >= _MOST_DEATHS:
         killed = UnglueError(
             f"it ended its worker {sweep.deaths} times in a row while {sweep.state}; look into the "
