@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import pytest
 import redis
 from redis.asyncio import Redis
 
-from service.cli import main
 from tests.support.audit import chained, decisions, head_at, in_file, logged, written
 from tests.support.clock import TestClock
+from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.audit.keys import Keyring
 from workers.audit.reading import verify_log
@@ -25,7 +25,6 @@ from workers.result import result_of
 
 SECRETS = ["the newest secret", "the one before"]
 KEYS = Keyring.of(SECRETS)
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +42,14 @@ def service(valkey_url: str) -> Iterator[Service]:
 @pytest.fixture
 def unglue(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+) -> Command:
     """The command, as alice, with the settings of this installation."""
     monkeypatch.setenv("UNGLUE_URL", service.url)
     monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "ITG.test")
     monkeypatch.setenv("UNGLUE_SECRET_KEYS", json.dumps(SECRETS))
 
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["unglue", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return run
+    return Command(monkeypatch, capsys)
 
 
 async def chain(ledger: Ledger, clock: TestClock, path: Path | str = "") -> None:
@@ -135,7 +127,9 @@ def test_what_is_no_filter_is_refused(service: Service, query: str) -> None:
 
 
 @pytest.mark.usefixtures("redis")
-async def test_show_prints_one_line_an_entry(ledger: Ledger, clock: TestClock, unglue: Run) -> None:
+async def test_show_prints_one_line_an_entry(
+    ledger: Ledger, clock: TestClock, unglue: Command
+) -> None:
     await ledger.audit.write(
         "answer", {"deletion_id": "del_1", "org_id": "301", "detail": "a\x1b[31m\nred [b]"}, clock()
     )
@@ -155,7 +149,7 @@ async def test_show_prints_one_line_an_entry(ledger: Ledger, clock: TestClock, u
 
 @pytest.mark.usefixtures("redis")
 async def test_the_chain_in_redis_is_verified(
-    ledger: Ledger, clock: TestClock, unglue: Run
+    ledger: Ledger, clock: TestClock, unglue: Command
 ) -> None:
     assert unglue("audit", "verify")[:2] == (0, "whole: 0 entries\n")
     await some(ledger, clock)
@@ -180,7 +174,7 @@ TAMPERED: dict[str, tuple[list[Any], str]] = {
 
 @pytest.mark.parametrize(("command", "why"), TAMPERED.values(), ids=TAMPERED)
 async def test_a_tampered_chain_in_redis_is_found(
-    redis: Redis, ledger: Ledger, clock: TestClock, unglue: Run, command: list[str], why: str
+    redis: Redis, ledger: Ledger, clock: TestClock, unglue: Command, command: list[str], why: str
 ) -> None:
     await some(ledger, clock)
     log = ledger.store.key("audit", "log")
@@ -191,7 +185,7 @@ async def test_a_tampered_chain_in_redis_is_found(
 
 
 async def test_an_old_key_beside_the_head_in_redis_proves_nothing(
-    ledger: Ledger, unglue: Run
+    ledger: Ledger, unglue: Command
 ) -> None:
     """Who has it, and Redis, can write the log anew and set the head that is noted beside it."""
     store, entries = ledger.store, chained(decisions(4), Keyring.of(SECRETS[1:]))
@@ -229,7 +223,7 @@ async def test_entries_that_leave_while_they_are_read_are_not_missing(
 
 @pytest.mark.usefixtures("redis")
 async def test_a_trimmed_chain_is_whole_and_says_so(
-    ledger: Ledger, clock: TestClock, unglue: Run
+    ledger: Ledger, clock: TestClock, unglue: Command
 ) -> None:
     for _ in range(1100):
         await ledger.audit.write("planned", {}, clock())
@@ -242,7 +236,7 @@ async def test_a_trimmed_chain_is_whole_and_says_so(
 
 @pytest.mark.usefixtures("redis")
 async def test_a_file_is_verified_offline(
-    ledger: Ledger, clock: TestClock, unglue: Run, tmp_path: Path
+    ledger: Ledger, clock: TestClock, unglue: Command, tmp_path: Path
 ) -> None:
     path, keys = tmp_path / "audit.log", tmp_path / "keys"
     await some(ledger, clock)
@@ -279,7 +273,11 @@ async def test_a_file_is_verified_offline(
 
 @pytest.mark.usefixtures("redis")
 async def test_a_file_that_lost_its_end_is_found_online(
-    ledger: Ledger, clock: TestClock, unglue: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger,
+    clock: TestClock,
+    unglue: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.commands.audit._LOOK_SECONDS", 0)
     path = tmp_path / "audit.log"
@@ -295,7 +293,7 @@ async def test_a_file_that_lost_its_end_is_found_online(
     assert unglue("audit", "verify", path)[0] == 1
 
 
-def test_options_that_mean_nothing_are_refused(unglue: Run, tmp_path: Path) -> None:
+def test_options_that_mean_nothing_are_refused(unglue: Command, tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     path.write_bytes(b"".join(line + b"\n" for line in written(chained(decisions(2), KEYS))))
     assert unglue("audit", "verify", "--online")[0] == 2

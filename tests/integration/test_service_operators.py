@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from service.cli import main
 from service.logins import MOST
+from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
 from workers.settings import load_settings
@@ -29,15 +29,8 @@ def service(valkey_url: str) -> Iterator[Service]:
 
 
 @pytest.fixture
-def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        return int(ended.value.code or 0), shown.out, shown.err
-
-    return run
+def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
 
 
 async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
@@ -50,7 +43,7 @@ async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
 
 
 def test_a_new_operator_can_log_in(
-    unglue: Any, valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unglue: Command, valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It needs neither the service nor a configuration; the lines are ready to be appended."""
     monkeypatch.chdir(tmp_path)
@@ -74,7 +67,7 @@ def test_a_new_operator_can_log_in(
 
 
 @pytest.mark.usefixtures("tmp_path")
-def test_as_json_the_token_is_in_it(unglue: Any) -> None:
+def test_as_json_the_token_is_in_it(unglue: Command) -> None:
     status, out, _ = unglue("operators", "add", "robot", "--json")
     made = json.loads(out)
     assert (status, made["roles"]) == (0, [])
@@ -85,13 +78,13 @@ def test_as_json_the_token_is_in_it(unglue: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a]b", "é", "a" * 65, "a\n"])
-def test_a_bad_name_gets_no_token(unglue: Any, name: str) -> None:
+def test_a_bad_name_gets_no_token(unglue: Command, name: str) -> None:
     status, out, said = unglue("operators", "add", "--", name)
     assert (status, out) == (2, "")
     assert "a name has" in said
 
 
-def test_a_role_that_there_is_not(unglue: Any) -> None:
+def test_a_role_that_there_is_not(unglue: Command) -> None:
     status, out, _ = unglue("operators", "add", "bob", "--role", "root")
     assert (status, out) == (2, "")
 
@@ -101,7 +94,7 @@ def test_a_role_that_there_is_not(unglue: Any) -> None:
 
 @pytest.mark.usefixtures("redis")
 async def test_an_admin_sees_them_without_their_secrets(
-    service: Service, unglue: Any, monkeypatch: pytest.MonkeyPatch
+    service: Service, unglue: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_error(service.call("GET", "/v1/operators", operator="carol"), 403, "RoleMissing")
     answer = service.call("GET", "/v1/operators")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from service.cli import main
+from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.doctor import examine
 from workers.ledger.deletions import Change
@@ -130,13 +130,12 @@ async def test_the_commands(
     monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
     monkeypatch.setenv("COLUMNS", "200")
 
+    command = Command(monkeypatch, capsys)
+
     def unglue(*arguments: str) -> tuple[str, str]:
-        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        shown = capsys.readouterr()
-        return shown.out, shown.err
+        status, out, err = command(*arguments)
+        assert status == 0
+        return out, err
 
     deletion_id = await _waiting(service, ledger)
     out, _ = unglue("pause", "--reason", "a [wrong] sweep")
@@ -147,7 +146,6 @@ async def test_the_commands(
     assert "paused, looked at again 20" in out
     assert "waits for: paused, looked at again 20" in unglue("deletions", deletion_id)[0]
     out, _ = unglue("resume", "--json")
-    # The service logs to the same place here.
-    assert json.loads(out[out.index("{\n") :])["ended"][0]["by"] == "alice"
+    assert json.loads(out)["ended"][0]["by"] == "alice"
     assert "were not paused" in unglue("resume")[0]
     assert "paused" not in unglue("deletions")[1]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from redis.asyncio import Redis
 
-from service.cli import main
+from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
 
@@ -92,12 +92,12 @@ async def test_the_commands(
     monkeypatch.setenv("UNGLUE_URL", service.url)
     monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
 
+    command = Command(monkeypatch, capsys)
+
     def unglue(*arguments: str) -> str:
-        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        return capsys.readouterr().out
+        shown = command(*arguments)
+        assert shown.status == 0
+        return shown.out
 
     assert "No organization" in unglue("protections")
     assert "301 is protected by alice" in unglue("protect", "301", "--reason", "they [pay]")

@@ -1,7 +1,7 @@
 """`/v1/replays`, `/v1/deletions/{id}/replay` and `unglue replay`; the job that carries them out."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +9,14 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest
-from service.cli import main
 from tests.integration.test_service_sweeps import carried_out
+from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.clock import rfc3339, system_clock
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.states import BLOCKED, DELETED, FAILED
-
-Unglue = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -30,22 +28,13 @@ def service(valkey_url: str) -> Iterator[Service]:
 @pytest.fixture
 def unglue(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Unglue:
+) -> Command:
     """The command: its exit status, what it printed, and what it showed meanwhile."""
     monkeypatch.setenv("UNGLUE_URL", service.url)
     monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
     monkeypatch.setenv("COLUMNS", "160")
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        # The service of this test logs into the same stream.
-        lines = [line for line in out.splitlines() if not line.startswith("20")]
-        return int(ended.value.code or 0), "\n".join(lines), err
-
-    return run
+    return Command(monkeypatch, capsys)
 
 
 async def ended(ledger: Ledger, name: str, state: str = FAILED) -> str:
@@ -174,13 +163,13 @@ async def test_what_begins_no_replay(
     ],
 )
 @pytest.mark.usefixtures("redis")
-async def test_wrong_usage(unglue: Unglue, arguments: tuple[str, ...], said: str) -> None:
+async def test_wrong_usage(unglue: Command, arguments: tuple[str, ...], said: str) -> None:
     status, out, err = unglue("replay", *arguments)
     assert (status, said in err) == (2, True), (out, err)
 
 
 async def test_the_commands(
-    service: Service, redis: Redis, ledger: Ledger, unglue: Unglue, valkey_url: str, tmp_path: Path
+    service: Service, redis: Redis, ledger: Ledger, unglue: Command, valkey_url: str, tmp_path: Path
 ) -> None:
     """With a real worker and two schedulers; its IT Glue cannot be reached."""
     del redis
@@ -190,10 +179,10 @@ async def test_the_commands(
         '[itglue]\napi_key = "ITG.x"\nbase_url = "http://127.0.0.1:1"\n'
     )
     nothing = unglue("replay", "--what", "deletions", "--source", "api")
-    assert nothing[:2] == (0, "No deletions match; there is nothing to replay.")
+    assert nothing[:2] == (0, "No deletions match; there is nothing to replay.\n")
     assert "No replays" not in unglue("replay", "--list")[1]
     assert unglue("replay", "--what", "deliveries", "--source", "x", "--dry-run")[1] == (
-        "No deliveries match."
+        "No deliveries match.\n"
     )
     for number in range(12):
         await ended(ledger, f"del_{number:02}")
@@ -218,9 +207,9 @@ async def test_the_commands(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_one_by_its_id(ledger: Ledger, unglue: Unglue) -> None:
+async def test_one_by_its_id(ledger: Ledger, unglue: Command) -> None:
     await ended(ledger, "del_1")
-    assert unglue("replay", "del_1")[:2] == (0, "del_1 is queued, generation 2")
+    assert unglue("replay", "del_1")[:2] == (0, "del_1 is queued, generation 2\n")
     status, _, err = unglue("replay", "del_1")
     assert (status, "has not ended" in err) == (1, True)
 
@@ -230,7 +219,11 @@ HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret
 
 @pytest.mark.usefixtures("redis")
 async def test_rejected_deliveries_are_read_by_a_worker_that_is_configured_anew(
-    valkey_url: str, ledger: Ledger, unglue: Unglue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    valkey_url: str,
+    ledger: Ledger,
+    unglue: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wrong = {**HALO, "pointers": {"client_name": "/client"}}
     config = tmp_path / "unglue.toml"
@@ -257,7 +250,7 @@ async def test_rejected_deliveries_are_read_by_a_worker_that_is_configured_anew(
         status, out, _ = unglue(
             "replay", "--what", "deliveries", "--source", "halo", "--verdict", "ignored"
         )
-        assert (status, out) == (0, "No deliveries match; there is nothing to replay.")
+        assert (status, out) == (0, "No deliveries match; there is nothing to replay.\n")
         listed = service.call("GET", "/v1/deliveries").json()["deliveries"]
     assert [each["verdict"] for each in listed] == ["accepted", "accepted"]
     assert [each["generation"] for each in listed] == [2, 2]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from service.cli import main
+from tests.support.command import Command
 from tests.support.serve import serve
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
@@ -118,13 +118,7 @@ async def test_the_commands(
     monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
     monkeypatch.setenv("COLUMNS", "200")
 
-    def unglue(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["unglue", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr().out
-        # The service of this test logs into the same stream.
-        return int(ended.value.code or 0), shown[max(0, shown.find("{\n")) :]
+    unglue = Command(monkeypatch, capsys)
 
     sandbox = create_sandbox(SandboxSettings(), now=lambda: datetime.now(UTC))
     with serve(sandbox) as itglue:
@@ -133,19 +127,19 @@ async def test_the_commands(
             f'base_url = "{itglue}"\n[policy]\nexport = false\n{tables}'
         )
         with carried_out(config):
-            status, shown = unglue("sweep", "monthly", "--dry-run", "--json")
+            status, shown, _ = unglue("sweep", "monthly", "--dry-run", "--json")
             preview = json.loads(shown)
             assert (status, preview["state"], preview["summary"]["requested"]) == (0, "finished", 0)
             met = [each["org_id"] for each in preview["organizations"] if each["met"]]
             assert "301" in met
             assert "101" not in met
-            status, shown = unglue("sweep", "monthly", "--dry-run")
+            status, shown, _ = unglue("sweep", "monthly", "--dry-run")
             assert (status, "would be requested" in shown) == (0, True)
             assert "nothing is requested" in shown
             assert unglue("sweep", "monthly", "--json")[0] == 1  # held
             assert service.call("GET", "/v1/deletions").json()["deletions"] == []
 
-            status, shown = unglue("sweep", "all", "--json")
+            status, shown, _ = unglue("sweep", "all", "--json")
             asked = {
                 each["org_id"]: each["deletion_id"]
                 for each in json.loads(shown)["organizations"]

@@ -1,10 +1,14 @@
 """The `unglue` command, run in this process, which is quicker than one of its own."""
 
+import re
 from typing import NamedTuple
 
 import pytest
 
 from service.cli import main
+
+# A service in this process logs to the same place.
+_LOGGED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[.*\n", re.MULTILINE)
 
 
 class Shown(NamedTuple):
@@ -23,7 +27,8 @@ class Command:
 
     def __call__(self, *arguments: object) -> Shown:
         self._monkeypatch.setattr("sys.argv", ["unglue", *map(str, arguments)])
-        self._capsys.readouterr()  # what a service in this process said until now
+        self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        return Shown(int(ended.value.code or 0), *self._capsys.readouterr())
+        out, err = self._capsys.readouterr()
+        return Shown(int(ended.value.code or 0), _LOGGED.sub("", out), err)
