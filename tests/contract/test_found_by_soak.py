@@ -140,3 +140,14 @@ def test_a_soft_deletion_of_what_somebody_deleted_is_not_a_deletion(it: Rehearsa
     it.account.vanish(301)
     it.finish()
     assert it.books.deletion(deletion_id).state == "failed"
+
+
+def test_a_status_that_may_have_been_set_is_set_again_by_the_next_deletion(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: the first one ended, and setting a status twice is harmless."""
+    it.reconfigure(mode="soft_delete", soft_delete_status="Testing Only")
+    first = it.ask(org_id="311")
+    it.kill(it.work(first, Stop("begin_delete:after")))
+    it.forward(seconds=119)
+    it.ask(org_id="311")
+    it.finish()
+    assert [each.state for each in it.books.newest.values()] == ["soft_deleted"] * 2

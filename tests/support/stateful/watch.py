@@ -176,9 +176,11 @@ class Watch:
             if other.state == "refused":
                 continue
             same = other.deletion_id == sent.deletion_id
+            # A status may be set twice, by one after the other.
             harmless = other.kind == "soft_delete"
             waited = other.state == "open" and (other.at + resend_after <= sent.at or harmless)
-            if other.org_id == sent.org_id and not (same and waited):
+            over = harmless and self.books.deletion(other.deletion_id).terminal
+            if other.org_id == sent.org_id and not ((same or over) and waited):
                 yield f"{other.deletion_id} sent one at {other.at}, which is {other.state}"
             if same and other.org_id != sent.org_id:
                 yield f"it sent one for {other.org_id} before, which is {other.state}"
