@@ -119,9 +119,9 @@ async def _decided_before(
     if ticket is None or not repeatable or not _ours(state, request, given.get("form", ""), token):
         return None
     deletion = await state.ledger.deletions.get(ticket.deletion_id)
-    asked = deletion.asked
-    same = asked is not None and deletion.generation == ticket.generation
-    return deletion if asked is not None and same and asked.seen == ticket.seen else None
+    if deletion.asked is None or deletion.generation != ticket.generation:
+        return None
+    return deletion if deletion.asked.seen == ticket.seen else None
 
 
 def _away(state: ServiceState, error: RedisError, token: str) -> HTMLResponse:

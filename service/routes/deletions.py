@@ -57,8 +57,7 @@ async def create(request: Request) -> Response:
     seconds = min(int(wait[1]), _LONGEST_WAIT) if wait else 0
     if wait:
         headers["Preference-Applied"] = f"wait={seconds}"
-    terminal = await _ended_within(state, deletion_id, seconds)
-    status = 200 if wait and terminal else 202
+    status = 200 if wait and await _ended_within(state, deletion_id, seconds) else 202
     return await _as_it_stands(state, caller, deletion_id, status, headers)
 
 

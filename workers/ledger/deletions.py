@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
+from adapters.errors import Conflict, NotFound, UnglueError
 from adapters.models import DeletionRequest
 from workers.clock import to_ms
 from workers.durations import milliseconds
 from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
-from workers.ledger.refusals import ReplayRefused
+from workers.ledger.refusals import KeyReused, ReplayRefused
 from workers.ledger.store import Store, text
 from workers.limits import Limit
 
@@ -96,7 +96,7 @@ class Deletions:
         """A deletion asked for by an operator: its id, and its job's number if it is new.
 
         Raises:
-            InvalidRequest: the idempotency key was used for another request.
+            KeyReused: the idempotency key was used for another request.
         """
         at = to_ms(now)
         content = request.model_dump_json(exclude_none=True)
@@ -120,9 +120,7 @@ class Deletions:
             durable=self._store.fsync,
         )
         if answer == b"mismatch":
-            raise InvalidRequest(
-                "this Idempotency-Key was used for another request; use a new key for a new request"
-            )
+            raise KeyReused
         return known[0].decode(), int(known[1]) if answer == b"created" else None
 
     async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from adapters.errors import Conflict
+from adapters.errors import Conflict, InvalidRequest
 
 _MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -40,3 +40,12 @@ class ReplayRefused(Conflict):
     def __init__(self, why: str, record_id: str, other: str = "") -> None:
         super().__init__(_MESSAGES[why].format(id=record_id, other=other))
         self.why = why
+
+
+class KeyReused(InvalidRequest):
+    """An `Idempotency-Key` that another request of this operator had."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this Idempotency-Key was used for another request; use a new key for a new request"
+        )

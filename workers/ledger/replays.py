@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from adapters.errors import Conflict, InvalidRequest, NotFound
+from adapters.errors import Conflict, NotFound
 from workers.clock import from_ms, to_ms
 from workers.ledger.deletions import Fenced
+from workers.ledger.refusals import KeyReused
 from workers.ledger.store import Store, text
 
 What = Literal["deletions", "deliveries", "callbacks"]
@@ -98,7 +99,7 @@ class Replays:
         """Begin one, or find the one that has this id already.
 
         Raises:
-            InvalidRequest: that one was asked for otherwise.
+            KeyReused: that one was asked for otherwise.
         """
         fields = {
             "what": order.what,
@@ -121,9 +122,7 @@ class Replays:
             durable=self._store.fsync,
         )
         if answer == -1:
-            raise InvalidRequest(
-                "this Idempotency-Key was used for another request; use a new key for a new request"
-            )
+            raise KeyReused
         return await self.get(replay_id)
 
     async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
