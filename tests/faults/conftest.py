@@ -1,12 +1,10 @@
 """The installation that the fault tests injure, and the account of what each fault did."""
 
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.failing_valkey import FailingValkey, failing_valkey
+from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.plant.crowd import Crowd
 from tests.support.plant.injected import Injected
 from tests.support.plant.plant import Plant, plant
@@ -21,10 +19,7 @@ _PARTS: dict[str, Callable[[Plant], object]] = {
 @pytest.fixture
 def valkey() -> Iterator[FailingValkey]:
     """A server of its own, which every test may injure."""
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder), appendfsync="always") as server,
-    ):
+    with own_valkey(appendfsync="always") as server:
         yield server
 
 

@@ -1,8 +1,6 @@
 """The server that the fault tests break does break, and comes back with what it had."""
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis, exceptions
@@ -16,15 +14,12 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from tests.support.failing_valkey import FailingValkey, answering_only, failing_valkey
+from tests.support.failing_valkey import FailingValkey, answering_only, own_valkey
 
 
 @pytest.fixture
 def valkey() -> Iterator[FailingValkey]:
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder)) as server,
-    ):
+    with own_valkey() as server:
         yield server
 
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 from redis.asyncio import Redis
 
-from tests.support.audit import chained, decisions, head_at, in_file, logged, written
+from tests.support.audit import chained, decisions, head_at, in_file, logged, planted, written
 from tests.support.clock import TestClock
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
@@ -188,13 +188,9 @@ async def test_an_old_key_beside_the_head_in_redis_proves_nothing(
     ledger: Ledger, unglue: Command
 ) -> None:
     """Who has it, and Redis, can write the log anew and set the head that is noted beside it."""
-    store, entries = ledger.store, chained(decisions(4), Keyring.of(SECRETS[1:]))
-    for entry, line in zip(entries, written(entries), strict=True):
-        fields: Any = {"entry": line}
-        await store.redis.xadd(store.key("audit", "log"), fields, id=f"{entry['seq']}-0")
+    entries = chained(decisions(4), Keyring.of(SECRETS[1:]))
+    await planted(ledger, entries)
     head = head_at(entries)
-    noted: Any = {"seq": head.seq, "hash": head.hash, "key": head.key, "number": head.seq}
-    await store.redis.hset(store.key("audit", "head"), mapping=noted)
     status, out, _ = unglue("audit", "verify")
     assert status == 1
     assert "which is not the newest" in out

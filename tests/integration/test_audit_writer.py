@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tests.support.audit import chained, checked, head_at, in_file, logged, written
+from tests.support.audit import chained, checked, head_at, in_file, logged, planted, written
 from tests.support.clock import TestClock
 from workers.audit.chain import compose
 from workers.audit.keys import Keyring
@@ -366,15 +366,10 @@ async def test_who_dies_beside_a_broken_chain_has_told_of_it(
 
 
 async def replaced(ledger: Ledger, entries: list[dict[str, Any]]) -> None:
-    """Who may write to Redis leaves this log there, and all that is noted beside it."""
+    """The same with all that is noted beside the log."""
+    await planted(ledger, entries)
     store = ledger.store
-    await store.redis.delete(store.key("audit", "log"))
-    for entry, line in zip(entries, written(entries), strict=True):
-        fields: Any = {"entry": line}
-        await store.redis.xadd(store.key("audit", "log"), fields, id=f"{entry['seq']}-0")
     head = head_at(entries)
-    noted: Any = {"seq": head.seq, "hash": head.hash, "key": head.key, "number": head.seq}
-    await store.redis.hset(store.key("audit", "head"), mapping=noted)
     await store.redis.set(store.key("audit", "number"), head.seq)
 
 

@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, again, awaiting
-from tests.support.failing_valkey import FailingValkey, failing_valkey
+from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.clock import system_clock
 from workers.ledger.deletions import Change
@@ -26,10 +24,7 @@ REASON = {"reason": "they pay again"}
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[FailingValkey]:
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder), appendfsync="always") as server,
-    ):
+    with own_valkey(appendfsync="always") as server:
         yield server
 
 

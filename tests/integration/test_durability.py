@@ -1,16 +1,14 @@
 """What is answered, or acted on, only after Redis has it on disk."""
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.clock import TestClock
-from tests.support.failing_valkey import FailingValkey, failing_valkey
+from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.rehearsal import Rehearsal
 from workers.clock import rfc3339
 from workers.ledger.condition import NotDurable
@@ -23,10 +21,7 @@ from workers.sandbox.settings import SandboxSettings
 
 @pytest.fixture(scope="module")
 def valkey() -> Iterator[FailingValkey]:
-    with (
-        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        failing_valkey(Path(folder)) as server,
-    ):
+    with own_valkey() as server:
         yield server
 
 

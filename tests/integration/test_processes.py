@@ -1,4 +1,4 @@
-"""Ending our own processes: asked, asked again, forced; and what becomes of them without us."""
+"""Ending our own processes: asked, asked again, forced, in order; and when we are gone."""
 
 import asyncio
 import signal
@@ -77,3 +77,38 @@ def test_a_child_that_does_not_want_to_end_is_forced(tmp_path: Path) -> None:
     eventually((tmp_path / "first.ready").exists, "first is ready")
     child.stdin.close()
     assert child.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL
+
+
+class Watched(Processes):
+    """Keeps the order in which children are told to end, and have ended."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.seen: list[str] = []
+
+    async def stop(self, name: str) -> None:
+        self.seen.append(f"stop {name}")
+        await super().stop(name)
+        self.seen.append(f"{name} ended")
+
+
+async def test_what_was_started_first_ends_last_also_after_a_restart() -> None:
+    async with asyncio.timeout(60), Watched() as processes:
+        for name in ("first", "second", "third"):
+            await processes.start(name, "http.server", ["--bind", "127.0.0.1", "0"])
+        await processes.stop("first")
+        await processes.start("first", "http.server", ["--bind", "127.0.0.1", "0"])
+        processes.seen.clear()
+    assert processes.seen[-2:] == ["stop first", "first ended"]
+    assert set(processes.seen[:-2]) == {
+        "stop second", "second ended", "stop third", "third ended"
+    }  # fmt: skip
+
+
+async def test_what_was_started_first_and_is_gone_holds_nobody_up() -> None:
+    async with asyncio.timeout(60), Watched() as processes:
+        for name in ("first", "second"):
+            await processes.start(name, "http.server", ["--bind", "127.0.0.1", "0"])
+        await processes.stop("first")
+        processes.seen.clear()
+    assert processes.seen == ["stop second", "second ended"]

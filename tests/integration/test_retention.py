@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -201,13 +201,17 @@ async def test_protections_stay(books: Books, ledger: Ledger) -> None:
     assert (await ledger.protections.get("301")) is not None
 
 
-async def test_a_sweeps_summary_leaves(books: Books, ledger: Ledger) -> None:
-    now = books.clock()
+async def swept(ledger: Ledger, now: datetime) -> None:
+    """A sweep that ended, with its summary on the way."""
     await ledger.sweeps.begin("swp_1", "monthly", by="alice", preview=False, now=now)
     held = await ledger.sweeps.lease("swp_1", now)
     assert held is not None
     end = End({"sweep_id": "swp_1"}, target="https://rewst.example.com/hook", body="{}")
     await ledger.sweeps.record(held, Progress({"state": "finished"}, end=end), now)
+
+
+async def test_a_sweeps_summary_leaves(books: Books, ledger: Ledger) -> None:
+    await swept(ledger, books.clock())
     books.clock.now += OLD
     await books.prune()
     assert await books.keys("callbacks:of:swp_1") != []
@@ -221,12 +225,7 @@ async def test_a_replayed_summary_keeps_the_count_of_its_replays(
     books: Books, ledger: Ledger
 ) -> None:
     """Without it the next replay would have the webhook-id of the last one."""
-    now = books.clock()
-    await ledger.sweeps.begin("swp_1", "monthly", by="alice", preview=False, now=now)
-    held = await ledger.sweeps.lease("swp_1", now)
-    assert held is not None
-    end = End({"sweep_id": "swp_1"}, target="https://rewst.example.com/hook", body="{}")
-    await ledger.sweeps.record(held, Progress({"state": "finished"}, end=end), now)
+    await swept(ledger, books.clock())
     await books.delivered("cb_1_1")
 
     async def replay(token: str) -> None:

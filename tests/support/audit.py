@@ -72,3 +72,15 @@ def in_file(path: Path) -> list[dict[str, Any]]:
 
 def head_at(entries: Sequence[dict[str, Any]], index: int = -1) -> Head:
     return head_of(entries[index])
+
+
+async def planted(ledger: Ledger, entries: Sequence[dict[str, Any]]) -> None:
+    """Who may write to Redis leaves this log there, and the head that is noted beside it."""
+    store = ledger.store
+    await store.redis.delete(store.key("audit", "log"))
+    for entry, line in zip(entries, written(entries), strict=True):
+        fields: Any = {"entry": line}
+        await store.redis.xadd(store.key("audit", "log"), fields, id=f"{entry['seq']}-0")
+    head = head_at(entries)
+    noted: Any = {"seq": head.seq, "hash": head.hash, "key": head.key, "number": head.seq}
+    await store.redis.hset(store.key("audit", "head"), mapping=noted)

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -216,6 +217,16 @@ def failing_valkey(folder: Path, **config: str) -> Iterator[FailingValkey]:
     finally:
         with contextlib.suppress(AssertionError):
             server.kill()
+
+
+@contextmanager
+def own_valkey(**config: str) -> Iterator[FailingValkey]:
+    """The same in a folder of its own, whose path is short enough for a socket."""
+    with (
+        tempfile.TemporaryDirectory(prefix="unglue-") as folder,
+        failing_valkey(Path(folder), **config) as server,
+    ):
+        yield server
 
 
 @contextmanager
