@@ -6,8 +6,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from adapters.fields import Identity, Unreadable, json_value
-from adapters.models import Rejected, Verdict
+from adapters.clients import rejected
+from adapters.fields import Identity, Unreadable, json_value, stamped
+from adapters.models import Verdict
 
 # More than any sender is known to batch, and few enough to be recorded in one step.
 _MAX_EVENTS = 200
@@ -15,25 +16,30 @@ _MAX_EVENTS = 200
 # Makes an event's identity of the id that its vendor gave it, if any.
 Identify = Callable[[Any], Identity]
 Judge = Callable[[Any, Identify], tuple[Verdict, ...]]
+Known = Callable[[Any], tuple[str, ...]]
 
 
-def judge_each(body: bytes, now: datetime, judge: Judge) -> tuple[Verdict, ...]:
+def judge_each(body: bytes, now: datetime, judge: Judge, known: Known) -> tuple[Verdict, ...]:
     """The verdicts on a body that is one event or an array of events: at least one.
 
     An event is recognized by its content, whatever batch it comes in. `judge` may raise
-    `Unreadable`.
+    `Unreadable`; `known` then tells which client it is about, as far as that can be read.
     """
     try:
         events = _events(body)
     except Unreadable as error:
-        return (_rejected(error, Identity.of(None, body, now)),)
+        return stamped([rejected(error, Identity.of(None, body, now))], body)
     return tuple(
         verdict
         for position, event in enumerate(events)
-        for verdict in _judged(
-            event,
-            partial(Identity.of, content=_canonical(event), now=now, position=position),
-            judge,
+        for verdict in stamped(
+            _judged(
+                event,
+                partial(Identity.of, content=_canonical(event), now=now, position=position),
+                judge,
+                known,
+            ),
+            _canonical(event),
         )
     )
 
@@ -52,12 +58,13 @@ def _canonical(event: object) -> bytes:
     return json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _judged(event: Any, identify: Identify, judge: Judge) -> tuple[Verdict, ...]:  # noqa: ANN401 - any JSON
+def _judged(
+    event: Any,  # noqa: ANN401 - any JSON
+    identify: Identify,
+    judge: Judge,
+    known: Known,
+) -> tuple[Verdict, ...]:
     try:
         return judge(event, identify)
     except Unreadable as error:
-        return (_rejected(error, identify(None)),)
-
-
-def _rejected(error: Unreadable, identity: Identity) -> Rejected:
-    return Rejected(event_id=identity.event, reason=error.reason, detail=error.detail)
+        return (rejected(error, identify(None), known(event)),)

@@ -1,10 +1,11 @@
 """By what a client is known to a sender that may name it by id, by name, or by both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from adapters.fields import Identity, Unreadable, folded
-from adapters.models import Reactivated
+from adapters.fields import Identity, Unreadable
+from adapters.likeness import likeness
+from adapters.models import Reactivated, Rejected
 
 
 def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
@@ -13,11 +14,14 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     Names are folded: taking two clients for one can only keep a deletion from happening.
     """
     found = [f"{kind}:{value}" for kind, value in ids.items() if value]
-    return (*found, f"name:{folded(name)}") if name else tuple(found)
+    return (*found, f"name:{likeness(name)}") if name else tuple(found)
 
 
 def reactivated(
-    clients: Sequence[str], identity: Identity, occurred_at: datetime | None
+    clients: Sequence[str],
+    identity: Identity,
+    occurred_at: datetime | None,
+    name: str | None = None,
 ) -> tuple[Reactivated, ...]:
     """The client is active under every identity it has.
 
@@ -28,11 +32,37 @@ def reactivated(
     """
     if not clients:
         raise Unreadable("client_missing")
-    return tuple(
+    client, *also = clients
+    return (
         Reactivated(
-            event_id=identity.reactivation + (f"#{number}" if number else ""),
+            event_id=identity.reactivation,
             occurred_at=occurred_at,
             client=client,
-        )
-        for number, client in enumerate(clients)
+            also=tuple(also),
+            name=name,
+        ),
     )
+
+
+def rejected(error: Unreadable, identity: Identity, clients: Sequence[str] = ()) -> Rejected:
+    """An event that does not say what is needed, and which client it may be about."""
+    return Rejected(
+        event_id=identity.event,
+        reason=error.reason,
+        detail=error.detail,
+        clients=tuple(dict.fromkeys(clients)),
+        holds=error.holds,
+    )
+
+
+def readable(*reads: Callable[[], str | None]) -> list[str]:
+    """What of an event can be read, where the whole cannot."""
+    found = []
+    for read in reads:
+        try:
+            value = read()
+        except Unreadable:
+            continue
+        if value:
+            found.append(value)
+    return found

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.durations import Duration
 from adapters.headers import Headers
-from adapters.models import Verdict
+from adapters.models import PsaIntegration, Verdict
 
 
 class SourceConfig(BaseModel):
@@ -20,8 +20,12 @@ class SourceConfig(BaseModel):
 
     `approval` is asked instead of the policy's, `grace_period` may only lengthen the policy's.
     `silence_days` without a genuine delivery are an alarm; 0 means that silence is normal. Of its
-    deletions, what is more than `max_deletions_per_day` is held for a person.
+    deletions, what is more than `max_deletions_per_day` is held for a person. Where two sources
+    have one `integration_type` (by which IT Glue's links to a PSA are known), `itglue_integration`
+    tells which of IT Glue's integrations each of them is.
     """
+
+    integration_type: ClassVar[PsaIntegration | None] = None
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +35,12 @@ class SourceConfig(BaseModel):
     grace_period: Duration = Field(default="0s", validate_default=True)
     silence_days: Annotated[int, Field(ge=0)] = 7
     max_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
+    itglue_integration: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+    @property
+    def may_confirm(self) -> bool:
+        """Whether a confirmation that came with an event of this source is believed."""
+        return self.confirm_delete
 
 
 @dataclass(frozen=True, slots=True)

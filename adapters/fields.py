@@ -8,13 +8,14 @@ import hashlib
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.models import OrgName
+from adapters.models import OrgName, Verdict
 from adapters.payload import Malformed, parse_json
 
 _MAX_ID = 2**63 - 1
@@ -33,12 +34,16 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 
 
 class Unreadable(ValueError):
-    """The payload does not say what the adapter needs; `reason` is a code, `detail` a quote."""
+    """The payload does not say what the adapter needs; `reason` is a code, `detail` a quote.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    `holds` is false where it is plainly about something else than a client of this source.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, holds: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
         self.detail = detail
+        self.holds = holds
 
 
 def json_value(raw: bytes | str, prefix: str = "") -> Any:  # noqa: ANN401 - JSON is any value
@@ -140,6 +145,23 @@ def instant(value: Any) -> datetime | None:  # noqa: ANN401 - a vendor's value
         return None
 
 
+def signed_time(value: Any, *read: Callable[[Any], datetime | None]) -> datetime | None:  # noqa: ANN401 - a vendor's value
+    """The moment at which the sender says that it happened, or `None` where it says none.
+
+    `read` are the forms that the vendor uses, RFC 3339 if none is given.
+
+    Raises:
+        Unreadable: `time_malformed`; what is there and cannot be read must not count as "none".
+    """
+    if value is None:
+        return None
+    for form in read or (instant,):
+        moment = form(value)
+        if moment is not None:
+            return moment
+    raise Unreadable("time_malformed", quoted(value))
+
+
 def epoch_instant(value: Any) -> datetime | None:  # noqa: ANN401 - a vendor's value
     """The moment of a number of seconds since the epoch, or `None` where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -173,6 +195,14 @@ def quoted(value: Any) -> str:  # noqa: ANN401 - a vendor's value
 def folded(text: str) -> str:
     """The text as people compare it: composed, trimmed, whatever its case."""
     return unicodedata.normalize("NFC", text).strip().casefold()
+
+
+def stamped(verdicts: Iterable[Verdict], content: bytes) -> tuple[Verdict, ...]:
+    """The verdicts, each with the digest of what makes it the same event when it comes again."""
+    digest = hashlib.sha256(content).hexdigest()
+    return tuple(
+        verdict if verdict.content else replace(verdict, content=digest) for verdict in verdicts
+    )
 
 
 @dataclass(frozen=True, slots=True)

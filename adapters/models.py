@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -89,13 +89,16 @@ class DeletionRequest(Strict):
 class Event:
     """One event of a delivery, as its adapter understands it.
 
-    `event_id` is unique per source (the vendor's message id, or a hash of the content).
+    `event_id` is unique per source (the vendor's message id, or a hash of the content). `content`
+    is the SHA-256 of what makes it the same event when it comes again: the same id with another
+    content is another event.
     `occurred_at` is the event time that the sender signed, `None` where it signs none.
     `sequence` is the sender's own gapless counter as (name of the counter, number), where it
     has one. `alert` asks for an operator's attention, whatever becomes of the event.
     """
 
     event_id: str
+    content: str = field(default="", compare=False)
     occurred_at: datetime | None = None
     sequence: tuple[str, int] | None = None
     alert: str | None = None
@@ -105,19 +108,26 @@ class Event:
 class Request(Event):
     """The client became inactive: its organization is to be deleted.
 
-    `client` names the client inside its source, the same for every event about it.
+    `client` names the client inside its source, the same for every event about it; `also` holds the
+    other identities that the event states, less certain ones last.
     """
 
     client: str
+    also: tuple[str, ...] = ()
     request: DeletionRequest
     actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reactivated(Event):
-    """The client is active (again): nothing of it may be deleted."""
+    """The client is active (again): nothing of it may be deleted, under none of its identities.
+
+    `name` is the client's name, if it can be read.
+    """
 
     client: str
+    also: tuple[str, ...] = ()
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +141,16 @@ class Ignored(Event):
 class Rejected(Event):
     """Genuine and not understood: kept, and replayable once the adapter understands it.
 
-    `reason` is a code; `detail` may quote the vendor and is escaped wherever it is shown.
+    `reason` is a code; `detail` may quote the vendor and is escaped wherever it is shown. It may
+    have said that a client is active, so it holds the deletions of `clients`, or of the whole
+    source if none can be read, until a person replays or dismisses it. `holds` is false where it
+    is plainly about something else.
     """
 
     reason: str
     detail: str = ""
+    clients: tuple[str, ...] = ()
+    holds: bool = True
 
 
 Verdict = Request | Reactivated | Ignored | Rejected

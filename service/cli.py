@@ -17,11 +17,15 @@ COMMANDS = MappingProxyType(
         "approve": "service.commands.approvals",
         "audit": "service.commands.audit",
         "cancel": "service.commands.deletions",
+        "completion": "service.commands.completion",
+        "config": "service.commands.config",
         "delete": "service.commands.delete",
         "deletions": "service.commands.deletions",
         "deliveries": "service.commands.deliveries",
         "demo": "service.commands.demo",
+        "dismiss": "service.commands.holds",
         "doctor": "service.commands.doctor",
+        "holds": "service.commands.holds",
         "operators": "service.commands.operators",
         "pause": "service.commands.pause",
         "protect": "service.commands.protections",
@@ -29,6 +33,8 @@ COMMANDS = MappingProxyType(
         "notifications": "service.commands.notifications",
         "reject": "service.commands.approvals",
         "replay": "service.commands.replay",
+        "report": "service.commands.status",
+        "results": "service.commands.status",
         "resume": "service.commands.pause",
         "sandbox": "service.commands.sandbox",
         "scheduler": "service.commands.schedule",
@@ -36,6 +42,7 @@ COMMANDS = MappingProxyType(
         "serve": "service.commands.serve",
         "sources": "service.commands.sources",
         "spools": "service.commands.spools",
+        "status": "service.commands.status",
         "sweep": "service.commands.sweeps",
         "unprotect": "service.commands.protections",
         "up": "service.commands.up",
@@ -67,6 +74,8 @@ def cli() -> None:
     """Delete an offboarded client's organization from IT Glue, and prove that it is gone.
 
     Settings are read from unglue.toml (or the file in UNGLUE_CONFIG) and UNGLUE_* variables.
+    Commands that ask the service find it at UNGLUE_URL (http://127.0.0.1:8000), with the operator's
+    token in UNGLUE_TOKEN. Exit status: 0 success, 1 it did not succeed, 2 usage or configuration.
     """
 
 

@@ -1,7 +1,6 @@
 """The command line's way to the API: so that roles and audit always apply."""
 
 import os
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -9,7 +8,6 @@ from typing import Any, Self
 import httpx
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
-from workers.states import TERMINAL
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 _TIMEOUT_SECONDS = 40
@@ -67,6 +65,26 @@ class ServiceClient:
         """Give the connections back."""
         self._http.close()
 
+    def text(self, method: str, path: str, headers: Mapping[str, str]) -> str:
+        """An answer that is not JSON.
+
+        Raises:
+            ServiceError: the service refuses, or does not answer.
+        """
+        try:
+            answer = self._http.request(method, path, headers=headers)
+        except httpx.HTTPError as error:
+            raise self._silent(error) from None
+        if answer.is_error:
+            raise ServiceError(f"the service answered {answer.status_code}: {answer.text[:500]}")
+        return answer.text
+
+    def _silent(self, error: httpx.HTTPError) -> ServiceError:
+        return ServiceError(
+            f"the service at {self._http.base_url} does not answer ({type(error).__name__}); "
+            "is it running, and is UNGLUE_URL right?"
+        )
+
     def call(
         self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
     ) -> Any:  # noqa: ANN401 - any JSON value
@@ -79,10 +97,7 @@ class ServiceClient:
         try:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
-            raise ServiceError(
-                f"the service at {self._http.base_url} does not answer ({type(error).__name__}); "
-                "is it running, and is UNGLUE_URL right?"
-            ) from None
+            raise self._silent(error) from None
         try:
             content = answer.json()
         except ValueError:
@@ -91,14 +106,6 @@ class ServiceClient:
             message = _errors(content) or f"the service answered {answer.status_code}"
             raise InvalidRequest(message) if answer.status_code == 422 else ServiceError(message)
         return content
-
-    def finished(self, deletion: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """The deletion once it ended, or as it stands when the time is up."""
-        deadline = time.monotonic() + seconds
-        while deletion["state"] not in TERMINAL and time.monotonic() < deadline:
-            time.sleep(0.3)
-            deletion = self.call("GET", f"/v1/deletions/{deletion['id']}")
-        return deletion
 
 
 def _errors(content: Any) -> str:  # noqa: ANN401 - any JSON value

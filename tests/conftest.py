@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from tests.support.clock import TestClock
 from tests.support.fault_table import pytest_terminal_summary
+from tests.support.ledgers import begin_anew, memory_of
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
@@ -44,9 +45,9 @@ def valkey_url() -> Iterator[str]:
 
 @pytest.fixture
 async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    """An empty server."""
+    """A server with a new ledger, and nothing in it."""
     client = Redis.from_url(valkey_url)
-    await client.flushall()
+    await begin_anew(client)
     yield client
     await client.aclose()
 
@@ -57,7 +58,7 @@ def clock() -> TestClock:
 
 
 @pytest.fixture
-def ledger(redis: Redis) -> Ledger:
+async def ledger(redis: Redis) -> Ledger:
     return Ledger(
         Store(
             redis,
@@ -65,5 +66,7 @@ def ledger(redis: Redis) -> Ledger:
             lease=LEASE,
             requeue_after=REQUEUE_AFTER,
             retention=timedelta(days=400),
+            memory=await memory_of(redis),
+            own_clock=True,
         )
     )

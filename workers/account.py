@@ -7,6 +7,7 @@ may well delete nothing for that long.
 import structlog
 
 from adapters.errors import ITGlueError, Postponed
+from workers.ledger.account import AccountChanged
 from workers.steps.outcome import Context
 
 log = structlog.get_logger()
@@ -28,6 +29,9 @@ async def daily_read(context: Context) -> None:
     """Read, whatever comes of it. Only a failure is written down."""
     try:
         await measured(context)
+        await context.ledger.account.recognise(await context.itglue.primary(), context.clock())
+    except AccountChanged as error:
+        log.error("account_changed", error=error.message)
     except Postponed:
         # Others use the key so much that it needs no read of ours.
         log.info("daily_read_postponed")

@@ -18,9 +18,10 @@ from adapters.errors import (
     Postponed,
     UnglueError,
 )
+from workers.ledger.account import AccountChanged
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
-from workers.ledger.stop_switch import KEY_REFUSED
+from workers.ledger.stop_switch import ACCOUNT_CHANGED, KEY_REFUSED
 from workers.states import FAILED, RETRYING, RUNNING
 from workers.steps import approve, delete, export, plan, soft_delete, unanswered, verify
 from workers.steps.outcome import Context, again, fail, stand_still, wait
@@ -74,6 +75,11 @@ async def _step(held: Deletion, context: Context) -> Change:
     except Postponed as error:
         line = {"entry": "postponed", "step": held.step}
         return wait(RETRYING, held.step, error.until, line, attempts=held.attempts)
+    except AccountChanged as error:
+        line = {"entry": "postponed", "step": held.step, "why": ACCOUNT_CHANGED}
+        line["detail"] = error.message
+        until = context.clock() + _LOOK_AGAIN
+        return stand_still(held, ACCOUNT_CHANGED, until, line, attempts=held.attempts)
     except (
         OrganizationNotFound,
         InvalidIdentifier,

@@ -1,20 +1,27 @@
-"""A day after a deletion: has the PSA's sync created the organization anew?
+"""Days after a deletion: has the PSA's sync created the organization anew, or is it gone by now?
 
-Then the client's PSA record still syncs, and a person has to stop that; Unglue deletes nothing
-here.
+If it came back, the client's PSA record still syncs, and a person has to stop that. One whose
+deletion ended without proof is looked for daily for a week, and its result corrected if it is gone.
+Unglue deletes nothing here.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import structlog
 
 from workers.clock import moment
 from workers.itglue.models import Organization
 from workers.itglue.together import both
+from workers.ledger.account import AccountChanged
 from workers.ledger.records import Deletion
+from workers.states import FAILED
 from workers.steps.outcome import Context
+from workers.steps.proof import look
+
+_DAY: Final = timedelta(days=1)
+_LOOKED_FOR: Final = timedelta(days=7)
 
 log = structlog.get_logger()
 
@@ -43,6 +50,9 @@ async def look_back(deletion_id: str, context: Context) -> None:
         ITGlueError: IT Glue did not answer.
     """
     deletion = await context.ledger.deletions.get(deletion_id)
+    if deletion.state == FAILED and deletion.intent.unsettled:
+        await _look_again(deletion, context)
+        return
     if deletion.plan is None:
         return
     organization = deletion.plan.organization
@@ -66,3 +76,27 @@ async def look_back(deletion_id: str, context: Context) -> None:
         }
         log.error("recreated", deletion_id=deletion_id, org_ids=ids)
     await context.ledger.deletions.looked_back(deletion_id, line, context.clock(), recreated=ids)
+
+
+async def _look_again(deletion: Deletion, context: Context) -> None:
+    """Look once more for what a call did that ended without proof."""
+    deletions = context.ledger.deletions
+    try:
+        seen = await look(deletion, context)
+    except AccountChanged as error:
+        await deletions.look_later(
+            deletion.id,
+            {"entry": "looked_later", "state": "unclear", "evidence": error.message},
+            context.clock() + _DAY,
+            context.clock(),
+        )
+        return
+    now = context.clock()
+    line = {"entry": "looked_later", "state": seen.state, "evidence": seen.evidence}
+    if seen.state == "gone":
+        await deletions.proved_later(deletion.id, {**line, "entry": "proved_later"}, now)
+        log.warning("proved_later", deletion_id=deletion.id)
+    elif now + _DAY <= (deletion.finished_at or now) + _LOOKED_FOR:
+        await deletions.look_later(deletion.id, line, now + _DAY, now)
+    else:
+        await deletions.looked_back(deletion.id, line, now)

@@ -1,23 +1,26 @@
 """An approval: what was asked, what was said to it, and whether that still holds. Pure values."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from workers.clock import from_ms, to_ms
 from workers.gates.dependencies import LABELS
 from workers.plan import Plan
 
 # policy: the configuration asks for everything; unconfirmed: nobody confirmed it; limit: more was
-# asked for than a limit allows.
-Why = Literal["policy", "unconfirmed", "limit"]
+# asked for than a limit allows; doubt: a gate asks; dependencies: only what an approver may waive
+# forbids it.
+Why = Literal["policy", "unconfirmed", "limit", "doubt", "dependencies"]
 WHYS: tuple[Why, ...] = get_args(Why)
 _WORDS: Mapping[str, str] = {
     "policy": "the configuration asks for an approval",
     "unconfirmed": "nobody has confirmed it",
     "limit": "it goes beyond a limit on deletions",
+    "doubt": "what is known of it does not agree",
+    "dependencies": "it still holds records",
 }
 
 
@@ -100,10 +103,15 @@ class Granted:
         """
         mine, theirs = self.plan.identity(), fresh.identity()
         gates, others = mine.pop("gates"), theirs.pop("gates")
+        asks, asked = mine.pop("asks"), theirs.pop("asks")
         said = [
-            f"{name}: {_shown(mine[name])} → {_shown(theirs[name])}"
-            for name in mine
-            if mine[name] != theirs[name]
+            f"{name}: {_shown(before)} → {_shown(now)}"
+            for name, before, now in _differing(mine, theirs)
+        ]
+        said += [
+            f"gate {gate}: {asked[gate][0]}"
+            for gate in asked
+            if asks.get(gate) not in (None, asked[gate])
         ]
         said += [
             f"gate {gate}: {gates.get(gate, 'not asked')} → {others.get(gate, 'not asked')}"
@@ -128,12 +136,26 @@ def outgrown(approved: int | None, now: int | None) -> bool:
     return now > (approved or 0)
 
 
+def _differing(
+    mine: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> Iterator[tuple[str, object, object]]:
+    """What differs, one level down where it is a table: `act.mode`."""
+    for name, before in mine.items():
+        now = theirs[name]
+        if isinstance(before, dict):
+            for key in {**before, **now}:
+                if before.get(key) != now.get(key):
+                    yield f"{name}.{key}", before.get(key), now.get(key)
+        elif before != now:
+            yield name, before, now
+
+
 def _count(count: int | None) -> str:
     return "?" if count is None else str(count)
 
 
 def _shown(value: object) -> str:
-    return ", ".join(value) or "none" if isinstance(value, list) else repr(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else repr(value)
 
 
 @dataclass(frozen=True, slots=True)

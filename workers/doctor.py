@@ -1,50 +1,71 @@
 """Is this installation able to do its work? Every check against the real services, with a cure."""
 
 import os
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 
 from adapters.errors import ITGlueError, PermissionDenied, UnglueError
 from workers.addresses import resolve
+from workers.clock import system_clock
+from workers.doctor_configuration import in_force
+from workers.doctor_holds import held_findings
+from workers.doctor_pilot import unnoticed
+from workers.doctor_policy import idle_safeguards
 from workers.enforcement import asks_for_approval, unenforced
-from workers.ledger.ledger import Ledger
+from workers.finding import Finding, alone
+from workers.itglue.client import ITGlue
+from workers.ledger.heartbeats import WORKER
+from workers.ledger.stop_switch import LEDGER_LOST
+from workers.ledger_checks import ACCEPT, ledger_findings
 from workers.outbox.notify import targets_of
 from workers.runtime import open_context, open_ledger
 from workers.scheduler import HEARTBEAT
 from workers.settings import Settings
-from workers.steps.outcome import Context
 from workers.storage import storage_of
+
+__all__ = ["Finding", "examine"]
 
 _OLDEST_REDIS = (6, 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check saw. `fail` means that something will not work; `cure` says what to do."""
-
-    part: str
-    level: Literal["ok", "warn", "fail"]
-    message: str
-    cure: str = ""
-
-
 async def examine(settings: Settings) -> AsyncIterator[Finding]:
-    """Every check, one after the other."""
-    for check in _configuration(settings):
-        yield check
-    async for check in _redis(settings):
-        yield check
-    async for check in _itglue(settings):
-        yield check
-    async for check in _callback(settings):
-        yield check
-    async for check in _notifications(settings):
-        yield check
+    """Every check, one after the other. Each stands alone: none needs that another works."""
+    there = await _answers(settings)
+    checks = [
+        ("configuration", _each(_configuration(settings))),
+        ("redis", _redis(settings, there)),
+    ]
+    if there is None:
+        checks += [
+            ("redis", _storage(settings)),
+            ("scheduler", _heartbeats(settings)),
+            ("configuration", _in_force(settings)),
+            ("ledger", _ledger(settings)),
+            ("deletions", _pauses(settings)),
+        ]
+    checks += [
+        ("it glue", _itglue(settings, counted=there is None)),
+        ("callback", _callback(settings)),
+        ("notifications", _notifications(settings)),
+        ("policy", _each(unnoticed(settings))),
+        ("folders", _each(_folders(settings))),
+    ]
+    for part, check in checks:
+        async for finding in alone(part, check):
+            yield finding
+
+
+async def _each(findings: Iterable[Finding]) -> AsyncIterator[Finding]:
+    for finding in findings:
+        yield finding
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
     if settings.policy.export:
         yield _folder("exports", "policy.export_dir", Path(settings.policy.export_dir))
     if settings.spool_dir:
@@ -88,25 +109,53 @@ def _approvals(settings: Settings) -> list[Finding]:
     return found
 
 
-async def _redis(settings: Settings) -> AsyncIterator[Finding]:
+async def _answers(settings: Settings) -> str | None:
+    """What keeps Redis from answering, or `None`."""
     async with open_ledger(settings) as ledger:
-        redis = ledger.store.redis
         try:
-            server: dict[str, Any] = await redis.info("server")
-            storage = await storage_of(ledger)
+            await ledger.store.redis.ping()
         except (RedisError, OSError) as error:
-            cure = "start it, or correct redis_url"
-            yield Finding("redis", "fail", f"does not answer ({type(error).__name__})", cure)
-            return
-        yield _version(server)
-        faults = storage.faults(fsync=ledger.store.fsync)
+            return type(error).__name__
+    return None
+
+
+async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Finding]:
+    if trouble is not None:
+        cure = "start it, or correct redis_url"
+        yield Finding("redis", "fail", f"does not answer ({trouble})", cure)
+        return
+    async with open_ledger(settings) as ledger:
+        yield _version(await ledger.store.redis.info("server"))
+
+
+async def _storage(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        faults = (await storage_of(ledger)).faults(fsync=ledger.store.fsync)
         for level, what, cure in faults:
             yield Finding("redis", level, what, cure)
         if not faults:
             yield Finding("redis", "ok", "evicts nothing, and keeps an append-only file")
-        yield await _heartbeat(ledger)
+
+
+async def _in_force(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for level, message, cure in await in_force(settings, ledger, system_clock()):
+            yield Finding("configuration", level, message, cure)
+
+
+async def _ledger(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        async for check in ledger_findings(settings, ledger, system_clock):
+            yield Finding(*check)
+
+
+async def _pauses(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for held in await held_findings(ledger):
+            yield Finding(*held)
         for pause in await ledger.stop_switch.pauses():
-            cure = "when its reason is gone: unglue resume"
+            lost = pause.cause == LEDGER_LOST
+            cure = ACCEPT if lost else "when its reason is gone: unglue resume"
             yield Finding("deletions", "warn", pause.words, cure)
 
 
@@ -118,18 +167,39 @@ def _version(server: dict[str, Any]) -> Finding:
     return Finding("redis", "ok", name)
 
 
-async def _heartbeat(ledger: Ledger) -> Finding:
-    if await ledger.heartbeats.alive(HEARTBEAT):
-        return Finding("scheduler", "ok", "beats")
-    return Finding("scheduler", "warn", "no heartbeat", "start: unglue scheduler")
+async def _heartbeats(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        if await ledger.heartbeats.alive(HEARTBEAT):
+            yield Finding("scheduler", "ok", "beats")
+        else:
+            yield Finding("scheduler", "warn", "no heartbeat", "start: unglue scheduler")
+        if await ledger.heartbeats.alive(WORKER):
+            yield Finding("worker", "ok", "beats")
+        else:
+            message = "none is alive: what is accepted stays queued"
+            yield Finding("worker", "fail", message, "start: unglue worker")
 
 
-async def _itglue(settings: Settings) -> AsyncIterator[Finding]:
+@asynccontextmanager
+async def _asking(settings: Settings, *, counted: bool) -> AsyncIterator[ITGlue]:
+    """The way to IT Glue; within the budget that all share, if Redis is there to count it."""
+    if counted:
+        # Somebody who tries a key here must not stop the workers, which may have another one.
+        async with open_context(settings, while_stopped=True, counts=False) as context:
+            yield context.itglue
+        return
+    itglue = settings.itglue
+    async with ITGlue.connect(
+        base_url=itglue.base_url, api_key=itglue.api_key, timeout_seconds=itglue.timeout_seconds
+    ) as asked:
+        yield asked
+
+
+async def _itglue(settings: Settings, *, counted: bool) -> AsyncIterator[Finding]:
     part = "it glue"
-    # Somebody who tries a key here must not stop the workers, which may have another one.
-    async with open_context(settings, while_stopped=True, counts=False) as context:
+    async with _asking(settings, counted=counted) as itglue:
         try:
-            await context.itglue.control()
+            await itglue.control()
         except PermissionDenied as error:
             cure = "check itglue.api_key and itglue.region; a key of another region is refused"
             yield Finding(part, "fail", error.message, cure)
@@ -139,17 +209,20 @@ async def _itglue(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(part, "fail", error.message, cure)
             return
         yield Finding(part, "ok", f"{settings.itglue.base_url} accepts the key")
-        yield await _statuses(context)
+        yield await _statuses(itglue, settings)
+        for what in await idle_safeguards(itglue, settings.policy):
+            cure = "correct it in [policy], or take it out; compare the account's own words"
+            yield Finding("policy", "warn", what, cure)
         if settings.policy.export:
-            yield await _exports(context)
+            yield await _exports(itglue)
 
 
-async def _statuses(context: Context) -> Finding:
-    policy = context.settings.policy
+async def _statuses(itglue: ITGlue, settings: Settings) -> Finding:
+    policy = settings.policy
     soft = policy.mode == "soft_delete"
     wanted = (policy.soft_delete_status,) if soft else policy.eligible_statuses
     try:
-        known = await context.itglue.statuses()
+        known = await itglue.statuses()
     except ITGlueError as error:
         return Finding("it glue", "fail", error.message, "check the API key's rights")
     missing = [name for name in wanted if name not in known]
@@ -159,10 +232,10 @@ async def _statuses(context: Context) -> Finding:
     return Finding("it glue", "ok", f"knows the status {' and '.join(wanted) or '(any)'}")
 
 
-async def _exports(context: Context) -> Finding:
+async def _exports(itglue: ITGlue) -> Finding:
     try:
         # Whether export 1 exists is of no interest; whether the key may ask is.
-        await context.itglue.export("1")
+        await itglue.export("1")
     except ITGlueError as error:
         cure = "exports need an API key that may read them; or set policy.export = false"
         return Finding("it glue", "fail", f"exports: {error.message}", cure)

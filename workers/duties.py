@@ -35,6 +35,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         *_audit(settings, ledger),
         _silence(settings, ledger),
         _spools(ledger),
+        Duty("unproved", timedelta(minutes=1), ledger.quarantine.tell),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
         _daily_read(ledger, jobs),
     )

@@ -1,21 +1,12 @@
 """A verdict as the event that the receiving script reads: pure."""
 
-import hashlib
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from workers.clock import rfc3339, to_ms
+from workers.identities import bounded, forms_of
 from workers.ledger.records import ErrorEntry, encode_errors
-
-_MAX_ID: Final = 200
-
-
-def bounded(identifier: str) -> str:
-    """An identifier short enough for a key: itself, or its hash."""
-    if len(identifier) <= _MAX_ID:
-        return identifier
-    return "sha256:" + hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
@@ -28,7 +19,12 @@ def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdic
         and verdict.occurred_at is not None
         and now - verdict.occurred_at > max_event_age
     ):
-        return Ignored(event_id=verdict.event_id, reason="too_old", alert=verdict.alert)
+        return Ignored(
+            event_id=verdict.event_id,
+            content=verdict.content,
+            reason="too_old",
+            alert=verdict.alert,
+        )
     return verdict
 
 
@@ -41,7 +37,8 @@ def event_of(
     the client is active. But what waited `in_order` has its own request behind it, which must not
     become the older one.
     """
-    event: dict[str, Any] = {"event_id": bounded(verdict.event_id)}
+    event: dict[str, Any] = {"event_id": bounded(verdict.event_id), "content": verdict.content}
+    event["came"] = to_ms(arrived_at)
     if verdict.occurred_at is not None:
         # A sender's clock that runs ahead must not make its event newer than what comes after it.
         event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
@@ -55,6 +52,9 @@ def event_of(
                 "kind": "request",
                 "arrived_at": to_ms(arrived_at),
                 "client": bounded(verdict.client),
+                "also": [bounded(client) for client in verdict.also],
+                "name": verdict.request.org_name or "",
+                "forms": forms_of(verdict.request),
                 "request": verdict.request.model_dump_json(exclude_none=True),
                 "actor": verdict.actor or "",
             }
@@ -63,6 +63,8 @@ def event_of(
             event |= {
                 "kind": "reactivated",
                 "client": bounded(verdict.client),
+                "also": [bounded(client) for client in verdict.also],
+                "name": verdict.name or "",
                 "cancelled": encode_errors((reactivated,)),
             }
             if in_order:
@@ -71,4 +73,8 @@ def event_of(
             event |= {"kind": "ignored", "reason": verdict.reason}
         case Rejected():
             event |= {"kind": "rejected", "reason": verdict.reason, "detail": verdict.detail[:500]}
+            event |= {
+                "holds": verdict.holds,
+                "clients": [bounded(each) for each in verdict.clients],
+            }
     return event

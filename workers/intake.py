@@ -19,26 +19,34 @@ from adapters.headers import Headers
 from adapters.models import Reactivated, Request, Verdict
 from adapters.registry import VENDORS
 from workers.clock import Clock, to_ms
+from workers.coding import decoded, require_readable
 from workers.events import event_of, too_old
 from workers.ledger.condition import condition_of
 from workers.ledger.deliveries import Deliveries, Replay
 from workers.ledger.quarantine import Quarantine
-from workers.ledger.records import Receipt
+from workers.ledger.records import Delivery, Receipt
 from workers.ledger.refusals import ReplayRefused
+from workers.settings.policy import Mode
 from workers.signing_keys import AskedTooOften, SigningKeys
 from workers.spool.frames import Spooled
 from workers.spool.spool import Spool
 
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
-_KEPT_HEADERS = ("content-type", "user-agent", "x-content-signature", "x-hook-signature")
-_KEPT_PREFIXES = ("webhook-", "ce-")
+_KEPT_HEADERS = (
+    "content-type",
+    "content-encoding",
+    "user-agent",
+    "x-content-signature",
+    "x-hook-signature",
+)
+_KEPT_PREFIXES = ("webhook-", "svix-", "ce-")
 _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "accepted")
 # Together with the spool's share less than the 2 s in which a sender hears of a failure.
 STORAGE_SECONDS: Final = 1.3
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
 KEY_UNAVAILABLE: Final = "signing_key_unavailable"
 KEY_NOT_ASKED_FOR: Final = "signing_key_not_asked_for"
-QUARANTINE_LASTS = timedelta(hours=24)
+QUARANTINE_MOST: Final = timedelta(hours=1)
 
 
 class KeyNotAskedFor(UnglueError):
@@ -73,10 +81,12 @@ def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
 class Intake:
     """The way in for deliveries of the configured sources.
 
-    With a `spool`, what Redis does not take is kept there, and what comes later behind it.
+    With a `spool`, what Redis does not take is kept there, and what comes later behind it. `mode`
+    is the policy's as events ask: nothing harder will be done.
     """
 
     spool: Spool | None = None
+    mode: Mode | None = None
 
     def __init__(
         self,
@@ -127,6 +137,7 @@ class Intake:
             redis.RedisError, TimeoutError, StorageUnavailable: it could not be made durable.
         """
         config, adapter = self.source(source)
+        require_readable(headers)
         now = self._clock()
         try:
             await self._verify(adapter, config, headers, body, sparing=sparing)
@@ -140,7 +151,7 @@ class Intake:
                 raise
             reason = KEY_NOT_ASKED_FOR if isinstance(error, AskedTooOften) else KEY_UNAVAILABLE
             return Acknowledged(kept, (Receipt("unverified", reason),))
-        verdicts = adapter.read(config, headers, body, now)
+        verdicts = adapter.read(config, headers, decoded(headers, body), now)
         delivery_id = self._new_id("dlv")
         if self.spool is None:
             async with asyncio.timeout(STORAGE_SECONDS):
@@ -169,7 +180,7 @@ class Intake:
         if config.vendor != delivery.vendor:
             raise ConfigurationError(f"source {delivery.source} was {delivery.vendor}'s")
         headers, came = Headers.of(delivery.headers), delivery.received_at
-        verdicts = adapter.read(config, headers, delivery.body, came)
+        verdicts = adapter.read(config, headers, decoded(headers, delivery.body), came)
         return await self.record(
             delivery.source, headers, delivery.body, verdicts, delivery.id, came,
             in_order=True,
@@ -178,7 +189,8 @@ class Intake:
     async def release(self, delivery_id: str) -> Acknowledged | None:
         """Verify a quarantined delivery: what became of it, or `None` while nobody can tell.
 
-        The moment that counts is the one at which it came.
+        It is tried less and less, and stays until it is proved, is seen not to be genuine, or a
+        person dismisses it. The moment that counts is the one at which it came.
         """
         delivery = await self._deliveries.get(delivery_id)
         now = self._clock()
@@ -186,10 +198,12 @@ class Intake:
             # Proved before, by a process that died before it could say so.
             await self._quarantine.leave(delivery_id, now)
             return None
-        if delivery.source not in self._sources:
-            await self._quarantine.leave(delivery_id, now, reason="source_unknown")
+        if not await self._quarantine.take(delivery_id, now):
             return None
-        if not await self._quarantine.take(delivery_id, now, QUARANTINE_LASTS):
+        known = self._sources.get(delivery.source)
+        if known is None or known.vendor != delivery.vendor:
+            # Whoever knows what could prove it may put it into the configuration again.
+            await self._wait(delivery, now)
             return None
         config, adapter = self.source(delivery.source)
         headers = Headers.of(delivery.headers)
@@ -199,13 +213,11 @@ class Intake:
             await self._quarantine.leave(delivery_id, now, reason="not_genuine")
             return None
         except SigningKeyUnavailable:
-            age = now - delivery.received_at
-            if age >= QUARANTINE_LASTS:
-                await self._quarantine.leave(delivery_id, now, reason="never_verifiable")
-            else:
-                await self._quarantine.later(delivery_id, now + max(age, QUARANTINE_FIRST_LOOK))
+            await self._wait(delivery, now)
             return None
-        verdicts = adapter.read(config, headers, delivery.body, delivery.received_at)
+        verdicts = adapter.read(
+            config, headers, decoded(headers, delivery.body), delivery.received_at
+        )
         acknowledged = await self.record(
             delivery.source,
             headers,
@@ -216,6 +228,12 @@ class Intake:
         )
         await self._quarantine.leave(delivery_id, now)
         return acknowledged
+
+    async def _wait(self, delivery: Delivery, now: datetime) -> None:
+        age = now - delivery.received_at
+        pause = min(max(age, QUARANTINE_FIRST_LOOK), QUARANTINE_MOST)
+        await self._quarantine.later(delivery.id, now + pause)
+        await self._quarantine.tell(now)
 
     async def replay(self, delivery_id: str, replay: Replay) -> Acknowledged:
         """Read a stored delivery again, as its source is configured now.
@@ -234,7 +252,9 @@ class Intake:
         if config is None or config.vendor != delivery.vendor:
             raise ReplayRefused("no_source", delivery_id)
         headers, came = Headers.of(delivery.headers), delivery.received_at
-        verdicts = VENDORS[config.vendor].read(config, headers, delivery.body, came)
+        verdicts = VENDORS[config.vendor].read(
+            config, headers, decoded(headers, delivery.body), came
+        )
         return await self.record(
             delivery.source,
             headers,
@@ -292,11 +312,13 @@ class Intake:
         counts = came if as_it_came else now
         events = []
         for verdict in verdicts:
-            judged = too_old(verdict, self._max_event_age, counts)
+            # What could not be proved in time was not sent too late.
+            judged = too_old(verdict, self._max_event_age, came)
             event = event_of(judged, came, counts, in_order=as_it_came)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
+                event["asked_mode"] = self.mode or ""
             events.append(event)
         vendor = self._sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)

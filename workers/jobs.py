@@ -14,7 +14,9 @@ from workers.account import daily_read
 from workers.advance import advance
 from workers.aftercare import look_back
 from workers.clock import system_clock
+from workers.continuity import CLOCK_OFF, continuity_of
 from workers.ledger.deletions import Fenced
+from workers.ledger.memory import Memory
 from workers.outbox.notify import fan_out
 from workers.outbox.send import send
 from workers.replay.walk import Means, advance_replay
@@ -37,9 +39,20 @@ def _settings() -> Settings:
     return load_settings(os.environ)
 
 
+@cache
+def memory() -> Memory:
+    """What this worker remembers of the ledger; a job's process inherits it."""
+    return Memory()
+
+
 async def advance_deletion(deletion_id: str) -> None:
     """Do what is due of one deletion."""
-    async with open_context(_settings()) as context:
+    settings = _settings()
+    async with open_context(settings, memory=memory()) as context:
+        continuity = continuity_of(settings, context.ledger, system_clock, "worker", writes=False)
+        if await continuity.look() == CLOCK_OFF:
+            # It stays due, for a worker whose clock is right.
+            return
         try:
             deletion = await advance(deletion_id, context)
         except Fenced as error:
@@ -98,7 +111,8 @@ async def run_replay(replay_id: str) -> None:
             open_ledger(settings) as ledger,
             open_intake(settings, ledger) as intake,
         ):
-            means = Means(ledger, intake, jobs.advance, url, system_clock)
+            mode = settings.policy.mode
+            means = Means(ledger, intake, jobs.advance, url, system_clock, mode)
             replay = await advance_replay(replay_id, means)
     except Fenced as error:
         log.warning("fenced", replay_id=replay_id, detail=error.message)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from workers.itglue.models import Inventory, Organization
+from workers.itglue.models import AccountView, Inventory, Organization
 
 # The one gate that a person may pass.
 WAIVABLE: Final = "dependencies"
@@ -37,20 +37,27 @@ class Activity(BaseModel):
 class Answer(BaseModel):
     """One gate's answer. `gate` is the reason code, `message` what an operator reads.
 
-    `forced`: the gate refused and `force_delete` passed it. `lags`: what was asked follows the PSA
-    with its next sync, so the same question may be answered differently within hours.
+    `forced`: the gate refused and `force_delete` passed it. `ask`: a person must decide, whoever
+    confirmed; an approval of the plan that shows it is that decision. `lags`: what was
+    asked follows the PSA with its next sync, so the same question may be answered differently
+    within hours. `evidence` is what an `ask` rests on, where two may read alike.
     """
 
     model_config = ConfigDict(frozen=True)
 
     gate: str
-    verdict: Literal["pass", "refuse", "forced"]
+    verdict: Literal["pass", "refuse", "forced", "ask"]
     message: str = ""
     lags: bool = False
+    evidence: str = ""
 
 
 class Plan(BaseModel):
-    """The resolved organization, its counts, and every gate's answer."""
+    """The resolved organization, its counts, every gate's answer, and what follows from it.
+
+    `act` is what would be done (mode, status to set, export), `word` who asked for it and how far
+    that is believed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,38 +68,48 @@ class Plan(BaseModel):
     answers: tuple[Answer, ...]
     warnings: tuple[str, ...] = ()
     activity: Activity | None = None
+    act: Mapping[str, Any] = Field(default_factory=dict)
+    word: Mapping[str, Any] = Field(default_factory=dict)
+    account: AccountView | None = None
 
     @property
     def inventory(self) -> Inventory:
         """What was counted."""
-        return Inventory(self.counts, self.sub_organizations, self.warnings)
+        return Inventory(self.counts, self.sub_organizations, self.warnings, self.account)
 
     @property
     def refusals(self) -> tuple[Answer, ...]:
         """The gates that forbid the deletion."""
         return tuple(answer for answer in self.answers if answer.verdict == "refuse")
 
+    @property
+    def asks(self) -> tuple[Answer, ...]:
+        """The gates that want a person to decide."""
+        return tuple(answer for answer in self.answers if answer.verdict == "ask")
+
+    @property
+    def waivable(self) -> bool:
+        """Whether an approver may pass everything that forbids the deletion, and something does."""
+        return {answer.gate for answer in self.refusals} == {WAIVABLE}
+
     def subject(self) -> dict[str, Any]:
         """Which organization is meant."""
-        organization = self.organization
-        return {
-            "id": organization.id,
-            "name": organization.name,
-            "created_at": organization.created_at,
-            "psa_ids": sorted(organization.psa_ids or ()),
-        }
+        return self.organization.subject()
 
     def identity(self) -> dict[str, Any]:
         """What must not move between the plan and the call."""
         return {
             **self.subject(),
+            "act": dict(self.act),
+            "word": dict(self.word),
             "gates": {answer.gate: answer.verdict for answer in self.answers},
+            "asks": {answer.gate: [answer.message, answer.evidence] for answer in self.asks},
         }
 
     @property
     def meaning(self) -> str:
-        """SHA-256 over which organization is meant, whatever is said of it."""
-        return _sha256(self.subject())
+        """SHA-256 over which organization is meant and what is done to it."""
+        return _sha256([self.subject(), self.act.get("mode"), self.act.get("status")])
 
     @property
     def digest(self) -> str:

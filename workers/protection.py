@@ -5,7 +5,7 @@ from datetime import datetime
 
 from workers.itglue.models import Organization
 from workers.ledger.protections import Protection, Protections
-from workers.tags import tags_of
+from workers.tags import is_tagged
 
 # The tag is a person's word, so it counts whatever policy.blocking_tags says.
 KEEP = "#keep"
@@ -19,7 +19,7 @@ async def protection_of(
     now: datetime,
 ) -> Protection | None:
     """The protection that holds; what the tag or the file says now is recorded, for ever."""
-    if KEEP in tags_of(organization):
+    if is_tagged(organization, KEEP):
         return await protections.protect(organization.id, now, how=f"tag {KEEP}")
     if organization.id in protected_ids:
         return await protections.protect(organization.id, now, how=BY_FILE)

@@ -1,8 +1,8 @@
 """RQ as the transport: a job carries an id and nothing else, and may be lost, doubled or late.
 
-One queue, so that a worker takes a job over atomically; the JSON serializer, so that nobody who
-can write to Redis can run code here; unique job ids, so that an enqueue whose answer was lost is
-seen as done.
+One queue, so that a worker takes a job over atomically; the JSON serializer, so that no pickle is
+loaded (what a job may name is in `workers.job_table`); unique job ids, so that an enqueue whose
+answer was lost is seen as done.
 """
 
 import asyncio
@@ -46,13 +46,15 @@ log = structlog.get_logger()
 class JobQueue:
     """Hands ids to the workers."""
 
-    def __init__(self, redis_url: str) -> None:
+    def __init__(self, redis_url: str, queue: str = QUEUE) -> None:
+        # RQ's jobs of all queues of a server share their names.
+        self._of = "" if queue == QUEUE else f"{queue}-"
         # No retry inside redis-py: a repeated EXEC would push a job twice, and the scheduler finds
         # what was not queued.
         self._redis = Redis.from_url(
             redis_url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=2, socket_timeout=5
         )
-        self._queue = Queue(QUEUE, connection=self._redis, serializer=JSONSerializer)
+        self._queue = Queue(queue, connection=self._redis, serializer=JSONSerializer)
 
     async def enqueue(self, job: Job, record_id: str, number: int) -> None:
         """Queue a job for a record, under a number that is used once.
@@ -74,7 +76,7 @@ class JobQueue:
             self._queue.enqueue(
                 f"workers.jobs.{job}",
                 record_id,
-                job_id=f"{record_id}-{number}",
+                job_id=f"{self._of}{record_id}-{number}",
                 unique=True,
                 description=f"{job} {record_id}",
                 job_timeout=_JOB_SECONDS,

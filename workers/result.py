@@ -40,8 +40,12 @@ def _warnings(deletion: Deletion) -> list[str]:
         # Whoever counted says why; a null without a word must not be.
         and not any(warning.startswith(f"{kind} could not be") for warning in plan.warnings)
     ]
+    warnings += deletion.export.warnings if deletion.export is not None else ()
     if deletion.state == PREVIEWED:
         warnings += [f"would block: {answer.gate}: {answer.message}" for answer in plan.refusals]
+        warnings += [f"would ask a person: {answer.gate}: {answer.message}" for answer in plan.asks]
+    if deletion.state == DELETED and deletion.intent.missing:
+        warnings.append("IT Glue answered 404 to the DELETE of what it had shown a moment before")
     granted = deletion.granted
     by = f", granted by {granted.by}" if granted is not None and granted.force else ""
     warnings += [
@@ -69,6 +73,14 @@ def _approval(deletion: Deletion) -> dict[str, Any] | None:
         "reason": granted.reason or None,
         "force_delete": granted.force,
     }
+
+
+def _would_delete(deletion: Deletion) -> bool | None:
+    """Of a dry run, whether the same for real would go through; of anything else nothing."""
+    if not deletion.dry_run:
+        return None
+    plan = deletion.plan
+    return deletion.state == PREVIEWED and plan is not None and not plan.refusals and not plan.asks
 
 
 def result_of(deletion: Deletion) -> dict[str, Any]:
@@ -99,6 +111,7 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "generation": deletion.generation,
             "audit_head": deletion.audit_head.plain() if deletion.audit_head else None,
             "approval": _approval(deletion),
+            "would_delete": _would_delete(deletion),
         },
     }
 

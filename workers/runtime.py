@@ -17,8 +17,9 @@ from workers.intake import STORAGE_SECONDS, Intake
 from workers.itglue.client import ITGlue
 from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
+from workers.ledger.memory import Memory
 from workers.ledger.store import Store
-from workers.queue import QUEUE_KEY, JobQueue
+from workers.queue import JobQueue
 from workers.settings import Settings
 from workers.signing_keys import SigningKeys
 from workers.spool.spool import Spool
@@ -32,17 +33,25 @@ def redis_url(settings: Settings) -> str:
     return settings.redis_url or DEFAULT_REDIS_URL
 
 
+def queue_of(settings: Settings) -> str:
+    """The name of RQ's queue of this installation."""
+    return settings.redis_prefix.removesuffix(":")
+
+
 def new_id(kind: str) -> str:
     """An identifier nobody can guess, of letters and digits, with its kind in front."""
     return f"{kind}_{secrets.token_hex(10)}"
 
 
 @asynccontextmanager
-async def open_ledger(settings: Settings, *, prompt: bool = False) -> AsyncIterator[Ledger]:
+async def open_ledger(
+    settings: Settings, *, prompt: bool = False, memory: Memory | None = None
+) -> AsyncIterator[Ledger]:
     """The ledger of this installation.
 
     Commands are repeated over a broken connection: each script is safe to run twice. `prompt` is
-    for who is waited for: a server that does not answer is given up after less than 2 s.
+    for who is waited for: a server that does not answer is given up after less than 2 s. `memory`
+    is which ledger this process works with.
     """
     if prompt:
         once = Retry(ExponentialWithJitterBackoff(cap=0.1, base=0.02), 1, (ConnectionError,))
@@ -64,13 +73,16 @@ async def open_ledger(settings: Settings, *, prompt: bool = False) -> AsyncItera
         yield Ledger(
             Store(
                 redis,
-                queue_key=QUEUE_KEY,
+                queue_key=f"rq:queue:{queue_of(settings)}",
+                prefix=settings.redis_prefix,
                 lease=settings.worker.lease,
                 requeue_after=settings.worker.requeue_after,
                 retention=timedelta(days=settings.retention_days),
                 fsync=settings.durability == "fsync",
                 confirm_within=timedelta(seconds=STORAGE_SECONDS - 0.1 if prompt else 3),
-            )
+                memory=memory,
+            ),
+            base_url=settings.itglue.base_url,
         )
     finally:
         await redis.aclose()
@@ -79,7 +91,7 @@ async def open_ledger(settings: Settings, *, prompt: bool = False) -> AsyncItera
 @asynccontextmanager
 async def open_queue(settings: Settings) -> AsyncIterator[JobQueue]:
     """The way to the workers."""
-    jobs = JobQueue(redis_url(settings))
+    jobs = JobQueue(redis_url(settings), queue_of(settings))
     try:
         yield jobs
     finally:
@@ -102,20 +114,28 @@ async def open_intake(
             clock=system_clock,
             new_id=new_id,
         )
-        intake.spool = spool
+        intake.spool, intake.mode = spool, settings.policy.mode
         yield intake
 
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, while_stopped: bool = False, counts: bool = True
+    settings: Settings,
+    *,
+    while_stopped: bool = False,
+    counts: bool = True,
+    memory: Memory | None = None,
 ) -> AsyncIterator[Context]:
     """What the steps work with.
 
     `while_stopped` asks IT Glue although it refused the key too often; `counts` says whether what
     it answers now counts for that.
+
+    Raises:
+        AnotherAccount: the record is for another IT Glue account; nothing is asked or sent.
     """
-    async with open_ledger(settings) as ledger:
+    async with open_ledger(settings, memory=memory) as ledger:
+        await ledger.account.require_ours(system_clock())
         throttle = Throttle(
             ledger.budget,
             settings.itglue.requests_per_5_minutes,

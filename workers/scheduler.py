@@ -13,6 +13,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from workers.clock import Clock
+from workers.continuity import CLOCK_OFF, Continuity
 from workers.duties import Duty
 from workers.ledger.condition import condition_of
 from workers.ledger.ledger import Ledger
@@ -40,17 +41,27 @@ class Scheduler:
         clock: Clock,
         interval: timedelta,
         duties: Sequence[Duty] = (),
+        continuity: Continuity | None = None,
     ) -> None:
         self._ledger = ledger
         self._jobs = jobs
         self._clock = clock
         self._interval = interval
         self._duties = duties
+        self._continuity = continuity
 
     async def tick(self) -> int:
-        """Queue everything that is due now; how many jobs that were."""
+        """Queue everything that is due now; how many jobs that were.
+
+        Raises:
+            AnotherAccount: the record is for another IT Glue account.
+        """
         now = self._clock()
+        await self._ledger.account.require_ours(now)
         await self._ledger.heartbeats.beat(HEARTBEAT, now, _MISSED_BEATS * self._interval)
+        if self._continuity is not None and await self._continuity.look() == CLOCK_OFF:
+            # What is due is for a scheduler to say whose clock is right.
+            return 0
         ledger = self._ledger
         due: tuple[tuple[Job, _Take], ...] = (
             ("advance_deletion", ledger.deletions.take_due),

@@ -25,4 +25,4 @@ WAITING: Final = frozenset(
 TERMINAL: Final = frozenset({DELETED, SOFT_DELETED, PREVIEWED, BLOCKED, CANCELLED, FAILED})
 STATES: Final = (QUEUED, RUNNING, *sorted(WAITING), *sorted(TERMINAL))
 
-VERDICTS: Final = ("accepted", "cancelled", "duplicate", "ignored", "rejected")
+VERDICTS: Final = ("accepted", "cancelled", "duplicate", "ignored", "rejected", "unverified")

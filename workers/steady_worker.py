@@ -25,6 +25,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from workers.job_table import FOREIGN, TableJob, foreign
 from workers.queue import QUEUE
 
 # RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
@@ -35,6 +36,7 @@ _MAINTENANCE_SECONDS: Final = 15
 _DEQUEUE_SECONDS: Final = 1
 _ANSWER_SECONDS: Final = 5
 _SECOND_SIGNAL_AFTER: Final = 1.0
+_FOREIGN_KEPT_SECONDS: Final = 7 * 24 * 3600
 # Jobs are forks of this process.
 _PARENT: Final = os.getpid()
 
@@ -80,9 +82,20 @@ class Stop:
 class SteadyWorker(Worker):
     """One worker on our one queue, for as long as Redis is there."""
 
-    def __init__(self, redis_url: str, stop: Stop, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        stop: Stop,
+        ready: Callable[[], None],
+        refused: Callable[[str, str], None],
+        queue: str = QUEUE,
+        idle: Callable[[Redis], None] | None = None,
+    ) -> None:
+        """`refused` is told the id of a job that is none of ours, and why."""
         self._stop = stop
+        self._refused = refused
         self._ready = ready
+        self._idle = idle
         self._missing = False
         # Once: a command that was carried out and not answered leaves an entry too many in RQ's
         # books, which the ledger does not read.
@@ -91,9 +104,10 @@ class SteadyWorker(Worker):
             redis_url, retry=once, socket_connect_timeout=2, socket_timeout=_ANSWER_SECONDS
         )
         super().__init__(
-            [QUEUE],
+            [queue],
             connection=connection,
             serializer=JSONSerializer,
+            job_class=TableJob,
             worker_ttl=_WORKER_TTL,
             maintenance_interval=_MAINTENANCE_SECONDS,
             log_job_description=False,
@@ -133,6 +147,8 @@ class SteadyWorker(Worker):
         self.set_state(WorkerStatus.IDLE)
         while not self._stop.told():
             self.heartbeat()
+            if self._idle is not None:
+                self._idle(self.connection)
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
             try:
@@ -153,10 +169,22 @@ class SteadyWorker(Worker):
                 return job, queue
         return None
 
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Perform a job of the table; what is not in it is kept as failed, and nothing is run."""
+        if (why := foreign(job)) is None:
+            super().execute_job(job, queue)
+            return
+        log.error(FOREIGN, job=job.id[:100], why=why)
+        job.failure_ttl = _FOREIGN_KEPT_SECONDS
+        self.handle_job_failure(job, queue, exc_string=f"{FOREIGN}: {why}")
+        self._refused(job.id[:100], why)
+
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """The job goes on without Redis: its end is what is waited for."""
         try:
             super().maintain_heartbeats(job, execution)
+            if self._idle is not None:
+                self._idle(self.connection)
         except (RedisError, OSError) as error:
             if not self._missing:
                 log.warning("heartbeat_missed", job=job.id, error=type(error).__name__)

@@ -7,6 +7,8 @@ import structlog
 from redis.exceptions import RedisError, ResponseError
 
 from adapters.errors import ConfigurationError
+from workers.clock import system_clock
+from workers.ledger.account import AnotherAccount
 from workers.ledger.condition import condition_of
 from workers.ledger.ledger import Ledger
 
@@ -82,14 +84,21 @@ async def require_fit(ledger: Ledger) -> None:
     """Go on only with a Redis that keeps the record.
 
     Raises:
-        StorageUnfit: it would lose it.
+        StorageUnfit: it would lose it, or it is that of another IT Glue account.
         redis.RedisError, OSError: it does not answer.
     """
+    try:
+        await ledger.account.require_ours(system_clock())
+    except AnotherAccount as error:
+        raise StorageUnfit(error.message) from error
     storage = await storage_of(ledger)
     faults = storage.faults(fsync=ledger.store.fsync)
     for level, what, cure in faults:
         if level == "warn":
             log.warning("storage", redis=what, cure=cure)
+    if storage.append_only and not await ledger.store.can_confirm():
+        cure = "use Redis 7.2 or Valkey: a crash may lose what was decided"
+        log.warning("storage", redis="cannot confirm what is on disk (WAITAOF)", cure=cure)
     unfit = [f"  {what}: {cure}" for level, what, cure in faults if level == "fail"]
     if unfit:
         raise StorageUnfit(

@@ -1,13 +1,41 @@
 """The tags of an organization, which IT Glue's API does not have: #words that people write."""
 
+import html
 import re
+from collections.abc import Iterator
 
+from adapters.likeness import likeness
 from workers.itglue.models import Organization
 
 _HASHTAG = re.compile(r"#[\w-]+")
+_APART = re.compile(r"#\s+")
+_SOFT_HYPHEN = "\u00ad"
 
 
 def tags_of(organization: Organization) -> frozenset[str]:
-    """The #words of quick notes, alert and description, without regard to case."""
+    """The #words of quick notes, alert and description, without regard to case.
+
+    For tags that let a deletion happen: what only resembles one is none.
+    """
+    return frozenset(
+        tag.casefold() for text in _texts(organization) for tag in _HASHTAG.findall(text)
+    )
+
+
+def is_tagged(organization: Organization, tag: str) -> bool:
+    """Whether the tag stands there in any spelling that people take for it.
+
+    For tags that keep a deletion from happening: rather one organization too many.
+    """
+    return likeness(tag) in {found for text in _texts(organization) for found in _loosely(text)}
+
+
+def _texts(organization: Organization) -> tuple[str, ...]:
     texts = (organization.quick_notes, organization.alert, organization.description)
-    return frozenset(tag.casefold() for text in texts for tag in _HASHTAG.findall(text or ""))
+    return tuple(text for text in texts if text)
+
+
+def _loosely(text: str) -> Iterator[str]:
+    # Escaped twice where a form escaped what was escaped; a soft hyphen may be seen or not.
+    for form in (text, text.replace(_SOFT_HYPHEN, ""), html.unescape(text)):
+        yield from _HASHTAG.findall(_APART.sub("#", likeness(form)))

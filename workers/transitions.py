@@ -54,7 +54,7 @@ TRANSITIONS: Final = (
     ),
     Transition(
         (RUNNING,), AWAITING_APPROVAL, "record",
-        "a person has to decide: by policy, unconfirmed, or because of a limit",
+        "a person has to decide: policy, no confirmation, a limit, a gate that asks, or records",
     ),
     Transition((RUNNING,), SCHEDULED, "record", "it may be deleted, and its grace period runs"),
     Transition((RUNNING,), EXPORTING, "record", "IT Glue builds the export"),

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 
 from workers import jobs  # imported before the fork, so that a job starts at once
 from workers.audit.configuration import record_configuration
-from workers.clock import system_clock
+from workers.clock import system_clock, to_ms
+from workers.continuity import CLOCK_OFF, continuity_of
+from workers.durations import milliseconds
+from workers.job_table import FOREIGN
 from workers.ledger.condition import condition, condition_of
-from workers.runtime import open_ledger, redis_url
+from workers.ledger.heartbeats import WORKER, WORKER_LASTS
+from workers.runtime import open_ledger, queue_of, redis_url
 from workers.settings import Settings
 from workers.steady_worker import SteadyWorker, Stop
 from workers.storage import require_fit
@@ -48,7 +54,7 @@ def run_worker(settings: Settings) -> None:
         if stop.told():
             break
         if trouble != said:
-            log.warning("redis_unavailable", redis=trouble)
+            log.warning("waiting" if trouble == CLOCK_OFF else "redis_unavailable", redis=trouble)
         said = trouble
         stop.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
@@ -57,13 +63,49 @@ def run_worker(settings: Settings) -> None:
 
 def _work(settings: Settings, stop: Stop, ready: Callable[[], None]) -> str:
     """Work until told to stop or until Redis fails; what it said."""
+
+    def refused(job_id: str, why: str) -> None:
+        asyncio.run(_audit(settings, job_id, why))
+
     try:
-        SteadyWorker(redis_url(settings), stop, ready).work(logging_level="WARNING")
+        worker = SteadyWorker(
+            redis_url(settings),
+            stop,
+            ready,
+            refused,
+            queue_of(settings),
+            partial(_keep_up, settings),
+        )
+        worker.work(logging_level="WARNING")
     except (RedisError, OSError) as error:
         return condition_of(error) or "refusing"
     finally:
         stop.worker = None
     return "interrupted"
+
+
+def _keep_up(settings: Settings, redis: Redis) -> None:
+    """Say that a worker is alive, and remember how far the ledger has come, for the next job.
+
+    Another ledger, or less of this one, is not taken in: the job sees the difference.
+    """
+    redis.set(
+        f"{settings.redis_prefix}heartbeat:{WORKER}",
+        to_ms(system_clock()),
+        px=milliseconds(WORKER_LASTS),
+    )
+    with redis.pipeline(transaction=True) as both:
+        both.hget(f"{settings.redis_prefix}ledger", "id")
+        both.get(f"{settings.redis_prefix}audit:number")
+        ledger_id, mark = both.execute()
+    known = jobs.memory()
+    if ledger_id is not None and ledger_id.decode() == known.id:
+        known.remember(known.id, int(mark or 0))
+
+
+async def _audit(settings: Settings, job_id: str, why: str) -> None:
+    async with open_ledger(settings, prompt=True) as ledger:
+        await ledger.audit.write_seldom(FOREIGN, {"job": job_id, "why": why}, system_clock())
 
 
 async def _trouble(settings: Settings) -> str | None:
@@ -73,11 +115,14 @@ async def _trouble(settings: Settings) -> str | None:
         StorageUnfit: it would lose the record.
     """
     try:
-        async with open_ledger(settings, prompt=True) as ledger:
+        async with open_ledger(settings, prompt=True, memory=jobs.memory()) as ledger:
             await require_fit(ledger)
             trouble = await condition(ledger.store.redis, ledger.store.key("probe"))
             if trouble is None:
                 await record_configuration(settings, ledger, "worker", system_clock)
+                continuity = continuity_of(settings, ledger, system_clock, "worker", writes=False)
+                if await continuity.look() == CLOCK_OFF:
+                    return CLOCK_OFF
     except (RedisError, OSError) as error:
         return condition_of(error) or "refusing"
     return trouble

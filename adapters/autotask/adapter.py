@@ -8,6 +8,7 @@ from adapters.autotask.callout import judge, rehearsed
 from adapters.autotask.config import AutotaskConfig
 from adapters.autotask.signature import HEADER, require_signature, signature_of
 from adapters.contract import Sender, SourceConfig
+from adapters.fields import stamped
 from adapters.headers import Headers
 from adapters.models import Verdict
 from adapters.rehearsal import renewed
@@ -49,7 +50,7 @@ class Autotask:
     ) -> tuple[Verdict, ...]:
         """What the callout means for the company: one verdict."""
         del headers
-        return (judge(config, body, now),)
+        return stamped([judge(config, body, now)], body)
 
     def sign(
         self,

@@ -6,11 +6,13 @@ which two sources differ is accepted in both forms.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from adapters.autotask.config import AutotaskConfig
+from adapters.clients import known_as, readable, rejected
 from adapters.fields import (
     Identity,
     Unreadable,
@@ -22,13 +24,14 @@ from adapters.fields import (
     positive_id,
     printable,
     quoted,
+    readable_name,
+    signed_time,
 )
 from adapters.models import (
     DeletionRequest,
     Ignored,
     PsaLink,
     Reactivated,
-    Rejected,
     Request,
     Verdict,
 )
@@ -61,17 +64,26 @@ class _Callout:
 
 def judge(config: AutotaskConfig, body: bytes, now: datetime) -> Verdict:
     """The meaning of one verified callout; no batches have been seen."""
-    callout = _Callout({}, Identity.of(None, body, now))
+    callout, fields = _Callout({}, Identity.of(None, body, now)), dict[str, Any]()
     try:
-        callout = _opened(config, json_object(body), body, now)
+        fields = json_object(body)
+        callout = _opened(config, fields, body, now)
         return _judged(config, callout)
     except Unreadable as error:
-        return Rejected(
-            event_id=callout.identity.event,
-            reason=error.reason,
-            detail=error.detail,
-            **callout.stamp,
-        )
+        told = rejected(error, callout.identity, _known(config, fields))
+        return replace(told, **callout.stamp)
+
+
+def _known(config: AutotaskConfig, fields: Mapping[str, Any]) -> list[str]:
+    """Which company it may be about, where it cannot be read whole."""
+    kind = _word(fields.get("EntityType"))
+    if kind is not None and kind not in _COMPANIES:
+        return []
+    numbers = readable(lambda: positive_id(fields.get("Id"), "id"))
+    names = readable(
+        lambda: readable_name(_field(_fields(fields.get("Fields")), config.name_field))
+    )
+    return [*numbers, *(form for name in names for form in known_as(name=name))]
 
 
 def _opened(
@@ -79,16 +91,26 @@ def _opened(
 ) -> _Callout:
     guid = fields.get("Guid")
     if not isinstance(guid, str) or folded(guid).strip("{}") != config.webhook_guid:
-        raise Unreadable("foreign_webhook", quoted(guid))
-    number = fields.get("SequenceNumber")
+        raise Unreadable("foreign_webhook", quoted(guid), holds=not _is_guid(guid))
+    # What is about no company keeps its number, its alert and its place though its time is odd.
+    number, occurred_at = fields.get("SequenceNumber"), instant(fields.get("EventTime"))
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**53:
-        return _Callout(fields, Identity.of(None, body, now), instant(fields.get("EventTime")))
+        return _Callout(fields, Identity.of(None, body, now), occurred_at)
     return _Callout(
         fields,
         Identity.of(f"{config.webhook_guid}:{number}", body, now),
-        instant(fields.get("EventTime")),
+        occurred_at,
         (config.webhook_guid, number),
     )
+
+
+def _is_guid(value: object) -> bool:
+    """Whether another webhook is plainly meant."""
+    try:
+        UUID(value if isinstance(value, str) else "")
+    except ValueError:
+        return False
+    return True
 
 
 def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
@@ -111,17 +133,28 @@ def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
     # Company 0 is the Autotask customer itself.
     if str(callout.fields.get("Id")) == "0":
         return Ignored(event_id=event, reason="own_company", **callout.stamp)
+    signed_time(callout.fields.get("EventTime"))
     client = positive_id(callout.fields.get("Id"), "id")
     fields = _fields(callout.fields.get("Fields"))
+    called = _field(fields, config.name_field)
     if action != "delete" and _active(config, fields):
-        return Reactivated(event_id=callout.identity.reactivation, client=client, **callout.stamp)
+        name = readable_name(called)
+        return Reactivated(
+            event_id=callout.identity.reactivation,
+            client=client,
+            also=known_as(name=name),
+            name=name,
+            **callout.stamp,
+        )
+    name = org_name(called)
     return Request(
         event_id=event,
         client=client,
+        also=known_as(name=name),
         actor=_actor(callout.fields),
         request=DeletionRequest(
             psa=PsaLink(integration_type="autotask", company_id=client),
-            org_name=org_name(_field(fields, config.name_field)),
+            org_name=name,
             confirm_delete=config.confirm_delete,
             reason=f"Autotask company {client} {_WHY[action == 'delete']}",
         ),

@@ -1,11 +1,12 @@
 """`[sources.<name>]` with `vendor = "autotask"`."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from adapters.contract import SourceConfig
+from adapters.models import PsaIntegration
 
 
 def _guid(value: str) -> str:
@@ -27,6 +28,8 @@ class AutotaskConfig(SourceConfig):
     `active_field` and `name_field` are the names under which a callout carries the company's
     activity and name, whatever their case.
     """
+
+    integration_type: ClassVar[PsaIntegration | None] = "autotask"
 
     secrets: Annotated[tuple[Secret, ...], Field(min_length=1, max_length=10, repr=False)]
     webhook_guid: Annotated[str, AfterValidator(_guid)]

@@ -14,20 +14,37 @@ from functools import partial
 from typing import Any
 
 from adapters.batch import Identify, judge_each
+from adapters.clients import rejected
 from adapters.cloudevents.config import CloudEventsConfig
-from adapters.fields import Identity, Unreadable, as_object, instant, quoted
+from adapters.fields import (
+    Identity,
+    Unreadable,
+    as_object,
+    instant,
+    quoted,
+    signed_time,
+    stamped,
+)
 from adapters.headers import Headers
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import timestamp
-from adapters.standard.data import active, inactive
-from adapters.standard.signature import ID
+from adapters.standard.data import active, inactive, is_about_a_client, known
+from adapters.standard.signature import message_id
 
 
 def judge(
     config: CloudEventsConfig, headers: Headers, body: bytes, now: datetime
 ) -> tuple[Verdict, ...]:
     """The verdicts on the events of one delivery: at least one."""
-    return judge_each(body, now, partial(_judged, config, headers))
+    return judge_each(body, now, partial(_judged, config, headers), partial(_known, headers))
+
+
+def _known(headers: Headers, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Which client it may be about, where it cannot be read whole."""
+    if not isinstance(sent, dict):
+        return ()
+    binary = "specversion" not in sent and headers.only("ce-specversion") is not None
+    return known(sent if binary else sent.get("data"))
 
 
 def _judged(
@@ -43,16 +60,23 @@ def _judged(
             name: headers.only(f"ce-{name}") for name in ("specversion", "id", "source", "type")
         }
         _require_attributes(config, attributes)
-        identity = identify(headers.only(ID))
-        return _meant(config, attributes["type"], event, identity, None, signed=False)
+        identity = identify(message_id(headers))
+        kind = attributes["type"]
+        verdicts: tuple[Verdict, ...]
+        try:
+            verdicts = _meant(config, kind, event, identity, None, signed=False)
+        except Unreadable as error:
+            verdicts = (rejected(error, identity, known(event)),)
+        # The type stands beside the body, and the same data may mean the opposite.
+        return stamped(verdicts, json.dumps([kind, event], sort_keys=True).encode())
     _require_attributes(config, event)
     if "data_base64" in event:
         raise Unreadable("data_not_json")
     # "source + id is unique": the same pair is the same event, whatever else differs.
     pair = json.dumps([event["source"], event["id"]]).encode()
     identity = identify("sha256:" + hashlib.sha256(pair).hexdigest())
-    occurred_at = instant(event.get("time"))
-    return _meant(config, event["type"], event.get("data"), identity, occurred_at, signed=True)
+    sent = event.get("time")
+    return _meant(config, event["type"], event.get("data"), identity, sent, signed=True)
 
 
 def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -> None:
@@ -67,7 +91,7 @@ def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -
         if not isinstance(attributes.get(name), str) or not attributes[name]:
             raise Unreadable("attribute_missing", name)
     if config.event_source is not None and attributes["source"] != config.event_source:
-        raise Unreadable("foreign_source", quoted(attributes["source"]))
+        raise Unreadable("foreign_source", quoted(attributes["source"]), holds=False)
 
 
 def _meant(
@@ -75,15 +99,17 @@ def _meant(
     kind: Any,  # noqa: ANN401 - any JSON
     data: Any,  # noqa: ANN401 - any JSON
     identity: Identity,
-    occurred_at: datetime | None,
+    time: Any,  # noqa: ANN401 - any JSON
     *,
     signed: bool,
 ) -> tuple[Verdict, ...]:
     if kind in config.active_types:
-        return active(data, identity, occurred_at)
+        return active(data, identity, signed_time(time))
     if kind in config.inactive_types:
-        return inactive(config, data, identity, occurred_at, may_confirm=signed)
-    return (Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_type"),)
+        return inactive(config, data, identity, signed_time(time), may_confirm=signed)
+    if is_about_a_client(kind, (*config.active_types, *config.inactive_types)):
+        raise Unreadable("type_unknown", quoted(kind))
+    return (Ignored(event_id=identity.event, occurred_at=instant(time), reason="other_type"),)
 
 
 def rehearsed(

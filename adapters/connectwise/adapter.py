@@ -16,6 +16,7 @@ from adapters.connectwise.signature import (
 )
 from adapters.contract import Sender, SourceConfig
 from adapters.errors import SignatureInvalid
+from adapters.fields import stamped
 from adapters.headers import Headers
 from adapters.models import Verdict
 from adapters.rehearsal import renewed
@@ -68,7 +69,7 @@ class ConnectWise:
     ) -> tuple[Verdict, ...]:
         """What the callback means for the company: one verdict."""
         del headers
-        return (judge(config, body, now),)
+        return stamped([judge(config, body, now)], body)
 
     def sign(
         self,

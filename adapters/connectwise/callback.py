@@ -7,28 +7,30 @@ and the action to it, outside the signature.
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from adapters.clients import known_as, readable, rejected
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.fields import (
     Identity,
     Unreadable,
     as_object,
     folded,
-    instant,
     json_object,
     org_name,
     positive_id,
     printable,
     quoted,
+    readable_name,
+    signed_time,
 )
 from adapters.models import (
     DeletionRequest,
     Ignored,
     PsaLink,
     Reactivated,
-    Rejected,
     Request,
     Verdict,
 )
@@ -41,13 +43,25 @@ _CLOUD = ".myconnectwise.net"
 
 def judge(config: ConnectWiseConfig, body: bytes, now: datetime) -> Verdict:
     """The meaning of one verified callback; ConnectWise sends one record a callback."""
-    identity = Identity.of(None, body, now)
+    identity, callback = Identity.of(None, body, now), dict[str, Any]()
     try:
         callback = json_object(body)
         identity = Identity.of(callback.get("MessageId"), body, now)
         return _judged(config, callback, identity)
     except Unreadable as error:
-        return Rejected(event_id=identity.event, reason=error.reason, detail=error.detail)
+        return rejected(error, identity, _known(config, callback))
+
+
+def _known(config: ConnectWiseConfig, callback: dict[str, Any]) -> list[str]:
+    """Which companies it may be about, where it cannot be read whole."""
+    try:
+        document = {**callback, "Entity": _entity(callback.get("Entity"))}
+    except Unreadable:
+        document = {**callback, "Entity": None}
+    places = (config.pointers.client_id, "/ID", "/Entity/id")
+    numbers = readable(*(partial(positive_id, at(document, place), "id") for place in places))
+    name = readable_name(at(document, config.pointers.name))
+    return [*numbers, *known_as(name=name)]
 
 
 def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Identity) -> Verdict:
@@ -65,20 +79,33 @@ def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Ident
     client = _client(config, document)
     occurred_at = _changed_at(entity)
     why = _inactive(config, folded(action), document)
+    called = at(document, config.pointers.name)
     if why is None:
-        return Reactivated(event_id=identity.reactivation, occurred_at=occurred_at, client=client)
+        name = readable_name(called)
+        return Reactivated(
+            event_id=identity.reactivation,
+            occurred_at=occurred_at,
+            client=client,
+            also=known_as(name=name),
+            name=name,
+        )
     actor = printable(callback.get("MemberId"), 100)
     # Only what could delete is suppressed: that a client is active counts, whoever says it.
     if actor is not None and folded(actor) in {folded(own) for own in config.own_member_ids}:
         return Ignored(event_id=identity.event, occurred_at=occurred_at, reason="own_write")
+    name = org_name(called)
+    if name is None and entity:
+        # A link alone proves nothing; only what was deleted is sent without a record.
+        raise Unreadable("name_missing")
     return Request(
         event_id=identity.event,
         occurred_at=occurred_at,
         client=client,
+        also=known_as(name=name),
         actor=actor,
         request=DeletionRequest(
             psa=PsaLink(integration_type="manage", company_id=client),
-            org_name=org_name(at(document, config.pointers.name)),
+            org_name=name,
             confirm_delete=config.confirm_delete,
             reason=f"ConnectWise company {client} {why}",
         ),
@@ -91,12 +118,20 @@ def _require_tenant(config: ConnectWiseConfig, callback: Mapping[str, Any]) -> N
     Raises:
         Unreadable: `foreign_company`, `foreign_host` or `foreign_instance`.
     """
-    if callback.get("CompanyId") != config.company:
-        raise Unreadable("foreign_company", quoted(callback.get("CompanyId")))
+    company = callback.get("CompanyId")
+    if company is None and callback.get("ProductInstanceId") is not None:
+        # The address of the key that proved it names the company (NangoHQ/nango#6808).
+        company = config.company
+    if company is None:
+        raise Unreadable("company_missing")
+    if company != config.company:
+        # The key has proved this tenant already, so only another name says that it is another one.
+        other = isinstance(company, str) and folded(company) not in {"", folded(config.company)}
+        raise Unreadable("foreign_company", quoted(company), holds=not other)
     # Older versions leave out what they do not know; the key's address has proved the host.
     sender = callback.get("FromUrl")
     if sender is not None and _cloud_host(sender) != _cloud_host(config.host):
-        raise Unreadable("foreign_host", quoted(sender))
+        raise Unreadable("foreign_host", quoted(sender), holds=not _cloud_host(sender))
     instance = callback.get("ProductInstanceId")
     if config.product_instance_id is not None and instance != config.product_instance_id:
         raise Unreadable("foreign_instance", quoted(instance))
@@ -125,7 +160,9 @@ def _entity(value: object) -> dict[str, Any]:
 def _changed_at(entity: Mapping[str, Any]) -> datetime | None:
     """When the record was last saved, or deleted if that was later; a deletion sends neither."""
     deleted = entity.get("dateDeleted") if entity.get("deletedFlag") is True else None
-    moments = (instant(at(entity, "/_info/lastUpdated")), instant(deleted))
+    info = entity.get("_info")
+    saved = at(entity, "/_info/lastUpdated") if isinstance(info, dict) else info
+    moments = (signed_time(saved), signed_time(deleted))
     return max((moment for moment in moments if moment is not None), default=None)
 
 

@@ -1,7 +1,7 @@
 """`[sources.<name>]` with `vendor = "connectwise"`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
 
 from adapters.contract import SourceConfig
 from adapters.fields import folded
+from adapters.models import PsaIntegration
 from adapters.origin import is_loopback, split_url
 from adapters.pointer import Pointer
 
@@ -61,6 +62,8 @@ class ConnectWiseConfig(SourceConfig):
     or record ids of company statuses. `own_member_ids` are the members whose own changes ask for
     nothing.
     """
+
+    integration_type: ClassVar[PsaIntegration | None] = "manage"
 
     host: Annotated[str, AfterValidator(_host)]
     company: Name

@@ -7,7 +7,7 @@ from typing import ClassVar
 from adapters.batch import judge_each
 from adapters.contract import Sender, SourceConfig
 from adapters.halopsa.config import HaloPSAConfig
-from adapters.halopsa.event import judge, rehearsed
+from adapters.halopsa.event import judge, known, rehearsed
 from adapters.headers import Headers
 from adapters.models import Verdict
 from adapters.rehearsal import renewed
@@ -47,7 +47,7 @@ class HaloPSA:
     ) -> tuple[Verdict, ...]:
         """What the events mean for their clients."""
         del headers
-        return judge_each(body, now, partial(judge, config))
+        return judge_each(body, now, partial(judge, config), partial(known, config))
 
     def sign(
         self,

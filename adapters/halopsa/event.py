@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import known_as, reactivated
+from adapters.clients import known_as, reactivated, readable
 from adapters.fields import (
     Unreadable,
     as_object,
@@ -20,6 +20,7 @@ from adapters.fields import (
     positive_id,
     printable,
     readable_name,
+    signed_time,
 )
 from adapters.halopsa.config import HaloPSAConfig
 from adapters.models import DeletionRequest, Ignored, Request, Verdict
@@ -39,26 +40,27 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
     event, places = as_object(sent, "not_object"), config.pointers
     named = None if places.event_id is None else at(event, places.event_id)
     identity = identify(printable(named, 200))
-    occurred_at = _time(at(event, places.occurred_at))
     number, called = at(event, places.client_id) or None, at(event, places.client_name) or None
     if number is None and called is None:
         if any(key in event for key in _OTHERS):
-            return (
-                Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_entity"),
-            )
+            return (Ignored(event_id=identity.event, reason="other_entity"),)
         raise Unreadable("client_missing")
+    occurred_at = _time(at(event, places.occurred_at))
     client = None if number is None else positive_id(number, "client_id")
     if not boolean(at(event, places.inactive), "inactive"):
-        clients = known_as(id=client, name=readable_name(called))
-        return reactivated(clients, identity, occurred_at)
+        readable_as = readable_name(called)
+        clients = known_as(id=client, name=readable_as)
+        return reactivated(clients, identity, occurred_at, readable_as)
     name = org_name(called)
     if name is None:
         raise Unreadable("name_missing")
+    primary, *also = known_as(id=client, name=name)
     return (
         Request(
             event_id=identity.event,
             occurred_at=occurred_at,
-            client=known_as(id=client, name=name)[0],
+            client=primary,
+            also=tuple(also),
             request=DeletionRequest(
                 org_name=name,
                 confirm_delete=config.confirm_delete,
@@ -69,7 +71,16 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
 
 
 def _time(sent: object) -> datetime | None:
-    return instant(sent) if isinstance(sent, str) else epoch_instant(sent)
+    return signed_time(sent, instant, epoch_instant)
+
+
+def known(config: HaloPSAConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Which client it may be about, where it cannot be read whole."""
+    if not isinstance(sent, dict):
+        return ()
+    number, called = at(sent, config.pointers.client_id), at(sent, config.pointers.client_name)
+    ids = readable(lambda: positive_id(number, "client_id"))
+    return (*(f"id:{each}" for each in ids), *known_as(name=readable_name(called)))
 
 
 def rehearsed(

@@ -7,10 +7,11 @@ source names is tried, and places that disagree are an error.
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import known_as, reactivated
+from adapters.clients import known_as, reactivated, readable
 from adapters.fields import (
     Unreadable,
     as_object,
@@ -21,6 +22,7 @@ from adapters.fields import (
     positive_id,
     printable,
     quoted,
+    signed_time,
 )
 from adapters.models import DeletionRequest, Ignored, Request, Verdict
 from adapters.ninjaone.config import NinjaOneConfig
@@ -41,6 +43,8 @@ _NAMES = (
     "/data/clientName",
 )
 _ORGANIZATION_CODES = {"CLIENT_CREATED", "CLIENT_UPDATED", "CLIENT_DELETED"}
+# What a client has, and what says nothing of the client itself.
+_OF_A_CLIENT = ("client_document_", "client_checklist_")
 _TEXTS = ("/subject", "/message")
 _TAMPERED = "somebody changed NinjaOne's webhook configuration; check that it was one of you"
 
@@ -53,10 +57,11 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
     """
     activity = as_object(sent, "not_object")
     identity = identify(printable(activity.get("id", activity.get("activityId")), 100))
-    event, occurred_at = identity.event, _time(activity.get("activityTime"))
-    code = activity.get("statusCode")
+    event, code = identity.event, activity.get("statusCode")
     if not isinstance(code, str):
         raise Unreadable("status_code_missing")
+    sent = activity.get("activityTime")
+    occurred_at = instant(sent) or epoch_instant(sent)
     if code == "API_WEBHOOK_CONFIGURATION_UPDATED":
         return (
             Ignored(
@@ -64,22 +69,28 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
             ),
         )
     if code not in _ORGANIZATION_CODES:
+        if folded(code).startswith("client_") and not folded(code).startswith(_OF_A_CLIENT):
+            raise Unreadable("status_code_unknown", quoted(code))
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="other_event"),)
     if code == "CLIENT_UPDATED" and config.inactive_when is None:
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="no_convention"),)
+    occurred_at = _time(sent)
     organization = _organization_id(config, activity)
     if not _inactive(config, code, activity):
-        clients = known_as(id=organization, name=_name_if_readable(config, activity))
-        return reactivated(clients, identity, occurred_at)
+        called = _name_if_readable(config, activity)
+        clients = known_as(id=organization, name=called)
+        return reactivated(clients, identity, occurred_at, called)
     name = _name(config, activity)
     if name is None:
         raise Unreadable("name_missing", "in no known place; see pointers and name_template")
+    client, *also = known_as(id=organization, name=name)
     what = "was deleted" if code == "CLIENT_DELETED" else "is inactive"
     return (
         Request(
             event_id=event,
             occurred_at=occurred_at,
-            client=known_as(id=organization, name=name)[0],
+            client=client,
+            also=tuple(also),
             actor=printable(activity.get("userId"), 40),
             request=DeletionRequest(
                 org_name=name,
@@ -90,9 +101,20 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
     )
 
 
+def known(config: NinjaOneConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Which organizations it may be about, where it cannot be read whole."""
+    if not isinstance(sent, dict):
+        return ()
+    pointer = config.pointers.organization_id
+    found = (at(sent, place) for place in ((pointer,) if pointer is not None else _IDS))
+    ids = readable(*(partial(positive_id, value, "organization_id") for value in found))
+    name = _name_if_readable(config, sent)
+    return (*(f"id:{each}" for each in ids), *known_as(name=name))
+
+
 def _time(sent: object) -> datetime | None:
     """Epoch seconds by the vendor's schema; ISO 8601 is seen in a third party's tests."""
-    return instant(sent) if isinstance(sent, str) else epoch_instant(sent)
+    return signed_time(sent, instant, epoch_instant)
 
 
 def _inactive(config: NinjaOneConfig, code: str, activity: Mapping[str, Any]) -> bool:

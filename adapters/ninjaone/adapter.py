@@ -10,7 +10,7 @@ from adapters.batch import judge_each
 from adapters.contract import Sender, SourceConfig
 from adapters.headers import Headers
 from adapters.models import Verdict
-from adapters.ninjaone.activity import judge, rehearsed
+from adapters.ninjaone.activity import judge, known, rehearsed
 from adapters.ninjaone.config import NinjaOneConfig
 from adapters.rehearsal import renewed
 from adapters.shared_header import require_header
@@ -56,7 +56,7 @@ class NinjaOne:
     ) -> tuple[Verdict, ...]:
         """What the activity means for the organization."""
         del headers
-        return judge_each(body, now, partial(judge, config))
+        return judge_each(body, now, partial(judge, config), partial(known, config))
 
     def sign(
         self,

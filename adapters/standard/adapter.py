@@ -3,14 +3,23 @@
 from datetime import datetime
 from typing import ClassVar
 
+from adapters.clients import rejected
 from adapters.contract import Sender, SourceConfig
-from adapters.fields import Identity, Unreadable, instant, json_object
+from adapters.fields import (
+    Identity,
+    Unreadable,
+    instant,
+    json_object,
+    quoted,
+    signed_time,
+    stamped,
+)
 from adapters.headers import Headers
-from adapters.models import Ignored, Rejected, Verdict
+from adapters.models import Ignored, Verdict
 from adapters.rehearsal import compact, timestamp
 from adapters.standard.config import StandardConfig
-from adapters.standard.data import active, inactive
-from adapters.standard.signature import ID, require_signature, signed_headers
+from adapters.standard.data import active, inactive, is_about_a_client, known
+from adapters.standard.signature import message_id, require_signature, signed_headers
 
 
 class Standard:
@@ -48,12 +57,13 @@ class Standard:
     def read(
         self, config: StandardConfig, headers: Headers, body: bytes, now: datetime
     ) -> tuple[Verdict, ...]:
-        """What the event means: one verdict, or a reactivation for each name of the client."""
-        identity = Identity.of(headers.only(ID), body, now)
+        """What the event means: one verdict, or a second one for what cannot be read."""
+        identity = Identity.of(message_id(headers), body, now)
         try:
-            return _judged(config, identity, body)
+            verdicts: tuple[Verdict, ...] = _judged(config, identity, body)
         except Unreadable as error:
-            return (Rejected(event_id=identity.event, reason=error.reason, detail=error.detail),)
+            verdicts = (rejected(error, identity, _known(body)),)
+        return stamped(verdicts, body)
 
     def sign(
         self,
@@ -80,16 +90,28 @@ class Standard:
         return compact(json_object(body) | {"timestamp": timestamp(now)})
 
 
+def _known(body: bytes) -> tuple[str, ...]:
+    """Which client it may be about, where it cannot be read whole."""
+    try:
+        return known(json_object(body).get("data"))
+    except Unreadable:
+        return ()
+
+
 def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Verdict, ...]:
     event = json_object(body)
     # That of the event: `webhook-timestamp` is that of the attempt, later with every retry.
-    occurred_at = instant(event.get("timestamp"))
+    sent = event.get("timestamp")
     match event.get("type"):
         case "client.inactive":
-            return inactive(config, event.get("data"), identity, occurred_at)
+            return inactive(config, event.get("data"), identity, signed_time(sent))
         case "client.active":
-            return active(event.get("data"), identity, occurred_at)
+            return active(event.get("data"), identity, signed_time(sent))
+        case str() as kind if is_about_a_client(kind):
+            raise Unreadable("type_unknown", quoted(kind))
         case str():
+            occurred_at = instant(sent)
             return (Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_type"),)
         case _:
-            raise Unreadable("type_missing")
+            # What has no data either is about no client.
+            raise Unreadable("type_missing", holds="data" in event or "type" in event)

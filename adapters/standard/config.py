@@ -13,3 +13,8 @@ class StandardConfig(SourceConfig):
 
     secrets: Secrets
     trust_flags: bool = False
+
+    @property
+    def may_confirm(self) -> bool:
+        """Whether a confirmation that came with an event of this source is believed."""
+        return self.confirm_delete or self.trust_flags

@@ -1,14 +1,18 @@
 """`data` of an event: the fields of a deletion request, from somebody who signed them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.clients import known_as, reactivated
-from adapters.fields import Identity, Unreadable, as_object, printable
-from adapters.models import DeletionRequest, Reactivated, Request
+from adapters.clients import known_as, reactivated, rejected
+from adapters.fields import Identity, Unreadable, as_object, folded, printable, readable_name
+from adapters.models import DeletionRequest, Reactivated, Rejected, Request
 from adapters.standard.config import StandardConfig
+
+_IDENTIFIERS = ("psa", "org_id", "org_name")
 
 
 def inactive(
@@ -44,13 +48,23 @@ def inactive(
             "reason": printable(request.reason, 500),
         }
     )
-    client = _identities(request)[0]
+    client, *also = _identities(request)
     return (
-        Request(event_id=identity.event, occurred_at=occurred_at, client=client, request=judged),
+        Request(
+            event_id=identity.event,
+            occurred_at=occurred_at,
+            client=client,
+            also=tuple(also),
+            request=judged,
+        ),
     )
 
 
-def active(data: Any, identity: Identity, occurred_at: datetime | None) -> tuple[Reactivated, ...]:  # noqa: ANN401 - any JSON
+def active(
+    data: Any,  # noqa: ANN401 - any JSON
+    identity: Identity,
+    occurred_at: datetime | None,
+) -> tuple[Reactivated | Rejected, ...]:
     """The client is active, under every identity that can be read.
 
     Nothing else of the data matters: a misspelt flag must not keep a deletion alive.
@@ -59,13 +73,46 @@ def active(data: Any, identity: Identity, occurred_at: datetime | None) -> tuple
         Unreadable: `data_not_object` or `client_missing`.
     """
     fields = as_object(data, "data_not_object")
-    clients: list[str] = []
-    for name in ("psa", "org_id", "org_name"):
+    clients = known(fields)
+    back = reactivated(clients, identity, occurred_at, readable_name(fields.get("org_name")))
+    stated = sum(fields.get(name) is not None for name in _IDENTIFIERS)
+    if len(clients) == stated:
+        return back
+    # It may be active under the one that cannot be read, too.
+    unreadable = Unreadable("identity_unreadable")
+    beside = replace(identity, event=f"{identity.event}#unreadable")
+    return (*back, rejected(unreadable, beside))
+
+
+def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Every identity of the client that can be read; a number counts as its digits."""
+    if not isinstance(data, dict):
+        return ()
+    found: list[str] = []
+    for name in _IDENTIFIERS:
+        value = _lenient(data.get(name))
         try:
-            clients += _identities(DeletionRequest.model_validate({name: fields.get(name)}))
+            found += _identities(DeletionRequest.model_validate({name: value}))
         except ValidationError:
             continue
-    return reactivated(clients, identity, occurred_at)
+    return tuple(found)
+
+
+def _lenient(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Numbers as their digits: an active event counts under whatever can be read."""
+    if isinstance(value, dict):
+        return {key: _lenient(each) for key, each in value.items()}
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def is_about_a_client(kind: str, known_types: Sequence[str] = ("client.active",)) -> bool:
+    """Whether a type that is not known may mean that a client is active.
+
+    It does if it is a known type in another case, or begins as one does, up to its last dot.
+    """
+    meant = folded(kind)
+    beginnings = {folded(each).rpartition(".")[0] + "." for each in known_types if "." in each}
+    return meant in map(folded, known_types) or meant.startswith(("client.", *beginnings))
 
 
 def _identities(request: DeletionRequest) -> tuple[str, ...]:

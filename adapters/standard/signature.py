@@ -14,7 +14,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, Field
 
@@ -27,6 +27,36 @@ _PREFIX = "whsec_"
 _MESSAGE_ID = re.compile(r"[!-~]{1,200}")
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _MAX_SIGNATURES = 20
+
+
+class _Names(NamedTuple):
+    """The names of the three headers."""
+
+    id: str
+    timestamp: str
+    signature: str
+
+
+# Svix's own names for the same scheme (svix/svix-docs#330): libraries take either set.
+_SETS = (_Names(ID, TIMESTAMP, SIGNATURE), _Names("svix-id", "svix-timestamp", "svix-signature"))
+
+
+def _names(headers: Headers) -> _Names:
+    """The set of names that was used; of both together nobody can say which one counts.
+
+    Raises:
+        SignatureInvalid: headers of both sets were sent.
+    """
+    sent = {name for name, _ in headers.items}
+    used = [names for names in _SETS if sent.intersection(names)]
+    if len(used) > 1:
+        raise SignatureInvalid(f"{ID} and {_SETS[1].id} headers were sent together")
+    return used[0] if used else _SETS[0]
+
+
+def message_id(headers: Headers) -> str | None:
+    """The id of the message, whichever set of names it uses."""
+    return next((sent for names in _SETS if (sent := headers.only(names.id)) is not None), None)
 
 
 def _key(secret: str) -> bytes:
@@ -69,19 +99,20 @@ def require_signature(headers: Headers, body: bytes, secrets: Sequence[str], now
         SignatureInvalid: a header is missing, sent twice or malformed, the message was signed more
             than five minutes ago or ahead, or no signature fits.
     """
-    message_id = _one(headers, ID, _MESSAGE_ID)
-    seconds = _one(headers, TIMESTAMP, _SECONDS)
-    sent = headers.only(SIGNATURE)
+    names = _names(headers)
+    sent_id = _one(headers, names.id, _MESSAGE_ID)
+    seconds = _one(headers, names.timestamp, _SECONDS)
+    sent = headers.only(names.signature)
     if sent is None:
-        raise SignatureInvalid(f"{SIGNATURE} is missing or was sent more than once")
+        raise SignatureInvalid(f"{names.signature} is missing or was sent more than once")
     presented = [part.encode(errors="surrogatepass") for part in sent.split(" ")]
     if len(presented) > _MAX_SIGNATURES:
-        raise SignatureInvalid(f"{SIGNATURE} holds more than {_MAX_SIGNATURES} signatures")
+        raise SignatureInvalid(f"{names.signature} holds more than {_MAX_SIGNATURES} signatures")
     if abs(now.timestamp() - int(seconds)) > TOLERANCE.total_seconds():
-        raise SignatureInvalid(f"{TIMESTAMP} is more than 5 minutes off; check both clocks")
-    expected = [_signature(secret, message_id, seconds, body).encode() for secret in secrets]
+        raise SignatureInvalid(f"{names.timestamp} is more than 5 minutes off; check both clocks")
+    expected = [_signature(secret, sent_id, seconds, body).encode() for secret in secrets]
     if not any(hmac.compare_digest(ours, theirs) for ours in expected for theirs in presented):
-        raise SignatureInvalid(f"no signature in {SIGNATURE} fits the message")
+        raise SignatureInvalid(f"no signature in {names.signature} fits the message")
 
 
 def signed_headers(

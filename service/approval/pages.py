@@ -18,6 +18,7 @@ from workers.gates.dependencies import LABELS
 from workers.ledger.records import Deletion
 from workers.outbox.messages import clean
 from workers.settings import Settings
+from workers.terms import terms_of
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("service.approval"),
@@ -70,7 +71,7 @@ def plan(
         until=_readable(rfc3339(asked.until)),
         requester=" / ".join(clean(part) for part in _requester(deletion) if part),
         reason=clean(deletion.request.reason or "", 2000),
-        consequence=_consequence(settings),
+        consequence=_consequence(terms_of(deletion, settings)),
         after=_after(deletion, settings),
         deletion_id=deletion.id,
         counts=[

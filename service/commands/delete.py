@@ -10,13 +10,16 @@ from rich.markup import escape
 
 from service.client import ServiceClient
 from service.commands.deletions import due
+from service.naming_the_organization import name_of
 from service.tables import show_plan
+from service.waiting import ask_and_follow, summary
 from workers.states import TERMINAL
 
 
 @click.command()
 @click.option("--org-id", help="IT Glue organization id.")
 @click.option("--org-name", help="Organization name, exactly as in IT Glue.")
+@click.option("--yes-name", help="The name of --org-id's organization, instead of being asked.")
 @click.option("--confirm-delete", is_flag=True, help="Confirm: without it nothing is deleted.")
 @click.option("--dry-run", is_flag=True, help="Show what would be deleted, delete nothing.")
 @click.option("--force-delete", is_flag=True, help="Pass the dependency gate, and only that gate.")
@@ -29,19 +32,31 @@ from workers.states import TERMINAL
     type=click.FloatRange(min=0),
     help="Seconds to wait for the end.",
 )
+@click.option("--exit-code", is_flag=True, help="A dry run of what would not go ends with 1.")
 @click.option("--json", "as_json", is_flag=True, help="Print a dry run as JSON, not as tables.")
-def delete(timeout: float, *, as_json: bool, **fields: Any) -> None:  # noqa: ANN401 - the flags are the request's fields
+def delete(
+    timeout: float,
+    *,
+    yes_name: str | None,
+    exit_code: bool,
+    as_json: bool,
+    **fields: Any,  # noqa: ANN401 - the flags are the request's fields
+) -> None:
     """Delete one organization and print the result object; a dry run prints the plan.
 
-    Exit status: 0 deleted (or previewed), 1 not deleted, 2 usage.
+    With --org-id alone it shows the organization and asks for its name; scripts give --yes-name.
+
+    Exit status: 0 deleted (or previewed), 1 not deleted, 2 usage, 130 interrupted (Ctrl-C tries to
+    cancel it). With --exit-code a dry run that would not delete is 1.
     """
     if fields["org_id"] is None and fields["org_name"] is None:
         raise click.UsageError("give --org-id or --org-name")
     request = {name: value for name, value in fields.items() if value not in (None, False)}
     with ServiceClient.from_environment() as service:
-        started = service.call("POST", "/v1/deletions", request)
-        click.echo(f"{started['id']}: waiting for the end …", err=True)
-        deletion = service.finished(started, timeout)
+        name = name_of(service, request, yes_name, timeout)
+        if name is not None:
+            request["org_name"] = name
+        deletion = ask_and_follow(service, request, timeout)
     if deletion["state"] not in TERMINAL:
         click.echo(
             f"{deletion['id']} is {deletion['state']}, {due(deletion)}; it goes on "
@@ -57,4 +72,6 @@ def delete(timeout: float, *, as_json: bool, **fields: Any) -> None:  # noqa: AN
             console.print(f"- {escape(line)}")
     else:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False))
-    sys.exit(0 if result["success"] else 1)
+    click.echo(summary(result), err=True)
+    would_not = fields["dry_run"] and exit_code and not result["details"]["would_delete"]
+    sys.exit(0 if result["success"] and not would_not else 1)

@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import click
 from rich.console import Console
@@ -96,13 +96,37 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("deletion_id")
-@click.option("--json", "as_json", is_flag=True, help="Print the deletion as JSON.")
-def cancel(deletion_id: str, *, as_json: bool) -> None:
-    """Stop a deletion before its call goes out: while it waits, or in its grace period."""
+@click.argument("deletion_id", required=False)
+@click.option("--source", help="All that this source asked for, instead of one.")
+@click.option("--reason", default="", help="Why; required with --source.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def cancel(deletion_id: str | None, *, source: str | None, reason: str, as_json: bool) -> None:
+    """Stop a deletion before its call goes out: while it waits, or in its grace period.
+
+    With --source, for an incident: everything that this source asked for. Exit status: 0 stopped,
+    1 something could not be stopped any more, 2 usage.
+    """
+    if (deletion_id is None) == (source is None):
+        raise click.UsageError("name one deletion, or a --source")
+    if source is not None and not reason:
+        raise click.UsageError("--source needs a --reason")
     with ServiceClient.from_environment() as service:
-        deletion = service.call("POST", f"/v1/deletions/{deletion_id}/cancel")
-    say(deletion, as_json=as_json)
+        if source is None:
+            say(service.call("POST", f"/v1/deletions/{deletion_id}/cancel"), as_json=as_json)
+            return
+        path = f"/v1/sources/{quote(source, safe='')}/cancel"
+        stopped = service.call("POST", path, {"reason": reason})
+    if as_json:
+        click.echo(json.dumps(stopped, indent=2, ensure_ascii=False))
+    else:
+        for each in stopped["cancelled"]:
+            click.echo(f"{each} is cancelled")
+        if not stopped["cancelled"] and not stopped["too_late"]:
+            click.echo(f"No deletion of source {source} is open.")
+    for each in stopped["too_late"]:
+        click.echo(f"{each} could not be stopped any more; see: unglue deletions {each}", err=True)
+    if stopped["too_late"]:
+        raise SystemExit(1)
 
 
 def say(deletion: dict[str, Any], *, as_json: bool) -> None:

@@ -22,11 +22,26 @@ def pause(reason: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.option("--reason", default="", help="Why; people are told.")
+@click.option(
+    "--accept-account",
+    is_flag=True,
+    help="From here on the record is for the IT Glue account that answers now.",
+)
+@click.option(
+    "--accept-ledger",
+    is_flag=True,
+    help="Accept that Redis was emptied, replaced or restored; --reason is required.",
+)
 @_JSON
-def resume(reason: str, *, as_json: bool) -> None:
+def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: bool) -> None:
     """Let deletions go on (role admin)."""
+    asked: dict[str, Any] = {"reason": reason}
+    if accept_ledger:
+        asked["accept_ledger"] = True
     with ServiceClient.from_environment() as service:
-        now = service.call("POST", "/v1/resume", {"reason": reason})
+        if accept_account:
+            asked["accept_account"] = True
+        now = service.call("POST", "/v1/resume", asked)
     _show(now, now["ended"], "Deletions go on. They were", as_json=as_json)
     if not as_json and not now["ended"]:
         click.echo("Deletions were not paused.")

@@ -1,6 +1,7 @@
 """`unglue protect`, `unprotect`, `protections`: organizations that stay."""
 
 import json
+from typing import Any
 
 import click
 from rich.console import Console
@@ -32,12 +33,22 @@ def unprotect(org_id: str, reason: str) -> None:
         click.echo(warning, err=True)
 
 
+def _declined(no: dict[str, Any]) -> dict[str, Any]:
+    """A person's no as a row of the same table."""
+    return {
+        **no,
+        "org_id": no["form"].removeprefix("org:"),
+        "how": f"{no['how']} {no['deletion_id']}",
+    }
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def protections(*, as_json: bool) -> None:
-    """List the protected organizations, newest first."""
+    """List the protected organizations, and those whose deletion a person stopped."""
     with ServiceClient.from_environment() as service:
-        listed = service.call("GET", "/v1/protections")["protections"]
+        answer = service.call("GET", "/v1/protections")
+    listed = [*answer["protections"], *map(_declined, answer["declined"])]
     if as_json:
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return

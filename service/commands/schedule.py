@@ -9,6 +9,7 @@ from service.checks import start_up
 from service.signals import stop_on_signals
 from workers.audit.configuration import recorded
 from workers.clock import system_clock
+from workers.continuity import continuity_of
 from workers.duties import duties
 from workers.runtime import open_ledger, open_queue
 from workers.scheduler import Scheduler
@@ -38,5 +39,6 @@ async def _schedule(settings: Settings) -> None:
             clock=system_clock,
             interval=interval,
             duties=duties(settings, ledger, jobs),
+            continuity=continuity_of(settings, ledger, system_clock, "scheduler", writes=True),
         )
         await scheduler_.run(stop)

@@ -18,6 +18,7 @@ from adapters.headers import Headers
 from adapters.registry import VENDORS
 from service.client import ServiceClient, service_url
 from service.demo.key_at import serving_key
+from service.fixtures import body_of
 from workers.settings import load_settings
 
 
@@ -55,9 +56,20 @@ def sources(context: click.Context, *, as_json: bool) -> None:
 
 @sources.command()
 @click.argument("name")
-@click.argument("fixture", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def send(name: str, fixture: Path) -> None:
+@click.argument(
+    "fixture", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.option("--org-id", help="Instead of FIXTURE: the client's organization.")
+@click.option("--org-name", help="Instead of FIXTURE: the name of that organization.")
+@click.option(
+    "--inactive/--active", default=True, show_default=True, help="What is said of that client."
+)
+def send(
+    name: str, fixture: Path | None, *, org_id: str | None, org_name: str | None, inactive: bool
+) -> None:
     """Post FIXTURE (a file with a body) as the source NAME would: bound to it, new, and signed.
+
+    For a source of vendor standard or cloudevents the client's id and name do instead of a file.
 
     The secrets come from this machine's configuration. A vendor that keeps its signing key itself
     (ConnectWise) can be played only with a key_origin on a loopback port: the key is served there
@@ -69,10 +81,19 @@ def send(name: str, fixture: Path) -> None:
     adapter = VENDORS[config.vendor]
     now = datetime.now(UTC)
     event_id = secrets.token_hex(8)
+    if fixture is not None and (org_id is not None or org_name is not None):
+        raise click.UsageError("give a FIXTURE, or --org-id and --org-name, not both")
+    said = (
+        fixture.read_bytes()
+        if fixture is not None
+        else body_of(config.vendor, org_id=org_id, org_name=org_name, inactive=inactive)
+    )
     try:
-        body = adapter.rehearse(config, fixture.read_bytes(), event_id, now)
+        body = adapter.rehearse(config, said, event_id, now)
     except ValueError as error:
-        raise ConfigurationError(f"{fixture} is no {config.vendor} delivery: {error}") from None
+        raise ConfigurationError(
+            f"{fixture or 'this'} is no {config.vendor} delivery: {error}"
+        ) from None
     key = secrets.token_urlsafe(24)
     headers = {
         "content-type": "application/json",

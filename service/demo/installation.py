@@ -15,6 +15,7 @@ import httpx
 from service import embedded
 from service.processes import Processes
 from service.readiness import StartFailed, redis_answers
+from workers.settings.policy import LIMITED_KINDS, UNLIMITED
 
 COMPANY = "Cobalt"
 HOST = "na.myconnectwise.net"
@@ -55,12 +56,21 @@ def _webhook_secret() -> str:
     return "whsec_" + b64encode(secrets.token_bytes(32)).decode()
 
 
+# The demonstration is over in seconds, and the sandbox's clients have contacts and locations.
+AT_ONCE = 'grace_period = "0s"'
+MAY_GO = ", ".join(
+    f'{kind} = "{UNLIMITED}"'
+    for kind in LIMITED_KINDS
+    if kind not in {"assets", "configs", "documents"}
+)
+
+
 def _configuration(installation: Installation, settings: str) -> str:
     digest = hashlib.sha256(installation.token.encode()).hexdigest()
     return f"""\
 redis_url = "{installation.redis_url}"
 public_url = "{installation.service}"
-secret_keys = ["{secrets.token_urlsafe(24)}"]
+secret_keys = ["{secrets.token_urlsafe(32)}"]
 
 [itglue]
 base_url = "{installation.sandbox}"
@@ -73,6 +83,8 @@ allow_private_networks = true
 
 [policy]
 export = false
+dependency_limits = {{ {MAY_GO} }}
+{"" if "grace_period" in settings else AT_ONCE}
 {settings}
 
 [operators.demo]

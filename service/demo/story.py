@@ -13,9 +13,9 @@ from standardwebhooks import Webhook
 
 from adapters.errors import UnglueError
 from adapters.registry import VENDORS
+from adapters.rehearsal import timestamp
 from service.demo.installation import COMPANY, HOST, Installation
 from service.demo.stand_ins import KEY_PATH
-from workers.clock import rfc3339
 from workers.sandbox.seed import EMPTY, EXAMPLE_CLIENT, TEST_COMPANY, WITH_DEPENDENTS
 from workers.settings import load_settings
 from workers.states import AWAITING_APPROVAL, TERMINAL
@@ -122,7 +122,7 @@ class Story:
 
     async def _event(self, kind: str, org_id: int) -> dict[str, Any]:
         now = datetime.now(UTC)
-        content = {"type": kind, "timestamp": rfc3339(now), "data": {"org_id": str(org_id)}}
+        content = {"type": kind, "timestamp": timestamp(now), "data": {"org_id": str(org_id)}}
         body = json.dumps(content).encode()
         url = f"{self._at.service}/webhooks/scripts"
         headers = signed(self._at, body, now, source="scripts", event=f"{kind}-{org_id}")

@@ -48,6 +48,7 @@ async def create(request: Request) -> Response:
         callback_url=asked.callback_url or state.settings.callback.url or "",
         idempotency_key=key,
         now=state.clock(),
+        mode=state.settings.policy.mode,
     )
     if job is not None:
         await state.jobs.advance(deletion_id, job)
@@ -134,6 +135,7 @@ async def replay(request: Request) -> Response:
         callback_url=deletion.request.callback_url or state.settings.callback.url or "",
         overrule=True,
         now=state.clock(),
+        mode=state.settings.policy.mode,
     )
     if job is not None:
         await state.jobs.advance(deletion.id, job)

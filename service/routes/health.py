@@ -8,7 +8,10 @@ from starlette.responses import Response
 
 from service.answers import answer
 from service.state import ServiceState, state_of
+from workers.continuity import CLOCK_OFF
 from workers.ledger.condition import condition
+from workers.ledger.heartbeats import WORKER
+from workers.ledger.stop_switch import LEDGER_LOST, Pause
 from workers.scheduler import HEARTBEAT
 
 # Whoever asks does not wait long, and has to hear which part it is.
@@ -21,16 +24,18 @@ async def alive(_request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Redis takes writes, a scheduler beat, no event waits; 503 says which part is missing."""
+    """Redis takes writes, scheduler and worker beat, no event waits; 503 says what is missing."""
     state = state_of(request)
-    paused = False
+    pauses: tuple[Pause, ...] = ()
+    others = 0
     try:
         async with asyncio.timeout(_SECONDS):
             parts = await _storage(state)
             if parts["scheduler"] != "unknown":
-                paused = bool(await state.ledger.stop_switch.pauses())
+                pauses = await state.ledger.stop_switch.pauses()
+                others = len(await state.ledger.in_force.others(state.clock()))
     except (RedisError, OSError):
-        parts = {"redis": "unreachable", "scheduler": "unknown"}
+        parts = {"redis": "unreachable", "scheduler": "unknown", "worker": "unknown"}
     if state.spool is not None:
         waiting = state.spool.waiting
         parts["spool"] = f"{waiting} waiting" if waiting else "ok"
@@ -39,9 +44,14 @@ async def ready(request: Request) -> Response:
         elif state.spool.aside:
             parts["spool"] = f"set aside: {', '.join(state.spool.aside)}"
     ok = all(part == "ok" for part in parts.values())
-    if paused:
+    if others:
+        parts["configuration"] = f"{others} other than the one in force; restart those parts"
+    if pauses:
         # Not a reason to be sent no events: they are taken in.
-        parts["deletions"] = "paused"
+        lost = LEDGER_LOST in {each.cause for each in pauses}
+        parts["deletions"] = f"paused: {LEDGER_LOST}" if lost else "paused"
+    if state.ledger.store.memory.trouble == CLOCK_OFF:
+        parts["clock"] = "differs from the clock of Redis by more than 2 s"
     return answer({"status": "ready" if ok else "not ready", "parts": parts}, 200 if ok else 503)
 
 
@@ -49,9 +59,11 @@ async def _storage(state: ServiceState) -> dict[str, str]:
     store = state.ledger.store
     failing = await condition(store.redis, store.key("probe"))
     if failing in {"unreachable", "password", "loading"}:
-        return {"redis": failing, "scheduler": "unknown"}
+        return {"redis": failing, "scheduler": "unknown", "worker": "unknown"}
     beating = await state.ledger.heartbeats.alive(HEARTBEAT)
+    working = await state.ledger.heartbeats.alive(WORKER)
     return {
         "redis": failing or "ok",
         "scheduler": "ok" if beating else "no heartbeat; start one",
+        "worker": "ok" if working else "none alive; start one",
     }

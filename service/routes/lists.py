@@ -1,5 +1,6 @@
 """`GET /v1/deletions` and `GET /v1/deliveries`: filterable, newest first, a page at a time."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -75,6 +76,38 @@ async def deliveries(request: Request) -> Response:
     return answer({"deliveries": rows, "next_until": _precise(listed.next_until)})
 
 
+async def delivery(request: Request) -> Response:
+    """One delivery as it arrived: its headers without credentials, its body, and what became of it.
+
+    Any operator may read it, so what a body says of signing keys is left out.
+    """
+    caller_of(request)
+    deliveries = state_of(request).ledger.deliveries
+    found = await deliveries.get(request.path_params["delivery_id"])
+    return answer(
+        {
+            **_delivery(found),
+            "headers": [[name, _unsigned(name, value)] for name, value in found.headers],
+            "body": _masked(found.body.decode(errors="replace")),
+            "history": await deliveries.history(found.id),
+        }
+    )
+
+
+# A signature of a body that anybody may see could be posted again.
+_SIGNATURES = ("signature",)
+# ConnectWise's signing key is given to whoever asks at this address.
+_KEY_URL = re.compile(r'(\\*"key_url\\*"\s*:\s*\\*")[^"\\]*')
+
+
+def _unsigned(name: str, value: str) -> str:
+    return "…" if any(part in name for part in _SIGNATURES) else value
+
+
+def _masked(body: str) -> str:
+    return _KEY_URL.sub(r"\1…", body)
+
+
 def _precise(moment: datetime | None) -> str | None:
     """To the millisecond, as records are kept: whole seconds would leave some out."""
     if moment is None:
@@ -114,4 +147,12 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "bytes": len(delivery.body),
         "events": list(delivery.events),
         "generation": delivery.generation,
+        "dismissed": _dismissed(delivery),
     }
+
+
+def _dismissed(delivery: Delivery) -> dict[str, str] | None:
+    said = delivery.dismissed
+    if said is None:
+        return None
+    return {"by": said.by, "at": rfc3339(said.at), "reason": said.reason}

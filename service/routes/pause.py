@@ -1,10 +1,10 @@
 """`/v1/pause` and `/v1/resume`: the switch that stops everything destructive at once."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import structlog
-from pydantic import Field
+from pydantic import Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,6 +27,14 @@ class _Resumed(Strict):
     """The body of `POST /v1/resume`, which may be left out."""
 
     reason: Annotated[str, Field(max_length=2000)] = ""
+    accept_account: bool = False
+    accept_ledger: bool = False
+
+    @model_validator(mode="after")
+    def _accepted_for_a_reason(self) -> Self:
+        if self.accept_ledger and not self.reason.strip():
+            raise ValueError("reason is required with accept_ledger")
+        return self
 
 
 def plain(pauses: Sequence[Pause]) -> dict[str, Any]:
@@ -51,7 +59,11 @@ async def resume(request: Request) -> Response:
     caller.require("admin")
     asked = await read_body(request, _Resumed, optional=True)
     switch = state.ledger.stop_switch
-    ended = await switch.resume(caller.name, asked.reason, state.clock())
+    if asked.accept_account:
+        await state.ledger.account.accept(caller.name, state.clock())
+    ended = await switch.resume(
+        caller.name, asked.reason, state.clock(), accept_ledger=asked.accept_ledger
+    )
     log.warning("resumed", operator=caller.name)
     return answer({**plain(await switch.pauses()), "ended": [each.plain() for each in ended]})
 

@@ -41,10 +41,17 @@ async def create(request: Request) -> Response:
 
 
 async def show_all(request: Request) -> Response:
-    """Every protected organization, newest first."""
+    """Every protected organization, and every no of a person that stands, newest first."""
     caller_of(request)
-    held = await state_of(request).ledger.protections.all()
-    return answer({"protections": [each.plain() for each in held]})
+    ledger = state_of(request).ledger
+    held = await ledger.protections.all()
+    noes = await ledger.registers.declined()
+    return answer(
+        {
+            "protections": [each.plain() for each in held],
+            "declined": [each.plain() for each in noes],
+        }
+    )
 
 
 async def remove(request: Request) -> Response:

@@ -20,6 +20,7 @@ from service.acceptance import accepted
 from service.answers import answer, error_answer
 from service.peers import peer_of
 from service.state import state_of
+from workers.coding import UnsupportedEncoding
 from workers.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
 from workers.ledger.condition import condition_of
 from workers.ledger.records import Receipt
@@ -68,6 +69,8 @@ async def receive(request: Request) -> Response:
         attempts.fail(peer, name)
         wait = {"Retry-After": str(attempts.refills_in)}
         return error_answer(error, adapter.sender.retry_status, wait)
+    except UnsupportedEncoding:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the event is not durable
         # This vendor sends it again only for this status.
         not_now = _not_now(name, error)

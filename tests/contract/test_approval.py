@@ -9,7 +9,7 @@ import pytest
 from adapters.errors import Conflict, RoleMissing
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
-from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.ledger.deletions import Change, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.ledger.sweeps import Row, Sweep
@@ -110,7 +110,12 @@ async def test_who_is_asked_about_a_request(
         assert (await it.ledger.deletions.get(held.id)).state == state
 
 
-SOURCE = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "Cobalt"}
+SOURCE = {
+    "vendor": "connectwise",
+    "host": "na.myconnectwise.net",
+    "company": "Cobalt",
+    "confirm_delete": True,
+}
 
 
 def with_source(it: Rehearsal, **source: Any) -> None:
@@ -211,7 +216,7 @@ async def test_a_lagging_status_is_waited_for_before_anybody_is_asked(rehearse: 
 
 
 async def test_more_than_was_shown_voids_the_approval_and_is_told(rehearse: Rehearse) -> None:
-    async with rehearse(dependency_limits={"assets": 5}) as it:
+    async with rehearse(dependency_limits={**NO_LIMITS, "assets": 5}) as it:
         held = await asked_by_webhook(it)
         await approve(it, held)
         it.clock.forward(minutes=1)
@@ -237,7 +242,7 @@ async def test_more_than_was_shown_voids_the_approval_and_is_told(rehearse: Rehe
 async def test_what_grew_after_the_export_is_exported_again(
     rehearse: Rehearse, tmp_path: Path
 ) -> None:
-    policy = {"export": True, "export_dir": str(tmp_path), "dependency_limits": {}}
+    policy = {"export": True, "export_dir": str(tmp_path), "dependency_limits": NO_LIMITS}
     async with rehearse(**policy) as it:
         held = await asked_by_webhook(it)
         await approve(it, held)
@@ -255,17 +260,20 @@ async def test_what_grew_after_the_export_is_exported_again(
 
 async def test_another_name_voids_the_approval(rehearse: Rehearse) -> None:
     async with rehearse() as it:
-        held = await asked_by_webhook(it)
+        held = await asked_by_webhook(it, org_name=None)
         await approve(it, held)
         await it.change(TEST_COMPANY, name="Another Company")
         again = await it.advance(held.id)
         assert (again.state, again.granted) == ("awaiting_approval", None)
         assert again.asked is not None
-        assert again.asked.moved == ("name: 'TestCompany' → 'Another Company'",)
+        assert again.asked.moved == (
+            "name: 'TestCompany' → 'Another Company'",
+            "gate identity: pass → ask",
+        )
 
 
 async def test_less_than_was_shown_keeps_it(rehearse: Rehearse) -> None:
-    async with rehearse(dependency_limits={"assets": 5}) as it:
+    async with rehearse(dependency_limits={**NO_LIMITS, "assets": 5}) as it:
         it.fill(TEST_COMPANY, "flexible-assets", 2)
         held = await asked_by_webhook(it)
         await approve(it, held)
@@ -410,9 +418,11 @@ async def test_a_limit_holds_what_was_approved_for_something_else(rehearse: Rehe
         now = it.clock()
         taken = await it.ledger.deletions.lease(held.id, now)
         assert taken is not None
-        plan = await make_plan(taken, it.context)
+        plan, known = await make_plan(taken, it.context)
         assert "forced" in {answer.verdict for answer in plan.answers}
-        taken = await it.ledger.deletions.record(taken, decide(taken, plan, it.settings, now), now)
+        taken = await it.ledger.deletions.record(
+            taken, decide(taken, plan, known, it.settings, now), now
+        )
         assert taken.step == "delete"
         held = await it.ledger.deletions.record(taken, hold(taken, it.context), now)
 
@@ -436,7 +446,7 @@ async def test_a_schedules_deletion_that_nobody_confirmed_waits(rehearse: Rehear
         sweep = await opened(it, by="bob")
         request = DeletionRequest(org_id=TEST_COMPANY)
         deletion_id, _ = await it.ledger.sweeps.request(
-            sweep, row, "del_swept", request, "", it.clock()
+            sweep, row, "del_swept", request, "", it.clock(), "delete"
         )
         held = await it.advance(deletion_id)
         assert (held.state, set(held.requesters)) == ("awaiting_approval", {"bob"})

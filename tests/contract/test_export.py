@@ -1,7 +1,10 @@
 """Export before deleting."""
 
+import errno
 import hashlib
 import stat
+import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,68 @@ async def test_a_dry_run_makes_no_export(rehearse: Rehearse, tmp_path: Path) -> 
     async with rehearse(export=True, export_dir=str(tmp_path)) as it:
         await it.run(await it.ask(org_id=TEST_COMPANY, dry_run=True))
         assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [("empty", "empty"), ("member", "organizations.csv"), ("bare", "configs")]
+)
+async def test_an_export_that_holds_nothing_is_made_again_and_then_blocks(
+    rehearse: Rehearse, tmp_path: Path, how: str, why: str
+) -> None:
+    fault = f"bad-export={how}"
+    async with rehearse(fault, export=True, export_dir=str(tmp_path)) as it:
+        it.fill(TEST_COMPANY, "configurations", 3)
+        result = await it.run(await it.ask(org_id=TEST_COMPANY, force_delete=True))
+
+        assert await it.deletes() == []
+        assert result["details"]["state"] == "blocked"
+        assert why in result["errors"][0]["message"]
+        assert len(it.world.exports) == 3
+
+
+async def test_one_bad_export_is_followed_by_a_good_one(rehearse: Rehearse, tmp_path: Path) -> None:
+    async with rehearse("bad-export:1", export=True, export_dir=str(tmp_path)) as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.run(deletion_id))["deleted"] is True
+        assert (await it.journal(deletion_id)).count("export_unproved") == 1
+
+
+@pytest.mark.parametrize("grown", [True, False])
+async def test_an_export_from_before_a_pause_is_made_again(
+    rehearse: Rehearse, tmp_path: Path, *, grown: bool
+) -> None:
+    async with rehearse(export=True, export_dir=str(tmp_path)) as it:
+        switch = it.ledger.stop_switch
+        deletion = await it.advance(await it.ask(org_id=TEST_COMPANY, force_delete=True))
+        await switch.pause("carol", "stop", it.clock())
+        while deletion.waits_for != "paused":
+            it.clock.now = max(deletion.ready_at, it.clock())
+            deletion = await it.advance(deletion.id)
+        assert (await it.journal(deletion.id)).count("exported") == 1
+        if grown:
+            it.fill(TEST_COMPANY, "configurations", 40)
+        else:
+            it.clock.now += timedelta(days=20)
+        await switch.resume("alice", "", it.clock())
+        it.clock.now += timedelta(minutes=2)
+        result = await it.run(deletion.id)
+        journal = await it.journal(deletion.id)
+        assert (result["deleted"], journal.count("exported")) == (True, 2)
+
+
+async def test_a_full_disk_is_waited_for(
+    rehearse: Rehearse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with rehearse(export=True, export_dir=str(tmp_path)) as it:
+        deletion = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        it.clock.now = deletion.ready_at
+        monkeypatch.setattr(tempfile, "mkstemp", full)
+        for _ in range(20):
+            it.clock.now = max(deletion.ready_at, it.clock())
+            deletion = await it.advance(deletion.id)
+        assert (deletion.state, deletion.waits_for) == ("retrying", "disk_full")
+        monkeypatch.undo()
+        assert (await it.run(deletion.id))["deleted"] is True

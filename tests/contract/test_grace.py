@@ -8,7 +8,8 @@ import pytest
 from adapters.errors import Conflict
 from tests.contract.conftest import Rehearse
 from tests.contract.test_approval import approve, asked_by_webhook, lines, with_source
-from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
+from tests.support.sweeps import Sweeping
 from workers.clock import rfc3339
 from workers.ledger.deletions import Conditions
 from workers.ledger.records import Deletion, ErrorEntry
@@ -76,6 +77,31 @@ async def test_a_source_may_only_lengthen_it(
         assert held.ready_at == it.clock() + timedelta(hours=hours)
 
 
+async def test_nothing_written_is_a_day_for_what_no_person_asked(rehearse: Rehearse) -> None:
+    """The same of a webhook is in test_never_silently.py."""
+    async with rehearse(grace_period=None) as it:
+        sweeping = Sweeping(it)
+        await sweeping.summary()
+        swept = await sweeping.deletions()
+        assert swept
+        for each in swept:
+            if (held := await it.advance(each.id)).state != "blocked":
+                break
+        assert (held.state, held.ready_at) == ("scheduled", it.clock() + timedelta(hours=24))
+
+
+async def test_nothing_written_is_nothing_for_a_request(rehearse: Rehearse) -> None:
+    async with rehearse(grace_period=None) as it:
+        assert (await it.run(await it.ask(org_id=TEST_COMPANY)))["deleted"] is True
+        assert "scheduled" not in await it.journal("del_api1")
+
+
+async def test_what_is_written_counts_for_requests_too(rehearse: Rehearse) -> None:
+    async with rehearse(grace_period="2h") as it:
+        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        assert (held.state, held.ready_at) == ("scheduled", it.clock() + timedelta(hours=2))
+
+
 async def test_a_longer_grace_counts_and_a_shorter_one_does_not(rehearse: Rehearse) -> None:
     async with rehearse(grace_period="2h") as it:
         held = await scheduled(it)
@@ -111,7 +137,7 @@ async def test_a_grace_that_begins_to_be_asked_for_is_kept(rehearse: Rehearse) -
 
 
 async def test_what_grew_meanwhile_asks_again_without_another_grace(rehearse: Rehearse) -> None:
-    async with rehearse(grace_period="1d", dependency_limits={"assets": 5}) as it:
+    async with rehearse(grace_period="1d", dependency_limits={**NO_LIMITS, "assets": 5}) as it:
         held = await asked_by_webhook(it)
         await approve(it, held)
         held = await it.advance(held.id)
@@ -133,6 +159,9 @@ async def test_another_meaning_begins_another_grace(rehearse: Rehearse) -> None:
         assert held.state == "scheduled"
         await it.change(TEST_COMPANY, name="Another Company")
         it.clock.now = held.ready_at
+        held = await it.advance(held.id)
+        assert held.state == "awaiting_approval"
+        await approve(it, held)
         held = await it.advance(held.id)
         assert (held.state, held.ready_at) == ("scheduled", it.clock() + timedelta(days=1))
 

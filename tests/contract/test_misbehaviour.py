@@ -132,7 +132,6 @@ async def test_another_organization_than_asked_for_is_not_believed(rehearse: Reh
         ({"quick_notes": "#keep"}, ["protection", "blocking_tags"]),
         ({"my_glue_account_id": 7}, ["my_glue_account"]),
         ({"primary": True}, ["primary_organization"]),
-        ({"recreate": True}, []),
     ],
 )
 async def test_what_moved_since_the_plan_is_judged_afresh(
@@ -151,6 +150,22 @@ async def test_what_moved_since_the_plan_is_judged_afresh(
         assert "plan_moved" in await it.journal(deletion_id)
         assert [error["message"].split(":")[0] for error in result["errors"]] == gates
         assert len(await it.deletes()) == (0 if gates else 1)
+
+
+async def test_an_organization_that_was_made_anew_is_for_a_person(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        receipt = await it.event(org_name="TestCompany")
+        held = await planned(it, str(receipt.deletion_id))
+        await it.change(TEST_COMPANY, recreate=True)
+        later = await delete.run(held, it.context)
+        await it.ledger.deletions.record(held, later, it.clock())
+        it.clock.forward(seconds=61)
+        held = await it.advance(held.id)
+
+        assert held.state == "awaiting_approval"
+        assert held.asked is not None
+        assert held.asked.why == "doubt"
+        assert await it.deletes() == []
 
 
 async def test_a_linked_organization_that_lost_its_link_is_not_deleted(
@@ -173,7 +188,7 @@ async def test_ignored_filters_are_never_believed(rehearse: Rehearse) -> None:
         receipt = await it.event(company="999")
         result = await it.run(str(receipt.deletion_id))
         assert [error["code"] for error in result["errors"]] == ["OrganizationNotFound"]
-        nameless = await it.event()
+        nameless = await it.event(org_name=None)
         result = await it.run(str(nameless.deletion_id))
         assert [error["code"] for error in result["errors"]] == ["InvalidIdentifier"]
         assert await it.deletes() == []

@@ -151,7 +151,9 @@ async def test_a_client_that_a_sweep_watched_and_that_came_back_is_refused(
     async with rehearse(protected_names=["Test*"]) as it:
         name = await it.ask(org_id=TEST_COMPANY)
         record = it.ledger.store.key("deletion", name)
-        await it.ledger.store.redis.hset(record, "watch", json.dumps([["cw", "2", "0"]]))
+        watch = json.dumps([["cw", "2", "0", ""]])
+        await it.ledger.store.redis.hset(record, "watch", watch)
+        await it.ledger.store.redis.hset(record, "source", "schedule:monthly")
         await it.run(name)
         await it.event(company="3", active=True)
         await replay(it, name)
@@ -343,3 +345,15 @@ async def test_a_parked_deletion_has_its_deaths_forgiven(rehearse: Rehearse) -> 
         await replay(it, name)
         assert (await it.run(name))["deleted"] is True
         assert (await it.ledger.deletions.get(name)).state == DELETED
+
+
+async def test_who_replays_a_pilots_preview_asks_for_the_mode_of_now(rehearse: Rehearse) -> None:
+    async with rehearse(mode="preview") as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.run(deletion_id))["details"]["state"] == "previewed"
+        it.reconfigure(mode="delete")
+        await it.ledger.deletions.replay(
+            deletion_id, operator="bob", token="r1", callback_url="", overrule=True,
+            now=it.clock(), mode="delete",
+        )  # fmt: skip
+        assert (await it.run(deletion_id))["deleted"] is True

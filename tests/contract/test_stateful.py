@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.support.rehearsal import NO_LIMITS
 from tests.support.stateful.job import Order, Stop
 from tests.support.stateful.rehearsal import Rehearsal, rehearsing
 from workers.sandbox.shapes import Psa
@@ -42,7 +43,19 @@ NAMES = {
 NAMED = st.sampled_from((301, 311, 301, 310, 308, 302))
 LINKED = {"2": 301, "21": 302, "25": 308, "27": 310}
 COMPANIES = st.sampled_from(("2", "2", "2", "2", "25", "25", "27", "26", "21", "12", "23", "99"))
-SOURCES = st.sampled_from(("cw", "cw", "cw", "rw"))
+PSAS = st.sampled_from(("cw", "cw", "cw", "at"))
+# What a sender that names its clients says of one, beside the name.
+FORMS = st.sampled_from((("name",), ("name",), ("org", "name"), ("org",), ("link", "name")))
+TRUST: tuple[dict[str, Any], ...] = (
+    {},
+    {},
+    {"cw": None},
+    {"cw": {"confirm_delete": False}},
+    {"cw": {"vendor": "by_anything"}},
+    {"cw": {"approval": "always"}, "std": {"confirm_delete": False}},
+    {"std": None, "nj": None},
+    {"at": None},
+)
 MOSTLY = st.sampled_from((True,) * 9 + (False,))
 SELDOM = st.sampled_from((False,) * 9 + (True,))
 INDEX = st.integers(0, 7)
@@ -91,6 +104,11 @@ EDITS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("edit", {"primary": False}), ("edit", {"my_glue_account_id": 77}),
     ("edit", {"my_glue_account_id": None}), ("edit", {"parent_id": 301}),
     ("edit", {"parent_id": 309}), ("edit", {"parent_id": None}), ("recreate", {}),
+    ("link", {"integration": "manage", "company": "99"}),
+    ("link", {"integration": "autotask", "company": "2"}),
+    ("link", {"integration": "manage", "company": "2"}),
+    ("link", {"integration": "", "company": ""}),
+    ("succeed", {"linked": True}), ("succeed", {"linked": False}),
     ("vanish", {}), ("fill", {"kind": "configurations"}), ("fill", {"kind": "flexible-assets"}),
     ("fill", {"kind": "documents"}), ("fill", {"kind": "user-metrics"}),
 )  # fmt: skip
@@ -107,7 +125,7 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"only_ids": ["301", "309"]},
     {"protected_ids": ["301", "311"]},
     {"protected_names": ["*bicycle*", "test*"]},
-    {"dependency_limits": {}},
+    {"dependency_limits": NO_LIMITS},
     {"dependency_limits": {"assets": 5, "configs": 5, "documents": 1}},
     {"approval": "always"},
     {"approval": "always"},
@@ -196,10 +214,11 @@ class Everything(RuleBasedStateMachine):
 
     @rule(
         company=COMPANIES,
-        source=SOURCES,
+        source=PSAS,
         age=AGES,
         named=st.sampled_from((None, None, True, True, False)),
         confirm=st.booleans(),
+        dry_run=SELDOM,
         answer=ANSWERS,
         begin=st.booleans(),
         stop=STOPS,
@@ -212,11 +231,12 @@ class Everything(RuleBasedStateMachine):
         *,
         named: bool | None,
         confirm: bool,
+        dry_run: bool,
         answer: Order,
         begin: bool,
         stop: Stop | None,
     ) -> None:
-        fields: dict[str, Any] = {"confirm_delete": confirm}
+        fields: dict[str, Any] = {"confirm_delete": confirm, "dry_run": dry_run}
         if named is not None:
             fields["org_name"] = NAMES[LINKED.get(company, 308)] if named else "Another Company"
         deletion_id = self.it.event(
@@ -224,9 +244,67 @@ class Everything(RuleBasedStateMachine):
         )
         self._begin(deletion_id if begin else None, stop)
 
-    @rule(company=COMPANIES, source=SOURCES, age=AGES, answer=ANSWERS)
-    def client_is_active(self, company: str, source: str, age: float | None, answer: Order) -> None:
-        self.it.event(active=True, source=source, company=company, age=age, answer=answer)
+    @rule(company=COMPANIES, source=PSAS, age=AGES, named=st.booleans(), answer=ANSWERS)
+    def client_is_active(
+        self, company: str, source: str, age: float | None, answer: Order, *, named: bool
+    ) -> None:
+        name = {"org_name": NAMES[LINKED.get(company, 308)]} if named else {}
+        self.it.event(active=True, source=source, company=company, age=age, answer=answer, **name)
+
+    @rule(
+        named=NAMED,
+        forms=FORMS,
+        source=st.sampled_from(("std", "std", "nj")),
+        active=st.booleans(),
+        age=AGES,
+        answer=ANSWERS,
+        begin=st.booleans(),
+    )
+    def somebody_says(
+        self,
+        named: int,
+        forms: tuple[str, ...],
+        source: str,
+        age: float | None,
+        answer: Order,
+        *,
+        active: bool,
+        begin: bool,
+    ) -> None:
+        said: dict[str, Any] = {"name": NAMES[named] if "name" in forms else None}
+        if source == "nj":
+            said = {"name": NAMES[named], "number": "7" if "org" in forms else "8"}
+        elif "org" in forms:
+            said["org_id"] = named
+        elif "link" in forms:
+            said["company"] = next((c for c, org in LINKED.items() if org == named), "99")
+        deletion_id = self.it.named_event(
+            active=active, source=source, age=age, answer=answer, **said
+        )
+        self._begin(deletion_id if begin else None, None)
+
+    @precondition(lambda self: self.it.delivered)
+    @rule(index=INDEX, age=AGES, answer=ANSWERS)
+    def says_the_opposite_under_a_used_id(
+        self, index: int, age: float | None, answer: Order
+    ) -> None:
+        self.it.reuse(index, age, answer)
+
+    @rule(
+        company=COMPANIES,
+        source=PSAS,
+        garbled=st.sampled_from(("status", "everything")),
+        answer=ANSWERS,
+    )
+    def says_what_nobody_can_read(
+        self, company: str, source: str, garbled: str, answer: Order
+    ) -> None:
+        self.it.event(source=source, company=company, garbled=garbled, answer=answer)
+
+    @precondition(lambda self: self.it.watch.decided.words.unclear)
+    @rule(index=INDEX)
+    def dismiss(self, index: int) -> None:
+        self.it.dismiss(index)
 
     @precondition(lambda self: self.it.delivered)
     @rule(index=INDEX, answer=ANSWERS)
@@ -302,6 +380,17 @@ class Everything(RuleBasedStateMachine):
     def work(self, index: int, stop: Stop | None) -> None:
         self.it.work(self._pick(self.it.known, index), stop)
 
+    @precondition(lambda self: self.it.known and self.it.left and len(self.it.jobs) < MOST_JOBS)
+    @rule(index=INDEX, stop=STOPS)
+    def work_by_an_older_file(self, index: int, stop: Stop | None) -> None:
+        self.it.work(self._pick(self.it.known, index), stop, self.it.left)
+
+    @precondition(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS)
+    @rule(index=INDEX, stop=STOPS)
+    def work_for_another_account(self, index: int, stop: Stop | None) -> None:
+        """A second installation shares the server."""
+        self.it.work(self._pick(self.it.known, index), stop, self.it.second)
+
     @precondition(lambda self: self.it.jobs)
     @rule(index=INDEX, order=ORDERS, stop=STOPS)
     def resume(self, index: int, order: Order, stop: Stop | None) -> None:
@@ -349,6 +438,22 @@ class Everything(RuleBasedStateMachine):
     def goes_right(self) -> None:
         self.it.account.calm()
 
+    @rule(what=st.sampled_from(("copy", "copy", "emptied", "restored", "account", "account")))
+    def befalls_the_server(self, what: str) -> None:
+        """Seldom, for until a person sees to it nothing goes on."""
+        match what:
+            case "copy":
+                self.it.keep_copy()
+            case "account":
+                self.it.account.changed = True
+            case _:
+                self.it.lose_ledger(copy=what == "restored")
+
+    @precondition(lambda self: self.it.troubled)
+    @rule()
+    def somebody_sees_to_it(self) -> None:
+        self.it.accept_ledger()
+
     @rule(org_id=ORGANIZATIONS, edit=st.sampled_from(EDITS))
     def somebody_edits(self, org_id: int, edit: tuple[str, dict[str, Any]]) -> None:
         name, changes = edit
@@ -357,6 +462,10 @@ class Everything(RuleBasedStateMachine):
     @rule(policy=st.sampled_from(POLICIES))
     def reconfigure(self, policy: dict[str, Any]) -> None:
         self.it.reconfigure(**policy)
+
+    @rule(sources=st.sampled_from(TRUST))
+    def trust(self, sources: dict[str, Any]) -> None:
+        self.it.trust(**sources)
 
     # -- judging ---------------------------------------------------------------------------------
 

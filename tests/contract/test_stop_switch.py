@@ -10,7 +10,7 @@ import pytest
 
 from adapters.errors import CallsStopped
 from tests.contract.conftest import Rehearse
-from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.advance import advance
 from workers.ledger.deletions import Begun
 from workers.ledger.records import Deletion
@@ -238,7 +238,7 @@ async def test_an_accepted_key_ends_the_row(rehearse: Rehearse) -> None:
 async def test_what_the_key_may_not_read_is_no_refusal_of_the_key(
     rehearse: Rehearse, status: int
 ) -> None:
-    async with rehearse(dependency_limits={}) as it:
+    async with rehearse(dependency_limits=NO_LIMITS) as it:
         await refuse(it, "documents", status)
         for _ in range(4):
             deletion = await work(it, await it.ask(org_id=TEST_COMPANY, dry_run=True))

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from adapters.errors import Conflict
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.fault_table import Row
+from tests.support.ledgers import memory_of
 from workers.ledger.deletions import Begun, Change, Conditions
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
@@ -30,10 +31,16 @@ STOPPED = ErrorEntry("Cancelled", "stopped", "2026-11-23T12:00:00Z")
 Stopping = Callable[[Ledger, Deletion], Awaitable[str]]
 
 
-def over(redis: Redis) -> Ledger:
+async def over(redis: Redis) -> Ledger:
     minute = timedelta(minutes=1)
     store = Store(
-        redis, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute, retention=timedelta(days=1)
+        redis,
+        queue_key=QUEUE_KEY,
+        lease=minute,
+        requeue_after=minute,
+        retention=timedelta(days=1),
+        memory=await memory_of(redis),
+        own_clock=True,
     )
     return Ledger(store)
 
@@ -42,7 +49,7 @@ def over(redis: Redis) -> Ledger:
 async def sides(valkey_url: str, redis: Redis) -> AsyncIterator[tuple[Ledger, Ledger]]:
     """The ledger of a worker, and that of the service, over connections of their own."""
     other = Redis.from_url(valkey_url)
-    yield over(redis), over(other)
+    yield await over(redis), await over(other)
     await other.aclose()
 
 

@@ -17,8 +17,9 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
+from tests.support.ledgers import begin_anew
 from tests.support.receiver import receiving
-from tests.support.service import Service, configured, running_service, stored, token
+from tests.support.service import Service, configured, running_service, secret_key, stored, token
 from workers.approval_link import link_of, sealed
 from workers.clock import rfc3339, system_clock, to_ms
 from workers.itglue.client import ITGlue
@@ -29,6 +30,7 @@ from workers.outbox.send import send
 from workers.settings import Settings
 from workers.steps.outcome import Context
 
+KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always", "grace_period": "48h"}
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), ""
@@ -37,7 +39,7 @@ BROWSER = next(
 
 @pytest.fixture(scope="module")
 def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, policy=POLICY, secret_keys=["newest", "previous"])
+    return configured(valkey_url, policy=POLICY, secret_keys=KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +279,7 @@ async def test_a_link_of_another_installation(
     service: Service, ledger: Ledger, settings: Settings, redis: Redis, valkey_url: str
 ) -> None:
     held = await awaiting(ledger, settings)
-    foreign = link(configured(valkey_url, secret_keys=["another"]), held)
+    foreign = link(configured(valkey_url, secret_keys=[secret_key("another")]), held)
     await refused(service, redis, foreign, 403, "This is no link of ours", "altered")
 
 
@@ -285,7 +287,7 @@ async def test_a_link_to_what_is_not_there(
     service: Service, ledger: Ledger, settings: Settings, redis: Redis
 ) -> None:
     path = link(settings, await awaiting(ledger, settings))
-    await redis.flushall()
+    await begin_anew(redis)
     await refused(service, redis, path, 404, "nothing behind this link", "unknown")
 
 

@@ -146,7 +146,7 @@ async def test_a_worker_that_died_is_noted(ledger: Ledger, clock: TestClock) -> 
 def settings(**changes: Any) -> Settings:
     tables: dict[str, Any] = {
         "itglue": {"api_key": "ITG.very-secret"},
-        "secret_keys": ["first of the secrets"],
+        "secret_keys": ["first of the secrets, and as long as one must be"],
         "policy": {"max_deletions_per_day": 10},
         "callback": {"secrets": ["whsec_" + "A" * 40]},
         "sources": {
@@ -161,8 +161,9 @@ async def test_a_configuration_is_written_when_it_changed(ledger: Ledger, clock:
         await record_configuration(settings(), ledger, "worker", clock)
     changed = settings(policy={"max_deletions_per_day": 11}, itglue={"api_key": "ITG.other"})
     await record_configuration(changed, ledger, "worker", clock)
-    first, second = await entries(ledger)
-    assert (first["what"], first["part"], first["changed"]) == ("configuration", "worker", [])
+    told = [each for each in await entries(ledger) if each["what"] == "configuration"]
+    first, second = told
+    assert (first["part"], first["changed"]) == ("worker", [])
     assert second["changed"] == ["itglue.api_key", "policy.max_deletions_per_day"]
     assert first["digest"] != second["digest"]
 
@@ -182,7 +183,9 @@ def test_no_secret_is_in_a_configuration() -> None:
 def test_no_script_decides_in_silence(path: Path) -> None:
     """Who writes to a journal writes to the audit log as well."""
     text = path.read_text(encoding="utf-8")
-    if path.stem != "prelude" and re.search(r"\bjournal\(|'RPUSH', key\('journal'", text):
+    # What is looked at again and again is no decision: `looked_back` and `proved_later` are.
+    silent = {"prelude", "look_later"}
+    if path.stem not in silent and re.search(r"\bjournal\(|'RPUSH', key\('journal'", text):
         assert re.search(r"\b(audit|decide|pending)\(", text), f"{path.name}: use decide()"
 
 

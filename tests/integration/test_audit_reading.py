@@ -14,7 +14,14 @@ from redis.asyncio import Redis
 from tests.support.audit import chained, decisions, head_at, in_file, logged, planted, written
 from tests.support.clock import TestClock
 from tests.support.command import Command
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import (
+    Service,
+    configured,
+    only_error,
+    running_service,
+    secret_key,
+    token,
+)
 from workers.audit.keys import Keyring
 from workers.audit.reading import verify_log
 from workers.audit.writer import AuditWriter
@@ -23,7 +30,7 @@ from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.result import result_of
 
-SECRETS = ["the newest secret", "the one before"]
+SECRETS = [secret_key("newest"), secret_key("previous")]
 KEYS = Keyring.of(SECRETS)
 
 

@@ -9,10 +9,12 @@ from redis.asyncio import Redis
 
 from tests.support.clock import TestClock
 from tests.support.failing_valkey import FailingValkey, own_valkey
+from tests.support.ledgers import begin_anew, memory_of
 from tests.support.rehearsal import Rehearsal
 from workers.clock import rfc3339
 from workers.ledger.condition import NotDurable
 from workers.ledger.ledger import Ledger
+from workers.ledger.memory import Memory
 from workers.ledger.records import ErrorEntry
 from workers.ledger.replays import Order
 from workers.ledger.store import Store
@@ -28,7 +30,7 @@ def valkey() -> Iterator[FailingValkey]:
 class Watched(Store):
     """Notes which scripts waited for the disk."""
 
-    def __init__(self, redis: Redis, *, fsync: bool) -> None:
+    def __init__(self, redis: Redis, memory: Memory, *, fsync: bool) -> None:
         super().__init__(
             redis,
             queue_key="rq:queue:test",
@@ -37,6 +39,8 @@ class Watched(Store):
             retention=timedelta(days=400),
             fsync=fsync,
             confirm_within=timedelta(seconds=2),
+            memory=memory,
+            own_clock=True,
         )
         self.waited: list[str] = []
 
@@ -48,8 +52,8 @@ class Watched(Store):
 
 async def opened(valkey: FailingValkey, *, fsync: bool) -> Watched:
     redis = Redis.from_url(valkey.url)
-    await redis.flushall()
-    return Watched(redis, fsync=fsync)
+    await begin_anew(redis)
+    return Watched(redis, await memory_of(redis), fsync=fsync)
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ async def test_without_append_only_file_fsync_is_not_believed(
             with pytest.raises(NotDurable):
                 await here.event()
         # Where nobody asked for it, the server does what it can.
-        lenient = Watched(store.redis, fsync=False)
+        lenient = Watched(store.redis, await memory_of(store.redis), fsync=False)
         async with rehearsal(lenient, clock) as here:
             here._number = 9
             receipt = await here.event(active=True, company="9")

@@ -264,7 +264,7 @@ async def test_a_download_appears_whole_and_for_its_owner_only(
     server.on("GET", "/export.zip", RedirectResponse("/stored/export.zip"))
     server.on("GET", "/stored/export.zip", Response(content, media_type="application/zip"))
     path = tmp_path / "exports" / "7.zip"
-    size, sha256 = await itglue.download(ready(f"{server.url}/export.zip"), path, 10_000_000)
+    size, sha256, *_ = await itglue.download(ready(f"{server.url}/export.zip"), path, 10_000_000)
     assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert path.read_bytes() == content
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

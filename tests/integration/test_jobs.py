@@ -13,6 +13,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from adapters.models import DeletionRequest
+from service.demo.installation import MAY_GO
+from tests.support.ledgers import begin_anew
 from tests.support.serve import serve
 from workers import jobs
 from workers.clock import system_clock
@@ -33,7 +35,8 @@ def configured(
     digest = hashlib.sha256(b"t").hexdigest()
     config.write_text(
         f'redis_url = "{valkey_url}"\n[itglue]\napi_key = "ITG.sandbox"\n'
-        f"[policy]\nexport = false\n[worker]\nmax_attempts = 1\n"
+        f"[policy]\nexport = false\ndependency_limits = {{ {MAY_GO} }}\n"
+        f"[worker]\nmax_attempts = 1\n"
         f'[operators.a]\ntoken_sha256 = "{digest}"\n'
     )
     monkeypatch.setenv("UNGLUE_CONFIG", str(config))
@@ -131,7 +134,7 @@ def until_ended(valkey_url: str) -> None:
 
 async def ask(valkey_url: str) -> str:
     async with open_ledger(load_settings()) as ledger:
-        await ledger.store.redis.flushall()
+        await begin_anew(ledger.store.redis)
         deletion_id, number = await ledger.deletions.create(
             deletion_id="del_1",
             request=DeletionRequest(org_id="301", confirm_delete=True),

@@ -120,17 +120,29 @@ async def test_an_older_inactive_event_that_arrives_late_is_stale(
     assert (receipt.verdict, receipt.reason) == ("ignored", "stale")
 
 
-async def test_at_the_same_second_the_client_is_active(sender: Sender, clock: TestClock) -> None:
+async def test_of_two_events_of_the_same_second_a_person_says_which_was_the_last(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
     moment = clock() - timedelta(minutes=1)
     first = await sender.inactive(at=moment)
     second = await sender.active(at=moment)
-    third = await sender.inactive(at=moment)
 
-    assert [receipt.verdict for receipt in (first, second, third)] == [
-        "accepted",
-        "cancelled",
-        "ignored",
-    ]
+    assert (second.verdict, second.reason) == ("ignored", "order_unknown")
+    assert second.deletion_id == first.deletion_id
+    doubts = (await ledger.store.hash("deletion", str(first.deletion_id)))["doubts"]
+    assert doubts == '["order_unknown"]'
+
+
+async def test_and_so_if_the_active_one_came_first(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    moment = clock() - timedelta(minutes=1)
+    await sender.active(at=moment)
+    second = await sender.inactive(at=moment)
+
+    assert (second.verdict, second.reason) == ("accepted", "created")
+    doubts = (await ledger.store.hash("deletion", str(second.deletion_id)))["doubts"]
+    assert doubts == '["order_unknown"]'
 
 
 async def test_an_older_active_event_that_arrives_late_changes_nothing(

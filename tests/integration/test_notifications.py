@@ -41,12 +41,15 @@ class Chat:
             name: {"format": "json", "allow_private_networks": True, **table}
             for name, table in targets.items()
         }
-        source = {"vendor": "standard", "secrets": [SECRET], "silence_days": 2}
+        source = {"vendor": "standard", "secrets": ["whsec_" + "A" * 32], "silence_days": 2}
         settings = Settings(
             itglue={"api_key": "ITG.test"},
             callback={"secrets": [SECRET], "allow_private_networks": True},
             notifications=tables,
-            sources={"rewst": source, "quiet": {**source, "silence_days": 0}},
+            sources={
+                "rewst": source,
+                "quiet": {**source, "secrets": ["whsec_" + "B" * 32], "silence_days": 0},
+            },
         )
         self.context = replace(self.context, settings=settings)
 

@@ -1,7 +1,7 @@
-"""The vendor's key server does not answer: kept within bounds, verified later, or dropped."""
+"""The vendor's key server does not answer: kept within bounds until it is proved."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,13 +10,19 @@ import pytest
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid, SigningKeyUnavailable
+from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from adapters.registry import VENDORS
 from tests.support.clock import TestClock
-from workers.intake import QUARANTINE_LASTS, Intake
+from workers.clock import rfc3339
+from workers.duties import duties
+from workers.intake import Intake
 from workers.ledger import quarantine
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
+from workers.ledger.listing import Page
+from workers.queue import JobQueue
+from workers.settings import Settings
 from workers.signing_keys import SigningKeys
 
 KEY = "the key"
@@ -44,17 +50,19 @@ class Keys(SigningKeys):
 
 
 @asynccontextmanager
-async def intake(ledger: Ledger, clock: TestClock, keys: Keys) -> AsyncIterator[Intake]:
+async def intake(
+    ledger: Ledger, clock: TestClock, keys: Keys, sources: Mapping[str, Any] | None = None
+) -> AsyncIterator[Intake]:
     numbers = iter(range(10_000))
     yield Intake(
-        sources={"cw": CONFIG},
+        sources={"cw": CONFIG} if sources is None else sources,
         deliveries=ledger.deliveries,
         quarantine=ledger.quarantine,
         keys=keys,
         callback_url=None,
         max_event_age=timedelta(days=7),
         clock=clock,
-        new_id=lambda kind: f"{kind}_{next(numbers)}",
+        new_id=lambda kind: f"{kind}_{next(numbers)}_{int(clock().timestamp())}",
     )
 
 
@@ -99,34 +107,104 @@ async def test_kept_then_verified_then_a_deletion(ledger: Ledger, clock: TestClo
         assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "later", "reason"),
-    [
-        (SigningKeyUnavailable, QUARANTINE_LASTS, "never_verifiable"),
-        (SignatureInvalid, timedelta(0), "not_genuine"),
-        ("another key", timedelta(0), "not_genuine"),
-    ],
-)
-async def test_dropped_with_an_audit_entry(
-    ledger: Ledger,
-    clock: TestClock,
-    answer: str | type[Exception],
-    later: timedelta,
-    reason: str,
+@pytest.mark.parametrize("answer", [SignatureInvalid, "another key"])
+async def test_what_is_not_genuine_is_dropped_with_an_audit_entry(
+    ledger: Ledger, clock: TestClock, answer: str | type[Exception]
 ) -> None:
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
         kept = await it.accept("cw", *delivery())
         keys.answer = answer
-        clock.now += later
         assert await it.release(kept.delivery_id) is None
 
         assert await ledger.store.hash("delivery", kept.delivery_id) == {}
+        assert await ledger.store.redis.zcard("unglue:deliveries") == 0
         pending: Any = await ledger.store.redis.xrevrange(
             ledger.store.key("audit", "pending"), count=1
         )
         entry = json.loads(pending[0][1][b"entry"])
-        assert (entry["what"], entry["reason"]) == ("delivery_dropped", reason)
+        assert (entry["what"], entry["reason"]) == ("delivery_dropped", "not_genuine")
+
+
+async def listed(ledger: Ledger, verdict: str = "unverified") -> list[str]:
+    page = await ledger.listing.deliveries(Page(50, state=verdict))
+    return [each.id for each in page.records]
+
+
+async def notices(ledger: Ledger, kind: str) -> list[dict[str, Any]]:
+    """What the notices of this kind say, oldest first."""
+    names: Any = await ledger.store.redis.zrange(ledger.store.key("notices", "due"), 0, -1)
+    found = [await ledger.store.hash("notice", name.decode()) for name in names]
+    return [json.loads(each["detail"]) for each in found if each["kind"] == kind]
+
+
+async def test_no_clock_ends_it(ledger: Ledger, clock: TestClock) -> None:
+    """Thirty days without the key server: it is there, listed, told of, and then it counts."""
+    keys = Keys()
+    async with intake(ledger, clock, keys) as it:
+        kept = await it.accept("cw", *delivery())
+        tries = 0
+        for _ in range(30 * 24 + 12):
+            clock.forward(hours=1)
+            for due, _ in await ledger.quarantine.take_due(clock()):
+                assert await it.release(due) is None
+                tries += 1
+        assert tries >= 30 * 12  # hardly less than hourly
+        assert await listed(ledger) == [kept.delivery_id]
+        assert await ledger.store.redis.hlen("unglue:quarantine:cw") == 1
+
+        keys.answer = KEY
+        released = await it.release(kept.delivery_id)
+        assert released is not None
+        assert released.strongest.verdict == "accepted"
+        assert (await listed(ledger), await listed(ledger, "accepted")) == ([], [kept.delivery_id])
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {},
+        {
+            "cw": HaloPSAConfig(
+                vendor="halopsa", auth="bearer", secrets=("what halo knows, and we",)
+            )
+        },
+    ],
+)
+async def test_it_waits_for_its_source_to_be_configured_again(
+    ledger: Ledger, clock: TestClock, sources: dict[str, Any]
+) -> None:
+    keys = Keys()
+    async with intake(ledger, clock, keys) as it:
+        kept = await it.accept("cw", *delivery())
+    keys.answer = KEY
+    async with intake(ledger, clock, keys, sources) as it:
+        clock.forward(hours=26)
+        assert await it.release(kept.delivery_id) is None
+        assert await listed(ledger) == [kept.delivery_id]
+        assert await notices(ledger, "unproved_event") != []
+    async with intake(ledger, clock, keys) as it:
+        released = await it.release(kept.delivery_id)
+        assert released is not None
+        assert released.strongest.verdict == "accepted"
+
+
+async def test_people_are_told_after_a_quarter_of_an_hour_and_once_an_hour(
+    ledger: Ledger, clock: TestClock, valkey_url: str
+) -> None:
+    settings, queue = Settings(itglue={"api_key": "k"}), JobQueue(valkey_url)
+    (duty,) = [each for each in duties(settings, ledger, queue) if each.name == "unproved"]
+    async with intake(ledger, clock, Keys()) as it:
+        kept = await it.accept("cw", *delivery())
+        await it.accept("cw", *delivery("m2"))
+        await duty.run(clock.forward(minutes=14))
+        assert await notices(ledger, "unproved_event") == []
+        await duty.run(clock.forward(minutes=1))
+        await duty.run(clock.forward(minutes=1))
+        (told,) = await notices(ledger, "unproved_event")
+        assert told == {
+            "source": "cw", "delivery_id": kept.delivery_id, "waiting": 2, "minutes": 15,
+        }  # fmt: skip
 
 
 async def test_nothing_is_deleted_while_an_event_of_the_source_is_unproved(
@@ -188,29 +266,41 @@ async def test_a_forgery_without_a_pinned_key_is_not_kept(ledger: Ledger, clock:
     assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
 
 
-async def test_what_ends_its_workers_is_tried_less_and_dropped_in_the_end(
+async def test_what_ends_its_workers_is_tried_less_and_stays(
     ledger: Ledger, clock: TestClock
 ) -> None:
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
         kept = await it.accept("cw", *delivery())
-        tries = 0
         for _ in range(4):
             clock.forward(minutes=1)
             assert [name for name, _ in await ledger.quarantine.take_due(clock())] != []
             # The worker is gone before it can say anything.
-            assert await ledger.quarantine.take(kept.delivery_id, clock(), QUARANTINE_LASTS)
-            tries += 1
+            assert await ledger.quarantine.take(kept.delivery_id, clock())
         clock.forward(minutes=58)
         assert await ledger.quarantine.take_due(clock()) == []
-        began = clock()
-        while await ledger.store.redis.hlen("unglue:quarantine:cw"):
+        for _ in range(48):
             clock.forward(minutes=61)
-            tries += await ledger.quarantine.take(kept.delivery_id, clock(), QUARANTINE_LASTS)
-        assert tries < 30
-        assert clock() - began <= QUARANTINE_LASTS + timedelta(hours=1)
-        assert await ledger.store.redis.zcard("unglue:notices:due") == 1
-        assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
+            assert await ledger.quarantine.take(kept.delivery_id, clock())
+        assert await listed(ledger) == [kept.delivery_id]
+        (told,) = await notices(ledger, "source_alert")
+        assert told["delivery_id"] == kept.delivery_id
+
+
+async def test_what_was_proved_late_was_not_sent_late(ledger: Ledger, clock: TestClock) -> None:
+    """`max_event_age` is about what a sender sends, not about how long its key server is away."""
+    keys = Keys()
+    entity = {
+        "id": 2, "name": "TestCompany", "status": {"id": 2, "name": "Inactive"},
+        "_info": {"lastUpdated": rfc3339(clock())},
+    }  # fmt: skip
+    async with intake(ledger, clock, keys) as it:
+        kept = await it.accept("cw", *delivery(Entity=json.dumps(entity)))
+        clock.forward(days=30)
+        keys.answer = KEY
+        released = await it.release(kept.delivery_id)
+        assert released is not None
+        assert released.strongest.verdict == "accepted"
 
 
 async def test_who_comes_back_is_no_death(ledger: Ledger, clock: TestClock) -> None:

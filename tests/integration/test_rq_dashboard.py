@@ -78,7 +78,7 @@ def look(service: Service, path: str, method: str = "GET", **rest: Any) -> httpx
 
 def dump(redis: Redis) -> dict[object, object]:
     # The content alone: a key's remaining time is not part of it.
-    return {key: redis.dump(key) for key in redis.keys("*")}
+    return {key: redis.dump(key) for key in redis.keys("rq:*")}
 
 
 @pytest.mark.parametrize("path", [*PAGES, *DATA, *STATIC])

@@ -32,7 +32,7 @@ def test_every_fault_has_its_line() -> None:
         "lag", "accept-and-do-nothing", "refuse-synced", "recreate-after-sync", "ignore-filters",
         "wrong-organization", "rename-before-delete", "recreate-before-delete", "html", "429",
         "drop-before", "drop-after", "partial-page", "wrong-typed-ids", "parent-id", "forbid",
-        "slow", "timeout",
+        "slow", "timeout", "bad-export", "hide", "repeat",
     }  # fmt: skip
     assert all(text and "\n" not in text for text in FAULTS.values())
 

@@ -18,6 +18,7 @@ from tests.support.service import (
     configured,
     only_error,
     running_service,
+    secret_key,
     stored,
     token,
 )
@@ -26,12 +27,13 @@ from workers.ledger.ledger import Ledger
 from workers.queue import QUEUE_KEY
 from workers.settings import Settings
 
+KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always"}
 
 
 @pytest.fixture(scope="module")
 def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, policy=POLICY, secret_keys=["newest", "previous"])
+    return configured(valkey_url, policy=POLICY, secret_keys=KEYS)
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +350,7 @@ async def test_the_grace_is_shown_with_its_date_and_can_be_cancelled(
     _, out, _ = await command(service, "deletions")
     assert "deleted" in out
     # Who asked by command line hears what it waits for.
-    asking = ("delete", "--org-id", "301", "--confirm-delete", "--timeout", "0")
+    asking = ("delete", "--org-id", "301", "--yes-name", NAME, "--confirm-delete", "--timeout", "0")
     status, _, err = await command(service, *asking, operator="alice")
     assert status == 1
     assert "it goes on without this command" in err

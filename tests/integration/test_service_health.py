@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from tests.support.receiver import silent
 from tests.support.service import configured, running_service
+from workers.ledger.heartbeats import WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
 from workers.scheduler import Scheduler
@@ -19,13 +20,19 @@ async def test_alive_without_anything() -> None:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_ready_once_a_scheduler_beats(valkey_url: str, redis: Redis, ledger: Ledger) -> None:
+async def test_ready_once_scheduler_and_worker_beat(
+    valkey_url: str, redis: Redis, ledger: Ledger
+) -> None:
     with running_service(configured(valkey_url)) as service:
         answer = service.http.get("/readyz")
         assert answer.status_code == 503
         assert answer.json() == {
             "status": "not ready",
-            "parts": {"redis": "ok", "scheduler": "no heartbeat; start one"},
+            "parts": {
+                "redis": "ok",
+                "scheduler": "no heartbeat; start one",
+                "worker": "none alive; start one",
+            },
         }
         jobs = JobQueue(valkey_url)
         scheduler = Scheduler(
@@ -34,10 +41,14 @@ async def test_ready_once_a_scheduler_beats(valkey_url: str, redis: Redis, ledge
         await scheduler.tick()
         jobs.close()
         answer = service.http.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["parts"]["worker"] == "none alive; start one"
+        await ledger.heartbeats.beat(WORKER, datetime.now(UTC), WORKER_LASTS)
+        answer = service.http.get("/readyz")
         assert answer.status_code == 200
         assert answer.json() == {
             "status": "ready",
-            "parts": {"redis": "ok", "scheduler": "ok"},
+            "parts": {"redis": "ok", "scheduler": "ok", "worker": "ok"},
         }
         # The heartbeat of a scheduler that died ends by itself.
         assert 0 < await redis.pttl("unglue:heartbeat:scheduler") <= 10_000
@@ -53,5 +64,9 @@ async def test_not_ready_without_redis(*, hangs: bool) -> None:
             answer = service.http.get("/readyz")
     content: dict[str, Any] = answer.json()
     assert answer.status_code == 503
-    assert content["parts"] == {"redis": "unreachable", "scheduler": "unknown"}
+    assert content["parts"] == {
+        "redis": "unreachable",
+        "scheduler": "unknown",
+        "worker": "unknown",
+    }
     assert answer.elapsed.total_seconds() < 4

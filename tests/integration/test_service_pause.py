@@ -10,7 +10,9 @@ from redis.asyncio import Redis
 
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
+from workers.clock import system_clock
 from workers.doctor import examine
+from workers.ledger.account import AccountChanged
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
@@ -99,7 +101,8 @@ async def _waiting(service: Service, ledger: Ledger) -> str:
 
 @pytest.mark.usefixtures("redis")
 async def test_where_it_shows(service: Service, ledger: Ledger, settings: Settings) -> None:
-    await ledger.heartbeats.beat("scheduler", datetime.now(UTC), timedelta(minutes=1))
+    for part in ("scheduler", "worker"):
+        await ledger.heartbeats.beat(part, datetime.now(UTC), timedelta(minutes=1))
     deletion_id = await _waiting(service, ledger)
     service.call("POST", "/v1/pause", operator="carol", json=WHY)
 
@@ -149,3 +152,20 @@ async def test_the_commands(
     assert json.loads(out)["ended"][0]["by"] == "alice"
     assert "were not paused" in unglue("resume")[0]
     assert "paused" not in unglue("deletions")[1]
+
+
+async def test_only_who_accepts_the_other_account_goes_on_with_it(
+    service: Service, ledger: Ledger
+) -> None:
+    now = system_clock()
+    await ledger.account.recognise("101", now)
+    with pytest.raises(AccountChanged, match="9001"):
+        await ledger.account.recognise("9001", now)
+    assert "accept-account" in service.call("POST", "/v1/resume").text
+    refused = service.call("POST", "/v1/resume", operator="dave", json={"accept_account": True})
+    only_error(refused, 403, "RoleMissing")
+    assert await ledger.account.primary() == "101"
+    resumed = service.call("POST", "/v1/resume", json={"accept_account": True})
+    assert resumed.json()["paused"] is False
+    assert await ledger.account.primary() == "9001"
+    assert len(await audited(ledger, "account_accepted")) == 1

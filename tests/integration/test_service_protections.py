@@ -30,7 +30,8 @@ async def test_any_role_protects_and_the_first_protection_stands(
     assert first.json() == again.json()
     assert first.json().items() >= {**ASKED, "by": "carol", "how": "api"}.items()
     assert service.call("GET", "/v1/protections", operator="dave").json() == {
-        "protections": [first.json()]
+        "protections": [first.json()],
+        "declined": [],
     }
     held = await ledger.protections.get("301")
     assert held is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from service.demo.installation import AT_ONCE, MAY_GO
 from tests.support.command import Command
 from tests.support.serve import serve
 from tests.support.service import Service, configured, only_error, running_service, token
@@ -124,7 +125,8 @@ async def test_the_commands(
     with serve(sandbox) as itglue:
         config.write_text(
             f'redis_url = "{valkey_url}"\n[itglue]\napi_key = "ITG.sandbox"\n'
-            f'base_url = "{itglue}"\n[policy]\nexport = false\n{tables}'
+            f'base_url = "{itglue}"\n[policy]\nexport = false\n{AT_ONCE}\n'
+            f"dependency_limits = {{ {MAY_GO} }}\n{tables}"
         )
         with carried_out(config):
             status, shown, _ = unglue("sweep", "monthly", "--dry-run", "--json")

@@ -125,8 +125,9 @@ async def test_a_client_that_left_twice_is_deleted(
 
 
 async def test_clients_are_told_apart(service: Service, redis: Redis, ledger: Ledger) -> None:
-    first, second = (accepted(service, service.callback(client)) for client in (2, 3))
-    back = accepted(service, service.callback(2, status="Active"))
+    earlier = NOW - timedelta(minutes=1)
+    first, second = (accepted(service, service.callback(each, at=earlier)) for each in (2, 3))
+    back = accepted(service, service.callback(2, status="Active", at=NOW))
     assert back["deletion_id"] == first["deletion_id"]
     found = await states(ledger, redis)
     assert found == {first["deletion_id"]: "cancelled", second["deletion_id"]: "queued"}

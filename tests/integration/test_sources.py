@@ -14,7 +14,7 @@ from tests.support.serve import serve
 from tests.support.service import configured, token
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-SECRET = "whsec_cmVoZWFyc2FsLXNlY3JldC1yZXBsYWNlLW1l"
+SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
 
 
 def tables(key_port: int) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def tables(key_port: int) -> dict[str, Any]:
         "ninja": {"vendor": "ninjaone", "secrets": ["Bearer a long shared secret"]},
         "halo": {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret"]},
         "rewst": {"vendor": "standard", "secrets": [SECRET]},
-        "events": {"vendor": "cloudevents", "secrets": [SECRET]},
+        "events": {"vendor": "cloudevents", "secrets": ["whsec_" + "A" * 32]},
     }
 
 
@@ -85,10 +85,21 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
                 assert answer["verdict"] == "accepted", (name, answer)
         assert answer["reason"] == "joined"
 
+        client = ("--org-id", "311", "--org-name", "Velvet Anchor Laundry")
+        for name in ("rewst", "events"):
+            for said, becomes in (("--inactive", "accepted"), ("--active", "cancelled")):
+                sent = unglue("sources", "send", name, *client, said, **environment)
+                assert json.loads(sent.stdout)["verdict"] == becomes, (name, sent)
+        assert unglue("sources", "send", "cw", *client, **environment).returncode == 2
+        assert unglue("sources", "send", "rewst", **environment).returncode == 2
+
         listed = unglue("sources", "--json", **environment)
         rows = {row["name"]: row for row in json.loads(listed.stdout)}
         assert set(rows) == set(sources)
-        assert all(row["verdicts"] == {"accepted": 2} for row in rows.values())
+        made_up = {key: {"accepted": 3, "cancelled": 1} for key in ("rewst", "events")}
+        assert all(
+            row["verdicts"] == made_up.get(name, {"accepted": 2}) for name, row in rows.items()
+        )
         assert not any(row["silent"] for row in rows.values())
         assert "connectwise" in unglue("sources", **environment).stdout
 

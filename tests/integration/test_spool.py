@@ -414,4 +414,5 @@ def test_the_service_says_what_waits(tmp_path: Path) -> None:
     settings = configured("redis://127.0.0.1:1/0", spool_dir=str(tmp_path / "spool"))
     with running_service(settings) as service:
         parts = service.http.get("/readyz").json()["parts"]
-    assert parts == {"redis": "unreachable", "scheduler": "unknown", "spool": "ok"}
+    unknown = {"scheduler": "unknown", "worker": "unknown"}
+    assert parts == {"redis": "unreachable", "spool": "ok", **unknown}

@@ -8,7 +8,7 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.plan import Answer, Plan
 from workers.settings import Settings
-from workers.steps.plan import decide
+from workers.steps.plan import Known, decide
 
 NAME = "Bäckerei Großmann & Söhne"
 
@@ -55,4 +55,6 @@ async def again(
     held = await ledger.deletions.lease(deletion_id, now)
     assert held is not None
     plan = plan_of(*answers, name=name, now=now, assets=assets)
-    return await ledger.deletions.record(held, decide(held, plan, settings, now), now)
+    return await ledger.deletions.record(
+        held, decide(held, plan, Known(settings), settings, now), now
+    )

@@ -81,7 +81,9 @@ def described(verdict: Verdict) -> dict[str, Any]:
     """A verdict as JSON: its kind, and of its fields those that say something."""
     values = {field.name: getattr(verdict, field.name) for field in fields(verdict)}
     return {"verdict": type(verdict).__name__} | {
-        name: _plain(value) for name, value in values.items() if value not in {None, ""}
+        name: _plain(value)
+        for name, value in values.items()
+        if value not in (None, "", ()) and name != "content" and (name, value) != ("holds", True)
     }
 
 

@@ -1,7 +1,7 @@
 """The pipeline against the sandbox and a real Valkey, with a clock that the test moves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,7 +16,9 @@ from tests.support.serve import serve
 from tests.support.stateful.account import RECORDS
 from workers.advance import advance
 from workers.budget import Throttle
+from workers.clock import to_ms
 from workers.itglue.client import ITGlue
+from workers.itglue.models import KINDS
 from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, Receipt
@@ -27,7 +29,23 @@ from workers.settings import Settings
 from workers.steps.outcome import Context
 
 KEY = "ITG.sandbox"
+CONNECTWISE = {
+    "vendor": "connectwise",
+    "host": "na.myconnectwise.net",
+    "company": "Cobalt",
+    "inactive_statuses": ["Inactive"],
+    "confirm_delete": True,
+}
 TEST_COMPANY = "301"
+# What most rehearsals are not about: they begin at once, and the sandbox's contacts may go.
+RELAXED: Mapping[str, Any] = {
+    "grace_period": "0s",
+    "dependency_limits": {
+        **dict.fromkeys(KINDS, "unlimited"),
+        **dict.fromkeys(("assets", "configs", "documents"), 0),
+    },
+}
+NO_LIMITS: Mapping[str, str] = dict.fromkeys(KINDS, "unlimited")
 
 
 @dataclass
@@ -38,13 +56,15 @@ class Rehearsal:
     clock: TestClock
     sandbox: SandboxSettings
     policy: Mapping[str, Any]
+    in_front: Callable[[Any], Any] | None = None  # of the sandbox, as an ASGI app
     _number: int = 0
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         app = create_sandbox(self.sandbox, clock=lambda: self.clock().timestamp(), now=self.clock)
+        self.account = app.state.sandbox
         self.world = app.state.sandbox.world
-        self.url = self._stack.enter_context(serve(app))
+        self.url = self._stack.enter_context(serve(self.in_front(app) if self.in_front else app))
         self.http = await self._stack.enter_async_context(
             httpx.AsyncClient(base_url=self.url, trust_env=False)
         )
@@ -58,7 +78,8 @@ class Rehearsal:
     def configured(self, **policy: Any) -> Settings:
         return Settings(
             itglue={"base_url": self.url, "api_key": KEY},
-            policy={"export": False, **policy},
+            policy={"export": False, **RELAXED, **policy},
+            sources={"cw": CONNECTWISE},
         )
 
     async def connect(self, api_key: str = KEY) -> Context:
@@ -106,19 +127,23 @@ class Rehearsal:
             callback_url="",
             idempotency_key=None,
             now=self.clock(),
+            mode=self.settings.policy.mode,
         )
         return deletion_id
 
     async def event(self, *, active: bool = False, company: str = "2", **fields: Any) -> Receipt:
         """An event of a ConnectWise source, as the intake hands it on."""
         self._number += 1
+        # No two events are of one moment.
         event: dict[str, Any] = {"event_id": f"e{self._number}", "client": company}
+        event["occurred_at"] = to_ms(self.clock()) + self._number
         if active:
             cancelled = ErrorEntry("Cancelled", "the client is active again", "")
             event |= {"kind": "reactivated", "cancelled": f"[{_json(cancelled.plain())}]"}
         else:
             link = {"integration_type": "manage", "company_id": company}
-            request = DeletionRequest(**{"psa": link, "confirm_delete": True, **fields})
+            named = {"org_name": self.linked_to(company), "psa": link, "confirm_delete": True}
+            request = DeletionRequest(**{**named, **fields})
             event |= {
                 "kind": "request",
                 "request": request.model_dump_json(exclude_none=True),
@@ -131,6 +156,17 @@ class Rehearsal:
             delivery={**delivery, "headers": "[]"}, body=b"{}", events=[event], now=self.clock()
         )
         return receipt
+
+    def linked_to(self, company: str) -> str | None:
+        """What the organization is called that is linked to this company."""
+        return next(
+            (
+                each.name
+                for each in self.world.organizations.values()
+                if each.psa is not None and each.psa.company_id == company
+            ),
+            None,
+        )
 
     # -- acting ----------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ import httpx
 from redis.asyncio import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.rehearsal import timestamp
 from service.app import create_app
 from service.demo.stand_ins import KEY_PATH, key_server
 from tests.support.serve import serve
@@ -30,7 +31,12 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "carol": ("approve",),
     "dave": (),
 }
-_BESIDE = {"configuration", "login_failed"}
+_BESIDE = {"configuration", "login_failed", "in_force", "ledger_founded", "account_bound"}
+# What a part writes that starts, or looks whether Redis takes writes.
+_STARTED = (
+    b"audit:configuration", b"marker", b"probe", b"ledger", b"ledger:accepted", b"running",
+    b"in_force", b"account",
+)  # fmt: skip
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -53,7 +59,7 @@ def configured(redis_url: str, key_origin: str = f"https://{HOST}", **changes: A
         "redis_url": redis_url,
         "itglue": {"api_key": "ITG.test"},
         "callback": {"url": "https://rewst.example.com/hook", "secrets": [SECRET]},
-        "policy": {"export": False},
+        "policy": {"export": False, "grace_period": "0s"},
         "operators": {
             name: {"token_sha256": hashlib.sha256(token(name).encode()).hexdigest(), "roles": roles}
             for name, roles in ROLES.items()
@@ -69,6 +75,11 @@ def configured(redis_url: str, key_origin: str = f"https://{HOST}", **changes: A
         },
     }
     return Settings(**{**tables, **changes})
+
+
+def secret_key(name: str) -> str:
+    """A key of `secret_keys`, as long as one must be."""
+    return f"{name}: a key that nobody could guess"
 
 
 def token(operator: str) -> str:
@@ -103,7 +114,8 @@ class Service:
         **envelope: Any,
     ) -> bytes:
         """A company callback; `envelope` replaces its keys."""
-        saved = (at or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # Two callbacks of one second would be for a person to put in order.
+        saved = timestamp(at or datetime.now(UTC))
         entity = {
             "id": company,
             "name": f"Client {company}",
@@ -200,8 +212,8 @@ async def stored(redis: Redis) -> dict[bytes, object]:
                 content[name] = await redis.xrange(name)
             case _:
                 content[name] = await redis.get(name)
-    for told_nothing in (b"unglue:audit:configuration", b"unglue:marker", b"unglue:probe"):
-        content.pop(told_nothing, None)
+    for told_nothing in _STARTED:
+        content.pop(b"unglue:" + told_nothing, None)
     pending: Any = content.get(b"unglue:audit:pending", [])
     if all(json.loads(fields[b"entry"])["what"] in _BESIDE for _, fields in pending):
         content.pop(b"unglue:audit:pending", None)

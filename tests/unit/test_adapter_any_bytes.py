@@ -1,6 +1,7 @@
 """Whatever arrives: only `SignatureInvalid` from proving, and always a verdict from reading."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -91,6 +92,7 @@ def check_reading(
     assert verdicts
     for verdict in verdicts:
         assert 0 < len(verdict.event_id) <= 400
+        assert re.fullmatch("[0-9a-f]{64}", verdict.content)
         check_texts(asdict(verdict))
 
 

@@ -67,7 +67,10 @@ class TestCloudEvents:
             ({"source": "/tenants/2"}, "foreign_source"),
             ({"data": "x"}, "data_not_object"),
             ({"data_base64": "e30="}, "data_not_json"),
-            ({"type": "Client.Inactive"}, "other_type"),
+            ({"type": "Client.Inactive"}, "type_unknown"),
+            ({"type": "client.restored"}, "type_unknown"),
+            ({"time": "yesterday"}, "time_malformed"),
+            ({"type": "invoice.paid"}, "other_type"),
         ],
     )
     def test_what_is_no_request(self, changes: dict[str, Any], reason: str) -> None:
@@ -113,6 +116,7 @@ class TestCloudEvents:
         for kind, expected in (
             ("com.a.gone", Request),
             ("com.a.on", Reactivated),
-            ("client.inactive", Ignored),
+            ("client.inactive", Rejected),
+            ("invoice.paid", Ignored),
         ):
             assert isinstance(only(self.read(self.structured(type=kind), **settings)), expected)

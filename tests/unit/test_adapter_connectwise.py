@@ -60,7 +60,7 @@ class TestTenant:
         [
             ({"CompanyId": "Other"}, "foreign_company"),
             ({"CompanyId": "cobalt"}, "foreign_company"),
-            ({"CompanyId": None}, "foreign_company"),
+            ({"CompanyId": None, "ProductInstanceId": None}, "company_missing"),
             ({"CompanyId": ["Cobalt"]}, "foreign_company"),
             ({"FromUrl": "eu.myconnectwise.net"}, "foreign_host"),
             ({"FromUrl": "na.myconnectwise.net.evil.test"}, "foreign_host"),
@@ -77,6 +77,36 @@ class TestTenant:
     ) -> None:
         settings = config(product_instance_id="000000000000000000000001")
         assert rejected(read(callback(**changes, Action="deleted"), settings)) == reason
+
+    def test_the_key_names_the_company_where_the_callback_does_not(self) -> None:
+        settings = config(product_instance_id="000000000000000000000001")
+        verdict = read(callback(CompanyId=None, Action="deleted"), settings)
+        assert isinstance(verdict, Request)
+        assert verdict.client == "2"
+
+    @pytest.mark.parametrize(
+        ("changes", "holds", "clients"),
+        [
+            ({"CompanyId": "Other"}, False, ("2", "name:testcompany")),
+            ({"Action": "merged"}, True, ("2", "name:testcompany")),
+            ({"ID": 3}, True, ("3", "2", "name:testcompany")),
+            ({"Entity": "{"}, True, ("2",)),
+            ({"ID": None, "Entity": "{"}, True, ()),
+        ],
+    )
+    def test_what_is_not_understood_holds_the_client_it_names(
+        self, changes: dict[str, Any], holds: bool, clients: tuple[str, ...]
+    ) -> None:
+        verdict = read(callback(**changes))
+        assert isinstance(verdict, Rejected)
+        assert (verdict.holds, verdict.clients) == (holds, clients)
+
+    def test_an_updated_record_without_a_name_proves_nothing(self) -> None:
+        nameless = read(callback(Entity=entity(name=None, status={"id": 2, "name": "Inactive"})))
+        assert isinstance(nameless, Rejected)
+        assert nameless.reason == "name_missing"
+        active = read(callback(Entity=entity(name=None)))
+        assert isinstance(active, Reactivated)
 
     @pytest.mark.parametrize(
         "sender",
@@ -158,6 +188,8 @@ class TestStatus:
             event_id="11111111-1111-4111-8111-111111111111",
             occurred_at=datetime(2026, 6, 10, 8, 15, 2, tzinfo=UTC),
             client="2",
+            also=("name:testcompany",),
+            name="TestCompany",
         )
 
     def test_the_deleted_flag_needs_no_status(self) -> None:

@@ -58,6 +58,23 @@ class TestSignature:
         for secrets in ((SECRET,), (PREVIOUS, SECRET)):
             ADAPTER.verify(config(secrets=secrets), VECTOR, VECTOR_BODY, None, VECTOR_TIME)
 
+    def test_the_other_names_of_the_headers_are_the_same_scheme(self) -> None:
+        renamed = [(name.replace("webhook-", "svix-"), value) for name, value in VECTOR.items]
+        headers = Headers.of(renamed)
+        ADAPTER.verify(config(), headers, VECTOR_BODY, None, VECTOR_TIME)
+        (verdict,) = ADAPTER.read(config(), headers, VECTOR_BODY, VECTOR_TIME)
+        assert verdict.event_id == "msg_p5jXN8AQM9LWM0D4loKWxJek"
+
+    @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+    def test_both_sets_of_names_are_never_mixed(self, name: str) -> None:
+        mixed = [
+            (each.replace("webhook-", "svix-") if each == name else each, value)
+            for each, value in VECTOR.items
+        ]
+        for headers in (mixed, [*mixed, *VECTOR.items]):
+            with pytest.raises(SignatureInvalid):
+                ADAPTER.verify(config(), Headers.of(headers), VECTOR_BODY, None, VECTOR_TIME)
+
     @pytest.mark.parametrize("seconds", [-300, 0, 300])
     def test_five_minutes_either_way(self, seconds: int) -> None:
         now = VECTOR_TIME + timedelta(seconds=seconds)
@@ -220,13 +237,18 @@ class TestReading:
             ),
             # Nothing beside an identity can keep a reactivation from counting.
             ({"org_id": "1", "org_name": "\x00", "confirm_delete": "true", "id": 7}, ["org:1"]),
-            ({"org_id": 1, "org_name": "A", "psa": {}}, ["name:a"]),
+            ({"org_id": 1, "org_name": "A", "psa": {}}, ["org:1", "name:a"]),
+            ({"org_id": True, "org_name": "A"}, ["name:a"]),
         ],
     )
     def test_a_reactivation_is_lenient(self, data: Any, clients: list[str]) -> None:
-        verdicts = read(event(data, "client.active"))
-        assert [v.client for v in verdicts if isinstance(v, Reactivated)] == clients
-        assert len({v.event_id for v in verdicts}) == len(clients)
+        verdict, *beside = read(event(data, "client.active"))
+        assert isinstance(verdict, Reactivated)
+        assert [verdict.client, *verdict.also] == clients
+        # What is there and cannot be read holds.
+        stated = [name for name in ("psa", "org_id", "org_name") if data.get(name) is not None]
+        assert len(beside) == (len(clients) < len(stated))
+        assert all(isinstance(each, Rejected) for each in beside)
 
     @pytest.mark.parametrize("sent", ["psa", "org_id", "org_name"])
     def test_inactive_and_active_name_the_client_alike(self, sent: str) -> None:
@@ -236,9 +258,10 @@ class TestReading:
             "org_name": "A",
         }
         inactive = only(read(event({sent: everything[sent]})))
-        active = read(event(everything, "client.active"))
+        active = only(read(event(everything, "client.active")))
         assert isinstance(inactive, Request)
-        assert inactive.client in {v.client for v in active if isinstance(v, Reactivated)}
+        assert isinstance(active, Reactivated)
+        assert inactive.client in {active.client, *active.also}
 
     @pytest.mark.parametrize(
         ("message", "reason"),
@@ -258,11 +281,24 @@ class TestReading:
         assert verdict.reason == reason
 
     def test_other_types_are_ignored(self) -> None:
-        verdict = only(read(event({"org_id": "1"}, "Client.Inactive")))
+        verdict = only(read(event({"org_id": "1"}, "invoice.paid")))
         assert isinstance(verdict, Ignored)
 
-    @pytest.mark.parametrize("timestamp", [None, "yesterday", 1614265330, "2026-06-10T08:15:02"])
-    def test_the_time_of_the_attempt_is_not_that_of_the_event(self, timestamp: Any) -> None:
-        verdict = only(read(event({"org_id": "1"}, timestamp=timestamp)))
+    @pytest.mark.parametrize("kind", ["Client.Inactive", " client.active", "client.restored"])
+    def test_what_may_be_about_a_client_is_kept_and_holds_it(self, kind: str) -> None:
+        verdict = only(read(event({"org_id": "1", "org_name": "A"}, kind)))
+        assert isinstance(verdict, Rejected)
+        assert (verdict.reason, verdict.holds) == ("type_unknown", True)
+        assert verdict.clients == ("org:1", "name:a")
+
+    def test_the_time_of_the_attempt_is_not_that_of_the_event(self) -> None:
+        verdict = only(read(event({"org_id": "1"}, timestamp=None)))
         assert isinstance(verdict, Request)
         assert verdict.occurred_at is None
+
+    @pytest.mark.parametrize("timestamp", ["yesterday", 1614265330, "2026-06-10T08:15:02", "", {}])
+    @pytest.mark.parametrize("kind", ["client.inactive", "client.active"])
+    def test_a_time_that_cannot_be_read_is_not_none(self, timestamp: Any, kind: str) -> None:
+        verdict = only(read(event({"org_id": "1"}, kind, timestamp=timestamp)))
+        assert isinstance(verdict, Rejected)
+        assert (verdict.reason, verdict.clients) == ("time_malformed", ("org:1",))

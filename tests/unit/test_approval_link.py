@@ -14,11 +14,15 @@ URL_SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def settings(*keys: str) -> Settings:
-    return Settings(itglue={"api_key": "x"}, secret_keys=keys)
+    return Settings(itglue={"api_key": "x"}, secret_keys=[long(each) for each in keys])
+
+
+def long(key: str) -> str:
+    return f"{key}: a key that nobody could guess"
 
 
 def test_it_says_what_it_is_for() -> None:
-    ticket = ticket_of(settings("new", "old"), sealed(["new", "old"], SALT, CONTENT))
+    ticket = ticket_of(settings("new", "old"), sealed([long("new"), long("old")], SALT, CONTENT))
     assert ticket is not None
     assert [ticket.deletion_id, ticket.generation, ticket.seen, ticket.until] == CONTENT
     assert replace(ticket) == ticket

@@ -125,9 +125,25 @@ def test_wrong_environment(unglue: Run, environment: dict[str, str], said: str) 
     assert "secret" not in err
 
 
+PREVIEW = ("delete", "--org-id", "1", "--dry-run")
+
+
+def test_a_bare_id_deletes_nothing(unglue: Run) -> None:
+    status, out, err = unglue("delete", "--org-id", "1", "--confirm-delete", UNGLUE_TOKEN="t")
+    assert (status, out) == (2, "")
+    assert '--yes-name "NAME"' in err
+
+
+def test_two_names_that_differ(unglue: Run) -> None:
+    names = ("--org-name", "A", "--yes-name", "B")
+    status, _, err = unglue("delete", "--org-id", "1", *names, UNGLUE_TOKEN="t")
+    assert status == 2
+    assert "differ" in err
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:1", "nonsense"])
 def test_no_service(unglue: Run, url: str) -> None:
-    status, out, err = unglue("delete", "--org-id", "1", UNGLUE_TOKEN="t", UNGLUE_URL=url)
+    status, out, err = unglue(*PREVIEW, UNGLUE_TOKEN="t", UNGLUE_URL=url)
     assert (status, out) == (1, "")
     assert url in err
     assert "is it running, and is UNGLUE_URL right?" in err
@@ -145,7 +161,7 @@ async def _foreign_errors(_request: object) -> JSONResponse:
 def test_another_service(unglue: Run, answer: object) -> None:
     app = Starlette(routes=[Route("/v1/deletions", answer, methods=["POST"])])  # type: ignore[arg-type] # one of the two above
     with serve(app) as url:
-        status, out, err = unglue("delete", "--org-id", "1", UNGLUE_TOKEN="t", UNGLUE_URL=url)
+        status, out, err = unglue(*PREVIEW, UNGLUE_TOKEN="t", UNGLUE_URL=url)
     assert (status, out) == (1, "")
     assert err.startswith("unglue: ")
 
@@ -162,7 +178,7 @@ def delete(service: Service, *arguments: str, operator: str = "alice") -> subpro
 
 @pytest.mark.usefixtures("redis")
 async def test_a_token_that_is_nobodys(service: Service) -> None:
-    status, out, err = ended(delete(service, "--org-id", "1", operator="mallory"))
+    status, out, err = ended(delete(service, *PREVIEW[1:], operator="mallory"))
     assert (status, out) == (1, "")
     assert "Unauthorized" in err
 
@@ -171,7 +187,7 @@ async def test_a_token_that_is_nobodys(service: Service) -> None:
 async def test_what_the_service_does_not_understand_is_usage(
     service: Service, redis: Redis, value: str
 ) -> None:
-    status, out, err = ended(delete(service, "--org-id", value))
+    status, out, err = ended(delete(service, "--org-id", value, "--yes-name", "A"))
     assert (status, out) == (2, "")
     assert "InvalidIdentifier: org_id" in err
     assert await redis.exists("unglue:deletions") == 0
@@ -209,7 +225,7 @@ async def test_the_status_is_the_results(
     service: Service, ledger: Ledger, state: str, status: int
 ) -> None:
     """The command waits while the deletion ends under it."""
-    command = delete(service, "--org-id", "301", "--confirm-delete")
+    command = delete(service, "--org-id", "301", "--yes-name", "A", "--confirm-delete")
     assert command.stderr is not None
     deletion_id = command.stderr.readline().split(":")[0]
     now = datetime.now(UTC)

@@ -15,7 +15,7 @@ CHAT = {"url": "https://chat.example.com/x", "format": "slack"}
 WELL: dict[str, Any] = {
     "itglue": {"api_key": "x"},
     "policy": {"approval": "always"},
-    "secret_keys": ["k"],
+    "secret_keys": ["one of the keys, long enough to be one"],
     "operators": BOTH,
     "notifications": {"ops": CHAT},
 }

@@ -22,6 +22,7 @@ PURE = {
     "functools",
     "hashlib",
     "hmac",
+    "html",
     "ipaddress",
     "json",
     "math",

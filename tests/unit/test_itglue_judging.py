@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from workers.itglue.decode import Resource, resources
 from workers.itglue.documents import _ALL, _SUBSTITUTE, Folders, Listed, proven
 from workers.itglue.explanations import REFUSALS, deletion_refused, status_refused
 from workers.itglue.failures import CallFailed, KeyRefused, ResourceMissing
-from workers.itglue.models import Organization
+from workers.itglue.models import AccountView, Organization
 from workers.itglue.presence import Failure, Listing
 from workers.itglue.presence import judge as judge_presence
 from workers.itglue.replies import Reply
-from workers.itglue.subtree import below, place
+from workers.itglue.subtree import Place, below, place
 from workers.itglue.transport import Query
+from workers.itglue.witnesses import normalised, view
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "itglue"
 
@@ -172,6 +174,9 @@ MISSING = ResourceMissing("404", page=False)
 FAILED = CallFailed("502", status=502)
 CONTROL = Listing((OTHER,), 40)
 EMPTY_LIST = Listing((), 0)
+OWN = Organization(id="1", name="Own", primary=True)
+SEEN = Listing((OWN, OTHER), 2)
+BEFORE = AccountView("1", 41, ("1", "6"))
 
 
 @pytest.mark.parametrize(
@@ -202,11 +207,75 @@ def test_gone_takes_three_answers_that_agree(
     controlled: Listing | Failure,
     state: str,
 ) -> None:
-    found = judge_presence("5", shown, listed, controlled)
+    found = judge_presence("5", shown, listed, controlled, SEEN, BEFORE)
     assert found.state == state
     assert found.organization == (MINE if state == "visible" else None)
     for word in ("by id:", "in the list:", "control:"):
         assert word in found.evidence
+
+
+@pytest.mark.parametrize(
+    ("before", "seen", "total", "ours", "remains", "state"),
+    [
+        (BEFORE, SEEN, 40, (), 0, "gone"),
+        (BEFORE, SEEN, 41, (), 0, "gone"),
+        # A right that was lost to more than this one.
+        (BEFORE, SEEN, 39, (), 0, "unclear"),
+        (BEFORE, SEEN, None, (), 0, "unclear"),
+        (BEFORE, SEEN, 39, ("7",), 0, "gone"),
+        # Its own claim does not excuse two.
+        (BEFORE, SEEN, 39, ("5",), 0, "unclear"),
+        (BEFORE, Listing((OWN,), 1), 39, (), 0, "unclear"),
+        (BEFORE, Listing((OWN,), 1), 39, ("6",), 0, "gone"),
+        (BEFORE, Listing((OTHER,), 1), 40, (), 0, "unclear"),
+        # Another account of which an organization has the same id.
+        (BEFORE, Listing((replace(OWN, primary=False), OTHER), 2), 40, (), 0, "unclear"),
+        (BEFORE, FAILED, 40, (), 0, "unclear"),
+        (BEFORE, SEEN, 40, (), 1, "unclear"),
+        (BEFORE, SEEN, 40, (), FAILED, "unclear"),
+        (None, SEEN, 40, (), 0, "unclear"),
+        (AccountView(None, 41, ()), Listing((), None), 40, (), 0, "unclear"),
+        (AccountView(None, 41, ("6",)), Listing((OTHER,), 1), 40, (), 0, "gone"),
+        (AccountView(None, 41, ("6",)), Listing((), 0), 40, ("6",), 0, "unclear"),
+    ],
+)
+def test_gone_takes_the_same_point_of_view(
+    before: AccountView | None,
+    seen: Listing | Failure,
+    total: int | None,
+    ours: tuple[str, ...],
+    remains: int | Failure,
+    state: str,
+) -> None:
+    controlled = Listing((OTHER,), total)
+    found = judge_presence("5", MISSING, EMPTY_LIST, controlled, seen, before, ours, remains)
+    assert found.state == state
+
+
+def test_witnesses_are_spread_and_never_leave_with_it() -> None:
+    rows = [
+        Place(str(each), frozenset(), stated=True, primary=each == 50) for each in range(1, 101)
+    ]
+    seen = view(("7", "8"), rows)
+    assert (seen.primary, seen.total) == ("50", 100)
+    assert seen.witnesses[0] == "50"
+    assert len(set(seen.witnesses)) == 5
+    quarters = sorted(int(each) // 25 for each in seen.witnesses[1:])
+    assert quarters == [0, 1, 2, 3]
+    everything = {str(each) for each in range(1, 101)}
+    assert view(everything - {"9"}, rows).witnesses == ("9",)
+    # Two that claim to be the account's own are none.
+    two = [*rows, Place("200", frozenset(), stated=True, primary=True)]
+    assert view((), two).primary is None
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    ["https://API.itglue.com/", "https://api.itglue.com:443", "HTTPS://api.itglue.com."],
+)
+def test_an_address_has_one_spelling(spelt: str) -> None:
+    assert normalised(spelt) == "https://api.itglue.com"
+    assert normalised("http://127.0.0.1:9000/a/") == "http://127.0.0.1:9000/a"
 
 
 @pytest.mark.parametrize(

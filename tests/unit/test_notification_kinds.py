@@ -37,5 +37,5 @@ def test_nobody_writes_one_that_cannot_be_chosen() -> None:
     form = r"notice\(now, '(\w+)'|notices\.write\(\s*\"(\w+)\""
     found = [pair for text in PRODUCT for pair in re.findall(form, text)]
     written = {kind for pair in found for kind in pair if kind}
-    assert written > {"paused", "recreated", "source_silent"}
+    assert written > {"resumed", "recreated", "source_silent"}
     assert written <= {*KINDS, "test"}

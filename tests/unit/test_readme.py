@@ -3,13 +3,18 @@
 import hashlib
 import re
 import tomllib
+from base64 import b64encode
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.connectwise.config import ConnectWiseConfig
+from adapters.errors import ConfigurationError
+from workers.doctor_pilot import unnoticed
 from workers.enforcement import require_enforceable
 from workers.settings import Settings, load_settings
+from workers.settings.secrecy import SAMPLES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -57,6 +62,43 @@ def test_the_sample_is_cautious(settings: Settings) -> None:
     assert settings.policy.dependency_limits == defaults.dependency_limits
     assert settings.policy.max_deletions_per_day <= defaults.max_deletions_per_day
     assert not settings.callback.allow_private_networks
+
+
+def test_the_sample_is_the_pilot(settings: Settings) -> None:
+    policy = settings.policy
+    assert (policy.mode, policy.approval) == ("preview", "always")
+    assert policy.grace_period == timedelta(hours=48)
+    assert settings.spool_dir
+    assert settings.state_dir
+    assert settings.secret_keys
+    roles = [set(operator.roles) for operator in settings.operators.values()]
+    assert any("request" in each and "approve" not in each for each in roles)
+    assert any("approve" in each and "request" not in each for each in roles)
+    assert (list(settings.notifications), set(settings.sources)) == (["ops"], {"cw", "rewst"})
+    assert len(settings.schedules) == 1
+    assert [each.message for each in unnoticed(settings)] == []
+
+
+def test_its_rehearsal_secrets_are_for_a_loopback_host(sample: str, tmp_path: Path) -> None:
+    """Each by itself: who replaces all but one is told of that one."""
+    known = [line for line in sample.splitlines() if "rehearsal" in line]
+    secrets = re.findall(r'"(whsec_[^"]+|rehearsal-key[^"]*|[0-9a-f]{64})"', sample)
+    assert len(known) >= len(secrets) == len(SAMPLES)
+    path = tmp_path / "unglue.toml"
+    for kept in secrets:
+        text = sample
+        for number, other in enumerate(set(secrets) - {kept}):
+            own = (
+                f"{number}" * 64
+                if len(other) == 64
+                else "whsec_"
+                + b64encode(f"the reader's own secret, number {number}".encode()).decode()
+            )
+            text = text.replace(other, own)
+        path.write_text(text, encoding="utf-8")
+        variables = {"UNGLUE_CONFIG": str(path), "UNGLUE_ITGLUE__API_KEY": "ITG.own"}
+        with pytest.raises(ConfigurationError, match="is the README's sample"):
+            load_settings(variables)
 
 
 def test_the_sample_has_no_unknown_name(sample: str) -> None:

@@ -89,6 +89,7 @@ DETAILS = [
     "generation",
     "audit_head",
     "approval",
+    "would_delete",
 ]
 
 
@@ -130,8 +131,29 @@ def test_a_whole_result() -> None:
             "generation": 1,
             "audit_head": None,
             "approval": None,
+            "would_delete": None,
         },
     }
+
+
+ASKS = Answer(gate="identity", verdict="ask", message="a bare number")
+
+
+@pytest.mark.parametrize(
+    ("changes", "would"),
+    [
+        ({"state": "previewed"}, True),
+        ({"state": "previewed", "plan": PLAN.model_copy(update={"answers": (REFUSED,)})}, False),
+        ({"state": "previewed", "plan": PLAN.model_copy(update={"answers": (ASKS,)})}, False),
+        ({"state": "failed"}, False),
+        ({"state": "previewed", "plan": None}, False),
+    ],
+)
+def test_whether_it_would_be_deleted(changes: dict[str, Any], would: bool) -> None:
+    dry = ENDED.request.model_copy(update={"dry_run": True})
+    assert result(request=dry, **changes)["details"]["would_delete"] is would
+    # Asked for in earnest, and previewed because the policy says so.
+    assert result(mode="preview", **changes)["details"]["would_delete"] is would
 
 
 @pytest.mark.parametrize("state", sorted(TERMINAL))

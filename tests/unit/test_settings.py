@@ -10,13 +10,16 @@ from pydantic import ValidationError
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import ConfigurationError
+from workers.itglue.models import KINDS
 from workers.settings import Settings, load_settings
 
 SECRET = "whsec_" + b64encode(b"0123456789abcdef0123456789abcdef").decode()
+SENDERS = "whsec_" + b64encode(b"another s3cret of 32 bytes, okay").decode()
 HASH = "0" * 64
+LONG = "from the environment, as long as one must be"
 FILE = f"""
 redis_url = "redis://:redis-s3cret@localhost:6379/0"
-secret_keys = ["key-s3cret"]
+secret_keys = ["key-s3cret, and as long as one must be"]
 [itglue]
 region = "eu"
 api_key = "ITG.s3cret"
@@ -27,7 +30,7 @@ secrets = ["{SECRET}"]
 mode = "preview"
 only_ids = ["1", "2"]
 grace_period = "1h"
-export_zip_password = "zip-s3cret"
+export_zip_password = "zip-s3cret-of-some-length"
 [operators.alice]
 token_sha256 = "{HASH}"
 roles = ["request"]
@@ -38,7 +41,7 @@ company = "Cobalt"
 inactive_statuses = ["Inactive", 12]
 [sources.rewst]
 vendor = "standard"
-secrets = ["{SECRET}"]
+secrets = ["{SENDERS}"]
 [sources.ninja]
 vendor = "ninjaone"
 header = "authorization"
@@ -91,7 +94,9 @@ def test_the_defaults_are_the_cautious_ones(load: Load) -> None:
     assert (policy.approval, policy.export, policy.max_deletions_per_day) == ("webhooks", True, 10)
     assert policy.eligible_statuses == ("Inactive",)
     assert policy.blocking_tags == ("#keep", "#legal-hold")
-    assert policy.dependency_limits == {"assets": 0, "configs": 0, "documents": 0}
+    assert policy.dependency_limits == dict.fromkeys(KINDS, 0)
+    assert next(iter(policy.dependency_limits)) == "passwords"
+    assert policy.grace_period is None
     assert settings.callback.allow_private_networks is False
     assert (settings.sources, settings.operators) == ({}, {})
 
@@ -116,6 +121,11 @@ def test_the_defaults_are_the_cautious_ones(load: Load) -> None:
             7,
         ),
         (
+            {"UNGLUE_POLICY__DEPENDENCY_LIMITS__CONTACTS": "unlimited"},
+            lambda it: it.policy.dependency_limits["contacts"],
+            None,
+        ),
+        (
             {"UNGLUE_SOURCES__CW__CONFIRM_DELETE": "true"},
             lambda it: it.sources["cw"].confirm_delete,
             True,
@@ -130,7 +140,7 @@ def test_the_defaults_are_the_cautious_ones(load: Load) -> None:
             lambda it: sorted(it.operators),
             ["alice", "bob"],
         ),
-        ({"UNGLUE_SECRET_KEYS": '["a", "b"]'}, lambda it: it.secret_keys, ("a", "b")),
+        ({"UNGLUE_SECRET_KEYS": f'["{LONG}"]'}, lambda it: it.secret_keys, (LONG,)),
         ({"UNGLUE_REDIS_URL": "unix:///x"}, lambda it: it.redis_url, "unix:///x"),
     ],
 )
@@ -139,6 +149,13 @@ def test_the_environment_is_above_the_file(
 ) -> None:
     assert look(load(FILE)) != expected
     assert look(load(FILE, **variables)) == expected
+
+
+def test_a_kind_that_is_left_out_keeps_its_limit(load: Load) -> None:
+    policy = load("[policy]\ndependency_limits = {assets = 5, domains = 'unlimited'}").policy
+    expected = {**dict.fromkeys(KINDS, 0), "assets": 5, "domains": None}
+    assert policy.dependency_limits == expected
+    assert policy.model_dump()["dependency_limits"]["domains"] == "unlimited"
 
 
 def test_a_table_in_the_environment_replaces_only_what_it_names(load: Load) -> None:
@@ -174,11 +191,13 @@ def test_a_value_may_stand_in_a_file_of_its_own(load: Load, tmp_path: Path) -> N
     key, secrets = tmp_path / "key", tmp_path / "secrets"
     key.write_text("ITG.mounted\n")
     secrets.write_text(f'["{SECRET}"]\n')
+    senders = tmp_path / "senders"
+    senders.write_text(f'["{SENDERS}"]\n')
     settings = load(
         FILE.replace('api_key = "ITG.s3cret"', "timeout_seconds = 20"),
         UNGLUE_ITGLUE__API_KEY_FILE=str(key),
         UNGLUE_CALLBACK__SECRETS_FILE=str(secrets),
-        UNGLUE_SOURCES__REWST__SECRETS_FILE=str(secrets),
+        UNGLUE_SOURCES__REWST__SECRETS_FILE=str(senders),
     )
     assert settings.itglue.api_key == "ITG.mounted"
     assert settings.callback.secrets == (SECRET,)
@@ -304,6 +323,10 @@ REFUSED_FILES = {
     "a schedule's share": ("[schedules.m]\ncron = '0 3 1 * *'\nmax_share = 20", "max_share"),
     "a limit below zero": (
         "[policy]\ndependency_limits = {assets = -1}",
+        "dependency_limits.assets",
+    ),
+    "a limit in words": (
+        "[policy]\ndependency_limits = {assets = 'many'}",
         "dependency_limits.assets",
     ),
     "no deletion a day": ("[policy]\nmax_deletions_per_day = 0", "policy.max_deletions_per_day"),

@@ -106,6 +106,25 @@ def test_a_torn_end_is_cut_off_and_appending_goes_on(file: SpoolFile) -> None:
     file = again(file)
     file.append(delivery(3).encode())
     assert [each.id for each in drained(file) if isinstance(each, Spooled)] == ["dlv_1", "dlv_3"]
+    (kept,) = file.path.parent.glob("*.torn")
+    assert kept.read_bytes() == torn
+
+
+@pytest.mark.parametrize("bit", [0, 7])
+def test_a_bit_that_flips_in_the_last_delivery_loses_no_byte_and_is_damage(
+    tmp_path: Path, bit: int
+) -> None:
+    first, last = delivery(1).encode(), delivery(2).encode()
+    for place in range(len(last)):
+        damaged = bytearray(last)
+        damaged[place] ^= 1 << bit
+        path = tmp_path / f"{place}.spool"
+        path.write_bytes(first + damaged)
+        taken = SpoolFile.take(path)
+        assert taken is not None
+        assert drained(taken) == [delivery(1), bytes(damaged)]
+        taken.close()
+    assert not list(tmp_path.glob("*.torn"))
 
 
 def test_an_append_that_fails_leaves_nothing(

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from workers.audit.keys import derived
 from workers.clock import Clock
+from workers.in_force import policy_digest
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
@@ -92,6 +93,15 @@ async def record_configuration(settings: Settings, ledger: Ledger, part: str, cl
     Raises:
         redis.RedisError: it could not be written.
     """
+    digest = policy_digest(settings)
+    in_force = await ledger.in_force.started(part, digest, clock())
+    if in_force != digest:
+        log.error(
+            "configuration_differs",
+            part=part,
+            advice="another configuration is in force (that of the service that was started last); "
+            "no deletion is granted to this part: restart it with that file",
+        )
     configuration = configuration_of(settings)
     before = await ledger.audit.configuration(part)
     if before.get("digest") == configuration.digest:

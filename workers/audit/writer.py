@@ -91,6 +91,8 @@ class AuditWriter:
         if wrong is not None:
             # First, because the entry that says so mends the chain.
             await self._tell(wrong, now, once=_name_of(wrong))
+            if _end_lost(wrong):
+                await self._ledger.stop_switch.lose_ledger(f"the audit log: {wrong['why']}", now)
         appended = await self._log.append(
             state.head,
             entries,
@@ -225,6 +227,7 @@ class AuditWriter:
         }
         entries = list(compose([], at, number=state.number, keys=self._keys, broken=wrong, now=now))
         await self._tell(wrong, now, once=_name_of(wrong))
+        await self._ledger.stop_switch.lose_ledger(f"the audit log: {wrong['why']}", now)
         if await self._log.append(head, entries, taken=[], number=state.number):
             self._seen = head_of(entries[-1])
 
@@ -239,6 +242,12 @@ class AuditWriter:
         self._failing = True
         detail = {"file": file.path, "error": reason}
         await self._ledger.notices.write("audit_file_failed", detail, now, once=file.path)
+
+
+def _end_lost(wrong: Mapping[str, Any]) -> bool:
+    """Whether Redis has less of the log than it had: so it may have lost anything else, too."""
+    found, expected = wrong.get("found"), wrong.get("expected")
+    return expected is not None and (found is None or found < expected)
 
 
 def _name_of(wrong: Mapping[str, Any]) -> str:

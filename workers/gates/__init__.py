@@ -21,6 +21,17 @@ from workers.gates.policy import (
     required_tags,
 )
 from workers.gates.protection import protection
+from workers.gates.schedule import schedule_statuses
+from workers.gates.standing import (
+    act,
+    client_active,
+    declined,
+    event,
+    identity,
+    proof,
+    psa_links,
+    trust,
+)
 from workers.gates.subject import Subject
 from workers.gates.synced import psa_synced
 from workers.plan import Answer
@@ -32,6 +43,14 @@ GATES: tuple[Gate, ...] = (
     sub_organizations,
     my_glue_account,
     psa_name,
+    proof,
+    identity,
+    psa_links,
+    client_active,
+    event,
+    declined,
+    trust,
+    act,
     protection,
     only_ids,
     protected_ids,
@@ -43,6 +62,7 @@ GATES: tuple[Gate, ...] = (
     blocking_tags,
     idle,
     psa_synced,
+    schedule_statuses,
     dependencies,
     confirmation,
 )

@@ -14,6 +14,8 @@ def dependencies(subject: Subject) -> Answer:
     counts = subject.inventory.counts
     over, unknown = [], []
     for kind, limit in subject.policy.dependency_limits.items():
+        if limit is None:
+            continue
         count = counts.get(kind)
         label = LABELS.get(kind, kind.replace("_", " "))
         if count is None:

@@ -1,10 +1,10 @@
 """What `[policy]` allows to be deleted."""
 
-from fnmatch import fnmatchcase
-
+from adapters.likeness import likeness
+from workers.gates.patterns import protects
 from workers.gates.subject import Subject, answer
 from workers.plan import Answer
-from workers.tags import tags_of
+from workers.tags import is_tagged, tags_of
 
 
 def only_ids(subject: Subject) -> Answer:
@@ -25,9 +25,9 @@ def protected_ids(subject: Subject) -> Answer:
 
 
 def protected_names(subject: Subject) -> Answer:
-    """Organizations that stay, by shell pattern; upper and lower case are one."""
-    name = subject.organization.name.casefold()
-    hit = next((p for p in subject.policy.protected_names if fnmatchcase(name, p.casefold())), None)
+    """Organizations that stay, by shell pattern; compared loosely."""
+    name = subject.organization.name
+    hit = next((each for each in subject.policy.protected_names if protects(each, name)), None)
     refusal = None
     if hit is not None:
         refusal = f"its name matches {hit!r} in policy.protected_names"
@@ -35,15 +35,19 @@ def protected_names(subject: Subject) -> Answer:
 
 
 def protected_types(subject: Subject) -> Answer:
-    """Organizations that stay, by type."""
+    """Organizations that stay, by type; compared loosely."""
     refusal = None
-    if subject.organization.type in subject.policy.protected_types:
+    own = likeness(subject.organization.type or "")
+    if own and own in {likeness(each) for each in subject.policy.protected_types}:
         refusal = f"its type {subject.organization.type!r} is in policy.protected_types"
     return answer("protected_types", refusal)
 
 
 def eligible_statuses(subject: Subject) -> Answer:
-    """The organization's status. It follows the PSA's at the next sync, so it may lag."""
+    """The organization's status. It follows the PSA's at the next sync, so it may lag.
+
+    It permits, so it is compared exactly; as the type that permits is.
+    """
     allowed = subject.policy.eligible_statuses
     refusal = None
     if subject.policy.mode != "soft_delete" and allowed:
@@ -65,7 +69,7 @@ def eligible_types(subject: Subject) -> Answer:
 
 
 def required_tags(subject: Subject) -> Answer:
-    """Every tag that must be there."""
+    """Every tag that must be there, exactly: what only resembles it permits nothing."""
     tags = tags_of(subject.organization)
     missing = [tag for tag in subject.policy.required_tags if tag.casefold() not in tags]
     refusal = None
@@ -78,9 +82,8 @@ def required_tags(subject: Subject) -> Answer:
 
 
 def blocking_tags(subject: Subject) -> Answer:
-    """Any tag that forbids."""
-    tags = tags_of(subject.organization)
-    found = [tag for tag in subject.policy.blocking_tags if tag.casefold() in tags]
+    """Any tag that forbids, in any spelling."""
+    found = [tag for tag in subject.policy.blocking_tags if is_tagged(subject.organization, tag)]
     refusal = None
     if found:
         refusal = f"it is tagged {' '.join(found)} in IT Glue"

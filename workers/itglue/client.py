@@ -1,6 +1,6 @@
 """The client: everything Unglue asks of IT Glue, and nothing else."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -10,6 +10,7 @@ from workers.itglue import activity, changes, exports, inventory, organizations,
 from workers.itglue.assets import TypeCache
 from workers.itglue.decode import Included, Resource, attribute, own_id
 from workers.itglue.models import (
+    AccountView,
     DeleteAnswer,
     Downloaded,
     Export,
@@ -86,6 +87,10 @@ class ITGlue:
         """Organizations of exactly this name, after Unicode NFC and trimming, case kept."""
         return await organizations.named(self._transport, name)
 
+    async def organizations_alike(self, name: str) -> tuple[tuple[str, str], ...]:
+        """Id and name of every organization whose name people may take for this one."""
+        return await organizations.alike(self._transport, name)
+
     async def organizations_linked(self, link: PsaLink) -> Linked:
         """Organizations linked to a PSA company, each proved by its `remote-id`."""
         return await organizations.linked(self._transport, link)
@@ -114,9 +119,19 @@ class ITGlue:
         """
         return (await presence.control(self._transport)).total
 
-    async def presence(self, org_id: str) -> Presence:
+    async def primary(self) -> str | None:
+        """Id of the account's own organization; `None` if IT Glue does not show exactly one."""
+        return await presence.primary(self._transport)
+
+    async def presence(
+        self,
+        org_id: str,
+        before: AccountView | None = None,
+        ours: Collection[str] = (),
+        held: str | None = None,
+    ) -> Presence:
         """Whether the organization is there. Never raises for what IT Glue answers or fails to."""
-        return await presence.presence(self._transport, org_id)
+        return await presence.presence(self._transport, org_id, before, ours, held)
 
     async def last_activity(
         self, org_id: str, *, since: datetime, now: datetime
@@ -167,7 +182,9 @@ class ITGlue:
         """Delete an export in IT Glue."""
         await exports.delete(self._transport, export_id)
 
-    async def download(self, export: Export, path: Path, max_bytes: int) -> Downloaded:
+    async def download(
+        self, export: Export, path: Path, max_bytes: int, password: str | None = None
+    ) -> Downloaded:
         """Store the file of a finished export under `path`: whole or not at all, mode 0600.
 
         Raises:
@@ -175,4 +192,4 @@ class ITGlue:
                 not retryable) larger than `max_bytes`.
             OSError: the disk.
         """
-        return await exports.download(self._transport, export, path, max_bytes)
+        return await exports.download(self._transport, export, path, max_bytes, password)

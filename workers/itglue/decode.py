@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.errors import InvalidIdentifier
 from workers.itglue.failures import CallFailed, WrongExport
@@ -167,15 +168,49 @@ def _related(resource: Resource, name: str) -> tuple[tuple[str, str], ...] | Non
     return tuple(_reference(item) for item in _objects(relationship["data"]))
 
 
-def _psa_ids(resource: Resource, alongside: Included) -> tuple[str, ...] | None:
+# No documentation names the attribute in which a link names its integration.
+_INTEGRATION_STATED = ("adapter-type", "integration-type", "psa-integration-type", "adapter-name")
+# A word in it, and the integration of `filter[psa_integration_type]` that it means.
+_INTEGRATIONS = {
+    "connectwise": "manage",
+    "manage": "manage",
+    "autotask": "autotask",
+    "tigerpaw": "tigerpaw",
+    "bms": "kaseya-bms",
+    "pulseway": "pulseway-psa",
+    "vorex": "vorex",
+}
+
+
+def _psa_links(resource: Resource, alongside: Included) -> tuple[tuple[str, str], ...] | None:
+    """The `remote-id` of every link, each with its integration as far as that is stated."""
     references = _related(resource, "adapters-resources")
     if references is None:
         return None
-    remote = [_text(alongside.get(reference, {}), "remote-id") for reference in references]
-    # A link whose remote id did not come along is a link, so "not linked" would be untrue.
-    if None in remote:
-        return None
-    return tuple(text for text in remote if text is not None)
+    links = []
+    for reference in references:
+        attributes = alongside.get(reference, {})
+        remote_id = _text(attributes, "remote-id")
+        # A link whose remote id did not come along is a link, so "not linked" would be untrue.
+        if remote_id is None:
+            return None
+        links.append((remote_id, _integration(attributes)))
+    return tuple(links)
+
+
+def _integration(attributes: Mapping[str, Any]) -> str:
+    for name in _INTEGRATION_STATED:
+        stated_as = (_text(attributes, name) or "").casefold()
+        for word, integration in _INTEGRATIONS.items():
+            if word in stated_as:
+                return integration
+    return ""
+
+
+def is_primary(attributes: Mapping[str, object]) -> bool:
+    """Whether it is the account's own organization; an odd value counts as yes."""
+    primary = attribute(attributes, "primary")
+    return primary.casefold() not in _NO if isinstance(primary, str) else bool(primary)
 
 
 def organization(resource: Resource, alongside: Included) -> Organization:
@@ -191,14 +226,14 @@ def organization(resource: Resource, alongside: Included) -> Organization:
     if not isinstance(name, str):
         raise CallFailed(f"IT Glue's answer does not name organization {identifier}")
     parents = ids_in(attribute(attributes, "parent-id"))
-    primary = attribute(attributes, "primary")
     attachments = _related(resource, "attachments")
+    links = _psa_links(resource, alongside)
     return Organization(
         id=identifier,
         name=name,
         status=_text(attributes, "organization-status-name"),
         type=_text(attributes, "organization-type-name"),
-        primary=primary.casefold() not in _NO if isinstance(primary, str) else bool(primary),
+        primary=is_primary(attributes),
         parent_id=parents[0] if parents else None,
         ancestor_ids=ids_in(attribute(attributes, "ancestor-ids")),
         my_glue_account_id=_text(attributes, "my-glue-account-id"),
@@ -208,7 +243,8 @@ def organization(resource: Resource, alongside: Included) -> Organization:
         alert=_text(attributes, "alert"),
         quick_notes=_text(attributes, "quick-notes"),
         description=_text(attributes, "description"),
-        psa_ids=_psa_ids(resource, alongside),
+        psa_ids=None if links is None else tuple(remote_id for remote_id, _ in links),
+        psa_types=tuple(integration for _, integration in links or ()),
         attachments=None if attachments is None else len(attachments),
     )
 

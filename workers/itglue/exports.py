@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Self
 
+from workers.itglue.archive import Archive, examine
 from workers.itglue.decode import checked_id, export, only_resource
 from workers.itglue.failures import CallFailed, ResourceMissing, WrongExport
 from workers.itglue.models import Downloaded, Export
@@ -73,11 +74,14 @@ async def delete(transport: Transport, export_id: str) -> None:
         checked(reply, f"the deletion of export {export_id}")
 
 
-async def download(transport: Transport, ready: Export, path: Path, max_bytes: int) -> Downloaded:
+async def download(
+    transport: Transport, ready: Export, path: Path, max_bytes: int, password: str | None = None
+) -> Downloaded:
     """Store the file of a finished export under `path`, whole or not at all, mode 0600.
 
     Raises:
-        CallFailed: not ready, expired, broken off, or not a whole zip file (so not empty).
+        CallFailed: not ready, expired, broken off, or not a whole zip file.
+        ExportUnproved: a member of it cannot be read, or it is empty.
         AnswerTooLarge: larger than `max_bytes`.
         OSError: the disk.
     """
@@ -88,8 +92,9 @@ async def download(transport: Transport, ready: Export, path: Path, max_bytes: i
         # Nothing, a login page or half a file would else pass for the only copy that is left.
         if not await asyncio.to_thread(landing.is_zip):
             raise CallFailed(f"the file of export {ready.id} is not a whole zip file")
+        held = await asyncio.to_thread(landing.examine, password)
         await asyncio.to_thread(landing.commit)
-        return Downloaded(landing.size, landing.sha256)
+        return Downloaded(landing.size, landing.sha256, held.kinds, held.others, held.warnings)
 
 
 class _Landing:
@@ -126,6 +131,9 @@ class _Landing:
     def is_zip(self) -> bool:
         self._file.flush()
         return zipfile.is_zipfile(self._temporary)
+
+    def examine(self, password: str | None) -> Archive:
+        return examine(self._temporary, password)
 
     def commit(self) -> None:
         self._file.flush()

@@ -6,6 +6,7 @@
         ├── AnswerTooLarge      more than the limit; not retryable
         ├── ResourceMissing     404
         ├── RequestRefused      400, 415, 422 and their like; not retryable
+        ├── ExportUnproved      a file that does not hold what an export must
         └── WrongExport         of another organization or the whole account; not retryable
     PermissionDenied
     └── KeyRefused              401, 403
@@ -71,6 +72,10 @@ class WrongExport(CallFailed):
     """An export that is not the one asked for. Asking again might build a dangerous file again."""
 
     retryable: ClassVar[bool] = False
+
+
+class ExportUnproved(CallFailed):
+    """The file of an export cannot be relied on as the only copy. Another one may be."""
 
 
 class KeyRefused(PermissionDenied):

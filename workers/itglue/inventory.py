@@ -17,11 +17,12 @@ from typing import Any
 from workers.itglue.assets import TypeCache, count_assets
 from workers.itglue.counting import ONE, UNCOUNTABLE, Count, added, count, counted
 from workers.itglue.documents import count_documents
-from workers.itglue.models import Inventory, Organization
+from workers.itglue.models import AccountView, Inventory, Organization
 from workers.itglue.paging import every
 from workers.itglue.subtree import below, place
 from workers.itglue.together import together
 from workers.itglue.transport import Query, Transport
+from workers.itglue.witnesses import view
 
 # Top-level routes with a filter, as kind and resource. Archived records are asked for apart.
 _PLAIN = ("contacts", "locations", "domains", "expirations", "checklists")
@@ -33,6 +34,7 @@ class _Found:
     kind: str
     count: Count
     ids: tuple[str, ...] | None = None
+    account: AccountView | None = None
 
 
 async def take(transport: Transport, subject: Organization, cache: TypeCache | None) -> Inventory:
@@ -61,7 +63,8 @@ async def take(transport: Transport, subject: Organization, cache: TypeCache | N
     )
     counts = {item.kind: item.count.number for item in found}
     under = next(item.ids for item in found if item.kind == "sub_organizations")
-    return Inventory(MappingProxyType(counts), under, warnings)
+    account = next(item.account for item in found if item.kind == "sub_organizations")
+    return Inventory(MappingProxyType(counts), under, warnings, account)
 
 
 async def _single(kind: str, read: Coroutine[Any, Any, Count]) -> tuple[_Found, ...]:
@@ -99,8 +102,9 @@ async def _sub_organizations(transport: Transport, org_id: str) -> tuple[_Found,
     ids = below(org_id, places)
     if ids is None:
         reason = "IT Glue does not state which organization lies below which"
-        return (_Found("sub_organizations", Count(None, reason)),)
-    return (_Found("sub_organizations", Count(len(ids)), ids),)
+        seen = view((org_id,), places)
+        return (_Found("sub_organizations", Count(None, reason), account=seen),)
+    return (_Found("sub_organizations", Count(len(ids)), ids, view((org_id, *ids), places)),)
 
 
 def _attachments(subject: Organization) -> Count:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +12,8 @@ class Organization:
 
     Foreign keys arrive as numbers or strings and are strings here. `status` and `type` are the
     account's own names. `psa_ids` holds the `remote-id` of every linked adapters resource, and is
-    `None` where the answer did not say (no `include`).
+    `None` where the answer did not say (no `include`). `psa_types` names the integration of each of
+    them, "" where IT Glue does not.
     """
 
     id: str
@@ -30,7 +31,26 @@ class Organization:
     quick_notes: str | None = None
     description: str | None = None
     psa_ids: tuple[str, ...] | None = None
+    psa_types: tuple[str, ...] = ()
     attachments: int | None = None
+
+    def subject(self) -> dict[str, Any]:
+        """What tells it from others, as JSON values."""
+        links = None if self.psa_ids is None else sorted(self.psa_ids)
+        return {
+            "id": self.id,
+            "name": self.name,
+            "created_at": self.created_at,
+            "psa_ids": links,
+        }
+
+    def linked_to(self, integration_type: str, company_id: str) -> bool:
+        """Whether a link to this company is stated, and none says that it is another PSA's."""
+        types = self.psa_types or ("",) * len(self.psa_ids or ())
+        return any(
+            link == company_id and kind in {"", integration_type}
+            for link, kind in zip(self.psa_ids or (), types, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +74,33 @@ KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class AccountView:
+    """The account as a list of all its organizations showed it.
+
+    `primary`: id of its own organization, `None` where the list did not show exactly one.
+    `witnesses`: ids of organizations that stay, the primary one first. `base_url` is normalised,
+    and "" where nobody said it.
+    """
+
+    primary: str | None
+    total: int
+    witnesses: tuple[str, ...]
+    base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """How many records of each kind hang on an organization.
 
     A kind that could not be counted is `None`, never 0, and has a warning.
-    `sub_organizations` are the ids of every organization below it.
+    `sub_organizations` are the ids of every organization below it. `account` is what the same list
+    showed of the whole account, `None` if it could not be read.
     """
 
     counts: Mapping[str, int | None] = field(default_factory=lambda: MappingProxyType({}))
     sub_organizations: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
+    account: AccountView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +121,17 @@ class DeleteAnswer:
 class Presence:
     """Whether an organization still exists, with the evidence.
 
-    `gone` needs three answers that agree: 404 by id, an empty filtered list, and a control read
-    that succeeds, so that a wrong key, a wrong region or an outage cannot look like success.
-    `key_refused`: even the control was refused, so this look shows nothing.
+    `gone` needs answers that agree: 404 by id, an empty filtered list, a control read that
+    succeeds, and the witnesses of the plan, so that a wrong key, another account, a lost right or
+    an outage cannot look like success. `key_refused`: even the control was refused, so this look
+    shows nothing. `primary`: id of the account's own organization, where this look showed it.
     """
 
     state: Literal["gone", "visible", "unclear"]
     evidence: str
     organization: Organization | None = None
     key_refused: bool = False
+    primary: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +161,13 @@ class Export:
 
 
 class Downloaded(NamedTuple):
-    """A file as it lies on disk: bytes and SHA-256 in hex."""
+    """A file as it lies on disk: bytes, SHA-256 in hex, and what its members showed.
+
+    `kinds` of records have a member of their own; of `others` the name tells none.
+    """
 
     size: int
     sha256: str
+    kinds: tuple[str, ...] = ()
+    others: int = 0
+    warnings: tuple[str, ...] = ()

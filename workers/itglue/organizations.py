@@ -7,14 +7,19 @@ know, and then returns everything.
 import unicodedata
 
 from adapters.errors import InvalidIdentifier
+from adapters.likeness import likeness
 from adapters.models import PsaLink
 from workers.itglue.decode import (
+    Included,
+    Resource,
+    attribute,
     checked_id,
     comparable,
     included,
     one_value,
     only_resource,
     organization,
+    own_id,
 )
 from workers.itglue.failures import CallFailed, ResourceMissing
 from workers.itglue.models import Linked, Organization
@@ -86,6 +91,17 @@ async def named(transport: Transport, name: str) -> tuple[Organization, ...]:
     return tuple(row for row in rows if comparable(row.name) == wanted)
 
 
+async def alike(transport: Transport, name: str) -> tuple[tuple[str, str], ...]:
+    """Id and name of every organization whose name people may take for this one."""
+
+    def decode(row: Resource, _: Included) -> tuple[str, str]:
+        return own_id(row), str(attribute(row.attributes, "name"))
+
+    rows = await every(transport, PATH, (_SORT,), decode, what="organizations")
+    wanted = likeness(name)
+    return tuple(row for row in rows if likeness(row[1]) == wanted)
+
+
 async def linked(transport: Transport, link: PsaLink) -> Linked:
     """Organizations linked to a PSA company, each proved by the `remote-id` of its link.
 
@@ -104,5 +120,5 @@ async def linked(transport: Transport, link: PsaLink) -> Linked:
     stated += await together(*(show(transport, row.id) for row in silent))
     if any(row.psa_ids is None for row in stated):
         raise CallFailed("IT Glue does not state the PSA links of an organization")
-    found = tuple(row for row in stated if link.company_id in (row.psa_ids or ()))
+    found = tuple(row for row in stated if row.linked_to(link.integration_type, link.company_id))
     return Linked(found, filter_honoured=len(found) == len(rows))

@@ -6,16 +6,28 @@ IT Glue has no filter for it, so every organization of the account is looked at.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from workers.itglue.decode import Included, Resource, attribute, ids_in, own_id, stated
+from workers.itglue.decode import (
+    Included,
+    Resource,
+    attribute,
+    ids_in,
+    is_primary,
+    own_id,
+    stated,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one organization stands. `stated`: the answer said so, be it "nowhere"."""
+    """Where one organization stands. `stated`: the answer said so, be it "nowhere".
+
+    `primary`: it is the account's own, if the answer says so.
+    """
 
     id: str
     above: frozenset[str]
     stated: bool
+    primary: bool = False
 
 
 def place(resource: Resource, _: Included) -> Place:
@@ -24,7 +36,7 @@ def place(resource: Resource, _: Included) -> Place:
     names = ("parent-id", "ancestor-ids")
     above = frozenset(found for name in names for found in ids_in(attribute(attributes, name)))
     known = any(stated(attributes, name) for name in names)
-    return Place(own_id(resource), above, known)
+    return Place(own_id(resource), above, known, is_primary(attributes))
 
 
 def below(org_id: str, places: Iterable[Place]) -> tuple[str, ...] | None:

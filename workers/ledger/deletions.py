@@ -11,11 +11,13 @@ from adapters.errors import Conflict, NotFound, UnglueError
 from adapters.models import DeletionRequest
 from workers.clock import to_ms
 from workers.durations import milliseconds
+from workers.identities import forms_of
 from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.refusals import KeyReused, ReplayRefused
 from workers.ledger.store import Store, text
 from workers.limits import Limit
+from workers.settings.policy import Mode
 
 
 class Fenced(UnglueError):
@@ -48,14 +50,16 @@ class Change:
 class Begun:
     """The answer of `begin_delete`: `begun` with the intent's number, or why not.
 
-    `holder` is the deletion that has the organization (`claimed`), or the limit's name (`limit`).
+    `holder` is the deletion that has the organization (`claimed`), the limit's name (`limit`), or
+    the digest of the configuration in force (`configuration_differs`).
     `not_durable`: the intent was written and may be lost, so there is no call.
     """
 
     decision: Literal[
         "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
         "moved_on", "claimed", "limit", "unproved_events", "unspooled", "protected", "unapproved",
-        "too_early", "not_durable",
+        "too_early", "not_durable", "configuration_differs", "other_account", "not_understood",
+        "ledger_changed", "clock_off", "before_acceptance",
     ]  # fmt: skip
     number: int = 0
     holder: str = ""
@@ -66,12 +70,14 @@ class Conditions:
     """What the settings ask for besides: an approval, and so much time since the grace began.
 
     `asked` is what the server's clock said before it was `now`, in milliseconds: by that the
-    server sees how long the question was on its way.
+    server sees how long the question was on its way. `configuration` is the digest of the settings
+    by which it is judged.
     """
 
     approval: bool = False
     grace: timedelta = timedelta()
     asked: int | None = None
+    configuration: str = ""
 
 
 _NONE = Conditions()
@@ -92,8 +98,12 @@ class Deletions:
         callback_url: str,
         idempotency_key: str | None,
         now: datetime,
+        mode: Mode | None = None,
     ) -> tuple[str, int | None]:
         """A deletion asked for by an operator: its id, and its job's number if it is new.
+
+        `mode` is the policy's as it was asked for: nothing harder will be done. Who says the
+        organization's name overrules the noes that others said before.
 
         Raises:
             KeyReused: the idempotency key was used for another request.
@@ -105,6 +115,9 @@ class Deletions:
             "actor": operator,
             "request": content,
             "callback_url": callback_url,
+            "asked_mode": mode or "",
+            "forms": json.dumps(forms_of(request)),
+            "overrules_at": at if request.org_name is not None else "",
         }
         answer, *known = await self._store.run(
             "create",
@@ -174,6 +187,10 @@ class Deletions:
             "1" if conditions.approval else "",
             milliseconds(conditions.grace),
             server_ms,
+            self._store.memory.id,
+            self._store.memory.mark,
+            "1" if self._store.own_clock else "",
+            conditions.configuration,
         ]
         confirmed = True
         try:
@@ -208,12 +225,12 @@ class Deletions:
 
     async def replay(
         self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
-        now: datetime,
+        now: datetime, mode: Mode | None = None,
     ) -> int | None:  # fmt: skip
         """Begin a deletion that ended anew: its job's number, or `None` if this was done before.
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
-        person cancelled the client's deletion.
+        person cancelled the client's deletion. `mode` is the policy's of now, which is asked for.
 
         Raises:
             NotFound: there is no such deletion.
@@ -230,6 +247,7 @@ class Deletions:
                 token,
                 callback_url,
                 "1" if overrule else "",
+                mode or "",
             ],
             durable=self._store.fsync,
         )
@@ -274,6 +292,18 @@ class Deletions:
         await self._store.run(
             "looked_back", [deletion_id, to_ms(now), entry, json.dumps(list(recreated))]
         )
+
+    async def look_later(
+        self, deletion_id: str, line: Mapping[str, Any], until: datetime, now: datetime
+    ) -> None:
+        """Write what was seen, and look again then."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        await self._store.run("look_later", [deletion_id, to_ms(until), entry])
+
+    async def proved_later(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
+        """It ended unverified and is gone after all: deleted, and a corrected result goes out."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        await self._store.run("proved_later", [deletion_id, to_ms(now), entry], durable=True)
 
     async def get(self, deletion_id: str) -> Deletion:
         """One deletion.

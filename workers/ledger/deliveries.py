@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from adapters.errors import NotFound
 from workers.clock import from_ms, rfc3339, to_ms
-from workers.ledger.records import Delivery, Receipt
+from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.refusals import ReplayRefused
-from workers.ledger.store import Store
+from workers.ledger.store import Store, text
+
+_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,13 @@ class Replay:
 
     operator: str
     token: str
+
+
+def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:
+    if "dismissed_at" not in fields:
+        return None
+    at = from_ms(fields["dismissed_at"])
+    return Dismissal(fields["dismissed_by"], at, fields["dismissed_reason"])
 
 
 class Deliveries:
@@ -101,7 +110,22 @@ class Deliveries:
             deletion_id=fields["deletion_id"] or None,
             events=tuple(json.loads(fields.get("events") or "[]")),
             generation=int(fields.get("generation") or 1),
+            dismissed=_dismissal(fields),
         )
+
+    async def dismiss(
+        self, delivery_ids: Sequence[str], *, operator: str, reason: str, now: datetime
+    ) -> dict[str, str]:
+        """End what these deliveries hold; they stay stored. What became of each.
+
+        Each is "dismissed", or why it was not: it "holds_nothing", or is "unknown".
+        """
+        outcomes: dict[str, str] = {}
+        for start in range(0, len(delivery_ids), _AT_ONCE):
+            some = delivery_ids[start : start + _AT_ONCE]
+            flat = await self._store.run("dismiss", [to_ms(now), operator, reason, *some])
+            outcomes |= text(flat)
+        return outcomes
 
     async def history(self, delivery_id: str) -> list[dict[str, Any]]:
         """What became of a delivery before each of its replays, oldest first."""

@@ -1,10 +1,15 @@
 """Signs of life of the processes."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from workers.clock import to_ms
 from workers.durations import milliseconds
 from workers.ledger.store import Store
+
+WORKER: Final = "worker"
+# Longer than the half minute between two looks at a job that runs.
+WORKER_LASTS: Final = timedelta(seconds=90)
 
 
 class Heartbeats:

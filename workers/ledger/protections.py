@@ -68,14 +68,16 @@ class Protections:
     async def unprotect(
         self, org_id: str, now: datetime, *, operator: str, reason: str
     ) -> Protection:
-        """End a protection: what it was.
+        """End a protection, and a person's no to the organization: what it was.
 
         Raises:
             NotFound: the organization is not protected.
         """
         line = await self._store.run("unprotect", [org_id, to_ms(now), operator, reason])
         if not line:
-            raise NotFound(f"organization {org_id} is not protected")
+            raise NotFound(
+                f"organization {org_id} is not protected, and no person stopped its deletion"
+            )
         return _loaded(org_id, line)
 
     async def get(self, org_id: str) -> Protection | None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from workers.clock import to_ms
 from workers.durations import milliseconds
@@ -12,6 +13,7 @@ from workers.ledger.store import Store
 # Anybody can send what lands here, so it is small.
 MOST_DELIVERIES = 500
 MOST_BYTES = 16 * 1024 * 1024
+PATIENCE: Final = timedelta(minutes=15)
 
 
 class Quarantine:
@@ -46,13 +48,12 @@ class Quarantine:
         """Deliveries to verify, each with the number of its job."""
         return await self._store.due("quarantine:due", "delivery", now, limit=limit)
 
-    async def take(self, delivery_id: str, now: datetime, lasts: timedelta) -> bool:
+    async def take(self, delivery_id: str, now: datetime) -> bool:
         """Whether it is still to be verified.
 
-        One that nobody came back from three times is tried less and less, and dropped when the
-        quarantine, which `lasts` so long, is over.
+        One that nobody came back from three times is tried once an hour.
         """
-        args = [delivery_id, to_ms(now), milliseconds(lasts)]
+        args = [delivery_id, to_ms(now)]
         return bool(await self._store.run("take_quarantined", args) == b"taken")
 
     async def later(self, delivery_id: str, due: datetime) -> None:
@@ -62,3 +63,7 @@ class Quarantine:
     async def leave(self, delivery_id: str, now: datetime, *, reason: str = "") -> None:
         """End the quarantine: proved, or dropped for this reason."""
         await self._store.run("leave_quarantine", [delivery_id, to_ms(now), reason])
+
+    async def tell(self, now: datetime) -> None:
+        """Have people told of each source with a delivery that has stayed for `PATIENCE`."""
+        await self._store.run("tell_unproved", [to_ms(now), milliseconds(PATIENCE)])

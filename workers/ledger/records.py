@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +13,11 @@ from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
 from workers.approval import Asked, Grace, Granted
 from workers.audit.chain import Head
-from workers.clock import from_ms, rfc3339
+from workers.clock import from_ms, rfc3339, to_ms
+from workers.itglue.archive import lacking
+from workers.itglue.models import AccountView
 from workers.plan import Plan
+from workers.settings.policy import MODES, Mode
 from workers.states import AWAITING_APPROVAL, RUNNING, TERMINAL
 
 
@@ -41,11 +44,27 @@ def encode_errors(errors: tuple[ErrorEntry, ...]) -> str:
     return json.dumps([error.plain() for error in errors])
 
 
+def encode_account(view: AccountView | None, seen_at: datetime) -> str:
+    """The account of a plan as an intent stores it."""
+    return json.dumps({**asdict(view), "seen_at": to_ms(seen_at)}) if view is not None else "{}"
+
+
+def decode_account(text: str) -> dict[str, Any]:
+    """`account` and `seen_at` of an intent, from what it stores; nothing of one that has none."""
+    fields = json.loads(text)
+    if not fields:
+        return {}
+    seen_at = from_ms(str(fields.pop("seen_at")))
+    fields["witnesses"] = tuple(fields["witnesses"])
+    return {"account": AccountView(**fields), "seen_at": seen_at}
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """The newest call this deletion was allowed to make.
 
     `open`: written, and the answer is not known. `refused`: IT Glue said no and did nothing.
+    `account` is the account as the plan saw it at `seen_at`; `missing`: the answer was 404.
     """
 
     number: int
@@ -53,6 +72,9 @@ class Intent:
     state: Literal["", "open", "accepted", "refused"]
     at: datetime | None
     org_id: str
+    account: AccountView | None = None
+    seen_at: datetime | None = None
+    missing: bool = False
 
     @property
     def unanswered(self) -> bool:
@@ -68,7 +90,8 @@ class Intent:
 class Exported(BaseModel):
     """The export of a deletion's organization; `file` once it lies on disk.
 
-    `size` is in bytes, `sha256` in hex.
+    `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
+    was asked for, `kinds` and `others` what its members showed. `made` counts exports in a row.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,6 +102,37 @@ class Exported(BaseModel):
     file: str | None = None
     size: int | None = None
     sha256: str | None = None
+    counts: Mapping[str, int | None] | None = None
+    updated_at: str | None = None
+    stored_at: datetime | None = None
+    kinds: tuple[str, ...] = ()
+    others: int = 0
+    warnings: tuple[str, ...] = ()
+    made: int = 1
+
+    def unproved(self, plan: Plan, now: datetime, max_age: timedelta) -> str | None:
+        """Why this does not hold what the plan says would be lost; `None` if it does.
+
+        What moved is told by comparing what IT Glue says with what it said before the export was
+        asked for, so no clocks are compared. Its age counts from when it was ready: a large
+        account's takes hours to build.
+        """
+        organization = plan.organization
+        if not self.on_disk(organization.id):
+            return "its file is not there"
+        if self.stored_at is None or self.counts is None or now - self.stored_at > max_age:
+            return "it is too old"
+        if self.updated_at != organization.updated_at:
+            return "the organization was changed after it was asked for"
+        grown = [
+            kind
+            for kind, count in plan.counts.items()
+            if (count or 0) > (self.counts.get(kind) or 0)
+        ]
+        if grown:
+            return f"there is more now than when it was asked for: {', '.join(grown)}"
+        missing = lacking(self.kinds, self.others, plan.counts)
+        return f"it holds nothing of: {', '.join(missing)}" if missing else None
 
     def on_disk(self, org_id: str) -> bool:
         """Whether the file of this organization is there, whole: somebody may have removed it."""
@@ -95,7 +149,9 @@ class Deletion:
     """The life of one request.
 
     `waits_for` says why one that waits does, where that is no step's own doing: "paused" (the stop
-    switch) or "key_refused".
+    switch), "key_refused" or "disk_full". `order` counts the active events that the ledger knew
+    when it was asked for, `identities` are those of the event that asked, as (source, client).
+    `asked_mode` is the policy's mode then; `pinned` the organization as its first plan found it.
     """
 
     id: str
@@ -130,6 +186,12 @@ class Deletion:
     grace: Grace | None = None
     replayed_by: str = ""
     waits_for: str = ""
+    order: int = 0
+    asked_mode: Mode | None = None
+    pinned: Mapping[str, Any] | None = None
+    known_name: str = ""
+    overrules_at: datetime | None = None
+    identities: tuple[tuple[str, str], ...] = ()
 
     @property
     def looking_since(self) -> datetime:
@@ -146,6 +208,11 @@ class Deletion:
     def by_request(self) -> bool:
         """Whether an operator asked for this one: then that operator confirms it, nobody else."""
         return self.source == "api" and not self.by_webhook
+
+    @property
+    def swept(self) -> bool:
+        """Whether a schedule asked for it."""
+        return self.source.startswith("schedule:") and not self.by_webhook
 
     @property
     def requesters(self) -> frozenset[str]:
@@ -179,6 +246,10 @@ class Deletion:
         export = fields.get("export")
         audit_head = fields.get("audit_head")
         looked_from = fields.get("looked_from")
+        pinned = fields.get("pinned")
+        overrules_at = fields.get("overrules_at")
+        asked_mode = fields.get("asked_mode")
+        named = json.loads(fields.get("identities") or "[]")
         return cls(
             id=fields["id"],
             state=fields["state"],
@@ -204,6 +275,8 @@ class Deletion:
                 state=fields["intent_state"],  # type: ignore[arg-type] # written by our scripts only
                 at=from_ms(intent_at) if intent_at else None,
                 org_id=fields["intent_org"],
+                missing=fields.get("intent_missing") == "1",
+                **decode_account(fields.get("intent_account") or "{}"),
             ),
             plan=Plan.model_validate_json(plan) if plan else None,
             errors=tuple(ErrorEntry(**entry) for entry in json.loads(fields.get("errors") or "[]")),
@@ -218,7 +291,22 @@ class Deletion:
             grace=Grace.load(fields),
             replayed_by=fields.get("replayed_by", ""),
             waits_for=fields.get("waits_for", ""),
+            order=int(fields.get("order") or 0),
+            asked_mode=next((mode for mode in MODES if mode == asked_mode), None),
+            pinned=json.loads(pinned) if pinned else None,
+            known_name=fields.get("known_name", ""),
+            overrules_at=from_ms(overrules_at) if overrules_at else None,
+            identities=tuple((source, client) for source, client in named or ()),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """Who said that a delivery need hold no deletion, when and why."""
+
+    by: str
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +324,7 @@ class Delivery:
     deletion_id: str | None
     events: tuple[Mapping[str, Any], ...]
     generation: int = 1
+    dismissed: Dismissal | None = None
 
 
 @dataclass(frozen=True, slots=True)

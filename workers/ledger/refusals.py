@@ -20,7 +20,8 @@ _MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "other_open": "deletion {other} is open for the client of {id}; wait for its end",
         "claimed": "deletion {other} acts on the organization of {id}",
         # deliveries
-        "unproved": "{id} was never proved to be genuine; the quarantine verifies it, or drops it",
+        "unproved": "{id} was never proved to be genuine; the quarantine verifies it, or a "
+        "person dismisses it: unglue dismiss {id}",
         "handled": "every event of {id} was handled; only rejected and ignored ones are replayed",
         "no_source": "the source of {id} is no longer configured, or is of another vendor now",
         # callbacks

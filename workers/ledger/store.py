@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from workers.clock import to_ms
 from workers.durations import milliseconds
 from workers.ledger.condition import NotDurable
+from workers.ledger.memory import Memory
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
@@ -29,10 +30,11 @@ class Store:
     `lease` is how long a taker keeps a record, `requeue_after` when the scheduler looks again at
     what it queued, `retention` how long event ids are kept; all in milliseconds. With `fsync`
     nothing that must be durable is believed to be before Redis has it on disk; `confirm_within` is
-    how long to wait for that.
+    how long to wait for that. `memory` says which ledger is expected. With `own_clock` the times
+    handed in are not compared with the server's: a rehearsal moves its clock.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the parts share, each by its name
         self,
         redis: Redis,
         *,
@@ -43,8 +45,12 @@ class Store:
         prefix: str = PREFIX,
         fsync: bool = False,
         confirm_within: timedelta = timedelta(seconds=1),
+        memory: Memory | None = None,
+        own_clock: bool = False,
     ) -> None:
         self.redis = redis
+        self.memory = memory or Memory()
+        self.own_clock = own_clock
         self.fsync = fsync
         self._confirm_within = milliseconds(confirm_within)
         self.queue_key = queue_key
@@ -67,6 +73,14 @@ class Store:
         """The server's own clock, in milliseconds."""
         seconds, microseconds = await self.redis.time()
         return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def can_confirm(self) -> bool:
+        """Whether the server says when something is on disk (WAITAOF: Redis 7.2, Valkey)."""
+        try:
+            await self.redis.execute_command("WAITAOF", 0, 0, 1)  # type: ignore[no-untyped-call] # redis-py names no such command
+        except ResponseError:
+            return False
+        return True
 
     async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.

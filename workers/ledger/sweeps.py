@@ -11,8 +11,10 @@ from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from workers.clock import from_ms, to_ms
 from workers.durations import milliseconds
+from workers.identities import forms_of
 from workers.ledger.deletions import Fenced
 from workers.ledger.store import Store, text
+from workers.settings.policy import Mode
 
 # A time that was missed because no scheduler ran is made up for, if it is not older.
 MADE_UP_FOR = timedelta(hours=24)
@@ -34,7 +36,7 @@ class Row:
     skipped: bool = False
     checked: bool = False
     deletion_id: str | None = None
-    watch: tuple[tuple[str, str, str], ...] = ()
+    watch: tuple[tuple[str, str, str, str], ...] = ()
 
     @property
     def met(self) -> bool:
@@ -182,7 +184,7 @@ class Sweeps:
 
     async def request(
         self, held: Sweep, row: Row, deletion_id: str, request: DeletionRequest,
-        callback_url: str, now: datetime,
+        callback_url: str, now: datetime, mode: Mode,
     ) -> tuple[str, int | None]:  # fmt: skip
         """Ask for one deletion, once per sweep and organization: its id, its job if it is new."""
         source = f"schedule:{held.schedule}"
@@ -193,6 +195,8 @@ class Sweeps:
             "request": content,
             "callback_url": callback_url,
             "watch": json.dumps(row.watch),
+            "asked_mode": mode,
+            "forms": json.dumps(forms_of(DeletionRequest(org_id=row.org_id))),
         }
         at = to_ms(now)
         answer, *known = await self._store.run(
@@ -245,14 +249,6 @@ class Sweeps:
     async def take_due(self, now: datetime, *, limit: int = 20) -> list[tuple[str, int]]:
         """Sweeps that are due and in no queue, each with the number of its next job."""
         return await self._store.due("sweeps:due", "sweep", now, limit=limit)
-
-    async def registers(self, clients: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """State and epoch of each client of a source, ("", "0") for one that is not known."""
-        async with self._store.redis.pipeline(transaction=False) as reads:
-            for source, client in clients:
-                reads.hmget(self._store.key("register", source, client), ["state", "epoch"])
-            answers = await reads.execute()
-        return [((state or b"").decode(), (epoch or b"0").decode()) for state, epoch in answers]
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""

@@ -9,7 +9,9 @@ Kind = Literal[
     "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
     "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
     "audit_file_failed", "paused", "resumed", "reactivated_after_call",
-    "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside",
+    "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
+    "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
+    "account_changed", "configuration_differs", "clock_off",
 ]  # fmt: skip
 
 
@@ -97,6 +99,46 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "A delivery was set aside",
             "It waited in a spool and cannot be recorded; deletions of its source wait. Cure the "
             "cause and rename the file to .spool, or remove the file.",
+        ),
+        "blocked": Meaning(
+            "A deletion is blocked",
+            "A gate forbids it, and no approval can pass that gate. The organization stays; the "
+            "errors of the deletion say what to change, then replay it.",
+        ),
+        "expired": Meaning(
+            "Nobody approved a deletion in time",
+            "It was cancelled. If the client is to go all the same, replay the deletion.",
+        ),
+        "rejected_event": Meaning(
+            "An event was not understood",
+            "It is genuine, so it may say that a client is active: deletions that it may concern "
+            "are held until it is replayed or dismissed. See: unglue deliveries --verdict rejected",
+        ),
+        "unproved_event": Meaning(
+            "An event cannot be proved",
+            "The vendor's key server has not answered for 15 minutes. Deletions that it may "
+            "concern are held. Look at the way to that server; unglue dismiss ends it by name.",
+        ),
+        "event_id_reused": Meaning(
+            "A sender used an event id twice",
+            "The second event has another content, so it was taken as a new one. Ask the sender.",
+        ),
+        "ledger_lost": Meaning(
+            "Redis is not the ledger that it was",
+            "It was emptied, replaced or restored from a copy. Nothing is deleted until an admin "
+            "accepts it: unglue resume --accept-ledger",
+        ),
+        "account_changed": Meaning(
+            "The API key belongs to another IT Glue account",
+            "Nothing is deleted until an admin resumes. Check itglue.api_key and itglue.region.",
+        ),
+        "configuration_differs": Meaning(
+            "A worker runs with another configuration",
+            "It is refused every deletion. Restart it with the file that is in force.",
+        ),
+        "clock_off": Meaning(
+            "A clock is wrong",
+            "It differs from the clock of Redis by more than 2 s, so this part does not act.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }

@@ -17,6 +17,7 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.refusals import ReplayRefused
 from workers.ledger.replays import BulkReplay
 from workers.queue import Enqueue
+from workers.settings.policy import Mode
 from workers.states import CANCELLED
 
 _MOST_DEATHS: Final = 3
@@ -32,13 +33,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a worker works with; `url` is the configured callback URL."""
+    """What a worker works with; `url` is the configured callback URL, `mode` the policy's."""
 
     ledger: Ledger
     reader: Reader
     enqueue: Enqueue
     url: str
     clock: Clock
+    mode: Mode | None = None
 
 
 async def advance_replay(replay_id: str, means: Means) -> BulkReplay | None:
@@ -88,6 +90,7 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
                 callback_url=deletion.request.callback_url or means.url,
                 overrule=held.named or held.filter.get("state") == CANCELLED,
                 now=means.clock(),
+                mode=means.mode,
             )
             if job is not None:
                 await means.enqueue(item, job)

@@ -96,6 +96,12 @@ def _forbidden(value: Value) -> Value:
     return f"{kind},{status or 403}"
 
 
+def _ids(value: Value) -> Value:
+    if not re.fullmatch(r"[0-9]+(,[0-9]+)*", str(value or "")):
+        raise InvalidFault("takes ids, such as 301 or 301,302")
+    return str(value)
+
+
 def _nothing(value: Value) -> Value:
     if value not in (None, ""):
         raise InvalidFault("takes no value")
@@ -152,8 +158,21 @@ _RULES: Mapping[str, _Rule] = {
         "parent-id and ancestor-ids come as null, number, string, array, strings or stringified",
         _choice("stringified", "null", "number", "string", "array", "strings"),
     ),
+    "hide": _Rule(
+        "the key has no right to the organizations VALUE: 404 by id, and no list holds them", _ids
+    ),
+    "repeat": _Rule(
+        "a gateway sends the request twice and hands on the second answer (default: DELETE)",
+        _nothing,
+        "DELETE",
+    ),
     "forbid": _Rule(
         "a KIND (or all) answers STATUS, by default 403: VALUE is KIND,STATUS", _forbidden
+    ),
+    "bad-export": _Rule(
+        "an export's file is empty, has a destroyed member, or is of an organization without data",
+        _choice("empty", "member", "bare"),
+        path="/downloads/*",
     ),
     "slow": _Rule("VALUE milliseconds more for a request", _number(None, most=600_000)),
     "timeout": _Rule(

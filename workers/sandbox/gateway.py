@@ -136,6 +136,8 @@ async def _answer(sandbox: Sandbox, call: Call, line: _Line, app: ASGIApp) -> Ou
     if timeout is not None:
         await line.run(app, call.body, _nowhere)
         return await _time_out(line, timeout.number())
+    if call.fault("repeat"):
+        await line.run(app, call.body, _nowhere)
     await line.run(app, call.body, line.send)
     return "answered"
 

@@ -7,12 +7,15 @@ names a file that holds the value, for secrets that are mounted.
 
 import ipaddress
 import os
+import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
     Field,
     SerializeAsAny,
@@ -35,7 +38,10 @@ from workers.settings.operators import Operator
 from workers.settings.policy import PolicySettings
 from workers.settings.reading import PREFIX, from_environment, from_file, merged
 from workers.settings.schedules import Schedule, unusable
+from workers.settings.secrecy import sample_secret, shared_secret, weak_secret
 from workers.settings.section import Section
+
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_:-]{0,98}:", re.ASCII)
 
 
 def _redis_url(value: str) -> str:
@@ -47,6 +53,14 @@ def _redis_url(value: str) -> str:
             'must be a URL that begins with redis://, rediss:// or unix://, like "redis://'
             'localhost:6379/0", with what is special in a password percent-encoded'
         ) from None
+    return value
+
+
+def _redis_prefix(value: str) -> str:
+    if not _PREFIX.fullmatch(value):
+        raise ValueError(
+            'must be letters, digits, -, _ and :, with a : at the end, like "unglue-staging:"'
+        )
     return value
 
 
@@ -98,10 +112,12 @@ class Settings(BaseSettings):
     )
 
     redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(default=None, repr=False)
+    redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "unglue:"
     public_url: HttpUrl = "http://127.0.0.1:8000"
     secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
     durability: Literal["everysec", "fsync"] = "everysec"
     spool_dir: str = ""
+    state_dir: str = ""
     spool_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**2
     retention_days: Annotated[int, Field(ge=1)] = 400
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
@@ -131,6 +147,28 @@ class Settings(BaseSettings):
             raise ValueError("'api' is what operators ask for; choose another name")
         return table
 
+    @field_validator("sources")
+    @classmethod
+    def _integrations_differ(cls, table: Mapping[str, SourceConfig]) -> Mapping[str, SourceConfig]:
+        """A link in IT Glue holds a number and not whose it is."""
+        kinds = Counter(source.integration_type for source in table.values())
+        told: dict[tuple[str, str], str] = {}
+        for name, source in table.items():
+            kind, own = source.integration_type, source.itglue_integration
+            if kind is None or kinds[kind] == 1:
+                continue
+            if own is None:
+                raise ValueError(
+                    f"{name}: several sources are of the integration {kind}, and a number of one "
+                    "may be another client's number in the other; say in each of them which "
+                    'integration of IT Glue it is: itglue_integration = "…" (each of its deletions '
+                    "then needs a name and an approval)"
+                )
+            other = told.setdefault((kind, own), name)
+            if other != name:
+                raise ValueError(f"{other} and {name} are the same itglue_integration {own!r}")
+        return table
+
     @field_validator("operators")
     @classmethod
     def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:
@@ -156,6 +194,29 @@ class Settings(BaseSettings):
                     why = error.errors()[0]["msg"].removeprefix("Value error, ")
                     raise ValueError(f"schedules.{name}.callback_url: {why}") from None
         return self
+
+    @model_validator(mode="after")
+    def _secrets_protect(self) -> Self:
+        tables = self._tables()
+        problem = (
+            weak_secret(tables)
+            or shared_secret(self.sources, self.callback)
+            or sample_secret(self.itglue.base_url, tables)
+        )
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def _tables(self) -> dict[str, BaseModel]:
+        """Every table that may hold a secret, by its name; "" is the top of the file."""
+        tables: dict[str, BaseModel] = {"": self}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, BaseModel):
+                tables[name] = value
+            elif isinstance(value, Mapping):
+                tables |= {f"{name}.{key}": each for key, each in value.items()}
+        return tables
 
     @model_validator(mode="after")
     def _windows_fit(self) -> Self:

@@ -34,6 +34,13 @@ class ITGlueSettings(Section):
             return {"base_url": _REGIONS[data["region"]], **data}
         return data
 
+    @field_validator("api_key")
+    @classmethod
+    def _key_can_be_sent(cls, key: str) -> str:
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("must be ASCII without blanks: it is sent in a header")
+        return key
+
     @field_validator("base_url")
     @classmethod
     def _key_stays_secret(cls, url: str) -> str:

@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from adapters.models import OrgId
 from workers.durations import Duration, SomeDuration
@@ -19,13 +26,37 @@ def _hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tags
 
 
+Mode = Literal["preview", "soft_delete", "delete"]
+# From the mildest to the hardest.
+MODES: tuple[Mode, ...] = get_args(Mode)
+# What nobody can get back is named first.
+LIMITED_KINDS: Final = ("passwords", *(kind for kind in KINDS if kind != "passwords"))
 Hashtags = Annotated[tuple[str, ...], AfterValidator(_hashtags)]
+
+
+UNLIMITED: Final = "unlimited"
+
+
+def _lifted(value: object) -> object:
+    return None if value == UNLIMITED else value
+
+
+def _written(limit: int | None) -> int | str:
+    return UNLIMITED if limit is None else limit
+
+
+# How many records of a kind may be lost; `None`: any number, which must be written as "unlimited".
+Limit = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    BeforeValidator(_lifted),
+    PlainSerializer(_written),
+]
 
 
 class PolicySettings(Section):
     """`[policy]`: who may be deleted, and how."""
 
-    mode: Literal["preview", "soft_delete", "delete"] = "delete"
+    mode: Mode = "delete"
     only_ids: tuple[OrgId, ...] = ()
     soft_delete_status: str = "Inactive"
     eligible_statuses: tuple[str, ...] = ("Inactive",)
@@ -37,12 +68,13 @@ class PolicySettings(Section):
     protected_names: tuple[str, ...] = ()
     protected_types: tuple[str, ...] = ()
     block_psa_synced: bool = False
-    dependency_limits: Mapping[str, Annotated[int, Field(ge=0)]] = Field(
-        default_factory=lambda: {"assets": 0, "configs": 0, "documents": 0}
+    dependency_limits: Mapping[str, Limit] = Field(
+        default_factory=lambda: dict.fromkeys(LIMITED_KINDS, 0)
     )
     approval: Literal["always", "webhooks", "never"] = "webhooks"
     approval_ttl: SomeDuration = Field(default="7d", validate_default=True)
-    grace_period: Duration = Field(default="0s", validate_default=True)
+    # Written, it counts for every deletion; `workers/steps/grace.py` has what counts if it is not.
+    grace_period: Duration | None = None
     eligibility_window: Duration = Field(default="24h", validate_default=True)
     max_event_age: Duration = Field(default="7d", validate_default=True)
     max_deletions_per_day: Annotated[int, Field(ge=1)] = 10
@@ -51,6 +83,7 @@ class PolicySettings(Section):
     max_share_of_organizations: Annotated[float, Field(gt=0, le=1)] | None = None
     export: bool = True
     export_dir: str = "exports"
+    export_max_age: SomeDuration = Field(default="1h", validate_default=True)
     export_retention_days: Annotated[int, Field(ge=1)] = 90
     export_timeout: Duration = Field(default="6h", validate_default=True)
     export_max_bytes: Annotated[int, Field(ge=1)] = 20 * 1024**3
@@ -61,11 +94,11 @@ class PolicySettings(Section):
 
     @field_validator("dependency_limits")
     @classmethod
-    def _known_kinds(cls, limits: Mapping[str, int]) -> Mapping[str, int]:
+    def _every_kind(cls, limits: Mapping[str, int | None]) -> Mapping[str, int | None]:
         for kind in limits:
             if kind not in KINDS:
                 raise ValueError(f"{kind!r} is not counted; the kinds are: {', '.join(KINDS)}")
-        return limits
+        return {**dict.fromkeys(LIMITED_KINDS, 0), **limits}
 
     @model_validator(mode="after")
     def _exports_outlive_the_wait(self) -> Self:

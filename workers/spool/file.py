@@ -14,9 +14,10 @@ from typing import Final, Self
 
 import structlog
 
-from workers.spool.frames import Span, Spooled, content_at, spans
+from workers.spool.frames import Span, Spooled, content_at, cut_off, spans
 
 SUFFIX: Final = ".spool"
+TORN: Final = ".torn"
 _KNOWN: Final = ".known"
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -155,11 +156,15 @@ class SpoolFile:
 
     def _read(self) -> None:
         size = os.fstat(self._file).st_size
-        found = list(spans(_all_of(self._file, size)))
-        if found and not found[-1].whole:
-            # What a crash cut off was never acknowledged.
+        data = _all_of(self._file, size)
+        found = list(spans(data))
+        if found and not found[-1].whole and cut_off(data[found[-1].start :]):
+            # A frame is on disk before it is acknowledged, so what a crash cut off never was, and
+            # holds nothing. Its bytes are kept all the same, for whoever doubts that.
             torn = found.pop()
-            log.warning("spool_torn", file=self.path.name, bytes=torn.end - torn.start)
+            kept = self.path.with_name(f"{self.id}-{torn.start}{TORN}")
+            write_whole(kept, [data[torn.start :]])
+            log.warning("spool_torn", file=kept.name, bytes=torn.end - torn.start)
             os.ftruncate(self._file, torn.start)
             size = torn.start
         self._waiting.extend(found)

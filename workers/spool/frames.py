@@ -79,6 +79,23 @@ def content_at(data: bytes, start: int) -> bytes | None:
     return content if digest == data[start + 8 : begin] else None
 
 
+def cut_off(data: bytes) -> bool:
+    """Whether these last bytes of a file are the beginning of a frame that goes on behind them.
+
+    All else is damage: a whole frame of another content, bytes that no frame begins with, or a
+    length that is not that of the content, which the digest then fits.
+    """
+    if not _MAGIC.startswith(data[: len(_MAGIC)]):
+        return False
+    if len(data) < len(_MAGIC) + 4:
+        return True
+    length = int.from_bytes(data[len(_MAGIC) : len(_MAGIC) + 4], "big")
+    if length > _LONGEST or len(data) >= _HEAD + length:
+        return False
+    digest = hashlib.blake2b(data[_HEAD:], digest_size=_DIGEST).digest()
+    return digest != data[_HEAD - _DIGEST : _HEAD]
+
+
 def spans(data: bytes) -> Iterator[Span]:
     """What the bytes consist of, in order. Only the last span of a crash is no whole frame."""
     start = 0

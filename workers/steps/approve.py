@@ -23,9 +23,28 @@ from workers.steps.outcome import Context, end, go_on, wait
 _REMIND_AT: Final = (1 / 2, 1 / 8)
 
 
-def wanted(deletion: Deletion, settings: Settings) -> Why | None:
-    """Why a person is to be asked, or `None`. A preview asks nobody."""
-    if deletion.request.dry_run or settings.policy.mode == "preview":
+def wanted(deletion: Deletion, plan: Plan | None, settings: Settings) -> Why | None:
+    """Why a person is to be asked, or `None`. A preview asks nobody.
+
+    Whatever the configuration says, a person decides where a gate asks, and where nothing but what
+    an approver may waive forbids what no person asked for.
+    """
+    why = _by_policy(deletion, settings)
+    if why is not None or _previews(deletion, settings) or plan is None:
+        return why
+    if plan.asks:
+        return "doubt"
+    if not deletion.by_request and plan.with_force(force=deletion.request.force_delete).waivable:
+        return "dependencies"
+    return None
+
+
+def _previews(deletion: Deletion, settings: Settings) -> bool:
+    return deletion.request.dry_run or settings.policy.mode == "preview"
+
+
+def _by_policy(deletion: Deletion, settings: Settings) -> Why | None:
+    if _previews(deletion, settings):
         return None
     if deletion.asked is not None and deletion.asked.why == "limit":
         return "limit"
@@ -41,12 +60,12 @@ def wanted(deletion: Deletion, settings: Settings) -> Why | None:
 
 def confirms(deletion: Deletion, settings: Settings) -> bool:
     """Whether the approval is the confirmation. Who asks by request confirms it there."""
-    return not deletion.by_request and wanted(deletion, settings) is not None
+    return not deletion.by_request and _by_policy(deletion, settings) is not None
 
 
-def missing(deletion: Deletion, settings: Settings) -> bool:
+def missing(deletion: Deletion, plan: Plan, settings: Settings) -> bool:
     """Whether somebody must be asked (again) before anything is done."""
-    why, granted = wanted(deletion, settings), deletion.granted
+    why, granted = wanted(deletion, plan, settings), deletion.granted
     return why is not None and (granted is None or (why == "limit" and granted.passes != why))
 
 
@@ -70,7 +89,7 @@ def ask(
     why: Why | None = None,
 ) -> Change:
     """Wait for an approval of this plan."""
-    why = why or wanted(deletion, settings) or "policy"
+    why = why or wanted(deletion, plan, settings) or "policy"
     moved = deletion.asked.moved if deletion.asked else ()
     until = now + settings.policy.approval_ttl
     fields = asking(plan, deletion.generation, why, now, until, moved)
@@ -98,7 +117,7 @@ def hold(
 async def run(deletion: Deletion, context: Context) -> Change:
     """Remind, or give up when the time is over."""
     now, asked = context.clock(), deletion.asked
-    if asked is None or wanted(deletion, context.settings) is None:
+    if asked is None or wanted(deletion, deletion.plan, context.settings) is None:
         return go_on("plan", {"entry": "approval_not_wanted"})
     if now >= asked.until:
         ttl = in_words(asked.until - asked.at)

@@ -8,7 +8,6 @@ from typing import Any
 from adapters.errors import (
     DeletionBlocked,
     ITGlueConnectionError,
-    OrganizationNotFound,
     PermissionDenied,
     Postponed,
 )
@@ -20,8 +19,10 @@ from workers.steps.outcome import Context, again, fail, go_on, wait
 from workers.steps.permission import permission
 from workers.steps.plan import await_eligibility, may_wait
 from workers.steps.unanswered import may_send_again
+from workers.terms import terms_of
 
 _SOON = timedelta(seconds=2)
+_MISSING = 404
 
 
 async def run(deletion: Deletion, context: Context) -> Change:
@@ -47,6 +48,11 @@ async def run(deletion: Deletion, context: Context) -> Change:
     line = {"entry": "answer", "number": given.number, **asdict(answer)}
     if answer.outcome == "accepted":
         return go_on("verify", line, intent_state="accepted")
+    if answer.status == _MISSING:
+        # It was shown a moment before, so this may be the second answer to a call that a gateway
+        # repeated: only looking tells.
+        until = context.clock() + _SOON
+        return wait(RETRYING, "unanswered", until, line, intent_missing="1")
     if answer.outcome == "unknown" or repeats:
         # A refused repetition says nothing of the call before it, which was never answered.
         return wait(RETRYING, "unanswered", context.clock() + _SOON, line)
@@ -58,15 +64,13 @@ def _refused(
 ) -> Change:
     """What follows from IT Glue's refusal."""
     now = context.clock()
-    policy = context.settings.policy
+    policy = terms_of(deletion, context.settings).policy
     match answer.status:
         case None | 429:
             error = ITGlueConnectionError(answer.detail)
             return again(deletion, error, context, "delete", line)
         case 401 | 403:
             return fail(FAILED, PermissionDenied(answer.detail), now, line)
-        case 404:
-            return fail(FAILED, OrganizationNotFound(answer.detail), now, line)
         case 422 if may_wait(deletion, policy, now):
             return await_eligibility(deletion, policy, now, line)
         case _:

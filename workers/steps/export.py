@@ -5,20 +5,28 @@ IT Glue builds an export in its own time and says nothing of failure, so it is a
 """
 
 import asyncio
+import errno
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.errors import DeletionBlocked, ITGlueConnectionError
+from workers.itglue.failures import ExportUnproved
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion, Exported
+from workers.plan import Plan
 from workers.retry import decide
 from workers.states import BLOCKED, EXPORTING
-from workers.steps.outcome import Context, fail, go_on, wait
+from workers.steps.outcome import Context, fail, go_on, stand_still, wait
 from workers.steps.verify import keep_looking
 
 _SOONEST, _LATEST = timedelta(seconds=2), timedelta(minutes=5)
 # Less than a job may take: a file that needs longer is begun anew, and in the end blocks.
 _DOWNLOAD_SECONDS = 80.0
+# Exports in a row that do not hold what they must, before a person is needed.
+_MOST_IN_A_ROW = 3
+_LOOK_AT_DISK = timedelta(minutes=5)
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 async def run(deletion: Deletion, context: Context) -> Change:
@@ -33,13 +41,26 @@ async def run(deletion: Deletion, context: Context) -> Change:
 async def _export(deletion: Deletion, context: Context) -> Change:
     if deletion.plan is None:
         return go_on("plan")
-    org_id = deletion.plan.organization.id
-    exported = deletion.export
+    plan, exported = deletion.plan, deletion.export
+    org_id = plan.organization.id
     if exported is None or exported.org_id != org_id:
-        return await _ask(org_id, context)
+        return await _ask(plan, context)
+    if exported.file is not None:
+        now, max_age = context.clock(), context.settings.policy.export_max_age
+        why = exported.unproved(plan, now, max_age)
+        fresh = exported.stored_at is not None and now - exported.stored_at <= max_age
+        return (
+            await _another(plan, exported, why, context)
+            if why and fresh
+            else (await _ask(plan, context) if why else go_on("plan"))
+        )
     try:
         return await _fetch(deletion, exported, context)
+    except ExportUnproved as error:
+        return await _another(plan, exported, error.message, context)
     except OSError as error:
+        if error.errno in _NO_ROOM:
+            return _no_room(deletion, context)
         message = f"export: the file could not be written to {_folder(context)}: {error.strerror}"
         return fail(BLOCKED, DeletionBlocked(message), context.clock())
     except ITGlueConnectionError as error:
@@ -50,16 +71,44 @@ def _folder(context: Context) -> Path:
     return Path(context.settings.policy.export_dir)
 
 
-async def _ask(org_id: str, context: Context) -> Change:
+def _no_room(deletion: Deletion, context: Context) -> Change:
+    """A full disk is an outage: it is waited for, and the export stays asked for."""
+    why = f"the disk of {_folder(context)} is full; free some space there, and it goes on by itself"
+    line = {"entry": "attempt", "step": "export", "code": "DiskFull", "why": why}
+    return stand_still(deletion, "disk_full", context.clock() + _LOOK_AT_DISK, line)
+
+
+async def _another(plan: Plan, exported: Exported, why: str, context: Context) -> Change:
+    """One that does not hold what it must is made again, so often and no more."""
+    line = {"entry": "export_unproved", "export_id": exported.id, "why": why}
+    if exported.made < _MOST_IN_A_ROW:
+        change = await _ask(plan, context, made=exported.made + 1)
+        return replace(change, journal=(line, *change.journal))
+    message = (
+        f"export: {exported.made} exports of organization {exported.org_id} in a row do not hold "
+        f"what is there; of the last one, {exported.id}: {why}. Look at it in IT Glue, then replay"
+    )
+    return fail(BLOCKED, DeletionBlocked(message), context.clock(), line)
+
+
+async def _ask(plan: Plan, context: Context, made: int = 1) -> Change:
+    org_id = plan.organization.id
     policy = context.settings.policy
-    made = await context.itglue.create_export(
+    export = await context.itglue.create_export(
         org_id,
         include_logs=policy.export_include_logs,
         zip_password=policy.export_zip_password,
     )
     now = context.clock()
-    exported = Exported(id=made.id, org_id=org_id, asked_at=now)
-    line = {"entry": "export_asked", "export_id": made.id}
+    exported = Exported(
+        id=export.id,
+        org_id=org_id,
+        asked_at=now,
+        counts=dict(plan.counts),
+        updated_at=plan.organization.updated_at,
+        made=made,
+    )
+    line = {"entry": "export_asked", "export_id": export.id}
     return wait(EXPORTING, "export", now + _SOONEST, line, export=exported.model_dump_json())
 
 
@@ -78,17 +127,25 @@ async def _fetch(deletion: Deletion, exported: Exported, context: Context) -> Ch
         return wait(EXPORTING, "export", now + pause)
     folder = _folder(context)
     again = f"-{deletion.generation}" if deletion.generation > 1 else ""
-    path = folder / f"{exported.org_id}-{deletion.id}{again}.zip"
+    # One that is no longer enough may yet be the only copy of what it holds.
+    anew = f"-{exported.id}" if exported.made > 1 else ""
+    path = folder / f"{exported.org_id}-{deletion.id}{again}{anew}.zip"
     await asyncio.to_thread(_prepare, folder, now, policy.export_retention_days)
     try:
         async with asyncio.timeout(_DOWNLOAD_SECONDS):
-            stored = await context.itglue.download(ready, path, policy.export_max_bytes)
+            stored = await context.itglue.download(
+                ready, path, policy.export_max_bytes, policy.export_zip_password
+            )
     except TimeoutError:
         raise ITGlueConnectionError(
             f"the export was not downloaded within {_DOWNLOAD_SECONDS:g} s"
         ) from None
     done = exported.model_copy(
-        update={"file": str(path), "size": stored.size, "sha256": stored.sha256}
+        update={
+            "file": str(path),
+            "stored_at": context.clock(),
+            **stored._asdict(),
+        }
     )
     line = {"entry": "exported", "file": path.name, "size": stored.size, "sha256": stored.sha256}
     return go_on("plan", line, export=done.model_dump_json())

@@ -6,7 +6,7 @@ organization begins it anew, another count does not.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from workers.clock import rfc3339, to_ms
 from workers.ledger.deletions import Change
@@ -16,11 +16,17 @@ from workers.settings import Settings
 from workers.states import SCHEDULED
 from workers.steps.outcome import wait
 
+# For what no person asked for, if the policy says nothing: a click in the PSA is not final at once.
+UNASKED: Final = timedelta(hours=24)
+
 
 def period(deletion: Deletion, settings: Settings) -> timedelta:
     """How long: the policy's minimum, or its source's if that is longer."""
+    least = settings.policy.grace_period
+    if least is None:
+        least = timedelta() if deletion.by_request else UNASKED
     source = settings.sources.get(deletion.source) if deletion.by_webhook else None
-    return max(settings.policy.grace_period, source.grace_period if source else timedelta())
+    return max(least, source.grace_period if source else timedelta())
 
 
 def until(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> datetime:

@@ -4,29 +4,55 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+
 from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.account import measured
 from workers.clock import rfc3339
+from workers.in_force import policy_digest
 from workers.ledger.deletions import Begun, Change, Conditions, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.limits import Limit, limits_of
-from workers.protection import protection_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
 from workers.steps.approve import hold, wanted
 from workers.steps.grace import period
 from workers.steps.outcome import Context, end, fail, go_on, stand_still, wait
-from workers.steps.plan import following, judged
+from workers.steps.plan import following, judged, look
 from workers.steps.verify import keep_looking, unverified
+from workers.terms import terms_of
 
+log = structlog.get_logger()
 PLAN_LASTS = timedelta(seconds=60)
 PAUSED: Final = "paused"
+NOT_UNDERSTOOD: Final = "not_understood"
 _ASK_AGAIN = {
     # Whoever resumes makes what waits due at once.
     PAUSED: timedelta(minutes=5),
     "in_flight": timedelta(seconds=2),
     "unproved_events": timedelta(seconds=60),
+    NOT_UNDERSTOOD: timedelta(seconds=60),
     "unspooled": timedelta(seconds=15),
     "not_durable": timedelta(seconds=5),
+    "configuration_differs": timedelta(seconds=30),
+    "clock_off": timedelta(seconds=60),
+}
+# What a person or another worker ends, and what the deletion says that it waits for.
+_STANDS_STILL = {
+    PAUSED: PAUSED,
+    "ledger_changed": PAUSED,
+    "configuration_differs": "configuration_differs",
+    NOT_UNDERSTOOD: NOT_UNDERSTOOD,
+}
+_ONLY_LOOKS = {
+    *_STANDS_STILL, "reactivated", "limit", "unproved_events", "unspooled", "clock_off",
+    "before_acceptance",
+}  # fmt: skip
+_CANCELLED = {
+    "reactivated": "the client is active again",
+    "before_acceptance": (
+        "it was asked for before the ledger was lost and accepted as it is, and what happened "
+        "since may be missing from it; if it is still wanted, ask again"
+    ),
 }
 
 
@@ -58,13 +84,14 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         Fenced: somebody else took over, or this process was held up.
     """
     plan = deletion.plan
-    policy = context.settings.policy
+    settings = terms_of(deletion, context.settings)
+    policy = settings.policy
     if deletion.waits_for == PAUSED and await context.ledger.stop_switch.pauses():
         # It was told before, and nothing is read meanwhile for a call that may not be made.
         return _refused(Begun(PAUSED), deletion, context)
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
-    if following(deletion, plan, context.settings, context.clock()) != deletion.step:
+    if following(deletion, plan, settings, context.clock()) != deletion.step:
         # The configuration changed, an approval is missing, or the export is no longer on disk.
         return go_on("plan", {"entry": "policy_moved"})
     if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
@@ -79,17 +106,15 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
             f"organization {plan.organization.id} was there when the plan was made and is gone "
             "now; Unglue did not delete it"
         )
-    protection = await protection_of(
-        organization, policy.protected_ids, context.ledger.protections, context.clock()
-    )
+    known = await look(deletion, organization, context)
     fresh = judged(
         deletion,
         organization,
         plan.inventory,
         plan.activity,
-        context.settings,
+        settings,
         plan.made_at,
-        protection,
+        known,
     )
     moved = plan.moved(fresh)
     if moved:
@@ -107,9 +132,10 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         limits=limits,
         now=now,
         conditions=Conditions(
-            approval=wanted(deletion, context.settings) is not None,
+            approval=wanted(deletion, plan, settings) is not None,
             grace=period(deletion, context.settings),
             asked=asked,
+            configuration=policy_digest(context.settings),
         ),
     )
     if begun.decision == "not_durable":
@@ -145,22 +171,24 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
     match begun.decision:
         case "accepted_before":
             return go_on("verify", line)
-        case "plan_moved" | "protected" | "unapproved" | "too_early":
+        case "plan_moved" | "protected" | "unapproved" | "too_early" | "other_account":
             # The next plan says by whom it is protected, and why, or asks for the approval.
             return go_on("plan", line)
-        case "paused" if not deletion.intent.unanswered:
-            return stand_still(deletion, PAUSED, now + _ASK_AGAIN[PAUSED], line)
-        case "paused" | "reactivated" | "limit" | "unproved_events" | "unspooled" if (
-            deletion.intent.unanswered
-        ):
+        case decision if decision in _ONLY_LOOKS and deletion.intent.unanswered:
             # However long it lasts: what may be deleted already is reported in time.
             return keep_looking(deletion, now, line)
-        case "in_flight" | "unproved_events" | "unspooled":
+        case decision if decision in _STANDS_STILL:
+            # Whoever resumes, or another worker, may go on.
+            log.warning("not_begun", deletion_id=deletion.id, why=decision, by=begun.holder)
+            line |= {"by": begun.holder} if begun.holder else {}
+            why = _STANDS_STILL[decision]
+            return stand_still(deletion, why, now + _ASK_AGAIN[why], line)
+        case "in_flight" | "unproved_events" | "unspooled" | "clock_off":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
         case "moved_on":
             return unverified(deletion, now, line)
-        case "reactivated":
-            error = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+        case "reactivated" | "before_acceptance":
+            error = ErrorEntry("Cancelled", _CANCELLED[begun.decision], rfc3339(now))
             return end(CANCELLED, line, errors=(error,))
         case "claimed":
             message = f"claimed: deletion {begun.holder} acts on this organization already"

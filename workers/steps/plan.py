@@ -5,34 +5,52 @@ Reads only. The same plan is what a dry run shows and what a deletion acts on.
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from adapters.errors import DeletionBlocked, ITGlueConnectionError, PermissionDenied
-from workers.clock import to_ms
+from workers.clock import rfc3339, to_ms
 from workers.gates import judge
 from workers.gates.subject import Subject
 from workers.gates.synced import ADVICE
+from workers.identities import clients_of, forms_of, known_as_all
 from workers.itglue.client import ITGlue
 from workers.itglue.models import Inventory, Organization
 from workers.itglue.together import both
+from workers.itglue.witnesses import normalised
 from workers.ledger.deletions import Change
 from workers.ledger.protections import Protection
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import Deletion, ErrorEntry, encode_account
+from workers.ledger.registers import NOTHING_SAID, Standing
 from workers.plan import WAIVABLE, Activity, Plan
 from workers.protection import protection_of
 from workers.settings import Settings
+from workers.settings.linked import psa_sources
 from workers.settings.policy import PolicySettings
-from workers.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
+from workers.states import AWAITING_ELIGIBILITY, BLOCKED, CANCELLED, PREVIEWED
 from workers.steps import approve, grace
-from workers.steps.outcome import Context, end, go_on, wait
+from workers.steps.outcome import Context, end, fail, go_on, wait
 from workers.steps.resolve import resolve
 from workers.steps.verify import keep_looking
+from workers.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
 
+OTHER_ACCOUNT: Final = (
+    "other_account: it was planned in another IT Glue account than the one that answers now, or "
+    "the account's own organization is no longer shown; look at itglue.api_key, then ask again"
+)
 _RECHECKS_PER_WINDOW = 24
 # Earlier than the documented cut, in case that counts otherwise than Python.
 _CUT_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a plan rests on beside IT Glue's answers: the configuration, and what was said."""
+
+    settings: Settings
+    standing: Standing = NOTHING_SAID
+    protection: Protection | None = None
 
 
 def judged(
@@ -42,9 +60,13 @@ def judged(
     activity: Activity | None,
     settings: Settings,
     now: datetime,
-    protection: Protection | None = None,
+    known: Known,
 ) -> Plan:
-    """The plan of these facts: pure."""
+    """The plan of these facts: pure.
+
+    `settings` are the terms of the deletion, `known.settings` those of the installation.
+    """
+    granted = deletion.granted
     subject = Subject(
         request=deletion.request,
         organization=organization,
@@ -53,9 +75,17 @@ def judged(
         now=now,
         activity=activity,
         by_webhook=deletion.by_webhook,
-        protection=protection,
+        protection=known.protection,
         asks=approve.confirms(deletion, settings),
-        forced=deletion.granted is not None and deletion.granted.force,
+        forced=granted is not None and granted.force,
+        standing=known.standing,
+        psa_sources=psa_sources(known.settings),
+        pinned=deletion.pinned,
+        distrust=distrust(deletion, known.settings),
+        harder_now=harder_now(deletion, known.settings),
+        overrules_at=deletion.overrules_at,
+        known_name=deletion.known_name,
+        schedule=schedule_of(deletion, known.settings),
     )
     warnings = inventory.warnings
     if organization.psa_ids and ADVICE not in warnings:
@@ -68,28 +98,47 @@ def judged(
         answers=judge(subject),
         warnings=warnings,
         activity=activity,
+        act=act_of(settings),
+        word=word_of(deletion, known.settings),
+        account=inventory.account,
     )
 
 
-async def make_plan(deletion: Deletion, context: Context) -> Plan:
-    """A fresh plan."""
+async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
+    """What sources, persons and the file say of the organization now."""
+    protection = await protection_of(
+        organization,
+        context.settings.policy.protected_ids,
+        context.ledger.protections,
+        context.clock(),
+    )
+    clients = dict.fromkeys(
+        (*deletion.identities, *clients_of(organization, context.settings.sources))
+    )
+    forms = dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request)))
+    standing = await context.ledger.registers.standing(tuple(clients), tuple(forms), deletion.id)
+    return Known(context.settings, standing, protection)
+
+
+async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
+    """A fresh plan, and what it rests on beside IT Glue's answers."""
     found = await resolve(context.itglue, deletion.request)
-    policy, now = context.settings.policy, context.clock()
+    settings, now = terms_of(deletion, context.settings), context.clock()
     organization, (inventory, activity) = await both(
         _whole(context.itglue, found),
         both(
             context.itglue.inventory(found),
-            _activity(context.itglue, found.id, policy.min_idle_days, now),
+            _activity(context.itglue, found.id, settings.policy.min_idle_days, now),
         ),
     )
     if activity is not None and not activity.read:
         warnings = (*inventory.warnings, "user metrics may not be read with this API key")
         inventory = replace(inventory, warnings=warnings)
-    protection = await protection_of(
-        organization, policy.protected_ids, context.ledger.protections, now
-    )
-    settings = context.settings
-    return judged(deletion, organization, inventory, activity, settings, now, protection)
+    if inventory.account is not None:
+        seen = replace(inventory.account, base_url=normalised(settings.itglue.base_url))
+        inventory = replace(inventory, account=seen)
+    known = await look(deletion, organization, context)
+    return judged(deletion, organization, inventory, activity, settings, now, known), known
 
 
 async def _whole(itglue: ITGlue, found: Organization) -> Organization:
@@ -153,7 +202,7 @@ def following(deletion: Deletion, plan: Plan, settings: Settings, now: datetime)
     policy = settings.policy
     if policy.mode == "preview":
         return "plan"
-    if approve.missing(deletion, settings):
+    if approve.missing(deletion, plan, settings):
         return "approve"
     if grace.until(deletion, plan, settings, now) > now:
         return "grace"
@@ -162,12 +211,57 @@ def following(deletion: Deletion, plan: Plan, settings: Settings, now: datetime)
             return "soft_delete"
         case "delete":
             exported = deletion.export
-            missing = exported is None or not exported.on_disk(plan.organization.id)
+            missing = exported is None or exported.unproved(plan, now, policy.export_max_age)
             return "export" if policy.export and missing else "delete"
 
 
-def decide(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
-    """What follows from a plan."""
+def decide(
+    deletion: Deletion, plan: Plan, known: Known, settings: Settings, now: datetime
+) -> Change:
+    """What follows from a plan; `settings` are the terms of the deletion."""
+    back = _reactivated(deletion, plan, known, now)
+    change = (
+        back.with_fields(**_stored(plan, settings))
+        if back is not None
+        else _weighed(deletion, plan, settings, now)
+    )
+    fields: dict[str, str | int] = {
+        "watch": known.standing.encoded_watch(),
+        "plan_declines": known.standing.declines,
+        "plan_doubts": known.standing.said_doubts,
+        "forms": json.dumps([f"org:{plan.organization.id}"]),
+    }
+    if deletion.pinned is None:
+        fields["pinned"] = json.dumps(plan.subject())
+    return change.with_fields(**fields)
+
+
+def _reactivated(deletion: Deletion, plan: Plan, known: Known, now: datetime) -> Change | None:
+    """The end of what its own source said is active, under any identity, since it was asked for.
+
+    A schedule has no source of its own, so every source's word ends its deletions.
+    """
+    since = [
+        register
+        for register in known.standing.registers
+        if register.order > deletion.order
+        and (register.source == deletion.source or (deletion.swept and register.active))
+    ]
+    if not since:
+        return None
+    line = {
+        "entry": "reactivated",
+        "source": since[0].source,
+        "client": since[0].client,
+        "org_id": plan.organization.id,
+    }
+    if deletion.intent.unanswered:
+        return keep_looking(deletion, now, line)
+    error = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+    return end(CANCELLED, line, errors=(error,))
+
+
+def _weighed(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
     granted = deletion.granted
     moved = granted.moved(plan) if granted is not None else ()
     if granted is None or not moved:
@@ -189,22 +283,27 @@ def decide(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) ->
     return replace(change, fields=fields, journal=(line, *change.journal))
 
 
-def _decided(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
-    policy, mode = settings.policy, settings.policy.mode
-    stored = {
+def _stored(plan: Plan, settings: Settings) -> dict[str, str]:
+    return {
         "plan": plan.model_dump_json(),
         "plan_digest": plan.digest,
+        "plan_account": encode_account(plan.account, plan.made_at),
         "plan_counts": json.dumps(dict(plan.counts)),
-        "mode": mode,
+        "mode": settings.policy.mode,
         "org_id": plan.organization.id,
     }
+
+
+def _decided(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
+    policy, mode = settings.policy, settings.policy.mode
+    stored = _stored(plan, settings)
     line = {
         "entry": "planned",
         "org_id": plan.organization.id,
         "digest": plan.digest,
         "refused": [answer.gate for answer in plan.refusals],
     }
-    if deletion.asked is not None and approve.wanted(deletion, settings) is None:
+    if deletion.asked is not None and approve.wanted(deletion, plan, settings) is None:
         stored["approval_why"] = ""
     step = following(deletion, plan, settings, now)
     acts = not plan.refusals and step in {"delete", "export"}
@@ -213,10 +312,11 @@ def _decided(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) 
         return keep_looking(deletion, now, line).with_fields(**stored)
     if deletion.request.dry_run or mode == "preview":
         return end(PREVIEWED, line).with_fields(**stored)
-    # Who approves may grant force_delete, so this gate is the approver's to answer.
-    refusals = tuple(
-        answer for answer in plan.refusals if step != "approve" or answer.gate != WAIVABLE
-    )
+    # Who approves may grant force_delete, so this gate is the approver's to answer. What no person
+    # asked for waits for the others first.
+    others = tuple(answer for answer in plan.refusals if answer.gate != WAIVABLE)
+    held = step == "approve" or (others and not deletion.by_request)
+    refusals = others if held else plan.refusals
     if not refusals:
         match step:
             case "approve":
@@ -238,6 +338,27 @@ def _decided(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) 
 
 
 async def run(deletion: Deletion, context: Context) -> Change:
-    """Plan, and decide what follows."""
-    plan = await make_plan(deletion, context)
-    return decide(deletion, plan, context.settings, context.clock())
+    """Plan, and decide what follows.
+
+    Raises:
+        AccountChanged: IT Glue answered for another account than the record is for.
+    """
+    plan, known = await make_plan(deletion, context)
+    settings = terms_of(deletion, context.settings)
+    seen, before = plan.account, deletion.plan.account if deletion.plan else None
+    account = context.ledger.account
+    if seen is not None:
+        await account.recognise(seen.primary, context.clock())
+    lost = seen is not None and seen.primary is None and await account.primary() is not None
+    moved = seen and before and (seen.primary, seen.base_url) != (before.primary, before.base_url)
+    # What a gate refuses needs no other reason: it may itself claim to be the primary one.
+    if (lost or moved) and not plan.refusals:
+        # An admin accepted another account meanwhile; what was asked for was meant for the first.
+        now, line = (
+            context.clock(),
+            {"entry": "other_account", "primary": seen.primary if seen else None},
+        )
+        if deletion.intent.unanswered:
+            return keep_looking(deletion, now, line)
+        return fail(BLOCKED, DeletionBlocked(OTHER_ACCOUNT), now, line)
+    return decide(deletion, plan, known, settings, context.clock())

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from adapters.errors import InvalidIdentifier, OrganizationNotFound
 from adapters.models import DeletionRequest, PsaLink
-from workers.gates.subject import comparable
 from workers.itglue.client import ITGlue
 from workers.itglue.models import Organization
+from workers.itglue.together import both
+from workers.naming import hardly_differ, same
 
 _SHOWN = 5
 
@@ -27,12 +28,32 @@ async def _by_id(itglue: ITGlue, org_id: str, name: str | None) -> Organization:
     organization = await itglue.organization(org_id)
     if organization is None:
         raise OrganizationNotFound(f"no organization in IT Glue has the id {org_id}")
-    if name is not None and comparable(name) != comparable(organization.name):
+    if name is not None and not same(name, organization.name):
         raise InvalidIdentifier(
-            f"organization {org_id} is called {organization.name!r}, not {name!r}; "
+            f"organization {org_id} is called {organization.name!r}, not {name!r}"
+            f"{hardly_differ(name, organization.name)}; "
             "org_id and org_name must name the same one"
         )
     return organization
+
+
+async def _by_name(itglue: ITGlue, name: str) -> Organization:
+    """The one of exactly this name, if none other looks the same to people.
+
+    The filter shows only what is equal to the byte, so all names are looked at as well.
+    """
+    named, alike = await both(itglue.organizations_named(name), itglue.organizations_alike(name))
+    found = tuple(each for each in named if same(name, each.name))
+    others = {org_id: other for org_id, other in alike if org_id not in {it.id for it in found}}
+    if others:
+        listed = {**{each.id: each.name for each in found}, **others}
+        shown = ", ".join(f"{org_id} {other!r}" for org_id, other in list(listed.items())[:_SHOWN])
+        more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+        raise InvalidIdentifier(
+            f"{name!r} is not the only name of its like in IT Glue, they differ only in blanks, "
+            f"case or characters that look alike: {shown}{more}; ask by org_id"
+        )
+    return _only(found, f"is called {name!r}")
 
 
 async def _by_link(itglue: ITGlue, link: PsaLink, name: str | None) -> Organization:
@@ -63,5 +84,4 @@ async def resolve(itglue: ITGlue, request: DeletionRequest) -> Organization:
         return await _by_id(itglue, request.org_id, request.org_name)
     if request.org_name is None:
         raise InvalidIdentifier("org_id or org_name is required")
-    found = await itglue.organizations_named(request.org_name)
-    return _only(found, f"is called {request.org_name!r}")
+    return await _by_name(itglue, request.org_name)

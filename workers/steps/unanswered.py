@@ -10,6 +10,7 @@ from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
 from workers.states import DELETED, RETRYING
 from workers.steps.outcome import Context, end, go_on, wait
+from workers.steps.proof import look
 from workers.steps.verify import look_again, unverified
 
 _SOON = timedelta(seconds=2)
@@ -29,7 +30,7 @@ def may_send_again(deletion: Deletion, context: Context) -> bool:
 async def run(deletion: Deletion, context: Context) -> Change:
     """Look whether it is gone, and when to send again."""
     intent = deletion.intent
-    seen = await context.itglue.presence(intent.org_id)
+    seen = await look(deletion, context)
     now = context.clock()
     line = {"entry": "unanswered", "state": seen.state, "evidence": seen.evidence}
     if seen.state == "gone":

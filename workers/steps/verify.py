@@ -13,6 +13,7 @@ from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.states import DELETED, FAILED, RETRYING, VERIFYING
 from workers.steps.outcome import Context, end, wait
+from workers.steps.proof import look
 
 _SOONEST = timedelta(seconds=1)
 _LATEST = timedelta(minutes=10)
@@ -42,7 +43,7 @@ def unverified(deletion: Deletion, now: datetime, *journal: Mapping[str, Any]) -
 
 async def run(deletion: Deletion, context: Context) -> Change:
     """Look whether it is gone."""
-    seen = await context.itglue.presence(deletion.intent.org_id)
+    seen = await look(deletion, context)
     now = context.clock()
     line = {"entry": "looked", "state": seen.state, "evidence": seen.evidence}
     if seen.state == "gone":

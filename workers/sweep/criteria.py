@@ -5,7 +5,9 @@ policy's. So a sweep requests nothing that the same gates would refuse at once; 
 organization is counted by its deletion.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from adapters.models import DeletionRequest
 from workers.gates import GATES
@@ -57,6 +59,7 @@ def unmet(
     *,
     protected: Protection | None = None,
     activity: Activity = _UNKNOWN,
+    psa_sources: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
     """Why the organization is none of those that the schedule looks for; empty: it is one.
 
@@ -70,6 +73,7 @@ def unmet(
         now=now,
         activity=activity,
         protection=protected,
+        psa_sources=psa_sources,
     )
     answers = [gate(subject) for gate in _GATES]
     refusals = [f"{each.gate}: {each.message}" for each in answers if each.verdict == "refuse"]

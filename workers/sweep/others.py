@@ -1,14 +1,11 @@
 """What else is known of an organization: who acts on it already, and whether its client is back."""
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import get_args
+from collections.abc import Collection
 
-from adapters.clients import known_as
-from adapters.models import PsaIntegration
-from workers.events import bounded
 from workers.gates.subject import comparable
 from workers.itglue.models import Organization
 from workers.ledger.records import Deletion
+from workers.ledger.registers import Standing
 
 
 def acts_on(deletion: Deletion, organization: Organization) -> bool:
@@ -23,36 +20,17 @@ def acts_on(deletion: Deletion, organization: Organization) -> bool:
     return comparable(request.org_name or "") == comparable(organization.name)
 
 
-def clients_of(organization: Organization, sources: Iterable[str]) -> list[tuple[str, str]]:
-    """Every (source, client) under which a sender may know this organization's client.
-
-    Taking two clients for one can only keep a deletion from happening. The forms are those of the
-    adapters: a PSA's own number, and `adapters.clients.known_as`.
-    """
-    numbers = tuple(organization.psa_ids or ())
-    linked = (f"{kind}:{number}" for kind in get_args(PsaIntegration) for number in numbers)
-    forms = (
-        *numbers,
-        *(form for link in linked for form in known_as(name=None, psa=link)),
-        *known_as(name=organization.name, org=organization.id),
-    )
-    return [(source, bounded(form)) for source in sources for form in forms]
-
-
-def standing(
-    clients: Sequence[tuple[str, str]], registers: Sequence[tuple[str, str]]
-) -> tuple[str | None, tuple[tuple[str, str, str], ...]]:
-    """Why the client's registers forbid a request, and what has to stay as it is until the call."""
-    for (source, client), (state, _) in zip(clients, registers, strict=True):
-        if state == "active":
-            return f"client_active: source {source} says that client {client} is active", ()
-        if state == "cancelled":
-            return f"cancelled_by_operator: client {client} of source {source}", ()
-    watch = tuple(
-        (source, client, epoch)
-        for (source, client), (_, epoch) in zip(clients, registers, strict=True)
-    )
-    return None, watch
+def standing(known: Standing) -> tuple[str | None, tuple[tuple[str, str, str, str], ...]]:
+    """Why what is known of its client forbids a request, and what it was."""
+    for register in known.registers:
+        if register.active:
+            return f"client_active: {register.words}", ()
+        if register.state == "cancelled":
+            who = f"client {register.client} of source {register.source}"
+            return f"cancelled_by_operator: {who}", ()
+    for no in known.noes:
+        return f"declined: {no.words}", ()
+    return None, tuple(register.watched() for register in known.registers)
 
 
 def acting(organization: Organization, deletions: Collection[Deletion]) -> str | None:

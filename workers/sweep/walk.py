@@ -22,6 +22,7 @@ from adapters.errors import (
 )
 from adapters.models import DeletionRequest
 from workers.audit.chain import Head
+from workers.identities import clients_of, known_as_all
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.models import Organization
 from workers.itglue.paging import Page
@@ -30,10 +31,11 @@ from workers.ledger.sweeps import End, Progress, Row, Sweep
 from workers.plan import Activity
 from workers.queue import Enqueue
 from workers.retry import decide
+from workers.settings.linked import psa_sources
 from workers.settings.schedules import Schedule
 from workers.steps.outcome import Context
 from workers.sweep.criteria import allowed, narrowed, unmet
-from workers.sweep.others import acting, clients_of, standing
+from workers.sweep.others import acting, standing
 from workers.sweep.summary import callback_body, summary_of
 
 SLICE: Final = timedelta(seconds=40)
@@ -79,6 +81,9 @@ class Walk:
             if smaller is None:
                 raise
             return Progress({"size": smaller, "page": 1, "total": ""})
+        own = [each.id for each in page.rows if each.primary]
+        if len(own) == 1:
+            await self.context.ledger.account.recognise(own[0], self.context.clock())
         new = [each for each in page.rows if each.id not in self.rows]
         rows = await self._judged(new)
         fields: dict[str, str | int] = {"size": size, "attempts": 0}
@@ -103,7 +108,14 @@ class Walk:
                 each.id,
                 each.name,
                 each.status,
-                unmet(each, self.schedule, policy, now, protected=held.get(each.id)),
+                unmet(
+                    each,
+                    self.schedule,
+                    policy,
+                    now,
+                    protected=held.get(each.id),
+                    psa_sources=psa_sources(self.context.settings),
+                ),
             )
             for each in organizations
         )
@@ -126,19 +138,26 @@ class Walk:
             return replace(row, why=("gone: IT Glue lists it and does not show it",), skipped=True)
         seen = replace(row, name=organization.name, status=organization.status)
         held = await ledger.protections.get(organization.id)
-        why = unmet(organization, schedule, policy, context.clock(), protected=held)
+        psa = psa_sources(context.settings)
+        why = unmet(
+            organization, schedule, policy, context.clock(), protected=held, psa_sources=psa
+        )
         days = narrowed(policy, schedule).min_idle_days
         if not why and days:
             activity = await self._activity(organization, days)
             now = context.clock()
-            why = unmet(organization, schedule, policy, now, protected=held, activity=activity)
+            why = unmet(
+                organization, schedule, policy, now,
+                protected=held, activity=activity, psa_sources=psa,
+            )  # fmt: skip
         if why:
             return replace(seen, why=why)
         other = acting(organization, self.open) or await ledger.sweeps.claimed_by(organization.id)
         if other is not None:
             return replace(seen, why=(f"open_deletion: {other}",), skipped=True)
         clients = clients_of(organization, context.settings.sources)
-        reason, watch = standing(clients, await ledger.sweeps.registers(clients))
+        known = await ledger.registers.standing(clients, known_as_all(organization))
+        reason, watch = standing(known)
         if reason is not None:
             return replace(seen, why=(reason,), skipped=True)
         return replace(seen, watch=watch)
@@ -194,7 +213,13 @@ class Walk:
             return Progress(rows=(replace(row, why=(why,), skipped=True),))
         url = context.settings.callback.url or ""
         deletion_id, job = await context.ledger.sweeps.request(
-            sweep, row, self.new_id("del"), request, url, context.clock()
+            sweep,
+            row,
+            self.new_id("del"),
+            request,
+            url,
+            context.clock(),
+            context.settings.policy.mode,
         )
         if job is not None:
             await self.enqueue(deletion_id, job)

@@ -24,7 +24,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from adapters.registry import VENDORS
-from service.demo.installation import free_ports
+from service.demo.installation import AT_ONCE, MAY_GO, free_ports
 from tests.support.failing_valkey import FailingValkey, failing_valkey
 from tests.support.plant import parts
 from tests.support.plant.crowd import Crowd, org_of
@@ -37,6 +37,7 @@ from workers.ledger.store import PREFIX
 from workers.queue import QUEUE, QUEUE_KEY
 from workers.settings import Settings, load_settings
 
+RESULTS_SECRET = "whsec_" + "A" * 32
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
 TOKEN = "a-token-of-the-tests"
 LEASE_SECONDS = 4.0
@@ -103,7 +104,7 @@ requests_per_5_minutes = 10000000
 
 [callback]
 url = "{self.receiver.url}"
-secrets = ["{SECRET}"]
+secrets = ["{RESULTS_SECRET}"]
 allow_private_networks = true
 
 [worker]
@@ -125,6 +126,8 @@ confirm_delete = true
 max_deletions_per_day = 1000000
 resend_after = "6s"
 {self.policy.format(folder=self.folder) or "export = false"}
+dependency_limits = {{ {MAY_GO} }}
+{"" if "grace_period" in self.policy else AT_ONCE}
 """
 
     @cached_property
@@ -249,7 +252,7 @@ resend_after = "6s"
             {
                 "type": "client.active" if active else "client.inactive",
                 "timestamp": now.isoformat(),
-                "data": {"psa": link, **data},
+                "data": {"psa": link, "org_name": f"Client {company}", **data},
             }
         ).encode()
         headers = VENDORS["standard"].sign(self.settings.sources[SOURCE], body, None, event_id, now)
@@ -349,7 +352,7 @@ def plant(
         # A socket's path is short, and pytest's own folders are not.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-")))
         server = stack.enter_context(failing_valkey(folder))
-        receiver = stack.enter_context(receiving(SECRET))
+        receiver = stack.enter_context(receiving(RESULTS_SECRET))
         wire = stack.enter_context(wired(folder / "wire.sock", folder / "valkey.sock"))
         made = Plant(folder, server, receiver, wire, crowd or Crowd(), policy, more, watched)
         stack.callback(made.http.close)

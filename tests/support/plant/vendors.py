@@ -93,9 +93,10 @@ class Sent:
         }
 
     def _standard(self, _key_origin: str) -> Mapping[str, Any]:
-        words = {"inactive": "client.inactive", "active": "client.active", "other": "client.moved"}
+        words = {"inactive": "client.inactive", "active": "client.active", "other": "ticket.moved"}
         link = {"integration_type": "manage", "company_id": str(self.client)}
-        return {"type": words[self.kind], "timestamp": timestamp(self.at), "data": {"psa": link}}
+        data = {"psa": link, "org_name": f"Client {self.client}"}
+        return {"type": words[self.kind], "timestamp": timestamp(self.at), "data": data}
 
 
 def deliveries(

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ import httpx
 from starlette.types import Message
 
 from tests.support.clock import TestClock
+from tests.support.links import Links
 from tests.support.stateful.job import Job
 from workers.sandbox.app import create_sandbox
 from workers.sandbox.faults import parse_fault
@@ -23,6 +24,8 @@ from workers.sandbox.state import Sandbox
 from workers.sandbox.world import World, timestamp
 
 URL = "http://127.0.0.1:8999"
+# Where the account of a second installation is.
+ELSEWHERE = "http://127.0.0.1:8998"
 _SHOWN = re.compile(r"/organizations/([0-9]+)")
 
 
@@ -58,6 +61,20 @@ SEED = Seed(
 )
 
 
+# Another MSP's, or a copy for trials: the same ids and names, and clients of its own.
+OTHER_SEED = Seed(
+    organizations=(
+        _inactive(901, "Another MSP", primary=True, type="Owner"),
+        _inactive(301, "TestCompany", "2", idle_days=120),
+        _inactive(311, "Velvet Anchor Laundry"),
+        _inactive(902, "A Client of Theirs", "27"),
+    ),
+    statuses=SEED.statuses,
+    types=SEED.types,
+    flexible_asset_types=SEED.flexible_asset_types,
+)
+
+
 RECORDS: Mapping[str, Mapping[str, Any]] = {
     "configurations": {"name": "added", "archived": False},
     "flexible-assets": {"flexible-asset-type-id": 35, "flexible-asset-type-name": "LAN"},
@@ -78,6 +95,7 @@ class Asked:
     query: str
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    elsewhere: bool = False
 
     @cached_property
     def pairs(self) -> dict[str, str]:
@@ -105,12 +123,13 @@ class Facts:
     created_at: str
     updated_at: str
     parent_id: int | None
+    links: frozenset[tuple[str, str]] = frozenset()
 
 
 Snapshot = Mapping[int, Facts]
 
 
-def facts(world: World) -> Snapshot:
+def facts(world: World, more: Links) -> Snapshot:
     """Every organization as it is now."""
     return {
         each.id: Facts(
@@ -125,9 +144,15 @@ def facts(world: World) -> Snapshot:
             created_at=each.created_at,
             updated_at=each.updated_at,
             parent_id=each.parent_id,
+            links=_links(each, more),
         )
         for each in world.organizations.values()
     }
+
+
+def _links(each: Organization, more: Links) -> frozenset[tuple[str, str]]:
+    own = [(each.psa.integration, each.psa.company_id)] if each.psa else []
+    return frozenset([*own, *more.more.get(str(each.id), ())])
 
 
 _ACTED: ContextVar[Callable[[], None] | None] = ContextVar("acted", default=None)
@@ -145,15 +170,26 @@ class _Sandbox(Sandbox):
 
 
 class Account:
-    """An IT Glue account in this process. `arriving` hears of each request as it is acted upon."""
+    """An IT Glue account in this process. `arriving` hears of each request as it is acted upon.
+
+    While it is `changed`, another account answers at the same address: another key was configured.
+    `misled` hears of every request that gets there.
+    """
 
     def __init__(self, clock: TestClock) -> None:
         settings = SandboxSettings(seed=SEED)
         self.app = create_sandbox(settings, clock=lambda: clock().timestamp(), now=clock)
         self.sandbox = _Sandbox(settings, lambda: clock().timestamp(), clock)
         self.app.state.sandbox = self.sandbox
+        self.links = Links()
+        self._front = self.links.in_front(self.app)
         self.clock = clock
         self.arriving: Callable[[Asked], None] = lambda _asked: None
+        self.misled: Callable[[Asked], None] = lambda _asked: None
+        self.changed = False
+        self._other = create_sandbox(
+            SandboxSettings(seed=OTHER_SEED), clock=lambda: clock().timestamp(), now=clock
+        )
 
     @property
     def world(self) -> World:
@@ -174,7 +210,7 @@ class Account:
             self.sandbox.faults.set(name, None)
 
     def snapshot(self) -> Snapshot:
-        return facts(self.world)
+        return facts(self.world, self.links)
 
     def exists(self, org_id: int) -> bool:
         self.sandbox.settle()
@@ -190,11 +226,35 @@ class Account:
                 setattr(each, name, value)
             each.updated_at = timestamp(self.clock())
 
+    def link(self, org_id: int, integration: str, company: str) -> None:
+        """Somebody links an organization to one more company, or to none but its first."""
+        before = self.links.more.get(str(org_id), ())
+        more = (*before, (integration, company)) if company else ()
+        self.links.more = {**self.links.more, str(org_id): more}
+
     def recreate(self, org_id: int) -> None:
         """Another organization comes under the same id and name."""
         each = self._found(org_id)
         if each is not None:
             self.world.recreate(each, self.clock())
+
+    def succeed(self, org_id: int, *, linked: bool) -> None:
+        """A new client comes under the name of an old one, and perhaps takes its link over."""
+        each = self._found(org_id)
+        if each is None:
+            return
+        now = timestamp(self.clock())
+        heir = replace(
+            each,
+            id=max(self.world.organizations) + 1,
+            primary=False,
+            psa=each.psa if linked else None,
+            created_at=now,
+            updated_at=now,
+            removal_due=None,
+        )
+        self.edit(org_id, name=f"{each.name} (old)", **({"psa": None} if linked else {}))
+        self.world.organizations[heir.id] = heir
 
     def fill(self, org_id: int, kind: str) -> None:
         """Somebody adds a record to an organization, or looks at it (`user-metrics`)."""
@@ -217,7 +277,12 @@ class Account:
 
     async def serve(self, asked: Asked) -> httpx.Response | Exception:
         """The sandbox's answer, or what the client sees if there is none."""
-        _ACTED.set(lambda: self.arriving(asked))
+        elsewhere = asked.elsewhere or self.changed
+        if elsewhere:
+            self.misled(asked)
+            _ACTED.set(None)
+        else:
+            _ACTED.set(lambda: self.arriving(asked))
         sent: list[Message] = []
         received = False
 
@@ -247,7 +312,7 @@ class Account:
             "root_path": "",
         }
         try:
-            await self.app(scope, receive, send)
+            await (self._other if elsewhere else self._front)(scope, receive, send)
         except ConnectionAbortedError:
             return httpx.ReadError("the connection was cut")
         status, body = sent[0]["status"], b"".join(part.get("body", b"") for part in sent[1:])

@@ -30,7 +30,15 @@ class Books:
 
     def deletion(self, deletion_id: str) -> Deletion:
         raw: Any = self._server.hgetall(f"{PREFIX}deletion:{deletion_id}")
+        if not raw and deletion_id in self._loaded:
+            # The ledger lost it; who works on it does not know that yet.
+            return self._loaded[deletion_id][1]
         return self._load(deletion_id, raw)
+
+    def begin_anew(self) -> None:
+        """The ledger is another one than it was: nothing of what was there has to be there."""
+        self._ended.clear()
+        self._journals.clear()
 
     def _load(self, deletion_id: str, raw: Hash) -> Deletion:
         known = self._loaded.get(deletion_id)

@@ -4,13 +4,18 @@ It errs to one side. An active event counts unless it is certainly older than an
 and that takes two signed times.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 
 @dataclass(frozen=True)
 class Event:
-    """One event. `signed` is the time that its sender vouches for."""
+    """One event. `signed` is the time that its sender vouches for.
+
+    `forms` is everything by which it names the client, as `org:301`, `name:testcompany` or
+    `manage:2`; `garbled` what of it cannot be read; `dry`: it asks for a preview, and says nothing.
+    """
 
     id: str
     source: str
@@ -18,6 +23,11 @@ class Event:
     active: bool
     signed: datetime | None
     delivered: datetime
+    forms: tuple[str, ...] = ()
+    name: str | None = None
+    content: str = ""
+    garbled: str = ""
+    dry: bool = False
 
 
 @dataclass
@@ -29,11 +39,15 @@ class Client:
 
     events: list[Event] = field(default_factory=list)
     ended: str = ""
+    seen: set[tuple[str, str]] = field(default_factory=set)
 
     def knows(self, event: Event) -> bool:
-        return any(each.id == event.id for each in self.events)
+        return (event.id, event.content) in self.seen
 
     def deliver(self, event: Event) -> None:
+        self.seen.add((event.id, event.content))
+        if event.garbled or event.dry:
+            return
         self.events.append(event)
         if event.active and not self._overtaken(event, self.events):
             self.ended = ""
@@ -46,14 +60,25 @@ class Client:
                 return event
         return None
 
+    def unfairly(self, event: Event, verdict: str, reason: str) -> Iterator[str]:
+        """Why what became of an event means that it is lost. It was the newest to come."""
+        if verdict == "duplicate":
+            yield f"{event} was lost: taken for one that came before"
+        if reason == "stale" and event.active and not self._overtaken(event, self.events[:-1]):
+            yield f"{event} was lost: it is older than nothing"
+        if reason == "stale" and not event.active and self.outdated(event) is None:
+            yield f"{event} was lost: nothing that says active is newer"
+
     def outdated(self, event: Event) -> Event | None:
-        """An active event, delivered before this inactive one, that is not older than it."""
-        before = self.events[: self.events.index(event)]
+        """An active event, delivered before this inactive one, that is newer than it."""
+        before = self.events
+        if event in self.events:
+            before = self.events[: self.events.index(event)]
         at = event.signed or event.delivered
         for index, each in enumerate(before):
             if (
                 each.active
-                and (each.signed or each.delivered) >= at
+                and (each.signed or each.delivered) > at
                 and not self._overtaken(each, before[:index])
             ):
                 return each

@@ -5,8 +5,8 @@ from random import Random
 
 from redis.exceptions import ConnectionError as ConnectionLost
 
+from adapters.errors import NotFound
 from tests.support.clock import TestClock
-from tests.support.stateful.account import URL
 from tests.support.stateful.job import Job, Order, Stop
 from tests.support.stateful.loop import MovedLoop
 from workers.advance import advance
@@ -33,11 +33,14 @@ class Crew:
         self.settings: Settings
         self.jobs: list[Job] = []
         self.killed: list[Job] = []
+        self.forgotten: set[str] = set()
         self._numbers = count(1)
 
-    def work(self, deletion_id: str, stop: Stop | None = None) -> Job:
-        """One job in a worker of its own, up to the stop or the end."""
-        job = Job(next(self._numbers), deletion_id, self.settings, self.loop)
+    def work(
+        self, deletion_id: str, stop: Stop | None = None, settings: Settings | None = None
+    ) -> Job:
+        """One job in a worker of its own, up to the stop or the end; perhaps with another file."""
+        job = Job(next(self._numbers), deletion_id, settings or self.settings, self.loop)
         self.jobs.append(job)
         job.start(self._advance(job), stop)
         self.reap()
@@ -48,7 +51,7 @@ class Crew:
         throttle = Throttle(self.ledger.budget, settings.requests_per_5_minutes, self.clock)
         types = await self.ledger.asset_types.load()
         async with ITGlue.connect(
-            base_url=URL,
+            base_url=settings.base_url,
             api_key=settings.api_key,
             timeout_seconds=settings.timeout_seconds,
             before_request=throttle.before_request,
@@ -94,5 +97,7 @@ class Crew:
             Broken: it did not.
         """
         error = job.error()
+        if isinstance(error, NotFound) and job.deletion_id in self.forgotten:
+            return
         if error is not None and not isinstance(error, Fenced | ConnectionLost):
             raise Broken(f"a job of {job.deletion_id} ended in {error!r}") from error

@@ -130,7 +130,7 @@ def objections(call: Call) -> Iterator[str]:
     yield from _form(call.asked)
     request, policy = call.request, call.policy
     wanted = "delete" if call.asked.method == "DELETE" else "soft_delete"
-    if policy.mode != wanted:
+    if policy.mode != wanted and not (policy.mode == "delete" and wanted == "soft_delete"):
         yield f"policy.mode is {policy.mode}"
     if request.dry_run:
         yield "a dry run"
@@ -197,8 +197,8 @@ def _identity(call: Call, there: Facts) -> Iterator[str]:
 
 
 def _linked(link: PsaLink, there: Facts) -> Iterator[str]:
-    if there.psa is None or there.psa.company_id != link.company_id:
-        yield f"its link was {there.psa}, asked for was company {link.company_id}"
+    if link.company_id not in {company for _, company in there.links}:
+        yield f"its links were {set(there.links)}, asked for was company {link.company_id}"
 
 
 def _meant(request: DeletionRequest, each: Facts, resolved: Sight[Snapshot]) -> bool:
@@ -206,10 +206,10 @@ def _meant(request: DeletionRequest, each: Facts, resolved: Sight[Snapshot]) -> 
     if request.psa is None:
         # IT Glue's filter is exact: a name with a stray space is another one.
         return each.name == comparable(request.org_name or "")
-    link, psa = request.psa, each.psa
-    if psa is None or psa.company_id != link.company_id:
-        return False
-    return psa.integration == link.integration_type or not resolved.honoured
+    link = request.psa
+    if (link.integration_type, link.company_id) in each.links:
+        return True
+    return not resolved.honoured and link.company_id in {company for _, company in each.links}
 
 
 def _policy(call: Call, there: Facts) -> Iterator[str]:
@@ -218,7 +218,7 @@ def _policy(call: Call, there: Facts) -> Iterator[str]:
     if there.my_glue:
         yield "it has a MyGlue account"
     yield from _protected(call.policy, there)
-    yield from _eligible(call.policy, there)
+    yield from _eligible(call.policy, there, hard=call.asked.method == "DELETE")
     yield from _idle(call, there)
 
 
@@ -232,9 +232,9 @@ def _protected(policy: PolicySettings, there: Facts) -> Iterator[str]:
         yield "in protected_names"
 
 
-def _eligible(policy: PolicySettings, there: Facts) -> Iterator[str]:
+def _eligible(policy: PolicySettings, there: Facts, *, hard: bool) -> Iterator[str]:
     statuses = policy.eligible_statuses
-    if policy.mode == "delete" and statuses and there.status not in statuses:
+    if hard and statuses and there.status not in statuses:
         yield f"its status was {there.status}"
     if policy.eligible_types and there.type not in policy.eligible_types:
         yield f"its type was {there.type}"
@@ -279,7 +279,10 @@ def _below(call: Call) -> Iterator[str]:
 def _dependents(call: Call) -> Iterator[str]:
     approval = call.approval
     forced = call.request.force_delete or (approval is not None and approval.force)
-    kinds = set() if forced else set(call.policy.dependency_limits)
+    limits = {
+        kind: limit for kind, limit in call.policy.dependency_limits.items() if limit is not None
+    }
+    kinds = set() if forced else set(limits)
     for kind in kinds | (set(COUNTED) if approval else set()):
         shares = [
             share
@@ -290,7 +293,7 @@ def _dependents(call: Call) -> Iterator[str]:
         number = sum(share.what for share in shares)
         if kind in kinds and not seen:
             yield f"nobody saw how many {kind} it had"
-        elif kind in kinds and number > call.policy.dependency_limits[kind]:
+        elif kind in kinds and number > limits[kind]:
             yield f"it had {number} {kind}"
         if approval is not None and seen and approval.outgrown(kind, number):
             yield f"it had {number} {kind}, and approved were {approval.counts.get(kind)}"

@@ -7,14 +7,14 @@ real Valkey, each at once: an event loop that waits for sockets would not repeat
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, Self, cast
 
 import httpx
 import redis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from tests.support.stateful.account import Account, Asked
+from tests.support.stateful.account import ELSEWHERE, Account, Asked
 from tests.support.stateful.job import JOB, Job, Order
 from workers.ledger.store import Store
 
@@ -35,6 +35,25 @@ class Watcher(Protocol):
         """The worker got this answer."""
 
 
+class Together:
+    """A pipeline of an asynchronous client, carried out at once by a blocking one."""
+
+    def __init__(self, pipeline: "redis.client.Pipeline") -> None:
+        self._pipeline = pipeline
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._pipeline.reset()
+
+    async def execute(self) -> list[Any]:
+        return list(self._pipeline.execute())
+
+    def __getattr__(self, command: str) -> Callable[..., Any]:
+        return cast("Callable[..., Any]", getattr(self._pipeline, command))
+
+
 class InPlace:
     """The commands of an asynchronous client, carried out at once by a blocking one."""
 
@@ -48,6 +67,9 @@ class InPlace:
             return script(keys=keys, args=args)
 
         return run
+
+    def pipeline(self, *, transaction: bool = True) -> Together:
+        return Together(self._server.pipeline(transaction=transaction))
 
     def __getattr__(self, command: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._server, command)
@@ -130,6 +152,7 @@ class Wire(httpx.AsyncBaseTransport):
             request.url.query.decode(),
             await request.aread(),
             tuple(request.headers.raw),
+            elsewhere=str(request.url).startswith(ELSEWHERE),
         )
         point = self._point(job, asked)
         if await job.gate(f"{point}:before") is Order.LOSE:

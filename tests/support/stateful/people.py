@@ -12,7 +12,7 @@ REQUESTER = "alice"
 
 @dataclass(frozen=True)
 class Approval:
-    """Somebody looked at this and said yes."""
+    """Somebody looked at this and said yes. `order`: as many words came before what was shown."""
 
     by: str
     at: datetime
@@ -23,10 +23,12 @@ class Approval:
     created_at: str | None
     psa_ids: frozenset[str]
     counts: Mapping[str, int | None]
+    mode: str
+    order: int
 
     @classmethod
-    def of(cls, shown: Deletion, by: str, at: datetime, *, force: bool) -> "Approval":
-        """The approval of what stood there."""
+    def of(cls, shown: Deletion, by: str, at: datetime, *, force: bool, order: int) -> "Approval":
+        """The approval of what stood there, planned after so many words."""
         assert shown.plan is not None
         assert shown.asked is not None
         organization = shown.plan.organization
@@ -40,6 +42,8 @@ class Approval:
             created_at=organization.created_at,
             psa_ids=frozenset(organization.psa_ids or ()),
             counts=shown.plan.counts,
+            mode=shown.mode,
+            order=order,
         )
 
     def differs(self, there: Facts) -> Iterator[str]:
@@ -47,7 +51,7 @@ class Approval:
         mine = (self.org_id, self.name, self.created_at)
         if mine != (there.id, there.name, there.created_at):
             yield f"approved was {mine}, and there was {there}"
-        linked = {there.psa.company_id} if there.psa else set()
+        linked = {company for _, company in there.links}
         if self.psa_ids != linked:
             yield f"approved with links {set(self.psa_ids)}, and there were {linked}"
 

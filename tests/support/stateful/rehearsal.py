@@ -1,11 +1,12 @@
 """The pipeline, its ledger and IT Glue in one thread, and everything that can happen to them."""
 
+import hashlib
 import json
 import os
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,12 +15,13 @@ from unittest.mock import patch
 import redis
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from adapters.contract import SourceConfig
+from adapters.clients import known_as
 from adapters.errors import Conflict, NotFound, RoleMissing
 from adapters.headers import Headers
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-from tests.support.stateful.account import URL, Account
+from tests.support.rehearsal import RELAXED
+from tests.support.stateful.account import ELSEWHERE, URL, Account
 from tests.support.stateful.books import Books
 from tests.support.stateful.clients import Client, Event
 from tests.support.stateful.crew import Broken, Crew
@@ -27,15 +29,21 @@ from tests.support.stateful.job import Order
 from tests.support.stateful.lines import WatchedStore, Wire
 from tests.support.stateful.loop import MovedLoop
 from tests.support.stateful.people import REQUESTER, Approval, improper
-from tests.support.stateful.sender import VENDOR, Rehearsed
+from tests.support.stateful.sender import SOURCES, KeyServer, vendors
 from tests.support.stateful.watch import Watch
+from tests.support.stateful.words import folded
+from workers.continuity import Continuity
+from workers.in_force import policy_digest
 from workers.intake import Acknowledged, Intake
+from workers.ledger.account import AccountChanged
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.memory import Memory
+from workers.ledger.records import Deletion, ErrorEntry, Receipt
 from workers.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.signing_keys import SigningKeys
 from workers.states import AWAITING_APPROVAL, CANCELLED
+from workers.witness import Witnesses
 
 # Shorter windows than the defaults, so that a deletion that waits ends within few looks.
 WINDOWS = {
@@ -54,15 +62,27 @@ class Rehearsal(Crew):
 
     def __init__(self, server: "redis.Redis", folder: Path) -> None:
         server.flushdb()
+        server.hset("unglue:ledger", "id", "rehearsed")
+        server.set("unglue:running", 0)
         clock = TestClock()
         self.account = Account(clock)
         self.books = Books(server)
         self.watch = Watch(self.account, self.books)
         self.account.arriving = self.watch.arriving
+        self.account.misled = self.watch.misled
         self.wire = Wire(self.account, self.watch, lambda name: self.books.deletion(name).step)
         self.folder = folder
-        self.base: Mapping[str, Any] = {"export": False, "export_dir": str(folder), **WINDOWS}
-        settings = self._configured({})
+        self.base: Mapping[str, Any] = {
+            "export": False,
+            "export_dir": str(folder),
+            **RELAXED,
+            **WINDOWS,
+        }
+        self.vendor = KeyServer()
+        self.vendors = vendors(self.vendor)
+        self._policy: Mapping[str, Any] = {}
+        self._sources: Mapping[str, Any] = SOURCES
+        settings = self._configured()
         worker = settings.worker
         self.store = WatchedStore(
             server,
@@ -71,37 +91,65 @@ class Rehearsal(Crew):
             lease=worker.lease,
             requeue_after=worker.requeue_after,
             retention=timedelta(days=settings.retention_days),
+            memory=Memory("rehearsed"),
+            own_clock=True,
         )
-        super().__init__(Ledger(self.store), clock, MovedLoop(clock))
-        self.settings = settings
+        super().__init__(Ledger(self.store, base_url=URL), clock, MovedLoop(clock))
+        self.continuity = Continuity(
+            self.ledger, Witnesses((), writes=False), self.clock, "service"
+        )
+        self._copy: Mapping[bytes, bytes] = {}
+        self._bind()
         self._dated: set[str] = set()
         self.known: list[str] = []
         self.delivered: list[Event] = []
-        self.vendor = Rehearsed()
         self._bodies: dict[str, bytes] = {}
         self._server = server
         self._ids = {kind: count(1) for kind in ("del", "dlv", "event")}
+        self.left: Settings | None = None
+        self._begin_with(settings)
+
+    def _bind(self) -> None:
+        """The first look at the account; a person sees to it that it is ours."""
+        account, now = self.ledger.account, self.clock()
+        self.loop.do(account.require_ours(now))
+        try:
+            self.loop.do(account.recognise("101", now))
+        except AccountChanged:
+            # An emptied ledger took the other one for ours.
+            self.loop.do(account.accept(REQUESTER, now))
+
+    def _begin_with(self, settings: Settings) -> None:
+        """Start service and workers with this file."""
+        self.settings = self.watch.decided.settings = settings
+        self.watch.configured_at = self.clock()
+        starting = self.ledger.in_force.started("service", policy_digest(settings), self.clock())
+        self.loop.do(starting)
         self._intake = Intake(
-            sources={
-                name: SourceConfig(vendor=VENDOR, confirm_delete=True) for name in ("cw", "rw")
-            },
+            sources=settings.sources,
             deliveries=self.ledger.deliveries,
             quarantine=self.ledger.quarantine,
             keys=cast("SigningKeys", None),  # nothing here is signed
             callback_url="https://rewst.example.com/hook",
-            max_event_age=self.settings.policy.max_event_age,
+            max_event_age=settings.policy.max_event_age,
             clock=self.clock,
             new_id=self._id,
         )
+        self._intake.mode = settings.policy.mode
 
     def _id(self, kind: str) -> str:
         return f"{kind}_{next(self._ids[kind])}"
 
-    def _configured(self, policy: Mapping[str, Any]) -> Settings:
-        return Settings(
+    def _configured(self) -> Settings:
+        settings = Settings(
             itglue={"base_url": URL, "api_key": self.account.sandbox.settings.api_key},
-            policy={**self.base, **policy},
+            policy={**self.base, **self._policy},
         )
+        sources = {
+            name: self.vendors[table["vendor"]].config.model_validate(table)
+            for name, table in self._sources.items()
+        }
+        return settings.model_copy(update={"sources": sources})
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -116,7 +164,9 @@ class Rehearsal(Crew):
             callback_url="https://rewst.example.com/hook",
             idempotency_key=None,
             now=self.clock(),
+            mode=self.settings.policy.mode,
         )
+        self.watch.decided.born(deletion_id, self.settings.policy.mode)
         self._served(creating, answer)
         self.known.append(deletion_id)
         return deletion_id
@@ -129,24 +179,80 @@ class Rehearsal(Crew):
         company: str = "2",
         age: float | None = None,
         answer: Order = Order.GO,
+        garbled: str = "",
         **fields: Any,
     ) -> str | None:
-        """An event of a client, signed `age` seconds ago or not signed; its deletion, if any."""
+        """An event of a client, signed `age` seconds ago or not signed; its deletion, if any.
+
+        It can be `garbled`: so that the client's "status" cannot be read, or "everything".
+        """
+        kind = {"cw": "manage", "at": "autotask"}[source]
+        link = {"integration_type": kind, "company_id": company}
+        name = fields.get("org_name")
+        return self._say(
+            Event(self._id("event"), source, company, active, self._signed(age), self.clock(),
+                  (f"{kind}:{company}",), name, garbled=garbled,
+                  dry=fields.get("dry_run", False)),
+            (company,), {"psa": link, "confirm_delete": True, **fields}, answer,
+        )  # fmt: skip
+
+    def named_event(
+        self,
+        *,
+        active: bool,
+        source: str = "std",
+        org_id: int | None = None,
+        name: str | None = None,
+        company: str | None = None,
+        number: str | None = None,
+        age: float | None = None,
+        answer: Order = Order.GO,
+        **fields: Any,
+    ) -> str | None:
+        """An event of a sender that names its clients by whatever it knows of them."""
+        said: dict[str, str | None] = {
+            "psa": f"manage:{company}" if company else None,
+            "org": str(org_id) if org_id else None,
+            "id": number,
+        }
+        clients = known_as(name=name, **said)
+        request: dict[str, Any] = {"confirm_delete": source == "std", **fields}
+        if name:
+            request["org_name"] = name
+        if org_id:
+            request["org_id"] = str(org_id)
+        if company:
+            request["psa"] = {"integration_type": "manage", "company_id": company}
+        forms = [f"manage:{company}"] if company else []
+        forms += [f"org:{org_id}"] if org_id else []
+        forms += [f"name:{folded(name)}"] if name else []
+        return self._say(
+            Event(self._id("event"), source, clients[0], active, self._signed(age), self.clock(),
+                  tuple(forms), name),
+            clients, request, answer,
+        )  # fmt: skip
+
+    def _signed(self, age: float | None) -> datetime | None:
+        """A sender's clock may run ahead; then now is when it happened."""
         now = self.clock()
-        # A sender's clock may run ahead; then now is when it happened.
-        signed = None if age is None else min(now - timedelta(seconds=age), now)
-        event = Event(self._id("event"), source, company, active, signed, now)
-        link = {"integration_type": "manage", "company_id": company}
-        request = DeletionRequest(**{"psa": link, "confirm_delete": True, **fields})
+        return None if age is None else min(now - timedelta(seconds=age), now)
+
+    def _say(
+        self, event: Event, clients: Sequence[str], request: dict[str, Any], answer: Order
+    ) -> str | None:
         body = {
             "id": event.id,
-            "client": company,
-            "active": active,
-            "signed": signed.isoformat() if signed else None,
-            "request": request.model_dump_json(exclude_none=True),
+            "clients": clients,
+            "name": event.name,
+            "active": event.active,
+            "garbled": event.garbled,
+            "signed": event.signed.isoformat() if event.signed else None,
+            "request": DeletionRequest(**request).model_dump_json(exclude_none=True),
         }
+        raw = json.dumps(body).encode()
+        event = replace(event, content=hashlib.sha256(raw).hexdigest())
         self.delivered.append(event)
-        self._bodies[event.id] = json.dumps(body).encode()
+        self._bodies[event.content] = raw
         return self._deliver(event, answer)
 
     def redeliver(self, index: int, answer: Order = Order.GO) -> str | None:
@@ -154,8 +260,21 @@ class Rehearsal(Crew):
         event = self.delivered[index % len(self.delivered)]
         return self._deliver(replace(event, delivered=self.clock()), answer)
 
+    def reuse(self, index: int, age: float | None, answer: Order = Order.GO) -> str | None:
+        """The sender says the opposite under an id that it used before."""
+        event = self.delivered[index % len(self.delivered)]
+        before = json.loads(self._bodies[event.content])
+        return self._say(
+            replace(event, active=not event.active, signed=self._signed(age),
+                    delivered=self.clock()),
+            before["clients"], json.loads(before["request"]), answer,
+        )  # fmt: skip
+
     def _deliver(self, event: Event, answer: Order) -> str | None:
-        body = self._bodies[event.id]
+        config = self.settings.sources.get(event.source)
+        if config is None or config.vendor != SOURCES[event.source]["vendor"]:
+            return None  # 404, or 401
+        body = self._bodies[event.content]
         return self._take(event, self._intake.accept(event.source, Headers.of({}), body), answer)
 
     def prove_what_waits(self, answer: Order = Order.GO) -> int:
@@ -163,13 +282,12 @@ class Rehearsal(Crew):
         due = self.loop.do(self.ledger.quarantine.take_due(self.clock()))
         for delivery_id, _ in due:
             delivery = self.loop.do(self.ledger.deliveries.get(delivery_id))
-            known = {each.id: each for each in self.delivered}
-            event = known[json.loads(delivery.body)["id"]]
+            known = {each.content: each for each in self.delivered}
+            event = known[hashlib.sha256(delivery.body).hexdigest()]
             received = replace(event, delivered=delivery.received_at)
             self._take(received, self._intake.release(delivery_id), answer)
             if not self._server.exists(self.store.key("delivery", delivery_id)):
-                # Nobody could prove it for a day.
-                self.watch.unproved[event.source].discard(event.id)
+                self.watch.faults.append(f"{event} was lost: it was dropped before it was proved")
         return len(due)
 
     def _take(
@@ -181,22 +299,43 @@ class Rehearsal(Crew):
         proved = not self.vendor.out_of_reach
         waiting = self.watch.unproved.setdefault(event.source, set())
         if proved:
-            waiting.discard(event.id)
+            waiting.discard(event.content)
         if not again:
-            if proved:
-                client.deliver(event)
+            if not proved:
+                waiting.add(event.content)
             else:
-                waiting.add(event.id)
+                client.deliver(event)
+            if proved and not (event.garbled or event.dry):
+                self.watch.decided.words.hear(event)
         known = set(self.books.ids())
         told = self._served(taking, answer)
+        # What was proved late is put in order by when it came, and in doubt to the safe side.
+        at_once = event.delivered == self.clock()
+        if told and proved and at_once and not again and self.watch.ledgers == 1:
+            self.watch.faults += self._lost(client, event, told.strongest)
+        if proved and event.garbled:
+            newest: Any = self._server.zrevrange(self.store.key("deliveries"), 0, 0)
+            name = told.delivery_id if told else newest[0].decode()
+            self.watch.decided.words.unclear[name] = event
         created = [name for name in self.books.ids() if name not in known]
         self.known += created
         for name in created:
             self.watch.born[name] = len(client.events)
+            self.watch.decided.born(name, self.settings.policy.mode, event)
             self.watch.faults += self._unasked(client, event, ended, again=again)
             if not proved:
                 self.watch.faults.append(f"{event} made a deletion and was not proved")
         return created[0] if created else (told.strongest.deletion_id if told else None)
+
+    def _lost(self, client: Client, event: Event, told: Receipt) -> Iterator[str]:
+        if event.garbled or (event.source not in {"cw", "at"} and told.reason == "stale"):
+            return  # under another name of the client something newer may have been said
+        if event.dry:
+            return
+        yield from client.unfairly(event, told.verdict, told.reason)
+        joined = told.deletion_id if told.reason == "joined" else None
+        if joined and self.books.deletion(joined).request.dry_run:
+            yield f"{event} was lost: it joined a dry run"
 
     @staticmethod
     def _unasked(client: Client, event: Event, ended: str, *, again: bool) -> Iterator[str]:
@@ -204,11 +343,34 @@ class Rehearsal(Crew):
             yield f"{event} came twice and made two deletions"
         if event.active:
             yield f"{event} made a deletion"
+        if event.source not in {"cw", "at"}:
+            return  # what was said under another name of the client may count, too
         if ended:
             yield f"{event} made a deletion after the last one was {ended}"
         newer = client.outdated(event)
         if newer is not None:
             yield f"{event} made a deletion after {newer}"
+
+    def dismiss(self, index: int) -> None:
+        """A person says that something unreadable was of no concern."""
+        unclear = self.watch.decided.words.unclear
+        name = list(unclear)[index % len(unclear)]
+        del unclear[name]
+        self._dismiss([name])
+
+    def _dismiss(self, names: Sequence[str]) -> None:
+        self.loop.do(
+            self.ledger.deliveries.dismiss(
+                names, operator=REQUESTER, reason="seen", now=self.clock()
+            )
+        )
+
+    def _dismiss_what_nobody_proves(self) -> None:
+        """Of sources that are configured no more."""
+        for source in SOURCES.keys() - self.settings.sources.keys():
+            kept: Any = self._server.hvals(self.store.key("quarantine", source))
+            self._dismiss([name.decode() for name in kept])
+            self.watch.unproved.pop(source, None)
 
     def cancel(self, deletion_id: str, answer: Order = Order.GO) -> None:
         """A person stops a deletion, if that is still possible."""
@@ -239,7 +401,8 @@ class Rehearsal(Crew):
         granted = self.books.deletion(deletion_id).granted
         if granted is None or before.granted is not None:
             return
-        approval = Approval.of(before, by, now, force=force)
+        order = self.watch.decided.planned.get(deletion_id, 0)
+        approval = Approval.of(before, by, now, force=force, order=order)
         self.watch.approvals[deletion_id] = approval
         for fault in improper(before, approval, stale=stale):
             self.watch.faults.append(f"{by} approved {deletion_id}: {fault}")
@@ -260,6 +423,8 @@ class Rehearsal(Crew):
         if before.terminal or self.books.deletion(before.id).state != CANCELLED:
             return
         self.watch.stopped.add(before.id)
+        if before.plan is not None:
+            self.watch.decided.words.refuse(int(before.plan.organization.id))
         client = self.watch.clients.get((before.source, before.client))
         if client is not None and client.returned(self.watch.born[before.id]) is None:
             client.ended = "stopped by a person"
@@ -281,7 +446,7 @@ class Rehearsal(Crew):
         if not anew:
             return
         self.watch.faults += self._unreplayable(before, anew)
-        self.watch.begun_anew(deletion_id, self.clock())
+        self.watch.begun_anew(deletion_id, self.clock(), self.settings.policy.mode)
         client = self.watch.clients.get((before.source, before.client))
         if client is not None:
             client.ended = ""
@@ -338,9 +503,54 @@ class Rehearsal(Crew):
         switch, now = self.ledger.stop_switch, self.clock()
         if paused:
             self.loop.do(switch.pause(REQUESTER, "a look first", now))
+            self.watch.paused = True
         else:
-            self.loop.do(switch.resume(REQUESTER, "", now))
-        self.watch.paused = paused
+            # Not while another account answers, or the ledger is another one.
+            with suppress(Conflict):
+                self.loop.do(switch.resume(REQUESTER, "", now))
+                self.watch.paused = False
+
+    def keep_copy(self) -> None:
+        """Somebody copies the data of the server."""
+        names: Any = self._server.keys("*")
+        self._copy = {name: cast("bytes", self._server.dump(name)) for name in names}
+
+    def lose_ledger(self, *, copy: bool) -> None:
+        """The server is emptied, or the copy comes back."""
+        mark = self._server.get(self.store.key("audit", "number"))
+        self.forgotten |= set(self.known)
+        self._server.flushdb()
+        for name, value in (self._copy if copy else {}).items():
+            self._server.restore(name, 0, value)
+        if copy and self._server.get(self.store.key("audit", "number")) == mark:
+            return  # nothing was decided since
+        self.known = self.books.ids()
+        self.watch.another_ledger()
+
+    def accept_ledger(self) -> None:
+        """A person compared it with what there is, the account too, and accepts it."""
+        self.loop.do(self.continuity.look())
+        self.account.changed = False
+        self._bind()
+        # It took a moment: what was asked for until now was asked for before.
+        self.forward(seconds=0.001)
+        switch, now = self.ledger.stop_switch, self.clock()
+        with suppress(Conflict):
+            self.loop.do(switch.resume(REQUESTER, "compared", now, accept_ledger=True))
+            self.watch.paused = False
+            if self.watch.decided.lost_after is not None:
+                self.watch.decided.accept(now)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether a person has to look at the server or the account."""
+        return self.account.changed or self.watch.decided.lost_after is not None
+
+    @property
+    def second(self) -> Settings:
+        """A second installation on the same server, for another account."""
+        itglue = self.settings.itglue.model_copy(update={"base_url": ELSEWHERE})
+        return self.settings.model_copy(update={"itglue": itglue})
 
     def protect(self, org_id: str, *, protected: bool) -> None:
         """A person's word on an organization; another protection may outlast its end."""
@@ -357,9 +567,22 @@ class Rehearsal(Crew):
             self.watch.protected.discard(org_id)
 
     def reconfigure(self, **policy: Any) -> None:
-        """The workers are started anew with another policy; what runs keeps its own."""
-        self.settings = self._configured(policy)
-        self.watch.configured_at = self.clock()
+        """All parts are started anew with another policy; what runs keeps its own."""
+        self._policy = policy
+        self._restart()
+
+    def trust(self, **sources: Any) -> None:
+        """The same with other sources: `None` removes one, a mapping changes it."""
+        self._sources = {
+            name: {**table, **(sources.get(name) or {})}
+            for name, table in SOURCES.items()
+            if sources.get(name, {}) is not None
+        }
+        self._restart()
+
+    def _restart(self) -> None:
+        self.left = self.settings
+        self._begin_with(self._configured())
 
     # -- judging ---------------------------------------------------------------------------------
 
@@ -370,6 +593,7 @@ class Rehearsal(Crew):
             Broken: it is not.
         """
         self._date_exports()
+        self.loop.do(self.continuity.look())
         faults = [*self.watch.faults, *self.watch.overlapping()]
         faults += self.books.faults(self.clock())
         faults += self.watch.unreported(self.books.newest)
@@ -392,12 +616,15 @@ class Rehearsal(Crew):
             Broken: something does not end, or a worker that was away does harm.
         """
         self.account.calm()
-        self.pause(paused=False)
+        self.accept_ledger()
         self.vendor.out_of_reach = False
         for job in [each for each in self.jobs if each.stopped_at is not None]:
             self.kill(job)
         for rounds in range(_MOST_ROUNDS):
             deletions = self.check()
+            while self.watch.decided.words.unclear:
+                self.dismiss(0)
+            self._dismiss_what_nobody_proves()
             waiting = self._server.zcard(self.store.key("quarantine", "due"))
             if all(each.terminal for each in deletions.values()) and not waiting:
                 break
@@ -427,8 +654,8 @@ def rehearsing(server: "redis.Redis", folder: Path) -> Iterator[Rehearsal]:
     """A rehearsal with an empty ledger and a fresh account."""
     it = Rehearsal(server, folder)
     with (
+        patch("workers.intake.VENDORS", it.vendors),
         patch("httpx._client.AsyncHTTPTransport", lambda *_args, **_options: it.wire),
-        patch("workers.intake.VENDORS", {VENDOR: it.vendor}),
     ):
         try:
             yield it

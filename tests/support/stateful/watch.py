@@ -12,6 +12,7 @@ import httpx
 from tests.support.stateful.account import Account, Asked
 from tests.support.stateful.books import Books
 from tests.support.stateful.clients import Client
+from tests.support.stateful.decided import Decided
 from tests.support.stateful.job import Job
 from tests.support.stateful.judge import Call, Reads, objections, reading
 from tests.support.stateful.people import Approval
@@ -25,21 +26,21 @@ _DAY = timedelta(days=1)
 
 @dataclass
 class Sent:
-    """A call that was permitted. `state` is what the ledger holds of its outcome."""
+    """A call that was permitted: `kind` is what to do, `state` what the ledger holds of it.
+
+    It is `forgotten` once the ledger is another one.
+    """
 
     deletion_id: str
     number: int
     at: datetime
     org_id: str
     job: Job
+    kind: str
     state: str = "open"
     told: bool = False
     used: bool = False
-
-    @property
-    def kind(self) -> str:
-        """What the worker was told to do: delete or soft_delete."""
-        return self.job.settings.policy.mode
+    forgotten: bool = False
 
 
 @dataclass
@@ -67,6 +68,8 @@ class Watch:
     begun: list[tuple[datetime, str, str]] = field(default_factory=list)
     configured_at: datetime = datetime(2000, 1, 1, tzinfo=UTC)
     moved: set[tuple[str, str, str]] = field(default_factory=set)
+    decided: Decided = field(default_factory=Decided)
+    ledgers: int = 1
     _states: Mapping[str, str] = field(default_factory=dict)
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
@@ -103,7 +106,7 @@ class Watch:
     def _permitted(self, job: Job, deletion: Deletion) -> None:
         at, org_id = deletion.intent.at, deletion.intent.org_id
         assert at is not None
-        sent = Sent(deletion.id, deletion.intent.number, at, org_id, job)
+        sent = Sent(deletion.id, deletion.intent.number, at, org_id, job, deletion.intent.kind)
         self._note(f"{deletion.id} may delete {org_id}", self._forbidding(job, deletion, sent))
         self.permitted.append(sent)
         if not self._counted(deletion.id, at):
@@ -119,9 +122,15 @@ class Watch:
         client = self.clients.get((deletion.source, deletion.client))
         if client is not None:
             yield from self._unsure(client, deletion)
+        look = self._reads.get(job, Reads()).shown.get(int(sent.org_id))
+        if look is not None and look.what is not None:
+            approval = self.approvals.get(deletion.id)
+            yield from self.decided.objections(
+                deletion, look.what, sent.kind, job.settings, approval
+            )
         yield from self._in_the_way(sent, job.settings.policy.resend_after)
         yield from self._unapproved(job.settings.policy, deletion)
-        yield from self._hurried(job.settings.policy.grace_period, deletion, sent.at)
+        yield from self._hurried(job.settings.policy.grace_period or timedelta(), deletion, sent.at)
         yield from self._too_many(job.settings.policy, deletion, sent.at)
 
     def _unapproved(self, policy: PolicySettings, deletion: Deletion) -> Iterator[str]:
@@ -173,7 +182,7 @@ class Watch:
     def _in_the_way(self, sent: Sent, resend_after: timedelta) -> Iterator[str]:
         """Calls that may still be carried out, or were."""
         for other in self.permitted:
-            if other.state == "refused":
+            if other.state == "refused" or other.forgotten:
                 continue
             same = other.deletion_id == sent.deletion_id
             # A status may be set twice, by one after the other.
@@ -190,6 +199,7 @@ class Watch:
             self.voided.add(deletion.id)
         if planned:
             self._basis[deletion.id] = self._reads.get(job, Reads())
+            self.decided.plan(deletion)
         for sent in self.permitted:
             if (sent.deletion_id, sent.number) == (deletion.id, deletion.intent.number):
                 sent.state = deletion.intent.state
@@ -212,12 +222,29 @@ class Watch:
             if shown is None or shown.what is None or shown.what.status != wanted:
                 yield f"and was last seen as {shown}"
 
-    def begun_anew(self, deletion_id: str, at: datetime) -> None:
+    def begun_anew(self, deletion_id: str, at: datetime, mode: str) -> None:
         """A replay: what people said before holds no longer."""
+        self.decided.begun_anew(deletion_id, mode)
         self.stopped.discard(deletion_id)
         self.approvals.pop(deletion_id, None)
         self.voided.discard(deletion_id)
         self.anew[deletion_id] = at
+
+    def another_ledger(self) -> None:
+        """The ledger was emptied or restored: it may know nothing of senders and calls."""
+        self.ledgers += 1
+        self.decided.lose()
+        self.books.begin_anew()
+        self._states = self.books.states()
+        for sent in self.permitted:
+            sent.forgotten = True
+        self.clients.clear()
+        self.unproved.clear()
+        self.protected.clear()
+        self.begun.clear()
+        self.approvals.clear()
+        self.stopped.clear()
+        self.born = dict.fromkeys(self.born, 0)
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -239,6 +266,8 @@ class Watch:
         if permission.used:
             yield f"a second time under intent {permission.number}"
         permission.used = True
+        if permission.forgotten:
+            return
         if (deletion.intent.number, deletion.intent.state) != (permission.number, "open"):
             yield f"under intent {permission.number}, and the ledger has {deletion.intent}"
         if deletion.terminal:
@@ -274,6 +303,12 @@ class Watch:
         what = f"{asked.method} of {org_id} by {deletion.id} ({deletion.request})"
         self._note(what, objections(call))
 
+    def misled(self, asked: Asked) -> None:
+        """A request gets to another account than the one that was asked for."""
+        if asked.method in {"DELETE", "PATCH"}:
+            what = f"{asked.method} of {_subject(asked)} by {asked.job.deletion_id}"
+            self.faults.append(f"{what}: in another account than the one it was asked for")
+
     def heard(self, asked: Asked, answer: httpx.Response) -> None:
         """The worker got this answer."""
         if answer.status_code != 200:
@@ -287,6 +322,8 @@ class Watch:
     def unreported(self, deletions: Mapping[str, Deletion]) -> Iterator[str]:
         """Deletions that ended as if nothing had been sent, and may have deleted."""
         for sent in self.permitted:
+            if sent.forgotten:
+                continue
             deletion = deletions[sent.deletion_id]
             hard = sent.kind == "delete" and sent.state in {"open", "accepted"}
             codes = {error.code for error in deletion.errors}
@@ -303,6 +340,9 @@ class Watch:
 
     def overlapping(self) -> Iterator[str]:
         """DELETEs for one organization that were under way at the same time."""
+        if self.ledgers > 1:
+            # What was sent under the first ledger, the next one cannot know.
+            return
         flights: dict[str, int | None] = {}
         for entry in self.account.sandbox.journal.entries:
             if entry.method != "DELETE":

@@ -2,7 +2,8 @@
 -- in which the numbered intent is written; only then does the call go out.
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON),
 --       kind (delete or soft_delete), approval required ('1' or ''), grace required,
---       what this server's clock said before it was `now`
+--       what this server's clock said before it was `now`, the ledger that is expected and its lowest
+--       mark, '1' if the asker keeps a time of his own, digest of the caller's configuration
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local limits, kind = cjson.decode(ARGV[8]), ARGV[9]
@@ -21,16 +22,39 @@ local function refused(why, holder, limit)
   return {why, holder or limit}
 end
 
+if strange_ledger(ARGV[13], tonumber(ARGV[14])) then
+  return refused('ledger_changed')
+end
+if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then
+  return refused('clock_off')
+end
 if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= now then
   return refused('fenced')
 end
-if redis.call('EXISTS', key('paused')) == 1 then
+if redis.call('EXISTS', key('running')) == 0 or redis.call('EXISTS', key('paused')) == 1 then
   return refused('paused')
+end
+if before_acceptance(tonumber(deletion.replayed_at or deletion.created_at)) then
+  return refused('before_acceptance')
+end
+local in_force = redis.call('HGET', key('in_force'), 'digest')
+if in_force and in_force ~= ARGV[16] then
+  notice(now, 'configuration_differs', {part = 'worker', in_force = in_force, part_has = ARGV[16]},
+    ARGV[16], 3600000)
+  redis.call('ZADD', key('configurations', 'other'), now, ARGV[16])
+  return refused('configuration_differs', in_force)
+end
+-- The account that the plan was made in.
+local account, bound = cjson.decode(deletion.plan_account or '{}'), load(key('account'))
+if (bound.base_url and bound.base_url ~= account.base_url)
+  or (bound.primary and bound.primary ~= account.primary) then
+  return refused('other_account')
 end
 local watch = cjson.decode(deletion.watch or '[]')
 if deletion.client ~= '' then
   local register = load(key('register', deletion.source, deletion.client))
-  if (register.epoch or '0') ~= deletion.epoch or register.state ~= 'inactive' then
+  if (register.epoch or '0') ~= deletion.epoch or (register.state ~= 'inactive'
+    and register.state ~= 'contested') then
     return refused('reactivated')
   end
   -- One of them may say that the client came back.
@@ -38,13 +62,24 @@ if deletion.client ~= '' then
     return refused('unproved_events')
   end
 end
--- Nobody's event began it, but a client that it would hit may have come back since.
+local holding = held_by(deletion, watch)
+if holding then
+  return refused('not_understood', holding)
+end
+if (deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]') then
+  return refused('plan_moved')
+end
+-- Everything that any source said of the organization, and any person, is as the plan saw it.
+if (redis.call('GET', key('declines')) or '0') ~= (deletion.plan_declines or '0') then
+  return refused('plan_moved')
+end
 for _, watched in ipairs(watch) do
-  local register = load(key('register', watched[1], watched[2]))
-  if (register.epoch or '0') ~= watched[3] or register.state == 'active' then
-    return refused('reactivated')
+  local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'state')
+  if (said[1] or '0') ~= watched[3] or (said[2] or '') ~= watched[4] then
+    return refused('plan_moved')
   end
-  if redis.call('HLEN', key('quarantine', watched[1])) > 0 then
+  -- What no source asked for may be concerned by any event that nobody can prove.
+  if deletion.client == '' and redis.call('HLEN', key('quarantine', watched[1])) > 0 then
     return refused('unproved_events')
   end
 end
@@ -147,6 +182,7 @@ redis.call('HSET', key('claims'), org, id)
 local number = redis.call('HINCRBY', name, 'intent_no', 1)
 redis.call('HSET', name, 'intent_state', 'open', 'intent_kind', kind, 'intent_at', now, 'intent_org', org,
   'lease_until', now + length, 'updated_at', now)
+redis.call('HSET', name, 'intent_account', deletion.plan_account or '', 'intent_missing', '')
 redis.call('ZADD', key('due'), now + length, id)
 redis.call('HDEL', key('audited', id), 'begin')
 decide(id, now, 'intent', {number = number, kind = kind, org_id = org, digest = digest})

@@ -113,8 +113,38 @@ local function unspooled(now, sources)
   return nil
 end
 
+-- Whether this is not the ledger that the asker works with, or less of it than he has seen.
+local function strange_ledger(id, mark)
+  return id == '' or redis.call('HGET', key('ledger'), 'id') ~= id
+    or tonumber(redis.call('GET', key('audit', 'number')) or 0) < mark
+end
+
+-- Whether this was asked for before an admin accepted that the ledger had been lost.
+local function before_acceptance(at)
+  local accepted = redis.call('HGET', key('ledger'), 'accepted_at')
+  return accepted and at < tonumber(accepted) or false
+end
+
+-- A deletion whose event was signed before that never acts by itself.
+local function doubt_before_acceptance(id, signed)
+  if signed and before_acceptance(signed) then
+    local doubts = cjson.decode(redis.call('HGET', key('deletion', id), 'doubts') or '[]')
+    doubts[#doubts + 1] = 'before_acceptance'
+    redis.call('HSET', key('deletion', id), 'doubts', cjson.encode(doubts))
+  end
+end
+
+-- Whether the asker's clock is off, beyond the 2 s that are let pass and the time that the question
+-- was on its way since the server's clock said `asked`.
+local function clock_off(now, asked)
+  local time = redis.call('TIME')
+  local server = time[1] * 1000 + math.floor(time[2] / 1000)
+  return math.abs(server - now) > 2000 + math.max(0, server - asked)
+end
+
 -- Nothing destructive is begun from here on. Of each cause the first word stands.
 local function pause(now, cause, by, reason)
+  redis.call('DEL', key('running'))
   local line = cjson.encode({by = by, at = tonumber(now), reason = reason})
   local operator = by ~= '' and by or nil
   if redis.call('HSETNX', key('paused'), cause, line) == 0 then
@@ -125,7 +155,8 @@ local function pause(now, cause, by, reason)
     return before
   end
   audit(now, 'paused', {operator = operator, cause = cause, reason = reason})
-  notice(now, 'paused', {by = operator, cause = cause, reason = reason})
+  local kind = cause == 'ledger_lost' and cause or 'paused'
+  notice(now, kind, {by = operator, cause = cause, reason = reason})
   return line
 end
 
@@ -149,12 +180,23 @@ local function post(callback, of, now, ...)
   redis.call('ZADD', key('callbacks', 'of', of), now, callback)
 end
 
+-- What Unglue deleted, for as long as somebody may look whether an account lacks more than that.
+local function deleted_by_us(org_id, now)
+  redis.call('ZADD', key('gone'), now, org_id)
+  redis.call('ZREMRANGEBYSCORE', key('gone'), '-inf', now - 2592000000)
+end
+
 -- The end of a deletion: whatever ends it, the claim, the register and the callback follow here.
 local function finish(id, state, now, errors)
   local name = key('deletion', id)
   local deletion = load(name)
   set_state(id, deletion.state, state, now)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
+  for _, list in ipairs({deletion.watch or '[]', deletion.identities or '[]'}) do
+    for _, client in ipairs(cjson.decode(list)) do
+      redis.call('SREM', key('watching', client[1], client[2]), id)
+    end
+  end
   redis.call('ZREM', key('due'), id)
   journal(id, now, 'ended', {state = state})
   -- Read as text: a message may quote half a character, which cjson refuses, and a deletion must be
@@ -172,10 +214,16 @@ local function finish(id, state, now, errors)
   if state == 'failed' then
     local kind = codes[1] == 'DeletionUnverified' and 'unverified_deletion' or 'failed'
     notice(now, kind, {deletion_id = id})
+  elseif state == 'blocked' and not cjson.decode(deletion.request).dry_run then
+    notice(now, 'blocked', {deletion_id = id})
   end
 
   if state == 'deleted' then
     -- A day later somebody looks whether the PSA's sync created it anew.
+    redis.call('ZADD', key('aftercare', 'due'), now + 86400000, id)
+    deleted_by_us(deletion.intent_org, now)
+  elseif state == 'failed' and codes[1] == 'DeletionUnverified' then
+    -- Somebody goes on looking, daily for a week.
     redis.call('ZADD', key('aftercare', 'due'), now + 86400000, id)
   end
 
@@ -209,10 +257,35 @@ local function stopped_as(entry, detail)
   return table.concat({entry, detail.operator, redis.sha1hex(detail.reason or '')}, ':')
 end
 
+-- A person's no belongs to the organization, under every form in which the request or its plan knows
+-- it. It stands until a register of its client has moved on.
+local function decline(deletion, now, entry, detail)
+  local named = cjson.decode(deletion.watch or '[]')
+  if #named == 0 then
+    named = cjson.decode(deletion.identities or '[]')
+  end
+  local watch = {}
+  for _, client in ipairs(named) do
+    local epoch = redis.call('HGET', key('register', client[1], client[2]), 'epoch') or '0'
+    watch[#watch + 1] = {client[1], client[2], epoch}
+  end
+  local line = cjson.encode({
+    by = detail.operator, at = tonumber(now), reason = detail.reason, how = entry,
+    deletion_id = deletion.id, watch = watch,
+  })
+  for _, form in ipairs(cjson.decode(deletion.forms or '[]')) do
+    redis.call('HSET', key('declined'), form, line)
+  end
+  redis.call('INCR', key('declines'))
+end
+
 -- A person ends a deletion: its client's further events are ignored until it was active again.
 local function stop(deletion, now, entry, detail, errors)
   redis.call('HSET', key('deletion', deletion.id), 'stopped', stopped_as(entry, detail))
   decide(deletion.id, now, entry, detail)
+  if not cjson.decode(deletion.request).dry_run then
+    decline(deletion, now, entry, detail)
+  end
   if deletion.client ~= '' then
     local register = key('register', deletion.source, deletion.client)
     if (redis.call('HGET', register, 'epoch') or '0') == deletion.epoch then
@@ -228,6 +301,48 @@ local function awaits_approval(deletion)
     or (deletion.state == 'running' and deletion.step == 'approve')
 end
 
+-- Which open deletions know a client by this identity; kept with what they watch.
+local function watching(source, client)
+  return key('watching', source, client)
+end
+
+local function watch_more(id, clients)
+  for _, client in ipairs(clients) do
+    redis.call('SADD', watching(client[1], client[2]), id)
+  end
+end
+
+-- What was genuine and not understood may have said that a client is active, until a person says what
+-- it was. Without a client it may have been any of its source; what no source asked for may be
+-- concerned by any of those that are watched.
+local function held_by(deletion, watch)
+  local known, sources = {}, {[deletion.source] = deletion.client ~= '' or nil}
+  for _, list in ipairs({watch, cjson.decode(deletion.identities or '[]')}) do
+    for _, client in ipairs(list) do
+      known[client[1] .. '\n' .. client[2]] = true
+      if deletion.client == '' then
+        sources[client[1]] = true
+      elseif not sources[client[1]] then
+        sources[client[1]] = false
+      end
+    end
+  end
+  for source, whole in pairs(sources) do
+    for delivery_id, line in pairs(load(key('holding', source))) do
+      local clients = cjson.decode(line).clients
+      if #clients == 0 and whole then
+        return delivery_id
+      end
+      for _, client in ipairs(clients) do
+        if known[source .. '\n' .. client] then
+          return delivery_id
+        end
+      end
+    end
+  end
+  return nil
+end
+
 -- A new deletion, ready at once, and the number of its first job; `look_again` is when the
 -- scheduler asks what became of that job.
 local function create(id, now, look_again, fields)
@@ -240,6 +355,9 @@ local function create(id, now, look_again, fields)
   for field, value in pairs(fields) do
     redis.call('HSET', name, field, value)
   end
+  redis.call('HSET', name, 'order', redis.call('GET', key('order')) or 0)
+  watch_more(id, cjson.decode(fields.identities or '[]'))
+  watch_more(id, cjson.decode(fields.watch or '[]'))
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
   redis.call('ZADD', key('due'), look_again, id)
@@ -269,7 +387,7 @@ local function finish_replay(id, state, now, retention)
   })
 end
 
--- A quarantined delivery was proved, or never will be and is dropped for a reason.
+-- A quarantined delivery was proved or dismissed, or is not genuine and dropped for that reason.
 local function leave_quarantine(id, now, reason)
   local delivery = load(key('delivery', id))
   if not delivery.quarantined_as then
@@ -283,6 +401,7 @@ local function leave_quarantine(id, now, reason)
     redis.call('HDEL', key('delivery', id), 'quarantined_as', 'begun')
   else
     redis.call('DEL', key('delivery', id))
+    redis.call('ZREM', key('deliveries'), id)
     audit(now, 'delivery_dropped', {delivery_id = id, source = delivery.source, reason = reason})
   end
   return 1

@@ -20,5 +20,6 @@ redis.call('HSET', key('delivery', delivery.id), 'id', delivery.id, 'source', so
   'verdict', 'unverified', 'reason', 'signing_key_unavailable', 'deletion_id', '',
   'quarantined_as', hash)
 redis.call('ZADD', key('quarantine', 'due'), due, delivery.id)
+redis.call('ZADD', key('deliveries'), now, delivery.id)
 redis.call('HINCRBY', key('counts', 'verdicts', source), 'unverified', 1)
 return {'kept', delivery.id}

@@ -43,10 +43,77 @@ local function open_deletion(register)
   return deletion
 end
 
-local function request(event, name, register)
+-- The registers of an event: its client's own first, then those of the other identities it states.
+local function registers_of(event)
+  local found = {{client = event.client, name = key('register', delivery.source, event.client)}}
+  for _, client in ipairs(event.also or {}) do
+    if client ~= event.client then
+      found[#found + 1] = {client = client, name = key('register', delivery.source, client)}
+    end
+  end
+  for _, each in ipairs(found) do
+    each.register = load(each.name)
+  end
+  return found
+end
+
+-- Whether two requests ask for the same, whatever their words for why.
+local function same(request, other)
+  local mine, theirs = cjson.decode(request), cjson.decode(other)
+  mine.reason, theirs.reason = nil, nil
+  local function within(one, two)
+    for name, value in pairs(one) do
+      if type(value) == 'table' then
+        if type(two[name]) ~= 'table' or not within(value, two[name]) then
+          return false
+        end
+      elseif two[name] ~= value then
+        return false
+      end
+    end
+    return true
+  end
+  return within(mine, theirs) and within(theirs, mine)
+end
+
+-- What a plan finds said of its deletion, so that a person decides. Nobody waits for that: it is due now.
+local function doubt(deletion, code)
+  local doubts = cjson.decode(deletion.doubts or '[]')
+  for _, known in ipairs(doubts) do
+    if known == code then
+      return
+    end
+  end
+  doubts[#doubts + 1] = code
+  redis.call('HSET', key('deletion', deletion.id), 'doubts', cjson.encode(doubts))
+end
+
+local function look_again_at(deletion)
+  -- Who holds it is stopped by what it watches; after the call only looking counts.
+  local sent = deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
+  if deletion.state == 'running' or sent then
+    return
+  end
+  redis.call('HSET', key('deletion', deletion.id), 'step', 'plan', 'ready_at', now)
+  redis.call('ZADD', key('due'), now, deletion.id)
+end
+
+local function request(event, known)
+  local name, register = known[1].name, known[1].register
   local at = event.occurred_at or event.arrived_at or now
-  if register.active_at and at <= tonumber(register.active_at) then
-    return {verdict = 'ignored', reason = 'stale'}
+  local doubts = {}
+  for _, each in ipairs(known) do
+    local active_at = tonumber(each.register.active_at)
+    -- Without a signed time, what came after it is not older than it, though both were proved late.
+    local after = not event.occurred_at and event.came
+      and event.came > (tonumber(each.register.active_came) or math.huge)
+    if active_at and at < active_at and not after then
+      return {verdict = 'ignored', reason = 'stale'}
+    end
+    if (active_at == at or active_at and at < active_at) and #doubts == 0 then
+      -- Two saves within one second: which one was the last a person must say.
+      doubts[1] = 'order_unknown'
+    end
   end
   if register.state == 'deleted' then
     return {verdict = 'ignored', reason = 'already_deleted'}
@@ -54,12 +121,37 @@ local function request(event, name, register)
   if register.state == 'cancelled' then
     return {verdict = 'ignored', reason = 'cancelled_by_operator'}
   end
-  if not register.inactive_at or at > tonumber(register.inactive_at) then
-    redis.call('HSET', name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0)
+  if not event.occurred_at then
+    doubts[#doubts + 1] = 'time_missing'
   end
-  redis.call('HSET', name, 'state', 'inactive', 'updated_at', now)
+  local asked = cjson.decode(event.request)
+  local identities, mine = {}, {}
+  for _, each in ipairs(known) do
+    identities[#identities + 1] = {delivery.source, each.client}
+    mine[each.client] = true
+  end
   local open = open_deletion(register)
-  if open and open.epoch == (register.epoch or '0') then
+  local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request)
+  -- A rehearsal says nothing of the client.
+  if not asked.dry_run then
+    for place, each in ipairs(known) do
+      -- A name that another client has, which is active, stays so.
+      local others = place > 1 and each.register.state == 'active'
+        and not mine[each.register.active_by or event.client]
+      if not others then
+        if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
+          redis.call('HSET', each.name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0)
+        end
+        -- Nobody can say whether it is active, whoever asks for its deletion.
+        redis.call('HSET', each.name, 'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive',
+          'updated_at', now)
+      end
+    end
+    if event.name and event.name ~= '' then
+      redis.call('HSET', name, 'name', event.name)
+    end
+  end
+  if joins then
     decide(open.id, now, 'joined', {delivery_id = delivery.id})
     return {verdict = 'accepted', reason = 'joined', deletion_id = open.id}
   end
@@ -67,44 +159,132 @@ local function request(event, name, register)
     source = delivery.source, vendor = delivery.vendor, client = event.client,
     epoch = register.epoch or '0', request = event.request, actor = event.actor,
     delivery_id = delivery.id, callback_url = event.callback_url,
-    replayed_by = operator,
+    replayed_by = operator, asked_mode = event.asked_mode, forms = cjson.encode(event.forms or {}),
+    identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or '[]',
+    known_name = register.name,
   })
-  redis.call('HSET', name, 'deletion_id', event.deletion_id)
+  doubt_before_acceptance(event.deletion_id, event.occurred_at)
+  if not asked.dry_run then
+    redis.call('HSET', name, 'deletion_id', event.deletion_id)
+  end
   return {verdict = 'accepted', reason = 'created', deletion_id = event.deletion_id, job = job}
 end
 
-local function reactivated(event, name, register)
+-- The open deletions that know the client by one of these identities, each once.
+local function watchers(known)
+  local found, seen = {}, {}
+  local function add(id)
+    if id and not seen[id] then
+      seen[id] = true
+      local deletion = load(key('deletion', id))
+      if deletion.state and not TERMINAL[deletion.state] then
+        found[#found + 1] = deletion
+      end
+    end
+  end
+  for _, each in ipairs(known) do
+    add(each.register.deletion_id)
+    for _, id in ipairs(redis.call('SMEMBERS', key('watching', delivery.source, each.client))) do
+      add(id)
+    end
+  end
+  return found
+end
+
+local function called(deletion)
+  return deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
+end
+
+local function reactivated(event, known)
+  local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
   -- Only two signed times can be put in order; in doubt the client is active. In a replay two times of
   -- arrival can be, too: that is the order in which both would have been handled.
-  local signed = register.inactive_signed == '1'
-  local comparable = event.occurred_at and signed
-    or operator and event.arrived_at and not event.occurred_at and not signed
-  if comparable and register.inactive_at and at < tonumber(register.inactive_at) then
+  local stale, equal = true, false
+  for _, each in ipairs(known) do
+    local signed = each.register.inactive_signed == '1'
+    local comparable = event.occurred_at and signed
+      or operator and event.arrived_at and not event.occurred_at and not signed
+    local inactive_at = comparable and tonumber(each.register.inactive_at)
+    stale = stale and inactive_at and at < inactive_at
+    equal = equal or inactive_at == at
+  end
+  if stale then
     return {verdict = 'ignored', reason = 'stale'}
   end
-  local newest = math.max(at, tonumber(register.active_at or 0))
-  redis.call('HSET', name, 'state', 'active', 'active_at', newest, 'updated_at', now)
-  redis.call('HINCRBY', name, 'epoch', 1)
-  local open = open_deletion(register)
-  local newest_one = open or register.deletion_id and load(key('deletion', register.deletion_id)) or {}
-  local called = newest_one.intent_state == 'open' or newest_one.intent_state == 'accepted'
+  local open = watchers(known)
+  if equal then
+    -- Two saves within one second: neither is dropped, and a person says which one was the last.
+    local asked
+    for _, deletion in ipairs(open) do
+      if deletion.source == delivery.source and not called(deletion) then
+        doubt(deletion, 'order_unknown')
+        decide(deletion.id, now, 'order_unknown', {delivery_id = delivery.id})
+        look_again_at(deletion)
+        asked = deletion.id
+      end
+    end
+    if asked then
+      for _, each in ipairs(known) do
+        redis.call('HSET', each.name, 'state', 'contested', 'active_seen', now, 'updated_at', now)
+      end
+      for _, deletion in ipairs(open) do
+        look_again_at(deletion)
+      end
+      return {verdict = 'ignored', reason = 'order_unknown', deletion_id = asked}
+    end
+  end
+  local order = redis.call('INCR', key('order'))
+  for _, each in ipairs(known) do
+    local newest = math.max(at, tonumber(each.register.active_at or 0))
+    redis.call('HSET', each.name, 'state', 'active', 'active_at', newest, 'active_by', event.client,
+      'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
+    redis.call('HINCRBY', each.name, 'epoch', 1)
+  end
+  if event.name and event.name ~= '' then
+    redis.call('HSET', known[1].name, 'name', event.name)
+  end
+  local cancelled, too_late
+  for _, deletion in ipairs(open) do
+    if called(deletion) then
+      decide(deletion.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
+      too_late = too_late or deletion.id
+    elseif deletion.source == delivery.source then
+      decide(deletion.id, now, 'reactivated', {delivery_id = delivery.id})
+      finish(deletion.id, 'cancelled', now, event.cancelled)
+      cancelled = cancelled or deletion.id
+    else
+      decide(deletion.id, now, 'active_elsewhere', {
+        delivery_id = delivery.id, source = delivery.source, client = event.client,
+      })
+      look_again_at(deletion)
+    end
+  end
   -- One that was given up, its call unanswered or unproved, may have worked or may yet do so.
-  local given_up = not open and newest_one.state ~= 'deleted' and newest_one.epoch == (register.epoch or '0')
-  if called and (open or given_up) then
-    decide(newest_one.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
+  if not too_late and register.deletion_id then
+    local last = load(key('deletion', register.deletion_id))
+    if last.state and TERMINAL[last.state] and last.state ~= 'deleted' and called(last)
+      and last.epoch == (register.epoch or '0') then
+      decide(last.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
+      too_late = last.id
+    end
+  end
+  if cancelled then
     return {
-      verdict = 'ignored', reason = 'too_late', deletion_id = newest_one.id,
-      alert = 'reactivated_after_call',
+      verdict = 'cancelled', reason = 'reactivated', deletion_id = cancelled,
+      alert = too_late and 'reactivated_after_call' or nil, too_late = too_late,
     }
   end
-  if not open then
-    local alert = register.state == 'deleted' and 'reactivated_after_deletion' or nil
-    return {verdict = 'ignored', reason = 'client_active', alert = alert}
+  if too_late then
+    return {
+      verdict = 'ignored', reason = 'too_late', deletion_id = too_late, alert = 'reactivated_after_call',
+    }
   end
-  decide(open.id, now, 'reactivated', {delivery_id = delivery.id})
-  finish(open.id, 'cancelled', now, event.cancelled)
-  return {verdict = 'cancelled', reason = 'reactivated', deletion_id = open.id}
+  local alert
+  for _, each in ipairs(known) do
+    alert = alert or each.register.state == 'deleted' and 'reactivated_after_deletion' or nil
+  end
+  return {verdict = 'ignored', reason = 'client_active', alert = alert}
 end
 
 -- A sender's gapless counter shows what never arrived.
@@ -123,21 +303,36 @@ end
 
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
-  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle')
+  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
+  local content = event.content or ''
+  local reused
+  if known[1] and content ~= '' and known[4] and known[4] ~= '' and known[4] ~= content then
+    -- The same id is not the same event: this one has an id of its own from now on.
+    reused = event.event_id
+    event.event_id = event.event_id .. '#' .. string.sub(content, 1, 16)
+    seen = key('event', delivery.source, event.event_id)
+    known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
+  end
   -- What had no effect is no reason to drop what follows: not in a replay, and not if it is still not
   -- understood, for then each of them is kept to be replayed.
   local anew = known[3] == '1' and (operator or event.kind == 'rejected')
   if known[1] and not anew then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
+  if reused then
+    notice(now, 'event_id_reused', {
+      source = delivery.source, event_id = reused, delivery_id = delivery.id,
+    }, delivery.source, 3600000)
+  end
   local receipt
   if event.kind == 'ignored' or event.kind == 'rejected' then
     receipt = {verdict = event.kind, reason = event.reason}
   else
-    local name = key('register', delivery.source, event.client)
-    local register = load(name)
-    receipt = event.kind == 'request' and request(event, name, register)
-      or reactivated(event, name, register)
+    local registers = registers_of(event)
+    receipt = event.kind == 'request' and request(event, registers) or reactivated(event, registers)
+  end
+  if reused then
+    receipt.alert = receipt.alert or 'event_id_reused'
   end
   local missing = missing_before(event)
   if missing then
@@ -147,7 +342,7 @@ local function handle(event)
   -- Whether it had no effect, so that it may be handled once more.
   local idle = receipt.verdict == 'rejected'
     or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late'
-  redis.call('HSET', seen, 'delivery_id', delivery.id, 'idle', idle and 1 or 0)
+  redis.call('HSET', seen, 'delivery_id', delivery.id, 'idle', idle and 1 or 0, 'content', content)
   if receipt.deletion_id then
     redis.call('HSET', seen, 'deletion_id', receipt.deletion_id)
   end
@@ -162,7 +357,7 @@ local function tell(event, receipt)
     local register = key('register', delivery.source, event.client)
     notice(now, alert, {
       source = delivery.source, client = event.client, delivery_id = delivery.id,
-      deletion_id = receipt.deletion_id or redis.call('HGET', register, 'deletion_id') or nil,
+      deletion_id = receipt.too_late or receipt.deletion_id or redis.call('HGET', register, 'deletion_id') or nil,
     })
   end
   if receipt.missing then
@@ -198,6 +393,38 @@ for _, event in ipairs(events) do
     redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
     tell(event, receipt)
   end
+end
+
+-- What was not understood holds what it may be about, until it is, or until a person says what it was.
+local held, rejected = {}, nil
+local clients, whole = {}, false
+-- Reading it again tells nothing that the person who dismissed it did not know.
+local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
+for place, event in ipairs(events) do
+  rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
+  if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
+    held[#held + 1] = event
+    whole = whole or #(event.clients or {}) == 0
+    for _, client in ipairs(event.clients or {}) do
+      clients[#clients + 1] = client
+    end
+  end
+end
+if #held > 0 then
+  -- An empty table would be written as an object.
+  local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
+  redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
+    '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
+else
+  redis.call('HDEL', key('holding', delivery.source), delivery.id)
+end
+if rejected and not operator then
+  -- What holds nothing must not be all that is told within the hour.
+  local once = #held > 0 and delivery.source or delivery.source .. ':holds_nothing'
+  notice(now, 'rejected_event', {
+    source = delivery.source, reason = #held > 0 and held[1].reason or rejected, delivery_id = delivery.id,
+    holds = #held > 0, clients = not whole and #clients > 0 and clients or nil,
+  }, once, 3600000)
 end
 
 local outcome = cjson.encode(receipts)

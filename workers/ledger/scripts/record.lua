@@ -13,6 +13,14 @@ local first_line = 9 + 2 * pairs_count
 if pairs_count > 0 then
   redis.call('HSET', name, unpack(ARGV, 9, first_line - 1))
 end
+local watch = redis.call('HGET', name, 'watch')
+if watch and watch ~= deletion.watch then
+  for _, client in ipairs(cjson.decode(deletion.watch or '[]')) do
+    redis.call('SREM', watching(client[1], client[2]), id)
+  end
+  watch_more(id, cjson.decode(deletion.identities or '[]'))
+  watch_more(id, cjson.decode(watch))
+end
 -- A refused call did nothing, so others may try.
 if redis.call('HGET', name, 'intent_state') == 'refused'
   and redis.call('HGET', key('claims'), deletion.intent_org) == id then
@@ -23,6 +31,9 @@ for i = first_line, #ARGV do
   local line = ARGV[i]
   redis.call('RPUSH', key('journal', id), line)
   local entry = string.match(line, '"entry": "([^"]*)"') or ''
+  if entry == 'approval_expired' then
+    notice(now, 'expired', {deletion_id = id})
+  end
   -- begin_delete wrote that itself.
   local decided = entry == 'not_begun'
   if not decided and news(id, entry, redis.sha1hex((string.gsub(line, '"at": %d+}$', '')))) then

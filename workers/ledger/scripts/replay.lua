@@ -1,7 +1,7 @@
 -- A deletion that ended begins anew, in its next generation; what was stays readable. A call that may
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
---       cancellation may be overruled ('1')
+--       cancellation may be overruled ('1'), the policy's mode of now ('' keeps what was asked for)
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local token, callback_url, overrule = ARGV[5], ARGV[6], ARGV[7] == '1'
 local name = key('deletion', id)
@@ -27,8 +27,10 @@ if deletion.state == 'deleted' or deletion.state == 'soft_deleted' then
   return refused('succeeded')
 end
 for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
-  local seen = load(key('register', watched[1], watched[2]))
-  if (seen.epoch or '0') ~= watched[3] or seen.state == 'active' then
+  local since = tonumber(redis.call('HGET', key('register', watched[1], watched[2]), 'active_order') or 0)
+  -- What another source says is for a person to weigh, with the next plan.
+  local own = watched[1] == deletion.source or string.find(deletion.source, 'schedule:', 1, true) == 1
+  if own and since > tonumber(deletion.order or 0) then
     return refused('reactivated')
   end
 end
@@ -74,15 +76,24 @@ if unsettled then
   step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
   redis.call('HSET', name, 'looked_from', now)
 else
-  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export')
+  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export', 'pinned')
 end
 local generation = redis.call('HINCRBY', name, 'generation', 1)
 local job = redis.call('INCR', key('jobs'))
 set_state(id, deletion.state, 'queued', now)
 redis.call('HSET', name, 'step', step, 'ready_at', now, 'lease_until', 0, 'attempts', 0, 'deaths', 0,
-  'requests', 0, 'job', job, 'callback_url', callback_url, 'replayed_by', operator)
+  'requests', 0, 'job', job, 'callback_url', callback_url, 'replayed_by', operator,
+  'replayed_at', now)
 redis.call('ZADD', key('due'), look_again, id)
 redis.call('HSET', key('replayed', id), token, generation)
+if ARGV[8] ~= '' then
+  redis.call('HSET', name, 'asked_mode', ARGV[8])
+end
+watch_more(id, cjson.decode(deletion.identities or '[]'))
+watch_more(id, cjson.decode(deletion.watch or '[]'))
+if overrule then
+  redis.call('HSET', name, 'overrules_at', now)
+end
 if register then
   redis.call('HSET', register, 'state', 'inactive', 'deletion_id', id, 'updated_at', now)
 end

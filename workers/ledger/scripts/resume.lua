@@ -1,12 +1,40 @@
--- An admin ends every pause: what they were. ARGV: now, operator, reason
+-- An admin ends every pause: what they were. Where the ledger was lost only if he accepts it as it is
+-- now: it gets a new id, and whatever was lost is accepted by its own.
+-- ARGV: now, operator, reason, '1' to accept the ledger, an id for what is accepted,
+--       '1' if the asker keeps a time of his own
 local now, operator, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local call = ARGV[1] .. ' ' .. operator
 local ended = redis.call('HGETALL', key('paused'))
-if #ended == 0 then
+-- Only who accepts the other account goes on with it.
+if redis.call('HEXISTS', key('account'), 'seen') == 1 then
+  return redis.error_reply('ANOTHERACCOUNT ' .. redis.call('HGET', key('account'), 'seen'))
+end
+local ledger_id = redis.call('HGET', key('ledger'), 'id')
+local lost = not ledger_id or redis.call('HEXISTS', key('paused'), 'ledger_lost') == 1
+  or #ended == 0 and redis.call('EXISTS', key('running')) == 0
+if lost and ARGV[4] ~= '1' then
+  return redis.error_reply('LEDGERLOST an admin must accept the ledger')
+end
+if #ended == 0 and not lost then
   -- The same call again: its first answer was lost on the way.
   local before = redis.call('HMGET', key('resumed'), 'call', 'was')
   return before[1] == call and cjson.decode(before[2]) or {}
 end
+if lost then
+  local gone = redis.call('HKEYS', key('ledger', 'lost'))
+  gone[#gone + 1] = ledger_id or nil
+  for _, each in ipairs(gone) do
+    redis.call('HSET', key('ledger', 'accepted'), each, now)
+  end
+  local time = redis.call('TIME')
+  local server = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('DEL', key('ledger', 'lost'))
+  redis.call('HSET', key('ledger'), 'id', ARGV[5], 'accepted_at', ARGV[6] == '1' and now or server,
+    'accepted_by', operator)
+  redis.call('HSETNX', key('ledger'), 'created_at', now)
+  audit(now, 'ledger_accepted', {operator = operator, reason = reason, ledger = ARGV[5], lost = gone})
+end
+redis.call('SET', key('running'), now)
 redis.call('DEL', key('paused'), key('itglue', 'refused'))
 redis.call('HSET', key('resumed'), 'call', call, 'was', cjson.encode(ended))
 audit(now, 'resumed', {operator = operator, reason = reason ~= '' and reason or nil})

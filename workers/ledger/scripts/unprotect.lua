@@ -3,6 +3,20 @@
 local org, now, operator, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local call = now .. ' ' .. operator
 local line = redis.call('HGET', key('protected'), org)
+-- A person's no, under all the forms in which it was written down.
+local no = redis.call('HGET', key('declined'), 'org:' .. org)
+if no then
+  for form, said in pairs(load(key('declined'))) do
+    if said == no then
+      redis.call('HDEL', key('declined'), form)
+    end
+  end
+  local said = cjson.decode(no)
+  audit(now, 'no_ended', {
+    org_id = org, operator = operator, reason = reason, said_by = said.by, of = said.deletion_id,
+  })
+  line = line or cjson.encode({by = said.by, at = said.at, reason = said.reason or '', how = said.how})
+end
 if line then
   redis.call('HDEL', key('protected'), org)
   redis.call('HSET', key('unprotected'), org, cjson.encode({call = call, was = line}))

@@ -22,9 +22,17 @@ def find(sandbox: Sandbox, call: Call) -> Organization:
         Refusal: 404.
     """
     organization = sandbox.world.organization(call.params["id"])
-    if organization is None:
+    if organization is None or hidden(call, organization.id):
         raise not_found()
     return organization
+
+
+def hidden(call: Call, organization_id: int) -> bool:
+    """Whether a fault takes the key's right to the organization away."""
+    active = call.faults.active.get("hide")
+    if active is None or str(organization_id) not in str(active.value).split(","):
+        return False
+    return call.fault("hide") is not None
 
 
 def attributes_of(call: Call) -> JSON:

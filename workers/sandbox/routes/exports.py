@@ -94,7 +94,21 @@ def download(sandbox: Sandbox, call: Call) -> Response:
     export = sandbox.world.exports.get(int(call.params["id"]))
     if export is None or not _ready(sandbox, export) or call.params["token"] != _token(export):
         return page_not_found()
-    return Response(export.content, media_type="application/zip")
+    fault = call.fault("bad-export")
+    content = _spoilt(export.content, str(fault.value)) if fault else export.content
+    return Response(content, media_type="application/zip")
+
+
+def _spoilt(content: bytes, how: str) -> bytes:
+    """The file as it must not pass: without a member, with a destroyed one, without the data."""
+    if how == "member":
+        spot = content.index(b"organizations.csv") + 40
+        return content[:spot] + bytes([content[spot] ^ 0xFF]) + content[spot + 1 :]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(buffer, "w") as spoilt:
+        if how == "bare":
+            spoilt.writestr("organizations.csv", whole.read("organizations.csv"))
+    return buffer.getvalue()
 
 
 def _find(sandbox: Sandbox, call: Call) -> Export:

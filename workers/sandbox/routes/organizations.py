@@ -10,7 +10,7 @@ from workers.sandbox.answers import document, page, unprocessable
 from workers.sandbox.journal import Call
 from workers.sandbox.query import Query, parse_query
 from workers.sandbox.render import adapters_resource, attachment_resource, organization_resource
-from workers.sandbox.routes.asked import attributes_of, find, honoured_filters
+from workers.sandbox.routes.asked import attributes_of, find, hidden, honoured_filters
 from workers.sandbox.selection import select_organizations
 from workers.sandbox.shapes import JSON, Organization
 from workers.sandbox.state import Sandbox
@@ -77,6 +77,7 @@ def list_organizations(sandbox: Sandbox, call: Call) -> Response:
     """`GET /organizations`."""
     query = parse_query(call.pairs())
     chosen = select_organizations(sandbox.world, honoured_filters(call, query))
+    chosen = [each for each in chosen if not hidden(call, each.id)]
     if query.filters and call.fault("wrong-organization"):
         chosen = another(sandbox, chosen)
     for field in reversed(query.sort):

@@ -1,0 +1,64 @@
+"""`unglue config`: is the file right, and what does it come to with the environment?"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from workers.enforcement import require_enforceable
+from workers.settings import load_settings
+
+_HIDDEN = "…"
+
+
+@click.group()
+def config() -> None:
+    """Check the configuration, or show what it comes to."""
+
+
+@config.command()
+def check() -> None:
+    """Read unglue.toml and the environment as a start would; nothing is contacted.
+
+    Exit status: 0 it would start, 2 it would not, with everything that is wrong.
+    """
+    settings = load_settings()
+    require_enforceable(settings)
+    sources = ", ".join(sorted(settings.sources)) or "none"
+    click.echo(f"The configuration is valid. Mode {settings.policy.mode}; sources: {sources}.")
+
+
+@config.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(*, as_json: bool) -> None:
+    """Print every setting as it is in force, defaults included; secrets are not shown."""
+    settings = load_settings()
+    if as_json:
+        click.echo(json.dumps(_plain(settings), indent=2, ensure_ascii=False))
+        return
+    for name, value in _flat(_plain(settings), ""):
+        click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    """The settings as JSON values, with what is secret left out."""
+    values = model.model_dump(mode="json")
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            values[name] = _plain(value)
+        elif isinstance(value, Mapping) and any(isinstance(v, BaseModel) for v in value.values()):
+            values[name] = {key: _plain(each) for key, each in value.items()}
+        elif not field.repr and value:
+            values[name] = [_HIDDEN] * len(value) if isinstance(value, tuple) else _HIDDEN
+    return values
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict) and value and name != "dependency_limits":
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

@@ -1,0 +1,263 @@
+"""A client that any source says is active is not deleted, under whatever identity it was said."""
+
+import contextlib
+import re
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from adapters.errors import Conflict
+from tests.contract.conftest import Rehearse
+from tests.support.sources import COMPANY, NAME, ORG, STD, Sources, account
+from tests.support.sweeps import Sweeping
+from workers.intake import Acknowledged
+from workers.ledger.records import Deletion
+from workers.sandbox.shapes import SeedOrganization
+
+Asks = Callable[[Sources], Awaitable[str]]
+Says = Callable[[Sources], Awaitable[Acknowledged]]
+
+
+async def _by_event(sent: Awaitable[Acknowledged]) -> str:
+    receipt = (await sent).strongest
+    assert receipt.deletion_id is not None, receipt
+    return receipt.deletion_id
+
+
+async def _by_sweep(them: Sources) -> str:
+    sweeping = Sweeping(them.it)
+    schedules = them.it.settings.schedules
+    them.it.set_settings(them.settings.model_copy(update={"schedules": schedules}))
+    await sweeping.summary()
+    (deletion,) = await sweeping.deletions()
+    return deletion.id
+
+
+ASKS: dict[str, Asks] = {
+    "cw": lambda them: _by_event(them.cw()),
+    "std": lambda them: _by_event(them.std()),
+    "std_name": lambda them: _by_event(them.std(org_name=NAME)),
+    "ninja": lambda them: _by_event(them.ninja()),
+    "api_id": lambda them: them.it.ask(org_id=ORG, org_name=NAME),
+    "api_name": lambda them: them.it.ask(org_name=NAME),
+    "sweep": _by_sweep,
+}
+LINK = {"integration_type": "manage", "company_id": str(COMPANY)}
+SAYS: dict[str, Says] = {
+    "cw": lambda them: them.cw("Active"),
+    "cw_added": lambda them: them.cw("Active", Action="added", name=None),
+    "std_id": lambda them: them.std("client.active", org_id=ORG),
+    "std_name": lambda them: them.std("client.active", org_name=NAME),
+    "std_shouted": lambda them: them.std("client.active", org_name=f"  {NAME.upper()} "),
+    "std_link": lambda them: them.std("client.active", psa=LINK),
+    "ce_id": lambda them: them.ce("client.active", org_id=ORG),
+    "ninja_created": lambda them: them.ninja("CLIENT_CREATED", number=8),
+    "ninja_updated": lambda them: them.ninja("CLIENT_UPDATED", number=8, data={"state": "ok"}),
+    "halo_name": lambda them: them.halo(inactive=False),
+}
+
+
+async def _waits(them: Sources, deletion_id: str) -> Deletion:
+    """In its grace period, approved if somebody has to be asked."""
+    found = await them.settle(deletion_id, until="scheduled")
+    if found.state == "awaiting_approval":
+        await them.approve(found)
+        found = await them.settle(deletion_id, until="scheduled")
+    assert found.state == "scheduled", (found.state, found.errors)
+    return found
+
+
+@pytest.mark.parametrize("asked", ASKS)
+async def test_without_such_a_word_it_is_deleted(rehearse: Rehearse, asked: str) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        found = await _waits(them, await ASKS[asked](them))
+        found = await them.settle(found.id)
+        assert found.state == "deleted", found.errors
+        assert len(await it.deletes()) == 1
+
+
+@pytest.mark.parametrize("said", SAYS)
+@pytest.mark.parametrize("asked", ASKS)
+async def test_said_in_the_grace_period(rehearse: Rehearse, asked: str, said: str) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        found = await _waits(them, await ASKS[asked](them))
+        await SAYS[said](them)
+        found = await them.settle(found.id)
+        await them.untouched()
+        if said.partition("_")[0] == found.source:
+            assert found.state == "cancelled"
+        else:
+            assert found.state in {"awaiting_approval", "cancelled", "blocked"}
+
+
+@pytest.mark.parametrize("said", ["std_id", "std_shouted", "ninja_created", "halo_name", "ce_id"])
+@pytest.mark.parametrize("asked", ["cw", "api_id"])
+async def test_a_person_is_told_who_says_so_and_has_the_last_word(
+    rehearse: Rehearse, asked: str, said: str
+) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        found = await _waits(them, await ASKS[asked](them))
+        await SAYS[said](them)
+        found = await them.settle(found.id)
+        assert found.state == "awaiting_approval", found.errors
+        words = await them.shown(found)
+        assert re.search(rf"\b{said.partition('_')[0]}\b", words), words
+        assert it.clock().strftime("%Y-%m-") in words
+
+        await them.approve(found)
+        found = await them.settle(found.id)
+        assert found.state == "deleted", found.errors
+
+
+@pytest.mark.parametrize("said", ["std_id", "ninja_created", "halo_name"])
+async def test_said_again_after_the_approval_it_stops_again(rehearse: Rehearse, said: str) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        found = await _waits(them, await ASKS["cw"](them))
+        await SAYS[said](them)
+        found = await them.settle(found.id)
+        await them.approve(found)
+        await them.once(found.id)
+        await SAYS[said](them)
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state in {"awaiting_approval", "cancelled"}
+
+
+@pytest.mark.parametrize("said", ["std_name", "ninja_created", "halo_name", "cw_added"])
+@pytest.mark.parametrize("asked", ["cw", "api_name", "std_name"])
+async def test_said_before_it_was_asked_for(rehearse: Rehearse, asked: str, said: str) -> None:
+    """By another source: a source's own later word is the newer one of the two."""
+    if asked.partition("_")[0] == said.partition("_")[0]:
+        pytest.skip("its own newer word counts")
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await SAYS[said](them)
+        it.clock.forward(minutes=3)
+        found = await them.settle(await ASKS[asked](them))
+        await them.untouched()
+        assert found.state in {"awaiting_approval", "blocked", "cancelled"}
+
+
+@pytest.mark.parametrize("source", ["cw", "std"])
+async def test_a_sources_own_newer_word_counts(rehearse: Rehearse, source: str) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await SAYS["cw" if source == "cw" else "std_name"](them)
+        it.clock.forward(minutes=3)
+        await them.settle(await ASKS["cw" if source == "cw" else "std_name"](them))
+        assert len(await it.deletes()) == 1
+
+
+@pytest.mark.parametrize("said", SAYS)
+async def test_said_while_everything_is_paused_after_the_plan(
+    rehearse: Rehearse, said: str
+) -> None:
+    """Resumed within the minute that a plan lasts: only the organization is read again."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        name = await ASKS["api_id"](them)
+        await them.pause()
+        assert (await them.once(name)).plan is not None
+        await SAYS[said](them)
+        await them.resume()
+        it.clock.forward(seconds=16)
+        await them.settle(name)
+        await them.untouched()
+
+
+@pytest.mark.parametrize("said", ["std_id", "std_name", "ninja_created", "halo_name", "ce_id"])
+async def test_said_while_somebody_is_asked(rehearse: Rehearse, said: str) -> None:
+    """What was shown before must not be approved any more."""
+    async with rehearse(sandbox=account(), approval="always") as it:
+        them = Sources(it)
+        shown = await them.settle(await ASKS["cw"](them))
+        await SAYS[said](them)
+        found = await _approved_as_shown(them, shown)
+        await them.untouched()
+        assert found.state in {"awaiting_approval", "cancelled", "blocked"}
+
+
+async def test_restored_by_hand_under_another_number(rehearse: Rehearse) -> None:
+    """The organization is found by its name, so its name is what must not be active."""
+    async with rehearse(sandbox=account(psa=None)) as it:
+        them = Sources(it)
+        shown = await them.settle(await ASKS["ninja"](them))
+        assert shown.state == "awaiting_approval"
+        await them.ninja("CLIENT_CREATED", number=8)
+        found = await _approved_as_shown(them, shown)
+        await them.untouched()
+        assert found.state == "cancelled"
+
+
+async def _approved_as_shown(them: Sources, shown: Deletion) -> Deletion:
+    with contextlib.suppress(Conflict):
+        await them.approve(shown)
+    return await them.settle(shown.id)
+
+
+@pytest.mark.parametrize("said", ["std_id", "ninja_created", "ce_id"])
+async def test_said_while_a_limit_holds_it(rehearse: Rehearse, said: str) -> None:
+    other = SeedOrganization(id=402, name="Other Client", status="Inactive")
+    async with rehearse(sandbox=account(other), max_deletions_per_day=1) as it:
+        them = Sources(it)
+        await it.run(await it.ask(org_id="402"))
+        shown = await them.settle(await ASKS["cw"](them))
+        assert (shown.state, shown.asked and shown.asked.why) == ("awaiting_approval", "limit")
+        await SAYS[said](them)
+        await _approved_as_shown(them, shown)
+        assert len(await it.deletes()) == 1
+        assert await it.exists(ORG)
+
+
+@pytest.mark.parametrize("said", ["std_id", "halo_name"])
+async def test_said_while_the_status_lags(rehearse: Rehearse, said: str) -> None:
+    async with rehearse(sandbox=account(status="Active")) as it:
+        them = Sources(it)
+        name = await ASKS["cw"](them)
+        await them.once(name, "awaiting_eligibility")
+        await SAYS[said](them)
+        await it.change(ORG, status="Inactive")
+        await them.settle(name)
+        await them.untouched()
+
+
+@pytest.mark.parametrize("said", ["std_name", "ninja_created", "cw"])
+async def test_a_replayed_deletion_asks_too(rehearse: Rehearse, said: str) -> None:
+    async with rehearse(sandbox=account(status="Active"), eligibility_window="0s") as it:
+        them = Sources(it)
+        name = await it.ask(org_id=ORG)
+        assert (await them.settle(name)).state == "blocked"
+        await SAYS[said](them)
+        await it.change(ORG, status="Inactive")
+        await it.ledger.deletions.replay(
+            name, operator="alice", token="again", callback_url="", overrule=False, now=it.clock()
+        )
+        await them.settle(name)
+        await them.untouched()
+
+
+async def test_two_standard_sources_are_two(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        secret = "whsec_" + "dGhlIG90aGVyIHN0YW5kYXJkIHNvdXJjZSBvZiB1cw=="
+        them = Sources(it)
+        them.configure({"std": STD, "rewst": {**STD, "secrets": [secret]}})
+        found = await _waits(them, await _by_event(them.std(org_id=ORG, org_name=NAME)))
+        await them.std("client.active", source="rewst", org_name=NAME)
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert re.search(r"\brewst\b", await them.shown(found))
+
+
+async def test_a_word_about_another_client_changes_nothing(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        found = await _waits(them, await ASKS["cw"](them))
+        await them.cw("Active", company=9, name="Client 201")
+        await them.std("client.active", org_id="201", org_name="Client 201")
+        await them.ninja("CLIENT_CREATED", number=8, name="Client 201")
+        assert (await them.settle(found.id)).state == "deleted"

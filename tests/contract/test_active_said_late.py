@@ -1,0 +1,86 @@
+"""A word that is heard late counts as any other: proved late, spooled, or understood at last."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from adapters.errors import SigningKeyUnavailable
+from tests.contract.conftest import Rehearse
+from tests.support.sources import NAME, ORG, SOURCES, Sources, account, changed
+from workers.spool.frames import Spooled
+
+Asks = Callable[[Sources], Awaitable[str]]
+
+
+async def _by_event(sent: Any) -> str:
+    return str((await sent).strongest.deletion_id)
+
+
+ASKS: dict[str, Asks] = {
+    "std": lambda them: _by_event(them.std()),
+    "api": lambda them: them.it.ask(org_id=ORG, org_name=NAME),
+    "ninja": lambda them: _by_event(them.ninja()),
+}
+
+
+async def _waits(them: Sources, asked: str) -> str:
+    name = await ASKS[asked](them)
+    found = await them.settle(name, until="scheduled")
+    if found.state == "awaiting_approval":
+        await them.approve(found)
+        found = await them.settle(name, until="scheduled")
+    assert found.state == "scheduled"
+    return name
+
+
+@pytest.mark.parametrize("asked", ASKS)
+async def test_proved_late(rehearse: Rehearse, asked: str) -> None:
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        name = await _waits(them, asked)
+        them.keys.answer = SigningKeyUnavailable
+        kept = await them.cw("Active")
+        assert kept.strongest.verdict == "unverified"
+        it.clock.forward(hours=1)
+        them.keys.answer = "the key"
+        await them.intake.release(kept.delivery_id)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+
+
+@pytest.mark.parametrize("asked", ASKS)
+async def test_from_a_spool(rehearse: Rehearse, asked: str) -> None:
+    """Kept on disk while the server was away; it counts as of when it came."""
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        came = it.clock()
+        body = them.callback("Active")
+        it.clock.forward(seconds=30)
+        name = await _waits(them, asked)
+        it.clock.forward(minutes=5)
+        headers = them.signed("cw", body)
+        await them.intake.unspool(
+            Spooled(them.new_id("dlv"), "cw", "connectwise", came, tuple(headers.items), body)
+        )
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+
+
+@pytest.mark.parametrize("asked", ASKS)
+async def test_understood_at_last(rehearse: Rehearse, asked: str) -> None:
+    """Read anew after its pointers were corrected."""
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        them.configure(changed("halo", pointers={"inactive": "/nowhere"}))
+        name = await _waits(them, asked)
+        sent = await them.halo(inactive=False)
+        assert sent.strongest.verdict == "rejected"
+        them.configure(SOURCES)
+        await them.replay(sent.delivery_id)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert "halo" in await them.shown(found)

@@ -1,0 +1,85 @@
+"""A worker that was left on another configuration is granted nothing."""
+
+from typing import cast
+
+from tests.contract.conftest import Rehearse
+from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from workers.audit.configuration import record_configuration
+from workers.in_force import policy_digest
+
+
+async def started(it: Rehearsal, part: str) -> None:
+    await record_configuration(it.settings, it.ledger, part, it.clock)
+
+
+async def kinds(it: Rehearsal) -> list[str]:
+    store = it.ledger.store
+    names = cast("list[bytes]", await store.redis.zrange(store.key("notices", "due"), 0, -1))
+    return [(await store.hash("notice", name.decode()))["kind"] for name in names]
+
+
+async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
+    """The worker's file lets everything go, the service's allows one organization."""
+    async with rehearse() as it:
+        await started(it, "worker")
+        theirs = it.settings
+        it.reconfigure(only_ids=["999"])
+        await started(it, "service")
+        tightened = it.settings
+
+        it.set_settings(theirs)
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        held = await it.advance(deletion_id)
+        assert (held.state, held.waits_for) == ("retrying", "configuration_differs")
+        assert await it.deletes() == []
+        assert "configuration_differs" in await kinds(it)
+        assert await it.ledger.in_force.others(it.clock()) == [policy_digest(theirs)]
+
+        it.set_settings(tightened)
+        it.clock.now = held.ready_at
+        result = await it.run(deletion_id)
+        assert [error["message"].split(":")[0] for error in result["errors"]] == ["only_ids"]
+        assert await it.deletes() == []
+
+
+async def test_a_worker_that_comes_back_with_an_old_file_changes_nothing(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        await started(it, "service")
+        in_force = policy_digest(it.settings)
+        it.reconfigure(approval="never")
+        await started(it, "worker")
+        await started(it, "scheduler")
+        assert await it.ledger.in_force.digest() == in_force
+        assert await it.ledger.in_force.others(it.clock()) == [policy_digest(it.settings)]
+
+
+async def test_one_that_is_refused_goes_on_when_its_file_comes_into_force(
+    rehearse: Rehearse,
+) -> None:
+    async with rehearse() as it:
+        ours = it.settings
+        it.reconfigure(only_ids=["999"])
+        await started(it, "service")
+        it.set_settings(ours)
+        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        assert held.waits_for == "configuration_differs"
+        await started(it, "service")
+        it.clock.now = held.ready_at
+        assert (await it.run(held.id))["deleted"] is True
+        assert await it.ledger.in_force.others(it.clock()) == []
+
+
+async def test_that_it_is_refused_again_is_no_news(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        ours = it.settings
+        it.reconfigure(only_ids=["999"])
+        await started(it, "service")
+        it.set_settings(ours)
+        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        for _ in range(3):
+            it.clock.now = held.ready_at
+            held = await it.advance(held.id)
+        assert (await it.journal(held.id)).count("not_begun") == 1
+        assert (await kinds(it)).count("configuration_differs") == 1

@@ -1,0 +1,256 @@
+"""Absence of memory is not permission: a ledger emptied, replaced or restored stops everything."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.errors import Conflict
+from tests.support.clock import TestClock
+from tests.support.ledgers import memory_of
+from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
+from workers.continuity import Continuity
+from workers.ledger.ledger import Ledger
+from workers.ledger.memory import Memory
+from workers.ledger.stop_switch import LEDGER_LOST
+from workers.ledger.store import Store
+from workers.queue import QUEUE_KEY
+from workers.sandbox.settings import SandboxSettings
+from workers.witness import Witness, Witnesses, read_witness, write_witness
+
+POLICY = {"eligible_statuses": ("Active", "Inactive"), "dependency_limits": NO_LIMITS}
+
+
+@pytest.fixture
+def sandbox() -> SandboxSettings:
+    return SandboxSettings()
+
+
+def over(redis: Redis, memory: Memory | None = None, prefix: str = "unglue:") -> Ledger:
+    minute = timedelta(minutes=1)
+    return Ledger(
+        Store(
+            redis,
+            queue_key=QUEUE_KEY,
+            lease=minute,
+            requeue_after=minute,
+            retention=timedelta(days=400),
+            prefix=prefix,
+            memory=memory,
+            own_clock=True,
+        )
+    )
+
+
+def watch(ledger: Ledger, clock: TestClock, *places: Path) -> Continuity:
+    return Continuity(ledger, Witnesses(places, writes=True), clock, "service")
+
+
+async def causes(ledger: Ledger) -> list[str]:
+    return [each.cause for each in await ledger.stop_switch.pauses()]
+
+
+async def snapshot(redis: Any) -> dict[bytes, bytes]:
+    return {name: await redis.dump(name) for name in await redis.keys("*")}
+
+
+async def restore(redis: Redis, copy: dict[bytes, bytes]) -> None:
+    await redis.flushall()
+    for name, value in copy.items():
+        await redis.restore(name, 0, value)
+
+
+async def test_a_new_installation_is_founded_running(
+    redis: Redis, clock: TestClock, tmp_path: Path
+) -> None:
+    await redis.flushall()
+    ledger = over(redis)
+    place = tmp_path / "state" / "w.json"
+    assert await watch(ledger, clock, place).look() is None
+    assert await causes(ledger) == []
+    assert read_witness(place) == Witness(ledger.store.memory.id, 0)
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert not await redis.exists("unglue:audit:pending")
+
+
+async def test_an_older_release_goes_on_and_its_pause_stands(
+    redis: Redis, clock: TestClock
+) -> None:
+    for paused in (False, True):
+        await redis.flushall()
+        await redis.set("unglue:audit:number", 7)
+        if paused:
+            line = json.dumps({"by": "alice", "at": 0, "reason": "stop"})
+            await redis.hset("unglue:paused", "operator", line)
+        ledger = over(redis)
+        assert await watch(ledger, clock).look() is None
+        assert await causes(ledger) == (["operator"] if paused else [])
+        assert await redis.exists("unglue:running") == (not paused)
+        entries: Any = await redis.xrange("unglue:audit:pending")
+        assert [json.loads(each[b"entry"])["what"] for _, each in entries] == ["ledger_founded"]
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+async def test_an_emptied_redis_deletes_nothing_until_it_is_accepted(
+    where: str, redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    place = tmp_path / "w.json"
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        assert await watch(ledger, clock, place).look() is None
+        await redis.flushall()
+        # The same worker, at once: nobody noticed yet.
+        asked = await it.ask(org_id=TEST_COMPANY)
+        waits = await it.advance(asked)
+        assert waits.state == "retrying"
+        assert "not_begun" in await it.journal(asked)
+        assert await causes(ledger) == [LEDGER_LOST]
+
+        if where == "disk":
+            ledger.store.memory.id, ledger.store.memory.mark = "", 0
+        assert await watch(ledger, clock, place).look() == LEDGER_LOST
+        assert await causes(ledger) == [LEDGER_LOST]
+        assert await redis.exists("unglue:running") == 0
+        clock.forward(minutes=10)
+        assert (await it.advance(asked)).state == "retrying"
+        with pytest.raises(Conflict, match="--accept-ledger"):
+            await ledger.stop_switch.resume("alice", "go", clock())
+
+        clock.forward(seconds=1)
+        (ended,) = await ledger.stop_switch.resume("alice", "seen", clock(), accept_ledger=True)
+        assert ended.cause == LEDGER_LOST
+        assert await watch(ledger, clock, place).look() is None
+        # Asked before: somebody has to ask again.
+        result = await it.run(asked)
+        assert not result["deleted"]
+        assert [each["code"] for each in result["errors"]] == ["Cancelled"]
+        assert "before the ledger was lost" in result["errors"][0]["message"]
+        assert await it.deletes() == []
+        clock.forward(seconds=1)
+        again = await it.run(await it.ask(org_id=TEST_COMPANY))
+        assert again["deleted"]
+
+
+async def test_an_event_signed_before_the_acceptance_is_doubted(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    await redis.hset("unglue:ledger", "accepted_at", 1000)
+    for signed, doubts in ((999, '["before_acceptance"]'), (1000, "[]")):
+        event = {
+            "event_id": f"e{signed}", "client": f"c{signed}", "kind": "request",
+            "occurred_at": signed, "request": "{}", "actor": "m", "deletion_id": f"del_{signed}",
+            "callback_url": "",
+        }  # fmt: skip
+        delivery = {"id": f"dlv_{signed}", "source": "cw", "vendor": "standard", "headers": "[]"}
+        await ledger.deliveries.receive(delivery=delivery, body=b"{}", events=[event], now=clock())
+        found: Any = await redis.hget(f"unglue:deletion:del_{signed}", "doubts")
+        assert (found.decode() if found else None) == doubts
+
+
+async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings, tmp_path: Path
+) -> None:
+    place = tmp_path / "w.json"
+    async with Rehearsal(ledger, clock, sandbox, {**POLICY, "grace_period": "1h"}) as it:
+        receipt = await it.event(company="2")
+        assert receipt.deletion_id is not None
+        waiting = await it.advance(receipt.deletion_id)
+        assert waiting.state == "scheduled"
+        copy = await snapshot(redis)
+        await it.event(active=True, company="2")
+        assert (await ledger.deletions.get(receipt.deletion_id)).state == "cancelled"
+        assert await watch(ledger, clock, place).look() is None
+
+        await restore(redis, copy)
+        clock.forward(hours=2)
+        # A worker that has seen more, before anybody looked.
+        await it.advance(receipt.deletion_id)
+        assert await it.deletes() == []
+        # A process that has just been started knows it from the disk.
+        fresh = over(redis)
+        assert await watch(fresh, clock, place).look() == LEDGER_LOST
+        assert await causes(ledger) == [LEDGER_LOST]
+        clock.forward(minutes=1)
+        await ledger.stop_switch.resume("alice", "compared", clock(), accept_ledger=True)
+        assert await watch(ledger, clock, place).look() is None
+        clock.forward(minutes=10)
+        result = await it.run(receipt.deletion_id)
+        assert not result["deleted"]
+        assert await it.deletes() == []
+
+
+async def test_a_pause_lasts_where_nobody_says_that_deletions_may_run(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        await redis.delete("unglue:running")
+        asked = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.advance(asked)).state == "retrying"
+        assert await it.deletes() == []
+        assert await causes(ledger) == [LEDGER_LOST]
+
+
+async def test_another_ledger_is_refused_and_told(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    await redis.hset("unglue:ledger", "id", "somebody-elses")
+    assert await watch(ledger, clock).look() == LEDGER_LOST
+    kinds = [await redis.hget(name, "kind") for name in await redis.keys("unglue:notice:*")]
+    assert kinds == [b"ledger_lost"]
+    # And once more: it is said once.
+    assert await watch(ledger, clock).look() == LEDGER_LOST
+    assert len(await redis.keys("unglue:notice:*")) == 1
+
+
+async def test_a_witness_that_cannot_be_read_stops_everything(
+    ledger: Ledger, clock: TestClock, tmp_path: Path
+) -> None:
+    place = tmp_path / "w.json"
+    place.write_text("{")
+    assert await watch(ledger, clock, place).look() == LEDGER_LOST
+    (pause,) = await ledger.stop_switch.pauses()
+    assert str(place) in pause.reason
+
+
+def test_a_witness_is_written_only_where_less_is_known(tmp_path: Path) -> None:
+    place = tmp_path / "w.json"
+    witnesses = Witnesses([place], writes=True)
+    witnesses.keep(Witness("a", 5))
+    before = place.stat().st_ino
+    witnesses.keep(Witness("a", 5))
+    witnesses.keep(Witness("a", 4))
+    assert place.stat().st_ino == before
+    witnesses.keep(Witness("b", 1))
+    assert read_witness(place) == Witness("b", 1)
+    write_witness(place, Witness("b", 2))
+    assert [each.name for each in tmp_path.iterdir()] == ["w.json"]
+
+
+async def test_a_worker_whose_clock_is_wrong_is_refused(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    """The rehearsal's clock stands still, days from that of the server."""
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        ledger.store.own_clock = False
+        asked = await it.ask(org_id=TEST_COMPANY)
+        waits = await it.advance(asked)
+        assert waits.state == "retrying"
+        journal = (await ledger.views.of(asked)).journal
+        assert [each["why"] for each in journal if each["entry"] == "not_begun"] == ["clock_off"]
+        assert await it.deletes() == []
+        assert await watch(ledger, clock).look() == "clock_off"
+        assert len(await redis.keys("unglue:notice:*")) == 1
+
+
+async def test_two_prefixes_share_a_server_and_nothing_else(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    other = over(redis, prefix="staging:")
+    assert await watch(other, clock).look() is None
+    assert other.store.memory.id != (await memory_of(redis)).id
+    await other.stop_switch.pause("alice", "only here", clock())
+    assert await causes(other) == ["operator"]
+    assert await causes(ledger) == []

@@ -1,0 +1,257 @@
+"""In doubt Unglue holds and tells: nothing genuine is dropped, and nothing ends by the clock."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Rehearse
+from tests.support.sources import COMPANY, NAME, ORG, Sources, account
+from tests.support.sweeps import Sweeping
+from workers.intake import Acknowledged
+from workers.sandbox.shapes import Psa
+
+HELD = {"awaiting_approval", "blocked", "cancelled"}
+Says = Callable[[Sources], Awaitable[Acknowledged]]
+
+
+async def _waits(them: Sources, sent: Awaitable[Acknowledged]) -> str:
+    """The deletion that it led to, in its grace period."""
+    name = str((await sent).strongest.deletion_id)
+    found = await them.settle(name, until="scheduled")
+    if found.state == "awaiting_approval":
+        await them.approve(found)
+        found = await them.settle(name, until="scheduled")
+    assert found.state == "scheduled", (found.state, found.errors)
+    return name
+
+
+# -- genuine, and not understood --------------------------------------------------------------
+
+UNREADABLE: dict[str, Says] = {
+    "cw_half_a_status": lambda them: them.cw({"id": 1}),
+    "cw_no_status": lambda them: them.cw({}),
+    "cw_entity_cut_off": lambda them: them.cw(Entity='{"id": 250, "status"'),
+    "cw_flag_as_text": lambda them: them.cw(Entity='{"id": 250, "deletedFlag": "false"}'),
+    "cw_unknown_action": lambda them: them.cw("Active", Action="merged"),
+    "cw_entity_a_list": lambda them: them.cw(Entity="[1]"),
+    "cw_nobody": lambda them: them.cw("Active", ID=None),
+    "std_no_text": lambda them: them.send("std", b"\xff\xfe"),
+    "std_Active": lambda them: them.std("client.Active"),
+    "std_reactivated": lambda them: them.std("client.reactivated"),
+    "std_a_number": lambda them: them.std("client.active", org_id=401),
+    "std_nested": lambda them: them.std("client.active", client={"org_id": ORG}),
+    "std_no_type": lambda them: them.send("std", {"data": {"org_id": ORG}}),
+    "ce_ACTIVE": lambda them: them.ce("CLIENT.ACTIVE"),
+    "ce_a_number": lambda them: them.ce("client.active", org_id=401),
+    "at_maybe": lambda them: them.at("maybe"),
+    "at_no_entity": lambda them: them.at("True", EntityType=None),
+    "at_fields_as_text": lambda them: them.at(Fields="isActive=True"),
+    "ninja_two_names": lambda them: them.ninja("CLIENT_DELETED", data={"clientName": "Other"}),
+    "ninja_no_state": lambda them: them.ninja("CLIENT_UPDATED", data={}),
+    "halo_perhaps": lambda them: them.halo("perhaps"),
+    "halo_nobody": lambda them: them.halo(inactive=False, client=None, name=None),
+}
+ASKS: dict[str, Says] = {
+    "cw": lambda them: them.cw(),
+    "std": lambda them: them.std(),
+    "ce": lambda them: them.ce(),
+    "at": lambda them: them.at(),
+    "ninja": lambda them: them.ninja(),
+    "halo": lambda them: them.halo(),
+}
+PLAIN: dict[str, Says] = {
+    "cw_ticket": lambda them: them.cw(Type="ticket", Entity="{}"),
+    "cw_contact": lambda them: them.cw(Type="contact", Entity=None),
+    "at_ticket": lambda them: them.at(EntityType="Ticket", Fields={"status": 1}),
+    "std_ping": lambda them: them.std("webhook.ping"),
+    "std_invoice": lambda them: them.std("invoice.paid", org_id="x"),
+    "ninja_condition": lambda them: them.ninja("CONDITION_RESET"),
+    "halo_ticket": lambda them: them.send("halo", {"ticket": {"id": 7}}),
+}
+
+
+def its_account(said: str) -> dict[str, Any]:
+    """Where the source that says so knows the client by its link."""
+    return account(psa=Psa("autotask", str(COMPANY))) if said.startswith("at_") else account()
+
+
+@pytest.mark.parametrize("said", UNREADABLE)
+async def test_it_holds_the_deletions_of_its_source(rehearse: Rehearse, said: str) -> None:
+    async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
+        them = Sources(it)
+        name = await _waits(them, ASKS[said.partition("_")[0]](them))
+        receipt = (await UNREADABLE[said](them)).strongest
+        found = await them.settle(name)
+        await them.untouched()
+        if receipt.verdict == "rejected":
+            assert found.state not in {"failed", "deleted", "cancelled"}
+            assert "rejected_event" in await them.told()
+        else:
+            # It was understood after all.
+            assert found.state == "cancelled"
+
+
+@pytest.mark.parametrize("said", PLAIN)
+async def test_what_is_plainly_about_something_else_holds_nothing(
+    rehearse: Rehearse, said: str
+) -> None:
+    async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
+        them = Sources(it)
+        name = await _waits(them, ASKS[said.partition("_")[0]](them))
+        await PLAIN[said](them)
+        assert (await them.settle(name)).state == "deleted"
+        assert "rejected_event" not in await them.told()
+
+
+@pytest.mark.parametrize("said", ["cw_half_a_status", "cw_nobody", "std_nested"])
+@pytest.mark.parametrize("by", ["api", "sweep"])
+async def test_it_holds_what_was_asked_for_by_another_road(
+    rehearse: Rehearse, by: str, said: str
+) -> None:
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        if by == "api":
+            await it.ask(org_id=ORG, org_name=NAME)
+        else:
+            sweeping = Sweeping(it)
+            schedules = it.settings.schedules
+            it.set_settings(them.settings.model_copy(update={"schedules": schedules}))
+            await sweeping.summary()
+        await UNREADABLE[said](them)
+        await them.all_settled()
+        await them.untouched()
+
+
+async def test_it_came_before_the_request(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await them.cw({"id": 1})
+        name = str((await them.cw()).strongest.deletion_id)
+        await them.settle(name)
+        await them.untouched()
+
+
+async def test_one_client_that_can_be_read_holds_only_its_own(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        name = await _waits(them, them.cw())
+        await them.cw({"id": 1}, company=9, name="Client 201")
+        assert (await them.settle(name)).state == "deleted"
+
+
+async def test_a_noisy_sender_is_told_of_once_an_hour(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        for _ in range(30):
+            await them.cw({"id": 1})
+        assert (await them.told()).count("rejected_event") == 1
+
+
+# -- the same id, another content -------------------------------------------------------------
+
+REUSED: dict[str, tuple[Says, Says]] = {
+    "std": (
+        lambda them: them.std(message="ticket-77"),
+        lambda them: them.std("client.active", message="ticket-77"),
+    ),
+    "std_by_name": (
+        lambda them: them.std(message="ticket-77", org_name=NAME),
+        lambda them: them.std("client.active", message="ticket-77", org_name=NAME),
+    ),
+    "at": (
+        lambda them: them.at(number=44),
+        lambda them: them.at("True", number=44),
+    ),
+    "at_created": (
+        lambda them: them.at(number=1),
+        lambda them: them.at(active=True, number=1, Action="Create"),
+    ),
+    "cw": (
+        lambda them: them.cw(MessageId="m1"),
+        lambda them: them.cw("Active", MessageId="m1"),
+    ),
+    "ninja": (
+        lambda them: them.ninja(id="5"),
+        lambda them: them.ninja("CLIENT_CREATED", id="5"),
+    ),
+    "ce": (
+        lambda them: _ce(them, "client.inactive"),
+        lambda them: _ce(them, "client.active"),
+    ),
+}
+
+
+async def _ce(them: Sources, kind: str) -> Acknowledged:
+    body = {"specversion": "1.0", "id": "ce-1", "source": "crm", "type": kind}
+    time = them.it.clock().isoformat()
+    return await them.send("ce", {**body, "time": time, "data": {"org_id": ORG, "org_name": NAME}})
+
+
+@pytest.mark.parametrize("kind", REUSED)
+async def test_a_reactivation_under_a_used_id_counts(rehearse: Rehearse, kind: str) -> None:
+    inactive, active = REUSED[kind]
+    psa = Psa("autotask" if kind.startswith("at") else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa), grace_period="1h") as it:
+        them = Sources(it)
+        name = await _waits(them, inactive(them))
+        receipt = (await active(them)).strongest
+        assert receipt.verdict in {"cancelled", "accepted"}, receipt
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "cancelled"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_and_again_after_the_client_left_again(rehearse: Rehearse, times: int) -> None:
+    """Every save of a sloppy sender has the one id."""
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        for _ in range(times):
+            await them.std(message="the-one")
+            it.clock.forward(seconds=5)
+            await them.std("client.active", message="the-one")
+            it.clock.forward(seconds=5)
+        await them.all_settled()
+        await them.untouched()
+        name = await _waits(them, them.std(message="the-one"))
+        assert (await them.settle(name)).state == "deleted"
+
+
+@pytest.mark.parametrize("first", ["too_old", "other_type", "rejected"])
+async def test_a_used_id_whose_first_event_had_no_effect(rehearse: Rehearse, first: str) -> None:
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        name = await _waits(them, them.std())
+        match first:
+            case "too_old":
+                old = it.clock() - timedelta(days=8)
+                receipt = (await them.std(message="x", at=old)).strongest
+                assert receipt.reason == "too_old"
+            case "other_type":
+                await them.std("webhook.ping", message="x")
+            case _:
+                await them.std("client.inactive", message="x", org_id=401)
+        assert (await them.std("client.active", message="x")).strongest.verdict == "cancelled"
+        assert (await them.settle(name)).state == "cancelled"
+        await them.untouched()
+
+
+async def test_another_client_under_a_used_id_is_not_lost(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await them.std(message="x", org_name="Client 201")
+        receipt = (await them.std(message="x", org_name=NAME)).strongest
+        assert (receipt.verdict, receipt.reason) == ("accepted", "created")
+
+
+async def test_the_same_event_again_is_the_same(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        at = it.clock()
+        name = await _waits(them, them.std(message="x", at=at))
+        again = (await them.std(message="x", at=at)).strongest
+        assert again.verdict == "duplicate"
+        assert (await them.settle(name)).state == "deleted"
+        assert len(await it.deletes()) == 1

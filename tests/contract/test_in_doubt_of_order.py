@@ -1,0 +1,222 @@
+"""When it was said, what is asked for, and whether it is proved: in doubt a person decides."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from adapters.errors import SigningKeyUnavailable
+from tests.contract.conftest import Rehearse
+from tests.support.rehearsal import Rehearsal
+from tests.support.sources import COMPANY, NAME, ORG, Sources, account
+from workers.intake import Acknowledged
+from workers.ledger.records import Deletion
+from workers.sandbox.shapes import Psa
+
+HELD = {"awaiting_approval", "blocked", "cancelled"}
+Says = Callable[[Sources], Awaitable[Acknowledged]]
+
+# -- equal times, and none --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["cw", "at", "std", "ce", "ninja"])
+@pytest.mark.parametrize("first", ["active", "inactive"])
+async def test_two_saves_at_one_moment(rehearse: Rehearse, source: str, first: str) -> None:
+    """Neither is dropped; which came last, a person decides."""
+    psa = Psa("autotask" if source == "at" else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa)) as it:
+        them = Sources(it)
+        at = it.clock()
+
+        async def say(word: str) -> Acknowledged:
+            active = word == "active"
+            match source:
+                case "cw":
+                    return await them.cw("Active" if active else "Inactive", at=at)
+                case "at":
+                    return await them.at(active, at=at)
+                case "ninja":
+                    code = "CLIENT_CREATED" if active else "CLIENT_DELETED"
+                    return await them.ninja(code, at=at)
+                case "ce":
+                    it.clock.now = at
+                    return await them.ce(f"client.{word}")
+                case _:
+                    return await them.std(f"client.{word}", at=at)
+
+        await say(first)
+        second = (await say("inactive" if first == "active" else "active")).strongest
+        found = await them.all_settled()
+        await them.untouched()
+        if second.verdict == "cancelled":
+            assert first == "inactive"
+            return
+        assert second.reason in {"created", "order_unknown"}
+        (waits,) = found
+        assert waits.state == "awaiting_approval"
+        await them.approve(waits)
+        assert (await them.settle(waits.id)).state == "deleted"
+
+
+@pytest.mark.parametrize("asked", ["before", "after"])
+@pytest.mark.parametrize("first", ["active", "inactive"])
+async def test_two_words_of_one_moment_concern_every_road(
+    rehearse: Rehearse, first: str, asked: str
+) -> None:
+    """Nobody knows whether the client is active, whoever asks for its deletion."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        at = it.clock()
+        name = await it.ask(org_id=ORG) if asked == "before" else ""
+        await them.std(f"client.{first}", at=at, org_name=NAME)
+        other = "inactive" if first == "active" else "active"
+        await them.std(f"client.{other}", at=at, org_name=NAME)
+        name = name or await it.ask(org_id=ORG)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in HELD
+
+
+TIMELESS: dict[str, Says] = {
+    "std": lambda them: them.std(timed=False),
+    "std_by_name": lambda them: them.std(timed=False, org_name=NAME),
+    "cw_deleted": lambda them: them.cw(Action="deleted", Entity=None),
+    "cw_no_info": lambda them: them.cw(
+        Entity=f'{{"id": {COMPANY}, "name": "{NAME}", "status": {{"name": "Inactive"}}}}'
+    ),
+    "at": lambda them: them.at(EventTime=None),
+}
+
+
+@pytest.mark.parametrize("said", TIMELESS)
+async def test_without_a_signed_time_nothing_confirms_itself(rehearse: Rehearse, said: str) -> None:
+    psa = Psa("autotask" if said == "at" else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa)) as it:
+        them = Sources(it)
+        await TIMELESS[said](them)
+        (found,) = await them.all_settled()
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        await them.approve(found)
+        assert (await them.settle(found.id)).state == "deleted"
+
+
+async def test_a_late_retry_of_what_was_before_the_client_came_back(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await them.std("client.active", timed=False)
+        it.clock.forward(hours=3)
+        await them.std(timed=False)
+        await them.all_settled()
+        await them.untouched()
+
+
+@pytest.mark.parametrize("time", ["2026-11-23 12:00", "2026-11-23T12:00:00", "yesterday", 12])
+async def test_a_time_that_cannot_be_read_is_not_none(rehearse: Rehearse, time: object) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        data = {"org_id": ORG, "org_name": NAME}
+        body = {"type": "client.inactive", "timestamp": time, "data": data}
+        receipt = (await them.send("std", body)).strongest
+        assert receipt.verdict == "rejected"
+        await them.all_settled()
+        await them.untouched()
+
+
+# -- joined -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["dry_first", "real_first"])
+async def test_a_real_event_is_not_swallowed_by_a_dry_run(rehearse: Rehearse, order: str) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        data: dict[str, Any] = {"org_id": ORG, "org_name": NAME}
+        flags: list[dict[str, Any]] = [{"dry_run": True}, {}]
+        for each in flags if order == "dry_first" else reversed(flags):
+            receipt = (await them.std(**data, **each)).strongest
+            assert receipt.verdict == "accepted"
+        found = await them.all_settled()
+        assert "deleted" in {each.state for each in found}
+        assert len(await it.deletes()) == 1
+
+
+@pytest.mark.parametrize("dry", [{"confirm_delete": False}, {"org_id": "201"}])
+async def test_only_what_asks_for_the_same_is_joined(
+    rehearse: Rehearse, dry: dict[str, Any]
+) -> None:
+    """An event that cannot act by itself does not take along one that can."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await them.std(**{"org_name": NAME, **dry})
+        second = (await them.std(org_name=NAME)).strongest
+        found = [await them.settle(each) for each in await them.open()]
+        assert second.deletion_id in {each.id for each in found}
+        mine: Deletion = await it.ledger.deletions.get(str(second.deletion_id))
+        assert mine.state in {"deleted", "awaiting_approval"}
+
+
+# -- unproved ---------------------------------------------------------------------------------
+
+
+async def _waits(them: Sources, sent: Awaitable[Acknowledged]) -> str:
+    """The deletion that it led to, in its grace period."""
+    name = str((await sent).strongest.deletion_id)
+    found = await them.settle(name, until="scheduled")
+    if found.state == "awaiting_approval":
+        await them.approve(found)
+        found = await them.settle(name, until="scheduled")
+    assert found.state == "scheduled", (found.state, found.errors)
+    return name
+
+
+@pytest.mark.parametrize("hours", [1, 25, 100])
+@pytest.mark.parametrize("active", [True, False])
+async def test_what_cannot_be_proved_holds_however_long(
+    rehearse: Rehearse, hours: int, *, active: bool
+) -> None:
+    async with rehearse(sandbox=account(), grace_period=f"{hours}h") as it:
+        them = Sources(it)
+        name = await _waits(them, them.cw())
+        them.keys.answer = SigningKeyUnavailable
+        sent = await them.cw("Active" if active else "Inactive")
+        assert sent.strongest.verdict == "unverified"
+        await _as_time_passes(them, hours=hours + 2)
+        await them.settle(name)
+        await them.untouched()
+        assert "unproved_event" in await them.told()
+
+        them.keys.answer = "the key"
+        await them.intake.release(sent.delivery_id)
+        found = await them.settle(name)
+        assert found.state == ("cancelled" if active else "deleted")
+
+
+async def _as_time_passes(them: Sources, *, hours: int) -> None:
+    """What the scheduler has done about what waits to be proved."""
+    it: Rehearsal = them.it
+    for _ in range(hours * 2):
+        it.clock.forward(minutes=30)
+        for delivery_id, _ in await it.ledger.quarantine.take_due(it.clock()):
+            await them.intake.release(delivery_id)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+async def test_two_words_that_were_proved_late_keep_their_order(
+    rehearse: Rehearse, *, signed: bool
+) -> None:
+    """The client was active, and then left: the second word must not be lost."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        them.keys.answer = SigningKeyUnavailable
+        kept = []
+        for status in ("Active", "Inactive"):
+            entity = {"id": COMPANY, "name": NAME, "status": {"id": 2, "name": status}}
+            undated: dict[str, Any] = {} if signed else {"Entity": json.dumps(entity)}
+            kept.append(await them.cw(status, **undated))
+            it.clock.forward(minutes=1)
+        them.keys.answer = "the key"
+        for each in kept:
+            await them.intake.release(each.delivery_id)
+        found = await them.all_settled()
+        assert [each.state for each in found] in (["deleted"], ["awaiting_approval"])

@@ -1,0 +1,36 @@
+"""A name means one organization, and only where no other looks like it."""
+
+import pytest
+
+from tests.contract.conftest import Rehearse
+from tests.support.rehearsal import TEST_COMPANY
+
+
+@pytest.mark.parametrize("other", ["TestCompany ", "testcompany", "Test\u200bCompany"])
+@pytest.mark.parametrize("asked", ["TestCompany", "TestCompany "])
+async def test_names_that_look_alike_are_ambiguous(
+    rehearse: Rehearse, asked: str, other: str
+) -> None:
+    async with rehearse() as it:
+        it.world.organizations[302].name = other
+        result = await it.run(await it.ask(org_name=asked))
+        assert result["errors"][0]["code"] == "InvalidIdentifier"
+        assert TEST_COMPANY in result["errors"][0]["message"]
+        assert "302" in result["errors"][0]["message"]
+        assert await it.deletes() == []
+
+
+async def test_a_stray_blank_is_another_name(rehearse: Rehearse) -> None:
+    async with rehearse() as it:
+        for fields in ({"org_name": "TestCompany "}, {"org_id": "301", "org_name": "TestCompany "}):
+            result = await it.run(await it.ask(**fields))
+            assert result["errors"][0]["code"] == "InvalidIdentifier"
+            assert "differ only in blanks" in result["errors"][0]["message"]
+        assert await it.deletes() == []
+
+
+async def test_a_type_protects_in_any_case(rehearse: Rehearse) -> None:
+    async with rehearse(protected_types=["customer "]) as it:
+        result = await it.run(await it.ask(org_id=TEST_COMPANY))
+        assert result["errors"][0]["message"].startswith("protected_types")
+        assert await it.deletes() == []

@@ -1,0 +1,333 @@
+"""What links a client to an organization: two proofs, one link, nothing that contradicts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Rehearse
+from tests.support.links import Links
+from tests.support.rehearsal import Rehearsal
+from tests.support.sources import COMPANY, CW, NAME, ORG, SOURCES, Sources, account
+from tests.support.sweeps import Sweeping
+from workers.sandbox.shapes import Psa, SeedOrganization
+
+CW2 = {**CW, "company": "Zinc", "host": "eu.myconnectwise.net", "key_origin": "http://127.0.0.1:10"}
+HELD = {"awaiting_approval", "blocked", "failed", "cancelled"}
+
+
+def behind(it: Rehearsal, links: Links) -> Rehearsal:
+    """The rehearsal, with an IT Glue that says this of links."""
+    it.in_front = links.in_front
+    return it
+
+
+async def _asked(sent: Any) -> str:
+    receipt = (await sent).strongest
+    assert receipt.verdict == "accepted", receipt
+    return str(receipt.deletion_id)
+
+
+# -- several links ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("manage", "261"), ("manage", "9"), ("autotask", "261")],
+)
+@pytest.mark.parametrize("first", [True, False])
+async def test_one_of_two_linked_companies_goes(
+    rehearse: Rehearse, other: tuple[str, str], *, first: bool
+) -> None:
+    """The other one was never heard of: nobody knows whether it is a client."""
+    async with behind(rehearse(sandbox=account()), Links({ORG: (other,)})) as it:
+        them = Sources(it)
+        if not first and other[0] == "manage":
+            found = await them.settle(await _asked(them.cw(company=int(other[1]))))
+        else:
+            found = await them.settle(await _asked(them.cw()))
+        await them.untouched()
+        assert found.state in HELD
+
+
+@pytest.mark.parametrize("order", ["active_first", "active_in_grace", "active_then_asked_twice"])
+async def test_the_other_linked_company_is_active(rehearse: Rehearse, order: str) -> None:
+    links = Links({ORG: (("manage", "261"),)})
+    async with behind(rehearse(sandbox=account(), grace_period="1h"), links) as it:
+        them = Sources(it)
+        if order != "active_in_grace":
+            await them.cw("Active", company=261)
+        name = await _asked(them.cw())
+        await them.once(name)
+        if order == "active_in_grace":
+            await them.cw("Active", company=261)
+        if order == "active_then_asked_twice":
+            await them.cw()
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in HELD
+
+
+async def test_a_client_of_another_psa_is_active(rehearse: Rehearse) -> None:
+    links = Links({ORG: (("autotask", "174"),)})
+    async with behind(rehearse(sandbox=account()), links) as it:
+        them = Sources(it)
+        await them.at("True", company=174)
+        found = await them.settle(await _asked(them.cw()))
+        await them.untouched()
+        assert found.state in HELD
+
+
+@pytest.mark.parametrize("by", ["api", "std", "sweep"])
+async def test_who_asks_by_another_road_is_asked_about_the_links_too(
+    rehearse: Rehearse, by: str
+) -> None:
+    links = Links({ORG: (("manage", "261"),)})
+    async with behind(rehearse(sandbox=account()), links) as it:
+        them = Sources(it)
+        await them.cw("Active", company=261)
+        match by:
+            case "api":
+                await it.ask(org_id=ORG, org_name=NAME)
+            case "std":
+                await them.std(org_id=ORG, org_name=NAME)
+            case _:
+                await Sweeping(it).summary()
+        await them.all_settled()
+        await them.untouched()
+
+
+@pytest.mark.parametrize("order", [(COMPANY, 261), (261, COMPANY)])
+async def test_every_linked_company_is_known_to_be_inactive(
+    rehearse: Rehearse, order: tuple[int, int]
+) -> None:
+    """Or somebody was shown all links."""
+    async with behind(rehearse(sandbox=account()), Links({ORG: (("manage", "261"),)})) as it:
+        them = Sources(it)
+        found = await them.settle(await _asked(them.cw(company=order[0])))
+        assert found.state == "awaiting_approval"
+        assert "261" in await them.shown(found)
+        await them.untouched()
+        second = (await them.cw(company=order[1])).strongest.deletion_id
+        for each in {found.id, str(second)}:
+            await them.settle(each)
+        if not await it.deletes():
+            await them.approve(await it.ledger.deletions.get(found.id))
+            await them.settle(found.id)
+        assert len(await it.deletes()) == 1
+
+
+async def test_a_link_that_came_while_it_waited(rehearse: Rehearse) -> None:
+    links = Links()
+    async with behind(rehearse(sandbox=account(), grace_period="1h"), links) as it:
+        them = Sources(it)
+        name = await _asked(them.cw())
+        await them.once(name, "scheduled")
+        links.more = {ORG: (("manage", "261"),)}
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in HELD
+
+
+# -- two proofs -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vendor", ["cw_deleted", "cw_nameless", "at_deleted", "std_link"])
+async def test_a_bare_number_never_confirms_itself(rehearse: Rehearse, vendor: str) -> None:
+    psa = Psa("autotask" if vendor == "at_deleted" else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa)) as it:
+        them = Sources(it)
+        await _nameless(them, vendor)
+        found = await them.all_settled()
+        await them.untouched()
+        assert {each.state for each in found} <= {"awaiting_approval"}
+        for each in found:
+            await them.approve(each)
+            await them.settle(each.id)
+        assert len(await it.deletes()) == len(found)
+
+
+async def _nameless(them: Sources, vendor: str) -> Any:
+    match vendor:
+        case "cw_deleted":
+            return await them.cw(Action="deleted", Entity=None)
+        case "cw_nameless":
+            return await them.cw(name=None)
+        case "at_deleted":
+            return await them.at(name=None, Action="Delete", Fields={})
+        case _:
+            link = {"integration_type": "manage", "company_id": str(COMPANY)}
+            return await them.std(psa=link)
+
+
+@pytest.mark.parametrize("vendor", ["cw_deleted", "at_deleted"])
+@pytest.mark.parametrize("known", [NAME, "Quite Another Client"])
+async def test_the_name_that_a_genuine_event_gave_before_is_compared(
+    rehearse: Rehearse, vendor: str, known: str
+) -> None:
+    psa = Psa("autotask" if vendor == "at_deleted" else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa)) as it:
+        them = Sources(it)
+        if vendor == "at_deleted":
+            await them.at("True", name=known)
+        else:
+            await them.cw("Active", name=known)
+        await _nameless(them, vendor)
+        (found,) = [await them.settle(each) for each in await them.open()]
+        if known != NAME:
+            assert found.state in HELD
+        elif found.state == "awaiting_approval":
+            await them.approve(found)  # A deletion signs no time, which is a doubt of its own.
+            await them.settle(found.id)
+        assert len(await it.deletes()) == (known == NAME)
+
+
+@pytest.mark.parametrize("named", ["Other Works", "Violet"])
+async def test_a_link_and_another_name(rehearse: Rehearse, named: str) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        found = await them.settle(await _asked(them.cw(name=named)))
+        await them.untouched()
+        assert found.state in HELD
+
+
+@pytest.mark.parametrize("event", ["updated", "deleted", "nameless"])
+@pytest.mark.parametrize("declared", [True, False])
+async def test_two_tenants_of_one_integration(
+    rehearse: Rehearse, event: str, *, declared: bool
+) -> None:
+    """IT Glue's link belongs to the first tenant's client; the second one has a same number."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        if not declared:
+            with pytest.raises(ValueError, match=r"cw2|integration"):
+                them.configure({"cw": CW, "cw2": CW2})
+            return
+        them.configure(
+            {
+                "cw": {**CW, "itglue_integration": "Cobalt's"},
+                "cw2": {**CW2, "itglue_integration": "Zinc's"},
+            }
+        )
+        changes: dict[str, Any] = {"name": NAME if event == "updated" else None}
+        if event == "deleted":
+            changes |= {"Action": "deleted", "Entity": None}
+        await them.cw(source="cw2", **changes)
+        found = await them.all_settled()
+        await them.untouched()
+        assert {each.state for each in found} <= HELD
+
+
+@pytest.mark.parametrize("stated", [{}, {ORG: "autotask"}])
+@pytest.mark.parametrize("nameless", [True, False])
+async def test_the_integration_that_was_asked_for(
+    rehearse: Rehearse, stated: Mapping[str, str], *, nameless: bool
+) -> None:
+    """IT Glue heeds the number and not the type; the number is another PSA's."""
+    links = Links(types=stated, untyped={str(COMPANY): "autotask"})
+    if not stated and not nameless:
+        pytest.skip("nothing contradicts, and the name agrees")
+    psa = Psa("autotask", str(COMPANY))
+    async with behind(rehearse(sandbox=account(psa=psa)), links) as it:
+        them = Sources(it)
+        await them.cw(name=None if nameless else NAME)
+        found = await them.all_settled()
+        await them.untouched()
+        assert {each.state for each in found} <= HELD
+
+
+OTHER = SeedOrganization(id=402, name="Other Works", status="Inactive", psa=Psa("manage", "270"))
+LINK = {"integration_type": "manage", "company_id": "270"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"org_id": ORG, "psa": LINK},
+        {"org_name": NAME, "psa": LINK},
+        {"org_id": ORG, "org_name": "Other Works"},
+        {"org_id": "402", "org_name": NAME, "psa": LINK},
+        {"org_id": "402", "psa": {**LINK, "company_id": str(COMPANY)}},
+    ],
+)
+@pytest.mark.parametrize("source", ["std", "ce"])
+async def test_identifiers_that_disagree(
+    rehearse: Rehearse, source: str, data: dict[str, Any]
+) -> None:
+    async with rehearse(sandbox=account(OTHER)) as it:
+        them = Sources(it)
+        await (them.std(**data) if source == "std" else them.ce(**data))
+        found = await them.all_settled()
+        await them.untouched()
+        assert await it.exists("402")
+        assert {each.state for each in found} <= {"failed", "blocked", "awaiting_approval"}
+
+
+async def test_identifiers_that_agree(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account(OTHER)) as it:
+        them = Sources(it)
+        data: dict[str, Any] = {"org_id": "402", "org_name": "Other Works", "psa": LINK}
+        await them.settle(await _asked(them.std(**data)))
+        assert not await it.exists("402")
+
+
+# -- links that nobody states ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", ["cw", "at", "std"])
+async def test_unknown_links_are_not_no_links(rehearse: Rehearse, known: str) -> None:
+    psa = Psa("autotask" if known == "at" else "manage", str(COMPANY))
+    link = {"integration_type": "manage", "company_id": str(COMPANY)}
+    links = Links()
+    async with behind(rehearse(sandbox=account(psa=psa)), links) as it:
+        them = Sources(it)
+        match known:
+            case "cw":
+                await them.cw("Active", name=None)
+            case "at":
+                await them.at("True", name=None)
+            case _:
+                await them.std("client.active", psa=link)
+        links.silent = True
+        sweeping = Sweeping(it)
+        it.set_settings(
+            them.settings.model_copy(update={"schedules": sweeping.it.settings.schedules})
+        )
+        await sweeping.summary()
+        await them.all_settled()
+        await it.ask(org_name=NAME)
+        found = await them.all_settled()
+        await them.untouched()
+        assert {each.state for each in found} <= HELD
+
+
+@pytest.mark.parametrize("asks", ["api", "std", "ninja"])
+async def test_links_that_are_no_longer_stated(rehearse: Rehearse, asks: str) -> None:
+    """Known in the plan and unknown before the call, or never known."""
+    links = Links()
+    async with behind(rehearse(sandbox=account(), grace_period="1h"), links) as it:
+        them = Sources(it)
+        match asks:
+            case "api":
+                name = await it.ask(org_id=ORG, org_name=NAME)
+            case "std":
+                name = await _asked(them.std(org_name=NAME))
+            case _:
+                name = await _asked(them.ninja())
+                await them.approve(await them.settle(name))
+        await them.settle(name, until="scheduled")
+        links.silent = True
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in {*HELD, "retrying"}
+
+
+async def test_none_is_configured_that_knows_numbers(rehearse: Rehearse) -> None:
+    async with behind(rehearse(sandbox=account(psa=None)), Links(silent=True)) as it:
+        them = Sources(it)
+        them.configure({"std": SOURCES["std"]})
+        found = await them.settle(await _asked(them.std(org_id=ORG, org_name=NAME)))
+        if found.state == "awaiting_approval":
+            await them.approve(found)
+            found = await them.settle(found.id)
+        assert found.state == "deleted"

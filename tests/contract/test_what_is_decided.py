@@ -1,0 +1,379 @@
+"""What is done is what was decided: no harder act, no other subject, on nobody else's word."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.conftest import Rehearse
+from tests.support.links import Links
+from tests.support.sources import (
+    CE,
+    CW,
+    NAME,
+    ORG,
+    SOURCES,
+    Sources,
+    account,
+    changed,
+    without,
+)
+from tests.support.sweeps import CRON
+from workers.advance import advance
+from workers.audit.configuration import record_configuration
+from workers.ledger.records import Deletion
+from workers.sandbox.shapes import Psa, SeedOrganization
+from workers.sweep.walk import advance_sweep
+
+HELD = {"awaiting_approval", "blocked", "cancelled", "failed", "soft_deleted", "previewed"}
+SOFT = {"mode": "soft_delete", "soft_delete_status": "Active"}
+
+
+def free(**more: Any) -> dict[str, Any]:
+    """A client that no PSA synchronizes, so that its status may be set."""
+    return account(psa=Psa("manage", "250", synced=False), **more)
+
+
+async def _waits(them: Sources, asked: str = "api") -> Deletion:
+    """In its grace period, approved if somebody has to be asked."""
+    match asked:
+        case "api":
+            name = await them.it.ask(org_id=ORG, org_name=NAME)
+        case "cw":
+            name = str((await them.cw()).strongest.deletion_id)
+        case _:
+            name = str((await them.std()).strongest.deletion_id)
+    found = await them.settle(name, until="scheduled")
+    if found.state == "awaiting_approval":
+        await them.approve(found)
+        found = await them.settle(name, until="scheduled")
+    assert found.state == "scheduled", (found.state, found.errors)
+    return found
+
+
+# -- the act ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("approval", ["always", "webhooks"])
+@pytest.mark.parametrize("asked", ["api", "cw"])
+async def test_a_soft_deletion_does_not_become_a_hard_one(
+    rehearse: Rehearse, asked: str, approval: str
+) -> None:
+    async with rehearse(sandbox=free(), grace_period="48h", approval=approval, **SOFT) as it:
+        them = Sources(it)
+        found = await _waits(them, asked)
+        it.clock.forward(hours=10)
+        them.configure(SOURCES, policy={"mode": "delete"})
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state in HELD
+
+
+@pytest.mark.parametrize("when", ["queued", "awaiting", "paused"])
+async def test_the_mode_changes_at_another_moment(rehearse: Rehearse, when: str) -> None:
+    approval = "always" if when == "awaiting" else "webhooks"
+    async with rehearse(sandbox=free(), approval=approval, **SOFT) as it:
+        them = Sources(it)
+        name = await it.ask(org_id=ORG, org_name=NAME)
+        if when == "paused":
+            await them.pause()
+        if when != "queued":
+            await them.once(name)
+        if when == "awaiting":
+            await them.approve(await it.ledger.deletions.get(name))
+        them.configure(SOURCES, policy={"mode": "delete"})
+        await them.resume()
+        it.clock.forward(seconds=16)
+        found = await them.settle(name)
+        if when == "queued" and found.mode == "delete":
+            pytest.fail("asked for under soft_delete, and carried out as a deletion")
+        await them.untouched()
+
+
+async def test_a_preview_that_waits_is_not_carried_out(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=free(), mode="preview") as it:
+        them = Sources(it)
+        name = str((await them.cw()).strongest.deletion_id)
+        them.configure(SOURCES, policy={"mode": "delete"})
+        await them.settle(name)
+        await them.untouched()
+
+
+async def test_a_hard_deletion_may_become_a_soft_one(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=free(), grace_period="48h", soft_delete_status="Active") as it:
+        them = Sources(it)
+        found = await _waits(them)
+        them.configure(SOURCES, policy={"mode": "soft_delete"})
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state in {"soft_deleted", "awaiting_approval"}
+
+
+async def test_who_is_asked_again_has_the_last_word(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=free(), grace_period="1h", approval="always", **SOFT) as it:
+        them = Sources(it)
+        found = await _waits(them)
+        them.configure(SOURCES, policy={"mode": "delete"})
+        found = await them.settle(found.id)
+        assert found.state == "awaiting_approval"
+        await them.approve(found)
+        found = await them.settle(found.id)
+        # The milder of then and now is what was shown, and what is done.
+        assert (found.state, len(await it.deletes())) == ("soft_deleted", 0)
+
+
+@pytest.mark.parametrize(
+    "then", [{"export": False}, {"export": True, "export_include_logs": False}]
+)
+async def test_an_approval_with_an_export_is_none_without(
+    rehearse: Rehearse, tmp_path: Path, then: dict[str, Any]
+) -> None:
+    export = {"export": True, "export_include_logs": True, "export_dir": str(tmp_path)}
+    async with rehearse(sandbox=account(), grace_period="48h", approval="always", **export) as it:
+        them = Sources(it)
+        found = await _waits(them)
+        them.configure(SOURCES, policy=then)
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+
+
+# -- the subject ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["api", "std", "approved"])
+@pytest.mark.parametrize("change", ["renamed", "recreated", "relinked", "unlinked"])
+async def test_the_subject_moves_while_it_waits(
+    rehearse: Rehearse, asked: str, change: str
+) -> None:
+    approval = "always" if asked == "approved" else "webhooks"
+    making = rehearse(sandbox=account(), grace_period="48h", approval=approval)
+    links = Links()
+    making.in_front = links.in_front
+    async with making as it:
+        them = Sources(it)
+        name = await it.ask(org_id=ORG) if asked != "std" else ""
+        if asked == "std":
+            name = str((await them.std(org_id=ORG)).strongest.deletion_id)
+        found = await them.settle(name, until="scheduled")
+        if found.state == "awaiting_approval":
+            await them.approve(found)
+            found = await them.settle(name, until="scheduled")
+        it.clock.forward(hours=1)
+        match change:
+            case "renamed":
+                await it.change(ORG, name="Quite Another Client Ltd")
+            case "recreated":
+                await it.change(ORG, recreate=True)
+            case "relinked":
+                link = {"integration": "manage", "company_id": "999", "synced": True}
+                await it.change(ORG, psa=link)
+            case _:
+                await it.change(ORG, psa=None)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in HELD
+        if found.state == "awaiting_approval":
+            await them.approve(found)
+            found = await them.settle(name)
+            assert found.state == "deleted", found.errors
+
+
+async def test_a_client_of_a_link_is_renamed_twice(rehearse: Rehearse) -> None:
+    """And back: what was decided is again what there is."""
+    async with rehearse(sandbox=account(), grace_period="48h") as it:
+        them = Sources(it)
+        found = await _waits(them, "cw")
+        await it.change(ORG, name="Other")
+        await it.change(ORG, name=NAME)
+        found = await them.settle(found.id)
+        assert found.state == "deleted", found.errors
+
+
+async def test_counts_that_move_are_judged_afresh(rehearse: Rehearse) -> None:
+    async with rehearse(
+        sandbox=account(), grace_period="1h", dependency_limits={"configs": 3}
+    ) as it:
+        them = Sources(it)
+        found = await _waits(them)
+        it.fill(ORG, "configurations", 2)
+        assert (await them.settle(found.id)).state == "deleted"
+
+
+# -- a schedule's criteria -------------------------------------------------------------------
+
+
+SCHEDULE = {
+    "cron": CRON,
+    "confirm_delete": True,
+    "max_share": 1.0,
+    "required_tags": ["#offboarded"],
+}
+TAGGED: dict[str, Any] = {"description": "contract ended #offboarded", "idle_days": 100}
+
+
+async def _swept(them: Sources, **schedule: Any) -> str:
+    them.configure(SOURCES, schedules={"one": {**SCHEDULE, **schedule}})
+    name = them.new_id("swp")
+    await them.it.ledger.sweeps.begin(name, "one", by="alice", preview=False, now=them.it.clock())
+
+    async def enqueue(deletion_id: str, number: int) -> None:
+        del deletion_id, number
+
+    await advance_sweep(name, them.it.context, enqueue, them.new_id)
+    (deletion_id,) = await them.open()
+    return deletion_id
+
+
+@pytest.mark.parametrize("when", ["grace", "queued", "paused", "limit"])
+@pytest.mark.parametrize("stop", ["tag", "type", "status"])
+async def test_the_criteria_hold_until_the_call(rehearse: Rehearse, stop: str, when: str) -> None:
+    policy: dict[str, Any] = {"eligible_statuses": []}
+    if when == "grace":
+        policy["grace_period"] = "1h"
+    if when == "limit":
+        policy["max_deletions_per_day"] = 1
+    other = SeedOrganization(id=402, name="Other Client", status="Inactive")
+    async with rehearse(sandbox=account(other, **TAGGED), **policy) as it:
+        them = Sources(it)
+        name = await _swept(them, types=["Customer"], statuses=["Inactive"])
+        if when == "limit":
+            await it.run(await it.ask(org_id="402", org_name="Other Client"))
+        if when == "paused":
+            await them.pause()
+        if when != "queued":
+            await them.once(name)
+        match stop:
+            case "tag":
+                await it.change(ORG, description="they stay")
+            case "type":
+                await it.change(ORG, type="Owner")
+            case _:
+                await it.change(ORG, status="Active")
+        await them.resume()
+        it.clock.forward(seconds=16)
+        found = await them.settle(name)
+        if found.state == "awaiting_approval" and when == "limit":
+            await them.approve(found)
+            found = await them.settle(name)
+        assert await it.exists(ORG)
+        assert found.state in HELD
+
+
+@pytest.mark.parametrize("then", ["gone", "unconfirmed", "narrower"])
+async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
+    async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:
+        them = Sources(it)
+        name = await _swept(them)
+        await them.once(name, "scheduled")
+        match then:
+            case "gone":
+                them.configure(SOURCES)
+            case "unconfirmed":
+                schedule = {**SCHEDULE, "confirm_delete": False}
+                them.configure(SOURCES, schedules={"one": schedule})
+            case _:
+                schedule = {**SCHEDULE, "required_tags": ["#offboarded", "#signed"]}
+                them.configure(SOURCES, schedules={"one": schedule})
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in HELD
+
+
+async def test_what_still_meets_the_criteria_goes(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:
+        them = Sources(it)
+        assert (await them.settle(await _swept(them, idle_days=30))).state == "deleted"
+
+
+# -- on whose word ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", ["cw", "std"])
+@pytest.mark.parametrize("then", ["distrusted", "removed", "another_vendor"])
+@pytest.mark.parametrize("when", ["grace", "queued", "paused"])
+async def test_the_source_as_it_is_configured_now(
+    rehearse: Rehearse, asked: str, then: str, when: str
+) -> None:
+    grace = "48h" if when == "grace" else "0s"
+    async with rehearse(sandbox=account(), grace_period=grace) as it:
+        them = Sources(it)
+        sent = await (them.cw() if asked == "cw" else them.std())
+        name = str(sent.strongest.deletion_id)
+        if when == "paused":
+            await them.pause()
+        if when != "queued":
+            await them.once(name)
+        match then:
+            case "distrusted":
+                them.configure(changed(asked, confirm_delete=False))
+            case "removed":
+                them.configure(without(SOURCES, asked))
+            case _:
+                them.configure({**without(SOURCES, "ce"), asked: CE})
+        await them.resume()
+        it.clock.forward(seconds=16)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state in {"awaiting_approval", "blocked"}
+
+
+async def test_trust_that_comes_later_is_not_for_what_came_before(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        them.configure(changed("cw", confirm_delete=False))
+        name = str((await them.cw()).strongest.deletion_id)
+        await them.once(name, "awaiting_approval")
+        them.configure(SOURCES)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+
+
+# -- by which file ----------------------------------------------------------------------------
+
+
+STRICTER: dict[str, dict[str, Any]] = {
+    "only_ids": {"only_ids": ["999"]},
+    "protected": {"protected_names": ["Violet*"]},
+    "approval": {"approval": "always"},
+    "grace": {"grace_period": "48h"},
+    "mode": {"mode": "preview"},
+    "statuses": {"eligible_statuses": ["Active"]},
+}
+
+
+@pytest.mark.parametrize("policy", STRICTER)
+async def test_a_worker_left_on_the_older_file_is_refused(rehearse: Rehearse, policy: str) -> None:
+    """The newest configuration in force is the stricter one."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await _started(them)
+        left = it.context
+        it.clock.forward(minutes=1)
+        them.configure(SOURCES, policy=STRICTER[policy])
+        await _started(them)
+        name = str((await them.cw()).strongest.deletion_id)
+        for _ in range(4):
+            await advance(name, left)
+            it.clock.forward(minutes=2)
+        await them.untouched()
+        found = await them.settle(name)
+        assert found.state in {*HELD, "deleted"}
+        assert bool(await it.deletes()) == (policy == "grace")
+
+
+async def _started(them: Sources) -> None:
+    """The service that starts says which configuration is in force."""
+    await record_configuration(them.settings, them.it.ledger, "service", them.it.clock)
+
+
+async def test_one_source_for_another(rehearse: Rehearse) -> None:
+    """A worker whose file does not know the source does not take it for another one."""
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        name = str((await them.cw()).strongest.deletion_id)
+        await them.once(name, "scheduled")
+        them.configure({"cw": {**CW, "company": "Zinc"}})
+        found = await them.settle(name)
+        assert found.state in {"awaiting_approval", "blocked", "deleted"}

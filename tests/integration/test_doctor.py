@@ -1,0 +1,61 @@
+"""`unglue doctor` where something is missing: that is when it is asked."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import cli
+from tests.support.serve import serve
+from workers.doctor import Finding, examine
+from workers.ledger.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.ledger import Ledger
+from workers.sandbox.app import create_sandbox
+from workers.sandbox.settings import SandboxSettings
+from workers.settings import Settings
+
+
+@pytest.fixture
+def sandbox() -> Iterator[str]:
+    with serve(create_sandbox(SandboxSettings(), now=lambda: datetime.now(UTC))) as url:
+        yield url
+
+
+async def findings(url: str, redis_url: str) -> list[Finding]:
+    settings = Settings(redis_url=redis_url, itglue={"base_url": url, "api_key": "ITG.sandbox"})
+    return [each async for each in examine(settings)]
+
+
+async def test_without_redis_the_rest_is_examined(sandbox: str) -> None:
+    found = await findings(sandbox, "redis://127.0.0.1:1/0")
+    assert [each.message for each in found if each.part == "redis"] == [
+        "does not answer (ConnectionError)"
+    ]
+    assert "accepts the key" in next(each.message for each in found if each.part == "it glue")
+    assert {"configuration", "notifications", "exports", "spool"} <= {each.part for each in found}
+    assert not [each for each in found if "could not be checked" in each.message]
+
+
+async def test_nobody_works(sandbox: str, valkey_url: str, ledger: Ledger) -> None:
+    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "worker"]
+    assert (found.level, found.cure) == ("fail", "start: unglue worker")
+    await ledger.heartbeats.beat(WORKER, datetime.now(UTC), WORKER_LASTS)
+    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "worker"]
+    assert found.level == "ok"
+
+
+def test_its_json_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account of another address is refused by the ledger, IT Glue and Redis are away."""
+    file = tmp_path / "unglue.toml"
+    file.write_text(
+        'redis_url = "redis://127.0.0.1:1/0"\n[itglue]\napi_key = "x"\n'
+        'base_url = "http://127.0.0.1:1"\n'
+    )
+    monkeypatch.setenv("UNGLUE_CONFIG", str(file))
+    result = CliRunner().invoke(cli, ["doctor", "--json"])
+    assert result.exit_code == 1
+    parts = {each["part"] for each in json.loads(result.output)}
+    assert {"redis", "it glue", "notifications", "exports"} <= parts

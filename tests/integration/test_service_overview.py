@@ -1,0 +1,157 @@
+"""Status, results, the month's report and one delivery: by the API and by the commands."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.models import DeletionRequest
+from service.commands.status import needing
+from tests.support.command import Command
+from tests.support.service import Service, only_error, service_with_keys, token
+from workers.ledger.deletions import Change
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import ErrorEntry
+from workers.report import month_of
+
+NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def service(valkey_url: str) -> Iterator[Service]:
+    with service_with_keys(valkey_url) as running:
+        yield running
+
+
+@pytest.fixture
+def unglue(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    monkeypatch.setenv("UNGLUE_URL", service.url)
+    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+    return Command(monkeypatch, capsys)
+
+
+async def ended(ledger: Ledger, name: str, state: str, at: datetime, *codes: str) -> None:
+    """A deletion that was asked for then and came to this."""
+    await ledger.deletions.create(
+        deletion_id=name,
+        request=DeletionRequest(org_id="301", confirm_delete=True),
+        operator="alice",
+        callback_url="https://rewst.example.com/hook",
+        idempotency_key=None,
+        now=at,
+    )
+    held = await ledger.deletions.lease(name, at)
+    assert held is not None
+    errors = tuple(ErrorEntry(code, "why", "") for code in codes)
+    await ledger.deletions.record(held, Change(state=state, errors=errors), at)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_months_report_counts_by_source_outcome_and_code(
+    service: Service, ledger: Ledger, unglue: Command
+) -> None:
+    await ended(ledger, "del_1", "deleted", NOVEMBER)
+    await ended(ledger, "del_2", "blocked", NOVEMBER, "DeletionBlocked", "DeletionBlocked")
+    await ended(ledger, "del_3", "blocked", NOVEMBER - timedelta(days=29), "DeletionBlocked")
+    await ended(ledger, "del_4", "deleted", NOVEMBER + timedelta(seconds=1))
+    rows = service.call("GET", "/v1/report?month=2026-11").json()["rows"]
+    assert [(row["source"], row["outcome"], row["code"], row["count"]) for row in rows] == [
+        ("api", "blocked", "DeletionBlocked", 2),
+        ("api", "deleted", None, 1),
+    ]
+    shown = unglue("report", "--month", "2026-11", "--csv")
+    assert shown.out.splitlines()[:2] == [
+        "month,source,outcome,dry_run,code,count",
+        "2026-11,api,blocked,False,DeletionBlocked,2",
+    ]
+    assert "all" in unglue("report", "--month", "2026-11").out
+    assert unglue("report", "--month", "2026-01").out == "Nothing was asked for in 2026-01.\n"
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize("month", ["", "2026", "2026-13", "november"])
+async def test_what_is_no_month_is_refused(service: Service, month: str) -> None:
+    answer = service.call("GET", f"/v1/report?month={month}")
+    assert "2026-11" in only_error(answer, 422, "InvalidRequest")
+
+
+@pytest.mark.parametrize(
+    ("text", "until"), [("2026-11", (2026, 12)), ("2026-12", (2027, 1)), ("2028-02", (2028, 3))]
+)
+def test_a_month_ends_where_the_next_begins(text: str, until: tuple[int, int]) -> None:
+    assert month_of(text)[1] == datetime(*until, 1, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_results_are_listed_by_state_with_their_attempts(
+    service: Service, ledger: Ledger, unglue: Command
+) -> None:
+    await ended(ledger, "del_1", "deleted", NOVEMBER)
+    (found,) = service.call("GET", "/v1/results").json()["results"]
+    assert (found["of"], found["state"], found["attempts"]) == ("del_1", "pending", 0)
+    assert service.call("GET", "/v1/results?state=dead").json()["results"] == []
+    assert "cb_1_1" in unglue("results").out
+    assert unglue("results", "--state", "dead").out == "No results.\n"
+    answer = service.call("GET", "/v1/results?state=lost")
+    assert "pending, delivered, stopped, dead" in only_error(answer, 422, "InvalidRequest")
+
+
+@pytest.mark.usefixtures("redis")
+async def test_one_delivery_is_shown_as_it_came_without_what_proves_it(
+    service: Service, unglue: Command
+) -> None:
+    body = service.callback(2)
+    name = service.send(body).json()["delivery_id"]
+    found = service.call("GET", f"/v1/deliveries/{name}", operator="dave").json()
+    assert (found["verdict"], found["source"]) == ("accepted", "cw")
+    assert ["x-content-signature", "…"] in found["headers"]
+    assert "callbackkey" not in found["body"]
+    assert json.loads(found["body"])["Metadata"]["key_url"] == "…"
+    assert json.loads(found["body"])["Entity"] == json.loads(body)["Entity"]
+    shown = unglue("deliveries", name)
+    assert shown.status == 0
+    assert "accepted: created" in shown.out
+    assert "Client 2" in shown.out
+    assert "there is no delivery" in unglue("deliveries", "dlv_none").err
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_status_says_what_needs_somebody(
+    service: Service, ledger: Ledger, unglue: Command, redis: Redis
+) -> None:
+    await ended(ledger, "del_1", "failed", NOVEMBER, "PermissionDenied")
+    await redis.set("unglue:heartbeat:scheduler", "1")
+    now = service.call("GET", "/v1/status", operator="dave").json()
+    assert now["deletions"]["failed"] == 1
+    assert now["max_deletions_per_day"] == 10
+    service.call("POST", "/v1/pause", json={"reason": "stop!"})
+    shown = unglue("status")
+    assert shown.status == 1
+    assert "deletions are paused by alice" in shown.out
+    assert json.loads(unglue("status", "--json").out)["needs"]
+
+
+def state(**changes: Any) -> dict[str, Any]:
+    quiet = {"pauses": [], "scheduler": True, "overdue": 0, "quarantined": 0}
+    return {**quiet, "deletions": {"awaiting_approval": 0}, **changes}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"scheduler": False}, "unglue scheduler"),
+        ({"overdue": 3}, "is a worker running"),
+        ({"quarantined": 1}, "cannot be proved"),
+        ({"deletions": {"awaiting_approval": 2}}, "2 wait for approval"),
+    ],
+)
+def test_each_need_names_the_command_that_shows_more(changes: dict[str, Any], said: str) -> None:
+    found = list(needing(state(**changes)))
+    assert len(found) == (1 if said else 0)
+    assert said in "".join(found)

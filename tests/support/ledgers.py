@@ -1,0 +1,33 @@
+"""Ledgers as the tests need them: new, and known to whoever worked with the one before."""
+
+from typing import Any
+from uuid import uuid4
+
+from redis.asyncio import Redis
+
+from workers.ledger.memory import Memory
+
+
+async def begin_anew(server: Redis) -> None:
+    """Empty the server and found a ledger, as if an admin had accepted that.
+
+    Services that run across several tests go on with the new one.
+    """
+    redis: Any = server
+    before = await redis.hget("unglue:ledger", "id")
+    accepted = dict(await redis.hgetall("unglue:ledger:accepted"))
+    if before:
+        accepted[before] = b"0"
+    async with redis.pipeline(transaction=True) as at_once:
+        at_once.flushall()
+        at_once.hset("unglue:ledger", mapping={"id": uuid4().hex, "created_at": 0})
+        at_once.set("unglue:running", 0)
+        if accepted:
+            at_once.hset("unglue:ledger:accepted", mapping=accepted)
+        await at_once.execute()
+
+
+async def memory_of(server: Redis) -> Memory:
+    """What somebody remembers who has just looked."""
+    redis: Any = server
+    return Memory((await redis.hget("unglue:ledger", "id")).decode())

@@ -1,0 +1,105 @@
+"""An IT Glue that knows more links of an organization than the sandbox does, or says less of them.
+
+Stands in front of the sandbox as an ASGI app: asks it differently, and changes what it answers.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ORGANIZATIONS = "/organizations"
+_COMPANY, _TYPE = "filter[psa_id]", "filter[psa_integration_type]"
+
+
+@dataclass
+class Links:
+    """`more`: further (integration, company) of an organization id.
+
+    `untyped`: the filter for the integration's type is ignored. `types`: the integration that the
+    included row of an organization states. `silent`: no answer states links at all.
+    """
+
+    more: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    untyped: Mapping[str, str] = field(default_factory=dict)
+    silent: bool = False
+
+    def in_front(self, app: ASGIApp) -> ASGIApp:
+        """The sandbox as such an IT Glue."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            meant = scope["type"] == "http" and scope["path"].startswith(_ORGANIZATIONS)
+            if not meant or not (self.more or self.types or self.untyped or self.silent):
+                await app(scope, receive, send)
+                return
+            started: list[Message] = []
+            body = bytearray()
+
+            async def collect(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    started.append(message)
+                    return
+                body.extend(message.get("body", b""))
+                if message.get("more_body"):
+                    return
+                changed = self._changed(bytes(body), started[0]["status"])
+                headers = [
+                    (name, str(len(changed)).encode() if name == b"content-length" else value)
+                    for name, value in started[0]["headers"]
+                ]
+                await send({**started[0], "headers": headers})
+                await send({"type": "http.response.body", "body": changed})
+
+            asked = self._asked(scope["query_string"])
+            await app({**scope, "query_string": asked}, receive, collect)
+
+        return answer
+
+    def _asked(self, query: bytes) -> bytes:
+        """What the sandbox is asked: it knows one link an organization."""
+        pairs = parse_qsl(query.decode(), keep_blank_values=True)
+        wanted = dict(pairs)
+        if _COMPANY not in wanted:
+            return query
+        company = wanted[_COMPANY]
+        rest = [pair for pair in pairs if pair[0] not in {_COMPANY, _TYPE}]
+        for org_id, links in self.more.items():
+            if (wanted.get(_TYPE), company) in links:
+                return urlencode([*rest, ("filter[id]", org_id)]).encode()
+        if company in self.untyped:
+            pairs = [*rest, (_COMPANY, company), (_TYPE, self.untyped[company])]
+        return urlencode(pairs).encode()
+
+    def _changed(self, body: bytes, status: int) -> bytes:
+        if status != 200:
+            return body
+        content = json.loads(body)
+        data = content.get("data") if isinstance(content, dict) else None
+        rows = data if isinstance(data, list) else [data]
+        for row in rows:
+            if isinstance(row, dict) and row.get("type") == "organizations":
+                self._change(row, content)
+        return json.dumps(content).encode()
+
+    def _change(self, row: dict[str, Any], content: dict[str, Any]) -> None:
+        relationships = row.get("relationships", {})
+        links = relationships.get("adapters-resources")
+        if links is None:
+            return
+        if self.silent:
+            del relationships["adapters-resources"]
+            return
+        included = content.setdefault("included", [])
+        own = {(link["type"], link["id"]) for link in links["data"]}
+        for each in included:
+            if (each["type"], each["id"]) in own and row["id"] in self.types:
+                each["attributes"]["adapter-type"] = self.types[row["id"]]
+        for number, (kind, company) in enumerate(self.more.get(row["id"], ())):
+            key = {"type": "adapters-resources", "id": f"{800_000 + int(row['id'])}{number}"}
+            links["data"].append(key)
+            attributes = {"remote-id": company, "adapter-type": kind}
+            included.append({**key, "attributes": attributes})

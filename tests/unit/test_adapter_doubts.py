@@ -1,0 +1,151 @@
+"""What each adapter makes of an event that may say "active" and cannot be read whole.
+
+It holds what it may be about, and never less; what is plainly about something else holds nothing,
+and keeps its alert.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from adapters.headers import Headers
+from adapters.models import Ignored, Reactivated, Rejected, Verdict
+from adapters.registry import VENDORS
+from tests.support.deliveries import FIXTURES
+
+NOW = datetime(2026, 6, 11, 10, tzinfo=UTC)
+CALLBACK: dict[str, Any] = json.loads(
+    (FIXTURES / "connectwise" / "company-updated-inactive.body").read_bytes()
+)
+ACTIVE = {**json.loads(CALLBACK["Entity"]), "status": {"id": 1, "name": "Active"}}
+CALLOUT: dict[str, Any] = {
+    **json.loads((FIXTURES / "autotask" / "company-update-inactive.body").read_bytes()),
+    "Fields": {"IsActive": "True", "CompanyName": "Acme"},
+}
+
+
+def read(vendor: str, body: Any, headers: Any = (), **source: Any) -> tuple[Verdict, ...]:
+    recorded = json.loads((FIXTURES / vendor / "source.json").read_text())["source"]
+    config = VENDORS[vendor].config.model_validate({**recorded, **source})
+    sent = Headers.of([("webhook-id", "m1"), *headers])
+    return VENDORS[vendor].read(config, sent, json.dumps(body).encode(), NOW)
+
+
+def connectwise(**envelope: Any) -> Any:
+    return {**CALLBACK, "Entity": json.dumps(ACTIVE), **envelope}
+
+
+def standard(kind: Any, data: Any, timestamp: Any = "2026-06-10T08:15:02Z") -> Any:
+    return {"type": kind, "timestamp": timestamp, "data": data}
+
+
+def cloud(kind: str, **event: Any) -> Any:
+    basis = {"specversion": "1.0", "id": "1", "source": "/tenants/1", "type": kind}
+    return {**basis, "data": {"org_id": "5"}, **event}
+
+
+OWN_TYPES = {"active_types": ["reactivated"], "inactive_types": ["offboarded"]}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "body", "source"),
+    [
+        *(
+            ("connectwise", connectwise(CompanyId=company), {})
+            for company in ("", 5, False, "cobalt", " Cobalt")
+        ),
+        *(("connectwise", connectwise(FromUrl=host), {}) for host in ("", 5)),
+        ("connectwise", connectwise(Entity=json.dumps({**ACTIVE, "_info": "2026-06-10"})), {}),
+        ("autotask", {**CALLOUT, "EventTime": "yesterday"}, {}),
+        ("autotask", {**CALLOUT, "Guid": None}, {}),
+        ("ninjaone", {"id": 1, "statusCode": "client_updated"}, {}),
+        ("ninjaone", {"id": 1, "statusCode": "CLIENT_RESTORED"}, {}),
+        ("standard", standard("Client.Active", {"org_id": "5"}), {}),
+        ("cloudevents", cloud("Reactivated"), OWN_TYPES),
+        ("cloudevents", cloud("client.active"), OWN_TYPES),
+        ("cloudevents", cloud("com.x.client.Active"), {"active_types": ["com.x.client.active"]}),
+    ],
+)
+def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, Any]) -> None:
+    (verdict,) = read(vendor, body, **source)
+    assert isinstance(verdict, Rejected), verdict
+    assert verdict.holds
+
+
+@pytest.mark.parametrize(
+    ("vendor", "body"),
+    [
+        ("connectwise", connectwise(CompanyId="Other")),
+        ("connectwise", connectwise(FromUrl="eu.myconnectwise.net")),
+        ("autotask", {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000"}),
+        ("standard", {"test": 2432232314}),
+    ],
+)
+def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -> None:
+    (verdict,) = read(vendor, body)
+    assert isinstance(verdict, Rejected), verdict
+    assert not verdict.holds
+
+
+@pytest.mark.parametrize(
+    ("vendor", "body", "reason"),
+    [
+        ("autotask", {**CALLOUT, "EntityType": "Ticket", "EventTime": "x"}, "other_entity"),
+        ("autotask", {**CALLOUT, "Action": "Deactivated", "EventTime": "x"}, "webhook_deactivated"),
+        ("ninjaone", {"id": 1, "activityTime": "x", "statusCode": "START"}, "other_event"),
+        ("ninjaone", {"id": 1, "statusCode": "CLIENT_DOCUMENT_UPDATED"}, "other_event"),
+        (
+            "ninjaone",
+            {"id": 1, "activityTime": True, "statusCode": "API_WEBHOOK_CONFIGURATION_UPDATED"},
+            "webhook_changed",
+        ),
+        ("halopsa", {"ticket": {}, "occurred_at": "x"}, "other_entity"),
+        ("standard", standard("invoice.paid", {"org_id": "5"}, 1614265330), "other_type"),
+        ("cloudevents", cloud("invoice.paid", time="x"), "other_type"),
+    ],
+)
+def test_an_odd_time_of_something_else_is_of_no_concern(
+    vendor: str, body: Any, reason: str
+) -> None:
+    (verdict,) = read(vendor, body)
+    assert isinstance(verdict, Ignored), verdict
+    assert verdict.reason == reason
+    assert bool(verdict.alert) == (reason in {"webhook_deactivated", "webhook_changed"})
+
+
+@pytest.mark.parametrize(
+    ("data", "clients"),
+    [
+        (
+            {"psa": {"integration_type": "manage", "company_id": 5}, "org_name": "Acme"},
+            ["psa:manage:5", "name:acme"],
+        ),
+        ({"psa": {"integration_type": "manage", "company_id": 5}}, ["psa:manage:5"]),
+        ({"org_id": 5}, ["org:5"]),
+    ],
+)
+def test_a_number_counts_as_its_digits(data: Any, clients: list[str]) -> None:
+    (verdict,) = read("standard", standard("client.active", data))
+    assert isinstance(verdict, Reactivated)
+    assert [verdict.client, *verdict.also] == clients
+
+
+def test_an_identity_that_cannot_be_read_holds_beside_what_counts() -> None:
+    counts, holds = read("standard", standard("client.active", {"org_id": "12a", "org_name": "A"}))
+    assert isinstance(counts, Reactivated)
+    assert counts.client == "name:a"
+    assert isinstance(holds, Rejected)
+    assert (holds.reason, holds.clients, holds.holds) == ("identity_unreadable", (), True)
+    assert counts.event_id != holds.event_id
+
+
+def test_the_type_beside_a_body_tells_two_events_apart() -> None:
+    def sent(kind: str, name: str) -> Verdict:
+        ce = {"specversion": "1.0", "id": name, "source": "/tenants/1", "type": kind}
+        headers = [(f"ce-{key}", value) for key, value in ce.items()]
+        (verdict,) = read("cloudevents", {"org_id": "5"}, headers)
+        return verdict
+
+    assert sent("Client.Active", "a").content != sent("Client.Inactive", "a").content

@@ -1,0 +1,135 @@
+"""`unglue delete` before a person: it shows, asks for the name, and hears Ctrl-C."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.support.service import Service, configured, running_service, token
+from tests.unit.test_cli import ROOT, ended, process
+from tests.unit.test_result import PLAN
+from workers.ledger.deletions import Change
+from workers.ledger.ledger import Ledger
+
+BARE = ("delete", "--org-id", "301", "--confirm-delete", "--timeout", "20")
+
+
+@pytest.fixture
+def service(valkey_url: str) -> Iterator[Service]:
+    with running_service(configured(valkey_url)) as running:
+        yield running
+
+
+def asked(service: Service, *arguments: str) -> subprocess.Popen[str]:
+    return process(*arguments, UNGLUE_TOKEN=token("alice"), UNGLUE_URL=service.url)
+
+
+async def become(ledger: Ledger, deletion_id: str, state: str, **fields: str) -> None:
+    now = datetime.now(UTC)
+    held = await ledger.deletions.lease(deletion_id, now)
+    assert held is not None
+    await ledger.deletions.record(held, Change(state=state, fields=fields), now)
+
+
+def at_a_terminal(service: Service) -> tuple[subprocess.Popen[bytes], int]:
+    """The command, and the terminal's other end."""
+    master, slave = pty.openpty()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
+    environment = {"PYTHONPATH": str(ROOT), "UNGLUE_TOKEN": token("alice"), "COLUMNS": "200"}
+    command = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "service", *BARE],
+        env={**clean, **environment, "UNGLUE_URL": service.url},
+        stdin=slave,
+        stderr=slave,
+        stdout=subprocess.PIPE,
+    )
+    os.close(slave)
+    return command, master
+
+
+@pytest.mark.usefixtures("redis")
+async def test_ctrl_c_cancels_it(service: Service, ledger: Ledger) -> None:
+    command = asked(service, *BARE, "--yes-name", "A")
+    assert command.stderr is not None
+    deletion_id = command.stderr.readline().split(":")[0]
+    command.send_signal(signal.SIGINT)
+    status, out, err = ended(command)
+    assert (status, out) == (130, "")
+    assert f"{deletion_id} is cancelled; nothing was deleted" in err
+    assert (await ledger.deletions.get(deletion_id)).state == "cancelled"
+
+
+@pytest.mark.usefixtures("redis")
+async def test_ctrl_c_too_late(service: Service, ledger: Ledger) -> None:
+    command = asked(service, *BARE, "--yes-name", "A")
+    assert command.stderr is not None
+    deletion_id = command.stderr.readline().split(":")[0]
+    await become(ledger, deletion_id, "verifying", intent_kind="delete", intent_state="accepted")
+    assert "verifying" in command.stderr.readline()
+    command.send_signal(signal.SIGINT)
+    status, _, err = ended(command)
+    assert status == 130
+    assert f"{deletion_id} is not cancelled and goes on" in err
+    assert f"unglue cancel {deletion_id}" in err
+    assert (await ledger.deletions.get(deletion_id)).state == "verifying"
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize(("flags", "status"), [((), 0), (("--exit-code",), 1)])
+async def test_a_dry_run_of_what_would_not_go(
+    service: Service, ledger: Ledger, flags: tuple[str, ...], status: int
+) -> None:
+    command = asked(service, "delete", "--org-id", "301", "--dry-run", *flags)
+    assert command.stderr is not None
+    await become(ledger, command.stderr.readline().split(":")[0], "previewed")
+    seen, _, err = ended(command)
+    assert seen == status
+    assert "would not be deleted: 301" in err
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize(
+    ("typed", "goes"), [(PLAN.organization.name, True), ("Quite Another Ltd", False)]
+)
+async def test_a_person_types_the_name(
+    service: Service, ledger: Ledger, typed: str, *, goes: bool
+) -> None:
+    command, master = at_a_terminal(service)
+    seen = b""
+
+    def read_until(word: bytes) -> None:
+        nonlocal seen
+        while word not in seen:
+            seen += os.read(master, 4096)
+
+    with command:
+        read_until(b"waiting for the end")
+        preview = seen.decode().split(":")[0]
+        assert (await ledger.deletions.get(preview)).request.dry_run
+        await become(ledger, preview, "previewed", plan=PLAN.model_dump_json())
+        read_until(b"to delete it:")
+        assert PLAN.organization.name in seen.decode()
+        assert "configurations" in seen.decode()
+        seen = b""
+        os.write(master, f"{typed}\n".encode())
+        read_until(b"waiting for the end" if goes else b"not its name")
+        command.send_signal(signal.SIGINT)
+        command.wait(20)
+    os.close(master)
+    (listed,) = [
+        each
+        for each in service.call("GET", "/v1/deletions").json()["deletions"]
+        if each["id"] != preview
+    ] or [None]
+    if goes:
+        assert listed is not None
+        request = (await ledger.deletions.get(listed["id"])).request
+        assert (request.org_id, request.org_name) == ("301", typed)
+        assert not request.dry_run
+    else:
+        assert listed is None

@@ -1,0 +1,64 @@
+"""Safeguards take for the same what people do; what permits does not."""
+
+import unicodedata
+from dataclasses import replace
+
+import pytest
+
+from workers.gates.patterns import protects
+from workers.itglue.models import Organization
+from workers.naming import hardly_differ, same
+from workers.tags import is_tagged, tags_of
+
+SPELLINGS = [
+    ("#keep", "&#35;keep"), ("#keep", "\uff03keep"), ("#keep", "# keep"), ("#keep", "#ke\u200bep"),
+    ("#keep", "#ke\u00adep"), ("#keep", "#KEEP,"), ("#keep", "&amp;#35;keep"),
+    ("#keep", "#\u00a0keep"),
+    ("#legal-hold", "#legal\u2011hold"), ("#legal-hold", "#legal\u2013hold"),
+    ("#größe", unicodedata.normalize("NFD", "#größe")), ("#keep", "<p>#keep</p>"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tag", "written"), SPELLINGS)
+@pytest.mark.parametrize("place", ["quick_notes", "alert", "description"])
+def test_a_tag_is_found_in_every_spelling(tag: str, written: str, place: str) -> None:
+    organization = replace(Organization(id="1", name="A"), **{place: f"Please {written} until May"})  # type: ignore[arg-type]
+    assert is_tagged(organization, tag)
+
+
+@pytest.mark.parametrize("written", ["#keeper", "keep", "#keep-not", "#kee"])
+def test_another_word_is_another_tag(written: str) -> None:
+    assert not is_tagged(Organization(id="1", name="A", alert=written), "#keep")
+
+
+def test_what_permits_is_written_exactly() -> None:
+    organization = Organization(id="1", name="A", alert="# offboarded \uff03offboarded #Other")
+    assert tags_of(organization) == {"#other"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("*Müller*", unicodedata.normalize("NFD", "Auto Müller KG")),
+        (unicodedata.normalize("NFD", "*Müller*"), "Auto Müller KG"),
+        ("[MSP]*", "[MSP] Our own"), ("Acme", "Acme "), ("Acme Inc", "Acme\u00a0Inc"),
+        ("acme  inc", "ACME Inc"), ("A & B", "A &amp; B"), ("A-B?", "A\u2011Bx"),
+    ],
+)  # fmt: skip
+def test_a_pattern_protects_what_looks_like_it(pattern: str, name: str) -> None:
+    assert protects(pattern, name)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"), [("[MSP]*", "Mine"), ("Acme", "Acme Inc"), ("A?", "A")]
+)
+def test_a_pattern_protects_nothing_else(pattern: str, name: str) -> None:
+    assert not protects(pattern, name)
+
+
+@pytest.mark.parametrize("other", ["Blank ", " Blank", "blank", "Bl\u200bank"])
+def test_a_name_identifies_only_itself(other: str) -> None:
+    assert not same("Blank", other)
+    assert "differ only" in hardly_differ("Blank", other)
+    assert same("é", "e\u0301")
+    assert hardly_differ("Blank", "Other") == ""

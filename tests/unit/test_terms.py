@@ -1,0 +1,142 @@
+"""Under which terms a deletion is judged: the milder of then and now, and on whose word."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from adapters.models import DeletionRequest
+from workers.in_force import policy_digest
+from workers.ledger.records import Deletion, Intent
+from workers.settings import Settings
+from workers.terms import act_of, distrust, harder_now, terms_of, word_of
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+CW = {
+    "vendor": "connectwise",
+    "host": "na.myconnectwise.net",
+    "company": "Cobalt",
+    "inactive_statuses": ["Inactive"],
+    "confirm_delete": True,
+}
+SCHEDULE = {"cron": "0 3 1 * *", "confirm_delete": True, "required_tags": ["#gone"]}
+
+
+def settings(**tables: Any) -> Settings:
+    return Settings(**{"itglue": {"base_url": "http://127.0.0.1:9", "api_key": "k"}, **tables})
+
+
+def deletion(**fields: Any) -> Deletion:
+    intent = Intent(0, "", "", None, "")
+    basis: dict[str, Any] = {
+        "id": "del_1", "state": "queued", "step": "plan", "generation": 1, "source": "cw",
+        "vendor": "connectwise", "client": "250", "actor": "", "delivery_id": "dlv_1",
+        "request": DeletionRequest(org_id="301", confirm_delete=True), "callback_url": "",
+        "created_at": NOW, "updated_at": NOW, "ready_at": NOW, "finished_at": None, "fence": 1,
+        "attempts": 0, "deaths": 0, "intent": intent, "plan": None, "errors": (), "mode": "",
+        "requests": 0, "eligible_until": None, "export": None,
+    }  # fmt: skip
+    return Deletion(**{**basis, **fields})
+
+
+SWEPT = {"source": "schedule:monthly", "client": "", "vendor": ""}
+
+
+@pytest.mark.parametrize(
+    ("asked", "now", "counts", "harder"),
+    [
+        (None, "delete", "delete", None),
+        ("delete", "delete", "delete", None),
+        ("soft_delete", "delete", "soft_delete", "delete"),
+        ("preview", "delete", "preview", "delete"),
+        ("preview", "soft_delete", "preview", "soft_delete"),
+        ("delete", "soft_delete", "soft_delete", None),
+        ("delete", "preview", "preview", None),
+    ],
+)
+def test_the_milder_of_then_and_now_counts(
+    asked: str | None, now: str, counts: str, harder: str | None
+) -> None:
+    configured = settings(policy={"mode": now})
+    held = deletion(asked_mode=asked)
+    assert terms_of(held, configured).policy.mode == counts
+    assert harder_now(held, configured) == harder
+
+
+def test_a_schedules_criteria_hold_for_its_deletions_alone() -> None:
+    configured = settings(schedules={"monthly": SCHEDULE})
+    assert terms_of(deletion(**SWEPT), configured).policy.required_tags == ("#gone",)
+    assert terms_of(deletion(), configured).policy.required_tags == ()
+
+
+@pytest.mark.parametrize(
+    ("sources", "reason"),
+    [
+        ({"cw": CW}, ""),
+        ({}, "configured no more"),
+        ({"cw": {**CW, "confirm_delete": False}}, "not to confirm any more"),
+        ({"cw": {"vendor": "standard", "secrets": ["whsec_" + "A" * 32], "trust_flags": True}},
+         "is of standard now"),
+    ],
+)  # fmt: skip
+def test_a_source_is_believed_as_it_is_configured_now(sources: Any, reason: str) -> None:
+    told = distrust(deletion(), settings(sources=sources))
+    assert (reason in told) if reason else told == ""
+
+
+@pytest.mark.parametrize(
+    ("schedules", "reason"),
+    [
+        ({"monthly": SCHEDULE}, ""),
+        ({}, "configured no more"),
+        ({"monthly": {**SCHEDULE, "confirm_delete": False}}, "not to confirm any more"),
+    ],
+)
+def test_and_so_is_a_schedule(schedules: Any, reason: str) -> None:
+    told = distrust(deletion(**SWEPT), settings(schedules=schedules))
+    assert (reason in told) if reason else told == ""
+
+
+def test_what_nobody_confirmed_loses_nothing() -> None:
+    unconfirmed = replace(deletion(), request=DeletionRequest(org_id="301"))
+    assert distrust(unconfirmed, settings(sources={"cw": {**CW, "confirm_delete": False}})) == ""
+
+
+def test_of_two_sources_of_one_integration_a_person_is_asked() -> None:
+    other = {**CW, "host": "eu.myconnectwise.net", "itglue_integration": "second"}
+    both = {"cw": {**CW, "itglue_integration": "first"}, "cw2": other}
+    assert "this one's is 'first'" in distrust(deletion(), settings(sources=both))
+    assert distrust(deletion(), settings(sources={"cw": both["cw"]})) == ""
+
+
+def test_the_act_and_the_word_are_in_words_of_their_own() -> None:
+    assert act_of(settings(policy={"mode": "soft_delete", "soft_delete_status": "Gone"})) == {
+        "mode": "soft_delete", "status": "Gone",
+    }  # fmt: skip
+    with_export = settings(policy={"export": True, "export_include_logs": True})
+    assert act_of(with_export) == {"mode": "delete", "export": True, "logs": True}
+    word = word_of(deletion(**SWEPT), settings(schedules={"monthly": SCHEDULE}))
+    assert word["criteria"]["required_tags"] == ["#gone"]
+    assert word_of(deletion(), settings(sources={"cw": CW}))["believed"] is True
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"policy": {"only_ids": ["999"]}},
+        {"policy": {"grace_period": "1h"}},
+        {"sources": {"cw": {**CW, "confirm_delete": False}}},
+        {"schedules": {"monthly": SCHEDULE}},
+        {"itglue": {"base_url": "http://127.0.0.1:8", "api_key": "k"}},
+    ],
+)
+def test_the_digest_of_a_configuration_covers_what_decides(changed: dict[str, Any]) -> None:
+    before = settings(sources={"cw": CW})
+    assert policy_digest(before) == policy_digest(settings(sources={"cw": CW}))
+    assert policy_digest(before) != policy_digest(settings(**{"sources": {"cw": CW}, **changed}))
+
+
+def test_and_nothing_secret() -> None:
+    other = {"base_url": "http://127.0.0.1:9", "api_key": "another"}
+    assert policy_digest(settings()) == policy_digest(settings(itglue=other))

@@ -1,0 +1,53 @@
+"""By what any source may know the client of an organization, and a person's no. Pure.
+
+Taking two clients for one can only keep a deletion from happening.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Final, get_args
+
+from adapters.clients import known_as
+from adapters.models import DeletionRequest, PsaIntegration
+from workers.itglue.models import Organization
+
+Client = tuple[str, str]
+_MAX_ID: Final = 200
+
+
+def bounded(identifier: str) -> str:
+    """An identifier short enough for a key: itself, or its hash."""
+    if len(identifier) <= _MAX_ID:
+        return identifier
+    return "sha256:" + hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
+
+
+def _links(numbers: Iterable[str]) -> list[str]:
+    return [f"{kind}:{number}" for kind in get_args(PsaIntegration) for number in numbers]
+
+
+def clients_of(organization: Organization, sources: Iterable[str]) -> list[Client]:
+    """Every (source, client) under which a sender may know this organization's client.
+
+    The forms are those of the adapters: a PSA's own number, and `adapters.clients.known_as`.
+    """
+    numbers = tuple(organization.psa_ids or ())
+    forms = (*numbers, *known_as_all(organization))
+    return [(source, bounded(form)) for source in sources for form in forms]
+
+
+def known_as_all(organization: Organization) -> list[str]:
+    """The forms under which a person's no to this organization may have been written down."""
+    forms = [
+        form
+        for link in _links(organization.psa_ids or ())
+        for form in known_as(name=None, psa=link)
+    ]
+    return [*forms, *known_as(name=organization.name, org=organization.id)]
+
+
+def forms_of(request: DeletionRequest) -> list[str]:
+    """What a request says of its organization, before anybody looked in IT Glue."""
+    psa = request.psa
+    link = f"{psa.integration_type}:{psa.company_id}" if psa else None
+    return list(known_as(name=request.org_name, psa=link, org=request.org_id))

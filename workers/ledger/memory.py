@@ -1,0 +1,21 @@
+"""What a process remembers of the ledger, so that it notices another one in its place."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Memory:
+    """Which ledger a process works with, "" for none, and the highest mark that it saw there.
+
+    The mark is the number of decisions made (`audit:number`), which only rises. `trouble` is what
+    keeps this process from acting, "ledger_lost" or "clock_off".
+    """
+
+    id: str = ""
+    mark: int = 0
+    trouble: str | None = None
+
+    def remember(self, ledger_id: str, mark: int) -> None:
+        """The ledger is this one, and has come so far."""
+        self.mark = max(self.mark, mark) if ledger_id == self.id else mark
+        self.id = ledger_id

@@ -1,0 +1,50 @@
+-- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or
+-- was emptied: whoever remembers another one founds it paused. What was lost is kept by its id until
+-- an admin accepts it.
+-- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark
+local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local time = redis.call('TIME')
+local server = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function answer(what)
+  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+  return {what, redis.call('HGET', key('ledger'), 'id'), number, server}
+end
+
+local function lost(why)
+  local before = tonumber(redis.call('HGET', key('ledger', 'lost'), known) or -1)
+  redis.call('HSET', key('ledger', 'lost'), known, math.max(before, known_mark))
+  pause(now, 'ledger_lost', '', why .. '; if that is right, an admin accepts it: '
+    .. 'unglue resume --accept-ledger --reason "..."')
+  return answer('lost')
+end
+
+local id = redis.call('HGET', key('ledger'), 'id')
+if not id then
+  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+  local records = number > 0 or redis.call('EXISTS', key('deletions'), key('deliveries'), key('jobs')) > 0
+  redis.call('HSET', key('ledger'), 'id', fresh, 'created_at', now)
+  if known ~= '' then
+    return lost('Redis holds no ledger, and there was one')
+  end
+  -- Records without an id are those of an older release.
+  if records then
+    audit(now, 'ledger_founded', {ledger = fresh})
+  end
+  if redis.call('EXISTS', key('paused')) == 0 then
+    redis.call('SET', key('running'), now)
+  end
+  return answer('founded')
+end
+local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+if known == '' or known == id and number >= known_mark then
+  return answer('same')
+end
+if redis.call('HEXISTS', key('ledger', 'accepted'), known) == 1 then
+  return answer('accepted')
+end
+if known == id then
+  return lost('Redis lost decisions that were made (it has ' .. number .. ' of at least '
+    .. known_mark .. '), as after a restore')
+end
+return lost('Redis holds another ledger than the one that was worked with')

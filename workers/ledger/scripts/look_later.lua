@@ -1,0 +1,6 @@
+-- Not proved yet: looked at again. ARGV: id, when, journal line
+if redis.call('ZSCORE', key('aftercare', 'due'), ARGV[1]) then
+  redis.call('ZADD', key('aftercare', 'due'), ARGV[2], ARGV[1])
+  redis.call('RPUSH', key('journal', ARGV[1]), ARGV[3])
+end
+return 1

@@ -1,0 +1,17 @@
+"""When two names identify the same organization: strictly, but for Unicode's two spellings."""
+
+import unicodedata
+
+from adapters.likeness import likeness
+
+
+def same(given: str, name: str) -> bool:
+    """Whether they are one name: after Unicode NFC. Blanks at the ends and case count."""
+    return unicodedata.normalize("NFC", given) == unicodedata.normalize("NFC", name)
+
+
+def hardly_differ(given: str, name: str) -> str:
+    """What to say where two names that are not the same look alike; else nothing."""
+    if likeness(given) != likeness(name):
+        return ""
+    return " (they differ only in blanks, case or characters that look alike)"

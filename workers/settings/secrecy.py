@@ -1,0 +1,88 @@
+"""Secrets that would not protect: used twice, or printed in the README."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from adapters.origin import is_loopback
+
+# The README's: known to everybody, so good for a rehearsal on a loopback host only.
+SAMPLE_TOKEN_SHA256: Final = "2bcd3e14dca8fdb18ca3d4e958bb1c4df002598ae6e5d80fc9d9824a6b5dc450"  # noqa: S105 - it is public
+SAMPLE_SECRET: Final = "whsec_cmVoZWFyc2FsLXNlY3JldC1yZXBsYWNlLW1l"  # noqa: S105 - it is public
+
+
+SAMPLES: Final = frozenset(
+    {
+        SAMPLE_TOKEN_SHA256,
+        SAMPLE_SECRET,
+        "1b82a738723254e39c1291df982134f62523f8e165bff8c02c2a496f610f403d",
+        "whsec_cmVoZWFyc2FsLXNvdXJjZS1yZXBsYWNlLW1lISE=",
+        "rehearsal-key-of-the-README-replace-me",
+    }
+)
+
+# The shortest of each secret that we choose ourselves, in characters, by the name of its field.
+# What others make (an API key, a URL, a hash) has its own form.
+_SHORTEST: Final[Mapping[str, int]] = {
+    "secret_keys": 32,
+    "secrets": 16,
+    "hmac_secrets": 16,
+    "export_zip_password": 16,
+}
+MADE_ELSEWHERE: Final = frozenset({"redis_url", "api_key", "url", "token_sha256"})
+
+
+def weak_secret(tables: Mapping[str, BaseModel]) -> str | None:
+    """What is wrong with a secret that could be guessed; a table's name "" is the file's top."""
+    for table, model in tables.items():
+        for place, secret in secrets_in(model, table):
+            name = place.rpartition(".")[2]
+            if name in MADE_ELSEWHERE:
+                continue
+            least = _SHORTEST[name]
+            if len(secret.strip()) < least or len(set(secret)) == 1:
+                return (
+                    f"{place.lstrip('.')} has a secret that could be guessed: it must have at "
+                    f"least {least} characters, like: python3 -c 'import secrets; "
+                    "print(secrets.token_urlsafe(32))'"
+                )
+    return None
+
+
+def secrets_in(model: BaseModel, place: str) -> Iterator[tuple[str, str]]:
+    """Every secret of a table, each with the name of its setting."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if field.repr or not value:
+            continue
+        for each in (value,) if isinstance(value, str) else value:
+            yield f"{place}.{name}", each
+
+
+def shared_secret(sources: Mapping[str, BaseModel], callback: BaseModel) -> str | None:
+    """What is wrong if a secret has two owners: a message of one would be genuine at the other."""
+    owners: dict[str, str] = {}
+    tables = {"callback": callback, **{f"sources.{name}": each for name, each in sources.items()}}
+    for table, model in tables.items():
+        for place, secret in secrets_in(model, table):
+            other = owners.setdefault(secret, place)
+            if other.rpartition(".")[0] != table:
+                return (
+                    f"{place} has a secret that {other} has too: what is signed for one would be "
+                    "genuine at the other; give each its own"
+                )
+    return None
+
+
+def sample_secret(base_url: str, tables: Mapping[str, BaseModel]) -> str | None:
+    """What is wrong if a secret of the README is used for a real account."""
+    if is_loopback(urlsplit(base_url).hostname or ""):
+        return None
+    for table, model in tables.items():
+        for place, secret in secrets_in(model, table):
+            if secret in SAMPLES:
+                name = place.lstrip(".")
+                return f"{name} is the README's sample, which everybody knows; make your own"
+    return None
