@@ -5,6 +5,7 @@ vendor sends again. It recovers by itself.
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ import pytest
 
 from service.demo.stand_ins import key_server
 from tests.support.failing_valkey import FailingValkey, answering_only
+from tests.support.ledgers import memory_of
 from tests.support.serve import serve
 from tests.support.service import (
     KEY,
@@ -220,7 +222,8 @@ def test_what_a_dead_service_left_is_drained_by_the_next_of_its_folder(
         assert verdicts(valkey, ids) == [b"accepted", b"accepted"]
         assert known_spools(valkey) == 1
     assert known_spools(valkey) == 0
-    assert list(tmp_path.iterdir()) == []
+    # What the folder knows of the ledger stays; nothing that was set aside does.
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger-witness.json"]
 
 
 def test_redis_loses_nothing_that_was_answered_202(
@@ -249,7 +252,10 @@ async def planned(url: str, deletion_id: str) -> tuple[Deletion, int, datetime]:
     async with open_ledger(configured(url)) as ledger:
         held = await ledger.deletions.lease(deletion_id, datetime.now(UTC))
         assert held is not None
-        change = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
+        account = cast("dict[bytes, bytes]", await ledger.store.redis.hgetall("unglue:account"))
+        bound = {name.decode(): value.decode() for name, value in account.items()}
+        fields = {"step": "delete", "plan_digest": "d", "plan_account": json.dumps(bound)}
+        change = Change(state="running", fields=fields)
         held = await ledger.deletions.record(held, change, datetime.now(UTC))
         return held, await ledger.store.server_ms(), datetime.now(UTC)
 
@@ -257,9 +263,12 @@ async def planned(url: str, deletion_id: str) -> tuple[Deletion, int, datetime]:
 async def begun(url: str, held: Deletion, asked: int, now: datetime) -> str:
     """What the worker is answered that asked then."""
     async with open_ledger(configured(url)) as ledger:
+        remembered = await memory_of(ledger.store.redis)
+        ledger.store.memory.remember(remembered.id, remembered.mark)
+        in_force = cast("bytes", await ledger.store.redis.hget("unglue:in_force", "digest"))
         answer = await ledger.deletions.begin_delete(
             held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=now,
-            conditions=Conditions(asked=asked),
+            conditions=Conditions(asked=asked, configuration=in_force.decode()),
         )  # fmt: skip
     return answer.decision
 

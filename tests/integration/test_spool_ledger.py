@@ -111,9 +111,19 @@ async def test_what_no_client_can_take_back_does_not_wait(
     rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
 ) -> None:
     async with rehearsal:
+        rehearsal.set_settings(rehearsal.settings.model_copy(update={"sources": {}}))
         await beat(ledger, clock(), waiting=9, oldest=clock())
         result = await rehearsal.run(await rehearsal.ask(org_id=TEST_COMPANY))
         assert result["deleted"] is True
+
+
+async def test_what_a_person_asked_for_waits_where_a_source_may_know_the_client(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal:
+        await beat(ledger, clock(), waiting=1, oldest=clock())
+        deletion_id = await rehearsal.ask(org_id=TEST_COMPANY)
+        assert await asked(rehearsal, deletion_id) == "unspooled"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +154,7 @@ async def test_the_organizations_of_a_sweep_wait_as_well(
     )
     await redis.hset(
         "unglue:deletion:del_s",
-        mapping={"watch": json.dumps([["cw", "2", "0"]]), "plan_digest": "d", "step": "delete"},
+        mapping={"watch": json.dumps([["cw", "2", "0", ""]]), "plan_digest": "d", "step": "delete"},
     )
     held = await ledger.deletions.lease("del_s", clock())
     assert held is not None

@@ -156,9 +156,10 @@ def kill_at_every_line(path: Path, item: pytest.Item) -> None:
         walk = Walk(it, path)
         expected, runs = walk.undisturbed()
         ends = (expected["state"], expected["accepted"], expected["webhook_ids"])
-        assert ends == (path.state, path.accepted, 1)
+        assert ends == (path.state, path.accepted, 1), ends
         missing = set(points(runs))
-        assert {script for script, *_ in missing} >= {"receive", "record", "record_callback"}
+        scripts = {script for script, *_ in missing}
+        assert scripts >= {"receive", "record", "record_callback"}, scripts
         since, kills, differing = time.monotonic(), 0, []
         with it.supervised():
             # How often the pipeline looks depends on the moment, and so does what is the n-th run.

@@ -81,9 +81,10 @@ async def _watched(self: Store, name: str, args: Sequence[Any], *, durable: bool
     if client is None:
         return await _run_script(self, name, args, durable=durable)
     nth = await _reach(self.redis, client, name)
-    before = len(await _journal(self, client))
+    deletion_id = _deletion_of(name, args)
+    before = len(await _journal(self, client, deletion_id))
     answer = await _run_script(self, name, args, durable=durable)
-    run = Run(name, nth, (await _journal(self, client))[before:])
+    run = Run(name, nth, (await _journal(self, client, deletion_id))[before:])
     await self.redis.rpush(trace(client), run.dump())
     await _strike(self.redis, client, name, nth, "after")
     return answer
@@ -109,20 +110,30 @@ async def _client(store: Store, name: str, args: Sequence[Any]) -> str | None:
         (event,) = json.loads(args[5])
         client = event.get("client")
         return client if isinstance(client, str) else None
-    if name in _OF_DELETIONS:
-        deletion_id = args[0]
-    elif name in _OF_CALLBACKS:
-        deletion_id = "del_" + str(args[0]).removeprefix("cb_").rpartition("_")[0]
-    else:
+    deletion_id = _deletion_of(name, args)
+    if deletion_id is None:
         return None
     found = await store.redis.hget(store.key("deletion", deletion_id), "client")
     return cast("bytes", found).decode() if found else None
 
 
-async def _journal(store: Store, client: str) -> tuple[str, ...]:
-    """The entries in the journal of the client's deletion."""
+def _deletion_of(name: str, args: Sequence[Any]) -> str | None:
+    """The deletion that a script is given; of a delivery, the one that it may create."""
+    if name == "receive":
+        (event,) = json.loads(args[5])
+        deletion_id = event.get("deletion_id")
+        return deletion_id if isinstance(deletion_id, str) else None
+    if name in _OF_DELETIONS:
+        return str(args[0])
+    if name in _OF_CALLBACKS:
+        return "del_" + str(args[0]).removeprefix("cb_").rpartition("_")[0]
+    return None
+
+
+async def _journal(store: Store, client: str, deletion_id: str | None) -> tuple[str, ...]:
+    """The entries in the journal of the client's deletion; its register knows no dry run."""
     known = await store.redis.hget(store.key("register", "rw", client), "deletion_id")
-    name = store.key("journal", cast("bytes", known).decode() if known else "")
+    name = store.key("journal", cast("bytes", known).decode() if known else deletion_id or "")
     return tuple(json.loads(line)["entry"] for line in await store.redis.lrange(name, 0, -1))
 
 
