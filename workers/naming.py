@@ -1,8 +1,13 @@
-"""When two names identify the same organization: strictly, but for Unicode's two spellings."""
+"""How names are compared, and when two of them identify the same organization."""
 
 import unicodedata
 
 from adapters.likeness import likeness
+
+
+def comparable(name: str) -> str:
+    """A name as a search compares it: Unicode NFC, trimmed, case kept."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def same(given: str, name: str) -> bool:

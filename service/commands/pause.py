@@ -38,9 +38,9 @@ def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: b
     asked: dict[str, Any] = {"reason": reason}
     if accept_ledger:
         asked["accept_ledger"] = True
+    if accept_account:
+        asked["accept_account"] = True
     with ServiceClient.from_environment() as service:
-        if accept_account:
-            asked["accept_account"] = True
         now = service.call("POST", "/v1/resume", asked)
     _show(now, now["ended"], "Deletions go on. They were", as_json=as_json)
     if not as_json and not now["ended"]:

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.errors import Conflict
 from tests.contract.conftest import Rehearse
-from tests.support.sources import COMPANY, NAME, ORG, STD, Sources, account
+from tests.support.sources import COMPANY, NAME, ORG, STD, Sources, account, created
 from tests.support.sweeps import Sweeping
 from workers.intake import Acknowledged
 from workers.ledger.records import Deletion
@@ -16,12 +16,6 @@ from workers.sandbox.shapes import SeedOrganization
 
 Asks = Callable[[Sources], Awaitable[str]]
 Says = Callable[[Sources], Awaitable[Acknowledged]]
-
-
-async def _by_event(sent: Awaitable[Acknowledged]) -> str:
-    receipt = (await sent).strongest
-    assert receipt.deletion_id is not None, receipt
-    return receipt.deletion_id
 
 
 async def _by_sweep(them: Sources) -> str:
@@ -34,10 +28,10 @@ async def _by_sweep(them: Sources) -> str:
 
 
 ASKS: dict[str, Asks] = {
-    "cw": lambda them: _by_event(them.cw()),
-    "std": lambda them: _by_event(them.std()),
-    "std_name": lambda them: _by_event(them.std(org_name=NAME)),
-    "ninja": lambda them: _by_event(them.ninja()),
+    "cw": lambda them: created(them.cw()),
+    "std": lambda them: created(them.std()),
+    "std_name": lambda them: created(them.std(org_name=NAME)),
+    "ninja": lambda them: created(them.ninja()),
     "api_id": lambda them: them.it.ask(org_id=ORG, org_name=NAME),
     "api_name": lambda them: them.it.ask(org_name=NAME),
     "sweep": _by_sweep,
@@ -57,21 +51,11 @@ SAYS: dict[str, Says] = {
 }
 
 
-async def _waits(them: Sources, deletion_id: str) -> Deletion:
-    """In its grace period, approved if somebody has to be asked."""
-    found = await them.settle(deletion_id, until="scheduled")
-    if found.state == "awaiting_approval":
-        await them.approve(found)
-        found = await them.settle(deletion_id, until="scheduled")
-    assert found.state == "scheduled", (found.state, found.errors)
-    return found
-
-
 @pytest.mark.parametrize("asked", ASKS)
 async def test_without_such_a_word_it_is_deleted(rehearse: Rehearse, asked: str) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
-        found = await _waits(them, await ASKS[asked](them))
+        found = await them.in_grace(await ASKS[asked](them))
         found = await them.settle(found.id)
         assert found.state == "deleted", found.errors
         assert len(await it.deletes()) == 1
@@ -82,7 +66,7 @@ async def test_without_such_a_word_it_is_deleted(rehearse: Rehearse, asked: str)
 async def test_said_in_the_grace_period(rehearse: Rehearse, asked: str, said: str) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
-        found = await _waits(them, await ASKS[asked](them))
+        found = await them.in_grace(await ASKS[asked](them))
         await SAYS[said](them)
         found = await them.settle(found.id)
         await them.untouched()
@@ -99,7 +83,7 @@ async def test_a_person_is_told_who_says_so_and_has_the_last_word(
 ) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
-        found = await _waits(them, await ASKS[asked](them))
+        found = await them.in_grace(await ASKS[asked](them))
         await SAYS[said](them)
         found = await them.settle(found.id)
         assert found.state == "awaiting_approval", found.errors
@@ -116,7 +100,7 @@ async def test_a_person_is_told_who_says_so_and_has_the_last_word(
 async def test_said_again_after_the_approval_it_stops_again(rehearse: Rehearse, said: str) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
-        found = await _waits(them, await ASKS["cw"](them))
+        found = await them.in_grace(await ASKS["cw"](them))
         await SAYS[said](them)
         found = await them.settle(found.id)
         await them.approve(found)
@@ -245,7 +229,7 @@ async def test_two_standard_sources_are_two(rehearse: Rehearse) -> None:
         secret = "whsec_" + "dGhlIG90aGVyIHN0YW5kYXJkIHNvdXJjZSBvZiB1cw=="
         them = Sources(it)
         them.configure({"std": STD, "rewst": {**STD, "secrets": [secret]}})
-        found = await _waits(them, await _by_event(them.std(org_id=ORG, org_name=NAME)))
+        found = await them.in_grace(await created(them.std(org_id=ORG, org_name=NAME)))
         await them.std("client.active", source="rewst", org_name=NAME)
         found = await them.settle(found.id)
         await them.untouched()
@@ -256,7 +240,7 @@ async def test_two_standard_sources_are_two(rehearse: Rehearse) -> None:
 async def test_a_word_about_another_client_changes_nothing(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
-        found = await _waits(them, await ASKS["cw"](them))
+        found = await them.in_grace(await ASKS["cw"](them))
         await them.cw("Active", company=9, name="Client 201")
         await them.std("client.active", org_id="201", org_name="Client 201")
         await them.ninja("CLIENT_CREATED", number=8, name="Client 201")

@@ -1,44 +1,29 @@
 """A word that is heard late counts as any other: proved late, spooled, or understood at last."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from adapters.errors import SigningKeyUnavailable
 from tests.contract.conftest import Rehearse
-from tests.support.sources import NAME, ORG, SOURCES, Sources, account, changed
+from tests.support.sources import NAME, ORG, SOURCES, Sources, account, changed, created
 from workers.spool.frames import Spooled
 
 Asks = Callable[[Sources], Awaitable[str]]
 
 
-async def _by_event(sent: Any) -> str:
-    return str((await sent).strongest.deletion_id)
-
-
 ASKS: dict[str, Asks] = {
-    "std": lambda them: _by_event(them.std()),
+    "std": lambda them: created(them.std()),
     "api": lambda them: them.it.ask(org_id=ORG, org_name=NAME),
-    "ninja": lambda them: _by_event(them.ninja()),
+    "ninja": lambda them: created(them.ninja()),
 }
-
-
-async def _waits(them: Sources, asked: str) -> str:
-    name = await ASKS[asked](them)
-    found = await them.settle(name, until="scheduled")
-    if found.state == "awaiting_approval":
-        await them.approve(found)
-        found = await them.settle(name, until="scheduled")
-    assert found.state == "scheduled"
-    return name
 
 
 @pytest.mark.parametrize("asked", ASKS)
 async def test_proved_late(rehearse: Rehearse, asked: str) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
-        name = await _waits(them, asked)
+        name = (await them.in_grace(await ASKS[asked](them))).id
         them.keys.answer = SigningKeyUnavailable
         kept = await them.cw("Active")
         assert kept.strongest.verdict == "unverified"
@@ -58,7 +43,7 @@ async def test_from_a_spool(rehearse: Rehearse, asked: str) -> None:
         came = it.clock()
         body = them.callback("Active")
         it.clock.forward(seconds=30)
-        name = await _waits(them, asked)
+        name = (await them.in_grace(await ASKS[asked](them))).id
         it.clock.forward(minutes=5)
         headers = them.signed("cw", body)
         await them.intake.unspool(
@@ -75,7 +60,7 @@ async def test_understood_at_last(rehearse: Rehearse, asked: str) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
         them.configure(changed("halo", pointers={"inactive": "/nowhere"}))
-        name = await _waits(them, asked)
+        name = (await them.in_grace(await ASKS[asked](them))).id
         sent = await them.halo(inactive=False)
         assert sent.strongest.verdict == "rejected"
         them.configure(SOURCES)

@@ -7,24 +7,13 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Rehearse
-from tests.support.sources import COMPANY, NAME, ORG, Sources, account
+from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
 from tests.support.sweeps import Sweeping
 from workers.intake import Acknowledged
 from workers.sandbox.shapes import Psa
 
 HELD = {"awaiting_approval", "blocked", "cancelled"}
 Says = Callable[[Sources], Awaitable[Acknowledged]]
-
-
-async def _waits(them: Sources, sent: Awaitable[Acknowledged]) -> str:
-    """The deletion that it led to, in its grace period."""
-    name = str((await sent).strongest.deletion_id)
-    found = await them.settle(name, until="scheduled")
-    if found.state == "awaiting_approval":
-        await them.approve(found)
-        found = await them.settle(name, until="scheduled")
-    assert found.state == "scheduled", (found.state, found.errors)
-    return name
 
 
 # -- genuine, and not understood --------------------------------------------------------------
@@ -81,7 +70,7 @@ def its_account(said: str) -> dict[str, Any]:
 async def test_it_holds_the_deletions_of_its_source(rehearse: Rehearse, said: str) -> None:
     async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
         them = Sources(it)
-        name = await _waits(them, ASKS[said.partition("_")[0]](them))
+        name = (await them.in_grace(await created(ASKS[said.partition("_")[0]](them)))).id
         receipt = (await UNREADABLE[said](them)).strongest
         found = await them.settle(name)
         await them.untouched()
@@ -99,7 +88,7 @@ async def test_what_is_plainly_about_something_else_holds_nothing(
 ) -> None:
     async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
         them = Sources(it)
-        name = await _waits(them, ASKS[said.partition("_")[0]](them))
+        name = (await them.in_grace(await created(ASKS[said.partition("_")[0]](them)))).id
         await PLAIN[said](them)
         assert (await them.settle(name)).state == "deleted"
         assert "rejected_event" not in await them.told()
@@ -136,7 +125,7 @@ async def test_it_came_before_the_request(rehearse: Rehearse) -> None:
 async def test_one_client_that_can_be_read_holds_only_its_own(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account(), grace_period="1h") as it:
         them = Sources(it)
-        name = await _waits(them, them.cw())
+        name = (await them.in_grace(await created(them.cw()))).id
         await them.cw({"id": 1}, company=9, name="Client 201")
         assert (await them.settle(name)).state == "deleted"
 
@@ -195,7 +184,7 @@ async def test_a_reactivation_under_a_used_id_counts(rehearse: Rehearse, kind: s
     psa = Psa("autotask" if kind.startswith("at") else "manage", str(COMPANY))
     async with rehearse(sandbox=account(psa=psa), grace_period="1h") as it:
         them = Sources(it)
-        name = await _waits(them, inactive(them))
+        name = (await them.in_grace(await created(inactive(them)))).id
         receipt = (await active(them)).strongest
         assert receipt.verdict in {"cancelled", "accepted"}, receipt
         found = await them.settle(name)
@@ -215,7 +204,7 @@ async def test_and_again_after_the_client_left_again(rehearse: Rehearse, times: 
             it.clock.forward(seconds=5)
         await them.all_settled()
         await them.untouched()
-        name = await _waits(them, them.std(message="the-one"))
+        name = (await them.in_grace(await created(them.std(message="the-one")))).id
         assert (await them.settle(name)).state == "deleted"
 
 
@@ -223,7 +212,7 @@ async def test_and_again_after_the_client_left_again(rehearse: Rehearse, times: 
 async def test_a_used_id_whose_first_event_had_no_effect(rehearse: Rehearse, first: str) -> None:
     async with rehearse(sandbox=account(), grace_period="1h") as it:
         them = Sources(it)
-        name = await _waits(them, them.std())
+        name = (await them.in_grace(await created(them.std()))).id
         match first:
             case "too_old":
                 old = it.clock() - timedelta(days=8)
@@ -250,7 +239,7 @@ async def test_the_same_event_again_is_the_same(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account(), grace_period="1h") as it:
         them = Sources(it)
         at = it.clock()
-        name = await _waits(them, them.std(message="x", at=at))
+        name = (await them.in_grace(await created(them.std(message="x", at=at)))).id
         again = (await them.std(message="x", at=at)).strongest
         assert again.verdict == "duplicate"
         assert (await them.settle(name)).state == "deleted"

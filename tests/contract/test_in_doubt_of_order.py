@@ -9,7 +9,7 @@ import pytest
 from adapters.errors import SigningKeyUnavailable
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import Rehearsal
-from tests.support.sources import COMPANY, NAME, ORG, Sources, account
+from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
 from workers.intake import Acknowledged
 from workers.ledger.records import Deletion
 from workers.sandbox.shapes import Psa
@@ -159,17 +159,6 @@ async def test_only_what_asks_for_the_same_is_joined(
 # -- unproved ---------------------------------------------------------------------------------
 
 
-async def _waits(them: Sources, sent: Awaitable[Acknowledged]) -> str:
-    """The deletion that it led to, in its grace period."""
-    name = str((await sent).strongest.deletion_id)
-    found = await them.settle(name, until="scheduled")
-    if found.state == "awaiting_approval":
-        await them.approve(found)
-        found = await them.settle(name, until="scheduled")
-    assert found.state == "scheduled", (found.state, found.errors)
-    return name
-
-
 @pytest.mark.parametrize("hours", [1, 25, 100])
 @pytest.mark.parametrize("active", [True, False])
 async def test_what_cannot_be_proved_holds_however_long(
@@ -177,7 +166,7 @@ async def test_what_cannot_be_proved_holds_however_long(
 ) -> None:
     async with rehearse(sandbox=account(), grace_period=f"{hours}h") as it:
         them = Sources(it)
-        name = await _waits(them, them.cw())
+        name = (await them.in_grace(await created(them.cw()))).id
         them.keys.answer = SigningKeyUnavailable
         sent = await them.cw("Active" if active else "Inactive")
         assert sent.strongest.verdict == "unverified"

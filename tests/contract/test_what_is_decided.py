@@ -16,6 +16,7 @@ from tests.support.sources import (
     Sources,
     account,
     changed,
+    created,
     without,
 )
 from tests.support.sweeps import CRON
@@ -40,15 +41,10 @@ async def _waits(them: Sources, asked: str = "api") -> Deletion:
         case "api":
             name = await them.it.ask(org_id=ORG, org_name=NAME)
         case "cw":
-            name = str((await them.cw()).strongest.deletion_id)
+            name = await created(them.cw())
         case _:
-            name = str((await them.std()).strongest.deletion_id)
-    found = await them.settle(name, until="scheduled")
-    if found.state == "awaiting_approval":
-        await them.approve(found)
-        found = await them.settle(name, until="scheduled")
-    assert found.state == "scheduled", (found.state, found.errors)
-    return found
+            name = await created(them.std())
+    return await them.in_grace(name)
 
 
 # -- the act ----------------------------------------------------------------------------------

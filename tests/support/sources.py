@@ -1,7 +1,7 @@
 """Several sources on one rehearsal: what each of them signs and sends, and what comes of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -298,6 +298,15 @@ class Sources:
             self.it.clock.now = max(deletion.ready_at, self.it.clock() + pause)
             pause = min(pause * 2, timedelta(hours=12))
 
+    async def in_grace(self, deletion_id: str) -> Deletion:
+        """The deletion in its grace period, approved if somebody has to be asked."""
+        found = await self.settle(deletion_id, until="scheduled")
+        if found.state == "awaiting_approval":
+            await self.approve(found)
+            found = await self.settle(deletion_id, until="scheduled")
+        assert found.state == "scheduled", (found.state, found.errors)
+        return found
+
     async def once(self, deletion_id: str, state: str = "") -> Deletion:
         """One job, after which it is in this state."""
         deletion = await self.it.advance(deletion_id)
@@ -358,6 +367,13 @@ class Sources:
         """Nothing was deleted, and the client's organization is there."""
         assert await self.it.deletes() == []
         assert await self.it.exists(ORG)
+
+
+async def created(sent: Awaitable[Acknowledged]) -> str:
+    """The deletion that a delivery led to."""
+    receipt = (await sent).strongest
+    assert receipt.deletion_id is not None, receipt
+    return receipt.deletion_id
 
 
 def without(sources: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What a gate looks at, and how it answers."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,8 +59,3 @@ def ask(gate: str, words: str, evidence: str = "") -> Answer:
     if not words:
         return Answer(gate=gate, verdict="pass")
     return Answer(gate=gate, verdict="ask", message=words, evidence=evidence)
-
-
-def comparable(name: str) -> str:
-    """A name as names are compared: Unicode NFC, trimmed, case kept."""
-    return unicodedata.normalize("NFC", name).strip()

@@ -5,7 +5,6 @@ Resource ids are strings and foreign keys numbers; `parent-id` and `ancestor-ids
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,11 +40,6 @@ def checked_id(value: str, what: str = "organization id") -> str:
     if not _ID.fullmatch(value):
         raise InvalidIdentifier(f"{value!r} is not an IT Glue {what}")
     return value
-
-
-def comparable(name: str) -> str:
-    """A name as names are compared: Unicode NFC, trimmed, case kept."""
-    return unicodedata.normalize("NFC", name).strip()
 
 
 def one_value(text: str) -> str:

@@ -14,7 +14,6 @@ from workers.itglue.decode import (
     Resource,
     attribute,
     checked_id,
-    comparable,
     included,
     one_value,
     only_resource,
@@ -26,6 +25,7 @@ from workers.itglue.models import Linked, Organization
 from workers.itglue.paging import Page, every, one_page
 from workers.itglue.together import together
 from workers.itglue.transport import Query, Transport
+from workers.naming import comparable
 
 PATH = "/organizations"
 _INCLUDE = ("include", "adapters_resources,attachments")

@@ -48,12 +48,11 @@ async def _export(deletion: Deletion, context: Context) -> Change:
     if exported.file is not None:
         now, max_age = context.clock(), context.settings.policy.export_max_age
         why = exported.unproved(plan, now, max_age)
-        fresh = exported.stored_at is not None and now - exported.stored_at <= max_age
-        return (
-            await _another(plan, exported, why, context)
-            if why and fresh
-            else (await _ask(plan, context) if why else go_on("plan"))
-        )
+        if why is None:
+            return go_on("plan")
+        if exported.stored_at is None or now - exported.stored_at > max_age:
+            return await _ask(plan, context)
+        return await _another(plan, exported, why, context)
     try:
         return await _fetch(deletion, exported, context)
     except ExportUnproved as error:

@@ -354,10 +354,8 @@ async def run(deletion: Deletion, context: Context) -> Change:
     # What a gate refuses needs no other reason: it may itself claim to be the primary one.
     if (lost or moved) and not plan.refusals:
         # An admin accepted another account meanwhile; what was asked for was meant for the first.
-        now, line = (
-            context.clock(),
-            {"entry": "other_account", "primary": seen.primary if seen else None},
-        )
+        now = context.clock()
+        line = {"entry": "other_account", "primary": seen.primary if seen else None}
         if deletion.intent.unanswered:
             return keep_looking(deletion, now, line)
         return fail(BLOCKED, DeletionBlocked(OTHER_ACCOUNT), now, line)

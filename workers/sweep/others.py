@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 
-from workers.gates.subject import comparable
 from workers.itglue.models import Organization
 from workers.ledger.records import Deletion
 from workers.ledger.registers import Standing
+from workers.naming import comparable
 
 
 def acts_on(deletion: Deletion, organization: Organization) -> bool:
