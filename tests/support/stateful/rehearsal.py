@@ -271,11 +271,15 @@ class Rehearsal(Crew):
         )  # fmt: skip
 
     def _deliver(self, event: Event, answer: Order) -> str | None:
-        config = self.settings.sources.get(event.source)
-        if config is None or config.vendor != SOURCES[event.source]["vendor"]:
+        if not self._reads(event.source):
             return None  # 404, or 401
         body = self._bodies[event.content]
         return self._take(event, self._intake.accept(event.source, Headers.of({}), body), answer)
+
+    def _reads(self, source: str) -> bool:
+        """Whether the source is configured, and as the vendor that it is."""
+        config = self.settings.sources.get(source)
+        return config is not None and config.vendor == SOURCES[source]["vendor"]
 
     def prove_what_waits(self, answer: Order = Order.GO) -> int:
         """Verify what is due in the quarantine; how many that were."""
@@ -366,8 +370,8 @@ class Rehearsal(Crew):
         )
 
     def _dismiss_what_nobody_proves(self) -> None:
-        """Of sources that are configured no more."""
-        for source in SOURCES.keys() - self.settings.sources.keys():
+        """Of sources that are configured no more, or as another vendor."""
+        for source in [each for each in SOURCES if not self._reads(each)]:
             kept: Any = self._server.hvals(self.store.key("quarantine", source))
             self._dismiss([name.decode() for name in kept])
             self.watch.unproved.pop(source, None)
