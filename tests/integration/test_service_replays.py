@@ -232,7 +232,13 @@ async def test_rejected_deliveries_are_read_by_a_worker_that_is_configured_anew(
         '[policy]\napproval = "never"\n[sources.halo]\nvendor = "halopsa"\nauth = "bearer"\n'
         'secrets = ["a long shared secret"]\n'
     )
-    settings = configured(valkey_url, sources={"halo": wrong}, policy={"approval": "never"})
+    # A record is for one account, whoever works on it.
+    settings = configured(
+        valkey_url,
+        sources={"halo": wrong},
+        policy={"approval": "never"},
+        itglue={"api_key": "ITG.x", "base_url": "http://127.0.0.1:1"},
+    )
     with running_service(settings) as service, carried_out(config):
         monkeypatch.setenv("UNGLUE_URL", service.url)
         for client in (7, 8):
