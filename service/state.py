@@ -85,6 +85,8 @@ async def _kept(
         yield
         return
     keeper = SpoolKeeper(spool, ledger, intake, system_clock, partial(accepted, jobs))
+    # Before the first request: who asks at once must not hear that the spool is unusable.
+    await keeper.look_around()
     try:
         async with _beside(keeper.run()):
             yield

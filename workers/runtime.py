@@ -15,6 +15,7 @@ from workers.budget import Throttle
 from workers.clock import system_clock
 from workers.intake import STORAGE_SECONDS, Intake
 from workers.itglue.client import ITGlue
+from workers.itglue.transport import Hooks
 from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.memory import Memory
@@ -147,9 +148,9 @@ async def open_context(
             base_url=settings.itglue.base_url,
             api_key=settings.itglue.api_key,
             timeout_seconds=settings.itglue.timeout_seconds,
-            before_request=throttle.before_request,
-            after_answer=throttle.after_answer,
-            key_judged=watch.key_judged if counts else None,
+            hooks=Hooks(
+                throttle.before_request, throttle.after_answer, watch.key_judged if counts else None
+            ),
             types=(types := await ledger.asset_types.load()),
             in_flight=settings.itglue.max_concurrent_requests,
         ) as itglue:

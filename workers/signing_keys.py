@@ -21,6 +21,7 @@ from adapters.origin import is_loopback, split_url
 from adapters.payload import Malformed, parse_json
 from adapters.pointer import at
 from workers.addresses import AddressRefused, NameUnknown, resolve
+from workers.tls import public_authorities
 
 _ANSWER_LIMIT = 64 * 1024
 _KEY_LIMIT = 4096
@@ -128,7 +129,7 @@ class SigningKeys:
     ) -> None:
         self._monotonic = monotonic
         self._resolver = resolver
-        self._tls = tls or httpx.create_ssl_context(trust_env=False)
+        self._tls = tls or public_authorities()
         self._timeout_seconds = timeout_seconds
         self._keys = _Recent()
         self._refusals = _Recent()

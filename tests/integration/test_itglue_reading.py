@@ -23,7 +23,7 @@ from tests.integration.itglue_loopback import (
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed, RequestRefused
-from workers.itglue.transport import Transport
+from workers.itglue.transport import Hooks, Transport
 
 KEY = "ITG.loopback-key"
 
@@ -244,7 +244,7 @@ async def test_hooks_see_every_request_and_every_answer(server: ScriptedITGlue) 
     server.on("DELETE", "/organizations", too_many(retry_after="9"))
     server.on("PATCH", "/organizations/5", too_many())
     async with ITGlue.connect(
-        base_url=server.url, api_key=KEY, before_request=before_request, after_answer=after_answer
+        base_url=server.url, api_key=KEY, hooks=Hooks(before_request, after_answer)
     ) as client:
         await client.organization("5")
         await client.delete_organization("5")
@@ -259,7 +259,7 @@ async def test_a_hook_that_objects_stops_the_request(server: ScriptedITGlue) -> 
         raise Postponed("not now", datetime(2026, 1, 1, tzinfo=UTC))
 
     async with ITGlue.connect(
-        base_url=server.url, api_key=KEY, before_request=before_request
+        base_url=server.url, api_key=KEY, hooks=Hooks(before_request)
     ) as client:
         for call in (client.organization("5"), client.presence("5")):
             with pytest.raises(Postponed):
@@ -282,7 +282,7 @@ async def test_requests_in_flight_are_bounded(server: ScriptedITGlue) -> None:
         waiting -= 1
 
     transport = Transport(
-        base_url=server.url, api_key=KEY, before_request=before_request, in_flight=3
+        base_url=server.url, api_key=KEY, hooks=Hooks(before_request), in_flight=3
     )
     async with transport:
         await asyncio.gather(*(transport.exchange("GET", "/") for _ in range(20)))

@@ -12,13 +12,14 @@ import httpx
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-from tests.support.serve import serve
+from tests.support.in_process import URL, InProcess
 from tests.support.stateful.account import RECORDS
 from workers.advance import advance
 from workers.budget import Throttle
 from workers.clock import to_ms
 from workers.itglue.client import ITGlue
 from workers.itglue.models import KINDS
+from workers.itglue.transport import Hooks
 from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, Receipt
@@ -64,9 +65,10 @@ class Rehearsal:
         app = create_sandbox(self.sandbox, clock=lambda: self.clock().timestamp(), now=self.clock)
         self.account = app.state.sandbox
         self.world = app.state.sandbox.world
-        self.url = self._stack.enter_context(serve(self.in_front(app) if self.in_front else app))
+        self.url = URL
+        self.wire = InProcess(self.in_front(app) if self.in_front else app)
         self.http = await self._stack.enter_async_context(
-            httpx.AsyncClient(base_url=self.url, trust_env=False)
+            httpx.AsyncClient(base_url=self.url, transport=self.wire)
         )
         self.settings = self.configured(**self.policy)
         self.context = await self.connect()
@@ -91,10 +93,13 @@ class Rehearsal:
             ITGlue.connect(
                 base_url=self.url,
                 api_key=api_key,
+                wire=self.wire,
                 timeout_seconds=5,
-                before_request=throttle.before_request,
-                after_answer=throttle.after_answer,
-                key_judged=KeyWatch(self.ledger.stop_switch, self.clock).key_judged,
+                hooks=Hooks(
+                    throttle.before_request,
+                    throttle.after_answer,
+                    KeyWatch(self.ledger.stop_switch, self.clock).key_judged,
+                ),
             )
         )
         return Context(

@@ -10,6 +10,7 @@ import httpx
 
 from tests.support.serve import serve
 from workers.sandbox import SandboxSettings, create_sandbox
+from workers.tls import public_authorities
 
 NOW = datetime(2026, 1, 22, 10, 30, tzinfo=UTC)
 MEDIA_TYPE = "application/vnd.api+json"
@@ -28,7 +29,9 @@ class Caller:
 
     def __init__(self, base_url: str, *, key: str | None = "ITG.sandbox") -> None:
         headers = {} if key is None else {"x-api-key": key}
-        self.http = httpx.Client(base_url=base_url, headers=headers, timeout=10)
+        self.http = httpx.Client(
+            base_url=base_url, headers=headers, verify=public_authorities(), timeout=10
+        )
 
     def get(self, path: str, **query: Any) -> httpx.Response:
         return self.http.get(path, params=query or None)

@@ -1,5 +1,6 @@
 """Any ASGI app behind a real uvicorn on a free loopback port."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -7,6 +8,26 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+
+
+class _Server(uvicorn.Server):
+    """Ends at once when told to, where uvicorn would look ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        if not self.should_exit:
+            await self._told.wait()
+
+    def stop(self) -> None:
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told.set)
 
 
 @contextmanager
@@ -18,13 +39,13 @@ def serve(app: Any) -> Iterator[str]:
     """
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(timeout=10)
         listener.close()
         assert not thread.is_alive(), "the server did not stop"

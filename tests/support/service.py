@@ -21,6 +21,7 @@ from service.app import create_app
 from service.demo.stand_ins import KEY_PATH, key_server
 from tests.support.serve import serve
 from workers.settings import Settings
+from workers.tls import public_authorities
 
 KEY = "test-signing-key"
 HOST = "na.myconnectwise.net"
@@ -163,7 +164,10 @@ class Service:
 def running_service(settings: Settings, keys: Outside | None = None) -> Iterator[Service]:
     """The service of these settings."""
     origin = getattr(settings.sources.get("cw"), "key_origin", "")
-    with serve(create_app(settings)) as url, httpx.Client(base_url=url, timeout=30) as http:
+    with (
+        serve(create_app(settings)) as url,
+        httpx.Client(base_url=url, verify=public_authorities(), timeout=30) as http,
+    ):
         yield Service(url, origin, keys or Outside(key_server(KEY)), http)
 
 

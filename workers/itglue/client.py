@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+import httpx
+
 from adapters.models import PsaLink
 from workers.itglue import activity, changes, exports, inventory, organizations, presence
 from workers.itglue.assets import TypeCache
@@ -21,7 +23,7 @@ from workers.itglue.models import (
     StatusAnswer,
 )
 from workers.itglue.paging import Page, every
-from workers.itglue.transport import AfterAnswer, BeforeRequest, JustBefore, KeyJudged, Transport
+from workers.itglue.transport import Hooks, JustBefore, Transport
 
 
 class ITGlue:
@@ -44,26 +46,22 @@ class ITGlue:
         base_url: str,
         api_key: str,
         timeout_seconds: float = 30,
-        before_request: BeforeRequest | None = None,
-        after_answer: AfterAnswer | None = None,
-        key_judged: KeyJudged | None = None,
+        hooks: Hooks | None = None,
         types: TypeCache | None = None,
         in_flight: int = 64,
+        wire: httpx.AsyncBaseTransport | None = None,
     ) -> "ITGlue":
         """A client for the account behind this key, with at most `in_flight` requests at a time.
 
-        `before_request` is awaited before every request, with whether it deletes or changes an
-        organization; `after_answer` with every status and its `Retry-After` in seconds;
-        `key_judged` with whether the key is accepted, by every answer that shows it.
+        `wire` takes the place of the network.
         """
         transport = Transport(
             base_url=base_url,
             api_key=api_key,
             timeout_seconds=timeout_seconds,
-            before_request=before_request,
-            after_answer=after_answer,
-            key_judged=key_judged,
+            hooks=hooks or Hooks(),
             in_flight=in_flight,
+            wire=wire,
         )
         return cls(transport, types)
 

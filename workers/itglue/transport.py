@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Self
 
 import httpx
@@ -16,6 +17,7 @@ from workers.itglue.explanations import NOTHING_SENT
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.replies import Payload, Reply, checked, key_accepted
 from workers.retry import retry_after
+from workers.tls import public_authorities
 
 BeforeRequest = Callable[[bool], Awaitable[None]]
 JustBefore = Callable[[], None]
@@ -34,13 +36,28 @@ _CONNECT_SECONDS = 10.0
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Who is asked before every request, and told of every answer.
+
+    `before_request` hears whether it deletes or changes an organization; what it raises goes to
+    the caller, and nothing is sent. `after_answer` hears the status and its `Retry-After` in
+    seconds; `key_judged`, of an answer that shows it, whether IT Glue accepts the key, and the
+    status.
+    """
+
+    before_request: BeforeRequest | None = None
+    after_answer: AfterAnswer | None = None
+    key_judged: KeyJudged | None = None
+
+
+_NO_HOOKS = Hooks()
+
+
 class Transport:
     """A connection pool to one IT Glue account.
 
-    `before_request` is awaited before every request, with whether it deletes or changes an
-    organization; what it raises goes to the caller, and nothing is sent. `after_answer` is awaited
-    with every status and its `Retry-After` in seconds; `key_judged`, for an answer that shows it,
-    with whether IT Glue accepts the key, and the status. `requests` counts what was sent.
+    `requests` counts what was sent; `wire` takes the place of the network.
     """
 
     def __init__(
@@ -49,19 +66,17 @@ class Transport:
         base_url: str,
         api_key: str,
         timeout_seconds: float = 30,
-        before_request: BeforeRequest | None = None,
-        after_answer: AfterAnswer | None = None,
-        key_judged: KeyJudged | None = None,
+        hooks: Hooks = _NO_HOOKS,
         in_flight: int = _IN_FLIGHT,
         answer_limit: int = _ANSWER_LIMIT,
+        wire: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.requests = 0
         self._api_key = api_key
         self._timeout_seconds = timeout_seconds
-        self._before_request = before_request
-        self._after_answer = after_answer
-        self._key_judged = key_judged
+        self._hooks = hooks
         self._answer_limit = answer_limit
+        self._wire = wire
         self._slots = asyncio.Semaphore(in_flight)
         self._timeouts = httpx.Timeout(
             timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)
@@ -70,6 +85,8 @@ class Transport:
             base_url=base_url,
             headers={"x-api-key": api_key, "accept": MEDIA_TYPE, "user-agent": "Unglue"},
             timeout=self._timeouts,
+            verify=public_authorities(trust_env=True),
+            transport=wire,
             limits=httpx.Limits(max_connections=in_flight),
         )
 
@@ -104,17 +121,17 @@ class Transport:
             CallFailed: no status line, or no whole body to a success.
         """
         async with self._slots:
-            if self._before_request is not None:
-                await self._before_request(destructive)
+            if self._hooks.before_request is not None:
+                await self._hooks.before_request(destructive)
             if just_before is not None:
                 just_before()
             self.requests += 1
             reply = await self._sent(method, path, query, body, (self._api_key, *hide))
-        if self._after_answer is not None:
-            await self._after_answer(reply.status, reply.retry_after)
+        if self._hooks.after_answer is not None:
+            await self._hooks.after_answer(reply.status, reply.retry_after)
         accepted = key_accepted(method, path, reply)
-        if self._key_judged is not None and accepted is not None:
-            await self._key_judged(accepted, reply.status)
+        if self._hooks.key_judged is not None and accepted is not None:
+            await self._hooks.key_judged(accepted, reply.status)
         return reply
 
     async def _sent(
@@ -185,6 +202,8 @@ class Transport:
             async with (
                 httpx.AsyncClient(
                     timeout=self._timeouts,
+                    verify=public_authorities(trust_env=True),
+                    transport=self._wire,
                     follow_redirects=True,
                     max_redirects=5,
                     event_hooks={"request": [only_secure]},

@@ -11,6 +11,7 @@ import httpx
 
 from workers.addresses import AddressRefused, NameUnknown, resolve, target
 from workers.retry import retry_after
+from workers.tls import public_authorities
 
 _KEPT_BYTES = 2048
 _SECONDS = 20.0
@@ -73,7 +74,10 @@ async def _sending(
     """The answer, once its status and headers are there."""
     async with (
         httpx.AsyncClient(
-            verify=trust or True, follow_redirects=False, trust_env=False, timeout=seconds
+            verify=trust or public_authorities(),
+            follow_redirects=False,
+            trust_env=False,
+            timeout=seconds,
         ) as client,
         client.stream(
             "POST",

@@ -46,9 +46,9 @@ class SpoolKeeper:
         """Beat and drain until cancelled."""
         rounds = 0
         while True:
-            if rounds % _LOOK_AROUND_BEATS == 0 or self._spool.id is None:
-                await self._look_around()
             rounds += 1
+            if rounds % _LOOK_AROUND_BEATS == 0 or self._spool.id is None:
+                await self.look_around()
             await self.once()
             # What has just come may be taken at once, unless that was tried a moment ago.
             await asyncio.sleep(_BEAT_SECONDS if self._trouble or not self._spool.waiting else 0)
@@ -90,7 +90,8 @@ class SpoolKeeper:
             kind = type(error).__name__
             log.warning("spool_not_signed_off", spool=spool_id, error=kind)
 
-    async def _look_around(self) -> None:
+    async def look_around(self) -> None:
+        """See what the folder holds; that it cannot be used is logged once."""
         try:
             await self._spool.look_around()
         except OSError as error:

@@ -12,6 +12,7 @@ from tests.support.stateful.loop import MovedLoop
 from workers.advance import advance
 from workers.budget import Throttle
 from workers.itglue.client import ITGlue
+from workers.itglue.transport import Hooks
 from workers.key_watch import KeyWatch
 from workers.ledger.deletions import Fenced
 from workers.ledger.ledger import Ledger
@@ -54,9 +55,11 @@ class Crew:
             base_url=settings.base_url,
             api_key=settings.api_key,
             timeout_seconds=settings.timeout_seconds,
-            before_request=throttle.before_request,
-            after_answer=throttle.after_answer,
-            key_judged=KeyWatch(self.ledger.stop_switch, self.clock).key_judged,
+            hooks=Hooks(
+                throttle.before_request,
+                throttle.after_answer,
+                KeyWatch(self.ledger.stop_switch, self.clock).key_judged,
+            ),
             types=types,
         ) as itglue:
             random = Random(job.number)  # noqa: S311 - jitter
