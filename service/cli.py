@@ -26,6 +26,7 @@ COMMANDS = MappingProxyType(
         "dismiss": "service.commands.holds",
         "doctor": "service.commands.doctor",
         "holds": "service.commands.holds",
+        "init": "service.commands.init",
         "operators": "service.commands.operators",
         "pause": "service.commands.pause",
         "protect": "service.commands.protections",

@@ -13,7 +13,7 @@ from service.client import ServiceClient
 from service.operators import new_token, token_hash
 from workers.settings.reading import from_file
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @click.group(invoke_without_command=True)
@@ -52,7 +52,7 @@ def add(name: str, roles: tuple[str, ...], *, as_json: bool) -> None:
 
     The lines go to standard output, for: unglue operators add NAME >> unglue.toml
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise InvalidRequest("a name has 1 to 64 letters, digits, - and _")
     if name in from_file(os.environ).get("operators", {}):
         raise InvalidRequest(
