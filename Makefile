@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults soak soak-faults fuzz bench check format lint types demo states clean lock
+.PHONY: help install test faults soak soak-faults fuzz bench check format lint types demo states messages clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ demo: $(READY) ## Run the main job end to end on this machine
 
 states: $(READY) ## Write docs/states.md from the table of transitions
 	$(BIN)/python -m workers.transitions > docs/states.md
+
+messages: $(READY) ## Write docs/errors.md from the code
+	$(BIN)/python -m service.messages_page > docs/errors.md
 
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs
