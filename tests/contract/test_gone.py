@@ -65,6 +65,8 @@ async def test_nor_does_it_after_a_call_that_was_not_answered(rehearse: Rehearse
         result = await it.run(deletion.id)
         assert result["deleted"] is False
         assert int(HELD) in it.world.organizations
+        # It is looked for ever less often, also once a call might be sent again.
+        assert (await it.journal(deletion.id)).count("unanswered") < 100
 
 
 @pytest.mark.parametrize("lost", ["witness", "others"])

@@ -46,4 +46,6 @@ async def run(deletion: Deletion, context: Context) -> Change:
         # Nothing more is sent; what was sent may still be carried out.
         return wait(RETRYING, "unanswered", look_again(now - since, now), line)
     until = look_again(now - since, now)
-    return wait(RETRYING, "unanswered", min(until, max(resend_at, now + _SOON)), line)
+    if now < resend_at:
+        until = min(until, max(resend_at, now + _SOON))
+    return wait(RETRYING, "unanswered", until, line)
