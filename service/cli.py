@@ -3,13 +3,17 @@
 Exit status: 0 success, 1 the deletion did not succeed, 2 usage or configuration.
 """
 
+import json
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from types import MappingProxyType
 
 import click
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
+from service.screen import say
+from workers.clock import rfc3339, system_clock
 
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
@@ -68,6 +72,19 @@ class Commands(click.Group):
         command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; a misspelt one is told what it resembles."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS)
+            if near:
+                message = f"{error.message} Did you mean {' or '.join(near)}?"
+                raise click.UsageError(message, ctx) from None
+            raise
+
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="unglue", message="%(prog)s %(version)s")
@@ -81,9 +98,24 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of ours is a message, never a traceback."""
+    """Run the command; an error of ours is a message, never a traceback.
+
+    With --json it is JSON too, on standard error, in the form of the API.
+    """
+    as_json = "--json" in sys.argv
     try:
-        cli.main(prog_name="unglue", standalone_mode=True)
+        sys.exit(cli.main(prog_name="unglue", standalone_mode=not as_json))
+    except click.ClickException as error:
+        _refuse("Usage", error.format_message(), as_json=True)
+        sys.exit(error.exit_code)
     except UnglueError as error:
-        click.echo(f"unglue: {error.message}", err=True)
+        _refuse(error.code, error.message, as_json=as_json)
         sys.exit(2 if isinstance(error, ConfigurationError | InvalidRequest) else 1)
+
+
+def _refuse(code: str, message: str, *, as_json: bool) -> None:
+    if as_json:
+        entry = {"code": code, "message": message, "timestamp": rfc3339(system_clock())}
+        say(json.dumps({"errors": [entry]}), err=True)
+    else:
+        say(f"unglue: {message}", err=True)

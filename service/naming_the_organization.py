@@ -4,10 +4,10 @@ import sys
 from typing import Any
 
 import click
-from rich.console import Console
 
 from adapters.errors import ConfigurationError
 from service.client import ServiceClient
+from service.screen import screen
 from service.tables import show_plan
 from service.waiting import ask_and_follow
 
@@ -37,7 +37,7 @@ def name_of(
     if plan is None:
         why = "; ".join(error["message"] for error in shown["errors"]) or f"it is {shown['state']}"
         raise ConfigurationError(f"the organization could not be shown: {why}")
-    show_plan(shown, Console(stderr=True))
+    show_plan(shown, screen(err=True))
     typed: str = click.prompt("Type the organization's name to delete it", err=True)
     if typed != plan["organization"]["name"]:
         raise ConfigurationError("that is not its name; nothing was asked for")

@@ -3,11 +3,10 @@
 import time
 from typing import Any
 
-import click
-
 from adapters.errors import UnglueError
 from service.client import ServiceClient
 from service.commands.deletions import due
+from service.screen import say
 from workers.states import CANCELLED, DELETED, PREVIEWED, SOFT_DELETED, TERMINAL
 
 INTERRUPTED = 130
@@ -23,7 +22,7 @@ def ask_and_follow(service: ServiceClient, request: dict[str, Any], seconds: flo
     deletion: dict[str, Any] | None = None
     try:
         deletion = service.call("POST", "/v1/deletions", request)
-        click.echo(f"{deletion['id']}: waiting for the end …", err=True)
+        say(f"{deletion['id']}: waiting for the end …", err=True)
         return _end_of(service, deletion, seconds)
     except KeyboardInterrupt:
         _interrupted(service, deletion)
@@ -39,19 +38,19 @@ def _end_of(service: ServiceClient, deletion: dict[str, Any], seconds: float) ->
         if deletion["state"] != said and deletion["state"] not in TERMINAL:
             said = deletion["state"]
             waits = f", {due(deletion)}" if deletion["due_at"] else ""
-            click.echo(f"{deletion['id']}: {said}{waits}", err=True)
+            say(f"{deletion['id']}: {said}{waits}", err=True)
     return deletion
 
 
 def _interrupted(service: ServiceClient, deletion: dict[str, Any] | None) -> None:
     if deletion is None:
-        click.echo("It may have been accepted all the same; look: unglue deletions", err=True)
+        say("It may have been accepted all the same; look: unglue deletions", err=True)
         return
     name = deletion["id"]
     try:
         stopped = service.call("POST", f"/v1/deletions/{name}/cancel")
     except UnglueError as error:
-        click.echo(
+        say(
             f"{name} is not cancelled and goes on: {error.message}\n"
             f"look: unglue deletions {name}; to stop it, while that is possible: "
             f"unglue cancel {name}",
@@ -60,7 +59,7 @@ def _interrupted(service: ServiceClient, deletion: dict[str, Any] | None) -> Non
         return
     ended = stopped["state"] == CANCELLED
     after = "nothing was deleted" if ended else f"look: unglue deletions {name}"
-    click.echo(f"{name} is {stopped['state']}; {after}", err=True)
+    say(f"{name} is {stopped['state']}; {after}", err=True)
 
 
 def summary(result: dict[str, Any]) -> str:

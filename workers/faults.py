@@ -1,6 +1,6 @@
 """What is wrong with somebody's input, in words: never a quote of a value, never a library's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from pydantic import ValidationError
@@ -23,12 +23,19 @@ _WORDS: Final = {
 }
 
 
-def faults(error: ValidationError, *, whole: str) -> Iterator[str]:
-    """One line a fault: its place, and what is wrong there. `whole` names the input itself."""
+Meant = Callable[[tuple[int | str, ...]], str | None]
+
+
+def faults(error: ValidationError, *, whole: str, meant: Meant | None = None) -> Iterator[str]:
+    """One line a fault: its place, and what is wrong there.
+
+    `whole` names the input itself; `meant` knows which name an unknown one resembles.
+    """
     found = error.errors(include_url=False, include_input=False)
     for fault in found[:_MOST]:
         place = ".".join(_shortened(str(part)) for part in fault["loc"]) or whole
-        yield f"{place}: {_said(fault)}"
+        near = meant(fault["loc"]) if meant and fault["type"] == "extra_forbidden" else None
+        yield f"{place}: {_said(fault)}" + (f"; did you mean {near}?" if near else "")
     if len(found) > _MOST:
         yield f"and {len(found) - _MOST} more"
 

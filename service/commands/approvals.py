@@ -1,11 +1,11 @@
 """`unglue approve`, `unglue reject`: decide on a deletion that waits for a person."""
 
 import click
-from rich.console import Console
 
 from adapters.errors import Conflict
 from service.client import ServiceClient
-from service.commands.deletions import say
+from service.commands.deletions import show_state
+from service.screen import screen
 from service.tables import show_approval, show_plan
 
 
@@ -31,7 +31,7 @@ def approve(
             # The service knows whether this is the same approval again, and then confirms it.
             name = None
         else:
-            console = Console(stderr=True)
+            console = screen(err=True)
             show_approval(shown, console)
             show_plan(shown, console)
             if name is None:
@@ -43,7 +43,7 @@ def approve(
             "org_name": name,
         }
         deletion = service.call("POST", f"/v1/deletions/{deletion_id}/approve", body)
-    say(deletion, as_json=as_json)
+    show_state(deletion, as_json=as_json)
 
 
 @click.command()
@@ -55,4 +55,4 @@ def reject(deletion_id: str, *, reason: str, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         body = {"reason": reason}
         deletion = service.call("POST", f"/v1/deletions/{deletion_id}/reject", body)
-    say(deletion, as_json=as_json)
+    show_state(deletion, as_json=as_json)

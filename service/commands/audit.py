@@ -13,6 +13,7 @@ import click
 
 from adapters.errors import ConfigurationError
 from service.client import ServiceClient
+from service.screen import say, show_json
 from workers.audit.chain import Head
 from workers.audit.keys import Keyring
 from workers.audit.verify import Report, Verifier
@@ -55,11 +56,14 @@ def show(*, limit: int, as_json: bool, **filters: str | None) -> None:
             if more is None:
                 break
     for entry in reversed(found):
-        click.echo(json.dumps(entry, ensure_ascii=False) if as_json else _line(entry))
+        if as_json:
+            show_json(entry, indent=None)
+        else:
+            say(_line(entry))
     if not found:
-        click.echo("No entries.", err=True)
+        say("No entries.", err=True)
     elif more is not None:
-        click.echo("There are older ones: raise --limit, or narrow the search.", err=True)
+        say("There are older ones: raise --limit, or narrow the search.", err=True)
 
 
 def _line(entry: dict[str, Any]) -> str:
@@ -199,16 +203,16 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 def _conclude(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(found)
     else:
         head = found["head"]
         for note in found["notes"]:
-            click.echo(f"! {note}", err=True)
+            say(f"! {note}", err=True)
         if found["whole"]:
             place = f", {found['first']} to {head['seq']}; head " if head else ""
             end = f"{head['seq']}:{head['hash']}" if head else ""
-            click.echo(f"whole: {found['entries']} entries{place}{end}")
+            say(f"whole: {found['entries']} entries{place}{end}")
         else:
-            click.echo(f"NOT WHOLE: {found['fault']}")
-            click.echo(f"({found['entries']} entries before it are whole)", err=True)
+            say(f"NOT WHOLE: {found['fault']}")
+            say(f"({found['entries']} entries before it are whole)", err=True)
     sys.exit(0 if found["whole"] else 1)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from service.screen import say, show_json
 from workers.enforcement import require_enforceable
 from workers.settings import load_settings
 
@@ -27,7 +28,7 @@ def check() -> None:
     settings = load_settings()
     require_enforceable(settings)
     sources = ", ".join(sorted(settings.sources)) or "none"
-    click.echo(f"The configuration is valid. Mode {settings.policy.mode}; sources: {sources}.")
+    say(f"The configuration is valid. Mode {settings.policy.mode}; sources: {sources}.")
 
 
 @config.command()
@@ -36,10 +37,10 @@ def show(*, as_json: bool) -> None:
     """Print every setting as it is in force, defaults included; secrets are not shown."""
     settings = load_settings()
     if as_json:
-        click.echo(json.dumps(_plain(settings), indent=2, ensure_ascii=False))
+        show_json(_plain(settings))
         return
     for name, value in _flat(_plain(settings), ""):
-        click.echo(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+        say(f"{name} = {json.dumps(value, ensure_ascii=False)}")
 
 
 def _plain(model: BaseModel) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """`unglue delete`: the manual trigger."""
 
-import json
 import sys
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 
 from service.client import ServiceClient
 from service.commands.deletions import due
 from service.naming_the_organization import name_of
+from service.screen import say, screen, show_json
 from service.tables import show_plan
 from service.waiting import ask_and_follow, summary
 from workers.states import TERMINAL
@@ -58,7 +57,7 @@ def delete(
             request["org_name"] = name
         deletion = ask_and_follow(service, request, timeout)
     if deletion["state"] not in TERMINAL:
-        click.echo(
+        say(
             f"{deletion['id']} is {deletion['state']}, {due(deletion)}; it goes on "
             "without this command",
             err=True,
@@ -66,12 +65,12 @@ def delete(
         sys.exit(1)
     result = deletion["result"]
     if fields["dry_run"] and not as_json:
-        console = Console()
+        console = screen()
         show_plan(deletion, console)
         for line in (*result["warnings"], *(error["message"] for error in result["errors"])):
             console.print(f"- {escape(line)}")
     else:
-        click.echo(json.dumps(result, indent=2, ensure_ascii=False))
-    click.echo(summary(result), err=True)
+        show_json(result)
+    say(summary(result), err=True)
     would_not = fields["dry_run"] and exit_code and not result["details"]["would_delete"]
     sys.exit(0 if result["success"] and not would_not else 1)

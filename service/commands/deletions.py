@@ -1,16 +1,14 @@
 """`unglue deletions`, `unglue cancel`: look at deletions, and stop one."""
 
-import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
 from service.commands.pause import paused
+from service.screen import Column, say, screen, show_json, show_list
 from service.tables import show_approval, show_plan
 from workers.states import AWAITING_APPROVAL, SCHEDULED, STATES
 
@@ -32,33 +30,33 @@ def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None
         query = urlencode({name: value for name, value in filters.items() if value is not None})
         listed = service.call("GET", f"/v1/deletions?{query}")
     if as_json:
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        show_json(listed)
         return
     for pause in listed["pauses"]:
-        click.echo(f"Deletions are {paused(pause)}", err=True)
+        say(f"Deletions are {paused(pause)}", err=True)
     if not listed["deletions"]:
-        click.echo("No deletions.")
+        say("No deletions.")
         return
-    # What is to be done stands in the last column, and 80 characters must be enough for it.
-    table = Table(show_edge=False)
-    # Ids are copied from here, so they are never cut.
-    table.add_column("id", min_width=24, no_wrap=True)
-    for column in ("asked for", "state", "organization", "due or error"):
-        table.add_column(column, overflow="fold")
-    for each in listed["deletions"]:
-        organization = f"{each['org_id'] or '?'} {each['org_name'] or ''}"
-        errors = "; ".join(error["message"] for error in each["errors"])
-        why = due(each) if each["due_at"] else errors
-        table.add_row(
-            each["id"],
-            escape(f"{each['created_at']} by {each['source']}"),
-            each["state"],
-            escape(organization),
-            escape(why),
-        )
-    Console().print(table)
+    columns = (
+        Column("id", "keep"), Column("state", "keep"), Column("organization"),
+        Column("due or error"), Column("asked for by", "spare"), Column("asked for", "spare"),
+    )  # fmt: skip
+    show_list(columns, [_row(each) for each in listed["deletions"]])
     if listed["next_until"]:
-        click.echo(f"more: --until {listed['next_until']}", err=True)
+        say(f"more: --until {listed['next_until']}", err=True)
+
+
+def _row(deletion: dict[str, Any]) -> tuple[str, ...]:
+    errors = "; ".join(error["message"] for error in deletion["errors"])
+    person, source = deletion["actor"], deletion["source"]
+    return (
+        deletion["id"],
+        deletion["state"],
+        f"{deletion['org_id'] or '?'} {deletion['org_name'] or ''}".rstrip(),
+        due(deletion) if deletion["due_at"] else errors,
+        f"{person} ({source})" if person else source,
+        deletion["created_at"],
+    )
 
 
 def due(deletion: dict[str, Any]) -> str:
@@ -74,9 +72,9 @@ def due(deletion: dict[str, Any]) -> str:
 
 def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
+        show_json(deletion)
         return
-    console = Console()
+    console = screen()
     generation = f", generation {deletion['generation']}" if deletion["history"] else ""
     console.print(
         f"{deletion['id']}  {deletion['state']}  (source {deletion['source']}{generation})"
@@ -112,26 +110,26 @@ def cancel(deletion_id: str | None, *, source: str | None, reason: str, as_json:
         raise click.UsageError("--source needs a --reason")
     with ServiceClient.from_environment() as service:
         if source is None:
-            say(service.call("POST", f"/v1/deletions/{deletion_id}/cancel"), as_json=as_json)
+            show_state(service.call("POST", f"/v1/deletions/{deletion_id}/cancel"), as_json=as_json)
             return
         path = f"/v1/sources/{quote(source, safe='')}/cancel"
         stopped = service.call("POST", path, {"reason": reason})
     if as_json:
-        click.echo(json.dumps(stopped, indent=2, ensure_ascii=False))
+        show_json(stopped)
     else:
         for each in stopped["cancelled"]:
-            click.echo(f"{each} is cancelled")
+            say(f"{each} is cancelled")
         if not stopped["cancelled"] and not stopped["too_late"]:
-            click.echo(f"No deletion of source {source} is open.")
+            say(f"No deletion of source {source} is open.")
     for each in stopped["too_late"]:
-        click.echo(f"{each} could not be stopped any more; see: unglue deletions {each}", err=True)
+        say(f"{each} could not be stopped any more; see: unglue deletions {each}", err=True)
     if stopped["too_late"]:
         raise SystemExit(1)
 
 
-def say(deletion: dict[str, Any], *, as_json: bool) -> None:
+def show_state(deletion: dict[str, Any], *, as_json: bool) -> None:
     """How a deletion stands after something was done to it."""
     if as_json:
-        click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
+        show_json(deletion)
     else:
-        click.echo(f"{deletion['id']} is {deletion['state']}")
+        say(f"{deletion['id']} is {deletion['state']}")

@@ -1,16 +1,19 @@
 """`unglue deliveries`: what sources sent, and what became of it."""
 
-import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, screen, show_json, show_list
 from workers.states import VERDICTS
+
+_COLUMNS = (
+    Column("id", "keep"), Column("verdict", "keep"), Column("reason"),
+    Column("deletion", "keep"), Column("source"), Column("received", "spare"),
+)  # fmt: skip
 
 
 @click.command()
@@ -36,23 +39,23 @@ def deliveries(delivery_id: str | None, *, as_json: bool, **filters: Any) -> Non
     with ServiceClient.from_environment() as service:
         listed = service.call("GET", f"/v1/deliveries?{query}")
     if as_json:
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        show_json(listed)
         return
     if listed["deliveries"]:
-        Console().print(_table(listed["deliveries"]))
+        show_list(_COLUMNS, [_row(each) for each in listed["deliveries"]])
     else:
-        click.echo("No deliveries.")
+        say("No deliveries.")
     if listed["next_until"]:
-        click.echo(f"more: --until {listed['next_until']}", err=True)
+        say(f"more: --until {listed['next_until']}", err=True)
 
 
 def _show(delivery_id: str, *, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         found = service.call("GET", f"/v1/deliveries/{quote(delivery_id, safe='')}")
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(found)
         return
-    console = Console(highlight=False)
+    console = screen()
     became = f"{found['verdict']}: {found['reason']}"
     if found["deletion_id"]:
         became += f", {found['deletion_id']}"
@@ -70,18 +73,12 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
     console.print(escape(found["body"]), soft_wrap=True)
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    # 80 characters must be enough.
-    table = Table(show_edge=False)
-    # Ids are copied from here, so they are never cut.
-    table.add_column("id", no_wrap=True)
-    table.add_column("received", overflow="fold")
-    table.add_column("verdict", min_width=24, overflow="fold")
-    for each in rows:
-        became = f"{each['verdict']}: {each['reason']}"
-        if each["deletion_id"]:
-            became += f"\n{each['deletion_id']}"
-        table.add_row(
-            each["id"], escape(f"{each['received_at']} from {each['source']}"), escape(became)
-        )
-    return table
+def _row(delivery: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        delivery["id"],
+        delivery["verdict"],
+        delivery["reason"],
+        delivery["deletion_id"] or "",
+        delivery["source"],
+        delivery["received_at"],
+    )

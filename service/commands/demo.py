@@ -14,6 +14,7 @@ import httpx
 
 from service.demo.installation import Installation, running
 from service.demo.story import Story, company_updated, signed
+from service.screen import say
 
 
 @click.command()
@@ -49,8 +50,8 @@ async def _demo(folder: Path, *, keep: bool) -> bool:
 
 
 async def _tell(folder: Path, *, keep: bool) -> None:
-    click.echo("Starting Valkey, IT Glue sandbox, key server, callback receiver,", err=True)
-    click.echo("service, scheduler and worker on loopback …", err=True)
+    say("Starting Valkey, IT Glue sandbox, key server, callback receiver,", err=True)
+    say("service, scheduler and worker on loopback …", err=True)
     async with running(folder) as installation, httpx.AsyncClient(trust_env=False) as http:
         await Story(installation, http).tell()
         click.secho("\nAll five came out as they should.", fg="green", err=True)
@@ -70,7 +71,7 @@ def _show(installation: Installation, folder: Path) -> None:
     headers = signed(installation, body.read_bytes(), now)
     signature = " ".join(f"-H '{name}: {value}'" for name, value in headers.items())
     request = json.dumps({"org_id": "302", "dry_run": True})
-    click.echo(
+    say(
         f"""
 It keeps running; Ctrl-C ends it.
   service   {installation.service}   (operator token: {installation.token})

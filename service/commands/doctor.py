@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from service import embedded
+from service.screen import say, screen, show_json
 from workers.doctor import Finding, examine
 from workers.settings import Settings, load_settings
 
@@ -34,17 +35,18 @@ def doctor(data_dir: Path, *, as_json: bool) -> None:
         settings = settings.model_copy(update={"redis_url": embedded.url(data_dir)})
     findings = asyncio.run(_examine(settings, show=not as_json))
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+        show_json([dataclasses.asdict(finding) for finding in findings])
     sys.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
 
 
 async def _examine(settings: Settings, *, show: bool) -> list[Finding]:
-    findings = []
+    findings, console = [], screen()
     async for finding in examine(settings):
         findings.append(finding)
         if show:
             mark, colour = _MARKS[finding.level]
-            click.echo(f"{click.style(mark, fg=colour)} {finding.part:<14} {finding.message}")
+            line = escape(f"{finding.part:<14} {finding.message}")
+            console.print(f"[{colour}]{mark}[/] {line}", soft_wrap=True)
             if finding.cure and finding.level != "ok":
-                click.echo(f"  {'':<14} → {finding.cure}")
+                say(f"  {'':<14} → {finding.cure}")
     return findings

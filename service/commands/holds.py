@@ -1,14 +1,11 @@
 """`unglue holds`, `dismiss`: deliveries that hold deletions, and the word that they need not."""
 
-import json
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, show_json, show_list
 from workers.ledger.holds import WHYS
 
 _REFUSED = {"holds_nothing": "holds nothing", "unknown": "there is no such delivery"}
@@ -25,23 +22,26 @@ def holds(*, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         found = service.call("GET", "/v1/holds")["holds"]
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(found)
         return
     if not found:
-        click.echo("Nothing is held.")
+        say("Nothing is held.")
         return
-    # 80 characters must be enough, and ids are copied from here.
-    table = Table(show_edge=False)
-    table.add_column("delivery", no_wrap=True)
-    for column in ("since", "why", "holds deletions of"):
-        table.add_column(column, overflow="fold")
-    for source, deliveries in found.items():
-        for each in deliveries:
-            why = f"{each['verdict']}: {each['reason']}"
-            table.add_row(
-                each["delivery_id"], each["at"], escape(why), escape(_whose(source, each))
-            )
-    Console().print(table)
+    columns = (
+        Column("delivery", "keep"), Column("why"), Column("holds deletions of"),
+        Column("since", "spare"),
+    )  # fmt: skip
+    rows = [
+        (
+            each["delivery_id"],
+            f"{each['verdict']}: {each['reason']}",
+            _whose(source, each),
+            each["at"],
+        )
+        for source, deliveries in found.items()
+        for each in deliveries
+    ]
+    show_list(columns, rows)
 
 
 def _whose(source: str, held: dict[str, Any]) -> str:
@@ -69,10 +69,10 @@ def dismiss(delivery_ids: tuple[str, ...], reason: str, **chosen: str | None) ->
     with ServiceClient.from_environment() as service:
         became = service.call("POST", "/v1/deliveries/dismiss", {**body, "reason": reason})
     for each in became["dismissed"]:
-        click.echo(f"{each} holds nothing any more")
+        say(f"{each} holds nothing any more")
     if not became["dismissed"] and not became["refused"]:
-        click.echo("Nothing of that is held.")
+        say("Nothing of that is held.")
     for each, why in became["refused"].items():
-        click.echo(f"{each}: {_REFUSED[why]}", err=True)
+        say(f"{each}: {_REFUSED[why]}", err=True)
     if became["refused"]:
         raise SystemExit(1)

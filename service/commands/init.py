@@ -12,6 +12,7 @@ from adapters.errors import ConfigurationError, InvalidRequest
 from service.commands.operators import NAME
 from service.operators import new_token
 from service.pilot import REGIONS, REHEARSAL_KEY, VENDORS, Answers, Pilot, Sender, pilot
+from service.screen import say
 from workers.settings import load_settings
 
 _SETUP = {
@@ -156,4 +157,4 @@ def _tell(path: Path, answers: Answers, made: Pilot) -> None:
         f"  export UNGLUE_TOKEN=…          # of {answers.requester}",
         "  unglue doctor",
     ]
-    click.echo("\n".join(said), err=True)
+    say("\n".join(said), err=True)

@@ -1,16 +1,13 @@
 """`unglue notifications test`: do people hear of what needs them?"""
 
-import json
 import sys
 import time
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, show_json, show_list
 
 _LOOK_EVERY = 0.3
 
@@ -37,7 +34,7 @@ def test(wait: float, *, as_json: bool) -> None:
                 break
             time.sleep(_LOOK_EVERY)
     if as_json:
-        click.echo(json.dumps(seen, indent=2, ensure_ascii=False))
+        show_json(seen)
     else:
         _show(seen)
     taken = [each["state"] == "delivered" for each in seen["targets"] or ()]
@@ -51,12 +48,11 @@ def _answered(seen: dict[str, Any]) -> bool:
 
 def _show(seen: dict[str, Any]) -> None:
     if seen["targets"] is None:
-        click.echo("It was not handed out yet; are a scheduler and a worker running?", err=True)
+        say("It was not handed out yet; are a scheduler and a worker running?", err=True)
         return
-    table = Table()
-    for column in ("target", "state", "status", "answer"):
-        table.add_column(column, overflow="fold")
-    for each in seen["targets"]:
-        status = "" if each["status"] is None else str(each["status"])
-        table.add_row(each["target"], each["state"], status, escape(each["answer"]))
-    Console().print(table)
+    columns = (
+        Column("target", "keep"), Column("state", "keep"), Column("status", "keep"),
+        Column("answer"),
+    )  # fmt: skip
+    fields = ("target", "state", "status", "answer")
+    show_list(columns, [[each[name] for name in fields] for each in seen["targets"]])

@@ -5,12 +5,11 @@ import os
 import re
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from adapters.errors import InvalidRequest
 from service.client import ServiceClient
 from service.operators import new_token, token_hash
+from service.screen import Column, say, show_json, show_list
 from workers.settings.reading import from_file
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -26,15 +25,20 @@ def operators(context: click.Context, *, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         listed = service.call("GET", "/v1/operators")["operators"]
     if as_json:
-        click.echo(json.dumps(listed, indent=2))
+        show_json(listed)
         return
-    table = Table()
-    for column in ("operator", "roles", "last seen"):
-        table.add_column(column, overflow="fold")
-    for each in listed:
-        roles = ", ".join(each["roles"]) or "may only look"
-        table.add_row(each["name"], roles, each["last_seen"] or "not since the service started")
-    Console().print(table)
+    columns = (Column("operator", "keep"), Column("roles"), Column("last seen", "keep"))
+    show_list(
+        columns,
+        [
+            (
+                each["name"],
+                ", ".join(each["roles"]) or "may only look",
+                each["last_seen"] or "not since the service started",
+            )
+            for each in listed
+        ],
+    )
 
 
 @operators.command()
@@ -65,8 +69,8 @@ def add(name: str, roles: tuple[str, ...], *, as_json: bool) -> None:
     lines = f'[operators.{name}]\ntoken_sha256 = "{digest}"\nroles = {json.dumps(chosen)}\n'
     if as_json:
         made = {"name": name, "roles": chosen, "token": token, "token_sha256": digest}
-        click.echo(json.dumps({**made, "toml": lines}, indent=2))
+        show_json({**made, "toml": lines})
         return
-    click.echo(f"The token of {name}, shown only now: {token}", err=True)
-    click.echo("These lines go into unglue.toml; the service knows them once restarted:", err=True)
-    click.echo(f"\n{lines}", nl=False)
+    say(f"The token of {name}, shown only now: {token}", err=True)
+    say("These lines go into unglue.toml; the service knows them once restarted:", err=True)
+    say(f"\n{lines}", end="")

@@ -1,11 +1,11 @@
 """`unglue pause`, `unglue resume`: stop everything destructive at once, and go on."""
 
-import json
 from typing import Any
 
 import click
 
 from service.client import ServiceClient
+from service.screen import say, show_json
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -44,7 +44,7 @@ def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: b
         now = service.call("POST", "/v1/resume", asked)
     _show(now, now["ended"], "Deletions go on. They were", as_json=as_json)
     if not as_json and not now["ended"]:
-        click.echo("Deletions were not paused.")
+        say("Deletions were not paused.")
 
 
 def paused(pause: dict[str, Any]) -> str:
@@ -55,7 +55,7 @@ def paused(pause: dict[str, Any]) -> str:
 
 def _show(now: dict[str, Any], causes: list[dict[str, Any]], begins: str, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(now, indent=2, ensure_ascii=False))
+        show_json(now)
         return
     for each in causes:
-        click.echo(f"{begins} {paused(each)}")
+        say(f"{begins} {paused(each)}")

@@ -1,14 +1,11 @@
 """`unglue protect`, `unprotect`, `protections`: organizations that stay."""
 
-import json
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, show_json, show_list
 
 
 @click.command()
@@ -18,7 +15,7 @@ def protect(org_id: str, reason: str) -> None:
     """Protect an organization from deletion until an admin ends that."""
     with ServiceClient.from_environment() as service:
         held = service.call("POST", "/v1/protections", {"org_id": org_id, "reason": reason})
-    click.echo(f"{held['org_id']} is protected by {held['by'] or held['how']} since {held['at']}")
+    say(f"{held['org_id']} is protected by {held['by'] or held['how']} since {held['at']}")
 
 
 @click.command()
@@ -28,9 +25,9 @@ def unprotect(org_id: str, reason: str) -> None:
     """End a protection (role admin). A tag or the file that still says so protects it again."""
     with ServiceClient.from_environment() as service:
         ended = service.call("DELETE", f"/v1/protections/{org_id}", {"reason": reason})
-    click.echo(f"{ended['org_id']} is no longer protected")
+    say(f"{ended['org_id']} is no longer protected")
     for warning in ended["warnings"]:
-        click.echo(warning, err=True)
+        say(warning, err=True)
 
 
 def _declined(no: dict[str, Any]) -> dict[str, Any]:
@@ -50,15 +47,14 @@ def protections(*, as_json: bool) -> None:
         answer = service.call("GET", "/v1/protections")
     listed = [*answer["protections"], *map(_declined, answer["declined"])]
     if as_json:
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        show_json(listed)
         return
     if not listed:
-        click.echo("No organization is protected.")
+        say("No organization is protected.")
         return
-    table = Table()
-    for column in ("organization", "since", "by", "how", "reason"):
-        table.add_column(column, overflow="fold")
-    for each in listed:
-        who, why = escape(each["by"] or ""), escape(each["reason"] or "")
-        table.add_row(each["org_id"], each["at"], who, each["how"], why)
-    Console().print(table)
+    columns = (
+        Column("organization", "keep"), Column("by"), Column("how"), Column("reason"),
+        Column("since", "spare"),
+    )  # fmt: skip
+    fields = ("org_id", "by", "how", "reason", "at")
+    show_list(columns, [[each[name] for name in fields] for each in listed])

@@ -1,18 +1,15 @@
 """`unglue replay`: begin what ended anew, read what was stored again, send results once more."""
 
-import json
 import sys
 import time
 from typing import Any
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, screen, show_json, show_list
 
 _KINDS = {"del": "deletions", "dlv": "deliveries", "cb": "callbacks"}
 _LOOK_EVERY = 0.3
@@ -55,7 +52,10 @@ def replay(
             return
         if stop is not None:
             stopped = service.call("POST", f"/v1/replays/{quote(stop, safe='')}/cancel")
-            click.echo(json.dumps(stopped, indent=2) if as_json else f"{stop} stops", err=False)
+            if as_json:
+                show_json(stopped)
+            else:
+                say(f"{stop} stops")
             return
         asked = _asked(ids, fields)
         if asked["what"] == "deletions" and len(ids) == 1 and not fields["dry_run"]:
@@ -70,7 +70,7 @@ def replay(
             return
         done = begun if no_wait else _followed(service, begun)
     if as_json:
-        click.echo(json.dumps(done, indent=2, ensure_ascii=False))
+        show_json(done)
     else:
         _show(done)
     complete = done["state"] == "finished" and done["replayed"] == done["total"]
@@ -98,16 +98,16 @@ def _asked(ids: tuple[str, ...], fields: dict[str, Any]) -> dict[str, Any]:
 
 def _one(deletion: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(deletion, indent=2, ensure_ascii=False))
+        show_json(deletion)
     else:
-        click.echo(f"{deletion['id']} is {deletion['state']}, generation {deletion['generation']}")
+        say(f"{deletion['id']} is {deletion['state']}, generation {deletion['generation']}")
 
 
 def _followed(service: ServiceClient, begun: dict[str, Any]) -> dict[str, Any]:
     """The bulk replay once it ended; its progress is shown on standard error."""
     seen = begun
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+    with Progress(*columns, TimeRemainingColumn(), console=screen(err=True)) as progress:
         task = progress.add_task(begun["id"], total=begun["total"])
         while seen["finished_at"] is None:
             time.sleep(_LOOK_EVERY)
@@ -118,49 +118,46 @@ def _followed(service: ServiceClient, begun: dict[str, Any]) -> dict[str, Any]:
 
 def _counted(counted: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(counted, indent=2, ensure_ascii=False))
+        show_json(counted)
     elif counted["matched"] == 0:
-        click.echo(f"No {counted['what']} match.")
+        say(f"No {counted['what']} match.")
     else:
-        click.echo(f"{counted['matched']} {counted['what']} match, {counted['total']} would be")
-        click.echo("replayed, beginning with:\n" + "\n".join(counted["ids"]))
+        say(f"{counted['matched']} {counted['what']} match, {counted['total']} would be")
+        say("replayed, beginning with:\n" + "\n".join(counted["ids"]))
 
 
 def _show(done: dict[str, Any]) -> None:
     if done["total"] == 0:
-        click.echo(f"No {done['what']} match; there is nothing to replay.")
+        say(f"No {done['what']} match; there is nothing to replay.")
         return
-    click.echo(
+    say(
         f"{done['id']} {done['state']}: {done['replayed']} of {done['total']} {done['what']} "
         f"replayed, {len(done['refused'])} refused"
     )
     if done["matched"] > done["total"]:
-        click.echo(f"{done['matched']} match; --limit takes more of them", err=True)
+        say(f"{done['matched']} match; --limit takes more of them", err=True)
     if done["refused"]:
-        table = Table()
-        table.add_column("id", min_width=24)
-        table.add_column("why not", overflow="fold")
-        for name, why in done["refused"].items():
-            table.add_row(name, escape(why))
-        Console().print(table)
+        show_list((Column("id", "keep"), Column("why not")), list(done["refused"].items()))
 
 
 def _list(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(found)
         return
     if not found["replays"]:
-        click.echo("No replays.")
+        say("No replays.")
         return
-    table = Table()
-    table.add_column("id", min_width=24)
-    for column in ("begun", "by", "what", "state", "done", "replayed", "refused"):
-        table.add_column(column, overflow="fold")
+    columns = (
+        Column("id", "keep"), Column("what", "keep"), Column("state", "keep"),
+        Column("done", "keep"), Column("replayed"), Column("refused"), Column("by", "spare"),
+        Column("begun", "spare"),
+    )  # fmt: skip
+    rows = []
     for each in found["replays"]:
         why = ", ".join(f"{count} {name}" for name, count in each["refused_by_reason"].items())
         done = f"{each['done']} of {each['total']}"
-        table.add_row(
-            each["id"], each["created_at"], each["by"], each["what"], each["state"], done,
-            str(each["replayed"]), why,
-        )  # fmt: skip
-    Console().print(table)
+        rows.append((
+            each["id"], each["what"], each["state"], done, each["replayed"], why, each["by"],
+            each["created_at"],
+        ))  # fmt: skip
+    show_list(columns, rows)

@@ -4,6 +4,7 @@ import click
 import uvicorn
 
 from adapters.errors import ConfigurationError
+from service.screen import say
 from workers.clock import system_clock
 from workers.sandbox.app import create_sandbox
 from workers.sandbox.faults import FAULTS, InvalidFault, parse_faults
@@ -40,13 +41,13 @@ def sandbox(
     it stands at /_sandbox/requests, what is left at /_sandbox/world.
     """
     if list_faults:
-        click.echo(_fault_list())
+        say(_fault_list())
         return
     try:
         configured = SandboxSettings(faults=parse_faults(list(faults)), **settings)
     except (InvalidFault, ValueError) as error:
         raise ConfigurationError(f"--fault: {error}") from None
-    click.echo(f"IT Glue sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
+    say(f"IT Glue sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
     uvicorn.run(
         create_sandbox(configured, now=system_clock),
         host=host,

@@ -1,17 +1,14 @@
 """`unglue sources`: who sends, and a way to see a source move."""
 
-import json
 import secrets
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
@@ -19,6 +16,7 @@ from adapters.registry import VENDORS
 from service.client import ServiceClient, service_url
 from service.demo.key_at import serving_key
 from service.fixtures import body_of
+from service.screen import Column, say, show_json, show_list
 from workers.settings import load_settings
 
 
@@ -32,26 +30,29 @@ def sources(context: click.Context, *, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         listed = service.call("GET", "/v1/sources")["sources"]
     if as_json:
-        click.echo(json.dumps(listed, indent=2))
+        show_json(listed)
         return
     if not listed:
-        click.echo("No source is configured; add one to [sources] in unglue.toml.")
+        say("No source is configured; add one to [sources] in unglue.toml.")
         return
-    table = Table()
-    for column in ("source", "vendor", "last delivery", "verdicts", "alerts"):
-        table.add_column(column)
-    for source in listed:
-        last = source["last_delivery"] or "never"
-        if source["silent"]:
-            last += f"\n[red]silent for more than {source['silence_days']} days[/]"
-        table.add_row(
-            source["name"],
-            source["vendor"],
-            last,
-            "\n".join(f"{verdict} {count}" for verdict, count in source["verdicts"].items()),
-            "\n".join(f"{escape(code)} {at}" for code, at in source["alerts"].items()),
-        )
-    Console().print(table)
+    columns = (
+        Column("source", "keep"), Column("last delivery", "keep"), Column("verdicts"),
+        Column("alerts"), Column("vendor", "spare"),
+    )  # fmt: skip
+    show_list(columns, [_row(each) for each in listed])
+
+
+def _row(source: dict[str, Any]) -> tuple[str, ...]:
+    alerts = [f"silent for more than {source['silence_days']} days"] if source["silent"] else []
+    alerts += [f"{code} {at}" for code, at in source["alerts"].items()]
+    verdicts = [f"{count} {verdict}" for verdict, count in source["verdicts"].items()]
+    return (
+        source["name"],
+        source["last_delivery"] or "never",
+        ", ".join(verdicts),
+        "; ".join(alerts),
+        source["vendor"],
+    )
 
 
 @sources.command()
@@ -108,5 +109,5 @@ def send(
             answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
             raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
-    click.echo(answer.text)
+    say(answer.text)
     sys.exit(0 if answer.status_code == 202 else 1)

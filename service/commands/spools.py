@@ -1,13 +1,9 @@
 """`unglue spools`: what waits on the services' disks, and what deletions wait for."""
 
-import json
-
 import click
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, show_json, show_list
 
 
 @click.group(invoke_without_command=True)
@@ -20,19 +16,22 @@ def spools(ctx: click.Context, *, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         listed = service.call("GET", "/v1/spools")["spools"]
     if as_json:
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        show_json(listed)
         return
     if not listed:
-        click.echo("No spool is known.")
+        say("No spool is known.")
         return
-    table = Table()
-    for column in ("spool", "where", "holds deletions", "waiting", "set aside", "last seen"):
-        table.add_column(column, overflow="fold")
+    columns = (
+        Column("spool", "keep"), Column("holds deletions", "keep"), Column("waiting", "keep"),
+        Column("where"), Column("set aside"), Column("last seen", "spare"),
+    )  # fmt: skip
+    rows = []
     for each in listed:
-        holds = "yes" if each["holds_deletions"] else "no"
-        aside, where = escape(", ".join(each["set_aside"])), escape(each["where"])
-        table.add_row(each["id"], where, holds, str(each["waiting"]), aside, each["seen_at"])
-    Console().print(table)
+        holds, aside = "yes" if each["holds_deletions"] else "no", ", ".join(each["set_aside"])
+        rows.append((
+            each["id"], holds, each["waiting"], each["where"], aside, each["seen_at"],
+        ))  # fmt: skip
+    show_list(columns, rows)
 
 
 @spools.command()
@@ -46,4 +45,4 @@ def forget(spool_id: str, reason: str) -> None:
     """
     with ServiceClient.from_environment() as service:
         service.call("DELETE", f"/v1/spools/{spool_id}", {"reason": reason})
-    click.echo(f"{spool_id} is forgotten; deletions no longer wait for it")
+    say(f"{spool_id} is forgotten; deletions no longer wait for it")

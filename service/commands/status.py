@@ -1,17 +1,16 @@
 """`unglue status`, `results`, `report`: one screen, what was sent, what a month came to."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from service.client import ServiceClient
 from service.commands.pause import paused
+from service.screen import Column, say, screen, show_json, show_list
 from workers.states import AWAITING_APPROVAL, STATES, TERMINAL
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -28,7 +27,7 @@ def status(*, as_json: bool) -> None:
         now = service.call("GET", "/v1/status")
     needs = list(needing(now))
     if as_json:
-        click.echo(json.dumps({**now, "needs": needs}, indent=2, ensure_ascii=False))
+        show_json({**now, "needs": needs})
     else:
         _show(now, needs)
     if needs:
@@ -57,7 +56,7 @@ def needing(now: dict[str, Any]) -> list[str]:
 
 
 def _show(now: dict[str, Any], needs: list[str]) -> None:
-    console = Console(highlight=False)
+    console = screen()
     facts = Table.grid(padding=(0, 2))
     facts.add_row("mode", now["mode"])
     limit = f"{now['begun_within_24_hours']} of {now['max_deletions_per_day']}"
@@ -70,7 +69,7 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
             facts.add_row(name, f"{count}{since}")
     console.print(facts)
     if not needs:
-        click.echo("Nothing needs you.")
+        say("Nothing needs you.")
     for each in needs:
         console.print(f"[yellow]![/] {escape(each)}")
 
@@ -91,24 +90,22 @@ def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the fla
     with ServiceClient.from_environment() as service:
         listed = service.call("GET", f"/v1/results?{query}")
     if as_json:
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        show_json(listed)
         return
     if not listed["results"]:
-        click.echo("No results.")
+        say("No results.")
         return
-    table = Table(show_edge=False)
-    table.add_column("id", no_wrap=True)
-    for column in ("state", "tries", "last answer"):
-        table.add_column(column, overflow="fold")
+    columns = (
+        Column("id", "keep"), Column("state", "keep"), Column("tries", "keep"),
+        Column("next", "spare"), Column("last answer"),
+    )  # fmt: skip
+    rows = []
     for each in listed["results"]:
         answered = " ".join(str(part) for part in (each["status"], each["answer"]) if part)
-        due = f" (next {each['due_at']})" if each["due_at"] else ""
-        table.add_row(
-            each["id"], escape(each["state"] + due), str(each["attempts"]), escape(answered[:120])
-        )
-    Console().print(table)
+        rows.append((each["id"], each["state"], each["attempts"], each["due_at"], answered[:200]))
+    show_list(columns, rows)
     if listed["next_until"]:
-        click.echo(f"more: --until {listed['next_until']}", err=True)
+        say(f"more: --until {listed['next_until']}", err=True)
 
 
 @click.command()
@@ -121,22 +118,25 @@ def report(month: str | None, *, as_csv: bool, as_json: bool) -> None:
     path = f"/v1/report?{urlencode({'month': asked})}"
     with ServiceClient.from_environment() as service:
         if as_csv:
-            click.echo(service.text("GET", path, {"Accept": "text/csv"}), nl=False)
+            text = service.text("GET", path, {"Accept": "text/csv"})
+            say(text.replace("\r\n", "\n"), end="")
             return
         rows = service.call("GET", path)["rows"]
     if as_json:
-        click.echo(json.dumps({"month": asked, "rows": rows}, indent=2, ensure_ascii=False))
+        show_json({"month": asked, "rows": rows})
         return
     if not rows:
-        click.echo(f"Nothing was asked for in {asked}.")
+        say(f"Nothing was asked for in {asked}.")
         return
-    table = Table(title=f"Deletions asked for in {asked} (UTC)", title_justify="left")
-    for column in ("source", "outcome", "code"):
-        table.add_column(column, overflow="fold")
-    table.add_column("count", justify="right")
-    for each in rows:
-        outcome = each["outcome"] + (" (dry run)" if each["dry_run"] else "")
-        table.add_row(escape(each["source"]), outcome, each["code"] or "", str(each["count"]))
-    table.add_section()
-    table.add_row("all", "", "", str(sum(each["count"] for each in rows)))
-    Console().print(table)
+    say(f"Deletions asked for in {asked} (UTC)", err=True)
+    columns = (Column("source"), Column("outcome", "keep"), Column("code"), Column("count", "keep"))
+    counted = [
+        (
+            each["source"],
+            each["outcome"] + (" (dry run)" if each["dry_run"] else ""),
+            each["code"],
+            each["count"],
+        )
+        for each in rows
+    ]
+    show_list(columns, [*counted, ("all", "", "", sum(each["count"] for each in rows))])

@@ -1,16 +1,14 @@
 """`unglue sweep`, `unglue schedules`: find what a schedule looks for, now or at its times."""
 
-import json
 import sys
 import time
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from service.client import ServiceClient
+from service.screen import Column, say, screen, show_json, show_list
 
 
 @click.command()
@@ -31,7 +29,7 @@ def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
     """
     with ServiceClient.from_environment() as service:
         begun = service.call("POST", f"/v1/schedules/{name}/sweep", {"dry_run": dry_run})
-        click.echo(f"{begun['id']}: looking through the organizations …", err=True)
+        say(f"{begun['id']}: looking through the organizations …", err=True)
         deadline = time.monotonic() + timeout
         path = f"/v1/sweeps/{begun['id']}"
         found = service.call("GET", path)
@@ -39,31 +37,28 @@ def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
             time.sleep(0.3)
             found = service.call("GET", path)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        show_json(found)
     elif found["summary"] is not None:
         _show(found)
     if found["finished_at"] is None:
-        click.echo(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
+        say(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
     sys.exit(0 if found["state"] == "finished" else 1)
 
 
 def _show(found: dict[str, Any]) -> None:
-    summary, console = found["summary"], Console()
-    table = Table()
-    for column in ("organization", "name", "status", "answer", "why"):
-        table.add_column(column, overflow="fold")
+    summary, console = found["summary"], screen()
+    columns = (
+        Column("organization", "keep"), Column("name"), Column("answer", "keep"), Column("why"),
+        Column("status", "spare"),
+    )  # fmt: skip
+    rows = []
     for row in sorted(found["organizations"], key=lambda each: not each["met"]):
         asked = row["deletion_id"] or "would be requested"
-        verdict = asked if row["met"] else ("skipped" if row["skipped"] else "not meant")
+        verdict = asked if row["met"] else ("skipped" if row["skipped"] else "not selected")
+        answer = verdict if summary["state"] == "finished" or not row["met"] else "held"
         why = "; ".join(row["why"]) or "meets all criteria"
-        table.add_row(
-            row["org_id"],
-            escape(row["name"]),
-            escape(row["status"] or ""),
-            verdict if summary["state"] == "finished" or not row["met"] else "not requested",
-            escape(why),
-        )
-    console.print(table)
+        rows.append((row["org_id"], row["name"], answer, why, row["status"]))
+    show_list(columns, rows)
     for error in summary["errors"]:
         console.print(f"[red]{escape(error['message'])}[/]")
     if summary["allowed"] is not None and summary["met"] > summary["allowed"]:
@@ -84,18 +79,22 @@ def schedules(*, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         listed = service.call("GET", "/v1/schedules")["schedules"]
     if as_json:
-        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        show_json(listed)
         return
     if not listed:
-        click.echo("No schedule is configured; add one to [schedules] in unglue.toml.")
+        say("No schedule is configured; add one to [schedules] in unglue.toml.")
         return
-    table = Table()
-    for column in ("schedule", "cron", "time zone", "next", "asks for"):
-        table.add_column(column, overflow="fold")
+    columns = (
+        Column("schedule", "keep"), Column("cron", "keep"), Column("next"), Column("asks for"),
+        Column("time zone", "spare"), Column("then", "spare"),
+    )  # fmt: skip
+    rows = []
     for each in listed:
-        asks = "previews" if each["dry_run"] else "deletions"
+        asks = "dry runs" if each["dry_run"] else "deletions"
         if not each["confirm_delete"] and not each["dry_run"]:
             asks += ", unconfirmed"
-        following = "\n".join(each["next"])
-        table.add_row(each["name"], each["cron"], each["timezone"], following, asks)
-    Console().print(table)
+        first, then = each["next"][:1], each["next"][1:]
+        rows.append((
+            each["name"], each["cron"], *(first or [""]), asks, each["timezone"], ", ".join(then),
+        ))  # fmt: skip
+    show_list(columns, rows)

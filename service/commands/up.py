@@ -16,6 +16,7 @@ from service.data_dir import end_left_over, held
 from service.ports import answers, require_free
 from service.processes import ProcessEnded, Processes
 from service.readiness import redis_answers
+from service.screen import say
 from service.signals import stop_on_signals
 from workers.settings import Settings
 
@@ -133,7 +134,7 @@ async def _say_ready(host: str, port: int) -> None:
     await answers(url)
     log.info("ready", url=url)
     if sys.stderr.isatty():
-        click.echo(f"ready: {url}   (try: unglue doctor)", err=True)
+        say(f"ready: {url}   (try: unglue doctor)", err=True)
 
 
 async def _answers(url: str, processes: Processes, stopping: asyncio.Future[Any]) -> None:

@@ -16,6 +16,7 @@ from adapters.registry import VENDORS
 from adapters.rehearsal import timestamp
 from service.demo.installation import COMPANY, HOST, Installation
 from service.demo.stand_ins import KEY_PATH
+from service.screen import say, show_json
 from workers.sandbox.seed import EMPTY, EXAMPLE_CLIENT, TEST_COMPANY, WITH_DEPENDENTS
 from workers.settings import load_settings
 from workers.states import AWAITING_APPROVAL, TERMINAL
@@ -186,7 +187,7 @@ class Story:
         Webhook(self._at.callback_secret).verify(delivery["body"], headers, json_parse=False)
         result: dict[str, Any] = json.loads(delivery["body"])
         _say(f"the callback URL received {headers['webhook-id']}; its signature is valid:")
-        click.echo(json.dumps(result, indent=2))
+        show_json(result)
         return result
 
 
@@ -195,7 +196,7 @@ def _title(number: int, text: str) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(f"   {text}", err=True)
+    say(f"   {text}", err=True)
 
 
 def _line(entry: dict[str, Any]) -> str:

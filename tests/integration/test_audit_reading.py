@@ -36,14 +36,14 @@ KEYS = Keyring.of(SECRETS)
 
 @pytest.fixture(scope="module")
 def service(valkey_url: str) -> Iterator[Service]:
-    with (
-        redis.Redis.from_url(valkey_url) as server,
-        running_service(configured(valkey_url, secret_keys=SECRETS)) as running,
-    ):
-        # Written once, at start: later it would be an entry more in somebody's log.
-        while not server.hexists("unglue:audit:configuration", "service"):
-            time.sleep(0.01)
-        yield running
+    with redis.Redis.from_url(valkey_url) as server:
+        # Another file's service may have left it.
+        server.delete("unglue:audit:configuration")
+        with running_service(configured(valkey_url, secret_keys=SECRETS)) as running:
+            # Written once, at start: later it would be an entry more in somebody's log.
+            while not server.hexists("unglue:audit:configuration", "service"):
+                time.sleep(0.01)
+            yield running
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ from workers.settings.reading import PREFIX, from_environment, from_file, merged
 from workers.settings.schedules import Schedule, unusable
 from workers.settings.secrecy import sample_secret, shared_secret, weak_secret
 from workers.settings.section import Section
+from workers.settings.spelling import meant
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_:-]{0,98}:", re.ASCII)
 
@@ -253,4 +254,5 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**tables)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(faults(error, whole="unglue.toml"))) from None
+        lines = faults(error, whole="unglue.toml", meant=partial(meant, Settings))
+        raise ConfigurationError("\n".join(lines)) from None
