@@ -19,9 +19,13 @@ def service_url(environment: Mapping[str, str] = os.environ) -> str:
 
 
 class ServiceError(UnglueError):
-    """The service refused, or does not answer."""
+    """The service refused, or does not answer; `code_of_service` is what it said, if it did."""
 
     code = "ServiceError"
+
+    def __init__(self, message: str, code_of_service: str = "") -> None:
+        super().__init__(message)
+        self.code_of_service = code_of_service
 
 
 class ServiceClient:
@@ -104,7 +108,9 @@ class ServiceClient:
             raise ServiceError(f"{self._http.base_url} is not Unglue's service") from None
         if answer.is_error:
             message = _errors(content) or f"the service answered {answer.status_code}"
-            raise InvalidRequest(message) if answer.status_code == 422 else ServiceError(message)
+            if answer.status_code == 422:
+                raise InvalidRequest(message)
+            raise ServiceError(message, message.partition(":")[0])
         return content
 
 

@@ -13,7 +13,6 @@ _LABELS = {
     "sub_organizations": "sub-organizations",
 }
 _VERDICTS = {
-    "pass": "[green]pass[/]",
     "refuse": "[red]refuse[/]",
     "forced": "[yellow]forced[/]",
     "ask": "[yellow]asks you[/]",
@@ -32,14 +31,15 @@ def show_approval(deletion: dict[str, Any], console: Console) -> None:
             facts.add_row("[yellow]moved[/]", escape(line))
         if approval["needs_force_delete"]:
             facts.add_row("needs", "--force-delete: it still holds records")
-        if deletion["approval_url"]:
-            facts.add_row("link", escape(deletion["approval_url"]))
     elif approval is not None and approval["by"]:
         facts.add_row("approved by", f"{approval['by']} at {approval['at']}")
     if grace is not None:
         facts.add_row("grace until", grace["until"])
     if facts.row_count:
         console.print(facts)
+    if deletion["approval_url"]:
+        # On a line of its own, which is never cut: it is copied from here.
+        console.print(f"link: {escape(deletion['approval_url'])}", soft_wrap=True)
 
 
 def show_plan(deletion: dict[str, Any], console: Console) -> None:
@@ -49,7 +49,8 @@ def show_plan(deletion: dict[str, Any], console: Console) -> None:
     """
     plan = deletion["plan"]
     if plan is None:
-        console.print("There is no plan: no organization was found.")
+        why = "; ".join(error["message"] for error in deletion["errors"])
+        console.print(escape(f"There is no plan: {why or 'it is ' + deletion['state']}."))
         return
     organization = plan["organization"]
     facts = Table.grid(padding=(0, 2))
@@ -69,9 +70,9 @@ def show_plan(deletion: dict[str, Any], console: Console) -> None:
         counts.add_row(_LABELS.get(kind, kind), "not countable" if count is None else str(count))
     console.print(counts)
 
-    gates = Table(title="Gates", title_justify="left")
-    for column in ("gate", "answer", "why"):
-        gates.add_column(column)
+    passed = [answer for answer in plan["answers"] if answer["verdict"] == "pass"]
+    console.print(f"Gates: {len(passed)} of {len(plan['answers'])} pass")
     for answer in plan["answers"]:
-        gates.add_row(answer["gate"], _VERDICTS[answer["verdict"]], escape(answer["message"]))
-    console.print(gates)
+        if answer["verdict"] != "pass":
+            line = escape(f"{answer['gate']}: {answer['message']}")
+            console.print(f"  {_VERDICTS[answer['verdict']]}  {line}")

@@ -4,28 +4,57 @@ from typing import Any
 
 import click
 
-from service.client import ServiceClient
+from service.client import ServiceClient, ServiceError
 from service.screen import Column, say, show_json, show_list
 
 
 @click.command()
 @click.argument("org_id")
 @click.option("--reason", required=True, help="Why; kept with the protection.")
-def protect(org_id: str, reason: str) -> None:
-    """Protect an organization from deletion until an admin ends that."""
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def protect(org_id: str, reason: str, *, as_json: bool) -> None:
+    """Protect an organization from deletion until an admin ends that.
+
+    Its name is looked up in IT Glue and shown: a mistyped id protects nothing that is there.
+
+    Exit status: 0 protected, 1 protected, but IT Glue shows no such organization, 2 usage.
+    """
     with ServiceClient.from_environment() as service:
         held = service.call("POST", "/v1/protections", {"org_id": org_id, "reason": reason})
-    say(f"{held['org_id']} is protected by {held['by'] or held['how']} since {held['at']}")
+        name, doubt = _name_of(service, held["org_id"])
+    if as_json:
+        show_json({**held, "org_name": name})
+    else:
+        shown = f"{held['org_id']} {name or ''}".rstrip()
+        say(f"{shown} is protected by {held['by'] or held['how']} since {held['at']}")
+    if doubt is not None:
+        say(f"! {doubt.message}; check the id", err=True)
+        if doubt.code_of_service == "OrganizationNotFound":
+            raise SystemExit(1)
+
+
+def _name_of(service: ServiceClient, org_id: str) -> tuple[str | None, ServiceError | None]:
+    """What IT Glue calls it, or why that is not known: the protection stands in any case."""
+    try:
+        found = service.call("GET", f"/v1/organizations/{org_id}")
+    except ServiceError as error:
+        return None, error
+    name: str = found["org_name"]
+    return name, None
 
 
 @click.command()
 @click.argument("org_id")
 @click.option("--reason", required=True, help="Why; kept in the audit log.")
-def unprotect(org_id: str, reason: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def unprotect(org_id: str, reason: str, *, as_json: bool) -> None:
     """End a protection (role admin). A tag or the file that still says so protects it again."""
     with ServiceClient.from_environment() as service:
         ended = service.call("DELETE", f"/v1/protections/{org_id}", {"reason": reason})
-    say(f"{ended['org_id']} is no longer protected")
+    if as_json:
+        show_json(ended)
+    else:
+        say(f"{ended['org_id']} is no longer protected")
     for warning in ended["warnings"]:
         say(warning, err=True)
 

@@ -33,10 +33,18 @@ _FILTERS = ("source", "state", "verdict", "since", "until")
 @click.option("--dry-run", is_flag=True, help="Only count, and show the first ids.")
 @click.option("--list", "listed", is_flag=True, help="List the newest bulk replays.")
 @click.option("--stop", metavar="REPLAY_ID", help="Stop a bulk replay.")
+@click.option(
+    "--timeout",
+    default=300.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds without progress after which it is not waited for.",
+)
 @click.option("--no-wait", is_flag=True, help="Begin, and do not wait for the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def replay(
     ids: tuple[str, ...], *, listed: bool, stop: str | None, no_wait: bool, as_json: bool,
+    timeout: float,
     **fields: Any,  # noqa: ANN401 - the flags are the request's fields
 ) -> None:  # fmt: skip
     """Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).
@@ -68,7 +76,7 @@ def replay(
         if fields["dry_run"]:
             _counted(begun, as_json=as_json)
             return
-        done = begun if no_wait else _followed(service, begun)
+        done = begun if no_wait else _followed(service, begun, timeout)
     if as_json:
         show_json(done)
     else:
@@ -103,15 +111,24 @@ def _one(deletion: dict[str, Any], *, as_json: bool) -> None:
         say(f"{deletion['id']} is {deletion['state']}, generation {deletion['generation']}")
 
 
-def _followed(service: ServiceClient, begun: dict[str, Any]) -> dict[str, Any]:
-    """The bulk replay once it ended; its progress is shown on standard error."""
-    seen = begun
+def _followed(service: ServiceClient, begun: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The bulk replay once it ended, or made no progress for so long.
+
+    Its progress is shown on standard error.
+    """
+    seen, moved = begun, time.monotonic()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=screen(err=True)) as progress:
         task = progress.add_task(begun["id"], total=begun["total"])
         while seen["finished_at"] is None:
             time.sleep(_LOOK_EVERY)
-            seen = service.call("GET", f"/v1/replays/{begun['id']}")
+            before, seen = seen, service.call("GET", f"/v1/replays/{begun['id']}")
+            if seen["done"] != before["done"]:
+                moved = time.monotonic()
+            elif time.monotonic() - moved > seconds:
+                say("it makes no progress; is a worker running? see: unglue doctor", err=True)
+                say(f"it goes on without this command; to stop it: --stop {seen['id']}", err=True)
+                break
             progress.update(task, completed=seen["done"])
     return seen
 

@@ -47,6 +47,8 @@ def needing(now: dict[str, Any]) -> list[str]:
     waiting = now["deletions"][AWAITING_APPROVAL]
     if waiting:
         found.append(f"{waiting} wait for approval: unglue deletions --state {AWAITING_APPROVAL}")
+    if now["holds"]:
+        found.append(f"{now['holds']} deliveries hold deletions: unglue holds")
     if now["quarantined"]:
         found.append(
             f"{now['quarantined']} deliveries cannot be proved: unglue deliveries --verdict "

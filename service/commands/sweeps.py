@@ -10,6 +10,8 @@ from rich.markup import escape
 from service.client import ServiceClient
 from service.screen import Column, say, screen, show_json, show_list
 
+_TELL_EVERY = 10
+
 
 @click.command()
 @click.argument("name")
@@ -33,9 +35,13 @@ def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
         deadline = time.monotonic() + timeout
         path = f"/v1/sweeps/{begun['id']}"
         found = service.call("GET", path)
+        said = 0
         while found["finished_at"] is None and time.monotonic() < deadline:
             time.sleep(0.3)
             found = service.call("GET", path)
+            if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
+                said = looked
+                say(f"{begun['id']}: {looked} organizations looked at …", err=True)
     if as_json:
         show_json(found)
     elif found["summary"] is not None:

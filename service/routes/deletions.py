@@ -221,6 +221,7 @@ async def _as_it_stands(
         "request": deletion.request.plain(),
         "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,
         "approval": standing.approval(deletion),
+        "errors": [error.plain() for error in deletion.errors],
         "approval_url": link_of(state.settings, deletion) if may else None,
         "grace": standing.grace(deletion),
         "journal": view.journal,

@@ -35,6 +35,7 @@ async def status(request: Request) -> Response:
             "max_deletions_per_day": state.settings.policy.max_deletions_per_day,
             "overdue": seen.overdue,
             "quarantined": seen.quarantined,
+            "holds": await state.ledger.holds.count(),
             "results_due": seen.results_due,
             "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
             **plain(await state.ledger.stop_switch.pauses()),

@@ -54,6 +54,7 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
         "approvers",
         "approval",
         "approval_url",
+        "errors",
         "grace",
         "journal",
         "callbacks",

@@ -137,7 +137,7 @@ async def test_the_status_says_what_needs_somebody(
 
 
 def state(**changes: Any) -> dict[str, Any]:
-    quiet = {"pauses": [], "scheduler": True, "overdue": 0, "quarantined": 0}
+    quiet = {"pauses": [], "scheduler": True, "overdue": 0, "quarantined": 0, "holds": 0}
     return {**quiet, "deletions": {"awaiting_approval": 0}, **changes}
 
 
@@ -148,6 +148,7 @@ def state(**changes: Any) -> dict[str, Any]:
         ({"scheduler": False}, "unglue scheduler"),
         ({"overdue": 3}, "is a worker running"),
         ({"quarantined": 1}, "cannot be proved"),
+        ({"holds": 2}, "2 deliveries hold deletions: unglue holds"),
         ({"deletions": {"awaiting_approval": 2}}, "2 wait for approval"),
     ],
 )

@@ -32,6 +32,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "carol": ("approve",),
     "dave": (),
 }
+# Nobody answers there.
+NOBODY = "http://127.0.0.1:1"
 _BESIDE = {"configuration", "login_failed", "in_force", "ledger_founded", "account_bound"}
 # What a part writes that starts, or looks whether Redis takes writes.
 _STARTED = (
@@ -58,7 +60,7 @@ def configured(redis_url: str, key_origin: str = f"https://{HOST}", **changes: A
     """An installation with one ConnectWise source, `cw`, and three operators."""
     tables: dict[str, Any] = {
         "redis_url": redis_url,
-        "itglue": {"api_key": "ITG.test"},
+        "itglue": {"api_key": "ITG.test", "base_url": NOBODY},
         "callback": {"url": "https://rewst.example.com/hook", "secrets": [SECRET]},
         "policy": {"export": False, "grace_period": "0s"},
         "operators": {

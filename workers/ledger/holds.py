@@ -60,6 +60,14 @@ class Holds:
         held = await read(source)
         return [each.delivery_id for each in held if until is None or each.at < until]
 
+    async def count(self) -> int:
+        """How many deliveries hold deletions because they were not understood."""
+        keys = [self._store.key("holding", source) for source in await self._sources()]
+        async with self._store.redis.pipeline(transaction=False) as reads:
+            for key in keys:
+                reads.hlen(key)
+            return sum(await reads.execute())
+
     async def _sources(self) -> list[str]:
         """Whoever ever sent something."""
         redis, key = self._store.redis, self._store.key
