@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
@@ -34,14 +35,19 @@ _IDENTIFIERS = {"org_id", "org_name"}
 RETRY_AFTER = "5"
 
 
+PRIVATE: Final = MappingProxyType(
+    {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+)
+
+
 def answer(
     content: Any,  # noqa: ANN401 - any JSON value
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A JSON answer."""
+    """A JSON answer, which no cache keeps: approval links stand in some."""
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return Response(body, status, headers, media_type="application/json")
+    return Response(body, status, {**PRIVATE, **(headers or {})}, media_type="application/json")
 
 
 def waits_for(deletion: Deletion) -> str | None:

@@ -19,6 +19,7 @@ from service.answers import (
     on_redis_error,
     on_unglue_error,
 )
+from service.approval.refusals import readable
 from service.body_limit import BodyLimit
 from service.dashboard.guard import open_dashboard
 from service.routes import (
@@ -113,11 +114,11 @@ def create_app(settings: Settings, refuse: Refuse = _log_unfit) -> Starlette:
             *dashboard.routes(),
         ],
         exception_handlers={
-            UnglueError: on_unglue_error,
-            RedisError: on_redis_error,
-            HTTPException: on_http_exception,
+            UnglueError: readable(on_unglue_error),
+            RedisError: readable(on_redis_error),
+            HTTPException: readable(on_http_exception),
             ClientDisconnect: on_disconnect,
-            Exception: on_internal_error,
+            Exception: readable(on_internal_error),
         },
         middleware=[Middleware(BodyLimit)],
         lifespan=lifespan,

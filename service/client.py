@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
+from workers.addresses import may_be_plain
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 _TIMEOUT_SECONDS = 40
@@ -51,6 +52,8 @@ class ServiceClient:
             raise ConfigurationError("set UNGLUE_TOKEN to an operator's token")
         if not (token.isascii() and token.isprintable()):
             raise ConfigurationError("UNGLUE_TOKEN holds characters that no header can carry")
+        if not may_be_plain(service_url(environment)):
+            raise ConfigurationError("UNGLUE_URL must be https: the token would be sent in clear")
         try:
             return cls(service_url(environment), token)
         except httpx.InvalidURL:

@@ -30,6 +30,21 @@ _REFUSED = tuple(
     )
 )
 
+# Where clouds answer with a machine's own credentials: never called, whatever else is allowed.
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # link-local; AWS, Azure, Google and others
+        "fe80::/10",
+        "fd00:ec2::254/128",  # AWS over IPv6
+        "100.100.100.200/32",  # Alibaba Cloud
+        "168.63.129.16/32",
+        "192.0.0.192/32",  # Oracle Cloud
+        "0.0.0.0/8",
+        "255.255.255.255/32",
+    )
+)
+
 
 class AddressRefused(UnglueError):
     """The host is, or resolves to, an address that must not be called."""
@@ -60,6 +75,12 @@ def is_public(address: Address) -> bool:
     )
 
 
+def is_metadata(address: Address) -> bool:
+    """Whether a cloud's metadata, or nothing at all, answers there."""
+    inner = _carried(address)
+    return inner.is_multicast or any(inner in network for network in _NEVER)
+
+
 def _carried(address: Address) -> Address:
     """The IPv4 address that an IPv6 form carries inside it, or the address itself."""
     if isinstance(address, ipaddress.IPv6Address):
@@ -68,6 +89,21 @@ def _carried(address: Address) -> Address:
         if address in _NAT64:
             return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
+
+
+def may_be_plain(url: str) -> bool:
+    """Whether a token may be sent there: https, or a network of one's own. Pure.
+
+    Of a name nothing is known but that `localhost` is here.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return not is_public(ipaddress.ip_address(host))
+    except ValueError:
+        return False
 
 
 def target(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> tuple[str, int]:
@@ -116,9 +152,13 @@ def choose(host: str, addresses: Sequence[str], *, allow_private: bool) -> str:
     """The first of the addresses, if all of them may be called: pure.
 
     Raises:
-        AddressRefused: one of them may not.
+        AddressRefused: one of them may not. Link-local ones, where clouds keep their metadata,
+            never may, not even where private networks are allowed.
     """
     for text in addresses:
-        if not allow_private and not is_public(ipaddress.ip_address(text.partition("%")[0])):
+        address = ipaddress.ip_address(text.partition("%")[0])
+        if not allow_private and not is_public(address):
             raise AddressRefused(f"the host {host!r} is {text}, which is not a public address")
+        if is_metadata(address):
+            raise AddressRefused(f"the host {host!r} is {text}, which is never called")
     return addresses[0]

@@ -58,7 +58,7 @@ async def ready(request: Request) -> Response:
 async def _storage(state: ServiceState) -> dict[str, str]:
     store = state.ledger.store
     failing = await condition(store.redis, store.key("probe"))
-    if failing in {"unreachable", "password", "loading"}:
+    if failing in {"unreachable", "certificate", "password", "loading"}:
         return {"redis": failing, "scheduler": "unknown", "worker": "unknown"}
     beating = await state.ledger.heartbeats.alive(HEARTBEAT)
     working = await state.ledger.heartbeats.alive(WORKER)

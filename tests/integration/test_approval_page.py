@@ -476,3 +476,23 @@ async def test_what_may_be_lost_is_confirmed_by_sending_the_form_again(
     page = submit(service, path, form=form, decision=other, reason="they left")
     assert page.status_code == (410 if decision == "reject" else 409)
     assert (await ledger.deletions.get("del_1")).granted is None or decision == "approve"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("PUT", "/approve/x", 405), ("POST", "/approve/", 404), ("GET", "/approve/x/y", 404)],
+)
+def test_what_goes_wrong_there_is_a_page(
+    service: Service, method: str, path: str, status: int
+) -> None:
+    answer = service.http.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Nothing was changed" in answer.text
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_so_is_a_form_that_is_too_large(service: Service) -> None:
+    answer = service.http.post("/approve/x", content=b"x" * (1024 * 1024 + 1))
+    assert answer.status_code == 413
+    assert answer.headers["content-type"].startswith("text/html")

@@ -39,6 +39,8 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
     deletion = answer.json()
     assert ID.fullmatch(deletion["id"])
     assert answer.headers["location"] == f"/v1/deletions/{deletion['id']}"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert deletion.keys() == {
         "id",
         "state",

@@ -1,5 +1,6 @@
 """In what condition Redis is, in words that an operator can act on."""
 
+import ssl
 from typing import Final, Literal
 
 from redis.asyncio import Redis
@@ -15,7 +16,14 @@ from redis.exceptions import (
 )
 
 Condition = Literal[
-    "unreachable", "read-only", "out of memory", "password", "loading", "not durable", "refusing"
+    "unreachable",
+    "certificate",
+    "read-only",
+    "out of memory",
+    "password",
+    "loading",
+    "not durable",
+    "refusing",
 ]
 
 # Before 7, what a script's command was answered stands somewhere in the script's own error.
@@ -50,7 +58,8 @@ class NotDurable(RedisError):
 def condition_of(error: BaseException) -> Condition | None:
     """What this error says of Redis, `None` if it says nothing: what was asked was wrong.
 
-    Read-only is also a server that lacks replicas or cannot write its own files.
+    Read-only is also a server that lacks replicas or cannot write its own files; certificate is
+    one that TLS does not believe.
     """
     match error:
         case NotDurable():
@@ -66,11 +75,23 @@ def condition_of(error: BaseException) -> Condition | None:
         case ResponseError():
             text = str(error)
             return next((condition for word, condition in _IN_WORDS if word in text), None)
+        case RedisError() | OSError() if _certificate(error):
+            return "certificate"
         case RedisError() | OSError():
             # Python's own TimeoutError is an OSError.
             return "unreachable"
         case _:
             return None
+
+
+def _certificate(error: BaseException) -> bool:
+    """Whether TLS did not believe the server; redis-py wraps what happened."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 async def condition(redis: Redis, probe: str) -> Condition | None:

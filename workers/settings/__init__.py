@@ -30,6 +30,7 @@ from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl
 from adapters.registry import VENDORS
+from workers.addresses import may_be_plain
 from workers.durations import SomeDuration
 from workers.faults import faults
 from workers.settings.destinations import CallbackSettings, Notification
@@ -67,9 +68,17 @@ def _redis_prefix(value: str) -> str:
 
 def _network(value: str) -> str:
     try:
-        ipaddress.ip_network(value)
+        network = ipaddress.ip_network(value)
     except ValueError:
         raise ValueError(f'{value!r} must be an address or a network, like "10.0.0.0/8"') from None
+    if network.prefixlen == 0:
+        raise ValueError(f"{value!r} is everybody: any sender could choose its own address")
+    return value
+
+
+def _private_or_https(value: str) -> str:
+    if not may_be_plain(value):
+        raise ValueError("must be https: tokens and approvals would cross the net in clear")
     return value
 
 
@@ -114,7 +123,7 @@ class Settings(BaseSettings):
 
     redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(default=None, repr=False)
     redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "unglue:"
-    public_url: HttpUrl = "http://127.0.0.1:8000"
+    public_url: Annotated[HttpUrl, AfterValidator(_private_or_https)] = "http://127.0.0.1:8000"
     secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
     durability: Literal["everysec", "fsync"] = "everysec"
     spool_dir: str = ""

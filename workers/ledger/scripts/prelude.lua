@@ -72,7 +72,8 @@ end
 
 -- What people must be told, sent by the outbox. `once` names what is not told twice while it `lasts`.
 -- Of one kind no more than thirty an hour are told, and that there are more: who is told too much
--- reads nothing.
+-- reads nothing. What a person has to decide on is told each time, within what a sweep may ask for.
+local MOST_NOTICES = {approval_wanted = 1000}
 local function notice(now, kind, detail, once, lasts)
   local told = once and once ~= '' and key('told', kind, once)
   local before = told and redis.call('GET', told)
@@ -82,10 +83,11 @@ local function notice(now, kind, detail, once, lasts)
   local rate = key('notices', 'rate', kind, math.floor(now / 3600000))
   local number = redis.call('INCR', rate)
   redis.call('PEXPIRE', rate, 7200000)
-  if number > 31 then
+  local most = MOST_NOTICES[kind] or 30
+  if number > most + 1 then
     return nil
   end
-  if number == 31 then
+  if number == most + 1 then
     detail = {more = true}
   end
   local id = 'ntc_' .. redis.call('INCR', key('notices', 'number'))
