@@ -43,6 +43,9 @@ async def ready(request: Request) -> Response:
             parts["spool"] = "unusable: see the log"
         elif state.spool.aside:
             parts["spool"] = f"set aside: {', '.join(state.spool.aside)}"
+    connections = state.server.connections
+    if connections is not None and connections.full is not None:
+        parts["connections"] = connections.full
     ok = all(part == "ok" for part in parts.values())
     if others:
         parts["configuration"] = f"{others} other than the one in force; restart those parts"
