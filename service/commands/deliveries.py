@@ -58,6 +58,9 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
         became += f", {found['deletion_id']}"
     console.print(escape(f"{found['id']}  {became}"))
     console.print(escape(f"received {found['received_at']} from source {found['source']}"))
+    if found["repeats"]:
+        times = "once" if found["repeats"] == 1 else f"{found['repeats']} times"
+        console.print(f"repeated {times}, last at {found['last_seen']}")
     if found["dismissed"]:
         said = found["dismissed"]
         console.print(escape(f"dismissed by {said['by']} at {said['at']}: {said['reason']}"))
@@ -67,6 +70,8 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
     for name, value in found["headers"]:
         console.print(escape(f"{name}: {value}"))
     console.print()
+    if found["body_dropped"]:
+        console.print(f"its body ({found['bytes']} bytes) is no longer kept")
     console.print(escape(found["body"]), soft_wrap=True)
 
 
@@ -81,6 +86,8 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         became = f"{each['verdict']}: {each['reason']}"
         if each["deletion_id"]:
             became += f"\n{each['deletion_id']}"
+        if each["repeats"]:
+            became += f"\nand {each['repeats']} more, last {each['last_seen']}"
         table.add_row(
             each["id"], escape(f"{each['received_at']} from {each['source']}"), escape(became)
         )
