@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
+from tests.support.command import Command
+from tests.support.service import service_with_keys, token
 from workers.intake import Acknowledged
 from workers.ledger.deliveries import Replay
 from workers.ledger.ledger import Ledger
@@ -189,3 +191,30 @@ async def test_what_names_a_deletion_keeps_its_body(
     await Retention(ledger).prune(it.clock())
     assert (await ledger.deliveries.get(active.delivery_id)).body != b""
     assert await redis.zcard("unglue:deliveries:ignored") == 1
+
+
+async def test_an_operator_sees_that_it_was_repeated(
+    redis: Redis,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del redis
+    with service_with_keys(valkey_url) as service:
+        body = service.callback(2)
+        first = service.send(body).json()
+        for _ in range(2):
+            again = service.send(body)
+            assert (again.status_code, again.json()) == (
+                202, {**first, "verdict": "duplicate", "reason": "event_id"},
+            )  # fmt: skip
+        shown = service.call("GET", f"/v1/deliveries/{first['delivery_id']}").json()
+        assert (shown["repeats"], shown["body_dropped"]) == (2, False)
+        (listed,) = service.call("GET", "/v1/deliveries").json()["deliveries"]
+        assert (listed["repeats"], listed["last_seen"]) == (2, shown["last_seen"])
+        monkeypatch.setenv("UNGLUE_URL", service.url)
+        monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+        unglue = Command(monkeypatch, capsys)
+        said = f"repeated 2 times, last at {shown['last_seen']}"
+        assert said in unglue("deliveries", first["delivery_id"]).out
+        assert "and 2 more, last" in " ".join(unglue("deliveries").out.split())
