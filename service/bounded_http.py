@@ -24,6 +24,8 @@ from workers.clock import rfc3339, system_clock
 # What is fed to the parser at once, and so what a piece may hold beyond a bound.
 _PIECE: Final = 8 * 1024
 _RETRY_AFTER: Final = 5
+# In bytes a second, of what is read of an answer.
+_SLOWEST: Final = 1000
 
 _WORDS: Final = {
     400: ("InvalidRequest", "this is not HTTP/1.1 as it is written"),
@@ -56,8 +58,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._idle = False
         self._over = False
         self._deadline = math.inf
-        self._unread_since: float | None = None
-        self._closing_since: float | None = None
+        # Since when so much was not taken by the peer.
+        self._unread: tuple[float, int] | None = None
 
     # What uvicorn's loop tells.
 
@@ -95,29 +97,19 @@ class BoundedHttp(HttpToolsProtocol):
             self._feed(piece)
             start = end
 
-    def pause_writing(self) -> None:
-        """The peer does not read what it is sent."""
-        super().pause_writing()
-        self._unread_since = self.loop.time()
-
     def resume_writing(self) -> None:
-        """It does again."""
+        """The peer reads."""
         super().resume_writing()
-        self._unread_since = None
+        self._unread = None
 
     def look(self, now: float) -> None:
         """End the connection if its peer was waited for too long."""
-        if self.transport.is_closing():
-            # What is written and not taken would keep it open.
-            self._closing_since = self._closing_since or now
-            if now - self._closing_since > self._bounds.leaving_seconds:
-                self.transport.abort()
-            return
-        if self._unread_since and now - self._unread_since > self._bounds.unread_seconds:
+        if not self._is_read(now):
             self.transport.abort()
             return
         # Behind a request that is being answered nothing is read, so nobody is waited for.
-        if now < self._deadline or (self.pipeline and not self._in_head):
+        behind = self.pipeline and not self._in_head
+        if now < self._deadline or behind or self.transport.is_closing():
             return
         if self._over:
             self.transport.abort()
@@ -195,6 +187,18 @@ class BoundedHttp(HttpToolsProtocol):
         newest = cast("RequestResponseCycle | None", self.cycle)
         return newest is not None and not newest.response_complete
 
+    def _is_read(self, now: float) -> bool:
+        """Whether the peer takes what is written, which would keep even a closed one open."""
+        size = self.transport.get_write_buffer_size()
+        if not size:
+            self._unread = None
+            return True
+        since, before = self._unread = self._unread or (now, size)
+        if now - since < self._bounds.unread_seconds:
+            return True
+        self._unread = (now, size)
+        return size <= before - _SLOWEST * self._bounds.unread_seconds
+
     def _wait(self, seconds: float) -> None:
         self._deadline = self.loop.time() + seconds
 
@@ -244,6 +248,10 @@ class BoundedHttp(HttpToolsProtocol):
             # Those before it were in order; the last of them ends the connection.
             self.cycle.keep_alive = False
             self._deadline = math.inf
+            return
+        if not self._in_head and not self._answering:
+            # Answered before its end, and a second answer would be taken for the next one's.
+            self._leave()
             return
         if self._answering:
             if self.pipeline or self.cycle.response_started:

@@ -30,7 +30,8 @@ log = structlog.get_logger()
 class Bounds:
     """What a peer may send before it is known, in bytes, and how long it is waited for, in seconds.
 
-    `body_seconds` is for the whole body, `unread_seconds` for an answer that nobody reads.
+    `body_seconds` is for the whole body. Whether an answer is read, at 1 kB a second or more, is
+    looked at every `unread_seconds`: it shows only when the buffers of the system are used up.
     """
 
     head_bytes: int = 32 * 1024
@@ -41,7 +42,7 @@ class Bounds:
     head_seconds: float = 10.0
     body_seconds: float = 20.0
     idle_seconds: float = 5.0
-    unread_seconds: float = 20.0
+    unread_seconds: float = 60.0
     leaving_seconds: float = 1.0
     connections: int = _MOST
     of_one_peer: int = _MOST_OF_ONE
@@ -64,9 +65,9 @@ class Bounds:
     def look_every(self) -> float:
         """How often connections are looked at: a wait ends at most so much later."""
         shortest = min(
-            self.head_seconds, self.body_seconds, self.idle_seconds, self.leaving_seconds * 5
+            self.head_seconds, self.body_seconds, self.idle_seconds, self.leaving_seconds
         )
-        return min(shortest / 10, 1.0)
+        return shortest / 4
 
 
 class Connection(Protocol):

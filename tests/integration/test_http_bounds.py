@@ -28,6 +28,7 @@ SHORT = Bounds(
 # Long enough that whoever reaches it was not ended by the clock.
 LONG = Bounds(leaving_seconds=0.2)
 HEAD = b"POST /echo HTTP/1.1\r\nhost: x\r\n"
+LENGTH = 32 * 1024 * 1024
 GET = b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -41,7 +42,7 @@ async def early(_request: Request) -> Response:
 
 
 async def long(_request: Request) -> Response:
-    return Response(b"x" * 32 * 1024 * 1024)
+    return Response(b"x" * LENGTH)
 
 
 async def slow(_request: Request) -> Response:
@@ -303,7 +304,8 @@ def test_what_is_left_of_a_body_that_nobody_wants_is_not_waited_for() -> None:
         peer.send(b"POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
         assert peer.answer() == (200, "read nothing")
         begun = time.monotonic()
-        peer.rest()
+        # A second answer would be taken for that of the next request.
+        assert peer.rest() == b""
         assert time.monotonic() - begun < 2
 
 
@@ -315,6 +317,19 @@ def test_an_answer_that_nobody_reads_is_given_up() -> None:
         while served.connections.count:
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+
+def test_an_answer_that_is_read_slowly_arrives_whole() -> None:
+    bounds = replace(SHORT, unread_seconds=0.8)
+    with serving(bounds) as served:
+        peer = served.peer()
+        peer.send(b"GET /long HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        begun, received = time.monotonic(), 0
+        while part := peer.socket.recv(65536):
+            received += len(part)
+            # In two seconds, and not at once.
+            time.sleep(max(0.0, begun + 2.0 * received / LENGTH - time.monotonic()))
+        assert received > LENGTH
 
 
 def test_who_waits_for_us_is_not_hurried() -> None:
