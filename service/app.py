@@ -1,5 +1,6 @@
 """The Starlette application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,7 @@ from service.answers import (
 )
 from service.approval.refusals import readable
 from service.body_limit import BodyLimit
+from service.connections import Connections
 from service.dashboard.guard import open_dashboard
 from service.routes import (
     approval_page,
@@ -42,7 +44,7 @@ from service.routes import (
     sweeps,
     webhooks,
 )
-from service.state import Refuse, ServiceState, open_state
+from service.state import Refuse, Server, ServiceState, open_state
 from workers.settings import Settings
 from workers.storage import StorageUnfit
 
@@ -53,14 +55,24 @@ def _log_unfit(error: StorageUnfit) -> None:
     log.error("storage_unfit", detail=error.message)
 
 
-def create_app(settings: Settings, refuse: Refuse = _log_unfit) -> Starlette:
-    """The service of an installation; `refuse` is called if its Redis would lose the record."""
+def create_app(
+    settings: Settings,
+    refuse: Refuse = _log_unfit,
+    *,
+    connections: Connections | None = None,
+    stopping: asyncio.Event | None = None,
+) -> Starlette:
+    """The service of an installation; `refuse` is called if its Redis would lose the record.
+
+    `connections` are those of the server around it, which sets `stopping` once it is told to stop.
+    """
     dashboard = open_dashboard(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
         try:
-            async with open_state(settings, refuse) as state:
+            server = Server(connections, stopping or asyncio.Event())
+            async with open_state(settings, refuse, server) as state:
                 yield {"service": state}
         finally:
             dashboard.close()

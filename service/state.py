@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from service.acceptance import accepted
 from service.attempts import FailedAttempts
+from service.connections import Connections
 from service.logins import Logins
 from service.operators import Caller, authenticate
 from workers.audit.configuration import recorded
@@ -31,6 +32,14 @@ from workers.storage import StorageUnfit, fit_unless_away
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """What is known of the server around the application; `stopping` once it is told to stop."""
+
+    connections: Connections | None
+    stopping: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceState:
     """The parts of a running service."""
 
@@ -41,6 +50,7 @@ class ServiceState:
     clock: Clock
     attempts: FailedAttempts
     logins: Logins
+    server: Server
     spool: Spool | None = None
 
 
@@ -50,7 +60,9 @@ _FIRST_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[ServiceState]:
+async def open_state(
+    settings: Settings, refuse: Refuse, server: Server
+) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs.
 
     Redis may be away when it starts; `refuse` is called if it is then found unfit.
@@ -73,7 +85,9 @@ async def open_state(settings: Settings, refuse: Refuse) -> AsyncIterator[Servic
         with contextlib.suppress(TimeoutError):
             # A new ledger is founded before the first request.
             await asyncio.wait_for(looked.wait(), _FIRST_SECONDS)
-        yield ServiceState(settings, ledger, intake, jobs, system_clock, attempts, logins, spool)
+        yield ServiceState(
+            settings, ledger, intake, jobs, system_clock, attempts, logins, server, spool
+        )
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from workers.ledger.heartbeats import WORKER
 from workers.ledger.stop_switch import LEDGER_LOST
 from workers.ledger_checks import ACCEPT, ledger_findings
 from workers.outbox.notify import targets_of
+from workers.room import room_of
 from workers.runtime import open_context, open_ledger
 from workers.scheduler import HEARTBEAT
 from workers.settings import Settings
@@ -135,6 +136,10 @@ async def _storage(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("redis", level, what, cure)
         if not faults:
             yield Finding("redis", "ok", "evicts nothing, and keeps an append-only file")
+        filling = (await room_of(ledger)).warning
+        if filling:
+            cure = "raise maxmemory, or find out what fills it: once it is full nothing is taken in"
+            yield Finding("redis", "warn", filling, cure)
 
 
 async def _in_force(settings: Settings) -> AsyncIterator[Finding]:

@@ -13,6 +13,7 @@ from workers.ledger.ledger import Ledger
 from workers.protection import record_file
 from workers.queue import JobQueue
 from workers.retention import Retention
+from workers.room import tell_of_little_room
 from workers.settings import Settings
 from workers.silence import tell_of_silent_sources
 from workers.spool.overdue import tell_of_holding_spools
@@ -37,6 +38,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         _spools(ledger),
         Duty("unproved", timedelta(minutes=1), ledger.quarantine.tell),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
+        _room(ledger),
         _daily_read(ledger, jobs),
     )
 
@@ -92,6 +94,13 @@ def _spools(ledger: Ledger) -> Duty:
         await tell_of_holding_spools(ledger, now)
 
     return Duty("spools", timedelta(minutes=1), run)
+
+
+def _room(ledger: Ledger) -> Duty:
+    async def run(now: datetime) -> None:
+        await tell_of_little_room(ledger, now)
+
+    return Duty("room", timedelta(minutes=5), run)
 
 
 def _daily_read(ledger: Ledger, jobs: JobQueue) -> Duty:

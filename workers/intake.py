@@ -59,7 +59,10 @@ class KeyNotAskedFor(UnglueError):
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What became of a delivery that is now durable: one receipt an event."""
+    """What became of a delivery that is now durable: one receipt an event.
+
+    `delivery_id` is the record's in which it is kept or, if it only repeats another one, counted.
+    """
 
     delivery_id: str
     receipts: tuple[Receipt, ...]
@@ -242,12 +245,15 @@ class Intake:
 
         Raises:
             NotFound: there is no such delivery.
-            ReplayRefused: it was never proved, has nothing left to handle, or its source is gone.
+            ReplayRefused: it was never proved, has nothing left to handle, or its source or its
+                body is gone.
             redis.RedisError: it is not known whether anything happened.
         """
         delivery = await self._deliveries.get(delivery_id)
         if delivery.verdict == "unverified":
             raise ReplayRefused("unproved", delivery_id)
+        if delivery.dropped is not None:
+            raise ReplayRefused("body_dropped", delivery_id)
         config = self._sources.get(delivery.source)
         if config is None or config.vendor != delivery.vendor:
             raise ReplayRefused("no_source", delivery_id)
@@ -327,7 +333,7 @@ class Intake:
         receipts = await self._deliveries.receive(
             delivery=delivery, body=body, events=events, now=now, replay=replay
         )
-        return Acknowledged(delivery["id"], receipts)
+        return Acknowledged(receipts[0].repeat_of or delivery["id"], receipts)
 
     def _delivery(
         self, source: str, vendor: str, headers: Headers, delivery_id: str | None = None

@@ -1,11 +1,12 @@
 """What is older than `retention_days` leaves the record in small steps, deletions with a trace.
 
+Bodies of deliveries that were ignored leave it after `IGNORED`: of most PSAs that is nearly all.
 Registers, protections, claims and the audit log are no part of it.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 import structlog
@@ -18,6 +19,7 @@ from workers.result import result_body
 log = structlog.get_logger()
 _STEP: Final = 100
 _MOST_STEPS: Final = 10
+IGNORED: Final = timedelta(days=7)
 
 
 class Retention:
@@ -35,6 +37,9 @@ class Retention:
         removed = {
             "deletions": await self._walk("deletions", cutoff, now, self._deletions),
             "deliveries": await self._walk("deliveries", cutoff, now, self._deliveries),
+            "bodies": await self._walk(
+                "deliveries:ignored", to_ms(now - IGNORED), now, self._bodies
+            ),
             "callbacks": await self._walk("callbacks", cutoff, now, self._summaries),
         }
         if any(removed.values()):
@@ -80,6 +85,10 @@ class Retention:
     async def _deliveries(self, names: list[str], cutoff: int, now: datetime) -> int:
         del cutoff
         return int(await self._store.run("prune_deliveries", [to_ms(now), *names]))
+
+    async def _bodies(self, names: list[str], cutoff: int, now: datetime) -> int:
+        del cutoff
+        return int(await self._store.run("drop_bodies", [to_ms(now), *names]))
 
     async def _summaries(self, names: list[str], cutoff: int, now: datetime) -> int:
         return int(await self._store.run("prune_summaries", [to_ms(now), cutoff, *names]))

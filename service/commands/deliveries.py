@@ -12,7 +12,8 @@ from workers.states import VERDICTS
 
 _COLUMNS = (
     Column("id", "keep"), Column("verdict", "keep"), Column("reason"),
-    Column("deletion", "keep"), Column("source"), Column("received", "spare"),
+    Column("deletion", "keep"), Column("source", "spare"), Column("repeats", "spare"),
+    Column("received", "spare"),
 )  # fmt: skip
 
 
@@ -61,6 +62,9 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
         became += f", {found['deletion_id']}"
     console.print(escape(f"{found['id']}  {became}"))
     console.print(escape(f"received {found['received_at']} from source {found['source']}"))
+    if found["repeats"]:
+        times = "once" if found["repeats"] == 1 else f"{found['repeats']} times"
+        console.print(f"repeated {times}, last at {found['last_seen']}")
     if found["dismissed"]:
         said = found["dismissed"]
         console.print(escape(f"dismissed by {said['by']} at {said['at']}: {said['reason']}"))
@@ -70,15 +74,18 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
     for name, value in found["headers"]:
         console.print(escape(f"{name}: {value}"))
     console.print()
+    if found["body_dropped"]:
+        console.print(f"its body ({found['bytes']} bytes) is no longer kept")
     console.print(escape(found["body"]), soft_wrap=True)
 
 
-def _row(delivery: dict[str, Any]) -> tuple[str, ...]:
+def _row(delivery: dict[str, Any]) -> tuple[object, ...]:
     return (
         delivery["id"],
         delivery["verdict"],
         delivery["reason"],
         delivery["deletion_id"] or "",
         delivery["source"],
+        delivery["repeats"] or "",
         delivery["received_at"],
     )

@@ -1,17 +1,37 @@
 """`unglue serve`: receive webhooks and answer the API."""
 
+import asyncio
+import socket
+from typing import Final
+
 import click
 import structlog
 import uvicorn
 
 from service.app import create_app
+from service.bounded_http import bounded
 from service.checks import require_fit_storage, start_up
+from service.connections import Bounds, Connections
 from workers.storage import StorageUnfit
 
 # How long a request may go on once the service is told to stop.
-_GRACE_SECONDS = 10
+_GRACE_SECONDS: Final = 10
+# So many are accepted before anybody counts them.
+_BACKLOG: Final = 256
 
 log = structlog.get_logger()
+
+
+class _Server(uvicorn.Server):
+    """Says first that it stops, so that requests which only wait are answered."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping.set()
+        await super().shutdown(sockets)
 
 
 @click.command()
@@ -27,9 +47,14 @@ def serve(host: str, port: int) -> None:
         unfit.append(error)
         server.should_exit = True
 
-    server = uvicorn.Server(
+    connections = Connections(Bounds.of_process(), settings.trusted_proxies)
+    stopping = asyncio.Event()
+    server = _Server(
         uvicorn.Config(
-            create_app(settings, refuse),
+            create_app(settings, refuse, connections=connections, stopping=stopping),
+            http=bounded(connections),
+            ws="none",
+            backlog=_BACKLOG,
             host=host,
             port=port,
             log_config=None,
@@ -39,7 +64,8 @@ def serve(host: str, port: int) -> None:
             # Anybody can write X-Forwarded-For: it names the sender if a proxy of ours wrote it.
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=list(settings.trusted_proxies),
-        )
+        ),
+        stopping,
     )
     log.info("serving", host=host, port=port, sources=sorted(settings.sources))
     server.run()

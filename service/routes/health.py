@@ -12,6 +12,7 @@ from workers.continuity import CLOCK_OFF
 from workers.ledger.condition import condition
 from workers.ledger.heartbeats import WORKER
 from workers.ledger.stop_switch import LEDGER_LOST, Pause
+from workers.room import room_of
 from workers.scheduler import HEARTBEAT
 
 # Whoever asks does not wait long, and has to hear which part it is.
@@ -28,21 +29,17 @@ async def ready(request: Request) -> Response:
     state = state_of(request)
     pauses: tuple[Pause, ...] = ()
     others = 0
+    filling = None
     try:
         async with asyncio.timeout(_SECONDS):
             parts = await _storage(state)
             if parts["scheduler"] != "unknown":
                 pauses = await state.ledger.stop_switch.pauses()
                 others = len(await state.ledger.in_force.others(state.clock()))
+                filling = (await room_of(state.ledger)).warning
     except (RedisError, OSError):
         parts = {"redis": "unreachable", "scheduler": "unknown", "worker": "unknown"}
-    if state.spool is not None:
-        waiting = state.spool.waiting
-        parts["spool"] = f"{waiting} waiting" if waiting else "ok"
-        if state.spool.id is None:
-            parts["spool"] = "unusable: see the log"
-        elif state.spool.aside:
-            parts["spool"] = f"set aside: {', '.join(state.spool.aside)}"
+    parts |= _own(state)
     ok = all(part == "ok" for part in parts.values())
     if others:
         parts["configuration"] = f"{others} other than the one in force; restart those parts"
@@ -50,9 +47,26 @@ async def ready(request: Request) -> Response:
         # Not a reason to be sent no events: they are taken in.
         lost = LEDGER_LOST in {each.cause for each in pauses}
         parts["deletions"] = f"paused: {LEDGER_LOST}" if lost else "paused"
+    if filling is not None:
+        parts["memory"] = filling
     if state.ledger.store.memory.trouble == CLOCK_OFF:
         parts["clock"] = "differs from the clock of Redis by more than 2 s"
     return answer({"status": "ready" if ok else "not ready", "parts": parts}, 200 if ok else 503)
+
+
+def _own(state: ServiceState) -> dict[str, str]:
+    """What this process itself holds."""
+    parts: dict[str, str] = {}
+    spool, connections = state.spool, state.server.connections
+    if spool is not None:
+        parts["spool"] = f"{spool.waiting} waiting" if spool.waiting else "ok"
+        if spool.id is None:
+            parts["spool"] = "unusable: see the log"
+        elif spool.aside:
+            parts["spool"] = f"set aside: {', '.join(spool.aside)}"
+    if connections is not None and connections.full is not None:
+        parts["connections"] = connections.full
+    return parts
 
 
 async def _storage(state: ServiceState) -> dict[str, str]:

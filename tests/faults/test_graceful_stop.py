@@ -1,5 +1,6 @@
 """SIGTERM, once and again, idle and busy: what was begun is finished or handed over."""
 
+import hashlib
 import json
 import signal
 import socket
@@ -105,6 +106,36 @@ def test_an_idle_part_stops_at_once(
         assert status == (-signal.SIGTERM if name == "serve" else 0)
         assert took < 30
         assert "Traceback" not in idle.everything
+
+
+def test_who_waits_for_the_end_of_a_deletion_hears_where_to_look(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    token = "a token that is long enough to be one"
+    operator = {
+        "UNGLUE_OPERATORS__ALICE__TOKEN_SHA256": hashlib.sha256(token.encode()).hexdigest(),
+        "UNGLUE_OPERATORS__ALICE__ROLES": json.dumps(["request"]),
+    }
+    body = json.dumps({"org_id": "301", "confirm_delete": True}).encode()
+    with part("serve", tmp_path, "--port", str(port), **settings, **operator) as service:
+        until(lambda: listens(port))
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            head = (
+                "POST /v1/deletions HTTP/1.1\r\nhost: x\r\nprefer: wait=30\r\n"
+                f"authorization: Bearer {token}\r\ncontent-length: {len(body)}\r\n\r\n"
+            )
+            client.sendall(head.encode() + body)
+            service.wait_for("requested")
+            begun = time.monotonic()
+            service.tell()
+            answer = client.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 202 "), answer
+        assert b"location: /v1/deletions/del_" in answer.lower()
+        service.ended()
+        assert time.monotonic() - begun < 8
+        assert "Traceback" not in service.everything
 
 
 def test_a_service_answers_what_it_began_to_read(settings: dict[str, str], tmp_path: Path) -> None:

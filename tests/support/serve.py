@@ -31,14 +31,16 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serve(app: Any) -> Iterator[str]:
-    """The base URL of the app, served from a thread until the block ends.
+def serve(app: Any, **more: Any) -> Iterator[str]:
+    """The base URL of the app, served from a thread until the block ends, with `more` for uvicorn.
 
     The socket listens before the thread starts, so the first request waits for the server and
     nobody has to ask whether it is up.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=1, **more
+    )
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.rehearsal import timestamp
 from service.app import create_app
+from service.bounded_http import bounded
+from service.connections import Bounds, Connections
 from service.demo.stand_ins import KEY_PATH, key_server
 from tests.support.serve import serve
 from workers.settings import Settings
@@ -166,8 +168,10 @@ class Service:
 def running_service(settings: Settings, keys: Outside | None = None) -> Iterator[Service]:
     """The service of these settings."""
     origin = getattr(settings.sources.get("cw"), "key_origin", "")
+    connections = Connections(Bounds.of_process(), settings.trusted_proxies)
+    app = create_app(settings, connections=connections)
     with (
-        serve(create_app(settings)) as url,
+        serve(app, http=bounded(connections), ws="none") as url,
         httpx.Client(base_url=url, verify=public_authorities(), timeout=30) as http,
     ):
         yield Service(url, origin, keys or Outside(key_server(KEY)), http)

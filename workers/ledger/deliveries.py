@@ -1,5 +1,6 @@
 """What sources sent: recorded, deduplicated and acted on in one step."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from workers.ledger.refusals import ReplayRefused
 from workers.ledger.store import Store, text
 
 _AT_ONCE: Final = 200
+# Of a SHA-256: enough that no two bodies of one event are taken for the same.
+_DIGEST: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class Deliveries:
 
         `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
         `delivery` may say when it was `received_at`, in milliseconds, if that is not now. With
-        `replay` it is stored already, and what had no effect then may have one now.
+        `replay` it is stored already, and what had no effect then may have one now. What says
+        again what was handled, byte for byte, is not stored; its receipts name the first such.
 
         Raises:
             NotDurable: it was recorded, and may yet be lost with the server: send it again.
@@ -63,7 +67,7 @@ class Deliveries:
                 at,
                 at + self._store.requeue_after,
                 self._store.retention,
-                json.dumps(delivery),
+                json.dumps({**delivery, "digest": hashlib.sha256(body).hexdigest()[:_DIGEST]}),
                 body,
                 json.dumps(events),
                 *((replay.operator, replay.token) if replay else ()),
@@ -82,6 +86,7 @@ class Deliveries:
                 alert=entry.get("alert"),
                 job=entry.get("job"),
                 missing=entry.get("missing"),
+                repeat_of=entry.get("repeat_of"),
             )
             for entry in entries
         )
@@ -96,7 +101,7 @@ class Deliveries:
         raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:
             raise NotFound(f"there is no delivery {delivery_id}")
-        body = raw.pop(b"body")
+        body = raw.pop(b"body", b"")
         fields = {name.decode(): value.decode() for name, value in raw.items()}
         return Delivery(
             id=fields["id"],
@@ -111,6 +116,9 @@ class Deliveries:
             events=tuple(json.loads(fields.get("events") or "[]")),
             generation=int(fields.get("generation") or 1),
             dismissed=_dismissal(fields),
+            repeats=int(fields.get("repeats") or 0),
+            last_seen=from_ms(fields["last_seen"]) if "last_seen" in fields else None,
+            dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
         )
 
     async def dismiss(

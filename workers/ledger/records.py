@@ -311,7 +311,11 @@ class Dismissal:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One HTTP request from a source, as it arrived, and what became of it."""
+    """One HTTP request from a source, as it arrived, and what became of it.
+
+    It came `repeats` times more, the last time at `last_seen`. `dropped` is how many bytes the body
+    had, if it is no longer kept.
+    """
 
     id: str
     source: str
@@ -325,6 +329,9 @@ class Delivery:
     events: tuple[Mapping[str, Any], ...]
     generation: int = 1
     dismissed: Dismissal | None = None
+    repeats: int = 0
+    last_seen: datetime | None = None
+    dropped: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +340,7 @@ class Receipt:
 
     `verdict` is one of `workers.states.VERDICTS`; `reason` a code; `alert` a code that operators
     must hear of, `missing` how many events before this one never came. `job` is the number of the
-    first job of a new deletion.
+    first job of a new deletion. `repeat_of` is the delivery with which this one was counted.
     """
 
     verdict: str
@@ -343,6 +350,7 @@ class Receipt:
     alert: str | None = None
     job: int | None = None
     missing: int | None = None
+    repeat_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

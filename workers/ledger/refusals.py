@@ -23,6 +23,7 @@ _MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
         "unproved": "{id} was never proved to be genuine; the quarantine verifies it, or a "
         "person dismisses it: unglue dismiss {id}",
         "handled": "every event of {id} was handled; only rejected and ignored ones are replayed",
+        "body_dropped": "{id} was ignored, and the bodies of such deliveries are kept for 7 days",
         "no_source": "the source of {id} is no longer configured, or is of another vendor now",
         # callbacks
         "pending": "{id} is still being tried",

@@ -11,7 +11,7 @@ Kind = Literal[
     "audit_file_failed", "paused", "resumed", "reactivated_after_call",
     "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
     "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
-    "account_changed", "configuration_differs", "clock_off",
+    "account_changed", "configuration_differs", "clock_off", "redis_filling",
 ]  # fmt: skip
 
 
@@ -139,6 +139,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "clock_off": Meaning(
             "A clock is wrong",
             "It differs from the clock of Redis by more than 2 s, so this part does not act.",
+        ),
+        "redis_filling": Meaning(
+            "Redis is nearly full",
+            "Once it is, no event is taken in. Raise maxmemory, or find out what fills it: a "
+            "source that sends too much, or retention_days.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }

@@ -13,6 +13,7 @@ for i = 2, #ARGV do
   if not stays then
     redis.call('DEL', key('delivery', id), key('history', id), key('replayed', id))
     redis.call('ZREM', key('deliveries'), id)
+    redis.call('ZREM', key('deliveries', 'ignored'), id)
     removed = removed + 1
   end
 end

@@ -1,13 +1,15 @@
 -- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and
 -- creates, joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no
--- effect the first time may have one now.
+-- effect the first time may have one now. One that says again what was handled, byte for byte, is
+-- counted with the first of its kind and not stored: each receipt then names that as `repeat_of`.
 -- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array),
 --       of a replay: operator and token
 local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
 
 local operator, token = ARGV[7], ARGV[8]
-local stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason')
+local stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason',
+  'id', 'received_at')
 if operator then
   if not stored[1] then
     return cjson.encode({refused = 'unproved'})
@@ -373,6 +375,20 @@ local function tell(event, receipt)
   end
 end
 
+local function count(receipt)
+  if not operator then
+    redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+  end
+end
+
+local function audit_event(receipt, delivery_id, repeats)
+  audit(now, 'event', {
+    source = delivery.source, delivery_id = delivery_id, event_id = receipt.event_id,
+    verdict = receipt.verdict, reason = receipt.reason, deletion_id = receipt.deletion_id,
+    alert = receipt.alert, operator = operator, repeats = repeats,
+  })
+end
+
 local receipts, strongest = {}, nil
 for _, event in ipairs(events) do
   local receipt = handle(event)
@@ -381,14 +397,52 @@ for _, event in ipairs(events) do
   if not strongest or RANK[receipt.verdict] > RANK[strongest.verdict] then
     strongest = receipt
   end
-  if not operator then
-    redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+end
+
+-- Under its first event it is remembered which delivery brought these bytes. One that was stored
+-- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
+local first_seen = key('event', delivery.source, receipts[1].event_id)
+local first = not operator and redis.call('HGET', first_seen, 'body:' .. delivery.digest)
+if first and redis.call('EXISTS', key('delivery', first)) == 0 then
+  first = nil
+end
+local repeated = first and not stored[5] and not delivery.received_at
+for _, receipt in ipairs(receipts) do
+  repeated = repeated and receipt.verdict == 'duplicate'
+end
+
+local function power_of_two(number)
+  while number % 2 == 0 do
+    number = number / 2
   end
-  audit(now, 'event', {
-    source = delivery.source, delivery_id = delivery.id, event_id = receipt.event_id,
-    verdict = receipt.verdict, reason = receipt.reason, deletion_id = receipt.deletion_id,
-    alert = receipt.alert, operator = operator,
-  })
+  return number == 1
+end
+
+if repeated then
+  local name = key('delivery', first)
+  -- The same call again: its first answer was lost on the way.
+  if redis.call('HGET', name, 'repeated_as') ~= delivery.id then
+    local repeats = redis.call('HINCRBY', name, 'repeats', 1)
+    redis.call('HSET', name, 'last_seen', now, 'repeated_as', delivery.id)
+    redis.call('HSET', key('sources', 'last'), delivery.source, now)
+    for _, receipt in ipairs(receipts) do
+      count(receipt)
+      -- Whoever holds a signed event can send it a million times: told ever more seldom.
+      if power_of_two(repeats) then
+        audit_event(receipt, first, repeats)
+      end
+    end
+  end
+  for _, receipt in ipairs(receipts) do
+    receipt.repeat_of = first
+  end
+  return cjson.encode(receipts)
+end
+
+for place, event in ipairs(events) do
+  local receipt = receipts[place]
+  count(receipt)
+  audit_event(receipt, delivery.id)
   if receipt.alert then
     redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
     tell(event, receipt)
@@ -429,6 +483,7 @@ end
 
 local outcome = cjson.encode(receipts)
 local name = key('delivery', delivery.id)
+local received_at = stored[6]
 if operator then
   local generation = tonumber(stored[2] or 1)
   redis.call('RPUSH', key('history', delivery.id), cjson.encode({
@@ -438,7 +493,10 @@ if operator then
   redis.call('HSET', name, 'generation', generation + 1)
   redis.call('HSET', key('replayed', delivery.id), token, generation + 1)
 else
-  local received_at = delivery.received_at or now
+  received_at = delivery.received_at or now
+  if not first then
+    redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
+  end
   redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
     'received_at', received_at, 'headers', delivery.headers, 'body', body)
   redis.call('ZADD', key('deliveries'), received_at, delivery.id)
@@ -446,4 +504,8 @@ else
 end
 redis.call('HSET', name, 'verdict', strongest.verdict, 'reason', strongest.reason,
   'deletion_id', strongest.deletion_id or '', 'events', outcome)
+if strongest.verdict == 'ignored' then
+  -- Its body is kept for less long.
+  redis.call('ZADD', key('deliveries', 'ignored'), received_at, delivery.id)
+end
 return outcome

@@ -1,0 +1,221 @@
+"""What is only said again is counted, not stored: whoever holds a signed event can repeat it."""
+
+import json
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.integration.test_replay_deliveries import Installation, event
+from tests.support.clock import TestClock
+from tests.support.command import Command
+from tests.support.service import service_with_keys, token
+from workers.intake import Acknowledged
+from workers.ledger.deliveries import Replay
+from workers.ledger.ledger import Ledger
+from workers.ledger.refusals import ReplayRefused
+from workers.retention import Retention
+
+
+@pytest.fixture
+def it(ledger: Ledger, clock: TestClock) -> Installation:
+    installation = Installation(ledger, clock)
+    installation.configure()
+    return installation
+
+
+async def kept(redis: Redis) -> list[str]:
+    names = cast("list[bytes]", await redis.zrange("unglue:deliveries", 0, -1))
+    return [name.decode() for name in names]
+
+
+async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
+    raw: Any = await redis.xrange("unglue:audit:pending")
+    lines = [json.loads(fields[b"entry"]) for _, fields in raw]
+    return [line for line in lines if line["what"] == what]
+
+
+def said(acknowledged: Acknowledged) -> tuple[str, str, str | None]:
+    strongest = acknowledged.strongest
+    return acknowledged.delivery_id, strongest.verdict, strongest.deletion_id
+
+
+async def test_a_repeat_is_counted_with_the_first_and_answered_as_before(
+    it: Installation, ledger: Ledger, redis: Redis
+) -> None:
+    first = await it.send(event())
+    before = await redis.info("memory")
+    for _ in range(100):
+        it.clock.forward(seconds=1)
+        again = await it.send(event())
+        assert said(again) == (first.delivery_id, "duplicate", first.strongest.deletion_id)
+    assert await kept(redis) == [first.delivery_id]
+    delivery = await ledger.deliveries.get(first.delivery_id)
+    assert (delivery.verdict, delivery.repeats, delivery.last_seen) == (
+        "accepted", 100, it.clock(),
+    )  # fmt: skip
+    activity = await ledger.sources.activity("halo")
+    assert activity.verdicts == {"accepted": 1, "duplicate": 100}
+    assert activity.last_delivery == it.clock()
+    after = await redis.info("memory")
+    assert after["used_memory"] - before["used_memory"] < 100_000
+    # Of a hundred the 1st, 2nd, 4th … 64th is in the audit log.
+    repeats = [line["repeats"] for line in await audited(redis, "event") if "repeats" in line]
+    assert repeats == [1, 2, 4, 8, 16, 32, 64]
+
+
+async def test_the_same_call_again_is_counted_once(ledger: Ledger, clock: TestClock) -> None:
+    asked = {
+        "event_id": "e1", "kind": "request", "client": "1", "request": '{"org_name":"A"}',
+        "actor": "", "deletion_id": "del_1", "callback_url": "",
+    }  # fmt: skip
+    for name in ("dlv_1", "dlv_2", "dlv_2"):
+        delivery = {"id": name, "source": "halo", "vendor": "halopsa", "headers": "[]"}
+        await ledger.deliveries.receive(delivery=delivery, body=b"{}", events=[asked], now=clock())
+    assert (await ledger.deliveries.get("dlv_1")).repeats == 1
+
+
+async def test_the_same_event_in_other_bytes_is_stored_once(
+    it: Installation, ledger: Ledger, redis: Redis
+) -> None:
+    """What came may be evidence; but whoever has it can send that again and again, too."""
+    it.configure(event_id="/event_id")
+    first = await it.send({**event(), "event_id": "e1"})
+    batch = ({**event(), "event_id": "e1"}, {**event(8), "event_id": "e2"})
+    second = await it.send(*batch)
+    third = await it.send(*batch)
+    assert third.delivery_id == second.delivery_id
+    assert await kept(redis) == [first.delivery_id, second.delivery_id]
+    assert (await ledger.deliveries.get(second.delivery_id)).repeats == 1
+    assert (await ledger.deliveries.get(first.delivery_id)).repeats == 0
+
+
+async def test_what_is_not_understood_is_stored_each_time(
+    ledger: Ledger, clock: TestClock, redis: Redis
+) -> None:
+    it = Installation(ledger, clock)
+    first, second = await it.send(event()), await it.send(event())
+    assert (first.strongest.verdict, second.strongest.verdict) == ("rejected", "rejected")
+    assert len(await kept(redis)) == 2
+    it.configure()
+    assert (await it.replay(first.delivery_id)).strongest.verdict == "accepted"
+    again = await it.send(event())
+    assert said(again)[:2] == (first.delivery_id, "duplicate")
+    assert len(await kept(redis)) == 2
+
+
+async def test_a_repeat_has_no_effect_on_a_client_that_came_back(
+    it: Installation, ledger: Ledger
+) -> None:
+    first = await it.send(event(at=it.clock()))
+    it.clock.forward(seconds=5)
+    back = await it.send(event(inactive=False, at=it.clock()))
+    assert back.strongest.verdict == "cancelled"
+    it.clock.forward(seconds=5)
+    assert said(await it.send(event(at=it.clock() - timedelta(seconds=10))))[:2] == (
+        first.delivery_id, "duplicate",
+    )  # fmt: skip
+    (asked,) = await it.deletions()
+    assert (await ledger.deletions.get(asked)).state == "cancelled"
+
+
+async def test_a_repeat_cannot_be_replayed_instead_of_its_first(it: Installation) -> None:
+    first = await it.send(event())
+    await it.send(event())
+    with pytest.raises(ReplayRefused) as refused:
+        await it.replay(first.delivery_id)
+    assert refused.value.why == "handled"
+
+
+async def test_a_first_that_left_the_record_is_replaced(
+    it: Installation, ledger: Ledger, redis: Redis
+) -> None:
+    first = await it.send({"ticket": 5})
+    await redis.delete(f"unglue:delivery:{first.delivery_id}")
+    second, third = await it.send({"ticket": 5}), await it.send({"ticket": 5})
+    assert second.delivery_id != first.delivery_id
+    assert third.delivery_id == second.delivery_id
+    assert (await ledger.deliveries.get(second.delivery_id)).repeats == 1
+
+
+async def test_bodies_of_what_was_ignored_are_kept_for_a_week(
+    it: Installation, ledger: Ledger, redis: Redis
+) -> None:
+    it.configure(event_id="/event_id")
+    ignored = await it.send({**event(inactive=False), "event_id": "e1"})
+    asked = await it.send({**event(8), "event_id": "e2"})
+    it.clock.forward(days=6, hours=23)
+    await Retention(ledger).prune(it.clock())
+    assert (await ledger.deliveries.get(ignored.delivery_id)).body != b""
+    it.clock.forward(hours=2)
+    await Retention(ledger).prune(it.clock())
+    delivery = await ledger.deliveries.get(ignored.delivery_id)
+    assert (delivery.body, delivery.verdict, delivery.reason) == (b"", "ignored", "client_active")
+    assert delivery.dropped is not None
+    assert delivery.dropped > 0
+    assert (await ledger.deliveries.get(asked.delivery_id)).dropped is None
+    assert await redis.zcard("unglue:deliveries:ignored") == 0
+    # It is still known, and still counted.
+    again = await it.send({**event(inactive=False), "event_id": "e1"})
+    assert said(again)[:2] == (ignored.delivery_id, "duplicate")
+    with pytest.raises(ReplayRefused) as refused:
+        await it.intake.replay(ignored.delivery_id, Replay("alice", "t"))
+    assert refused.value.why == "body_dropped"
+
+
+async def test_what_was_replayed_with_an_effect_keeps_its_body(
+    ledger: Ledger, clock: TestClock, redis: Redis
+) -> None:
+    it = Installation(ledger, clock)
+    it.configure()
+    await it.send(event(inactive=False, at=clock.forward(days=1)))
+    stale = await it.send(event(at=clock() - timedelta(hours=1)))
+    assert stale.strongest.reason == "stale"
+    await redis.hset(f"unglue:delivery:{stale.delivery_id}", "verdict", "accepted")
+    clock.forward(days=8)
+    await Retention(ledger).prune(clock())
+    assert (await ledger.deliveries.get(stale.delivery_id)).body != b""
+    assert await redis.zcard("unglue:deliveries:ignored") == 0
+
+
+async def test_what_names_a_deletion_keeps_its_body(
+    it: Installation, ledger: Ledger, redis: Redis
+) -> None:
+    """Two saves of one second: a person who decides may want to read both."""
+    at = it.clock()
+    await it.send({**event(at=at), "event_id": "e1"})
+    active = await it.send({**event(inactive=False, at=at), "event_id": "e2"})
+    assert active.strongest.reason == "order_unknown"
+    it.clock.forward(days=8)
+    await Retention(ledger).prune(it.clock())
+    assert (await ledger.deliveries.get(active.delivery_id)).body != b""
+    assert await redis.zcard("unglue:deliveries:ignored") == 1
+
+
+async def test_an_operator_sees_that_it_was_repeated(
+    redis: Redis,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del redis
+    with service_with_keys(valkey_url) as service:
+        body = service.callback(2)
+        first = service.send(body).json()
+        for _ in range(2):
+            again = service.send(body)
+            assert (again.status_code, again.json()) == (
+                202, {**first, "verdict": "duplicate", "reason": "event_id"},
+            )  # fmt: skip
+        shown = service.call("GET", f"/v1/deliveries/{first['delivery_id']}").json()
+        assert (shown["repeats"], shown["body_dropped"]) == (2, False)
+        (listed,) = service.call("GET", "/v1/deliveries").json()["deliveries"]
+        assert (listed["repeats"], listed["last_seen"]) == (2, shown["last_seen"])
+        monkeypatch.setenv("UNGLUE_URL", service.url)
+        monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+        unglue = Command(monkeypatch, capsys)
+        said = f"repeated 2 times, last at {shown['last_seen']}"
+        assert said in unglue("deliveries", first["delivery_id"]).out
+        monkeypatch.setenv("COLUMNS", "120")
+        assert unglue("deliveries").out.split()[-3:-1] == ["cw", "2"]
