@@ -52,11 +52,12 @@ class ServiceClient:
             raise ConfigurationError("set UNGLUE_TOKEN to an operator's token")
         if not (token.isascii() and token.isprintable()):
             raise ConfigurationError("UNGLUE_TOKEN holds characters that no header can carry")
-        if not may_be_plain(service_url(environment)):
-            raise ConfigurationError("UNGLUE_URL must be https: the token would be sent in clear")
+        url = service_url(environment)
         try:
-            return cls(service_url(environment), token)
-        except httpx.InvalidURL:
+            if not may_be_plain(url):
+                raise ConfigurationError("UNGLUE_URL must be https: a token would cross in clear")
+            return cls(url, token)
+        except (httpx.InvalidURL, ValueError):
             raise ConfigurationError("UNGLUE_URL is not a URL") from None
 
     def __enter__(self) -> Self:

@@ -98,7 +98,7 @@ def may_be_plain(url: str) -> bool:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if parts.scheme == "https" or host == "localhost" or host.endswith(".localhost"):
+    if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return not is_public(ipaddress.ip_address(host))
