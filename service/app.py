@@ -24,6 +24,7 @@ from service.approval.refusals import readable
 from service.body_limit import BodyLimit
 from service.connections import Connections
 from service.dashboard.guard import open_dashboard
+from service.deadline import Deadline
 from service.routes import (
     approval_page,
     audit,
@@ -132,7 +133,7 @@ def create_app(
             ClientDisconnect: on_disconnect,
             Exception: readable(on_internal_error),
         },
-        middleware=[Middleware(BodyLimit)],
+        middleware=[Middleware(Deadline), Middleware(BodyLimit)],
         lifespan=lifespan,
     )
     # A sender that is sent elsewhere loses its event: no vendor follows a redirect.

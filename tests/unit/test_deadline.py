@@ -1,0 +1,51 @@
+"""An answer comes in time, or says that it did not."""
+
+import asyncio
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from service.deadline import Deadline
+from tests.support.in_process import InProcess
+
+
+async def hang(_request: Request) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def answered(_request: Request) -> Response:
+    return PlainTextResponse("yes")
+
+
+APP = Starlette(
+    routes=[Route("/v1/hangs", hang), Route("/v1/answers", answered), Route("/elsewhere", hang)],
+    middleware=[Middleware(Deadline, seconds=0.01)],
+)
+
+
+async def got(path: str) -> httpx.Response:
+    async with httpx.AsyncClient(transport=InProcess(APP), base_url="http://x") as http:
+        return await http.get(path)
+
+
+async def test_a_route_that_hangs_is_answered() -> None:
+    answer = await got("/v1/hangs")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    (error,) = answer.json()["errors"]
+    assert error["code"] == "Unavailable"
+    assert "not known whether anything was changed" in error["message"]
+
+
+async def test_one_that_answers_is_not_touched() -> None:
+    assert (await got("/v1/answers")).text == "yes"
+
+
+async def test_webhooks_have_limits_of_their_own() -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(got("/elsewhere"), 0.1)
