@@ -11,7 +11,7 @@ import structlog
 from a2wsgi import WSGIMiddleware
 from flask import Flask, Response, current_app, g
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq import Worker
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
@@ -129,6 +129,8 @@ def _failed(error: Exception) -> Response:
     match error:
         case NoSuchJobError() | DeserializationError() | ValueError():
             ours = NotFound("RQ holds no such job, or none that Unglue wrote")
+        case ResponseError() if "out of range" in str(error):
+            ours = NotFound("there is no such page of the list")
         case RedisError():
             ours = StorageUnavailable("Redis does not answer; try again later")
         case HTTPException(code=int(code)) if 400 <= code < 500:

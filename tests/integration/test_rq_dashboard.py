@@ -333,3 +333,8 @@ def test_a_queue_with_a_hostile_name_is_harmless(service: Service, rq: Redis) ->
     rq.sadd("rq:queues", f"rq:queue:{TAGS}")
     for path in ("/rq/0/view/queues", "/rq/0/view/jobs"):
         assert "<script>fetch" not in look(service, path).text
+
+
+async def test_a_page_that_no_list_has_is_not_found(service: Service) -> None:
+    path = "/rq/0/data/jobs/unglue/queued/8/asc/99999999999999999999.json"
+    only_error(look(service, path), 404, "NotFound")
