@@ -138,7 +138,9 @@ class Deletions:
 
     async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
         """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
-        answer = await self._store.run("lease", [deletion_id, to_ms(now), self._store.lease])
+        store = self._store
+        taker = [deletion_id, to_ms(now), store.lease, store.own, store.holder]
+        answer = await store.run("lease", taker)
         return Deletion.load(text(answer[1])) if answer[0] == b"taken" else None
 
     async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
@@ -158,6 +160,7 @@ class Deletions:
                 to_ms(change.ready_at) if change.ready_at else to_ms(now),
                 self._store.lease,
                 encode_errors(change.errors),
+                self._store.own,
                 len(fields),
                 *(part for pair in fields.items() for part in pair),
                 *(json.dumps({**line, "at": to_ms(now)}) for line in change.journal),
@@ -189,7 +192,7 @@ class Deletions:
             server_ms,
             self._store.memory.id,
             self._store.memory.mark,
-            "1" if self._store.own_clock else "",
+            self._store.own,
             conditions.configuration,
         ]
         confirmed = True

@@ -26,6 +26,7 @@ from workers.identities import clients_of, known_as_all
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.models import Organization
 from workers.itglue.paging import Page
+from workers.lease import under_lease
 from workers.ledger.records import Deletion
 from workers.ledger.sweeps import End, Progress, Row, Sweep
 from workers.plan import Activity
@@ -310,7 +311,7 @@ async def advance_sweep(
     stop = context.clock() + SLICE
     while True:
         try:
-            progress = await walk.step()
+            progress = await under_lease(walk.step(), "sweep", walk.sweep, ledger, context.clock)
         except (ITGlueConnectionError, PermissionDenied) as error:
             progress = failed(walk, error)
         if progress.end is None and progress.until is None and context.clock() >= stop:

@@ -41,6 +41,7 @@ RESULTS_SECRET = "whsec_" + "A" * 32
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
 TOKEN = "a-token-of-the-tests"
 LEASE_SECONDS = 4.0
+BEAT_SECONDS = 0.5
 SOURCE = "rw"
 _END_SECONDS = 90.0
 _LOOK_EVERY = 0.02
@@ -109,6 +110,7 @@ allow_private_networks = true
 
 [worker]
 lease = "{LEASE_SECONDS:g}s"
+beat = "{BEAT_SECONDS:g}s"
 requeue_after = "0.5s"
 scheduler_interval = "0.1s"
 
