@@ -252,6 +252,25 @@ async def test_a_deletion_that_waits_is_not_given_back(make: Make, clock: TestCl
     assert await due_at(ledger, "deletion") == to_ms(later)
 
 
+async def test_a_status_that_may_be_on_its_way_has_its_time(make: Make, clock: TestClock) -> None:
+    """It is set again without `resend_after`, and must not come after the end."""
+    ledger = make()
+    held = await taken(ledger, "deletion", clock())
+    assert isinstance(held, Deletion)
+    held = await ledger.deletions.record(
+        held, Change("running", fields={"plan_digest": "d"}), clock()
+    )
+    begun = await ledger.deletions.begin_delete(
+        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
+        kind="soft_delete", conditions=Conditions(answered=timedelta(seconds=30)),
+    )  # fmt: skip
+    assert begun.decision == "begun"
+    assert not await ledger.leases.give_back("deletion", "del_1", MINE, clock())
+    assert await ledger.leases.renew("deletion", "del_1", held.fence, clock())
+    assert await take(ledger, "deletion", clock.forward(seconds=44)) is None
+    assert await take(ledger, "deletion", clock.forward(seconds=1)) is not None
+
+
 async def test_an_attempt_at_a_callback_has_its_time(make: Make, clock: TestClock) -> None:
     """Nothing renews it, and its receiver may be slow."""
     ledger = make()

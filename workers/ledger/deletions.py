@@ -71,13 +71,14 @@ class Conditions:
 
     `asked` is what the server's clock said before it was `now`, in milliseconds: by that the
     server sees how long the question was on its way. `configuration` is the digest of the settings
-    by which it is judged.
+    by which it is judged. `answered` is how long the call may be under way once it was sent.
     """
 
     approval: bool = False
     grace: timedelta = timedelta()
     asked: int | None = None
     configuration: str = ""
+    answered: timedelta = timedelta()
 
 
 _NONE = Conditions()
@@ -177,11 +178,15 @@ class Deletions:
     ) -> Begun:  # fmt: skip
         """Ask for permission to call, and write the numbered intent if it is given."""
         server_ms = conditions.asked or await self._store.server_ms()
+        lease = self._store.lease
+        if kind == "soft_delete":
+            # Made again without `resend_after`, so nobody takes it while the call may be under way.
+            lease += milliseconds(conditions.answered)
         asked = [
             held.id,
             held.fence,
             to_ms(now),
-            self._store.lease,
+            lease,
             org_id,
             digest,
             milliseconds(resend_after),

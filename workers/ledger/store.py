@@ -54,7 +54,6 @@ class Store:
         self.redis = redis
         self.memory = memory or Memory()
         self.own_clock = own_clock
-        self.own = "1" if own_clock else ""
         self.beat = beat
         self.holder = holder
         self.fsync = fsync
@@ -65,6 +64,11 @@ class Store:
         self.retention = milliseconds(retention)
         self._prefix = prefix
         self._scripts: dict[str, AsyncScript] = {}
+
+    @property
+    def own(self) -> str:
+        """`own_clock`, as the scripts are told of it."""
+        return "1" if self.own_clock else ""
 
     def key(self, *parts: str) -> str:
         """The Redis key of a record."""

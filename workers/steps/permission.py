@@ -139,6 +139,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
             grace=period(deletion, context.settings),
             asked=asked,
             configuration=policy_digest(context.settings),
+            answered=timedelta(seconds=context.settings.itglue.timeout_seconds),
         ),
     )
     if begun.decision == "not_durable":
