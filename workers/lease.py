@@ -18,6 +18,8 @@ from workers.ledger.leases import Kind
 from workers.ledger.ledger import Ledger
 
 _TRY_AGAIN: Final = timedelta(seconds=0.5)
+# Closing a connection takes less.
+_CLEANS_UP_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 
@@ -63,10 +65,22 @@ async def under_lease(
             raise Fenced(f"the lease of {kind} {held.id} was lost: {beating.result()}")
         return working.result()
     finally:
-        for each in (working, beating):
+        await _cancelled(working, beating)
+
+
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """End them, and take note of their errors, which are nobody's any more.
+
+    Cancelled again and again: redis-py swallows a cancellation that meets a command which is just
+    being written (`asyncio.wait_for` before Python 3.12), and beats would go on for ever.
+    """
+    while left := [each for each in tasks if not each.done()]:
+        for each in left:
             each.cancel()
-        # What is cancelled may clean up; its errors are nobody's any more.
-        await asyncio.gather(working, beating, return_exceptions=True)
+        await asyncio.wait(left, timeout=_CLEANS_UP_SECONDS)
+    for each in tasks:
+        if not each.cancelled():
+            each.exception()
 
 
 async def _beat(kind: Kind, held: Held, ledger: Ledger, clock: Clock) -> str:

@@ -1,6 +1,7 @@
 """Leases of what is worked on: kept by who works, given back by who saw him die."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -429,6 +430,43 @@ async def test_without_redis_the_work_ends_with_its_lease(
         async with asyncio.timeout(10):
             await under_lease(asyncio.Event().wait(), "deletion", held, ledger, clock)
     assert clock() - began == timedelta(seconds=16)
+
+
+@pytest.mark.parametrize("swallows", ["the beat", "the work"])
+async def test_who_swallows_a_cancellation_is_cancelled_again(
+    make: Make, clock: TestClock, monkeypatch: pytest.MonkeyPatch, swallows: str
+) -> None:
+    """As redis-py does if it is cancelled while a command is written (`asyncio.wait_for`)."""
+    ledger = make(beat=0.01)
+    held = await taken(ledger, "deletion", clock())
+    beats = asyncio.Event()
+
+    async def swallowing() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async def renewed(*_args: Any) -> bool:
+        first = not beats.is_set()
+        beats.set()
+        if swallows == "the beat" and first:
+            await swallowing()
+        return swallows == "the beat"
+
+    async def work() -> str:
+        await beats.wait()
+        if swallows == "the work":
+            await swallowing()
+            await asyncio.Event().wait()
+        return "done"
+
+    monkeypatch.setattr(ledger.leases, "renew", renewed)
+    async with asyncio.timeout(10):
+        working = under_lease(work(), "deletion", held, ledger, clock)
+        if swallows == "the beat":
+            assert await working == "done"
+        else:
+            with pytest.raises(Fenced):
+                await working
 
 
 async def test_what_the_work_raises_is_what_is_raised(make: Make, clock: TestClock) -> None:
