@@ -6,7 +6,7 @@ the event loop that works, so that one that hangs loses its lease to a worker th
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -58,7 +58,7 @@ async def under_lease(
         Fenced: the lease was lost: somebody took over, ended it, or Redis was away for too long.
     """
     working = asyncio.ensure_future(work)
-    beating = asyncio.ensure_future(_beat(kind, held, ledger, clock))
+    beating = asyncio.ensure_future(_beat(working.done, kind, held, ledger, clock))
     try:
         await asyncio.wait({working, beating}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -72,7 +72,7 @@ async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
     """End them, and take note of their errors, which are nobody's any more.
 
     Cancelled again and again: redis-py swallows a cancellation that meets a command which is just
-    being written (`asyncio.wait_for` before Python 3.12), and beats would go on for ever.
+    being written (`asyncio.wait_for` before Python 3.12).
     """
     while left := [each for each in tasks if not each.done()]:
         for each in left:
@@ -83,12 +83,14 @@ async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
             each.exception()
 
 
-async def _beat(kind: Kind, held: Held, ledger: Ledger, clock: Clock) -> str:
-    """Renew the lease until it is lost; why it is."""
+async def _beat(
+    over: Callable[[], bool], kind: Kind, held: Held, ledger: Ledger, clock: Clock
+) -> str:
+    """Renew the lease until it is lost, or the work is over; why it ended."""
     every = ledger.store.beat
     lasts = timedelta(milliseconds=ledger.store.lease)
     ends, pause = clock() + lasts, every
-    while True:
+    while not over():
         await asyncio.sleep(pause.total_seconds())
         now = clock()
         try:
@@ -100,3 +102,4 @@ async def _beat(kind: Kind, held: Held, ledger: Ledger, clock: Clock) -> str:
             pause = min(_TRY_AGAIN, every)
         else:
             ends, pause = now + lasts, every
+    return "the work is over"
