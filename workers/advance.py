@@ -4,9 +4,10 @@ Running it twice changes nothing: the second taker finds the lease held, the del
 the deletion ended.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from adapters.errors import (
     CallsStopped,
@@ -18,6 +19,7 @@ from adapters.errors import (
     Postponed,
     UnglueError,
 )
+from workers.lease import under_lease
 from workers.ledger.account import AccountChanged
 from workers.ledger.deletions import Change
 from workers.ledger.records import Deletion
@@ -27,7 +29,7 @@ from workers.steps import approve, delete, export, plan, soft_delete, unanswered
 from workers.steps.outcome import Context, again, fail, stand_still, wait
 from workers.steps.verify import look_again, unverified
 
-STEPS: Mapping[str, Callable[[Deletion, Context], Awaitable[Change]]] = MappingProxyType(
+STEPS: Mapping[str, Callable[[Deletion, Context], Coroutine[Any, Any, Change]]] = MappingProxyType(
     {
         "plan": plan.run,
         "approve": approve.run,
@@ -69,7 +71,8 @@ async def _step(held: Deletion, context: Context) -> Change:
     if held.deaths >= _MOST_DEATHS:
         return _parked(held, context)
     try:
-        return await STEPS[held.step](held, context)
+        step = STEPS[held.step](held, context)
+        return await under_lease(step, "deletion", held, context.ledger, context.clock)
     except CallsStopped as error:
         return _stopped(held, error.until)
     except Postponed as error:

@@ -7,7 +7,7 @@ Clock = Callable[[], datetime]
 
 
 def system_clock() -> datetime:
-    """The machine's clock. Several machines are expected to run NTP (leases compare clocks)."""
+    """The machine's clock. Several machines run NTP; leases are by the clock of Redis."""
     return datetime.now(UTC)
 
 

@@ -14,7 +14,10 @@ from workers.queue import Job
 
 FOREIGN: Final = "foreign_job"
 
-_NAMES: Final = frozenset(f"workers.jobs.{name}" for name in get_args(Job))
+# In front of a job's name.
+JOBS: Final = "workers.jobs."
+
+_NAMES: Final = frozenset(f"{JOBS}{name}" for name in get_args(Job))
 _ID: Final = re.compile(r"[a-z]{2,4}_[0-9A-Za-z_.-]{1,200}", re.ASCII)
 # The one job that is about no record.
 _WORDS: Final = {"workers.jobs.read_the_account": "account"}

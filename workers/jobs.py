@@ -1,7 +1,7 @@
 """What RQ runs, each in an event loop of its own: an id comes in, the ledger says what to do.
 
 Nothing here catches what it does not expect: a job that ends in an exception stays visible in
-RQ's failed registry, and the deletion is taken up again when its lease ends.
+RQ's failed registry, and the deletion is taken up again when its lease ends: nothing renews it.
 """
 
 import os

@@ -36,7 +36,7 @@ Job = Literal[
 # `JobQueue.advance`, as those see it who hand on a deletion: it does not raise.
 Enqueue = Callable[[str, int], Awaitable[None]]
 
-# Longer than a step may take, shorter than a lease: a job that hangs ends before its lease does.
+# Longer than a step may take: what hangs and yet renews its lease ends by this.
 _JOB_SECONDS = 100
 _KEPT_SECONDS = 7 * 24 * 3600
 

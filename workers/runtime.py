@@ -17,6 +17,7 @@ from workers.intake import STORAGE_SECONDS, Intake
 from workers.itglue.client import ITGlue
 from workers.itglue.transport import Hooks
 from workers.key_watch import KeyWatch
+from workers.lease import own_holder
 from workers.ledger.ledger import Ledger
 from workers.ledger.memory import Memory
 from workers.ledger.store import Store
@@ -77,6 +78,8 @@ async def open_ledger(
                 queue_key=f"rq:queue:{queue_of(settings)}",
                 prefix=settings.redis_prefix,
                 lease=settings.worker.lease,
+                beat=settings.worker.beat,
+                holder=own_holder(),
                 requeue_after=settings.worker.requeue_after,
                 retention=timedelta(days=settings.retention_days),
                 fsync=settings.durability == "fsync",

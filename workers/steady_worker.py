@@ -25,7 +25,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
-from workers.job_table import FOREIGN, TableJob, foreign
+from workers.job_table import FOREIGN, JOBS, TableJob, foreign
+from workers.lease import holder_of
 from workers.queue import QUEUE
 
 # RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
@@ -90,12 +91,18 @@ class SteadyWorker(Worker):
         refused: Callable[[str, str], None],
         queue: str = QUEUE,
         idle: Callable[[Redis], None] | None = None,
+        died: Callable[[str, str, str], None] | None = None,
     ) -> None:
-        """`refused` is told the id of a job that is none of ours, and why."""
+        """`refused` is told the id of a job that is none of ours, and why.
+
+        `died` is told what a job's process was doing that is gone before it had ended: the name of
+        the job, the record's id, and `holder_of` the process.
+        """
         self._stop = stop
         self._refused = refused
         self._ready = ready
         self._idle = idle
+        self._died = died
         self._missing = False
         # Once: a command that was carried out and not answered leaves an entry too many in RQ's
         # books, which the ledger does not read.
@@ -178,6 +185,19 @@ class SteadyWorker(Worker):
         job.failure_ttl = _FOREIGN_KEPT_SECONDS
         self.handle_job_failure(job, queue, exc_string=f"{FOREIGN}: {why}")
         self._refused(job.id[:100], why)
+
+    def handle_work_horse_killed(
+        self,
+        job: Job,
+        retpid: int | None,
+        ret_val: int | None,
+        rusage: Any,  # noqa: ANN401 - RQ's own
+    ) -> None:
+        """Tell of it; without a process id nobody saw it end."""
+        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]
+        if retpid and self._died is not None and foreign(job) is None:
+            name = str(job.func_name).removeprefix(JOBS)
+            self._died(name, str(job.args[0]), holder_of(self.name, retpid))
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """The job goes on without Redis: its end is what is waited for."""

@@ -1,8 +1,9 @@
 """The worker process: works while Redis is there, and waits while it is not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from workers.durations import milliseconds
 from workers.job_table import FOREIGN
 from workers.ledger.condition import condition, condition_of
 from workers.ledger.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.leases import Kind
 from workers.runtime import open_ledger, queue_of, redis_url
 from workers.settings import Settings
 from workers.steady_worker import SteadyWorker, Stop
@@ -24,6 +26,9 @@ from workers.storage import require_fit
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
+_LEASED: Final[Mapping[str, Kind]] = MappingProxyType(
+    {"advance_deletion": "deletion", "run_sweep": "sweep", "run_replay": "replay"}
+)
 
 __all__ = ["jobs", "run_worker"]
 
@@ -67,6 +72,11 @@ def _work(settings: Settings, stop: Stop, ready: Callable[[], None]) -> str:
     def refused(job_id: str, why: str) -> None:
         asyncio.run(_audit(settings, job_id, why))
 
+    def died(job: str, record_id: str, holder: str) -> None:
+        kind = _LEASED.get(job)
+        if kind is not None:
+            asyncio.run(_give_back(settings, kind, record_id, holder))
+
     try:
         worker = SteadyWorker(
             redis_url(settings),
@@ -75,6 +85,7 @@ def _work(settings: Settings, stop: Stop, ready: Callable[[], None]) -> str:
             refused,
             queue_of(settings),
             partial(_keep_up, settings),
+            died,
         )
         worker.work(logging_level="WARNING")
     except (RedisError, OSError) as error:
@@ -101,6 +112,18 @@ def _keep_up(settings: Settings, redis: Redis) -> None:
     known = jobs.memory()
     if ledger_id is not None and ledger_id.decode() == known.id:
         known.remember(known.id, int(mark or 0))
+
+
+async def _give_back(settings: Settings, kind: Kind, record_id: str, holder: str) -> None:
+    """What the process of a job held, when it was seen to end."""
+    try:
+        async with open_ledger(settings, prompt=True) as ledger:
+            given = await ledger.leases.give_back(kind, record_id, holder, system_clock())
+    except (RedisError, OSError) as error:
+        # The end of the lease does the same, later.
+        log.warning("not_given_back", record_id=record_id, error=type(error).__name__)
+    else:
+        log.warning("job_died", record_id=record_id, given_back=given)
 
 
 async def _audit(settings: Settings, job_id: str, why: str) -> None:

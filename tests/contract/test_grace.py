@@ -1,6 +1,6 @@
 """After everything is decided there is time in which it can still be stopped."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from tests.contract.test_approval import approve, asked_by_webhook, lines, with_
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from tests.support.sweeps import Sweeping
 from workers.clock import rfc3339
-from workers.ledger.deletions import Conditions
+from workers.ledger.deletions import Begun, Conditions
 from workers.ledger.records import Deletion, ErrorEntry
 
 
@@ -35,6 +35,28 @@ async def test_it_is_scheduled_and_goes_when_the_time_is_over(rehearse: Rehearse
         result = await it.run(held.id)
         assert result["deleted"] is True
         assert it.clock() >= due
+        assert (await it.journal(held.id)).count("planned") == 2
+
+
+async def test_a_worker_whose_clock_is_ahead_waits_for_the_servers(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By less than is noticed: it asks again, and plans nothing anew meanwhile."""
+    async with rehearse(grace_period="48h") as it:
+        held = await scheduled(it)
+        ask = it.ledger.deletions.begin_delete
+
+        async def asked(*args: Any, now: datetime, **more: Any) -> Begun:
+            return await ask(*args, now=now - timedelta(seconds=1.5), **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(it.ledger.deletions, "begin_delete", asked)
+            it.clock.now = held.ready_at
+            held = await it.advance(held.id)
+        assert (held.state, held.step) == ("retrying", "delete")
+        assert held.ready_at == it.clock() + timedelta(seconds=2)
+        assert (await it.journal(held.id)).count("planned") == 2
+        assert (await it.run(held.id))["deleted"] is True
         assert (await it.journal(held.id)).count("planned") == 2
 
 

@@ -28,6 +28,7 @@ from workers.states import TERMINAL
 
 QUICK = {
     "UNGLUE_WORKER__LEASE": "3s",
+    "UNGLUE_WORKER__BEAT": "0.5s",
     "UNGLUE_WORKER__REQUEUE_AFTER": "1s",
     "UNGLUE_ITGLUE__TIMEOUT_SECONDS": "2",
 }

@@ -34,6 +34,7 @@ from workers.ledger.deletions import Change, Conditions
 from workers.ledger.records import Deletion
 from workers.ledger.spools import FRESH
 from workers.runtime import open_ledger
+from workers.settings import Settings
 from workers.spool import spool as spool_module
 
 Fault = Callable[[FailingValkey], AbstractContextManager[None]]
@@ -247,9 +248,14 @@ def test_redis_loses_nothing_that_was_answered_202(
     assert verdicts(valkey, ids) == [b"accepted"] * len(ids)
 
 
+def held_long(url: str) -> Settings:
+    """A lease outlasts a restart of the server, however busy the machine."""
+    return configured(url, worker={"lease": "2m"})
+
+
 async def planned(url: str, deletion_id: str) -> tuple[Deletion, int, datetime]:
     """A deletion in the hands of a worker that is about to ask for its DELETE, and when that is."""
-    async with open_ledger(configured(url)) as ledger:
+    async with open_ledger(held_long(url)) as ledger:
         held = await ledger.deletions.lease(deletion_id, datetime.now(UTC))
         assert held is not None
         account = cast("dict[bytes, bytes]", await ledger.store.redis.hgetall("unglue:account"))
@@ -262,7 +268,7 @@ async def planned(url: str, deletion_id: str) -> tuple[Deletion, int, datetime]:
 
 async def begun(url: str, held: Deletion, asked: int, now: datetime) -> str:
     """What the worker is answered that asked then."""
-    async with open_ledger(configured(url)) as ledger:
+    async with open_ledger(held_long(url)) as ledger:
         remembered = await memory_of(ledger.store.redis)
         ledger.store.memory.remember(remembered.id, remembered.mark)
         in_force = cast("bytes", await ledger.store.redis.hget("unglue:in_force", "digest"))

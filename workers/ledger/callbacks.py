@@ -3,13 +3,16 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from adapters.errors import NotFound
 from workers.clock import from_ms, to_ms
 from workers.ledger.records import Callback
 from workers.ledger.refusals import ReplayRefused
 from workers.ledger.store import Store, text
+
+# Nothing renews the lease of an attempt, which may take 20 s twice.
+_ATTEMPT_MS: Final = 45_000
 
 
 class Callbacks:
@@ -20,7 +23,8 @@ class Callbacks:
 
     async def lease(self, callback_id: str, now: datetime) -> Callback | None:
         """Take a callback for one attempt, or `None` if it is not due or not ours to send."""
-        flat = await self._store.run("lease_callback", [callback_id, to_ms(now), self._store.lease])
+        lease = min(3 * self._store.lease, max(self._store.lease, _ATTEMPT_MS))
+        flat = await self._store.run("lease_callback", [callback_id, to_ms(now), lease])
         if not flat:
             return None
         fields = text(flat)

@@ -71,13 +71,14 @@ class Conditions:
 
     `asked` is what the server's clock said before it was `now`, in milliseconds: by that the
     server sees how long the question was on its way. `configuration` is the digest of the settings
-    by which it is judged.
+    by which it is judged. `answered` is how long the call may be under way once it was sent.
     """
 
     approval: bool = False
     grace: timedelta = timedelta()
     asked: int | None = None
     configuration: str = ""
+    answered: timedelta = timedelta()
 
 
 _NONE = Conditions()
@@ -138,7 +139,9 @@ class Deletions:
 
     async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
         """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
-        answer = await self._store.run("lease", [deletion_id, to_ms(now), self._store.lease])
+        store = self._store
+        taker = [deletion_id, to_ms(now), store.lease, store.own, store.holder]
+        answer = await store.run("lease", taker)
         return Deletion.load(text(answer[1])) if answer[0] == b"taken" else None
 
     async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
@@ -158,6 +161,7 @@ class Deletions:
                 to_ms(change.ready_at) if change.ready_at else to_ms(now),
                 self._store.lease,
                 encode_errors(change.errors),
+                self._store.own,
                 len(fields),
                 *(part for pair in fields.items() for part in pair),
                 *(json.dumps({**line, "at": to_ms(now)}) for line in change.journal),
@@ -174,11 +178,15 @@ class Deletions:
     ) -> Begun:  # fmt: skip
         """Ask for permission to call, and write the numbered intent if it is given."""
         server_ms = conditions.asked or await self._store.server_ms()
+        lease = self._store.lease
+        if kind == "soft_delete":
+            # Made again without `resend_after`, so nobody takes it while the call may be under way.
+            lease += milliseconds(conditions.answered)
         asked = [
             held.id,
             held.fence,
             to_ms(now),
-            self._store.lease,
+            lease,
             org_id,
             digest,
             milliseconds(resend_after),
@@ -189,7 +197,7 @@ class Deletions:
             server_ms,
             self._store.memory.id,
             self._store.memory.mark,
-            "1" if self._store.own_clock else "",
+            self._store.own,
             conditions.configuration,
         ]
         confirmed = True

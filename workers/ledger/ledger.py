@@ -12,6 +12,7 @@ from workers.ledger.deliveries import Deliveries
 from workers.ledger.heartbeats import Heartbeats
 from workers.ledger.holds import Holds
 from workers.ledger.in_force import InForce
+from workers.ledger.leases import Leases
 from workers.ledger.listing import Listing
 from workers.ledger.notices import Notices
 from workers.ledger.overview import Overviews
@@ -36,6 +37,7 @@ class Ledger:
         self.store = store
         self.deliveries = Deliveries(store)
         self.deletions = Deletions(store)
+        self.leases = Leases(store)
         self.views = Views(store)
         self.overviews = Overviews(store)
         self.results = Results(store)

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 from adapters.errors import Conflict, NotFound
 from workers.clock import from_ms, to_ms
 from workers.ledger.deletions import Fenced
+from workers.ledger.leases import DUE
 from workers.ledger.refusals import KeyReused
 from workers.ledger.store import Store, text
 
@@ -127,8 +128,9 @@ class Replays:
 
     async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
         """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
-        args = [replay_id, to_ms(now), self._store.lease, "replay", "replays:due"]
-        flat = await self._store.run("lease_slice", args)
+        store = self._store
+        args = [replay_id, to_ms(now), store.lease, "replay", DUE["replay"]]
+        flat = await store.run("lease_slice", [*args, store.own, store.holder])
         return BulkReplay.load(text(flat)) if flat else None
 
     async def item(self, held: BulkReplay) -> str | None:
@@ -169,9 +171,10 @@ class Replays:
                 done,
                 item,
                 outcome,
-                0 if until else at + self._store.lease,
+                0 if until else self._store.lease,
                 to_ms(until) if until else at,
                 self._store.retention,
+                self._store.own,
             ],
         )
         if not flat:

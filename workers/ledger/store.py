@@ -28,7 +28,8 @@ class Store:
     """One connection that does not decode answers (bodies are bytes), and what all scripts need.
 
     `lease` is how long a taker keeps a record, `requeue_after` when the scheduler looks again at
-    what it queued, `retention` how long event ids are kept; all in milliseconds. With `fsync`
+    what it queued, `retention` how long event ids are kept; all in milliseconds. While it works a
+    taker renews its lease every `beat`; `holder` is what its process is known by. With `fsync`
     nothing that must be durable is believed to be before Redis has it on disk; `confirm_within` is
     how long to wait for that. `memory` says which ledger is expected. With `own_clock` the times
     handed in are not compared with the server's: a rehearsal moves its clock.
@@ -47,10 +48,14 @@ class Store:
         confirm_within: timedelta = timedelta(seconds=1),
         memory: Memory | None = None,
         own_clock: bool = False,
+        beat: timedelta = timedelta(seconds=3),
+        holder: str = "",
     ) -> None:
         self.redis = redis
         self.memory = memory or Memory()
         self.own_clock = own_clock
+        self.beat = beat
+        self.holder = holder
         self.fsync = fsync
         self._confirm_within = milliseconds(confirm_within)
         self.queue_key = queue_key
@@ -59,6 +64,11 @@ class Store:
         self.retention = milliseconds(retention)
         self._prefix = prefix
         self._scripts: dict[str, AsyncScript] = {}
+
+    @property
+    def own(self) -> str:
+        """`own_clock`, as the scripts are told of it."""
+        return "1" if self.own_clock else ""
 
     def key(self, *parts: str) -> str:
         """The Redis key of a record."""

@@ -13,6 +13,7 @@ from workers.clock import from_ms, to_ms
 from workers.durations import milliseconds
 from workers.identities import forms_of
 from workers.ledger.deletions import Fenced
+from workers.ledger.leases import DUE
 from workers.ledger.store import Store, text
 from workers.settings.policy import Mode
 
@@ -150,9 +151,9 @@ class Sweeps:
 
     async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
         """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
-        flat = await self._store.run(
-            "lease_slice", [sweep_id, to_ms(now), self._store.lease, "sweep", "sweeps:due"]
-        )
+        store = self._store
+        args = [sweep_id, to_ms(now), store.lease, "sweep", DUE["sweep"], store.own, store.holder]
+        flat = await store.run("lease_slice", args)
         return Sweep.load(text(flat)) if flat else None
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
@@ -171,11 +172,12 @@ class Sweeps:
                 at,
                 json.dumps(progress.fields),
                 json.dumps(rows),
-                0 if progress.until else at + self._store.lease,
+                0 if progress.until else self._store.lease,
                 to_ms(progress.until) if progress.until else at,
                 json.dumps(asdict(progress.end)) if progress.end else "",
                 milliseconds(_ROWS_KEPT),
                 self._store.retention,
+                self._store.own,
             ],
         )
         if not recorded:

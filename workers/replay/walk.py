@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from adapters.errors import NotFound
 from workers.clock import Clock
 from workers.intake import Acknowledged
+from workers.lease import under_lease
 from workers.ledger.deliveries import Replay
 from workers.ledger.ledger import Ledger
 from workers.ledger.refusals import ReplayRefused
@@ -61,7 +62,10 @@ async def advance_replay(replay_id: str, means: Means) -> BulkReplay | None:
         if item is None:
             return await replays.end(held, clock())
         dies = held.deaths >= _MOST_DEATHS
-        outcome = "killed_its_worker" if dies else await _outcome(held, item, means)
+        outcome = "killed_its_worker"
+        if not dies:
+            work = _outcome(held, item, means)
+            outcome = await under_lease(work, "replay", held, means.ledger, clock)
         held = await replays.record(
             held, item, outcome, until=until if left == 0 else None, now=clock()
         )

@@ -43,6 +43,8 @@ from workers.settings.secrecy import sample_secret, shared_secret, weak_secret
 from workers.settings.section import Section
 from workers.settings.spelling import meant
 
+# One beat may be late, and one more be lost on its way.
+_BEATS_A_LEASE: Final = 3
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_:-]{0,98}:", re.ASCII)
 
 
@@ -97,10 +99,22 @@ Source = Annotated[SerializeAsAny[SourceConfig], BeforeValidator(partial(_source
 class WorkerSettings(Section):
     """`[worker]`: how long things may take before somebody else looks again."""
 
-    lease: SomeDuration = Field(default="2m", validate_default=True)
+    lease: SomeDuration = Field(default="15s", validate_default=True)
+    beat: SomeDuration = Field(default="3s", validate_default=True)
     requeue_after: SomeDuration = Field(default="30s", validate_default=True)
     scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
+
+    @model_validator(mode="after")
+    def _lease_holds(self) -> Self:
+        least = _BEATS_A_LEASE * self.beat.total_seconds()
+        if self.lease.total_seconds() < least:
+            raise ValueError(
+                f"lease must be at least {least:g} s, {_BEATS_A_LEASE} times beat: one that is "
+                "over before it is renewed is taken from a worker that is well, and its deletion "
+                "ends as failed"
+            )
+        return self
 
 
 class AuditSettings(Section):

@@ -15,7 +15,7 @@ from workers.ledger.records import Deletion, ErrorEntry
 from workers.limits import Limit, limits_of
 from workers.states import BLOCKED, CANCELLED, RETRYING
 from workers.steps.approve import hold, wanted
-from workers.steps.grace import period
+from workers.steps.grace import period, until
 from workers.steps.outcome import Context, end, fail, go_on, stand_still, wait
 from workers.steps.plan import following, judged, look
 from workers.steps.verify import keep_looking, unverified
@@ -35,6 +35,8 @@ _ASK_AGAIN = {
     "not_durable": timedelta(seconds=5),
     "configuration_differs": timedelta(seconds=30),
     "clock_off": timedelta(seconds=60),
+    # By the server's clock, where ours is a little ahead.
+    "too_early": timedelta(seconds=2),
 }
 # What a person or another worker ends, and what the deletion says that it waits for.
 _STANDS_STILL = {
@@ -47,6 +49,7 @@ _ONLY_LOOKS = {
     *_STANDS_STILL, "reactivated", "limit", "unproved_events", "unspooled", "clock_off",
     "before_acceptance",
 }  # fmt: skip
+_PLAN_ANEW = {"plan_moved", "protected", "unapproved", "too_early", "other_account"}
 _CANCELLED = {
     "reactivated": "the client is active again",
     "before_acceptance": (
@@ -136,6 +139,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
             grace=period(deletion, context.settings),
             asked=asked,
             configuration=policy_digest(context.settings),
+            answered=timedelta(seconds=context.settings.itglue.timeout_seconds),
         ),
     )
     if begun.decision == "not_durable":
@@ -143,6 +147,13 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if begun.decision != "begun":
         return _refused(begun, deletion, context)
     return Permission(organization.id, begun.number, now + context.settings.worker.lease)
+
+
+def _only_here(decision: str, deletion: Deletion, context: Context) -> bool:
+    """Whether the grace period is over by this machine's clock, and not yet by the server's."""
+    plan, now = deletion.plan, context.clock()
+    over = plan is not None and until(deletion, plan, context.settings, now) <= now
+    return decision == "too_early" and over
 
 
 def _unsent(begun: Begun, deletion: Deletion, now: datetime) -> Change:
@@ -171,7 +182,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
     match begun.decision:
         case "accepted_before":
             return go_on("verify", line)
-        case "plan_moved" | "protected" | "unapproved" | "too_early" | "other_account":
+        case decision if decision in _PLAN_ANEW and not _only_here(decision, deletion, context):
             # The next plan says by whom it is protected, and why, or asks for the approval.
             return go_on("plan", line)
         case decision if decision in _ONLY_LOOKS and deletion.intent.unanswered:
@@ -183,7 +194,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             line |= {"by": begun.holder} if begun.holder else {}
             why = _STANDS_STILL[decision]
             return stand_still(deletion, why, now + _ASK_AGAIN[why], line)
-        case "in_flight" | "unproved_events" | "unspooled" | "clock_off":
+        case "in_flight" | "unproved_events" | "unspooled" | "clock_off" | "too_early":
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
         case "moved_on":
             return unverified(deletion, now, line)

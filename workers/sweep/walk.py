@@ -26,6 +26,8 @@ from workers.identities import clients_of, known_as_all
 from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.models import Organization
 from workers.itglue.paging import Page
+from workers.lease import under_lease
+from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.ledger.sweeps import End, Progress, Row, Sweep
 from workers.plan import Activity
@@ -281,6 +283,14 @@ def _last(page: Page[Organization], number: int, size: int) -> bool:
     return len(page.rows) < size
 
 
+async def _books(
+    ledger: Ledger, sweep_id: str
+) -> tuple[dict[str, Row], list[Deletion], Head | None]:
+    """What is known: of the organizations, of the open deletions, and the head of the audit log."""
+    rows, state = await ledger.sweeps.rows(sweep_id), await ledger.audit_log.state()
+    return rows, await ledger.listing.open(), state.head
+
+
 async def advance_sweep(
     sweep_id: str, context: Context, enqueue: Enqueue, new_id: NewId
 ) -> Sweep | None:
@@ -294,13 +304,14 @@ async def advance_sweep(
     if sweep is None:
         return None
     schedule = context.settings.schedules.get(sweep.schedule)
-    rows = await ledger.sweeps.rows(sweep_id)
-    head = (await ledger.audit_log.state()).head
+    # Of a large account that takes its time, too.
+    reading = _books(ledger, sweep_id)
+    rows, deletions, head = await under_lease(reading, "sweep", sweep, ledger, context.clock)
     if schedule is None:
         gone = ConfigurationError(f"there is no schedule {sweep.schedule} any more")
         end = ending(sweep, context, None, rows, "failed", head=head, error=gone)
         return await ledger.sweeps.record(sweep, end, context.clock())
-    walk = Walk(sweep, context, schedule, rows, await ledger.listing.open(), head, enqueue, new_id)
+    walk = Walk(sweep, context, schedule, rows, deletions, head, enqueue, new_id)
     if sweep.deaths >= _MOST_DEATHS:
         killed = UnglueError(
             f"it ended its worker {sweep.deaths} times in a row while {sweep.state}; look into the "
@@ -310,7 +321,7 @@ async def advance_sweep(
     stop = context.clock() + SLICE
     while True:
         try:
-            progress = await walk.step()
+            progress = await under_lease(walk.step(), "sweep", walk.sweep, ledger, context.clock)
         except (ITGlueConnectionError, PermissionDenied) as error:
             progress = failed(walk, error)
         if progress.end is None and progress.until is None and context.clock() >= stop:

@@ -1,6 +1,7 @@
 """One installation, its processes in the test's hand.
 
-Times are short by configuration: a lease lasts 4 s here, and IT Glue has 2 s to answer.
+Times are short by configuration: unless a test asks for others, a lease lasts 4 s here, and IT Glue
+has 2 s to answer.
 """
 
 import json
@@ -63,6 +64,15 @@ def client_of(company: int, integration: str = "manage") -> str:
     return f"psa:{integration}:{company}"
 
 
+@dataclass(frozen=True)
+class Times:
+    """How long a lease lasts, how often it is renewed, and how long IT Glue has, in seconds."""
+
+    lease: float = LEASE_SECONDS
+    beat: float = 0.5
+    answer: float = 2
+
+
 @dataclass
 class Plant:
     """Send, injure, look. `watched`: workers and service can be stopped around their scripts."""
@@ -75,6 +85,7 @@ class Plant:
     policy: str = ""
     more: str = ""
     watched: bool = False
+    times: Times = field(default_factory=Times)
     running: dict[str, Forked] = field(default_factory=dict)
     _starts: dict[str, Callable[[], Forked]] = field(default_factory=dict)
     _ever: list[Forked] = field(default_factory=list)
@@ -99,7 +110,7 @@ redis_url = "{self.server.socket_url}"
 [itglue]
 base_url = "{self.sandbox}"
 api_key = "ITG.sandbox"
-timeout_seconds = 2
+timeout_seconds = {self.times.answer:g}
 requests_per_5_minutes = 10000000
 
 [callback]
@@ -108,7 +119,8 @@ secrets = ["{RESULTS_SECRET}"]
 allow_private_networks = true
 
 [worker]
-lease = "{LEASE_SECONDS:g}s"
+lease = "{self.times.lease:g}s"
+beat = "{self.times.beat:g}s"
 requeue_after = "0.5s"
 scheduler_interval = "0.1s"
 
@@ -124,7 +136,7 @@ confirm_delete = true
 {self.more}
 [policy]
 max_deletions_per_day = 1000000
-resend_after = "6s"
+resend_after = "{self.times.lease + self.times.answer:g}s"
 {self.policy.format(folder=self.folder) or "export = false"}
 dependency_limits = {{ {MAY_GO} }}
 {"" if "grace_period" in self.policy else AT_ONCE}
@@ -345,7 +357,12 @@ dependency_limits = {{ {MAY_GO} }}
 
 @contextmanager
 def plant(
-    crowd: Crowd | None = None, *, policy: str = "", more: str = "", watched: bool = False
+    crowd: Crowd | None = None,
+    *,
+    policy: str = "",
+    more: str = "",
+    watched: bool = False,
+    times: Times | None = None,
 ) -> Iterator[Plant]:
     """An installation of which nothing but the Valkey runs yet. Everything ends with the block."""
     with ExitStack() as stack:
@@ -354,7 +371,17 @@ def plant(
         server = stack.enter_context(failing_valkey(folder))
         receiver = stack.enter_context(receiving(RESULTS_SECRET))
         wire = stack.enter_context(wired(folder / "wire.sock", folder / "valkey.sock"))
-        made = Plant(folder, server, receiver, wire, crowd or Crowd(), policy, more, watched)
+        made = Plant(
+            folder,
+            server,
+            receiver,
+            wire,
+            crowd or Crowd(),
+            policy,
+            more,
+            watched,
+            times or Times(),
+        )
         stack.callback(made.http.close)
         stack.callback(made.redis.close)
         stack.callback(made.kill_all)

@@ -25,10 +25,10 @@ T = TypeVar("T")
 _KINDS = {"flexible_assets": "assets", "configurations": "configs"}
 COUNTED = ("assets", "configs", "documents")
 _DOCUMENTS = re.compile(r"/organizations/([0-9]+)/relationships/documents")
-# A plan may be a minute old, and a job may be held up for up to a lease between looking and
-# asking, and again between asking and sending; then the request has its own time limit, and may
-# be slow on its way for as long as the test makes it.
-LONGEST_LOOK = timedelta(minutes=2) * 2 + timedelta(seconds=30) + timedelta(seconds=300)
+# A plan may be a minute old, and a job may take for up to its limit between looking and asking,
+# and for up to a lease between asking and sending; then the request has its own time limit, and
+# may be slow on its way for as long as the test makes it.
+LONGEST_LOOK = timedelta(seconds=100 + 15 + 30 + 300)
 LONGEST_PLAN = LONGEST_LOOK + timedelta(seconds=60)
 
 

@@ -10,6 +10,7 @@ local limits, kind = cjson.decode(ARGV[8]), ARGV[9]
 local approval, grace = ARGV[10] == '1', tonumber(ARGV[11] or 0)
 local name = key('deletion', id)
 local deletion = load(name)
+local leased, passed = lease_clock(now, ARGV[15]), earlier_clock(now, ARGV[15])
 
 -- Every refusal is answered by way of this; the same one again is no news.
 local function refused(why, holder, limit)
@@ -28,7 +29,7 @@ end
 if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then
   return refused('clock_off')
 end
-if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= now then
+if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= leased then
   return refused('fenced')
 end
 if redis.call('EXISTS', key('running')) == 0 or redis.call('EXISTS', key('paused')) == 1 then
@@ -90,8 +91,7 @@ if deletion.client ~= '' or #watch > 0 then
     sources[watched[1]] = true
   end
   -- A question may wait for this server, as the service did; what was empty then may not be now.
-  local time = redis.call('TIME')
-  local late = math.max(0, time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[12]))
+  local late = math.max(0, server_clock() - tonumber(ARGV[12]))
   local spool = unspooled(now + late, sources)
   if spool then
     return refused('unspooled', spool)
@@ -102,7 +102,7 @@ if deletion.intent_state == 'accepted' then
 end
 -- A status may be set twice; a DELETE that was not answered must have had its time.
 if deletion.intent_state == 'open' and deletion.intent_kind == 'delete' then
-  if now < tonumber(deletion.intent_at) + resend_after then
+  if passed < tonumber(deletion.intent_at) + resend_after then
     return refused('in_flight')
   end
   if deletion.intent_org ~= org then
@@ -142,7 +142,7 @@ if (approval or asked) and not approved() then
 end
 if grace > 0 then
   local from = deletion.grace_generation == deletion.generation and tonumber(deletion.grace_from)
-  if not from or now < math.max(from + grace, tonumber(deletion.grace_until)) then
+  if not from or passed < math.max(from + grace, tonumber(deletion.grace_until)) then
     return refused('too_early')
   end
 end
@@ -159,12 +159,12 @@ local DAY = 86400000
 local function counted(source)
   return source ~= '' and key('begun', source) or key('begun')
 end
-redis.call('ZREMRANGEBYSCORE', key('begun'), '-inf', now - DAY)
+redis.call('ZREMRANGEBYSCORE', key('begun'), '-inf', passed - DAY)
 if not redis.call('ZSCORE', key('begun'), id) then
   -- Who approved it because of a limit let it through; it counts all the same.
   local passes = asked and deletion.approval_passes == 'limit'
   for _, limit in ipairs(passes and {} or limits) do
-    local since = string.format('(%d', now - limit.window)
+    local since = string.format('(%d', passed - limit.window)
     if redis.call('ZCOUNT', counted(limit.source), since, '+inf') >= limit.allowed then
       notice(now, 'held_by_limit', {
         limit = limit.name, allowed = limit.allowed, source = limit.source, first = id,
@@ -174,16 +174,16 @@ if not redis.call('ZSCORE', key('begun'), id) then
   end
   for _, name_of_set in ipairs({key('begun'), counted(deletion.source)}) do
     redis.call('ZADD', name_of_set, now, id)
-    redis.call('ZREMRANGEBYSCORE', name_of_set, '-inf', now - DAY)
+    redis.call('ZREMRANGEBYSCORE', name_of_set, '-inf', passed - DAY)
     redis.call('PEXPIRE', name_of_set, DAY)
   end
 end
 redis.call('HSET', key('claims'), org, id)
 local number = redis.call('HINCRBY', name, 'intent_no', 1)
 redis.call('HSET', name, 'intent_state', 'open', 'intent_kind', kind, 'intent_at', now, 'intent_org', org,
-  'lease_until', now + length, 'updated_at', now)
+  'lease_until', leased + length, 'updated_at', now)
 redis.call('HSET', name, 'intent_account', deletion.plan_account or '', 'intent_missing', '')
-redis.call('ZADD', key('due'), now + length, id)
+redis.call('ZADD', key('due'), leased + length, id)
 redis.call('HDEL', key('audited', id), 'begin')
 decide(id, now, 'intent', {number = number, kind = kind, org_id = org, digest = digest})
 return {'begun', number}

@@ -136,11 +136,26 @@ local function doubt_before_acceptance(id, signed)
   end
 end
 
+local function server_clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Leases are written and judged by the server's clock, for one clock is ahead of no other. `own` is
+-- '1' where the asker keeps a time of his own.
+local function lease_clock(now, own)
+  return own == '1' and now or server_clock()
+end
+
+-- By this is judged what must have passed: a clock that is ahead does not bring it forward.
+local function earlier_clock(now, own)
+  return own == '1' and now or math.min(now, server_clock())
+end
+
 -- Whether the asker's clock is off, beyond the 2 s that are let pass and the time that the question
 -- was on its way since the server's clock said `asked`.
 local function clock_off(now, asked)
-  local time = redis.call('TIME')
-  local server = time[1] * 1000 + math.floor(time[2] / 1000)
+  local server = server_clock()
   return math.abs(server - now) > 2000 + math.max(0, server - asked)
 end
 

@@ -1,17 +1,19 @@
 -- What a step did, and what comes next. Written only by the holder of the newest lease.
 -- ARGV: id, fence, now, next state ('running' keeps the lease), ready_at, lease length, errors,
---       count of field/value pairs, the pairs, then journal lines (JSON)
+--       '1' if the asker keeps a time of his own, count of field/value pairs, the pairs, then journal
+--       lines (JSON)
 local id, fence, now, state = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
-local ready_at, length, errors, pairs_count = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
+local ready_at, length, errors = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
+local leased, pairs_count = lease_clock(now, ARGV[8]), tonumber(ARGV[9])
 local name = key('deletion', id)
 local deletion = load(name)
 
 if not deletion.state or TERMINAL[deletion.state] or deletion.fence ~= fence then
   return {'fenced'}
 end
-local first_line = 9 + 2 * pairs_count
+local first_line = 10 + 2 * pairs_count
 if pairs_count > 0 then
-  redis.call('HSET', name, unpack(ARGV, 9, first_line - 1))
+  redis.call('HSET', name, unpack(ARGV, 10, first_line - 1))
 end
 local watch = redis.call('HGET', name, 'watch')
 if watch and watch ~= deletion.watch then
@@ -43,8 +45,8 @@ end
 if TERMINAL[state] then
   finish(id, state, now, errors)
 elseif state == 'running' then
-  redis.call('HSET', name, 'lease_until', now + length, 'updated_at', now)
-  redis.call('ZADD', key('due'), now + length, id)
+  redis.call('HSET', name, 'lease_until', leased + length, 'updated_at', now)
+  redis.call('ZADD', key('due'), leased + length, id)
 else
   set_state(id, deletion.state, state, now)
   if news(id, 'state', state) then
