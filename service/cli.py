@@ -27,6 +27,7 @@ COMMANDS = MappingProxyType(
         "doctor": "service.commands.doctor",
         "holds": "service.commands.holds",
         "operators": "service.commands.operators",
+        "outbox": "service.commands.outbox",
         "pause": "service.commands.pause",
         "protect": "service.commands.protections",
         "protections": "service.commands.protections",

@@ -40,6 +40,9 @@ def needing(now: dict[str, Any]) -> list[str]:
     found = [f"deletions are {paused(each)}; to go on: unglue resume" for each in now["pauses"]]
     if not now["scheduler"]:
         found.append("no scheduler is alive; start: unglue scheduler")
+    # A service of an older version does not say.
+    if not now.get("outbox", True):
+        found.append("nobody sends results and notices; start: unglue outbox")
     if now["overdue"]:
         found.append(
             f"{now['overdue']} deletions should have been taken up a minute ago; is a worker "
@@ -102,6 +105,8 @@ def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the fla
         table.add_column(column, overflow="fold")
     for each in listed["results"]:
         answered = " ".join(str(part) for part in (each["status"], each["answer"]) if part)
+        if each.get("waits_for"):
+            answered = f"waits: {each['waits_for']} does not answer; {answered}"
         due = f" (next {each['due_at']})" if each["due_at"] else ""
         table.add_row(
             each["id"], escape(each["state"] + due), str(each["attempts"]), escape(answered[:120])

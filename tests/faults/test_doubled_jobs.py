@@ -65,11 +65,12 @@ def test_window_06_two_cleaners(here: Plant, injected: Injected) -> None:
 
 
 def test_window_07_reply_lost_after_it_was_done(here: Plant, injected: Injected) -> None:
-    for name in ("service", "scheduler", "worker"):
+    for name in ("service", "scheduler", "worker", "outbox"):
         here.kill(name)
     here.start_service(through=here.wire)
     here.start_scheduler(through=here.wire)
     here.start_worker(through=here.wire)
+    here.start_outbox(through=here.wire)
     since = time.monotonic()
     sent = []
     for lost in ("receive", "lease", "begin_delete", "record", "lease_callback", "record_callback"):

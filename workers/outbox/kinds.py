@@ -11,7 +11,7 @@ Kind = Literal[
     "audit_file_failed", "paused", "resumed", "reactivated_after_call",
     "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
     "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
-    "account_changed", "configuration_differs", "clock_off",
+    "account_changed", "configuration_differs", "clock_off", "receiver_silent", "target_failing",
 ]  # fmt: skip
 
 
@@ -139,6 +139,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         "clock_off": Meaning(
             "A clock is wrong",
             "It differs from the clock of Redis by more than 2 s, so this part does not act.",
+        ),
+        "receiver_silent": Meaning(
+            "A receiver of results does not answer",
+            "What is for it waits and is tried again, one at a time, until it answers. Nothing is "
+            "lost and nothing else is held up. See: unglue results --state pending",
+        ),
+        "target_failing": Meaning(
+            "Notifications do not arrive at a target",
+            "Whoever reads only that one hears nothing. Check its URL; unglue doctor lists it "
+            "until it works, unglue notifications test tries it.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }
