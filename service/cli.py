@@ -32,6 +32,7 @@ COMMANDS = MappingProxyType(
         "holds": "service.commands.holds",
         "init": "service.commands.init",
         "operators": "service.commands.operators",
+        "outbox": "service.commands.outbox",
         "pause": "service.commands.pause",
         "protect": "service.commands.protections",
         "protections": "service.commands.protections",

@@ -40,6 +40,7 @@ STRIKES = {
     "job": 3,
     "worker paused past its lease": 1,
     "scheduler": 3,
+    "outbox": 3,
     "service": 3,
     "Valkey": 2,
 }

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from adapters.errors import ITGlueError, PermissionDenied, UnglueError
 from workers.addresses import resolve
-from workers.clock import system_clock
+from workers.clock import rfc3339, system_clock
 from workers.doctor_configuration import in_force
 from workers.doctor_holds import held_findings
 from workers.doctor_pilot import unnoticed
@@ -19,7 +19,7 @@ from workers.doctor_policy import idle_safeguards
 from workers.enforcement import asks_for_approval, unenforced
 from workers.finding import Finding, alone
 from workers.itglue.client import ITGlue
-from workers.ledger.heartbeats import WORKER
+from workers.ledger.heartbeats import OUTBOX, WORKER
 from workers.ledger.stop_switch import LEDGER_LOST
 from workers.ledger_checks import ACCEPT, ledger_findings
 from workers.outbox.notify import targets_of
@@ -45,6 +45,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         checks += [
             ("redis", _storage(settings)),
             ("scheduler", _heartbeats(settings)),
+            ("outbox", _receivers(settings)),
             ("configuration", _in_force(settings)),
             ("ledger", _ledger(settings)),
             ("deletions", _pauses(settings)),
@@ -183,6 +184,25 @@ async def _heartbeats(settings: Settings) -> AsyncIterator[Finding]:
         else:
             message = "none is alive: what is accepted stays queued"
             yield Finding("worker", "fail", message, "start: unglue worker")
+        if await ledger.heartbeats.alive(OUTBOX):
+            yield Finding("outbox", "ok", "beats")
+        else:
+            message = "no sender is alive: results and notices stay where they are"
+            cure = "start: unglue outbox, or a worker without --no-outbox"
+            yield Finding("outbox", "fail", message, cure)
+
+
+async def _receivers(settings: Settings) -> AsyncIterator[Finding]:
+    """Who cannot be reached, of those whom results and notices go to."""
+    async with open_ledger(settings) as ledger:
+        for host, since in (await ledger.hosts.all_silent()).items():
+            message = f"{host} has not answered since {rfc3339(since)}; what is for it waits"
+            yield Finding("outbox", "warn", message, "look at it; unglue results shows what waits")
+        for name, status in (await ledger.hosts.failing_targets()).items():
+            if name in settings.notifications:
+                seen = "no answer" if status is None else f"status {status}"
+                cure = f"correct notifications.{name}.url, then: unglue notifications test"
+                yield Finding("notifications", "warn", f"{name} fails: {seen}", cure)
 
 
 @asynccontextmanager

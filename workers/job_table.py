@@ -16,8 +16,10 @@ FOREIGN: Final = "foreign_job"
 
 # In front of a job's name.
 JOBS: Final = "workers.jobs."
+# What an older version queued and what nobody queues any more; it is done without doing anything.
+RETIRED: Final = frozenset({"send_callback", "tell_people"})
 
-_NAMES: Final = frozenset(f"{JOBS}{name}" for name in get_args(Job))
+_NAMES: Final = frozenset(f"{JOBS}{name}" for name in {*get_args(Job), *RETIRED})
 _ID: Final = re.compile(r"[a-z]{2,4}_[0-9A-Za-z_.-]{1,200}", re.ASCII)
 # The one job that is about no record.
 _WORDS: Final = {"workers.jobs.read_the_account": "account"}

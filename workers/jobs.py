@@ -17,8 +17,6 @@ from workers.clock import system_clock
 from workers.continuity import CLOCK_OFF, continuity_of
 from workers.ledger.deletions import Fenced
 from workers.ledger.memory import Memory
-from workers.outbox.notify import fan_out
-from workers.outbox.send import send
 from workers.replay.walk import Means, advance_replay
 from workers.runtime import new_id, open_context, open_intake, open_ledger, open_queue
 from workers.settings import Settings, load_settings
@@ -121,17 +119,12 @@ async def run_replay(replay_id: str) -> None:
             log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
 
 
-async def send_callback(callback_id: str) -> None:
-    """Make one attempt to deliver one callback."""
-    async with open_context(_settings()) as context:
-        await send(callback_id, context)
+async def send_callback(_callback_id: str) -> None:
+    """Nothing: an older version queued it, and the sender takes what is due from the ledger."""
 
 
-async def tell_people(notice_id: str) -> None:
-    """Hand one notice to the outbox."""
-    settings = _settings()
-    async with open_ledger(settings) as ledger:
-        await fan_out(notice_id, ledger, settings, system_clock())
+async def tell_people(_notice_id: str) -> None:
+    """Nothing, for the same reason."""
 
 
 async def read_the_account(_name: str) -> None:

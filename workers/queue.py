@@ -24,12 +24,10 @@ QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
 # The functions of `workers.jobs`. Their paths are data: jobs that wait in Redis name them.
 Job = Literal[
     "advance_deletion",
-    "send_callback",
     "verify_delivery",
     "look_back_at_deletion",
     "run_sweep",
     "run_replay",
-    "tell_people",
     "read_the_account",
 ]
 

@@ -19,6 +19,7 @@ from workers.job_table import FOREIGN
 from workers.ledger.condition import condition, condition_of
 from workers.ledger.heartbeats import WORKER, WORKER_LASTS
 from workers.ledger.leases import Kind
+from workers.outbox.process import Beside
 from workers.runtime import open_ledger, queue_of, redis_url
 from workers.settings import Settings
 from workers.steady_worker import SteadyWorker, Stop
@@ -35,14 +36,26 @@ __all__ = ["jobs", "run_worker"]
 log = structlog.get_logger()
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, *, outbox: bool = False) -> None:
     """Work until SIGTERM or SIGINT: the job under way is finished first.
+
+    With `outbox` a sender of results and notices runs beside it.
 
     Raises:
         StorageUnfit: Redis would lose the record.
     """
     stop = Stop()
     stop.listen()
+    sender = Beside.of(settings) if outbox else None
+    try:
+        _work_on(settings, stop, sender)
+    finally:
+        if sender is not None:
+            sender.stop()
+    log.info("stopped")
+
+
+def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:
     said: str | None = None
     wait = _FIRST_WAIT
 
@@ -53,9 +66,11 @@ def run_worker(settings: Settings) -> None:
         said, wait = None, _FIRST_WAIT
 
     while not stop.told():
+        if sender is not None:
+            sender.keep()
         trouble = asyncio.run(_trouble(settings))
         if trouble is None:
-            trouble = _work(settings, stop, ready)
+            trouble = _work(settings, stop, ready, sender)
         if stop.told():
             break
         if trouble != said:
@@ -63,10 +78,9 @@ def run_worker(settings: Settings) -> None:
         said = trouble
         stop.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
-    log.info("stopped")
 
 
-def _work(settings: Settings, stop: Stop, ready: Callable[[], None]) -> str:
+def _work(settings: Settings, stop: Stop, ready: Callable[[], None], sender: Beside | None) -> str:
     """Work until told to stop or until Redis fails; what it said."""
 
     def refused(job_id: str, why: str) -> None:
@@ -84,7 +98,7 @@ def _work(settings: Settings, stop: Stop, ready: Callable[[], None]) -> str:
             ready,
             refused,
             queue_of(settings),
-            partial(_keep_up, settings),
+            partial(_keep_up, settings, sender),
             died,
         )
         worker.work(logging_level="WARNING")
@@ -95,11 +109,13 @@ def _work(settings: Settings, stop: Stop, ready: Callable[[], None]) -> str:
     return "interrupted"
 
 
-def _keep_up(settings: Settings, redis: Redis) -> None:
+def _keep_up(settings: Settings, sender: Beside | None, redis: Redis) -> None:
     """Say that a worker is alive, and remember how far the ledger has come, for the next job.
 
     Another ledger, or less of this one, is not taken in: the job sees the difference.
     """
+    if sender is not None:
+        sender.keep()
     redis.set(
         f"{settings.redis_prefix}heartbeat:{WORKER}",
         to_ms(system_clock()),

@@ -39,6 +39,9 @@ def needing(now: dict[str, Any]) -> list[str]:
     found = [f"deletions are {paused(each)}; to go on: unglue resume" for each in now["pauses"]]
     if not now["scheduler"]:
         found.append("no scheduler is alive; start: unglue scheduler")
+    # A service of an older version does not say.
+    if not now.get("outbox", True):
+        found.append("nobody sends results and notices; start: unglue outbox")
     if now["overdue"]:
         found.append(
             f"{now['overdue']} deletions should have been taken up a minute ago; is a worker "
@@ -104,6 +107,8 @@ def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the fla
     rows = []
     for each in listed["results"]:
         answered = " ".join(str(part) for part in (each["status"], each["answer"]) if part)
+        if each.get("waits_for"):
+            answered = f"waits: {each['waits_for']} does not answer; {answered}"
         rows.append((each["id"], each["state"], each["attempts"], each["due_at"], answered[:200]))
     show_list(columns, rows)
     if listed["next_until"]:

@@ -45,7 +45,7 @@ _REFUSED = 2
 )
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 def up(host: str, port: int, data_dir: Path, workers: int) -> None:
-    """Run service, worker and scheduler, with an embedded Valkey if no redis_url is set."""
+    """Run service, scheduler, outbox and worker; with an embedded Valkey if no redis_url is set."""
     settings = start_up()
     with contextlib.ExitStack() as kept:
         environment = {}
@@ -73,8 +73,9 @@ def _parts(
         parts["valkey"] = ("service.embedded", keeps)
     parts["service"] = ("service", ["serve", "--host", host, "--port", str(port)])
     parts["scheduler"] = ("service", ["scheduler"])
+    parts["outbox"] = ("service", ["outbox"])
     for number in range(1, workers + 1):
-        parts[f"worker-{number}"] = ("service", ["worker"])
+        parts[f"worker-{number}"] = ("service", ["worker", "--no-outbox"])
     return parts
 
 

@@ -10,8 +10,13 @@ log = structlog.get_logger()
 
 
 @click.command()
-def worker() -> None:
+@click.option(
+    "--outbox/--no-outbox",
+    default=True,
+    help="Whether a process beside it sends results and notices, as unglue outbox does.",
+)
+def worker(*, outbox: bool) -> None:
     """Carry deletions out. Start as many as you like; each takes one at a time."""
     settings = start_up()
-    log.info("working", mode=settings.policy.mode)
-    run_worker(settings)
+    log.info("working", mode=settings.policy.mode, outbox=outbox)
+    run_worker(settings, outbox=outbox)

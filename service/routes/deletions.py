@@ -53,7 +53,7 @@ async def create(request: Request) -> Response:
     )
     if job is not None:
         await state.jobs.advance(deletion_id, job)
-    log.info("requested", deletion_id=deletion_id, operator=caller.name, new=job is not None)
+    log.info("requested", deletion_id=deletion_id, operator=caller.name, queued=job is not None)
     headers = {"Location": f"/v1/deletions/{deletion_id}"}
     wait = _WAIT.search(request.headers.get("prefer", ""))
     seconds = min(int(wait[1]), _LONGEST_WAIT) if wait else 0
@@ -140,7 +140,7 @@ async def replay(request: Request) -> Response:
     )
     if job is not None:
         await state.jobs.advance(deletion.id, job)
-    log.info("replayed", deletion_id=deletion.id, operator=caller.name, new=job is not None)
+    log.info("replayed", deletion_id=deletion.id, operator=caller.name, queued=job is not None)
     return await _as_it_stands(state, caller, deletion.id, 202)
 
 

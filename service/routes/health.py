@@ -10,7 +10,7 @@ from service.answers import answer
 from service.state import ServiceState, state_of
 from workers.continuity import CLOCK_OFF
 from workers.ledger.condition import condition
-from workers.ledger.heartbeats import WORKER
+from workers.ledger.heartbeats import OUTBOX, WORKER
 from workers.ledger.stop_switch import LEDGER_LOST, Pause
 from workers.room import room_of
 from workers.scheduler import HEARTBEAT
@@ -30,17 +30,22 @@ async def ready(request: Request) -> Response:
     pauses: tuple[Pause, ...] = ()
     others = 0
     filling = None
+    sending: bool | None = None
     try:
         async with asyncio.timeout(_SECONDS):
             parts = await _storage(state)
             if parts["scheduler"] != "unknown":
                 pauses = await state.ledger.stop_switch.pauses()
+                sending = await state.ledger.heartbeats.alive(OUTBOX)
                 others = len(await state.ledger.in_force.others(state.clock()))
                 filling = (await room_of(state.ledger)).warning
     except (RedisError, OSError):
         parts = {"redis": "unreachable", "scheduler": "unknown", "worker": "unknown"}
     parts |= _own(state)
     ok = all(part == "ok" for part in parts.values())
+    if sending is not None:
+        # Not a reason to be sent no events either: what is sent, is sent later.
+        parts["outbox"] = "ok" if sending else "no sender is alive; start one"
     if others:
         parts["configuration"] = f"{others} other than the one in force; restart those parts"
     if pauses:

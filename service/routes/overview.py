@@ -13,6 +13,7 @@ from service.answers import answer, invalid_fields
 from service.routes.pause import plain
 from service.state import caller_of, state_of
 from workers.clock import rfc3339
+from workers.ledger.heartbeats import OUTBOX
 from workers.report import month_of, report
 from workers.scheduler import HEARTBEAT
 
@@ -38,6 +39,7 @@ async def status(request: Request) -> Response:
             "holds": await state.ledger.holds.count(),
             "results_due": seen.results_due,
             "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
+            "outbox": await state.ledger.heartbeats.alive(OUTBOX),
             **plain(await state.ledger.stop_switch.pauses()),
         }
     )

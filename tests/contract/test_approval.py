@@ -42,7 +42,7 @@ async def lines(it: Rehearsal, deletion_id: str, entry: str) -> list[dict[str, A
 
 async def notices(it: Rehearsal) -> list[dict[str, Any]]:
     found = []
-    for notice_id, _ in await it.ledger.notices.take_due(it.clock()):
+    for notice_id in await it.ledger.notices.due(it.clock()):
         notice = await it.ledger.notices.get(notice_id)
         await it.ledger.notices.fan_out(notice_id, [], it.clock())
         found.append({"kind": notice.kind, **notice.detail})

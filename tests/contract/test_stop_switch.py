@@ -83,7 +83,7 @@ async def test_nothing_destructive_is_sent_until_somebody_resumes(
         assert len(await audited(it, "not_begun")) == 1
 
         await it.ledger.stop_switch.resume("alice", "they were right", it.clock())
-        due = await it.ledger.deletions.take_due(it.clock())
+        due = (await it.ledger.deletions.hand_out(it.clock())).jobs
         assert [name for name, _ in due] == [deletion_id]
         assert (await it.run(deletion_id))["success"] is True
 
@@ -207,7 +207,7 @@ async def test_a_refused_key_does_not_fail_the_whole_queue(rehearse: Rehearse, s
         it.clock.now = max(each.ready_at for each in waiting)
         assert (await work(it, ids[2])).state == "retrying"  # only a person resumes
         await it.ledger.stop_switch.resume("alice", "a new key", it.clock())
-        due = await it.ledger.deletions.take_due(it.clock())
+        due = (await it.ledger.deletions.hand_out(it.clock())).jobs
         assert {name for name, _ in due} == set(ids[2:])
         assert (await it.run(ids[2]))["deleted"] is True
 

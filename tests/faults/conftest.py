@@ -13,6 +13,7 @@ _PARTS: dict[str, Callable[[Plant], object]] = {
     "service": Plant.start_service,
     "scheduler": Plant.start_scheduler,
     "worker": Plant.start_worker,
+    "outbox": Plant.start_outbox,
 }
 
 
@@ -34,7 +35,7 @@ def _shared() -> Iterator[Plant]:
 
 @pytest.fixture
 def here(_shared: Plant) -> Iterator[Plant]:
-    """An installation in good health: service, scheduler and one worker, IT Glue without faults."""
+    """An installation in good health: each part once, IT Glue without faults."""
     before = dict(_shared.running)
     yield _shared
     _shared.wire.mend()

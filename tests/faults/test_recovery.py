@@ -1,4 +1,4 @@
-"""Worker and scheduler go on by themselves after whatever happened to Redis, in one process."""
+"""Worker, scheduler and sender go on by themselves after whatever happened to Redis."""
 
 import time
 from collections.abc import Callable
@@ -18,17 +18,19 @@ LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
 
 
 def works(valkey: FailingValkey, number: int) -> Callable[[], bool]:
-    """Whether a notice of now went by way of the scheduler and a worker."""
-    name = f"ntc_t{number}"
+    """Whether a notice of now went by way of the sender, and a job by that of the two others."""
+    name, unknown = f"ntc_t{number}", f"swp_t{number}"
     with valkey.client() as redis:
         now = to_ms(datetime.now(UTC))
         fields = {"id": name, "kind": "test", "at": now, "detail": "{}"}
         redis.hset(f"unglue:notice:{name}", mapping=fields)
         redis.zadd("unglue:notices:due", {name: now})
+        redis.zadd("unglue:sweeps:due", {unknown: now})
 
     def handed_on() -> bool:
         with valkey.client() as redis:
-            return bool(redis.hexists(f"unglue:notice:{name}", "targets"))
+            sent = bool(redis.hexists(f"unglue:notice:{name}", "targets"))
+            return sent and redis.zscore("unglue:sweeps:due", unknown) is None
 
     return handed_on
 
@@ -52,11 +54,13 @@ class Heard:
 def test_they_live_through_everything(valkey: FailingValkey, tmp_path: Path) -> None:
     settings = {"UNGLUE_REDIS_URL": valkey.url, "UNGLUE_WORKER__REQUEUE_AFTER": "1s"}
     with ExitStack() as stack:
-        worker = stack.enter_context(part("worker", tmp_path, **settings))
+        worker = stack.enter_context(part("worker", tmp_path, "--no-outbox", **settings))
         scheduler = stack.enter_context(part("scheduler", tmp_path, **settings))
+        sender = stack.enter_context(part("outbox", tmp_path, **settings))
+        every = (worker, scheduler, sender)
         until(works(valkey, 0))
         for number, (name, (broken, word)) in enumerate(FAULTS.items(), start=1):
-            heard = [Heard(each) for each in (worker, scheduler)]
+            heard = [Heard(each) for each in every]
             with broken(valkey):
                 for ear in heard:
                     until(partial(ear.trouble, word))
@@ -66,12 +70,12 @@ def test_they_live_through_everything(valkey: FailingValkey, tmp_path: Path) -> 
                 assert ear.part.runs(), name
                 # A line a change, no flood; frozen may first be seen as one, then as the other.
                 assert len(ear.part.said("redis_unavailable")) <= 2 * number, name
-        for each in (worker, scheduler):
+        for each in every:
             assert "Traceback" not in each.everything
             assert each.stop() == 0
 
 
-@pytest.mark.parametrize("name", ["worker", "scheduler"])
+@pytest.mark.parametrize("name", ["worker", "scheduler", "outbox"])
 @pytest.mark.parametrize("away", ["nobody", "loading"])
 def test_without_redis_they_wait_and_can_be_told_to_stop(
     tmp_path: Path, name: str, away: str
@@ -89,7 +93,7 @@ def test_without_redis_they_wait_and_can_be_told_to_stop(
         assert waiting.stop() == 0
 
 
-@pytest.mark.parametrize("name", ["worker", "scheduler", "serve", "up"])
+@pytest.mark.parametrize("name", ["worker", "scheduler", "outbox", "serve", "up"])
 @pytest.mark.parametrize(
     ("directive", "value", "fsync", "said"),
     [

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -22,13 +22,12 @@ from tests.support.receiver import receiving
 from tests.support.service import Service, configured, running_service, secret_key, stored, token
 from workers.approval_link import link_of, sealed
 from workers.clock import rfc3339, system_clock, to_ms
-from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.outbox.notify import fan_out
+from workers.outbox.outgoing import Means
 from workers.outbox.send import send
 from workers.settings import Settings
-from workers.steps.outcome import Context
 
 KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always", "grace_period": "48h"}
@@ -377,13 +376,13 @@ async def test_the_link_goes_where_people_are_and_opens_the_page(
         tables = settings.model_dump(exclude_unset=True, exclude={"sources", "notifications"})
         told = Settings(**tables, public_url=service.url, notifications={"ops": target})
         held = await awaiting(ledger, told)
-        context = Context(ledger, cast("ITGlue", None), told, system_clock, Random(7))  # noqa: S311
-        for notice_id, _ in await ledger.notices.take_due(system_clock()):
+        means = Means(ledger, told, system_clock, Random(7))  # noqa: S311 - jitter
+        for notice_id in await ledger.notices.due(system_clock()):
             await fan_out(notice_id, ledger, told, system_clock())
-        ((entry, _),) = await ledger.callbacks.take_due(system_clock())
+        (entry,) = await ledger.callbacks.due(system_clock())
         # What lets somebody look is made when it is sent, and lies nowhere.
         assert "/approve/" not in str(await stored(redis))
-        await send(entry, context)
+        await send(entry.id, means)
     (request,) = receiver.received
     body = json.loads(request.body)
     facts = {fact["label"]: fact["value"] for fact in body["facts"]}

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from service.cli import cli
 from tests.support.serve import serve
 from workers.doctor import Finding, examine
-from workers.ledger.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
 from workers.sandbox.app import create_sandbox
 from workers.sandbox.settings import SandboxSettings
@@ -45,6 +45,18 @@ async def test_nobody_works(sandbox: str, valkey_url: str, ledger: Ledger) -> No
     await ledger.heartbeats.beat(WORKER, datetime.now(UTC), WORKER_LASTS)
     (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "worker"]
     assert found.level == "ok"
+
+
+async def test_nobody_sends(sandbox: str, valkey_url: str, ledger: Ledger) -> None:
+    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "outbox"]
+    assert (found.level, found.cure[:20]) == ("fail", "start: unglue outbox")
+    now = datetime.now(UTC)
+    await ledger.heartbeats.beat(OUTBOX, now, OUTBOX_LASTS)
+    for _ in range(2):
+        await ledger.hosts.silent("hooks.example", now)
+    found, silent = [e for e in await findings(sandbox, valkey_url) if e.part == "outbox"]
+    assert found.level == "ok"
+    assert (silent.level, silent.message[:32]) == ("warn", "hooks.example has not answered s")
 
 
 def test_its_json_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

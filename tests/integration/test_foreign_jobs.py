@@ -97,7 +97,8 @@ def test_what_we_queue_is_ours(valkey_url: str) -> None:
     with Redis.from_url(valkey_url) as redis:
         redis.flushall()
         queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-        for name, argument in (GOOD, ("workers.jobs.read_the_account", "account")):
+        old = [("workers.jobs.send_callback", "cb_1_1"), ("workers.jobs.tell_people", "ntc_1")]
+        for name, argument in (GOOD, ("workers.jobs.read_the_account", "account"), *old):
             job = TableJob.fetch(
                 one(queue, name, argument).id, connection=redis, serializer=JSONSerializer
             )

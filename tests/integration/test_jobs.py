@@ -123,7 +123,7 @@ def until_ended(valkey_url: str) -> None:
     async def due() -> bool:
         async with open_ledger(load_settings()) as ledger:
             queue = JobQueue(valkey_url)
-            for name, number in await ledger.deletions.take_due(system_clock()):
+            for name, number in (await ledger.deletions.hand_out(system_clock())).jobs:
                 await queue.advance(name, number)
             queue.close()
             return (await ledger.deletions.get("del_1")).terminal

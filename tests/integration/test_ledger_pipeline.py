@@ -211,10 +211,10 @@ async def test_what_is_due_is_handed_out_once_while_its_job_waits(
     _, first = await ask(ledger, clock, "del_1")
     _, second = await ask(ledger, clock, "del_2")
     await redis.rpush(ledger.store.queue_key, f"del_1-{first}", f"del_2-{second}")
-    assert await ledger.deletions.take_due(clock.forward(seconds=31)) == []
+    assert (await ledger.deletions.hand_out(clock.forward(seconds=31))).jobs == []
 
     await redis.lpop(ledger.store.queue_key)  # taken by a worker that died
-    taken = await ledger.deletions.take_due(clock.forward(seconds=31))
+    taken = (await ledger.deletions.hand_out(clock.forward(seconds=31))).jobs
     assert [name for name, _ in taken] == ["del_1"]
 
 

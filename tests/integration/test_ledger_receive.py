@@ -72,8 +72,8 @@ async def test_an_inactive_event_creates_a_deletion_that_is_due(
     assert receipt.deletion_id is not None
     deletion = await ledger.deletions.get(receipt.deletion_id)
     assert (deletion.state, deletion.source, deletion.client) == ("queued", "cw", "2")
-    assert await ledger.deletions.take_due(clock()) == []
-    assert await ledger.deletions.take_due(clock.forward(seconds=31)) == [(deletion.id, 2)]
+    assert (await ledger.deletions.hand_out(clock())).jobs == []
+    assert (await ledger.deletions.hand_out(clock.forward(seconds=31))).jobs == [(deletion.id, 2)]
 
 
 async def test_the_same_event_is_a_duplicate_and_names_the_same_deletion(sender: Sender) -> None:

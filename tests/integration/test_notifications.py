@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
@@ -13,16 +13,15 @@ from standardwebhooks import Webhook
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.receiver import Receiver, receiving, reply
-from workers.itglue.client import ITGlue
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.outbox.notify import fan_out
+from workers.outbox.outgoing import Means
 from workers.outbox.send import send
 from workers.settings import Settings
 from workers.silence import tell_of_silent_sources
 from workers.states import FAILED
-from workers.steps.outcome import Context
 
 SECRET = "whsec_" + b64encode(bytes(range(32))).decode()
 
@@ -33,7 +32,7 @@ class Chat:
 
     ledger: Ledger
     clock: TestClock
-    context: Context
+    means: Means
 
     def to(self, **targets: Mapping[str, Any]) -> None:
         """Configure these targets, on loopback."""
@@ -51,7 +50,7 @@ class Chat:
                 "quiet": {**source, "secrets": ["whsec_" + "B" * 32], "silence_days": 0},
             },
         )
-        self.context = replace(self.context, settings=settings)
+        self.means = replace(self.means, settings=settings)
 
     async def notices(self) -> list[dict[str, Any]]:
         """The notices that are due, as they were written."""
@@ -64,15 +63,15 @@ class Chat:
         return found
 
     async def hand_out(self) -> None:
-        """What the scheduler and the job `tell_people` do."""
-        for notice_id, _ in await self.ledger.notices.take_due(self.clock()):
-            await fan_out(notice_id, self.ledger, self.context.settings, self.clock())
+        """What a sender does with notices."""
+        for notice_id in await self.ledger.notices.due(self.clock()):
+            await fan_out(notice_id, self.ledger, self.means.settings, self.clock())
 
     async def post(self) -> list[str]:
-        """What the scheduler and the job `send_callback` do; the ids of what was due."""
-        due = [entry for entry, _ in await self.ledger.callbacks.take_due(self.clock())]
+        """What a sender does with what is in the outbox; the ids of what was due."""
+        due = [each.id for each in await self.ledger.callbacks.due(self.clock())]
         for entry in due:
-            await send(entry, self.context)
+            await send(entry, self.means)
         return due
 
     async def entry(self, entry_id: str) -> dict[str, str]:
@@ -117,10 +116,8 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest.fixture
 def chat(ledger: Ledger, clock: TestClock) -> Chat:
     settings = Settings(itglue={"api_key": "ITG.test"})
-    # A notification needs nothing of IT Glue.
-    itglue = cast("ITGlue", None)
-    context = Context(ledger, itglue, settings, clock, Random(7))  # noqa: S311 - jitter
-    return Chat(ledger, clock, context)
+    means = Means(ledger, settings, clock, Random(7))  # noqa: S311 - jitter
+    return Chat(ledger, clock, means)
 
 
 # -- who is told ---------------------------------------------------------------------------------
@@ -191,25 +188,24 @@ async def test_handed_out_twice_it_is_sent_once(chat: Chat, receiver: Receiver) 
     """The job died after its script, or was lost and doubled: one entry a target."""
     chat.to(ops={"url": receiver.url})
     await chat.failed()
-    ((notice_id, _),) = await chat.ledger.notices.take_due(chat.clock())
+    (notice_id,) = await chat.ledger.notices.due(chat.clock())
     for _ in range(3):
-        await fan_out(notice_id, chat.ledger, chat.context.settings, chat.clock())
+        await fan_out(notice_id, chat.ledger, chat.means.settings, chat.clock())
     await chat.post()
-    await fan_out(notice_id, chat.ledger, chat.context.settings, chat.clock())
+    await fan_out(notice_id, chat.ledger, chat.means.settings, chat.clock())
     assert await chat.post() == []
     assert len(receiver.received) == 1
     assert await chat.notices() == []
 
 
-async def test_a_job_that_died_before_its_script_is_handed_out_again(
+async def test_a_sender_that_died_before_its_script_left_it_due(
     chat: Chat, receiver: Receiver
 ) -> None:
     chat.to(ops={"url": receiver.url})
     await chat.failed()
-    assert len(await chat.ledger.notices.take_due(chat.clock())) == 1
-    assert await chat.ledger.notices.take_due(chat.clock()) == []
-    chat.clock.forward(seconds=31)
+    assert len(await chat.ledger.notices.due(chat.clock())) == 1
     await chat.hand_out()
+    assert await chat.ledger.notices.due(chat.clock()) == []
     await chat.post()
     assert len(receiver.received) == 1
 
@@ -250,7 +246,7 @@ async def test_an_address_inside_is_not_called(chat: Chat, receiver: Receiver) -
 
 
 async def test_nobody_is_told_that_nobody_could_be_told(chat: Chat, receiver: Receiver) -> None:
-    """All attempts of a notification fail: an audit entry, and no further notice."""
+    """All attempts of a notification fail: an audit entry, and nobody else who could be told."""
     chat.to(ops={"url": receiver.url})
     receiver.answers += [reply(503)] * 20
     await chat.failed()
@@ -260,10 +256,32 @@ async def test_nobody_is_told_that_nobody_could_be_told(chat: Chat, receiver: Re
         chat.clock.forward(hours=30)
     assert (await chat.entry("ntf_1_ops"))["state"] == "dead"
     assert len(receiver.received) == 10
-    assert await chat.notices() == []
+    (notice,) = await chat.notices()
+    assert (notice["kind"], notice["target"], notice["status"]) == ("target_failing", "ops", 503)
+    await chat.hand_out()
+    assert await chat.post() == []
     (line,) = [line for line in await chat.audited() if line["what"] == "notification"]
     assert (line["notice_id"], line["target"], line["kind"]) == ("ntc_1", "ops", "failed")
     assert (line["state"], line["attempts"], line["status"]) == ("dead", 10, 503)
+
+
+async def test_the_others_are_told_that_a_target_fails(chat: Chat, receiver: Receiver) -> None:
+    """Whatever else they want to hear of, once a day; and `doctor` says it until it works."""
+    async with receiving() as other:
+        chat.to(ops={"url": receiver.url}, chat={"url": other.url, "kinds": ["paused"]})
+        receiver.answers += [reply(404)] * 3
+        await chat.failed()
+        for _ in range(4):
+            await chat.hand_out()
+            await chat.post()
+            assert await chat.ledger.hosts.failing_targets() == (
+                {"ops": 404} if len(receiver.received) < 4 else {}
+            )
+            chat.clock.forward(hours=1)
+    (told,) = [json.loads(request.body) for request in other.received]
+    assert told["kind"] == "target_failing"
+    assert {"label": "target", "value": "ops"} in told["facts"]
+    assert len(receiver.received) == 4
 
 
 # -- what is told --------------------------------------------------------------------------------
@@ -354,7 +372,7 @@ async def test_an_organization_that_came_back_is_told_once(chat: Chat) -> None:
 
 async def test_silence_is_told_once_a_day_and_where_it_is_one(chat: Chat) -> None:
     chat.to()
-    settings = chat.context.settings
+    settings = chat.means.settings
     await tell_of_silent_sources(settings, chat.ledger, chat.clock())
     assert await chat.notices() == []
     chat.clock.forward(days=2, seconds=1)
@@ -372,10 +390,10 @@ async def test_silence_is_told_once_a_day_and_where_it_is_one(chat: Chat) -> Non
 
 async def test_a_source_that_speaks_is_not_told_of(chat: Chat) -> None:
     chat.to()
-    await tell_of_silent_sources(chat.context.settings, chat.ledger, chat.clock())
+    await tell_of_silent_sources(chat.means.settings, chat.ledger, chat.clock())
     chat.clock.forward(days=3)
     await receive(chat, 1, "rewst", kind="ignored", reason="other")
-    await tell_of_silent_sources(chat.context.settings, chat.ledger, chat.clock())
+    await tell_of_silent_sources(chat.means.settings, chat.ledger, chat.clock())
     assert await chat.notices() == []
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -14,12 +14,10 @@ from tests.support.receiver import Receiver, receiving, reply
 from tests.support.service import configured, only_error, running_service, token
 from workers.clock import system_clock
 from workers.doctor import examine
-from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
-from workers.outbox.notify import fan_out
-from workers.outbox.send import send
+from workers.outbox.outgoing import Means
+from workers.outbox.sender import Sender
 from workers.settings import Settings
-from workers.steps.outcome import Context
 
 
 @pytest.fixture
@@ -42,12 +40,10 @@ def targets(receiver: Receiver) -> dict[str, Any]:
 
 
 async def work(ledger: Ledger, settings: Settings) -> None:
-    """One round of a scheduler and a worker."""
-    context = Context(ledger, cast("ITGlue", None), settings, system_clock, Random(7))  # noqa: S311
-    for notice_id, _ in await ledger.notices.take_due(system_clock()):
-        await fan_out(notice_id, ledger, settings, system_clock())
-    for entry, _ in await ledger.callbacks.take_due(system_clock()):
-        await send(entry, context)
+    """One round of a sender."""
+    sender = Sender(Means(ledger, settings, system_clock, Random(7)))  # noqa: S311 - jitter
+    await sender.round()
+    await sender.settled()
 
 
 async def test_a_test_is_sent_to_all_and_can_be_followed(

@@ -17,17 +17,16 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.receiver import Receiver, receiving, reply
-from workers.itglue.client import ITGlue
 from workers.ledger.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.ledger.refusals import ReplayRefused
 from workers.ledger.sweeps import End, Progress
+from workers.outbox.outgoing import Means
 from workers.outbox.send import send
 from workers.result import result_of
 from workers.settings import Settings
 from workers.states import FAILED
-from workers.steps.outcome import Context
 
 SECRETS = tuple("whsec_" + b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "keyserver" / "keys.example.test.pem"
@@ -46,7 +45,7 @@ class Outbox:
 
     ledger: Ledger
     clock: TestClock
-    context: Context
+    means: Means
 
     async def ended(self, url: str, deletion_id: str = "del_1") -> None:
         """A deletion that failed, whose result goes to this URL."""
@@ -65,8 +64,8 @@ class Outbox:
         await deletions.record(held, Change(state=FAILED, errors=(error,)), self.clock())
 
     async def attempt(self, callback_id: str = "cb_1_1") -> dict[str, str]:
-        """What a worker does with the callback's job; the callback afterwards."""
-        await send(callback_id, self.context)
+        """What a sender does with the callback; the callback afterwards."""
+        await send(callback_id, self.means)
         return await self.state(callback_id)
 
     async def state(self, callback_id: str = "cb_1_1") -> dict[str, str]:
@@ -99,10 +98,8 @@ class Outbox:
 def outbox(ledger: Ledger, clock: TestClock, **callback: Any) -> Outbox:
     table = {"secrets": SECRETS, "allow_private_networks": True, **callback}
     settings = Settings(itglue={"api_key": "ITG.test"}, callback=table)
-    # A callback needs nothing of IT Glue.
-    itglue = cast("ITGlue", None)
-    context = Context(ledger, itglue, settings, clock, Random(7))  # noqa: S311 - jitter
-    return Outbox(ledger, clock, context)
+    means = Means(ledger, settings, clock, Random(7))  # noqa: S311 - jitter
+    return Outbox(ledger, clock, means)
 
 
 @pytest.fixture
@@ -112,7 +109,7 @@ def box(ledger: Ledger, clock: TestClock) -> Outbox:
 
 async def test_a_result_is_delivered(box: Outbox, receiver: Receiver) -> None:
     await box.ended(receiver.url)
-    assert [name for name, _ in await box.ledger.callbacks.take_due(box.clock())] == ["cb_1_1"]
+    assert [each.id for each in await box.ledger.callbacks.due(box.clock())] == ["cb_1_1"]
     callback = await box.attempt()
 
     (request,) = receiver.received
@@ -198,9 +195,9 @@ async def test_the_whole_schedule(box: Outbox, receiver: Receiver) -> None:
         waited.append(due_in)
         box.clock.now += timedelta(seconds=due_in - 0.01)
         assert (await box.attempt())["attempts"] == str(number)
-        assert await box.ledger.callbacks.take_due(box.clock()) == []
+        assert await box.ledger.callbacks.due(box.clock()) == []
         box.clock.forward(seconds=0.02)
-        assert len(await box.ledger.callbacks.take_due(box.clock())) == 1
+        assert len(await box.ledger.callbacks.due(box.clock())) == 1
     schedule = [5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400]
     assert [0.8 * it <= seen <= 1.2 * it for it, seen in zip(schedule, waited, strict=True)] == (
         [True] * 9
@@ -285,7 +282,7 @@ async def test_an_attempt_whose_worker_died_is_made_again(box: Outbox, receiver:
     assert held is not None
     assert (await box.attempt())["attempts"] == "0"
     box.clock.forward(seconds=61)
-    assert len(await box.ledger.callbacks.take_due(box.clock())) == 1
+    assert len(await box.ledger.callbacks.due(box.clock())) == 1
     receiver.answers.append(reply(500))
     assert (await box.attempt())["state"] == "pending"
     # The first worker comes back from the dead, and what it says counts no more.

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tests.support.receiver import silent
 from tests.support.service import configured, running_service
-from workers.ledger.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
 from workers.queue import JobQueue
 from workers.scheduler import Scheduler
@@ -32,6 +32,7 @@ async def test_ready_once_scheduler_and_worker_beat(
                 "redis": "ok",
                 "scheduler": "no heartbeat; start one",
                 "worker": "none alive; start one",
+                "outbox": "no sender is alive; start one",
             },
         }
         jobs = JobQueue(valkey_url)
@@ -45,10 +46,13 @@ async def test_ready_once_scheduler_and_worker_beat(
         assert answer.json()["parts"]["worker"] == "none alive; start one"
         await ledger.heartbeats.beat(WORKER, datetime.now(UTC), WORKER_LASTS)
         answer = service.http.get("/readyz")
+        # Events are taken in without a sender as well.
         assert answer.status_code == 200
-        assert answer.json() == {
+        assert answer.json()["parts"]["outbox"] == "no sender is alive; start one"
+        await ledger.heartbeats.beat(OUTBOX, datetime.now(UTC), OUTBOX_LASTS)
+        assert service.http.get("/readyz").json() == {
             "status": "ready",
-            "parts": {"redis": "ok", "scheduler": "ok", "worker": "ok"},
+            "parts": {"redis": "ok", "scheduler": "ok", "worker": "ok", "outbox": "ok"},
         }
         # The heartbeat of a scheduler that died ends by itself.
         assert 0 < await redis.pttl("unglue:heartbeat:scheduler") <= 10_000

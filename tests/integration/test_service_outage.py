@@ -94,7 +94,7 @@ async def test_an_event_that_cannot_be_queued_is_left_to_the_scheduler(
     deletion_id = answer.json()["deletion_id"]
     await redis.delete(QUEUE_KEY)
     later = datetime.now(UTC) + timedelta(seconds=31)
-    assert [name for name, _ in await ledger.deletions.take_due(later)] == [deletion_id]
+    assert [name for name, _ in (await ledger.deletions.hand_out(later)).jobs] == [deletion_id]
 
 
 async def require_quarantined(answer: httpx.Response, ledger: Ledger, body: bytes) -> None:

@@ -146,6 +146,7 @@ def state(**changes: Any) -> dict[str, Any]:
     [
         ({}, ""),
         ({"scheduler": False}, "unglue scheduler"),
+        ({"outbox": False}, "unglue outbox"),
         ({"overdue": 3}, "is a worker running"),
         ({"quarantined": 1}, "cannot be proved"),
         ({"holds": 2}, "2 deliveries hold deletions: unglue holds"),

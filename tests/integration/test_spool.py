@@ -263,7 +263,7 @@ async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
     await box.keeper.once()
     assert box.done == []
     assert (tmp_path / f"{spooled.delivery_id}.aside").exists()
-    ((notice_id, _),) = await box.ledger.notices.take_due(clock())
+    (notice_id,) = await box.ledger.notices.due(clock())
     notice = await box.ledger.notices.get(notice_id)
     assert (notice.kind, notice.detail["source"]) == ("spool_set_aside", "cw")
     (known,) = await box.ledger.spools.all()

@@ -218,7 +218,7 @@ async def test_people_are_told_once_of_a_spool_that_holds_for_long(
     assert await told() == 1
     clock.forward(seconds=PATIENCE.total_seconds() + 1)
     assert await told() == 2
-    (notice_id, _), *_ = await ledger.notices.take_due(clock())
+    notice_id, *_ = await ledger.notices.due(clock())
     notice = await ledger.notices.get(notice_id)
     assert (notice.kind, notice.detail["spool"]) == ("spool_holds", "spl_1")
 

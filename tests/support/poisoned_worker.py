@@ -1,4 +1,4 @@
-"""A real worker on which some kinds of work end its process, as running out of memory would."""
+"""A real worker on which some kinds of work end its job's process or its sender, as a kill does."""
 
 import os
 import signal
@@ -31,4 +31,4 @@ _PLACES = {
 if __name__ == "__main__":
     for kind in sys.argv[1:]:
         setattr(*_PLACES[kind], _die)
-    run_worker(load_settings())
+    run_worker(load_settings(), outbox=True)

@@ -1,4 +1,4 @@
-"""A real worker whose jobs of notices begin, and end when a file is there."""
+"""A real worker whose jobs of sweeps begin, and end when a file is there."""
 
 import sys
 import time
@@ -11,19 +11,19 @@ from workers import jobs
 from workers.settings import load_settings
 from workers.worker import run_worker
 
-_tell = jobs.tell_people
+_sweep = jobs.run_sweep
 
 
-def _slowly(notice_id: str) -> Coroutine[Any, Any, None]:
+def _slowly(sweep_id: str) -> Coroutine[Any, Any, None]:
     folder = Path(sys.argv[2])
     (folder / "begun").touch()
     deadline = time.monotonic() + 90
     while not (folder / "go").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return _tell(notice_id)
+    return _sweep(sweep_id)
 
 
 if __name__ == "__main__":
     configure_logs()
-    jobs.tell_people = _slowly
+    jobs.run_sweep = _slowly
     run_worker(load_settings())

@@ -26,7 +26,7 @@ from workers.ledger.ledger import Ledger
 from workers.states import DELETED, FAILED
 
 ROOT = Path(__file__).parents[2]
-PROCESSES = ("worker", "scheduler", "up")
+PROCESSES = ("worker", "scheduler", "outbox", "up")
 
 
 Run = Callable[..., tuple[int, str, str]]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from adapters.errors import Conflict, NotFound, UnglueError
 from adapters.models import DeletionRequest
@@ -15,7 +15,7 @@ from workers.identities import forms_of
 from workers.ledger.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.refusals import KeyReused, ReplayRefused
-from workers.ledger.store import Store, text
+from workers.ledger.store import Store, numbered, text
 from workers.limits import Limit
 from workers.settings.policy import Mode
 
@@ -82,6 +82,16 @@ class Conditions:
 
 
 _NONE = Conditions()
+# How many may enter the lines of their sources at once: what is more does with the next look.
+_ENTER_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """Deletions with the numbers of their jobs; `more` wait for their turn."""
+
+    jobs: Sequence[tuple[str, int]]
+    more: bool
 
 
 class Deletions:
@@ -102,6 +112,8 @@ class Deletions:
         mode: Mode | None = None,
     ) -> tuple[str, int | None]:
         """A deletion asked for by an operator: its id, and its job's number if it is new.
+
+        There is no number either where it waits for its turn, which the scheduler gives it.
 
         `mode` is the policy's as it was asked for: nothing harder will be done. Who says the
         organization's name overrules the noes that others said before.
@@ -135,7 +147,7 @@ class Deletions:
         )
         if answer == b"mismatch":
             raise KeyReused
-        return known[0].decode(), int(known[1]) if answer == b"created" else None
+        return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
 
     async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
         """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
@@ -235,7 +247,9 @@ class Deletions:
         self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
         now: datetime, mode: Mode | None = None,
     ) -> int | None:  # fmt: skip
-        """Begin a deletion that ended anew: its job's number, or `None` if this was done before.
+        """Begin a deletion that ended anew: its job's number, or `None` if it has none yet.
+
+        It has none where this was done before, and where the deletion waits for its turn.
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
         person cancelled the client's deletion. `mode` is the policy's of now, which is asked for.
@@ -263,7 +277,7 @@ class Deletions:
             raise NotFound(f"there is no deletion {deletion_id}")
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
-        return int(rest[1]) if answer == b"replayed" else None
+        return (int(rest[1]) or None) if answer == b"replayed" else None
 
     async def generation(self, deletion_id: str, number: int) -> Deletion:
         """The deletion as it stood at the end of this generation, or as it stands in it now.
@@ -279,13 +293,17 @@ class Deletions:
             raise NotFound(f"deletion {deletion_id} has no generation {number}")
         return Deletion.load(fields)
 
-    async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
-        """Deletions that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("due", "deletion", now, limit=limit)
+    async def hand_out(self, now: datetime) -> HandedOut:
+        """The deletions whose turn it is, for as many as the queue has room for."""
+        at = to_ms(now)
+        more, *flat = await self._store.run(
+            "hand_out", [at, at + self._store.requeue_after, _ENTER_AT_ONCE]
+        )
+        return HandedOut(numbered(flat), more=more == b"1")
 
-    async def take_aftercare(self, now: datetime, *, limit: int = 50) -> list[tuple[str, int]]:
+    async def take_aftercare(self, now: datetime) -> list[tuple[str, int]]:
         """Deletions to look back at, each with the number of its job."""
-        return await self._store.due("aftercare:due", "deletion", now, limit=limit)
+        return await self._store.due("aftercare:due", "deletion", now)
 
     async def looked_back(
         self,

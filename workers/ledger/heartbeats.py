@@ -8,6 +8,9 @@ from workers.durations import milliseconds
 from workers.ledger.store import Store
 
 WORKER: Final = "worker"
+OUTBOX: Final = "outbox"
+# Longer than a few of its beats, which are 5 s apart.
+OUTBOX_LASTS: Final = timedelta(seconds=30)
 # Longer than the half minute between two looks at a job that runs.
 WORKER_LASTS: Final = timedelta(seconds=90)
 

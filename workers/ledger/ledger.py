@@ -11,6 +11,7 @@ from workers.ledger.deletions import Deletions
 from workers.ledger.deliveries import Deliveries
 from workers.ledger.heartbeats import Heartbeats
 from workers.ledger.holds import Holds
+from workers.ledger.hosts import Hosts
 from workers.ledger.in_force import InForce
 from workers.ledger.leases import Leases
 from workers.ledger.listing import Listing
@@ -44,6 +45,7 @@ class Ledger:
         self.approvals = Approvals(store)
         self.listing = Listing(store, self.deletions, self.deliveries)
         self.callbacks = Callbacks(store)
+        self.hosts = Hosts(store)
         self.asset_types = AssetTypes(store)
         self.budget = RequestBudget(store)
         self.quarantine = Quarantine(store)

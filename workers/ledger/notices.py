@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from adapters.errors import NotFound
@@ -65,9 +65,12 @@ class Notices:
         )
         return answer.decode() if answer else None
 
-    async def take_due(self, now: datetime, *, limit: int = 200) -> list[tuple[str, int]]:
-        """Notices to hand to the outbox, each with the number of its job."""
-        return await self._store.due("notices:due", "notice", now, limit=limit)
+    async def due(self, now: datetime, *, limit: int = 200) -> list[str]:
+        """The ids of notices to hand to the outbox, oldest first."""
+        found = await self._store.redis.zrangebyscore(
+            self._store.key("notices", "due"), "-inf", to_ms(now), start=0, num=limit
+        )
+        return [name.decode() for name in cast("list[bytes]", found)]
 
     async def get(self, notice_id: str) -> Notice:
         """One notice.

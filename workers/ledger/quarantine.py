@@ -44,9 +44,9 @@ class Quarantine:
         )
         return answer[1].decode() if answer[0] == b"kept" else None
 
-    async def take_due(self, now: datetime, *, limit: int = 50) -> list[tuple[str, int]]:
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Deliveries to verify, each with the number of its job."""
-        return await self._store.due("quarantine:due", "delivery", now, limit=limit)
+        return await self._store.due("quarantine:due", "delivery", now)
 
     async def take(self, delivery_id: str, now: datetime) -> bool:
         """Whether it is still to be verified.

@@ -228,6 +228,6 @@ class Replays:
                 continue
         return found
 
-    async def take_due(self, now: datetime, *, limit: int = 20) -> list[tuple[str, int]]:
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Those that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("replays:due", "replay", now, limit=limit)
+        return await self._store.due("replays:due", "replay", now)

@@ -11,7 +11,10 @@ from workers.ledger.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One result's way to its receiver. `status` and `answer` are the newest attempt's."""
+    """One result's way to its receiver. `status` and `answer` are the newest attempt's.
+
+    `waits_for` is the host that does not answer, for which it waits without using up attempts.
+    """
 
     id: str
     of: str
@@ -23,6 +26,7 @@ class Result:
     created_at: datetime
     due_at: datetime | None
     replayed_by: str
+    waits_for: str
 
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Result":
@@ -40,6 +44,7 @@ class Result:
             created_at=from_ms(fields["created_at"]),
             due_at=from_ms(due) if pending and due else None,
             replayed_by=fields.get("replayed_by", ""),
+            waits_for=fields.get("waits_for", "") if pending else "",
         )
 
     def plain(self) -> dict[str, Any]:
@@ -55,6 +60,7 @@ class Result:
             "created_at": rfc3339(self.created_at),
             "due_at": rfc3339(self.due_at) if self.due_at else None,
             "replayed_by": self.replayed_by or None,
+            "waits_for": self.waits_for or None,
         }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import resources
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
@@ -16,12 +16,21 @@ from workers.ledger.memory import Memory
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
+_LOOKED_THROUGH: Final = 200
+# Of a kind of work that is not deletions: they share the queue, which is kept short.
+_MOST_AT_ONCE: Final = 4
 
 
 def text(flat: Sequence[bytes]) -> dict[str, str]:
     """The fields of a hash, from the flat list that a script answers."""
     pairs = zip(flat[::2], flat[1::2], strict=True)
     return {name.decode(): value.decode() for name, value in pairs}
+
+
+def numbered(flat: Sequence[bytes]) -> list[tuple[str, int]]:
+    """Names and the numbers of their jobs, from the flat list that a script answers."""
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return [(name.decode(), int(number)) for name, number in pairs]
 
 
 class Store:
@@ -140,14 +149,10 @@ class Store:
         pipeline.execute_command("WAITAOF", 1, 0, self._confirm_within)
         return await pipeline.execute(raise_on_error=False)
 
-    async def due(
-        self, index: str, kind: str, now: datetime, *, limit: int
-    ) -> list[tuple[str, int]]:
-        """What is due and in no queue, each with the number of its next job."""
+    async def due(self, index: str, kind: str, now: datetime) -> list[tuple[str, int]]:
+        """Some of what is due and in no queue, each with the number of its next job."""
         at = to_ms(now)
         flat = await self.run(
-            "due", [index, kind, at, at + self.requeue_after, limit, self.queue_key]
+            "due", [index, kind, at, at + self.requeue_after, _LOOKED_THROUGH, _MOST_AT_ONCE]
         )
-        return [
-            (name.decode(), int(number)) for name, number in zip(flat[::2], flat[1::2], strict=True)
-        ]
+        return numbered(flat)

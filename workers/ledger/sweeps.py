@@ -214,7 +214,7 @@ class Sweeps:
                 json.dumps(fields),
             ],
         )
-        return known[0].decode(), int(known[1]) if answer == b"created" else None
+        return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
 
     async def get(self, sweep_id: str) -> Sweep:
         """One sweep.
@@ -248,9 +248,9 @@ class Sweeps:
         found = [await self._store.hash("sweep", name.decode()) for name in cast("Any", names)]
         return [Sweep.load(fields) for fields in found if fields]
 
-    async def take_due(self, now: datetime, *, limit: int = 20) -> list[tuple[str, int]]:
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Sweeps that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("sweeps:due", "sweep", now, limit=limit)
+        return await self._store.due("sweeps:due", "sweep", now)
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""

@@ -11,7 +11,8 @@ Kind = Literal[
     "audit_file_failed", "paused", "resumed", "reactivated_after_call",
     "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
     "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
-    "account_changed", "configuration_differs", "clock_off", "redis_filling",
+    "account_changed", "configuration_differs", "clock_off", "redis_filling", "receiver_silent",
+    "target_failing",
 ]  # fmt: skip
 
 
@@ -144,6 +145,16 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Redis is nearly full",
             "Once it is, no event is taken in. Raise maxmemory, or find out what fills it: a "
             "source that sends too much, or retention_days.",
+        ),
+        "receiver_silent": Meaning(
+            "A receiver of results does not answer",
+            "What is for it waits and is tried again, one at a time, until it answers. Nothing is "
+            "lost and nothing else is held up. See: unglue results --state pending",
+        ),
+        "target_failing": Meaning(
+            "Notifications do not arrive at a target",
+            "Whoever reads only that one hears nothing. Check its URL; unglue doctor lists it "
+            "until it works, unglue notifications test tries it.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }

@@ -6,6 +6,7 @@ lets somebody approve is never stored.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -15,20 +16,25 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.records import Callback, Deletion
 from workers.outbox.bodies import body_of
 from workers.outbox.messages import message_of
-from workers.outbox.outgoing import NotSent, Outgoing
+from workers.outbox.outgoing import Means, NotSent, Outgoing
 from workers.settings import Settings
 from workers.settings.destinations import Notification
-from workers.steps.outcome import Context
 
 log = structlog.get_logger()
 
 
-def targets_of(kind: str, targets: Mapping[str, Notification]) -> tuple[str, ...]:
-    """The names of the targets that are told of this kind; a test is for all: pure."""
+# Of these every target is told: whether it works is tried, or one of the others does not.
+_FOR_ALL: Final = frozenset({"test", "target_failing"})
+
+
+def targets_of(
+    kind: str, targets: Mapping[str, Notification], but: object = None
+) -> tuple[str, ...]:
+    """The names of the targets that are told of this kind, `but` one that does not work: pure."""
     return tuple(
         name
         for name, target in targets.items()
-        if kind == "test" or not target.kinds or kind in target.kinds
+        if (kind in _FOR_ALL or not target.kinds or kind in target.kinds) and name != but
     )
 
 
@@ -39,29 +45,30 @@ async def fan_out(notice_id: str, ledger: Ledger, settings: Settings, now: datet
     except NotFound:
         targets: tuple[str, ...] = ()
     else:
-        targets = targets_of(notice.kind, settings.notifications)
+        failing = notice.detail.get("target") if notice.kind == "target_failing" else None
+        targets = targets_of(notice.kind, settings.notifications, failing)
         if not targets:
             log.warning("notice_dropped", notice_id=notice_id, kind=notice.kind, why="no target")
     await ledger.notices.fan_out(notice_id, targets, now)
 
 
-async def notification(held: Callback, context: Context) -> Outgoing | NotSent:
+async def notification(held: Callback, means: Means) -> Outgoing | NotSent:
     """What the target is to be sent now."""
-    target = context.settings.notifications.get(held.target)
+    target = means.settings.notifications.get(held.target)
     if target is None:
         return NotSent(f"[notifications.{held.target}] is no longer configured", final=True)
     try:
-        notice = await context.ledger.notices.get(held.notice_id)
+        notice = await means.ledger.notices.get(held.notice_id)
     except NotFound as error:
         return NotSent(error.message, final=True)
-    deletion = await _deletion(notice.detail.get("deletion_id"), context)
+    deletion = await _deletion(notice.detail.get("deletion_id"), means)
     if notice.kind == "approval_wanted" and deletion and not deletion.awaits_approval:
         return NotSent(f"nobody has to approve any more: it is {deletion.state}", final=True)
     message = message_of(
         notice,
         deletion,
-        public_url=context.settings.public_url,
-        approval_url=link_of(context.settings, deletion) if deletion else None,
+        public_url=means.settings.public_url,
+        approval_url=link_of(means.settings, deletion) if deletion else None,
     )
     return Outgoing(
         url=target.url,
@@ -73,10 +80,10 @@ async def notification(held: Callback, context: Context) -> Outgoing | NotSent:
     )
 
 
-async def _deletion(deletion_id: object, context: Context) -> Deletion | None:
+async def _deletion(deletion_id: object, means: Means) -> Deletion | None:
     if not isinstance(deletion_id, str):
         return None
     try:
-        return await context.ledger.deletions.get(deletion_id)
+        return await means.ledger.deletions.get(deletion_id)
     except NotFound:
         return None

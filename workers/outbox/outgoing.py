@@ -1,6 +1,27 @@
-"""What the outbox is to send, as values."""
+"""What the outbox works with and what it is to send, as values."""
 
 from dataclasses import dataclass
+from random import Random
+from urllib.parse import urlsplit
+
+from workers.clock import Clock
+from workers.ledger.ledger import Ledger
+from workers.outbox.post import SECONDS
+from workers.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the outbox works with; time and randomness among it.
+
+    `patience` is how long a receiver has, in seconds, until its status is there.
+    """
+
+    ledger: Ledger
+    settings: Settings
+    clock: Clock
+    random: Random
+    patience: float = SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +42,15 @@ class NotSent:
 
     why: str
     final: bool
+
+
+def host_of(url: str) -> str:
+    """The host of a URL, with the port if it is not the usual one; "" if there is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    host = (parts.hostname or "").lower()
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{host}:{port}" if host and port not in {None, usual} else host

@@ -14,17 +14,21 @@ from workers.retry import retry_after
 from workers.tls import public_authorities
 
 _KEPT_BYTES = 2048
-_SECONDS = 20.0
+SECONDS: Final = 20.0
 CALLBACK_HINT: Final = "see callback.allowed_hosts and callback.allow_private_networks"
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What came back. `status` is `None` where nothing did; `answer` is cut to 2 kB."""
+    """What came back. `status` is `None` where nothing did; `answer` is cut to 2 kB.
+
+    `silent`: the host was tried, and nobody was there in time.
+    """
 
     status: int | None
     answer: str
     retry_after: float | None = None
+    silent: bool = False
 
 
 async def post(
@@ -35,7 +39,7 @@ async def post(
     allowed_hosts: Sequence[str],
     allow_private: bool,
     hint: str = CALLBACK_HINT,
-    seconds: float = _SECONDS,
+    seconds: float = SECONDS,
     trust: ssl.SSLContext | None = None,
 ) -> Posted:
     """Send the body, and read as much of the answer as is worth keeping.
@@ -57,13 +61,14 @@ async def post(
             kept = await _beginning(answer, seconds)
             return Posted(answer.status_code, kept, retry_after(answer.headers))
     except TimeoutError:
-        return Posted(None, f"no answer within {seconds:g} s")
+        return Posted(None, f"no answer within {seconds:g} s", silent=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Posted(None, f"{type(error).__name__}: {error}"[:_KEPT_BYTES])
+        silent = isinstance(error, httpx.TransportError)
+        return Posted(None, f"{type(error).__name__}: {error}"[:_KEPT_BYTES], silent=silent)
     except AddressRefused as error:
         return Posted(None, f"the URL was refused: {error.message}; {hint}")
     except NameUnknown as error:
-        return Posted(None, error.message)
+        return Posted(None, error.message, silent=True)
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """One attempt of the outbox: sign, post, write down what came back, plan the next attempt."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -8,11 +9,10 @@ from standardwebhooks import Webhook
 
 from workers.ledger.records import Callback
 from workers.outbox.notify import notification
-from workers.outbox.outgoing import NotSent, Outgoing
+from workers.outbox.outgoing import Means, NotSent, Outgoing, host_of
 from workers.outbox.post import CALLBACK_HINT, Posted, post
 from workers.outbox.schedule import Next, after
 from workers.result import result_body
-from workers.steps.outcome import Context
 
 log = structlog.get_logger()
 
@@ -30,53 +30,74 @@ def signed_headers(
     }
 
 
-async def send(callback_id: str, context: Context) -> None:
+async def send(callback_id: str, means: Means) -> None:
     """Make one attempt, if it is due and nobody else is making it."""
-    held = await context.ledger.callbacks.lease(callback_id, context.clock())
-    if held is None:
-        return
-    outgoing = await (notification if held.notice_id else _result)(held, context)
+    held = await means.ledger.callbacks.lease(callback_id, means.clock())
+    if held is not None:
+        await record(await attempt(held, means), means)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was done and what came back. `host` is "" where nothing was sent."""
+
+    held: Callback
+    host: str
+    posted: Posted
+    final: str | None
+    at: datetime
+
+
+async def attempt(held: Callback, means: Means) -> Attempt:
+    """Sign and post, unless it must not be sent; nothing is written down yet."""
+    outgoing = await (notification if held.notice_id else _result)(held, means)
     if isinstance(outgoing, NotSent):
+        final = outgoing.why if outgoing.final else None
         posted = Posted(None, f"not sent: {outgoing.why}")
-    else:
-        posted = await _post(held, outgoing, context.clock())
-    now = context.clock()
+        return Attempt(held, "", posted, final, means.clock())
+    posted = await _post(held, outgoing, means)
+    return Attempt(held, host_of(outgoing.url), posted, None, means.clock())
+
+
+async def record(made: Attempt, means: Means) -> None:
+    """Write down what came back, and plan the next attempt."""
+    held, posted = made.held, made.posted
     following = after(
         status=posted.status,
         attempt=held.attempts + 1,
         retry_after=posted.retry_after,
-        now=now,
-        random=context.random,
+        now=made.at,
+        random=means.random,
     )
-    if isinstance(outgoing, NotSent) and outgoing.final:
-        following = Next("stopped", now, outgoing.why)
+    if made.final is not None:
+        following = Next("stopped", made.at, made.final)
     if held.notice_id and following.state == "dead":
         # Told here and in the audit log, and to nobody by the way that does not work.
         log.error("notification_exhausted", notice_id=held.notice_id, target=held.target)
-    await context.ledger.callbacks.record(
+    await means.ledger.callbacks.record(
         held,
         state=following.state,
         ready_at=following.at,
         status=posted.status,
         answer=posted.answer,
         line=_line(held, posted, following),
-        now=now,
+        now=made.at,
     )
 
 
-async def _content(held: Callback, context: Context) -> tuple[str, bytes]:
+async def _content(held: Callback, means: Means) -> tuple[str, bytes]:
     """Where it goes, and what is sent: its own body, or the result of its deletion's generation."""
     if held.body:
         return held.target, held.body.encode()
-    deletion = await context.ledger.deletions.generation(held.deletion_id, held.generation)
+    deletion = await means.ledger.deletions.generation(held.deletion_id, held.generation)
     return held.target or deletion.callback_url, result_body(deletion)
 
 
-async def _result(held: Callback, context: Context) -> Outgoing | NotSent:
-    settings = context.settings.callback
+async def _result(held: Callback, means: Means) -> Outgoing | NotSent:
+    settings = means.settings.callback
     if not settings.secrets:
         return NotSent("results are never sent unsigned; set callback.secrets", final=False)
-    url, body = await _content(held, context)
+    url, body = await _content(held, means)
     return Outgoing(
         url=url,
         body=body,
@@ -87,9 +108,9 @@ async def _result(held: Callback, context: Context) -> Outgoing | NotSent:
     )
 
 
-async def _post(held: Callback, outgoing: Outgoing, now: datetime) -> Posted:
+async def _post(held: Callback, outgoing: Outgoing, means: Means) -> Posted:
     headers = (
-        signed_headers(outgoing.secrets, webhook_id(held), now, outgoing.body)
+        signed_headers(outgoing.secrets, webhook_id(held), means.clock(), outgoing.body)
         if outgoing.secrets
         else {"content-type": "application/json"}
     )
@@ -100,6 +121,7 @@ async def _post(held: Callback, outgoing: Outgoing, now: datetime) -> Posted:
         allowed_hosts=outgoing.allowed_hosts,
         allow_private=outgoing.allow_private,
         hint=outgoing.hint,
+        seconds=means.patience,
     )
 
 

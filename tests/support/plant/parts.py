@@ -15,7 +15,7 @@ from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from service.cli import cli
-from service.commands import schedule, serve, work
+from service.commands import outbox, schedule, serve, work
 from tests.support.plant import stops
 from tests.support.plant.crowd import Crowd, Stumbling, crowded
 from workers.clock import system_clock
@@ -24,7 +24,7 @@ from workers.sandbox.app import create_sandbox
 from workers.steady_worker import SteadyWorker
 
 # Imported before the fork; the first of them is what httpx otherwise loads in every job.
-__all__ = ["anyio_backend", "command", "sandbox", "schedule", "serve", "work"]
+__all__ = ["anyio_backend", "command", "outbox", "sandbox", "schedule", "serve", "work"]
 
 # The moments of RQ's worker at which it can be struck, and the method that has just returned or,
 # for the last one, is about to begin.

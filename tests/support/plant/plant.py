@@ -181,8 +181,13 @@ dependency_limits = {{ {MAY_GO} }}
     ) -> Forked:
         """Start a worker; `moment` and `number` say where and by what its RQ part is struck."""
         return self._start(
-            name, partial(parts.command, "worker", watched=self.watched, **struck), through
+            name,
+            partial(parts.command, "worker", "--no-outbox", watched=self.watched, **struck),
+            through,
         )
+
+    def start_outbox(self, name: str = "outbox", through: Wire | None = None) -> Forked:
+        return self._start(name, partial(parts.command, "outbox", watched=self.watched), through)
 
     def start_scheduler(self, name: str = "scheduler", through: Wire | None = None) -> Forked:
         return self._start(name, partial(parts.command, "scheduler"), through)
@@ -192,6 +197,7 @@ dependency_limits = {{ {MAY_GO} }}
         self.start_sandbox()
         self.start_service()
         self.start_scheduler()
+        self.start_outbox()
         for number in range(workers):
             self.start_worker(f"worker-{number}" if number else "worker")
 
@@ -342,17 +348,28 @@ dependency_limits = {{ {MAY_GO} }}
         return Queue(QUEUE, connection=self.redis, serializer=JSONSerializer)
 
     def quiet(self) -> None:
-        """Wait until nothing is queued and no job runs."""
+        """Wait until nothing is queued, no job runs and nothing is being sent."""
 
         def look() -> bool:
             try:
-                waiting = self.redis.llen(QUEUE_KEY)
+                waiting = self.redis.llen(QUEUE_KEY) + self._sending()
             except RedisError:
                 return False
             horses = (part for name, part in self.running.items() if name.startswith("worker"))
             return waiting == 0 and all(not part.horses() for part in horses)
 
         eventually(look, "all jobs are done")
+
+    def _sending(self) -> int:
+        """How many callbacks are due, or held by who sends them."""
+        due: list[Any] = self.redis.zrange(f"{PREFIX}callbacks:due", 0, -1, withscores=True)
+        now = time.time() * 1000
+        names = [name.decode() for name, _ in due]
+        held = [self.redis.hget(f"{PREFIX}callback:{name}", "lease_until") for name in names]
+        return sum(
+            score <= now or lease not in {None, b"0"}
+            for (_, score), lease in zip(due, held, strict=True)
+        )
 
 
 @contextmanager

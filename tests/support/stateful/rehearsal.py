@@ -496,7 +496,7 @@ class Rehearsal(Crew):
 
     def everything_due(self) -> list[str]:
         """One round of the scheduler, and its jobs one after another."""
-        due = self.loop.do(self.ledger.deletions.take_due(self.clock()))
+        due = self.loop.do(self.ledger.deletions.hand_out(self.clock())).jobs
         names = [name for name, _ in due]
         for name in names:
             self.work(name)

@@ -19,4 +19,4 @@ if idempotency ~= '' then
   redis.call('HSET', key('idempotency', idempotency), 'deletion_id', id, 'fingerprint', fingerprint)
   redis.call('PEXPIRE', key('idempotency', idempotency), retention)
 end
-return {'created', id, create(id, now, look_again, fields)}
+return {'created', id, create(id, now, look_again, fields) or 0}

@@ -2,6 +2,11 @@
 -- is one decision: read, judge, write. Times are milliseconds since the epoch, handed in.
 local PREFIX = KEYS[1]
 
+-- RQ's queue. It is kept short, so that whoever comes next is soon served: what finds it full waits in
+-- the line of its source. What people ask for has more room.
+local QUEUE = 'rq:queue:' .. string.sub(PREFIX, 1, -2)
+local SHORT, PEOPLE = 4, 'api'
+
 local TERMINAL = {
   deleted = true, soft_deleted = true, previewed = true,
   blocked = true, cancelled = true, failed = true,
@@ -197,6 +202,30 @@ local function post(callback, of, now, ...)
   redis.call('ZADD', key('callbacks', 'of', of), now, callback)
 end
 
+-- A callback is sent no more: its record, its people and the audit log say why.
+local function give_up(id, callback, now, why, code)
+  local name = key('callback', id)
+  redis.call('HSET', name, 'state', 'dead', 'lease_until', 0, 'last_answer', why, 'updated_at', now)
+  redis.call('HDEL', name, 'waits_for')
+  redis.call('ZREM', key('callbacks', 'due'), id)
+  local about = callback.notice_id or callback.deletion_id
+  if about ~= '' then
+    journal(about, now, callback.notice_id and 'notification' or 'callback', {
+      attempt = tonumber(callback.attempts) + 1, state = 'dead', why = why,
+    })
+  end
+  audit(now, 'callback', {
+    deletion_id = callback.deletion_id ~= '' and callback.deletion_id or nil, callback_id = id,
+    notice_id = callback.notice_id, state = 'dead', why = code,
+  })
+  if callback.notice_id then
+    redis.call('PEXPIRE', name, 2592000000)
+    redis.call('PEXPIRE', key('journal', about), 2592000000)
+  else
+    notice(now, 'callback_exhausted', {deletion_id = callback.deletion_id, callback_id = id})
+  end
+end
+
 -- What Unglue deleted, for as long as somebody may look whether an account lacks more than that.
 local function deleted_by_us(org_id, now)
   redis.call('ZADD', key('gone'), now, org_id)
@@ -360,15 +389,48 @@ local function held_by(deletion, watch)
   return nil
 end
 
--- A new deletion, ready at once, and the number of its first job; `look_again` is when the
--- scheduler asks what became of that job.
+-- How many jobs wait. Whatever became of RQ's books: what is to be recorded does not fail because of it.
+local function queue_length()
+  local length = redis.pcall('LLEN', QUEUE)
+  return type(length) == 'number' and length or 2 * SHORT
+end
+
+-- A deletion enters the line of its source, in the order of `at`.
+local function line_up(source, id, at)
+  redis.call('ZADD', key('turn', source), 'NX', at, id)
+  redis.call('ZADD', key('turns'), 'NX', 0, source)
+end
+
+local function waits(source)
+  return redis.call('EXISTS', key('turn', source)) == 1
+end
+
+-- The number of the job of a deletion that may be taken up now, or nil where it waits for its turn.
+-- `look_again` is when the scheduler asks what became of it.
+local function begin(id, source, now, look_again)
+  local room = source == PEOPLE and 2 * SHORT or SHORT
+  local direct = queue_length() < room and not waits(source)
+  if direct and source ~= PEOPLE then
+    for _, other in ipairs(redis.call('ZRANGE', key('turns'), 0, -1)) do
+      direct = direct and not waits(other)
+    end
+  end
+  redis.call('ZADD', key('due'), look_again, id)
+  local job = direct and redis.call('INCR', key('jobs')) or nil
+  redis.call('HSET', key('deletion', id), 'job', job or 0)
+  if not direct then
+    line_up(source, id, now)
+  end
+  return job
+end
+
+-- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
 local function create(id, now, look_again, fields)
   local name = key('deletion', id)
-  local job = redis.call('INCR', key('jobs'))
   redis.call('HSET', name, 'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
     'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
-    'epoch', 0, 'callback_url', '', 'delivery_id', '', 'job', job)
+    'epoch', 0, 'callback_url', '', 'delivery_id', '')
   for field, value in pairs(fields) do
     redis.call('HSET', name, field, value)
   end
@@ -377,7 +439,7 @@ local function create(id, now, look_again, fields)
   watch_more(id, cjson.decode(fields.watch or '[]'))
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
-  redis.call('ZADD', key('due'), look_again, id)
+  local job = begin(id, fields.source, now, look_again)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
   local asked = cjson.decode(fields.request)
   redis.call('HSET', name, 'org_id', asked.org_id or '')

@@ -3,7 +3,8 @@ local id, fence, now, state, ready_at = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARG
 local name = key('callback', id)
 local callback = load(name)
 
-if callback.state ~= 'pending' or callback.fence ~= fence then
+-- Without a lease it was recorded before, and the answer to that was lost on the way.
+if callback.state ~= 'pending' or callback.fence ~= fence or callback.lease_until == '0' then
   return 'fenced'
 end
 redis.call('HINCRBY', name, 'attempts', 1)
@@ -17,6 +18,16 @@ end
 local attempts, status = tonumber(callback.attempts) + 1, tonumber(ARGV[6])
 
 if callback.notice_id then
+  -- Which targets do not work now, for whoever asks; who is told of it is told by another one.
+  if state == 'delivered' then
+    redis.call('HDEL', key('targets', 'failing'), callback.target)
+  elseif state ~= 'stopped' or status == 410 then
+    redis.call('HSET', key('targets', 'failing'), callback.target,
+      cjson.encode({at = now, status = status, attempts = attempts}))
+    if attempts == 3 then
+      notice(now, 'target_failing', {target = callback.target, status = status}, callback.target)
+    end
+  end
   redis.call('RPUSH', key('journal', callback.notice_id), ARGV[8])
   redis.call('PEXPIRE', key('journal', callback.notice_id), 2592000000)
   if state ~= 'pending' then

@@ -79,12 +79,11 @@ else
   redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export', 'pinned')
 end
 local generation = redis.call('HINCRBY', name, 'generation', 1)
-local job = redis.call('INCR', key('jobs'))
 set_state(id, deletion.state, 'queued', now)
 redis.call('HSET', name, 'step', step, 'ready_at', now, 'lease_until', 0, 'attempts', 0, 'deaths', 0,
-  'requests', 0, 'job', job, 'callback_url', callback_url, 'replayed_by', operator,
+  'requests', 0, 'callback_url', callback_url, 'replayed_by', operator,
   'replayed_at', now)
-redis.call('ZADD', key('due'), look_again, id)
+local job = begin(id, deletion.source, now, look_again)
 redis.call('HSET', key('replayed', id), token, generation)
 if ARGV[8] ~= '' then
   redis.call('HSET', name, 'asked_mode', ARGV[8])
@@ -98,4 +97,4 @@ if register then
   redis.call('HSET', register, 'state', 'inactive', 'deletion_id', id, 'updated_at', now)
 end
 decide(id, now, 'replayed', {operator = operator, generation = generation, was = deletion.state, step = step})
-return {'replayed', generation, job}
+return {'replayed', generation, job or 0}

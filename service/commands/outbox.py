@@ -1,0 +1,30 @@
+"""`unglue outbox`: send results and notices."""
+
+import asyncio
+
+import click
+import structlog
+
+from service.checks import start_up
+from service.signals import stop_on_signals
+from workers.outbox.process import send_until
+from workers.settings import Settings
+
+log = structlog.get_logger()
+
+
+@click.command()
+def outbox() -> None:
+    """Send results to callback URLs and notices to people.
+
+    A worker brings a sender of its own along, unless it is started with --no-outbox. Several do no
+    harm.
+    """
+    asyncio.run(_send(start_up()))
+
+
+async def _send(settings: Settings) -> None:
+    stop = stop_on_signals()
+    log.info("sending")
+    await send_until(settings, stop)
+    log.info("stopped")

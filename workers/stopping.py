@@ -1,0 +1,30 @@
+"""Being told to stop, for parts that go round and round."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Final
+
+# How long work may go on once the process is told to stop.
+_LAST_SECONDS: Final = 5.0
+
+
+async def told_within(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so long, but not when told to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+async def unless_stopped(work: Coroutine[None, None, object], stop: asyncio.Event) -> None:
+    """Do it; but once told to stop, for a moment only: what it leaves is due again."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait({working}, timeout=_LAST_SECONDS)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
