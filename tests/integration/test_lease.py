@@ -272,24 +272,6 @@ async def test_a_status_that_may_be_on_its_way_has_its_time(make: Make, clock: T
     assert await take(ledger, "deletion", clock.forward(seconds=1)) is not None
 
 
-async def test_an_attempt_at_a_callback_has_its_time(make: Make, clock: TestClock) -> None:
-    """Nothing renews it, and its receiver may be slow."""
-    ledger = make()
-    await ledger.deletions.create(
-        deletion_id="del_1",
-        request=DeletionRequest(org_id="5"),
-        operator="alice",
-        callback_url="https://rewst.example.com/hook",
-        idempotency_key=None,
-        now=clock(),
-    )
-    held = await ledger.deletions.lease("del_1", clock())
-    assert held is not None
-    await ledger.deletions.record(held, Change("previewed"), clock())
-    assert await ledger.callbacks.lease("cb_1_1", clock()) is not None
-    assert await ledger.callbacks.lease("cb_1_1", clock.forward(seconds=40)) is None
-
-
 def test_a_jobs_process_is_named_as_its_worker_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RQ_WORKER_ID", raising=False)
     assert own_holder() == ""
