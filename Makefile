@@ -63,10 +63,10 @@ demo: $(READY) ## Run the main job end to end on this machine
 	@$(BIN)/unglue demo
 
 states: $(READY) ## Write docs/states.md from the table of transitions
-	$(BIN)/python -m workers.transitions > docs/states.md
+	$(BIN)/python -m workers.pipeline.transitions > docs/states.md
 
 messages: $(READY) ## Write docs/errors.md from the code
-	$(BIN)/python -m service.messages_page > docs/errors.md
+	$(BIN)/python -m service.terminal.messages_page > docs/errors.md
 
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs

@@ -21,21 +21,21 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from adapters.models import DeletionRequest, PsaLink
+from service.sandbox.app import create_sandbox
+from service.sandbox.seed import DEFAULT_SEED
+from service.sandbox.settings import SandboxSettings
 from tests.support.serve import serve
 from tests.support.valkey import running_valkey
-from workers.advance import advance
-from workers.clock import system_clock
-from workers.continuity import continuity_of
 from workers.itglue.client import ITGlue
 from workers.itglue.models import KINDS as COUNTED
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
-from workers.queue import QUEUE_KEY
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.seed import DEFAULT_SEED
-from workers.sandbox.settings import SandboxSettings
+from workers.pipeline.advance import advance
+from workers.pipeline.steps.outcome import Context
+from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
-from workers.steps.outcome import Context
+from workers.times.clock import system_clock
+from workers.upkeep.continuity import continuity_of
 
 KEY = "ITG.sandbox"
 # Kinds that have a request: configurations, passwords, contacts, locations, domains, expirations,

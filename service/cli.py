@@ -12,8 +12,8 @@ from types import MappingProxyType
 import click
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
-from service.screen import say
-from workers.clock import rfc3339, system_clock
+from service.terminal.screen import say
+from workers.times.clock import rfc3339, system_clock
 
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(

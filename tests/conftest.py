@@ -14,7 +14,7 @@ from tests.support.ledgers import begin_anew, memory_of
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _many_logins_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests of many wrong tokens all come from one address; only its own test limits them."""
-    monkeypatch.setattr("service.logins.MOST", 100_000)
+    monkeypatch.setattr("service.access.logins.MOST", 100_000)
 
 
 @pytest.fixture(scope="session")

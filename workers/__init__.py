@@ -1,1 +1,1 @@
-"""The record of what was asked, and the pipeline that carries it out."""
+"""The record, the pipeline and what moves it: everything between a delivery and its result."""

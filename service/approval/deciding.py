@@ -5,11 +5,11 @@ from typing import Final, Literal
 import structlog
 
 from adapters.errors import InvalidIdentifier, InvalidRequest, RoleMissing
+from service.access.operators import Caller
+from service.api.state import ServiceState
 from service.approval.names import difference
-from service.operators import Caller
-from service.state import ServiceState
-from workers.clock import rfc3339
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
 LONGEST_REASON: Final = 2000

@@ -4,7 +4,7 @@ import unicodedata
 from difflib import SequenceMatcher
 from typing import Final
 
-from workers.naming import comparable
+from workers.pipeline.identity.naming import comparable
 
 # Below this share of equal letters it is another name, and no letter is to blame.
 _CLOSE: Final = 0.7

@@ -10,15 +10,15 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from adapters.errors import StorageUnavailable
-from service.answers import RETRY_AFTER
+from service.api.answers import RETRY_AFTER
 from service.approval.standing import grace_after
-from workers.clock import rfc3339
-from workers.durations import in_words
-from workers.gates.dependencies import LABELS
 from workers.ledger.records import Deletion
 from workers.outbox.messages import clean
+from workers.pipeline.gates.dependencies import LABELS
+from workers.pipeline.terms import terms_of
 from workers.settings import Settings
-from workers.terms import terms_of
+from workers.times.clock import rfc3339
+from workers.times.durations import in_words
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("service.approval"),

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from workers.clock import rfc3339
 from workers.ledger.records import Deletion
+from workers.pipeline.steps.grace import until
 from workers.settings import Settings
 from workers.settings.operators import Operator
-from workers.steps.grace import until
+from workers.times.clock import rfc3339
 
 
 def approvers(deletion: Deletion, operators: Mapping[str, Operator]) -> list[str]:

@@ -3,10 +3,10 @@
 import click
 
 from adapters.errors import Conflict
-from service.client import ServiceClient
 from service.commands.deletions import show_state
-from service.screen import screen
-from service.tables import show_approval, show_plan
+from service.terminal.client import ServiceClient
+from service.terminal.screen import screen
+from service.terminal.tables import show_approval, show_plan
 
 
 @click.command()

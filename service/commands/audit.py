@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import click
 
 from adapters.errors import ConfigurationError
-from service.client import ServiceClient
-from service.screen import say, show_json
+from service.terminal.client import ServiceClient
+from service.terminal.screen import say, show_json
 from workers.audit.chain import Head
 from workers.audit.keys import Keyring
 from workers.audit.verify import Report, Verifier

@@ -7,9 +7,9 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from service.screen import say, show_json
-from workers.enforcement import require_enforceable
+from service.terminal.screen import say, show_json
 from workers.settings import load_settings
+from workers.settings.enforcement import require_enforceable
 
 _HIDDEN = "…"
 

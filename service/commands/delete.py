@@ -6,13 +6,13 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from service.client import ServiceClient
 from service.commands.deletions import due
-from service.naming_the_organization import name_of
-from service.screen import say, screen, show_json
-from service.tables import show_plan
-from service.waiting import ask_and_follow, summary
-from workers.states import TERMINAL
+from service.terminal.client import ServiceClient
+from service.terminal.naming import name_of
+from service.terminal.screen import say, screen, show_json
+from service.terminal.tables import show_plan
+from service.terminal.waiting import ask_and_follow, summary
+from workers.pipeline.states import TERMINAL
 
 
 @click.command()

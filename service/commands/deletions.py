@@ -6,11 +6,11 @@ from urllib.parse import quote, urlencode
 import click
 from rich.markup import escape
 
-from service.client import ServiceClient
 from service.commands.pause import paused
-from service.screen import Column, say, screen, show_json, show_list
-from service.tables import show_approval, show_plan
-from workers.states import AWAITING_APPROVAL, SCHEDULED, STATES
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.tables import show_approval, show_plan
+from workers.pipeline.states import AWAITING_APPROVAL, SCHEDULED, STATES
 
 
 @click.command()

@@ -6,9 +6,9 @@ from urllib.parse import quote, urlencode
 import click
 from rich.markup import escape
 
-from service.client import ServiceClient
-from service.screen import Column, say, screen, show_json, show_list
-from workers.states import VERDICTS
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, screen, show_json, show_list
+from workers.pipeline.states import VERDICTS
 
 _COLUMNS = (
     Column("id", "keep"), Column("verdict", "keep"), Column("reason"),

@@ -14,7 +14,7 @@ import httpx
 
 from service.demo.installation import Installation, running
 from service.demo.story import Story, company_updated, signed
-from service.screen import say
+from service.terminal.screen import say
 
 
 @click.command()

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from service import embedded
-from service.screen import say, screen, show_json
-from workers.doctor import Finding, examine
+from service.doctor.examination import Finding, examine
+from service.supervision import embedded
+from service.terminal.screen import say, screen, show_json
 from workers.settings import Settings, load_settings
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from service.client import ServiceClient
-from service.screen import Column, say, show_json, show_list
-from workers.ledger.holds import WHYS
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, show_json, show_list
+from workers.ledger.events.holds import WHYS
 
 _REFUSED = {"holds_nothing": "holds nothing", "unknown": "there is no such delivery"}
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from adapters.errors import ConfigurationError, InvalidRequest
+from service.access.operators import new_token
 from service.commands.operators import NAME
-from service.operators import new_token
-from service.pilot import REGIONS, REHEARSAL_KEY, VENDORS, Answers, Pilot, Sender, pilot
-from service.screen import say
+from service.terminal.pilot import REGIONS, REHEARSAL_KEY, VENDORS, Answers, Pilot, Sender, pilot
+from service.terminal.screen import say
 from workers.settings import load_settings
 
 _SETUP = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from service.client import ServiceClient
-from service.screen import Column, say, show_json, show_list
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, show_json, show_list
 
 _LOOK_EVERY = 0.3
 

@@ -7,9 +7,9 @@ import re
 import click
 
 from adapters.errors import InvalidRequest
-from service.client import ServiceClient
-from service.operators import new_token, token_hash
-from service.screen import Column, say, show_json, show_list
+from service.access.operators import new_token, token_hash
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, show_json, show_list
 from workers.settings.reading import from_file
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

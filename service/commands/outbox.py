@@ -5,8 +5,8 @@ import asyncio
 import click
 import structlog
 
-from service.checks import start_up
-from service.signals import stop_on_signals
+from service.supervision.checks import start_up
+from service.supervision.signals import stop_on_signals
 from workers.outbox.process import send_until
 from workers.settings import Settings
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from service.client import ServiceClient
-from service.screen import say, show_json
+from service.terminal.client import ServiceClient
+from service.terminal.screen import say, show_json
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

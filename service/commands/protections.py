@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from service.client import ServiceClient, ServiceError
-from service.screen import Column, say, show_json, show_list
+from service.terminal.client import ServiceClient, ServiceError
+from service.terminal.screen import Column, say, show_json, show_list
 
 
 @click.command()

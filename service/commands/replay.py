@@ -8,8 +8,8 @@ from urllib.parse import quote
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.client import ServiceClient
-from service.screen import Column, say, screen, show_json, show_list
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, screen, show_json, show_list
 
 _KINDS = {"del": "deletions", "dlv": "deliveries", "cb": "callbacks"}
 _LOOK_EVERY = 0.3

@@ -4,11 +4,11 @@ import click
 import uvicorn
 
 from adapters.errors import ConfigurationError
-from service.screen import say
-from workers.clock import system_clock
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.faults import FAULTS, InvalidFault, parse_faults
-from workers.sandbox.settings import SandboxSettings
+from service.sandbox.app import create_sandbox
+from service.sandbox.faults import FAULTS, InvalidFault, parse_faults
+from service.sandbox.settings import SandboxSettings
+from service.terminal.screen import say
+from workers.times.clock import system_clock
 
 
 def _fault_list() -> str:

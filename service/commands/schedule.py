@@ -5,15 +5,15 @@ import asyncio
 import click
 import structlog
 
-from service.checks import start_up
-from service.signals import stop_on_signals
+from service.supervision.checks import start_up
+from service.supervision.signals import stop_on_signals
 from workers.audit.configuration import recorded
-from workers.clock import system_clock
-from workers.continuity import continuity_of
-from workers.duties import duties
-from workers.runtime import open_ledger, open_queue
-from workers.scheduler import Scheduler
+from workers.processes.duties import duties
+from workers.processes.runtime import open_ledger, open_queue
+from workers.processes.scheduler import Scheduler
 from workers.settings import Settings
+from workers.times.clock import system_clock
+from workers.upkeep.continuity import continuity_of
 
 log = structlog.get_logger()
 

@@ -8,11 +8,11 @@ import click
 import structlog
 import uvicorn
 
-from service.app import create_app
-from service.bounded_http import bounded
-from service.checks import require_fit_storage, start_up
-from service.connections import Bounds, Connections
-from workers.storage import StorageUnfit
+from service.api.app import create_app
+from service.api.bounded_http import bounded
+from service.api.connections import Bounds, Connections
+from service.supervision.checks import require_fit_storage, start_up
+from workers.processes.storage import StorageUnfit
 
 # How long a request may go on once the service is told to stop.
 _GRACE_SECONDS: Final = 10

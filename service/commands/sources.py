@@ -13,10 +13,10 @@ import httpx
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
 from adapters.registry import VENDORS
-from service.client import ServiceClient, service_url
 from service.demo.key_at import serving_key
-from service.fixtures import body_of
-from service.screen import Column, say, show_json, show_list
+from service.terminal.client import ServiceClient, service_url
+from service.terminal.fixtures import body_of
+from service.terminal.screen import Column, say, show_json, show_list
 from workers.settings import load_settings
 
 

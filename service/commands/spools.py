@@ -2,8 +2,8 @@
 
 import click
 
-from service.client import ServiceClient
-from service.screen import Column, say, show_json, show_list
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, show_json, show_list
 
 
 @click.group(invoke_without_command=True)

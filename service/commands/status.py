@@ -8,10 +8,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from service.client import ServiceClient
 from service.commands.pause import paused
-from service.screen import Column, say, screen, show_json, show_list
-from workers.states import AWAITING_APPROVAL, STATES, TERMINAL
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, screen, show_json, show_list
+from workers.pipeline.states import AWAITING_APPROVAL, STATES, TERMINAL
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

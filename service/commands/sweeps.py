@@ -7,8 +7,8 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from service.client import ServiceClient
-from service.screen import Column, say, screen, show_json, show_list
+from service.terminal.client import ServiceClient
+from service.terminal.screen import Column, say, screen, show_json, show_list
 
 _TELL_EVERY = 10
 

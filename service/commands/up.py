@@ -10,14 +10,14 @@ import click
 import structlog
 
 from adapters.errors import ConfigurationError
-from service import embedded
-from service.checks import require_fit_storage, start_up
-from service.data_dir import end_left_over, held
-from service.ports import answers, require_free
-from service.processes import ProcessEnded, Processes
-from service.readiness import redis_answers
-from service.screen import say
-from service.signals import stop_on_signals
+from service.supervision import embedded
+from service.supervision.checks import require_fit_storage, start_up
+from service.supervision.data_dir import end_left_over, held
+from service.supervision.ports import answers, require_free
+from service.supervision.processes import ProcessEnded, Processes
+from service.supervision.readiness import redis_answers
+from service.supervision.signals import stop_on_signals
+from service.terminal.screen import say
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ def _parts(
     if data_dir is not None:
         rhythm = "always" if settings.durability == "fsync" else "everysec"
         keeps = ["--data-dir", str(data_dir), "--appendfsync", rhythm]
-        parts["valkey"] = ("service.embedded", keeps)
+        parts["valkey"] = ("service.supervision.embedded", keeps)
     parts["service"] = ("service", ["serve", "--host", host, "--port", str(port)])
     parts["scheduler"] = ("service", ["scheduler"])
     parts["outbox"] = ("service", ["outbox"])

@@ -3,8 +3,8 @@
 import click
 import structlog
 
-from service.checks import start_up
-from workers.worker import run_worker
+from service.supervision.checks import start_up
+from workers.processes.worker import run_worker
 
 log = structlog.get_logger()
 

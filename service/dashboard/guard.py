@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from adapters.errors import MethodNotAllowed, NotFound, TooManyAttempts, Unauthorized
-from service.answers import error_answer
-from service.operators import authenticate_basic
-from service.state import ServiceState
-from workers.runtime import redis_url
+from service.access.operators import authenticate_basic
+from service.api.answers import error_answer
+from service.api.state import ServiceState
+from workers.processes.runtime import redis_url
 from workers.settings import Settings
 from workers.settings.operators import Operator
 

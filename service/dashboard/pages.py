@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from werkzeug.exceptions import HTTPException
 
 from adapters.errors import NotFound, StorageUnavailable, UnglueError
-from service.answers import error_answer
+from service.api.answers import error_answer
 from service.dashboard.reading import ReadingRedis
 from service.dashboard.templates import CorrectedLoader, compiled
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from service import embedded
-from service.processes import Processes
-from service.readiness import StartFailed, redis_answers
+from service.supervision import embedded
+from service.supervision.processes import Processes
+from service.supervision.readiness import StartFailed, redis_answers
 from workers.settings.policy import LIMITED_KINDS, UNLIMITED
 
 COMPANY = "Cobalt"
@@ -145,7 +145,7 @@ async def _start(
 ) -> None:
     start = installation.processes.start
     service, sandbox, receiver, keys = map(str, ports)
-    await start("valkey", "service.embedded", ["--data-dir", str(data_dir)])
+    await start("valkey", "service.supervision.embedded", ["--data-dir", str(data_dir)])
     await start("sandbox", "service", ["sandbox", "--port", sandbox, *options])
     await start("receiver", "service.demo.stand_ins", ["receiver", "--port", receiver])
     await start(

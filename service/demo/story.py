@@ -16,10 +16,10 @@ from adapters.registry import VENDORS
 from adapters.rehearsal import timestamp
 from service.demo.installation import COMPANY, HOST, Installation
 from service.demo.stand_ins import KEY_PATH
-from service.screen import say, show_json
-from workers.sandbox.seed import EMPTY, EXAMPLE_CLIENT, TEST_COMPANY, WITH_DEPENDENTS
+from service.sandbox.seed import EMPTY, EXAMPLE_CLIENT, TEST_COMPANY, WITH_DEPENDENTS
+from service.terminal.screen import say, show_json
+from workers.pipeline.states import AWAITING_APPROVAL, TERMINAL
 from workers.settings import load_settings
-from workers.states import AWAITING_APPROVAL, TERMINAL
 
 _END_SECONDS = 15.0
 

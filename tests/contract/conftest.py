@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.rehearsal import Rehearsal
 from workers.ledger.ledger import Ledger
-from workers.sandbox.settings import SandboxSettings
 
 Rehearse = Callable[..., Rehearsal]
 

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from adapters.errors import Conflict
+from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Rehearse
 from tests.support.sources import COMPANY, NAME, ORG, STD, Sources, account, created
 from tests.support.sweeps import Sweeping
-from workers.intake import Acknowledged
+from workers.intake.intake import Acknowledged
 from workers.ledger.records import Deletion
-from workers.sandbox.shapes import SeedOrganization
 
 Asks = Callable[[Sources], Awaitable[str]]
 Says = Callable[[Sources], Awaitable[Acknowledged]]

@@ -7,7 +7,7 @@ import pytest
 from adapters.errors import SigningKeyUnavailable
 from tests.contract.conftest import Rehearse
 from tests.support.sources import NAME, ORG, SOURCES, Sources, account, changed, created
-from workers.spool.frames import Spooled
+from workers.intake.spool.frames import Spooled
 
 Asks = Callable[[Sources], Awaitable[str]]
 

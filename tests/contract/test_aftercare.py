@@ -1,7 +1,7 @@
 """A day later: an organization that the PSA's sync created anew is reported, not deleted."""
 
 from tests.contract.conftest import Rehearse
-from workers.aftercare import look_back
+from workers.upkeep.aftercare import look_back
 
 
 async def test_a_recreated_organization_is_reported(rehearse: Rehearse) -> None:

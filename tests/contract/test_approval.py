@@ -10,13 +10,13 @@ from adapters.errors import Conflict, RoleMissing
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
-from workers.ledger.deletions import Change, Fenced
+from workers.ledger.bulk.sweeps import Row, Sweep
+from workers.ledger.deleting.deletions import Change, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.ledger.sweeps import Row, Sweep
-from workers.result import result_of
+from workers.pipeline.result import result_of
+from workers.pipeline.steps.approve import hold
+from workers.pipeline.steps.plan import decide, make_plan
 from workers.settings import Settings
-from workers.steps.approve import hold
-from workers.steps.plan import decide, make_plan
 
 DOCUMENTS = "302"
 

@@ -8,7 +8,7 @@ from adapters.errors import Postponed
 from tests.contract.conftest import Rehearse
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY
-from workers.budget import Throttle
+from workers.itglue.budget import Throttle
 from workers.ledger.ledger import Ledger
 
 READ, CALL = False, True

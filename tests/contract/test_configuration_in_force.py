@@ -5,7 +5,7 @@ from typing import cast
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.audit.configuration import record_configuration
-from workers.in_force import policy_digest
+from workers.processes.in_force import policy_digest
 
 
 async def started(it: Rehearsal, part: str) -> None:

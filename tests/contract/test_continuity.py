@@ -9,17 +9,17 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.errors import Conflict
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.ledgers import memory_of
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
-from workers.continuity import Continuity
+from workers.ledger.installation.memory import Memory
+from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
-from workers.ledger.memory import Memory
-from workers.ledger.stop_switch import LEDGER_LOST
 from workers.ledger.store import Store
-from workers.queue import QUEUE_KEY
-from workers.sandbox.settings import SandboxSettings
-from workers.witness import Witness, Witnesses, read_witness, write_witness
+from workers.processes.queue import QUEUE_KEY
+from workers.upkeep.continuity import Continuity
+from workers.upkeep.witness import Witness, Witnesses, read_witness, write_witness
 
 POLICY = {"eligible_statuses": ("Active", "Inactive"), "dependency_limits": NO_LIMITS}
 

@@ -6,14 +6,14 @@ from typing import Any, cast
 import pytest
 
 from adapters.errors import Conflict
+from service.sandbox.populate import populate
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from workers.account import daily_read
-from workers.aftercare import look_back
-from workers.ledger.account import AnotherAccount
+from workers.itglue.account import daily_read
+from workers.ledger.installation.account import AnotherAccount
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
-from workers.sandbox.populate import populate
+from workers.upkeep.aftercare import look_back
 
 HELD = "302"
 

@@ -10,9 +10,9 @@ from tests.contract.conftest import Rehearse
 from tests.contract.test_approval import approve, asked_by_webhook, lines, with_source
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from tests.support.sweeps import Sweeping
-from workers.clock import rfc3339
-from workers.ledger.deletions import Begun, Conditions
+from workers.ledger.deleting.deletions import Begun, Conditions
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.times.clock import rfc3339
 
 
 async def scheduled(it: Rehearsal, **fields: Any) -> Deletion:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.shapes import Psa
 from tests.contract.conftest import Rehearse
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
 from tests.support.sweeps import Sweeping
-from workers.intake import Acknowledged
-from workers.sandbox.shapes import Psa
+from workers.intake.intake import Acknowledged
 
 HELD = {"awaiting_approval", "blocked", "cancelled"}
 Says = Callable[[Sources], Awaitable[Acknowledged]]

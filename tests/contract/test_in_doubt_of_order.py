@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from adapters.errors import SigningKeyUnavailable
+from service.sandbox.shapes import Psa
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import Rehearsal
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
-from workers.intake import Acknowledged
+from workers.intake.intake import Acknowledged
 from workers.ledger.records import Deletion
-from workers.sandbox.shapes import Psa
 
 HELD = {"awaiting_approval", "blocked", "cancelled"}
 Says = Callable[[Sources], Awaitable[Acknowledged]]

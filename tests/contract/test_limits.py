@@ -12,10 +12,10 @@ from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
 from tests.support.clock import TestClock
 from tests.support.rehearsal import Rehearsal
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
-from workers.limits import Limit, limits_of
+from workers.pipeline.limits import Limit, limits_of
 from workers.settings import Settings
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

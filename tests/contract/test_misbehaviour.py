@@ -7,9 +7,9 @@ import pytest
 
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from workers.ledger.deletions import Begun
+from workers.ledger.deleting.deletions import Begun
 from workers.ledger.records import Deletion
-from workers.steps import delete, plan
+from workers.pipeline.steps import delete, plan
 
 
 async def planned(it: Rehearsal, deletion_id: str) -> Deletion:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.shapes import Holds
 from tests.contract.conftest import Rehearse
 from tests.support.sources import Sources, account, changed
-from workers.sandbox.shapes import Holds
 from workers.settings.policy import PolicySettings
 
 FULL = Holds(

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Rehearse
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account
 from tests.support.sweeps import Sweeping
 from workers.ledger.records import Deletion
-from workers.sandbox.shapes import SeedOrganization
 
 HELD = {"awaiting_approval", "blocked", "cancelled", "failed"}
 Asks = Callable[[Sources], Awaitable[object]]

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.shapes import Psa, SeedOrganization
 from tests.contract.conftest import Rehearse
 from tests.support.links import Links
 from tests.support.rehearsal import Rehearsal
 from tests.support.sources import COMPANY, CW, NAME, ORG, SOURCES, Sources, account
 from tests.support.sweeps import Sweeping
-from workers.sandbox.shapes import Psa, SeedOrganization
 
 CW2 = {**CW, "company": "Zinc", "host": "eu.myconnectwise.net", "key_origin": "http://127.0.0.1:10"}
 HELD = {"awaiting_approval", "blocked", "failed", "cancelled"}

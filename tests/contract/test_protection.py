@@ -8,9 +8,9 @@ import pytest
 from tests.contract.conftest import Rehearse
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY
-from workers.duties import duties
 from workers.ledger.ledger import Ledger
-from workers.queue import JobQueue
+from workers.processes.duties import duties
+from workers.processes.queue import JobQueue
 
 
 def gates(result: dict[str, Any]) -> list[str]:

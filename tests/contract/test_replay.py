@@ -10,12 +10,12 @@ from adapters.errors import NotFound
 from tests.contract.conftest import Rehearse
 from tests.contract.test_misbehaviour import begin_and_die
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from workers.clock import rfc3339
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
+from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.records import ErrorEntry
-from workers.ledger.refusals import ReplayRefused
-from workers.result import result_of
-from workers.states import DELETED, FAILED, QUEUED
+from workers.pipeline.result import result_of
+from workers.pipeline.states import DELETED, FAILED, QUEUED
+from workers.times.clock import rfc3339
 
 WINDOW = timedelta(hours=6)
 EMPTY = "311"

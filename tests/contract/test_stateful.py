@@ -22,10 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from service.sandbox.shapes import Psa
 from tests.support.rehearsal import NO_LIMITS
 from tests.support.stateful.job import Order, Stop
 from tests.support.stateful.rehearsal import Rehearsal, rehearsing
-from workers.sandbox.shapes import Psa
 
 MOST_JOBS = 3
 

@@ -11,9 +11,9 @@ import pytest
 from adapters.errors import CallsStopped
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
-from workers.advance import advance
-from workers.ledger.deletions import Begun
+from workers.ledger.deleting.deletions import Begun
 from workers.ledger.records import Deletion
+from workers.pipeline.advance import advance
 
 EMPTY = "311"
 COMPANIES = ("301", "302", EMPTY, "304", "305", "306")

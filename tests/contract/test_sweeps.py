@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.shapes import Psa, Seed, SeedOrganization
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY
 from tests.support.sweeps import SECRET, Sweeping, found, skipped
 from workers.audit.keys import Keyring
 from workers.audit.writer import AuditWriter
-from workers.ledger.deletions import Change, Fenced
-from workers.ledger.sweeps import Progress, Sweep
-from workers.sandbox.shapes import Psa, Seed, SeedOrganization
-from workers.sweep import walk
+from workers.bulk.sweep import walk
+from workers.ledger.bulk.sweeps import Progress, Sweep
+from workers.ledger.deleting.deletions import Change, Fenced
 
 CLIENTS = [str(number) for number in range(301, 313)]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from workers.clock import to_ms
+from workers.times.clock import to_ms
 
 
 def replace_by_a_file(folder: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.shapes import Psa, SeedOrganization
 from tests.contract.conftest import Rehearse
 from tests.support.links import Links
 from tests.support.sources import (
@@ -20,11 +21,10 @@ from tests.support.sources import (
     without,
 )
 from tests.support.sweeps import CRON
-from workers.advance import advance
 from workers.audit.configuration import record_configuration
+from workers.bulk.sweep.walk import advance_sweep
 from workers.ledger.records import Deletion
-from workers.sandbox.shapes import Psa, SeedOrganization
-from workers.sweep.walk import advance_sweep
+from workers.pipeline.advance import advance
 
 HELD = {"awaiting_approval", "blocked", "cancelled", "failed", "soft_deleted", "previewed"}
 SOFT = {"mode": "soft_delete", "soft_delete_status": "Active"}

@@ -19,12 +19,12 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from standardwebhooks import Webhook
 
-from service import embedded
 from service.demo.installation import Installation, running
 from service.demo.story import company_updated, signed
+from service.supervision import embedded
 from tests.support.part import part
 from tests.support.plant.plant import eventually
-from workers.states import TERMINAL
+from workers.pipeline.states import TERMINAL
 
 QUICK = {
     "UNGLUE_WORKER__LEASE": "3s",

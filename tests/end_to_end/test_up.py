@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from service import embedded
+from service.supervision import embedded
 from tests.support.part import Part, part
 from tests.support.plant.plant import eventually
 

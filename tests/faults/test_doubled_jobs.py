@@ -30,7 +30,7 @@ from tests.support.plant.injuries import (
 )
 from tests.support.plant.plant import Plant, eventually
 from tests.support.plant.wire import sha_of
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 
 
 def earliest_due(it: Plant) -> float:
@@ -205,7 +205,7 @@ def test_window_18_a_job_that_is_done_is_run_again(here: Plant, injected: Inject
         again = {"job_timeout": 100, "result_ttl": 0}
         for job, record in (("advance_deletion", sent[0]), ("send_callback", callback_id)):
             name = f"again-{record}-{number}"
-            here.queue.enqueue(f"workers.jobs.{job}", record, job_id=name, **again)
+            here.queue.enqueue(f"workers.processes.jobs.{job}", record, job_id=name, **again)
     here.quiet()
     assert (here.journal(sent[0]), here.receiver.ids(sent[0])) == (journal, attempts)
     injected(here, "18", "jobs that are done run again, three times", sent, since=since)

@@ -25,7 +25,7 @@ from tests.support.plant.injuries import (
     only_job,
 )
 from tests.support.plant.plant import Plant, eventually
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 
 
 def test_window_01_multi_queue_pop_then_death(here: Plant, injected: Injected) -> None:

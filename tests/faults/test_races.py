@@ -17,11 +17,11 @@ from adapters.errors import Conflict
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.fault_table import Row
 from tests.support.ledgers import memory_of
-from workers.ledger.deletions import Begun, Change, Conditions
+from workers.ledger.deleting.deletions import Begun, Change, Conditions
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.store import Store
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 
 ROUNDS = 2000
 # A person's no anywhere has every plan made anew, so of those only one at a time is a race.

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.test_storage_down import FAULTS, until
 from tests.support.failing_valkey import FailingValkey, answering_only
 from tests.support.part import Part, part
-from workers.clock import to_ms
+from workers.times.clock import to_ms
 
 LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
 

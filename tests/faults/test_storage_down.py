@@ -28,14 +28,14 @@ from tests.support.service import (
     only_error,
     running_service,
 )
-from workers.clock import from_ms
-from workers.intake import STORAGE_SECONDS
-from workers.ledger.deletions import Change, Conditions
+from workers.intake.intake import STORAGE_SECONDS
+from workers.intake.spool import spool as spool_module
+from workers.ledger.deleting.deletions import Change, Conditions
+from workers.ledger.events.spools import FRESH
 from workers.ledger.records import Deletion
-from workers.ledger.spools import FRESH
-from workers.runtime import open_ledger
+from workers.processes.runtime import open_ledger
 from workers.settings import Settings
-from workers.spool import spool as spool_module
+from workers.times.clock import from_ms
 
 Fault = Callable[[FailingValkey], AbstractContextManager[None]]
 FAULTS: dict[str, tuple[Fault, str]] = {

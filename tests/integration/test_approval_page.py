@@ -20,14 +20,14 @@ from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
 from tests.support.ledgers import begin_anew
 from tests.support.receiver import receiving
 from tests.support.service import Service, configured, running_service, secret_key, stored, token
-from workers.approval_link import link_of, sealed
-from workers.clock import rfc3339, system_clock, to_ms
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.outbox.approval_link import link_of, sealed
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means
 from workers.outbox.send import send
 from workers.settings import Settings
+from workers.times.clock import rfc3339, system_clock, to_ms
 
 KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always", "grace_period": "48h"}
@@ -396,7 +396,7 @@ async def test_the_link_goes_where_people_are_and_opens_the_page(
 async def test_wrong_tokens_are_limited_and_a_right_one_passes(
     service: Service, ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.logins.MOST", 0)
+    monkeypatch.setattr("service.access.logins.MOST", 0)
     path = link(settings, await awaiting(ledger, settings))
     page = submit(service, path, token="nobody's")
     assert page.status_code == 429

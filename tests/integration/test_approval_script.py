@@ -8,10 +8,10 @@ import pytest
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-from workers.approval import outgrown
-from workers.clock import to_ms
-from workers.ledger.deletions import Conditions
+from workers.ledger.deleting.deletions import Conditions
 from workers.ledger.ledger import Ledger
+from workers.pipeline.approval import outgrown
+from workers.times.clock import to_ms
 
 COUNTS = [
     (0, 0, True),

@@ -11,13 +11,13 @@ from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from workers.audit.configuration import configuration_of, record_configuration
-from workers.clock import rfc3339
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.pipeline.states import FAILED, RETRYING
+from workers.pipeline.steps.permission import PLAN_LASTS
 from workers.settings import Settings
-from workers.states import FAILED, RETRYING
-from workers.steps.permission import PLAN_LASTS
+from workers.times.clock import rfc3339
 
 SCRIPTS = Path(__file__).parents[2] / "workers" / "ledger" / "scripts"
 

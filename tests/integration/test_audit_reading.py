@@ -25,10 +25,10 @@ from tests.support.service import (
 from workers.audit.keys import Keyring
 from workers.audit.reading import verify_log
 from workers.audit.writer import AuditWriter
-from workers.ledger.audit_log import Line
-from workers.ledger.deletions import Change
+from workers.ledger.auditing.audit_log import Line
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
-from workers.result import result_of
+from workers.pipeline.result import result_of
 
 SECRETS = [secret_key("newest"), secret_key("previous")]
 KEYS = Keyring.of(SECRETS)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.pilot import REHEARSAL_URL, VENDORS
+from service.terminal.pilot import REHEARSAL_URL, VENDORS
 from tests.support.command import Command
 from workers.settings import Settings, load_settings
 

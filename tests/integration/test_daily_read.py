@@ -12,21 +12,21 @@ from redis import Redis as SyncRedis
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
+from service.doctor.examination import examine
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.serve import serve
-from workers import jobs
-from workers.account import daily_read
-from workers.clock import system_clock
-from workers.doctor import examine
-from workers.duties import duties
+from workers.itglue.account import daily_read
 from workers.ledger.ledger import Ledger
-from workers.queue import QUEUE, JobQueue
-from workers.runtime import open_context
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.settings import SandboxSettings
-from workers.scheduler import Scheduler
+from workers.pipeline.steps.outcome import Context
+from workers.processes import jobs
+from workers.processes.duties import duties
+from workers.processes.queue import QUEUE, JobQueue
+from workers.processes.runtime import open_context
+from workers.processes.scheduler import Scheduler
 from workers.settings import Settings
-from workers.steps.outcome import Context
+from workers.times.clock import system_clock
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ async def test_once_a_day_it_is_queued_by_one_scheduler(
     queue.close()
     with SyncRedis.from_url(valkey_url) as redis:
         (job,) = Queue(QUEUE, connection=redis, serializer=JSONSerializer).jobs
-    assert (job.func_name, job.args) == ("workers.jobs.read_the_account", ["account"])
+    assert (job.func_name, job.args) == ("workers.processes.jobs.read_the_account", ["account"])
 
 
 def test_the_job_makes_two_requests(
@@ -88,7 +88,7 @@ def test_the_job_makes_two_requests(
     with SyncRedis.from_url(valkey_url) as redis:
         redis.flushall()
         queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-        queue.enqueue("workers.jobs.read_the_account", "account", result_ttl=0)
+        queue.enqueue("workers.processes.jobs.read_the_account", "account", result_ttl=0)
         worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer)
         worker.work(burst=True, logging_level="CRITICAL")
         assert queue.failed_job_registry.get_job_ids(cleanup=False) == []

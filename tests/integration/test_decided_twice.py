@@ -11,12 +11,12 @@ from redis.asyncio import Redis
 from tests.support.approvals import DEPENDENCIES, again, awaiting
 from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.service import Service, configured, only_error, running_service, token
-from workers.clock import system_clock
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
-from workers.queue import QUEUE_KEY
+from workers.pipeline.states import BLOCKED, DELETED
+from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
-from workers.states import BLOCKED, DELETED
+from workers.times.clock import system_clock
 
 ALL = ("request", "approve")
 REASON = {"reason": "they pay again"}

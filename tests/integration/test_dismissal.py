@@ -10,11 +10,11 @@ from adapters.errors import SigningKeyUnavailable
 from tests.integration.test_ledger_receive import inactive
 from tests.integration.test_quarantine import Keys, delivery, intake, listed, notices
 from tests.support.clock import TestClock
-from workers.ledger.deletions import Begun, Change
-from workers.ledger.deliveries import Replay
+from workers.ledger.deleting.deletions import Begun, Change
+from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
-from workers.retention import Retention
+from workers.upkeep.retention import Retention
 
 
 class Desk:

@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import cli
+from service.doctor.examination import Finding, examine
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.serve import serve
-from workers.doctor import Finding, examine
-from workers.ledger.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
+from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.settings import SandboxSettings
 from workers.settings import Settings
 
 

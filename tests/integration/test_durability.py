@@ -7,18 +7,18 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.ledgers import begin_anew, memory_of
 from tests.support.rehearsal import Rehearsal
-from workers.clock import rfc3339
-from workers.ledger.condition import NotDurable
+from workers.ledger.bulk.replays import Order
+from workers.ledger.installation.condition import NotDurable
+from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.memory import Memory
 from workers.ledger.records import ErrorEntry
-from workers.ledger.replays import Order
 from workers.ledger.store import Store
-from workers.sandbox.settings import SandboxSettings
+from workers.times.clock import rfc3339
 
 
 @pytest.fixture(scope="module")

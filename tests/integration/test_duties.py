@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.support.clock import TestClock
-from workers.duties import Duty
 from workers.ledger.ledger import Ledger
-from workers.queue import JobQueue
-from workers.scheduler import Scheduler
+from workers.processes.duties import Duty
+from workers.processes.queue import JobQueue
+from workers.processes.scheduler import Scheduler
 
 
 async def test_two_schedulers_do_a_duty_once(

@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.clock import TestClock
-from workers.clock import to_ms
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
+from workers.times.clock import to_ms
 
 SHORT = 4
 

@@ -13,14 +13,14 @@ from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer, PickleSerializer
 
-from workers.job_table import TableJob, foreign
-from workers.queue import QUEUE
-from workers.runtime import open_ledger
+from workers.processes.job_table import TableJob, foreign
+from workers.processes.queue import QUEUE
+from workers.processes.runtime import open_ledger
+from workers.processes.steady_worker import SteadyWorker, Stop
+from workers.processes.worker import _audit
 from workers.settings import Settings
-from workers.steady_worker import SteadyWorker, Stop
-from workers.worker import _audit
 
-GOOD = ("workers.jobs.advance_deletion", "del_0123456789abcdef0123")
+GOOD = ("workers.processes.jobs.advance_deletion", "del_0123456789abcdef0123")
 
 
 def one(queue: Queue, name: str, *arguments: Any, **options: Any) -> Job:
@@ -36,16 +36,16 @@ def raw(queue: Queue, data: bytes) -> Job:
 FOREIGN_JOBS: list[Callable[[Queue, str], Job]] = [
     lambda queue, touch: one(queue, "os.system", touch),
     lambda queue, touch: one(queue, "builtins.exec", f"import os; os.system({touch!r})"),
-    lambda queue, touch: one(queue, "workers.jobs.os.system", touch),
+    lambda queue, touch: one(queue, "workers.processes.jobs.os.system", touch),
     lambda queue, touch: one(queue, GOOD[0], f"del_1; {touch}"),
     lambda queue, _: one(queue, GOOD[0], "del_1\n"),
     lambda queue, _: one(queue, GOOD[0], GOOD[1], "del_2"),
     lambda queue, _: one(queue, GOOD[0]),
     lambda queue, _: one(queue, GOOD[0], kwargs={"deletion_id": "del_1"}),
-    lambda queue, _: one(queue, "workers.jobs.read_the_account", "del_1"),
+    lambda queue, _: one(queue, "workers.processes.jobs.read_the_account", "del_1"),
     lambda queue, _: one(queue, GOOD[0], ["del_1"]),
     lambda queue, _: raw(queue, b'[["os.system"], null, ["x"], {}]'),
-    lambda queue, _: raw(queue, b'["workers.jobs.advance_deletion", null, null, {}]'),
+    lambda queue, _: raw(queue, b'["workers.processes.jobs.advance_deletion", null, null, {}]'),
     lambda queue, _: one(queue, *GOOD, meta={"a": 1}),
     lambda queue, _: one(queue, *GOOD, on_failure=Callback("os.system")),
     lambda queue, _: one(queue, *GOOD, on_success=Callback("os.system")),
@@ -97,8 +97,11 @@ def test_what_we_queue_is_ours(valkey_url: str) -> None:
     with Redis.from_url(valkey_url) as redis:
         redis.flushall()
         queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
-        old = [("workers.jobs.send_callback", "cb_1_1"), ("workers.jobs.tell_people", "ntc_1")]
-        for name, argument in (GOOD, ("workers.jobs.read_the_account", "account"), *old):
+        old = [
+            ("workers.processes.jobs.send_callback", "cb_1_1"),
+            ("workers.processes.jobs.tell_people", "ntc_1"),
+        ]
+        for name, argument in (GOOD, ("workers.processes.jobs.read_the_account", "account"), *old):
             job = TableJob.fetch(
                 one(queue, name, argument).id, connection=redis, serializer=JSONSerializer
             )

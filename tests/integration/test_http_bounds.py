@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from service.app import create_app
-from service.bounded_http import bounded
-from service.connections import Bounds, Connections
+from service.api.app import create_app
+from service.api.bounded_http import bounded
+from service.api.connections import Bounds, Connections
 from tests.support.serve import serve
 from tests.support.service import configured
 

@@ -22,7 +22,7 @@ from tests.integration.itglue_loopback import (
     scripted,
 )
 from workers.itglue.client import ITGlue
-from workers.itglue.failures import AnswerTooLarge, RequestRefused, WrongExport
+from workers.itglue.http.failures import AnswerTooLarge, RequestRefused, WrongExport
 from workers.itglue.models import Export
 
 KEY = "ITG.loopback-key"

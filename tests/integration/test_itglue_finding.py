@@ -25,9 +25,9 @@ from tests.integration.itglue_loopback import (
     scripted,
 )
 from workers.itglue.client import ITGlue
-from workers.itglue.failures import AnswerTimedOut
+from workers.itglue.http.failures import AnswerTimedOut
+from workers.itglue.http.transport import Transport
 from workers.itglue.models import AccountView
-from workers.itglue.transport import Transport
 
 KEY = "ITG.loopback-key"
 

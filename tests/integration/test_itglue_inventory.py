@@ -17,8 +17,8 @@ from tests.integration.itglue_loopback import (
     scripted,
 )
 from workers.itglue.client import ITGlue
+from workers.itglue.http.transport import Transport
 from workers.itglue.models import Organization
-from workers.itglue.transport import Transport
 
 KEY = "ITG.loopback-key"
 SUBJECT = Organization(id="5", name="A", attachments=3)

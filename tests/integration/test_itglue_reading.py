@@ -22,8 +22,8 @@ from tests.integration.itglue_loopback import (
     scripted,
 )
 from workers.itglue.client import ITGlue
-from workers.itglue.failures import AnswerTimedOut, AnswerTooLarge, CallFailed, RequestRefused
-from workers.itglue.transport import Hooks, Transport
+from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed, RequestRefused
+from workers.itglue.http.transport import Hooks, Transport
 
 KEY = "ITG.loopback-key"
 

@@ -9,10 +9,10 @@ import pytest
 
 from adapters.errors import ITGlueConnectionError
 from adapters.models import PsaLink
+from service.sandbox import SandboxSettings
 from tests.support.sandbox import NOW, Caller, calling
 from workers.itglue.client import ITGlue
 from workers.itglue.models import AccountView, Inventory
-from workers.sandbox import SandboxSettings
 
 BUSY = "201"
 WITH_DEPENDENTS = "302"

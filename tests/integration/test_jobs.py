@@ -14,16 +14,16 @@ from rq.serializers import JSONSerializer
 
 from adapters.models import DeletionRequest
 from service.demo.installation import MAY_GO
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.ledgers import begin_anew
 from tests.support.serve import serve
-from workers import jobs
-from workers.clock import system_clock
 from workers.ledger.records import Deletion
-from workers.queue import QUEUE, JobQueue
-from workers.runtime import open_ledger
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.settings import SandboxSettings
+from workers.processes import jobs
+from workers.processes.queue import QUEUE, JobQueue
+from workers.processes.runtime import open_ledger
 from workers.settings import load_settings
+from workers.times.clock import system_clock
 
 
 @pytest.fixture

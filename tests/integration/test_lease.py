@@ -13,16 +13,16 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.ledgers import memory_of
-from workers.clock import system_clock, to_ms
-from workers.lease import holder_of, own_holder, under_lease
-from workers.ledger.deletions import Change, Conditions, Fenced
-from workers.ledger.leases import DUE, Kind
+from workers.ledger.bulk.replays import BulkReplay, Order
+from workers.ledger.bulk.sweeps import Progress, Sweep
+from workers.ledger.deleting.deletions import Change, Conditions, Fenced
+from workers.ledger.deleting.leases import DUE, Kind
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
-from workers.ledger.replays import BulkReplay, Order
 from workers.ledger.store import Store
-from workers.ledger.sweeps import Progress, Sweep
-from workers.queue import QUEUE_KEY
+from workers.processes.lease import holder_of, own_holder, under_lease
+from workers.processes.queue import QUEUE_KEY
+from workers.times.clock import system_clock, to_ms
 
 LEASE = timedelta(seconds=15)
 MINE = holder_of("worker-1", 4711)

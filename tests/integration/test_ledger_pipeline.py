@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from adapters.errors import Conflict, InvalidRequest
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-from workers.clock import rfc3339
-from workers.ledger.deletions import Begun, Change, Fenced
+from workers.ledger.deleting.deletions import Begun, Change, Fenced
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.limits import Limit
+from workers.pipeline.limits import Limit
+from workers.times.clock import rfc3339
 
 RESEND_AFTER = timedelta(minutes=10)
 

@@ -9,10 +9,10 @@ import pytest
 
 from adapters.errors import Conflict
 from tests.support.clock import TestClock
-from workers.clock import rfc3339, to_ms
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry, Receipt
+from workers.times.clock import rfc3339, to_ms
 
 _numbers = count(1)
 REQUEST = '{"psa":{"integration_type":"manage","company_id":"2"}}'

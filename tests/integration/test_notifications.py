@@ -13,15 +13,15 @@ from standardwebhooks import Webhook
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.receiver import Receiver, receiving, reply
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means
 from workers.outbox.send import send
+from workers.pipeline.states import FAILED
 from workers.settings import Settings
-from workers.silence import tell_of_silent_sources
-from workers.states import FAILED
+from workers.upkeep.silence import tell_of_silent_sources
 
 SECRET = "whsec_" + b64encode(bytes(range(32))).decode()
 

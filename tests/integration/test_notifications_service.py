@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from service.doctor.examination import examine
 from tests.support.receiver import Receiver, receiving, reply
 from tests.support.service import configured, only_error, running_service, token
-from workers.clock import system_clock
-from workers.doctor import examine
 from workers.ledger.ledger import Ledger
 from workers.outbox.outgoing import Means
 from workers.outbox.sender import Sender
 from workers.settings import Settings
+from workers.times.clock import system_clock
 
 
 @pytest.fixture

@@ -17,16 +17,16 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.receiver import Receiver, receiving, reply
-from workers.ledger.deletions import Change
+from workers.ledger.bulk.sweeps import End, Progress
+from workers.ledger.deleting.deletions import Change
+from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
-from workers.ledger.refusals import ReplayRefused
-from workers.ledger.sweeps import End, Progress
 from workers.outbox.outgoing import Means
 from workers.outbox.send import send
-from workers.result import result_of
+from workers.pipeline.result import result_of
+from workers.pipeline.states import FAILED
 from workers.settings import Settings
-from workers.states import FAILED
 
 SECRETS = tuple("whsec_" + b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "keyserver" / "keys.example.test.pem"

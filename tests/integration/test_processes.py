@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.processes import Processes
+from service.supervision.processes import Processes
 from tests.support.plant.plant import eventually
 
 PATIENCE_SECONDS = 60
@@ -58,7 +58,7 @@ def test_children_do_not_outlive_us_and_the_first_ends_last(tmp_path: Path) -> N
 def test_a_child_that_was_started_too_late_ends_at_once(tmp_path: Path) -> None:
     arguments = ["0.01", "tests.support.stubborn", str(tmp_path / "ready")]
     child = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "service.child", *arguments],
+        [sys.executable, "-m", "service.supervision.child", *arguments],
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -69,7 +69,7 @@ def test_a_child_that_was_started_too_late_ends_at_once(tmp_path: Path) -> None:
 def test_a_child_that_does_not_want_to_end_is_forced(tmp_path: Path) -> None:
     arguments = ["0.01", "tests.support.lingering", "first", str(tmp_path)]
     child = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "service.child", *arguments],
+        [sys.executable, "-m", "service.supervision.child", *arguments],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.command import Command
 from tests.support.serve import serve
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.settings import SandboxSettings
 
 pytestmark = pytest.mark.usefixtures("redis")
 

@@ -14,16 +14,16 @@ from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from adapters.registry import VENDORS
 from tests.support.clock import TestClock
-from workers.clock import rfc3339
-from workers.duties import duties
-from workers.intake import Intake
-from workers.ledger import quarantine
-from workers.ledger.deletions import Change
+from workers.intake.intake import Intake
+from workers.intake.signing_keys import SigningKeys
+from workers.ledger.deleting.deletions import Change
+from workers.ledger.events import quarantine
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Page
-from workers.queue import JobQueue
+from workers.processes.duties import duties
+from workers.processes.queue import JobQueue
 from workers.settings import Settings
-from workers.signing_keys import SigningKeys
+from workers.times.clock import rfc3339
 
 KEY = "the key"
 CONFIG = ConnectWiseConfig(

@@ -11,11 +11,11 @@ from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
 from tests.support.command import Command
 from tests.support.service import service_with_keys, token
-from workers.intake import Acknowledged
-from workers.ledger.deliveries import Replay
+from workers.intake.intake import Acknowledged
+from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
-from workers.ledger.refusals import ReplayRefused
-from workers.retention import Retention
+from workers.upkeep.retention import Retention
 
 
 @pytest.fixture

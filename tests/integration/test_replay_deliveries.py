@@ -12,12 +12,12 @@ from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
-from workers.clock import rfc3339
-from workers.intake import Acknowledged, Intake
-from workers.ledger.deliveries import Replay
+from workers.intake.intake import Acknowledged, Intake
+from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
-from workers.ledger.refusals import ReplayRefused
+from workers.times.clock import rfc3339
 
 SECRET = "a long shared secret"
 WRONG: dict[str, Any] = {"client_name": "/client"}

@@ -10,15 +10,23 @@ from adapters.errors import Conflict, NotFound
 from adapters.models import DeletionRequest
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
-from workers.clock import rfc3339
-from workers.ledger.deletions import Change, Fenced
+from workers.bulk.replay.selection import Filter, select
+from workers.bulk.replay.walk import Means, advance_replay
+from workers.ledger.bulk.replays import BulkReplay, Order, What
+from workers.ledger.bulk.sweeps import End, Progress
+from workers.ledger.deleting.deletions import Change, Fenced
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
-from workers.ledger.replays import BulkReplay, Order, What
-from workers.ledger.sweeps import End, Progress
-from workers.replay.selection import Filter, select
-from workers.replay.walk import Means, advance_replay
-from workers.states import BLOCKED, CANCELLED, DELETED, FAILED, PREVIEWED, QUEUED, SOFT_DELETED
+from workers.pipeline.states import (
+    BLOCKED,
+    CANCELLED,
+    DELETED,
+    FAILED,
+    PREVIEWED,
+    QUEUED,
+    SOFT_DELETED,
+)
+from workers.times.clock import rfc3339
 
 URL = "https://rewst.example.com/new"
 STATES = (FAILED, BLOCKED, CANCELLED, PREVIEWED, DELETED, SOFT_DELETED)
@@ -110,7 +118,7 @@ async def test_a_filter_is_by_time_newest_first_and_limited(bulk: Bulk, ledger: 
 async def test_what_comes_while_it_looks_moves_nothing(
     bulk: Bulk, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.replay.selection._CHUNK", 2)
+    monkeypatch.setattr("workers.bulk.replay.selection._CHUNK", 2)
     names = [await bulk.ended(f"del_{number}") for number in range(4)]
     read = ledger.store.redis.zrevrangebyscore
 

@@ -11,17 +11,17 @@ from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
-from workers.clock import rfc3339, to_ms
-from workers.duties import duties
-from workers.ledger.deletions import Change
+from workers.ledger.bulk.sweeps import End, Progress
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
-from workers.ledger.sweeps import End, Progress
-from workers.queue import JobQueue
-from workers.result import result_body
-from workers.retention import Retention
+from workers.pipeline.result import result_body
+from workers.pipeline.states import DELETED, FAILED
+from workers.processes.duties import duties
+from workers.processes.queue import JobQueue
 from workers.settings import Settings
-from workers.states import DELETED, FAILED
+from workers.times.clock import rfc3339, to_ms
+from workers.upkeep.retention import Retention
 
 OLD = timedelta(days=401)
 

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from service.doctor.examination import examine
 from tests.support.clock import TestClock
 from tests.support.service import configured, running_service
-from workers.doctor import examine
-from workers.duties import duties
-from workers.ledger.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
-from workers.queue import JobQueue
-from workers.room import Room
-from workers.scheduler import HEARTBEAT
+from workers.processes.duties import duties
+from workers.processes.queue import JobQueue
+from workers.processes.scheduler import HEARTBEAT
 from workers.settings import Settings
+from workers.upkeep.room import Room
 
 
 @pytest.fixture

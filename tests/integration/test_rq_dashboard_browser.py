@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.app import create_app
+from service.api.app import create_app
 from tests.support.dashboard import HOSTILE, fill
 from tests.support.serve import serve
 from tests.support.service import Outside, configured, token

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.sandbox import MEDIA_TYPE, Caller, calling
-from workers.sandbox import Holds, Psa, SandboxSettings, Seed, SeedOrganization
-from workers.sandbox.seed import (
+from service.sandbox import Holds, Psa, SandboxSettings, Seed, SeedOrganization
+from service.sandbox.seed import (
     DEFAULT_SEED,
     EMPTY,
     LONG_ID,
@@ -18,6 +17,7 @@ from workers.sandbox.seed import (
     WITH_COMMA,
     WITH_DEPENDENTS,
 )
+from tests.support.sandbox import MEDIA_TYPE, Caller, calling
 
 EVERY_ORGANIZATION = len(DEFAULT_SEED.organizations)
 

@@ -7,9 +7,9 @@ import anyio
 import httpx
 import pytest
 
+from service.sandbox import SandboxSettings, create_sandbox
+from service.sandbox.seed import BUSY, EMPTY, TEST_COMPANY
 from tests.support.sandbox import MEDIA_TYPE, Caller, calling
-from workers.sandbox import SandboxSettings, create_sandbox
-from workers.sandbox.seed import BUSY, EMPTY, TEST_COMPANY
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from service.sandbox import SandboxSettings
+from service.sandbox.seed import CHILD, EMPTY, GRANDCHILD, LONG_ID, MSP, PARENT, WITH_DEPENDENTS
 from tests.support.sandbox import Caller, calling
-from workers.sandbox import SandboxSettings
-from workers.sandbox.seed import CHILD, EMPTY, GRANDCHILD, LONG_ID, MSP, PARENT, WITH_DEPENDENTS
 
 REMOVAL = SandboxSettings().removal_seconds
 KINDS = (

@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from service.sandbox import FAULTS, InvalidFault, SandboxSettings, parse_fault
+from service.sandbox.seed import EMPTY, GRANDCHILD, MSP, PARENT, TEST_COMPANY, WITH_DEPENDENTS
+from service.sandbox.world import LONG_ID_OFFSET
 from tests.support.sandbox import Caller, calling
-from workers.sandbox import FAULTS, InvalidFault, SandboxSettings, parse_fault
-from workers.sandbox.seed import EMPTY, GRANDCHILD, MSP, PARENT, TEST_COMPANY, WITH_DEPENDENTS
-from workers.sandbox.world import LONG_ID_OFFSET
 
 REMOVAL = SandboxSettings().removal_seconds
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.sandbox import SandboxSettings
+from service.sandbox.seed import BUSY, EMPTY, ORPHANED, TEST_COMPANY, WITH_DEPENDENTS
 from tests.support.sandbox import Caller, calling
-from workers.sandbox import SandboxSettings
-from workers.sandbox.seed import BUSY, EMPTY, ORPHANED, TEST_COMPANY, WITH_DEPENDENTS
 
 EXPORT = SandboxSettings().export_seconds
 DOCUMENTS = f"/organizations/{WITH_DEPENDENTS}/relationships/documents"

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tests.support.clock import TestClock
-from workers.duties import duties
+from workers.ledger.bulk.sweeps import MADE_UP_FOR
 from workers.ledger.ledger import Ledger
-from workers.ledger.sweeps import MADE_UP_FOR
-from workers.queue import JobQueue
-from workers.scheduler import Scheduler
+from workers.processes.duties import duties
+from workers.processes.queue import JobQueue
+from workers.processes.scheduler import Scheduler
 from workers.settings import Settings
 
 HOURLY = {"nightly": {"cron": "0 * * * *"}}

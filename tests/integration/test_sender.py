@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.receiver import NO_CONTENT, Receiver, receiving, reply, silent
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.outbox import sender as sender_module

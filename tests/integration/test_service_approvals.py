@@ -22,10 +22,10 @@ from tests.support.service import (
     stored,
     token,
 )
-from workers.clock import rfc3339
 from workers.ledger.ledger import Ledger
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
+from workers.times.clock import rfc3339
 
 KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always"}

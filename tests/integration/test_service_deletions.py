@@ -18,10 +18,10 @@ from tests.support.service import (
     stored,
     token,
 )
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
-from workers.queue import QUEUE_KEY
-from workers.states import FAILED
+from workers.pipeline.states import FAILED
+from workers.processes.queue import QUEUE_KEY
 
 ASKED = {"org_id": "301", "confirm_delete": True, "reason": "contract ended"}
 ID = re.compile(r"del_[0-9a-f]{20}")

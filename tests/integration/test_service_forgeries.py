@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from service import attempts
+from service.access import attempts
 from service.demo.stand_ins import KEY_PATH, key_server
 from tests.support.serve import serve
 from tests.support.service import (

@@ -8,10 +8,10 @@ from redis.asyncio import Redis
 
 from tests.support.receiver import silent
 from tests.support.service import configured, running_service
-from workers.ledger.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
+from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
-from workers.queue import JobQueue
-from workers.scheduler import Scheduler
+from workers.processes.queue import JobQueue
+from workers.processes.scheduler import Scheduler
 
 
 async def test_alive_without_anything() -> None:

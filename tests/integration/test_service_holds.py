@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from redis.asyncio import Redis
 
-from service.operators import token_hash
+from service.access.operators import token_hash
+from service.doctor.examination import examine
 from tests.support.command import Command
 from tests.support.service import (
     ROLES,
@@ -16,10 +17,9 @@ from tests.support.service import (
     running_service,
     token,
 )
-from workers.clock import rfc3339, system_clock
-from workers.doctor import examine
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
+from workers.times.clock import rfc3339, system_clock
 
 HEADERS = '[["content-type", "application/json"]]'
 WHY = "a test of their [new] integration"

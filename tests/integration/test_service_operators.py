@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from service.logins import MOST
+from service.access.logins import MOST
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
@@ -123,7 +123,7 @@ async def test_every_door_counts_and_a_right_token_opens(
     valkey_url: str, redis: Redis, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del redis
-    monkeypatch.setattr("service.logins.MOST", MOST)
+    monkeypatch.setattr("service.access.logins.MOST", MOST)
     with running_service(configured(valkey_url)) as service:
         wrong = {"authorization": "Bearer guess"}
         for _ in range(MOST // 2):

@@ -21,10 +21,10 @@ from tests.support.service import (
     service_with_keys,
     stored,
 )
-from workers.intake import Intake
+from workers.intake.intake import Intake
+from workers.ledger.events.quarantine import MOST_BYTES
 from workers.ledger.ledger import Ledger
-from workers.ledger.quarantine import MOST_BYTES
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 
 # ConnectWise sends a callback again only for this status, and waits 5 s for it.
 RETRIED = 429

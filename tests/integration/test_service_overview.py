@@ -9,13 +9,13 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest
+from service.api.report import month_of
 from service.commands.status import needing
 from tests.support.command import Command
 from tests.support.service import Service, only_error, service_with_keys, token
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
-from workers.report import month_of
 
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from service.doctor.examination import examine
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
-from workers.clock import system_clock
-from workers.doctor import examine
-from workers.ledger.account import AccountChanged
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
+from workers.ledger.installation.account import AccountChanged
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
+from workers.times.clock import system_clock
 
 WHY = {"reason": "a [wrong] sweep"}
 

@@ -12,11 +12,11 @@ from adapters.models import DeletionRequest
 from tests.integration.test_service_sweeps import carried_out
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
-from workers.clock import rfc3339, system_clock
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
-from workers.states import BLOCKED, DELETED, FAILED
+from workers.pipeline.states import BLOCKED, DELETED, FAILED
+from workers.times.clock import rfc3339, system_clock
 
 
 @pytest.fixture(scope="module")

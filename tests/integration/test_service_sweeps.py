@@ -14,12 +14,12 @@ import pytest
 from redis.asyncio import Redis
 
 from service.demo.installation import AT_ONCE, MAY_GO
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.command import Command
 from tests.support.serve import serve
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.settings import SandboxSettings
 
 ROOT = Path(__file__).parents[2]
 SCHEDULES = {

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from tests.support.service import Service, service_with_keys, signature, stored
 from workers.ledger.ledger import Ledger
-from workers.queue import QUEUE_KEY
-from workers.states import TERMINAL
+from workers.pipeline.states import TERMINAL
+from workers.processes.queue import QUEUE_KEY
 
 NOW = datetime.now(UTC)
 KEYS = {"delivery_id", "verdict", "deletion_id", "reason"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import SignatureInvalid, SigningKeyUnavailable, UnglueError
-from workers.addresses import AddressRefused, NameUnknown
-from workers.signing_keys import SigningKeys
+from workers.intake.signing_keys import SigningKeys
+from workers.network.addresses import AddressRefused, NameUnknown
 
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "keyserver" / "keys.example.test.pem"
 KEY_BODY = json.dumps({"signing_key": "test-signing-key"}).encode()

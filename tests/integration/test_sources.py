@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.app import create_app
+from service.api.app import create_app
 from service.demo.installation import free_ports
 from tests.support.serve import serve
 from tests.support.service import configured, token

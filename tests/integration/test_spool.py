@@ -19,14 +19,14 @@ from adapters.headers import Headers
 from adapters.registry import VENDORS
 from tests.support.clock import TestClock
 from tests.support.service import KEY, configured, running_service
-from workers.clock import rfc3339
-from workers.intake import Acknowledged, Intake
-from workers.ledger.condition import NotDurable
+from workers.intake.intake import Acknowledged, Intake
+from workers.intake.signing_keys import SigningKeys
+from workers.intake.spool.keeper import SpoolKeeper
+from workers.intake.spool.spool import Spool
+from workers.ledger.installation.condition import NotDurable
 from workers.ledger.ledger import Ledger
-from workers.runtime import new_id
-from workers.signing_keys import SigningKeys
-from workers.spool.keeper import SpoolKeeper
-from workers.spool.spool import Spool
+from workers.processes.runtime import new_id
+from workers.times.clock import rfc3339
 
 CONFIG = ConnectWiseConfig(
     vendor="connectwise",

@@ -11,14 +11,14 @@ from redis.asyncio import Redis
 from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from service.cli import main
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.service import Service, configured, only_error, running_service, token
-from workers.durations import milliseconds
+from workers.intake.spool.overdue import PATIENCE, tell_of_holding_spools
+from workers.ledger.events.spools import FRESH
 from workers.ledger.ledger import Ledger
-from workers.ledger.spools import FRESH
-from workers.sandbox.settings import SandboxSettings
-from workers.spool.overdue import PATIENCE, tell_of_holding_spools
+from workers.times.durations import milliseconds
 
 
 async def beat(ledger: Ledger, now: datetime, spool: str = "spl_1", **changes: Any) -> None:

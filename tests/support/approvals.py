@@ -6,9 +6,9 @@ from adapters.models import DeletionRequest
 from workers.itglue.models import Organization
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
-from workers.plan import Answer, Plan
+from workers.pipeline.plan import Answer, Plan
+from workers.pipeline.steps.plan import Known, decide
 from workers.settings import Settings
-from workers.steps.plan import Known, decide
 
 NAME = "Bäckerei Großmann & Söhne"
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 from workers.audit.chain import Head, Waiting, body_of, canonical, compose, head_of
 from workers.audit.keys import Keyring
 from workers.audit.verify import Report, Verifier
-from workers.clock import from_ms
 from workers.ledger.ledger import Ledger
+from workers.times.clock import from_ms
 
 NOW = from_ms(1_790_000_000_000)
 

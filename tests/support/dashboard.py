@@ -10,7 +10,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
-from workers.queue import QUEUE
+from workers.processes.queue import QUEUE
 
 TAGS = (
     "</script><script>fetch('/owned')</script><img src='/owned-image' onerror=\"fetch('/owned')\">"

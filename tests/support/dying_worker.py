@@ -5,10 +5,10 @@ import signal
 import sys
 
 from workers.itglue.client import ITGlue
+from workers.itglue.http.transport import JustBefore
 from workers.itglue.models import DeleteAnswer
-from workers.itglue.transport import JustBefore
+from workers.processes.worker import run_worker
 from workers.settings import load_settings
-from workers.worker import run_worker
 
 _send = ITGlue.delete_organization
 

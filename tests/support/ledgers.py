@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from workers.ledger.memory import Memory
+from workers.ledger.installation.memory import Memory
 
 
 async def begin_anew(server: Redis) -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from service.processes import Processes
+from service.supervision.processes import Processes
 
 
 async def _parent(folder: Path) -> None:

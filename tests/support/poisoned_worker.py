@@ -5,13 +5,13 @@ import signal
 import sys
 from typing import Never
 
-from workers.intake import Intake
+from workers.bulk.replay import walk as replay_walk
+from workers.bulk.sweep import walk as sweep_walk
+from workers.intake.intake import Intake
 from workers.outbox import send
-from workers.replay import walk as replay_walk
+from workers.pipeline.steps import plan
+from workers.processes.worker import run_worker
 from workers.settings import load_settings
-from workers.steps import plan
-from workers.sweep import walk as sweep_walk
-from workers.worker import run_worker
 
 
 async def _die(*_args: object, **_more: object) -> Never:

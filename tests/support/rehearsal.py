@@ -11,23 +11,23 @@ from typing import Any, Self
 import httpx
 
 from adapters.models import DeletionRequest
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.in_process import URL, InProcess
 from tests.support.stateful.account import RECORDS
-from workers.advance import advance
-from workers.budget import Throttle
-from workers.clock import to_ms
+from workers.itglue.budget import Throttle
 from workers.itglue.client import ITGlue
+from workers.itglue.http.transport import Hooks
+from workers.itglue.key_watch import KeyWatch
 from workers.itglue.models import KINDS
-from workers.itglue.transport import Hooks
-from workers.key_watch import KeyWatch
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry, Receipt
-from workers.result import result_of
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.settings import SandboxSettings
+from workers.pipeline.advance import advance
+from workers.pipeline.result import result_of
+from workers.pipeline.steps.outcome import Context
 from workers.settings import Settings
-from workers.steps.outcome import Context
+from workers.times.clock import to_ms
 
 KEY = "ITG.sandbox"
 CONNECTWISE = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
+from service.sandbox import SandboxSettings, create_sandbox
 from tests.support.serve import serve
-from workers.sandbox import SandboxSettings, create_sandbox
-from workers.tls import public_authorities
+from workers.network.tls import public_authorities
 
 NOW = datetime(2026, 1, 22, 10, 30, tzinfo=UTC)
 MEDIA_TYPE = "application/vnd.api+json"

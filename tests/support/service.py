@@ -17,13 +17,13 @@ from redis.asyncio import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.rehearsal import timestamp
-from service.app import create_app
-from service.bounded_http import bounded
-from service.connections import Bounds, Connections
+from service.api.app import create_app
+from service.api.bounded_http import bounded
+from service.api.connections import Bounds, Connections
 from service.demo.stand_ins import KEY_PATH, key_server
 from tests.support.serve import serve
+from workers.network.tls import public_authorities
 from workers.settings import Settings
-from workers.tls import public_authorities
 
 KEY = "test-signing-key"
 HOST = "na.myconnectwise.net"

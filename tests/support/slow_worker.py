@@ -6,10 +6,10 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from service.logs import configure_logs
-from workers import jobs
+from service.supervision.logs import configure_logs
+from workers.processes import jobs
+from workers.processes.worker import run_worker
 from workers.settings import load_settings
-from workers.worker import run_worker
 
 _sweep = jobs.run_sweep
 

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.headers import Headers
+from service.sandbox.shapes import Psa, Seed, SeedOrganization
 from tests.integration.test_quarantine import Keys
 from tests.support.rehearsal import KEY, Rehearsal
-from workers.clock import rfc3339
-from workers.intake import Acknowledged, Intake
-from workers.ledger.deliveries import Replay
+from workers.intake.intake import Acknowledged, Intake
+from workers.ledger.events.deliveries import Replay
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.sandbox.shapes import Psa, Seed, SeedOrganization
 from workers.settings import Settings
+from workers.times.clock import rfc3339
 
 SIGNING_KEY = "the key"
 GUID = "a1da62a4-2c49-40a8-8183-69994ce5b3eb"

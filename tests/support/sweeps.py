@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 from tests.support.rehearsal import KEY, RELAXED, Rehearsal
+from workers.bulk.sweep.walk import advance_sweep
+from workers.ledger.bulk.sweeps import Sweep
 from workers.ledger.records import Deletion
-from workers.ledger.sweeps import Sweep
 from workers.settings import Settings
-from workers.sweep.walk import advance_sweep
 
 CRON = "0 3 * * *"
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="

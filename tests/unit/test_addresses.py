@@ -5,7 +5,14 @@ import socket
 
 import pytest
 
-from workers.addresses import AddressRefused, NameUnknown, choose, is_public, resolve, target
+from workers.network.addresses import (
+    AddressRefused,
+    NameUnknown,
+    choose,
+    is_public,
+    resolve,
+    target,
+)
 
 PUBLIC = {
     "IPv4": "8.8.8.8",

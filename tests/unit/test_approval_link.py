@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from workers.approval_link import opened, sealed, ticket_of
+from workers.outbox.approval_link import opened, sealed, ticket_of
 from workers.settings import Settings
 
 CONTENT = ["del_1", 2, "f" * 64, 1_790_000_000_000]

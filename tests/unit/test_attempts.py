@@ -1,6 +1,6 @@
 """The allowance of senders whose deliveries are not genuine."""
 
-from service.attempts import FailedAttempts
+from service.access.attempts import FailedAttempts
 
 
 class Seconds:

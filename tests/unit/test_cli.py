@@ -16,14 +16,14 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from service import embedded
 from service.cli import COMMANDS, main
-from service.readiness import redis_answers
+from service.supervision import embedded
+from service.supervision.readiness import redis_answers
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, token
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
-from workers.states import DELETED, FAILED
+from workers.pipeline.states import DELETED, FAILED
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("worker", "scheduler", "outbox", "up")
@@ -270,7 +270,7 @@ async def test_the_embedded_servers_end_is_not_overlooked() -> None:
     """`unglue up` restarts what ends, and a server that was killed must not seem to run."""
     with tempfile.TemporaryDirectory(prefix="unglue-") as folder:
         url = embedded.url(Path(folder))
-        command = process("--data-dir", folder, module="service.embedded")
+        command = process("--data-dir", folder, module="service.supervision.embedded")
         await redis_answers(url)
         redis = Redis.from_url(url)
         server = int((await redis.info("server"))["process_id"])

@@ -13,7 +13,7 @@ import pytest
 from tests.support.service import Service, configured, running_service, token
 from tests.unit.test_cli import ROOT, ended, process
 from tests.unit.test_result import PLAN
-from workers.ledger.deletions import Change
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 
 BARE = ("delete", "--org-id", "301", "--confirm-delete", "--timeout", "20")

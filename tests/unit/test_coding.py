@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from adapters.headers import Headers
-from workers.coding import UnsupportedEncoding, decoded, require_readable
+from workers.intake.coding import UnsupportedEncoding, decoded, require_readable
 
 GZIP = Headers.of({"content-encoding": "GZip"})
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.cron import checked_cron, checked_zone, coming, newest_tick
+from workers.times.cron import checked_cron, checked_zone, coming, newest_tick
 
 BERLIN = "Europe/Berlin"
 LINES = ("0 3 1 * *", "30 2 * * *", "*/30 * * * *", "0 0 29 2 *", "15 1,3 * * MON", "0 3 * * 1L")

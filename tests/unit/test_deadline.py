@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from service.deadline import Deadline
+from service.api.deadline import Deadline
 from tests.support.in_process import InProcess
 
 

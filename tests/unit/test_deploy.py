@@ -9,7 +9,7 @@ import yaml  # type: ignore[import-untyped]
 
 from service.cli import COMMANDS
 from service.commands.serve import _GRACE_SECONDS
-from workers.queue import _JOB_SECONDS
+from workers.processes.queue import _JOB_SECONDS
 from workers.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

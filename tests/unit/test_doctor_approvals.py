@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workers.doctor import _approvals
+from service.doctor.examination import _approvals
 from workers.settings import Settings
 
 ROLES: Any = ["request", "approve"]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from adapters.errors import ConfigurationError
-from workers.doctor_pilot import unnoticed
-from workers.finding import Finding, alone
+from service.doctor.finding import Finding, alone
+from service.doctor.pilot import unnoticed
 from workers.settings import Settings
 
 CW = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "C"}

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from workers.durations import Duration, SomeDuration, in_words, milliseconds
+from workers.times.durations import Duration, SomeDuration, in_words, milliseconds
 
 ANY = TypeAdapter[timedelta](Duration)
 SOME = TypeAdapter[timedelta](SomeDuration)

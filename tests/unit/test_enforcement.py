@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from adapters.errors import ConfigurationError
-from workers.enforcement import require_enforceable
 from workers.settings import Settings
+from workers.settings.enforcement import require_enforceable
 
 SOURCE = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "Cobalt"}
 CONFIRMED = {"sources": {"cw": {**SOURCE, "confirm_delete": True}}}

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.itglue.archive import examine, lacking
-from workers.itglue.failures import ExportUnproved
+from workers.itglue.export.archive import examine, lacking
+from workers.itglue.http.failures import ExportUnproved
 
 
 def written(path: Path, members: dict[str, bytes], packed: int = zipfile.ZIP_DEFLATED) -> Path:

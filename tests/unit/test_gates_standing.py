@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest, PsaLink
-from workers.gates import standing
-from workers.gates.subject import Subject
 from workers.itglue.models import Inventory, Organization
-from workers.ledger.registers import Decline, Register, Standing
+from workers.ledger.deleting.registers import Decline, Register, Standing
+from workers.pipeline.gates import standing
+from workers.pipeline.gates.subject import Subject
 from workers.settings.policy import PolicySettings
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)

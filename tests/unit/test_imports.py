@@ -141,7 +141,7 @@ def test_a_vendor_knows_no_other_vendor() -> None:
 @pytest.mark.parametrize(
     ("source", "targets"),
     [
-        ("import workers.clock", ["workers.clock"]),
+        ("import workers.times.clock", ["workers.times.clock"]),
         ("from adapters import payload", ["adapters.payload"]),
         ("from adapters.payload import parse_json", ["adapters.payload"]),
         ("def f():\n    import socket, os.path", ["socket", "os.path"]),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.errors import InvalidIdentifier
-from workers.itglue.decode import (
+from workers.itglue.http.decode import (
     checked_id,
     export,
     ids_in,
@@ -18,7 +18,7 @@ from workers.itglue.decode import (
     total_count,
     whole,
 )
-from workers.itglue.failures import CallFailed
+from workers.itglue.http.failures import CallFailed
 from workers.itglue.models import Organization
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "itglue"

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from workers.itglue.activity import active_day, windows
 from workers.itglue.changes import judge, names_only
-from workers.itglue.counting import Count, added, count
-from workers.itglue.decode import Resource, resources
-from workers.itglue.documents import _ALL, _SUBSTITUTE, Folders, Listed, proven
-from workers.itglue.explanations import REFUSALS, deletion_refused, status_refused
-from workers.itglue.failures import CallFailed, KeyRefused, ResourceMissing
+from workers.itglue.contents.activity import active_day, windows
+from workers.itglue.contents.counting import Count, added, count
+from workers.itglue.contents.documents import _ALL, _SUBSTITUTE, Folders, Listed, proven
+from workers.itglue.contents.subtree import Place, below, place
+from workers.itglue.http.decode import Resource, resources
+from workers.itglue.http.explanations import REFUSALS, deletion_refused, status_refused
+from workers.itglue.http.failures import CallFailed, KeyRefused, ResourceMissing
+from workers.itglue.http.replies import Reply
+from workers.itglue.http.transport import Query
 from workers.itglue.models import AccountView, Organization
-from workers.itglue.presence import Failure, Listing
-from workers.itglue.presence import judge as judge_presence
-from workers.itglue.replies import Reply
-from workers.itglue.subtree import Place, below, place
-from workers.itglue.transport import Query
-from workers.itglue.witnesses import normalised, view
+from workers.itglue.presence.presence import Failure, Listing
+from workers.itglue.presence.presence import judge as judge_presence
+from workers.itglue.presence.witnesses import normalised, view
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "itglue"
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from adapters.errors import ITGlueConnectionError, PermissionDenied, UnglueError
-from workers.itglue.failures import AnswerTimedOut, CallFailed, RequestRefused, ResourceMissing
-from workers.itglue.replies import Reply, checked
+from workers.itglue.http.failures import AnswerTimedOut, CallFailed, RequestRefused, ResourceMissing
+from workers.itglue.http.replies import Reply, checked
 
 ISSUES = Path(__file__).parents[1] / "fixtures" / "itglue" / "issues"
 PAGE = b"<html><head><title>The page you were looking for doesn't exist (404)</title></head></html>"

@@ -9,11 +9,11 @@ import pytest
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from adapters.errors import TooManyAttempts, Unauthorized
-from service import logins
-from service.logins import MOST, Logins
-from service.operators import authenticate, new_token, token_hash
+from service.access import logins
+from service.access.logins import MOST, Logins
+from service.access.operators import authenticate, new_token, token_hash
 from tests.support.clock import TestClock
-from workers.ledger.audit import Audit
+from workers.ledger.auditing.audit import Audit
 from workers.settings.operators import Operator
 
 TOKEN = new_token()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from service.logs import configure_logs
+from service.supervision.logs import configure_logs
 
 
 class Written(io.StringIO):

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from service.messages_page import ADVICE, DELIVERIES, codes, gate_cures, name_of, page
+from service.terminal.messages_page import ADVICE, DELIVERIES, codes, gate_cures, name_of, page
 
 ROOT = Path(__file__).parents[2]
 LUA = re.compile(r"reason = '([a-z_]+)'")

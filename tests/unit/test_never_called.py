@@ -3,8 +3,8 @@
 import pytest
 
 from adapters.errors import ConfigurationError
-from service.client import ServiceClient
-from workers.addresses import AddressRefused, choose, may_be_plain
+from service.terminal.client import ServiceClient
+from workers.network.addresses import AddressRefused, choose, may_be_plain
 from workers.settings import Settings
 
 METADATA = (

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clock import TestClock
-from workers.ledger.notices import Notice
+from workers.ledger.sending.notices import Notice
 from workers.outbox.bodies import body_of
 from workers.outbox.kinds import MEANINGS, Kind, meaning
 from workers.outbox.messages import Message, clean, message_of

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from adapters.errors import RoleMissing, Unauthorized
-from service.operators import authenticate
+from service.access.operators import authenticate
 from workers.settings.operators import Operator
 
 

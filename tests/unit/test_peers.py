@@ -1,6 +1,6 @@
 import pytest
 
-from service.peers import peer_of
+from service.access.peers import peer_of
 
 
 @pytest.mark.parametrize(

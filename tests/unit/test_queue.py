@@ -3,9 +3,9 @@
 import inspect
 from typing import get_args
 
-from workers import jobs
-from workers.job_table import RETIRED
-from workers.queue import Job
+from workers.processes import jobs
+from workers.processes.job_table import RETIRED
+from workers.processes.queue import Job
 
 
 def test_every_job_is_a_function_of_workers_jobs_and_the_other_way_round() -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import ConfigurationError
-from workers.doctor_pilot import unnoticed
-from workers.enforcement import require_enforceable
+from service.doctor.pilot import unnoticed
 from workers.settings import Settings, load_settings
+from workers.settings.enforcement import require_enforceable
 from workers.settings.secrecy import SAMPLES
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

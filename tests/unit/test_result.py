@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
-from workers.clock import to_ms
 from workers.itglue.models import Organization
 from workers.ledger.records import Deletion, ErrorEntry, Exported
-from workers.plan import Answer, Plan
-from workers.result import result_of
-from workers.states import (
+from workers.pipeline.plan import Answer, Plan
+from workers.pipeline.result import result_of
+from workers.pipeline.states import (
     BLOCKED,
     CANCELLED,
     DELETED,
@@ -22,6 +21,7 @@ from workers.states import (
     SOFT_DELETED,
     TERMINAL,
 )
+from workers.times.clock import to_ms
 
 NOW = datetime(2026, 1, 22, 10, 30, 0, 999_000, tzinfo=UTC)
 COUNTS = {"assets": 12, "configs": 4, "documents": 7, "passwords": 3, "contacts": None}

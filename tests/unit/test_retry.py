@@ -14,7 +14,7 @@ from adapters.errors import (
     PermissionDenied,
     UnglueError,
 )
-from workers.retry import RetryDecision, decide, retry_after
+from workers.network.retry import RetryDecision, decide, retry_after
 
 NOW = datetime(2026, 1, 22, 10, 30, tzinfo=UTC)
 DATE = "Thu, 22 Jan 2026 10:30:00 GMT"

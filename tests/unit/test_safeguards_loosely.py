@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from workers.gates.patterns import protects
 from workers.itglue.models import Organization
-from workers.naming import hardly_differ, same
-from workers.tags import is_tagged, tags_of
+from workers.pipeline.gates.patterns import protects
+from workers.pipeline.identity.naming import hardly_differ, same
+from workers.pipeline.identity.tags import is_tagged, tags_of
 
 SPELLINGS = [
     ("#keep", "&#35;keep"), ("#keep", "\uff03keep"), ("#keep", "# keep"), ("#keep", "#ke\u200bep"),

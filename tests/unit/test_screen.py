@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.screen import Column, Screen, harmless, laid_out
+from service.terminal.screen import Column, Screen, harmless, laid_out
 
 SERVICE = Path(__file__).parents[2] / "service"
 HOSTILE = "Evil\x1b]0;pwned\x07\x1b[31mRED\x9b2J\u202eexe.txt\r\x08\x0c"

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import StorageUnavailable
-from workers.spool.file import SpoolFile
-from workers.spool.frames import Spooled, spans
-from workers.spool.spool import Spool
+from workers.intake.spool.file import SpoolFile
+from workers.intake.spool.frames import Spooled, spans
+from workers.intake.spool.spool import Spool
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import TimeoutError as Unanswered
 
-from workers.ledger.condition import NotDurable, condition_of
-from workers.storage import Storage
+from workers.ledger.installation.condition import NotDurable, condition_of
+from workers.processes.storage import Storage
 
 
 @pytest.mark.parametrize(

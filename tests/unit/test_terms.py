@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
-from workers.in_force import policy_digest
 from workers.ledger.records import Deletion, Intent
+from workers.pipeline.terms import act_of, distrust, harder_now, terms_of, word_of
+from workers.processes.in_force import policy_digest
 from workers.settings import Settings
-from workers.terms import act_of, distrust, harder_now, terms_of, word_of
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 CW = {

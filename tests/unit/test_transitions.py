@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.states import DELETED, QUEUED, RUNNING, SOFT_DELETED, STATES, TERMINAL
-from workers.transitions import NOWHERE, TRANSITIONS, Transition, allowed, page
+from workers.pipeline.states import DELETED, QUEUED, RUNNING, SOFT_DELETED, STATES, TERMINAL
+from workers.pipeline.transitions import NOWHERE, TRANSITIONS, Transition, allowed, page
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workers" / "ledger" / "scripts"

@@ -24,7 +24,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from workers.audit.keys import Keyring
-from workers.clock import from_ms
+from workers.times.clock import from_ms
 
 FIRST_PREV: Final = ""
 KEY_CHANGED: Final = "key_changed"

@@ -18,10 +18,10 @@ from pydantic import BaseModel
 from redis.exceptions import RedisError
 
 from workers.audit.keys import derived
-from workers.clock import Clock
-from workers.in_force import policy_digest
 from workers.ledger.ledger import Ledger
+from workers.processes.in_force import policy_digest
 from workers.settings import Settings
+from workers.times.clock import Clock
 
 log = structlog.get_logger()
 _FIRST_SECONDS: Final = 3.0

@@ -12,8 +12,8 @@ from typing import Any, Final
 from workers.audit.chain import Head
 from workers.audit.keys import Keyring
 from workers.audit.verify import Fault, Report, Verifier
-from workers.clock import moment
-from workers.ledger.audit_log import AuditLog, Line
+from workers.ledger.auditing.audit_log import AuditLog, Line
+from workers.times.clock import moment
 
 # Small steps: whoever else is served by this process waits for one of them at most.
 _CHUNK: Final = 100

@@ -16,7 +16,7 @@ import structlog
 from workers.audit.chain import CHAIN_BROKEN, Head, compose, head_of
 from workers.audit.file import LogFile, head_of_line, previous_of_line
 from workers.audit.keys import Keyring
-from workers.ledger.audit_log import Filed, Line, LogState
+from workers.ledger.auditing.audit_log import Filed, Line, LogState
 from workers.ledger.ledger import Ledger
 
 log = structlog.get_logger()

@@ -6,13 +6,13 @@ Neither raises for what IT Glue does: each comes to accepted, refused or unknown
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from workers.itglue.decode import attribute, checked_id, resources, text_id
-from workers.itglue.explanations import REFUSALS, deletion_refused, status_refused, unanswered
-from workers.itglue.failures import CallFailed
+from workers.itglue.http.decode import attribute, checked_id, resources, text_id
+from workers.itglue.http.explanations import REFUSALS, deletion_refused, status_refused, unanswered
+from workers.itglue.http.failures import CallFailed
+from workers.itglue.http.replies import Payload, Reply, told
+from workers.itglue.http.transport import JustBefore, Transport
 from workers.itglue.models import DeleteAnswer, StatusAnswer
 from workers.itglue.organizations import PATH
-from workers.itglue.replies import Payload, Reply, told
-from workers.itglue.transport import JustBefore, Transport
 
 Judged = tuple[Literal["accepted", "refused", "unknown"], int | None, str]
 

@@ -8,9 +8,13 @@ from typing import Self
 import httpx
 
 from adapters.models import PsaLink
-from workers.itglue import activity, changes, exports, inventory, organizations, presence
-from workers.itglue.assets import TypeCache
-from workers.itglue.decode import Included, Resource, attribute, own_id
+from workers.itglue import changes, organizations
+from workers.itglue.contents import activity, inventory
+from workers.itglue.contents.assets import TypeCache
+from workers.itglue.export import exports
+from workers.itglue.http.decode import Included, Resource, attribute, own_id
+from workers.itglue.http.paging import Page, every
+from workers.itglue.http.transport import Hooks, JustBefore, Transport
 from workers.itglue.models import (
     AccountView,
     DeleteAnswer,
@@ -22,8 +26,7 @@ from workers.itglue.models import (
     Presence,
     StatusAnswer,
 )
-from workers.itglue.paging import Page, every
-from workers.itglue.transport import Hooks, JustBefore, Transport
+from workers.itglue.presence import presence
 
 
 class ITGlue:

@@ -9,7 +9,8 @@ import unicodedata
 from adapters.errors import InvalidIdentifier
 from adapters.likeness import likeness
 from adapters.models import PsaLink
-from workers.itglue.decode import (
+from workers.itglue.contents.together import together
+from workers.itglue.http.decode import (
     Included,
     Resource,
     attribute,
@@ -20,12 +21,11 @@ from workers.itglue.decode import (
     organization,
     own_id,
 )
-from workers.itglue.failures import CallFailed, ResourceMissing
+from workers.itglue.http.failures import CallFailed, ResourceMissing
+from workers.itglue.http.paging import Page, every, one_page
+from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import Linked, Organization
-from workers.itglue.paging import Page, every, one_page
-from workers.itglue.together import together
-from workers.itglue.transport import Query, Transport
-from workers.naming import comparable
+from workers.pipeline.identity.naming import comparable
 
 PATH = "/organizations"
 _INCLUDE = ("include", "adapters_resources,attachments")

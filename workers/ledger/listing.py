@@ -9,12 +9,12 @@ from operator import itemgetter
 from typing import Generic, TypeVar, cast
 
 from adapters.errors import NotFound
-from workers.clock import from_ms, to_ms
-from workers.ledger.deletions import Deletions
-from workers.ledger.deliveries import Deliveries
+from workers.ledger.deleting.deletions import Deletions
+from workers.ledger.events.deliveries import Deliveries
 from workers.ledger.records import Deletion, Delivery
 from workers.ledger.store import Store
-from workers.states import QUEUED, RUNNING, WAITING
+from workers.pipeline.states import QUEUED, RUNNING, WAITING
+from workers.times.clock import from_ms, to_ms
 
 T = TypeVar("T")
 

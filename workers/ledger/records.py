@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
-from workers.approval import Asked, Grace, Granted
 from workers.audit.chain import Head
-from workers.clock import from_ms, rfc3339, to_ms
-from workers.itglue.archive import lacking
+from workers.itglue.export.archive import lacking
 from workers.itglue.models import AccountView
-from workers.plan import Plan
+from workers.pipeline.approval import Asked, Grace, Granted
+from workers.pipeline.plan import Plan
+from workers.pipeline.states import AWAITING_APPROVAL, RUNNING, TERMINAL
 from workers.settings.policy import MODES, Mode
-from workers.states import AWAITING_APPROVAL, RUNNING, TERMINAL
+from workers.times.clock import from_ms, rfc3339, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,9 +338,9 @@ class Delivery:
 class Receipt:
     """What became of one event of a delivery.
 
-    `verdict` is one of `workers.states.VERDICTS`; `reason` a code; `alert` a code that operators
-    must hear of, `missing` how many events before this one never came. `job` is the number of the
-    first job of a new deletion. `repeat_of` is the delivery with which this one was counted.
+    `verdict` is one of `states.VERDICTS`; `reason` a code; `alert` a code that operators must hear
+    of, `missing` how many events before this one never came. `job` is the number of the first
+    job of a new deletion. `repeat_of` is the delivery with which this one was counted.
     """
 
     verdict: str

@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, ResponseError
 
-from workers.clock import to_ms
-from workers.durations import milliseconds
-from workers.ledger.condition import NotDurable
-from workers.ledger.memory import Memory
+from workers.ledger.installation.condition import NotDurable
+from workers.ledger.installation.memory import Memory
+from workers.times.clock import to_ms
+from workers.times.durations import milliseconds
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from workers.clock import rfc3339
 from workers.outbox.messages import Message
 from workers.settings.destinations import Format
+from workers.times.clock import rfc3339
 
 _DECIDE: Final = "Look at the plan and decide"
 _SLACK_FIELDS: Final = 10

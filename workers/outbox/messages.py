@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from workers.clock import rfc3339
-from workers.gates.dependencies import LABELS
-from workers.ledger.notices import Notice
 from workers.ledger.records import Deletion
+from workers.ledger.sending.notices import Notice
 from workers.outbox.kinds import meaning
-from workers.plan import Plan
+from workers.pipeline.gates.dependencies import LABELS
+from workers.pipeline.plan import Plan
+from workers.times.clock import rfc3339
 
 _LONGEST: Final = 300
 _MOST_FACTS: Final = 20

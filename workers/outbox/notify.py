@@ -11,9 +11,9 @@ from typing import Final
 import structlog
 
 from adapters.errors import NotFound
-from workers.approval_link import link_of
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Callback, Deletion
+from workers.outbox.approval_link import link_of
 from workers.outbox.bodies import body_of
 from workers.outbox.messages import message_of
 from workers.outbox.outgoing import Means, NotSent, Outgoing

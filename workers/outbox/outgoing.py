@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import urlsplit
 
-from workers.clock import Clock
 from workers.ledger.ledger import Ledger
 from workers.outbox.post import SECONDS
 from workers.settings import Settings
+from workers.times.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

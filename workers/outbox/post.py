@@ -9,9 +9,9 @@ from typing import Final
 
 import httpx
 
-from workers.addresses import AddressRefused, NameUnknown, resolve, target
-from workers.retry import retry_after
-from workers.tls import public_authorities
+from workers.network.addresses import AddressRefused, NameUnknown, resolve, target
+from workers.network.retry import retry_after
+from workers.network.tls import public_authorities
 
 _KEPT_BYTES = 2048
 SECONDS: Final = 20.0

@@ -13,13 +13,13 @@ from typing import Final
 import structlog
 
 from adapters.errors import UnglueError
-from workers.clock import system_clock
-from workers.continuity import continuity_of
-from workers.ledger.heartbeats import OUTBOX
+from workers.ledger.installation.heartbeats import OUTBOX
 from workers.outbox.outgoing import Means
 from workers.outbox.sender import Sender
-from workers.runtime import open_ledger
+from workers.processes.runtime import open_ledger
 from workers.settings import Settings
+from workers.times.clock import system_clock
+from workers.upkeep.continuity import continuity_of
 
 _PARENT_SECONDS: Final = 1.0
 # Longer than a sender goes on once it is told to stop.

@@ -12,7 +12,7 @@ from workers.outbox.notify import notification
 from workers.outbox.outgoing import Means, NotSent, Outgoing, host_of
 from workers.outbox.post import CALLBACK_HINT, Posted, post
 from workers.outbox.schedule import Next, after
-from workers.result import result_body
+from workers.pipeline.result import result_body
 
 log = structlog.get_logger()
 

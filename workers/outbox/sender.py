@@ -16,18 +16,18 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
-from workers.clock import rfc3339
-from workers.continuity import CLOCK_OFF, Continuity
-from workers.ledger.callbacks import Waiting
-from workers.ledger.condition import condition_of
-from workers.ledger.heartbeats import OUTBOX, OUTBOX_LASTS
-from workers.ledger.hosts import Leave
+from workers.ledger.installation.condition import condition_of
+from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS
 from workers.ledger.records import Callback
+from workers.ledger.sending.callbacks import Waiting
+from workers.ledger.sending.hosts import Leave
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.send import Attempt, attempt, record
-from workers.stopping import unless_stopped
-from workers.storage import require_fit
+from workers.processes.stopping import unless_stopped
+from workers.processes.storage import require_fit
+from workers.times.clock import rfc3339
+from workers.upkeep.continuity import CLOCK_OFF, Continuity
 
 MOST: Final = 50
 MOST_OF_A_HOST: Final = 4

@@ -30,9 +30,7 @@ from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl
 from adapters.registry import VENDORS
-from workers.addresses import may_be_plain
-from workers.durations import SomeDuration
-from workers.faults import faults
+from workers.network.addresses import may_be_plain
 from workers.settings.destinations import CallbackSettings, Notification
 from workers.settings.itglue import ITGlueSettings
 from workers.settings.operators import Operator
@@ -42,6 +40,8 @@ from workers.settings.schedules import Schedule, unusable
 from workers.settings.secrecy import sample_secret, shared_secret, weak_secret
 from workers.settings.section import Section
 from workers.settings.spelling import meant
+from workers.settings.wrong_input import faults
+from workers.times.durations import SomeDuration
 
 # One beat may be late, and one more be lost on its way.
 _BEATS_A_LEASE: Final = 3

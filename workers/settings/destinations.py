@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from adapters.models import HttpUrl
-from workers.addresses import AddressRefused, target
+from workers.network.addresses import AddressRefused, target
 from workers.outbox.kinds import Kind
 from workers.settings.section import Section
 

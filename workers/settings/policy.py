@@ -14,9 +14,9 @@ from pydantic import (
 )
 
 from adapters.models import OrgId
-from workers.durations import Duration, SomeDuration
 from workers.itglue.models import KINDS
 from workers.settings.section import Section
+from workers.times.durations import Duration, SomeDuration
 
 
 def _hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ class PolicySettings(Section):
     )
     approval: Literal["always", "webhooks", "never"] = "webhooks"
     approval_ttl: SomeDuration = Field(default="7d", validate_default=True)
-    # Written, it counts for every deletion; `workers/steps/grace.py` has what counts if it is not.
+    # Written, it counts for every deletion; `pipeline/steps/grace.py` has what counts if not.
     grace_period: Duration | None = None
     eligibility_window: Duration = Field(default="24h", validate_default=True)
     max_event_age: Duration = Field(default="7d", validate_default=True)

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from adapters.models import HttpUrl
-from workers.cron import checked_cron, checked_zone
 from workers.settings.policy import Hashtags, PolicySettings
 from workers.settings.section import Section
+from workers.times.cron import checked_cron, checked_zone
 
 
 class Schedule(Section):

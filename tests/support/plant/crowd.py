@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from workers.sandbox.faults import parse_faults
-from workers.sandbox.settings import SandboxSettings
-from workers.sandbox.shapes import Psa, Seed, SeedOrganization
+from service.sandbox.faults import parse_faults
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.shapes import Psa, Seed, SeedOrganization
 
 FIRST = 10_000
 

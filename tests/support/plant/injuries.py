@@ -15,7 +15,7 @@ from rq.scripts import UNIQUE_ENQUEUE_SCRIPT
 from rq.serializers import JSONSerializer
 
 from tests.support.plant.plant import Plant, eventually
-from workers.queue import QUEUE_KEY
+from workers.processes.queue import QUEUE_KEY
 
 INTERMEDIATE = f"{QUEUE_KEY}:intermediate"
 ENQUEUE = hashlib.sha1(UNIQUE_ENQUEUE_SCRIPT.encode(), usedforsecurity=False).hexdigest()

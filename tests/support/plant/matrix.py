@@ -12,7 +12,7 @@ from tests.support.fault_table import Row
 from tests.support.plant.crowd import Crowd, org_of
 from tests.support.plant.plant import Plant, client_of, eventually, plant
 from tests.support.plant.stops import STOPS, STRUCK, Run, Stop, trace
-from workers.result import result_of
+from workers.pipeline.result import result_of
 
 WORKERS = 3
 KILLS: tuple[tuple[Literal["before", "after"], str], ...] = (

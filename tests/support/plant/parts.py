@@ -16,12 +16,12 @@ from rq.serializers import JSONSerializer
 
 from service.cli import cli
 from service.commands import outbox, schedule, serve, work
+from service.sandbox.app import create_sandbox
 from tests.support.plant import stops
 from tests.support.plant.crowd import Crowd, Stumbling, crowded
-from workers.clock import system_clock
-from workers.queue import QUEUE
-from workers.sandbox.app import create_sandbox
-from workers.steady_worker import SteadyWorker
+from workers.processes.queue import QUEUE
+from workers.processes.steady_worker import SteadyWorker
+from workers.times.clock import system_clock
 
 # Imported before the fork; the first of them is what httpx otherwise loads in every job.
 __all__ = ["anyio_backend", "command", "outbox", "sandbox", "schedule", "serve", "work"]

@@ -35,7 +35,7 @@ from tests.support.plant.stops import PIDS
 from tests.support.plant.wire import Wire, wired
 from workers.ledger.records import Deletion
 from workers.ledger.store import PREFIX
-from workers.queue import QUEUE, QUEUE_KEY
+from workers.processes.queue import QUEUE, QUEUE_KEY
 from workers.settings import Settings, load_settings
 
 RESULTS_SECRET = "whsec_" + "A" * 32

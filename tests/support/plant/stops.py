@@ -15,8 +15,8 @@ from typing import Any, Literal, cast
 from redis.asyncio import Redis
 
 from workers.itglue.client import ITGlue
+from workers.itglue.http.transport import JustBefore
 from workers.itglue.models import DeleteAnswer
-from workers.itglue.transport import JustBefore
 from workers.ledger.store import Store
 
 STOPS, STRUCK, PIDS = "test:stops", "test:struck", "test:pids"

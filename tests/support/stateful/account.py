@@ -13,15 +13,15 @@ from urllib.parse import parse_qsl
 import httpx
 from starlette.types import Message
 
+from service.sandbox.app import create_sandbox
+from service.sandbox.faults import parse_fault
+from service.sandbox.settings import SandboxSettings
+from service.sandbox.shapes import Holds, Organization, Psa, Seed, SeedOrganization
+from service.sandbox.state import Sandbox
+from service.sandbox.world import World, timestamp
 from tests.support.clock import TestClock
 from tests.support.links import Links
 from tests.support.stateful.job import Job
-from workers.sandbox.app import create_sandbox
-from workers.sandbox.faults import parse_fault
-from workers.sandbox.settings import SandboxSettings
-from workers.sandbox.shapes import Holds, Organization, Psa, Seed, SeedOrganization
-from workers.sandbox.state import Sandbox
-from workers.sandbox.world import World, timestamp
 
 URL = "http://127.0.0.1:8999"
 # Where the account of a second installation is.

@@ -6,11 +6,11 @@ from typing import Any
 
 import redis
 
-from workers.clock import to_ms
 from workers.ledger.records import Deletion
 from workers.ledger.store import PREFIX
-from workers.result import result_of
-from workers.states import DELETED, SOFT_DELETED, STATES, TERMINAL
+from workers.pipeline.result import result_of
+from workers.pipeline.states import DELETED, SOFT_DELETED, STATES, TERMINAL
+from workers.times.clock import to_ms
 
 # How far in the future a deletion may ask to be looked at again: the longest of its waits.
 _LONGEST_WAIT_MS = 24 * 3600 * 1000

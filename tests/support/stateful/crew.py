@@ -9,15 +9,15 @@ from adapters.errors import NotFound
 from tests.support.clock import TestClock
 from tests.support.stateful.job import Job, Order, Stop
 from tests.support.stateful.loop import MovedLoop
-from workers.advance import advance
-from workers.budget import Throttle
+from workers.itglue.budget import Throttle
 from workers.itglue.client import ITGlue
-from workers.itglue.transport import Hooks
-from workers.key_watch import KeyWatch
-from workers.ledger.deletions import Fenced
+from workers.itglue.http.transport import Hooks
+from workers.itglue.key_watch import KeyWatch
+from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.ledger import Ledger
+from workers.pipeline.advance import advance
+from workers.pipeline.steps.outcome import Context
 from workers.settings import Settings
-from workers.steps.outcome import Context
 
 
 class Broken(AssertionError):

@@ -15,9 +15,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Generic, TypeVar
 
 from adapters.models import DeletionRequest, PsaLink
+from service.sandbox.world import World
 from tests.support.stateful.account import Account, Asked, Facts, Snapshot
 from tests.support.stateful.people import Approval
-from workers.sandbox.world import World
 from workers.settings.policy import PolicySettings
 
 T = TypeVar("T")

@@ -32,18 +32,18 @@ from tests.support.stateful.people import REQUESTER, Approval, improper
 from tests.support.stateful.sender import SOURCES, KeyServer, vendors
 from tests.support.stateful.watch import Watch
 from tests.support.stateful.words import folded
-from workers.continuity import Continuity
-from workers.in_force import policy_digest
-from workers.intake import Acknowledged, Intake
-from workers.ledger.account import AccountChanged
+from workers.intake.intake import Acknowledged, Intake
+from workers.intake.signing_keys import SigningKeys
+from workers.ledger.installation.account import AccountChanged
+from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.memory import Memory
 from workers.ledger.records import Deletion, ErrorEntry, Receipt
-from workers.queue import QUEUE_KEY
+from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
+from workers.processes.in_force import policy_digest
+from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
-from workers.signing_keys import SigningKeys
-from workers.states import AWAITING_APPROVAL, CANCELLED
-from workers.witness import Witnesses
+from workers.upkeep.continuity import Continuity
+from workers.upkeep.witness import Witnesses
 
 # Shorter windows than the defaults, so that a deletion that waits ends within few looks.
 WINDOWS = {
@@ -658,7 +658,7 @@ def rehearsing(server: "redis.Redis", folder: Path) -> Iterator[Rehearsal]:
     """A rehearsal with an empty ledger and a fresh account."""
     it = Rehearsal(server, folder)
     with (
-        patch("workers.intake.VENDORS", it.vendors),
+        patch("workers.intake.intake.VENDORS", it.vendors),
         patch("httpx._client.AsyncHTTPTransport", lambda *_args, **_options: it.wire),
     ):
         try:

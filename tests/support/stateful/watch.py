@@ -17,9 +17,9 @@ from tests.support.stateful.job import Job
 from tests.support.stateful.judge import Call, Reads, objections, reading
 from tests.support.stateful.people import Approval
 from workers.ledger.records import Deletion
+from workers.pipeline.states import DELETED, SOFT_DELETED
+from workers.pipeline.transitions import NOWHERE, allowed
 from workers.settings.policy import PolicySettings
-from workers.states import DELETED, SOFT_DELETED
-from workers.transitions import NOWHERE, allowed
 
 _DAY = timedelta(days=1)
 

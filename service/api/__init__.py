@@ -1,0 +1,1 @@
+"""The HTTP service: application, routes, answers, limits. No decisions about deletions."""

@@ -1,0 +1,260 @@
+"""`/v1/deletions`: ask for a deletion, look at it, approve or reject it, stop it."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import structlog
+from pydantic import Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest
+from adapters.models import DeletionRequest, Strict
+from service.access.operators import Caller
+from service.api.answers import answer, invalid, invalid_fields, waits_for
+from service.api.bodies import json_of, read_body
+from service.api.state import ServiceState, caller_of, state_of
+from service.approval import deciding, standing
+from workers.ledger.deleting.views import Sending
+from workers.ledger.records import Deletion, ErrorEntry
+from workers.network.addresses import AddressRefused, target
+from workers.outbox.approval_link import link_of
+from workers.pipeline.result import result_of
+from workers.processes.runtime import new_id
+from workers.settings.destinations import CallbackSettings
+from workers.times.clock import rfc3339
+
+log = structlog.get_logger()
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
+_LONGEST_WAIT = 60
+_LOOK_EVERY = 0.1
+_LONGEST_KEY = 200
+
+
+async def create(request: Request) -> Response:
+    """Ask for a deletion. The requester confirms with `confirm_delete`."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    asked = _parse(await request.body())
+    if asked.callback_url is not None:
+        _require_callback(state.settings.callback, asked.callback_url)
+    key = idempotency_key(request)
+    deletion_id, job = await state.ledger.deletions.create(
+        deletion_id=new_id("del"),
+        request=asked,
+        operator=caller.name,
+        callback_url=asked.callback_url or state.settings.callback.url or "",
+        idempotency_key=key,
+        now=state.clock(),
+        mode=state.settings.policy.mode,
+    )
+    if job is not None:
+        await state.jobs.advance(deletion_id, job)
+    log.info("requested", deletion_id=deletion_id, operator=caller.name, queued=job is not None)
+    headers = {"Location": f"/v1/deletions/{deletion_id}"}
+    wait = _WAIT.search(request.headers.get("prefer", ""))
+    seconds = min(int(wait[1]), _LONGEST_WAIT) if wait else 0
+    if wait:
+        headers["Preference-Applied"] = f"wait={seconds}"
+    status = 200 if wait and await _ended_within(state, deletion_id, seconds) else 202
+    return await _as_it_stands(state, caller, deletion_id, status, headers)
+
+
+async def show(request: Request) -> Response:
+    """One deletion, with everything that is known of it."""
+    state, caller = state_of(request), caller_of(request)
+    return await _as_it_stands(state, caller, request.path_params["deletion_id"])
+
+
+async def cancel(request: Request) -> Response:
+    """Stop a deletion before its call goes out; 409 afterwards. Any role may."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require_any()
+    deletion_id = request.path_params["deletion_id"]
+    now = state.clock()
+    error = ErrorEntry("Cancelled", f"cancelled by operator {caller.name}", rfc3339(now))
+    await state.ledger.deletions.cancel(deletion_id, operator=caller.name, error=error, now=now)
+    log.info("cancelled", deletion_id=deletion_id, operator=caller.name)
+    return await _as_it_stands(state, caller, deletion_id)
+
+
+class _Approval(Strict):
+    """`digest` is what stands under `approval` in the deletion as the approver saw it.
+
+    `org_name`, if it is given, must be the organization's name.
+    """
+
+    digest: Annotated[str, Field(min_length=1, max_length=200)]
+    force_delete: bool = False
+    reason: Annotated[str, Field(max_length=deciding.LONGEST_REASON)] = ""
+    org_name: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class _Rejection(Strict):
+    reason: Annotated[str, Field(min_length=1, max_length=deciding.LONGEST_REASON)]
+
+
+async def approve(request: Request) -> Response:
+    """Approve what was seen; 409 if it moved since, or does not wait for that."""
+    state, caller = state_of(request), caller_of(request)
+    given = await read_body(request, _Approval, wrong=invalid_fields)
+    shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    await deciding.approve(
+        state,
+        caller,
+        shown,
+        seen=given.digest,
+        force=given.force_delete,
+        reason=given.reason,
+        org_name=given.org_name,
+    )
+    return await _as_it_stands(state, caller, shown.id)
+
+
+async def reject(request: Request) -> Response:
+    """End a deletion that waits for approval."""
+    state, caller = state_of(request), caller_of(request)
+    given = await read_body(request, _Rejection, wrong=invalid_fields)
+    shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    await deciding.reject(state, caller, shown, reason=given.reason)
+    return await _as_it_stands(state, caller, shown.id)
+
+
+async def replay(request: Request) -> Response:
+    """Begin a deletion that ended without success anew, as a new decision of this operator."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    deletion = await state.ledger.deletions.get(request.path_params["deletion_id"])
+    key = idempotency_key(request)
+    job = await state.ledger.deletions.replay(
+        deletion.id,
+        operator=caller.name,
+        token=f"{caller.name}:{key}" if key else new_id("once"),
+        callback_url=deletion.request.callback_url or state.settings.callback.url or "",
+        overrule=True,
+        now=state.clock(),
+        mode=state.settings.policy.mode,
+    )
+    if job is not None:
+        await state.jobs.advance(deletion.id, job)
+    log.info("replayed", deletion_id=deletion.id, operator=caller.name, queued=job is not None)
+    return await _as_it_stands(state, caller, deletion.id, 202)
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The `Idempotency-Key` of a request.
+
+    Raises:
+        InvalidRequest: it is empty or too long.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise InvalidRequest("Idempotency-Key must have 1 to 200 characters")
+    return key
+
+
+def _parse(body: bytes) -> DeletionRequest:
+    content = json_of(body)
+    if isinstance(content, dict) and "psa" in content:
+        raise InvalidRequest("psa: only adapters may set it; ask by org_id or org_name")
+    try:
+        return DeletionRequest.model_validate(content)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def _require_callback(settings: CallbackSettings, url: str) -> None:
+    """What would be refused later is refused now, while somebody listens.
+
+    Raises:
+        InvalidRequest: no result could be sent there.
+    """
+    if not settings.secrets:
+        raise InvalidRequest(
+            "callback_url: results are never sent unsigned, and callback.secrets is not configured"
+        )
+    try:
+        target(
+            url,
+            allowed_hosts=settings.allowed_hosts,
+            allow_private=settings.allow_private_networks,
+        )
+    except AddressRefused as error:
+        raise InvalidRequest(f"callback_url: {error.message}") from None
+
+
+async def _ended_within(state: ServiceState, deletion_id: str, seconds: int) -> bool:
+    """Whether it ends in that time; a service that is told to stop waits no longer."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    stopping = state.server.stopping
+    while not (await state.ledger.deletions.get(deletion_id)).terminal:
+        if stopping.is_set() or loop.time() >= deadline:
+            return False
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _LOOK_EVERY)
+    return True
+
+
+async def _as_it_stands(
+    state: ServiceState,
+    caller: Caller,
+    deletion_id: str,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    view = await state.ledger.views.of(deletion_id)
+    deletion = view.deletion
+    plan = deletion.plan
+    may = "approve" in caller.roles
+    content = {
+        "id": deletion.id,
+        "state": deletion.state,
+        "generation": deletion.generation,
+        "source": deletion.source,
+        "delivery_id": deletion.delivery_id or None,
+        "actor": deletion.actor or None,
+        "created_at": rfc3339(deletion.created_at),
+        "updated_at": rfc3339(deletion.updated_at),
+        "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
+        "waits_for": waits_for(deletion),
+        "approvers": standing.approvers(deletion, state.settings.operators),
+        "request": deletion.request.plain(),
+        "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,
+        "approval": standing.approval(deletion),
+        "errors": [error.plain() for error in deletion.errors],
+        "approval_url": link_of(state.settings, deletion) if may else None,
+        "grace": standing.grace(deletion),
+        "journal": view.journal,
+        "result": result_of(deletion) if deletion.terminal else None,
+        "callbacks": [_callback(each) for each in view.callbacks],
+        "history": [_ended(each) for each in view.earlier],
+    }
+    return answer(content, status, headers)
+
+
+def _callback(sending: Sending) -> dict[str, Any]:
+    return {
+        "id": sending.id,
+        "generation": sending.generation,
+        "state": sending.state,
+        "attempts": sending.attempts,
+        "status": sending.status,
+        "created_at": rfc3339(sending.created_at),
+        "replayed_by": sending.replayed_by or None,
+    }
+
+
+def _ended(deletion: Deletion) -> dict[str, Any]:
+    """An earlier generation, as it ended."""
+    return {
+        "generation": deletion.generation,
+        "state": deletion.state,
+        "finished_at": rfc3339(deletion.finished_at or deletion.updated_at),
+        "replayed_by": deletion.replayed_by or None,
+        "errors": [error.plain() for error in deletion.errors],
+        "result": result_of(deletion),
+    }

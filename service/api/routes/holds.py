@@ -1,0 +1,68 @@
+"""`/v1/holds` and `/v1/deliveries/dismiss`: what holds deletions, and the word that it need not."""
+
+from typing import Annotated, Self
+
+import structlog
+from pydantic import AwareDatetime, Field, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.models import Strict
+from service.api.answers import answer, invalid_fields
+from service.api.bodies import read_body
+from service.api.routes.replays import RecordId
+from service.api.state import caller_of, state_of
+from workers.ledger.events.holds import Why
+
+log = structlog.get_logger()
+_MOST = 10_000
+
+
+class _Dismissal(Strict):
+    """The body of `POST /v1/deliveries/dismiss`. `until` is not included."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    ids: Annotated[list[RecordId], Field(min_length=1, max_length=_MOST)] | None = None
+    source: str | None = None
+    verdict: Why | None = None
+    until: Annotated[AwareDatetime, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.ids is not None:
+            if self.source or self.verdict or self.until:
+                raise ValueError("ids name the deliveries; they go with no filter")
+        elif self.source is None or self.verdict is None:
+            raise ValueError("name ids, or give both source and verdict")
+        return self
+
+
+async def show_all(request: Request) -> Response:
+    """Every delivery that holds deletions, by source, oldest first."""
+    caller_of(request)
+    held = await state_of(request).ledger.holds.all()
+    sources = sorted({each.source for each in held})
+    return answer(
+        {
+            "holds": {
+                name: [each.plain() for each in held if each.source == name] for name in sources
+            }
+        }
+    )
+
+
+async def dismiss(request: Request) -> Response:
+    """End what deliveries hold. `refused` says why one was not dismissed, by its id."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require_one("approve", "admin")
+    asked = await read_body(request, _Dismissal, wrong=invalid_fields)
+    ids = list(dict.fromkeys(asked.ids or ()))
+    if asked.source is not None and asked.verdict is not None:
+        ids = list(await state.ledger.holds.of(asked.source, asked.verdict, asked.until))
+    became = await state.ledger.deliveries.dismiss(
+        ids, operator=caller.name, reason=asked.reason, now=state.clock()
+    )
+    dismissed = [each for each in ids if became[each] == "dismissed"]
+    refused = {each: why for each, why in became.items() if why != "dismissed"}
+    log.warning("dismissed", deliveries=len(dismissed), operator=caller.name)
+    return answer({"dismissed": dismissed, "refused": refused})

@@ -1,0 +1,44 @@
+"""`/v1/notifications`: try whether people are told, and see what became of it."""
+
+import dataclasses
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest, TooManyAttempts
+from service.api.answers import answer
+from service.api.state import caller_of, state_of
+from workers.times.clock import rfc3339
+
+
+async def test(request: Request) -> Response:
+    """Tell every target that this is a test; `id` shows what becomes of it."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("admin")
+    if not state.settings.notifications:
+        raise InvalidRequest("nobody is to be told; see [notifications] in unglue.toml")
+    now = state.clock()
+    await state.ledger.audit.write("notifications_tested", {"operator": caller.name}, now)
+    notice_id = await state.ledger.notices.write("test", {"asked_by": caller.name}, now)
+    if notice_id is None:
+        raise TooManyAttempts("there were too many tests; try again in an hour", 3600)
+    return answer({"id": notice_id, "targets": sorted(state.settings.notifications)}, 202)
+
+
+async def show(request: Request) -> Response:
+    """One notification: `targets` is null until it was handed out."""
+    state = state_of(request)
+    caller_of(request)
+    notice = await state.ledger.notices.get(request.path_params["notice_id"])
+    sent = await state.ledger.notices.sent(notice)
+    return answer(
+        {
+            "id": notice.id,
+            "kind": notice.kind,
+            "at": rfc3339(notice.at),
+            "detail": notice.detail,
+            "targets": None
+            if notice.targets is None
+            else [dataclasses.asdict(each) for each in sent],
+        }
+    )

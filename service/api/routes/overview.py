@@ -1,0 +1,89 @@
+"""`/v1/status`, `/v1/results`, `/v1/report`: how things stand, what was sent, what it came to."""
+
+import csv
+import io
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest
+from service.api.answers import answer, invalid_fields
+from service.api.report import month_of, report
+from service.api.routes.pause import plain
+from service.api.state import caller_of, state_of
+from workers.ledger.installation.heartbeats import OUTBOX
+from workers.processes.scheduler import HEARTBEAT
+from workers.times.clock import rfc3339
+
+_STATES = ("pending", "delivered", "stopped", "dead")
+
+
+async def status(request: Request) -> Response:
+    """Counts by state, today's deletions and their limit, what waits longest, who is alive."""
+    caller_of(request)
+    state = state_of(request)
+    now = state.clock()
+    seen = await state.ledger.overviews.now(now, tuple(state.settings.sources))
+    return answer(
+        {
+            "at": rfc3339(now),
+            "mode": state.settings.policy.mode,
+            "deletions": dict(seen.deletions),
+            "oldest": {name: rfc3339(since) for name, since in seen.oldest.items()},
+            "begun_within_24_hours": seen.begun,
+            "max_deletions_per_day": state.settings.policy.max_deletions_per_day,
+            "overdue": seen.overdue,
+            "quarantined": seen.quarantined,
+            "holds": await state.ledger.holds.count(),
+            "results_due": seen.results_due,
+            "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
+            "outbox": await state.ledger.heartbeats.alive(OUTBOX),
+            **plain(await state.ledger.stop_switch.pauses()),
+        }
+    )
+
+
+class _Query(BaseModel):
+    """What may be asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: str | None = None
+    until: AwareDatetime | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+async def results(request: Request) -> Response:
+    """Results and summaries on their way, newest first, with attempts and the newest answer."""
+    caller_of(request)
+    try:
+        query = _Query.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise invalid_fields(error) from None
+    if query.state not in (None, *_STATES):
+        raise InvalidRequest(f"state must be one of: {', '.join(_STATES)}")
+    found, older = await state_of(request).ledger.results.newest(
+        query.limit, state=query.state, until=query.until
+    )
+    next_until = older.isoformat(timespec="milliseconds").replace("+00:00", "Z") if older else None
+    return answer({"results": [each.plain() for each in found], "next_until": next_until})
+
+
+async def month(request: Request) -> Response:
+    """`?month=2026-11`: counts by source, outcome and error code; as CSV if that is accepted."""
+    caller_of(request)
+    asked = request.query_params.get("month", "")
+    try:
+        since, until = month_of(asked)
+    except ValueError:
+        raise InvalidRequest("month must be a month, like 2026-11") from None
+    rows = [each.plain() for each in await report(state_of(request).ledger, since, until)]
+    if "text/csv" not in request.headers.get("accept", ""):
+        return answer({"month": asked, "rows": rows})
+    written = io.StringIO()
+    table = csv.DictWriter(written, ["month", "source", "outcome", "dry_run", "code", "count"])
+    table.writeheader()
+    table.writerows({"month": asked, **row} for row in rows)
+    return Response(written.getvalue(), media_type="text/csv")

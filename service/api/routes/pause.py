@@ -1,0 +1,74 @@
+"""`/v1/pause` and `/v1/resume`: the switch that stops everything destructive at once."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+import structlog
+from pydantic import Field, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.models import Strict
+from service.api.answers import answer
+from service.api.bodies import read_body
+from service.api.state import caller_of, state_of
+from workers.ledger.installation.stop_switch import Pause
+
+log = structlog.get_logger()
+
+
+class _Asked(Strict):
+    """The body of `POST /v1/pause`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Resumed(Strict):
+    """The body of `POST /v1/resume`, which may be left out."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    accept_account: bool = False
+    accept_ledger: bool = False
+
+    @model_validator(mode="after")
+    def _accepted_for_a_reason(self) -> Self:
+        if self.accept_ledger and not self.reason.strip():
+            raise ValueError("reason is required with accept_ledger")
+        return self
+
+
+def plain(pauses: Sequence[Pause]) -> dict[str, Any]:
+    """Whether everything stands still, and why."""
+    return {"paused": bool(pauses), "pauses": [each.plain() for each in pauses]}
+
+
+async def pause(request: Request) -> Response:
+    """Stop. Any role may; where an operator paused before, that pause stands."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require_any()
+    asked = await read_body(request, _Asked)
+    switch = state.ledger.stop_switch
+    await switch.pause(caller.name, asked.reason, state.clock())
+    log.warning("paused", operator=caller.name)
+    return answer(plain(await switch.pauses()))
+
+
+async def resume(request: Request) -> Response:
+    """Go on. `ended` is what was paused; doing it again is no error."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("admin")
+    asked = await read_body(request, _Resumed, optional=True)
+    switch = state.ledger.stop_switch
+    if asked.accept_account:
+        await state.ledger.account.accept(caller.name, state.clock())
+    ended = await switch.resume(
+        caller.name, asked.reason, state.clock(), accept_ledger=asked.accept_ledger
+    )
+    log.warning("resumed", operator=caller.name)
+    return answer({**plain(await switch.pauses()), "ended": [each.plain() for each in ended]})
+
+
+async def show(request: Request) -> Response:
+    """Whether everything stands still, since when and why."""
+    caller_of(request)
+    return answer(plain(await state_of(request).ledger.stop_switch.pauses()))

@@ -1,0 +1,75 @@
+"""`/v1/protections`: organizations that stay until an admin says otherwise."""
+
+from typing import Annotated
+
+import structlog
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import InvalidIdentifier
+from adapters.models import OrgId, Strict
+from service.api.answers import answer
+from service.api.bodies import read_body
+from service.api.state import caller_of, state_of
+
+log = structlog.get_logger()
+
+
+class _Removal(Strict):
+    """The body of `DELETE /v1/protections/{org_id}`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class _Protection(_Removal):
+    """The body of `POST /v1/protections`."""
+
+    org_id: OrgId
+
+
+async def create(request: Request) -> Response:
+    """Protect an organization. Once protected, the first protection stands."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require_any()
+    asked = await read_body(request, _Protection)
+    held = await state.ledger.protections.protect(
+        asked.org_id, state.clock(), how="api", by=caller.name, reason=asked.reason
+    )
+    log.info("protected", org_id=asked.org_id, operator=caller.name)
+    return answer(held.plain())
+
+
+async def show_all(request: Request) -> Response:
+    """Every protected organization, and every no of a person that stands, newest first."""
+    caller_of(request)
+    ledger = state_of(request).ledger
+    held = await ledger.protections.all()
+    noes = await ledger.registers.declined()
+    return answer(
+        {
+            "protections": [each.plain() for each in held],
+            "declined": [each.plain() for each in noes],
+        }
+    )
+
+
+async def remove(request: Request) -> Response:
+    """End a protection. `warnings` says what will protect the organization again."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("admin")
+    org_id = request.path_params["org_id"]
+    if not org_id.isdigit():
+        raise InvalidIdentifier("org_id must be an IT Glue organization id")
+    asked = await read_body(request, _Removal)
+    ended = await state.ledger.protections.unprotect(
+        org_id, state.clock(), operator=caller.name, reason=asked.reason
+    )
+    log.info("unprotected", org_id=org_id, operator=caller.name)
+    warnings = []
+    if org_id in state.settings.policy.protected_ids:
+        warnings.append(
+            f"organization {org_id} is in policy.protected_ids, which protects it again; take it "
+            "out of the file, restart, and end the protection once more"
+        )
+    return answer({**ended.plain(), "warnings": warnings})

@@ -1,0 +1,159 @@
+"""`/v1/replays`: replay many deletions, deliveries or results, and see how far it is."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+import structlog
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.models import Strict
+from service.api.answers import answer, invalid_fields
+from service.api.bodies import read_body
+from service.api.routes.deletions import idempotency_key
+from service.api.state import caller_of, state_of
+from workers.bulk.replay.selection import STATES, Filter, Found, select
+from workers.ledger.bulk.replays import BulkReplay, Order, Outcomes, What
+from workers.processes.runtime import new_id
+from workers.times.clock import rfc3339
+
+log = structlog.get_logger()
+_NEWEST = 50
+_SHOWN = 20
+_MOST = 10_000
+_LIMIT = 100
+_PER_MINUTE = 60
+
+RecordId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}_[A-Za-z0-9_-]{1,100}$")]
+
+Moment = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class _Asked(Strict):
+    """The body of `POST /v1/replays`. `since` is included, `until` is not."""
+
+    what: What
+    ids: Annotated[list[RecordId], Field(min_length=1, max_length=_MOST)] | None = None
+    source: str | None = None
+    state: str | None = None
+    verdict: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+    rate: Annotated[int, Field(ge=1, le=6000)] = _PER_MINUTE
+    limit: Annotated[int, Field(ge=1, le=_MOST)] = _LIMIT
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        filters = ("source", "state", "verdict", "since", "until")
+        given = {name for name in filters if getattr(self, name) is not None}
+        if self.ids is not None and given:
+            raise ValueError("ids name the records; they go with no filter")
+        if self.ids is None and not given:
+            raise ValueError("name ids, or give a filter: source, state, verdict, since, until")
+        wrong = "state" if self.what == "deliveries" else "verdict"
+        if wrong in given:
+            raise ValueError(f"{self.what} are not chosen by {wrong}")
+        if self.chosen is not None and self.chosen not in STATES[self.what]:
+            raise ValueError(f"of {self.what} only these: {', '.join(STATES[self.what])}")
+        return self
+
+    @property
+    def chosen(self) -> str | None:
+        """The state or verdict that is asked for."""
+        return self.state or self.verdict
+
+
+async def begin(request: Request) -> Response:
+    """Begin a bulk replay; with `dry_run` only count."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    asked = await read_body(request, _Asked, wrong=invalid_fields)
+    if asked.ids is not None:
+        ids = tuple(dict.fromkeys(asked.ids))
+        found = Found(ids[: asked.limit] if "limit" in asked.model_fields_set else ids, len(ids))
+    else:
+        wanted = Filter(asked.what, asked.source, asked.chosen, asked.since, asked.until)
+        found = await select(state.ledger, wanted, asked.limit)
+    if asked.dry_run:
+        counted = {"what": asked.what, "matched": found.matched, "total": len(found.ids)}
+        return answer({**counted, "ids": list(found.ids[:_SHOWN])})
+    order = Order(
+        what=asked.what,
+        by=caller.name,
+        ids=found.ids,
+        matched=found.matched,
+        named=asked.ids is not None,
+        rate=asked.rate,
+        filter=_filter(asked),
+        asked=hashlib.sha256(asked.model_dump_json().encode()).hexdigest(),
+    )
+    key = idempotency_key(request)
+    named = f"{caller.name}:{key}".encode()
+    replay_id = f"rpl_{hashlib.sha256(named).hexdigest()[:20]}" if key else new_id("rpl")
+    replay = await state.ledger.replays.begin(replay_id, order, state.clock())
+    log.info("replay", replay_id=replay_id, what=asked.what, operator=caller.name)
+    plain = _plain(replay, await state.ledger.replays.outcomes(replay_id))
+    return answer(plain, 202, {"Location": f"/v1/replays/{replay_id}"})
+
+
+async def show_all(request: Request) -> Response:
+    """The newest bulk replays."""
+    caller_of(request)
+    replays = state_of(request).ledger.replays
+    found = [
+        _plain(each, await replays.outcomes(each.id)) for each in await replays.newest(_NEWEST)
+    ]
+    for each in found:
+        del each["refused"]
+    return answer({"replays": found})
+
+
+async def show(request: Request) -> Response:
+    """One bulk replay: how far it is, and what it refused."""
+    caller_of(request)
+    replays = state_of(request).ledger.replays
+    replay = await replays.get(request.path_params["replay_id"])
+    return answer(_plain(replay, await replays.outcomes(replay.id)))
+
+
+async def cancel(request: Request) -> Response:
+    """Stop a bulk replay after the record that it is at. What was replayed stays replayed."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    replay = await state.ledger.replays.stop(
+        request.path_params["replay_id"], by=caller.name, now=state.clock()
+    )
+    log.info("replay_stopped", replay_id=replay.id, operator=caller.name)
+    return answer(_plain(replay, await state.ledger.replays.outcomes(replay.id)))
+
+
+def _filter(asked: _Asked) -> Mapping[str, Any]:
+    chosen = {"source": asked.source, "state": asked.state, "verdict": asked.verdict}
+    times = {"since": asked.since, "until": asked.until}
+    return {name: value for name, value in chosen.items() if value is not None} | {
+        name: rfc3339(value) for name, value in times.items() if value is not None
+    }
+
+
+def _plain(replay: BulkReplay, outcomes: Outcomes) -> dict[str, Any]:
+    refused = {why: count for why, count in outcomes.counts.items() if why != "replayed"}
+    return {
+        "id": replay.id,
+        "what": replay.what,
+        "state": replay.state,
+        "by": replay.by,
+        "filter": dict(replay.filter) or None,
+        "rate": replay.rate,
+        "matched": replay.matched,
+        "total": replay.total,
+        "done": replay.next,
+        "replayed": outcomes.counts.get("replayed", 0),
+        "refused_by_reason": dict(sorted(refused.items())),
+        "refused": dict(sorted(outcomes.refused.items())),
+        "stopped_by": replay.stopped_by or None,
+        "created_at": rfc3339(replay.created_at),
+        "finished_at": rfc3339(replay.finished_at) if replay.finished_at else None,
+    }

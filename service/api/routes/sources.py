@@ -1,0 +1,78 @@
+"""`/v1/sources`: who sends, what came of it, who fell silent; and stopping what one asked for."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import structlog
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import Conflict, NotFound
+from adapters.models import Strict
+from service.api.answers import answer
+from service.api.bodies import read_body
+from service.api.state import caller_of, state_of
+from workers.ledger.records import ErrorEntry
+from workers.times.clock import rfc3339
+
+log = structlog.get_logger()
+
+
+class _Cancellation(Strict):
+    """The body of `POST /v1/sources/{source}/cancel`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+async def cancel(request: Request) -> Response:
+    """Stop every open deletion that this source asked for, whose call has not gone out.
+
+    For the incident: a leaked secret, a wrong sender. The source may be configured no more. What it
+    sends afterwards is taken in as ever; `pause` stops that too.
+    """
+    state, caller = state_of(request), caller_of(request)
+    caller.require_any()
+    source = request.path_params["source"]
+    asked = await read_body(request, _Cancellation)
+    cancelled, too_late = [], []
+    for each in await state.ledger.listing.open():
+        if each.source != source:
+            continue
+        now = state.clock()
+        message = f"cancelled with all of source {source} by operator {caller.name}: {asked.reason}"
+        error = ErrorEntry("Cancelled", message, rfc3339(now))
+        try:
+            await state.ledger.deletions.cancel(each.id, operator=caller.name, error=error, now=now)
+        except (Conflict, NotFound):
+            too_late.append(each.id)
+        else:
+            cancelled.append(each.id)
+    log.info("source_cancelled", source=source, operator=caller.name, cancelled=len(cancelled))
+    return answer({"source": source, "cancelled": cancelled, "too_late": too_late})
+
+
+async def show_all(request: Request) -> Response:
+    """Every configured source, by name."""
+    state = state_of(request)
+    caller_of(request)
+    now = state.clock()
+    listed = []
+    for name, source in sorted(state.settings.sources.items()):
+        activity = await state.ledger.sources.activity(name)
+        last = activity.last_delivery
+        patience = timedelta(days=source.silence_days)
+        listed.append(
+            {
+                "name": name,
+                "vendor": source.vendor,
+                "url": f"{state.settings.public_url.rstrip('/')}/webhooks/{name}",
+                "confirm_delete": source.confirm_delete,
+                "last_delivery": rfc3339(last) if last else None,
+                "silent": source.silence_days > 0 and (last is None or now - last > patience),
+                "silence_days": source.silence_days,
+                "verdicts": dict(activity.verdicts),
+                "alerts": {code: rfc3339(at) for code, at in activity.alerts.items()},
+            }
+        )
+    return answer({"sources": listed})

@@ -1,0 +1,43 @@
+"""`/v1/spools`: which services' spools deletions wait for, and the word that one is gone."""
+
+from typing import Annotated
+
+import structlog
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.models import Strict
+from service.api.answers import answer
+from service.api.bodies import read_body
+from service.api.state import caller_of, state_of
+
+log = structlog.get_logger()
+
+
+class _Gone(Strict):
+    """The body of `DELETE /v1/spools/{spool_id}`."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+async def show_all(request: Request) -> Response:
+    """Every spool that the ledger knows."""
+    state = state_of(request)
+    caller_of(request)
+    now = state.clock()
+    known = await state.ledger.spools.all()
+    return answer({"spools": [spool.plain(now) for spool in known]})
+
+
+async def forget(request: Request) -> Response:
+    """A spool is gone for good, and with it what was in it: deletions wait for it no more."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("admin")
+    spool_id = request.path_params["spool_id"]
+    asked = await read_body(request, _Gone)
+    await state.ledger.spools.forget(
+        spool_id, state.clock(), operator=caller.name, reason=asked.reason
+    )
+    log.warning("spool_forgotten", spool=spool_id, operator=caller.name)
+    return answer({"id": spool_id, "forgotten": True})

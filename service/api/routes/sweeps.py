@@ -1,0 +1,99 @@
+"""`/v1/schedules` and `/v1/sweeps`: what is looked for and when, and what was found."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.errors import NotFound
+from adapters.models import Strict
+from service.api.answers import answer, invalid_fields
+from service.api.bodies import read_body
+from service.api.state import caller_of, state_of
+from workers.ledger.bulk.sweeps import Sweep
+from workers.processes.runtime import new_id
+from workers.times.clock import rfc3339
+from workers.times.cron import coming
+
+log = structlog.get_logger()
+_NEWEST = 50
+_COMING = 3
+
+
+class _Asked(Strict):
+    """The body of `POST /v1/schedules/{name}/sweep`, which may be left out."""
+
+    dry_run: bool = False
+
+
+async def schedules(request: Request) -> Response:
+    """Every schedule with its criteria and its next times."""
+    caller_of(request)
+    state = state_of(request)
+    now = state.clock()
+    listed = [
+        {
+            "name": name,
+            **schedule.model_dump(mode="json"),
+            "next": [
+                rfc3339(tick) for tick in coming(schedule.cron, schedule.timezone, now, _COMING)
+            ],
+        }
+        for name, schedule in sorted(state.settings.schedules.items())
+    ]
+    return answer({"schedules": listed})
+
+
+async def begin(request: Request) -> Response:
+    """Sweep now. With `dry_run` nothing is requested: the sweep says what it would request."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    name = request.path_params["name"]
+    if name not in state.settings.schedules:
+        raise NotFound("there is no schedule of this name; see [schedules] in unglue.toml")
+    asked = await read_body(request, _Asked, optional=True, wrong=invalid_fields)
+    sweep_id = new_id("swp")
+    await state.ledger.sweeps.begin(
+        sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock()
+    )
+    log.info("sweep", sweep_id=sweep_id, schedule=name, operator=caller.name)
+    sweep = await state.ledger.sweeps.get(sweep_id)
+    return answer(_plain(sweep), 202, {"Location": f"/v1/sweeps/{sweep_id}"})
+
+
+async def show_all(request: Request) -> Response:
+    """The newest sweeps."""
+    caller_of(request)
+    found = await state_of(request).ledger.sweeps.newest(_NEWEST)
+    return answer({"sweeps": [_plain(sweep) for sweep in found]})
+
+
+async def show(request: Request) -> Response:
+    """One sweep, with every organization it looked at."""
+    caller_of(request)
+    ledger = state_of(request).ledger
+    sweep = await ledger.sweeps.get(request.path_params["sweep_id"])
+    rows = await ledger.sweeps.rows(sweep.id)
+    listed = []
+    for row in sorted(rows.values(), key=lambda each: (len(each.org_id), each.org_id)):
+        fields = asdict(row)
+        del fields["watch"]
+        listed.append({**fields, "met": row.met})
+    return answer({**_plain(sweep), "organizations": listed})
+
+
+def _plain(sweep: Sweep) -> Mapping[str, Any]:
+    return {
+        "id": sweep.id,
+        "schedule": sweep.schedule,
+        "state": sweep.state,
+        "dry_run": sweep.preview,
+        "tick": rfc3339(sweep.tick) if sweep.tick else None,
+        "by": sweep.by or None,
+        "created_at": rfc3339(sweep.created_at),
+        "finished_at": rfc3339(sweep.finished_at) if sweep.finished_at else None,
+        "summary": sweep.summary,
+    }

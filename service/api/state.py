@@ -1,0 +1,172 @@
+"""What the routes work with, made when the service starts."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from redis.exceptions import RedisError
+from starlette.requests import Request
+
+from service.access.attempts import FailedAttempts
+from service.access.logins import Logins
+from service.access.operators import Caller, authenticate
+from service.api.acceptance import accepted
+from service.api.connections import Connections
+from workers.audit.configuration import recorded
+from workers.intake.intake import Intake
+from workers.intake.spool.keeper import SpoolKeeper
+from workers.intake.spool.spool import Spool
+from workers.ledger.ledger import Ledger
+from workers.processes.queue import JobQueue
+from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
+from workers.processes.storage import StorageUnfit, fit_unless_away
+from workers.settings import Settings
+from workers.times.clock import Clock, system_clock
+from workers.upkeep.continuity import continuity_of
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What is known of the server around the application; `stopping` once it is told to stop."""
+
+    connections: Connections | None
+    stopping: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The parts of a running service."""
+
+    settings: Settings
+    ledger: Ledger
+    intake: Intake
+    jobs: JobQueue
+    clock: Clock
+    attempts: FailedAttempts
+    logins: Logins
+    server: Server
+    spool: Spool | None = None
+
+
+Refuse = Callable[[StorageUnfit], None]
+_ASK_AGAIN_SECONDS = 1.0
+_FIRST_SECONDS = 1.0
+
+
+@asynccontextmanager
+async def open_state(
+    settings: Settings, refuse: Refuse, server: Server
+) -> AsyncIterator[ServiceState]:
+    """The parts, for as long as the service runs.
+
+    Redis may be away when it starts; `refuse` is called if it is then found unfit.
+    """
+    attempts, logins = FailedAttempts(time.monotonic), Logins(system_clock)
+    looked = asyncio.Event()
+    spool = None
+    if settings.spool_dir:
+        spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes, new_id)
+    async with (
+        open_queue(settings) as jobs,
+        open_ledger(settings, prompt=True) as ledger,
+        open_intake(settings, ledger, spool) as intake,
+        _beside(_compared(settings, ledger, looked)),
+        recorded(settings, ledger, "service", system_clock),
+        _beside(_until_fit(ledger, refuse)),
+        _kept(spool, ledger, intake, jobs),
+        logins.reporting(ledger.audit),
+    ):
+        with contextlib.suppress(TimeoutError):
+            # A new ledger is founded before the first request.
+            await asyncio.wait_for(looked.wait(), _FIRST_SECONDS)
+        yield ServiceState(
+            settings, ledger, intake, jobs, system_clock, attempts, logins, server, spool
+        )
+
+
+@asynccontextmanager
+async def _kept(
+    spool: Spool | None, ledger: Ledger, intake: Intake, jobs: JobQueue
+) -> AsyncIterator[None]:
+    """The spool is drained in the background, and at the end signed off or left to the next."""
+    if spool is None:
+        yield
+        return
+    keeper = SpoolKeeper(spool, ledger, intake, system_clock, partial(accepted, jobs))
+    # Before the first request: who asks at once must not hear that the spool is unusable.
+    await keeper.look_around()
+    try:
+        async with _beside(keeper.run()):
+            yield
+    finally:
+        await keeper.stop()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """The work goes on in the background until the block ends."""
+    running = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def _compared(settings: Settings, ledger: Ledger, looked: asyncio.Event) -> None:
+    """The ledger is compared with what is known of it, all the time; `looked`: it was once."""
+    continuity = continuity_of(settings, ledger, system_clock, "service", writes=True)
+    while True:
+        # Redis is away: whoever needs it says so, and it is compared when it is back.
+        with contextlib.suppress(RedisError, OSError):
+            await continuity.look()
+        looked.set()
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+async def _until_fit(ledger: Ledger, refuse: Refuse) -> None:
+    while True:
+        try:
+            if await fit_unless_away(ledger):
+                return
+        except StorageUnfit as error:
+            refuse(error)
+            return
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+
+def state_of(request: Request) -> ServiceState:
+    """The parts, for a route."""
+    return cast("ServiceState", request.state.service)
+
+
+def caller_of(request: Request) -> Caller:
+    """The operator who sent this request.
+
+    Raises:
+        Unauthorized: nobody known did.
+        TooManyAttempts: the same, and too often from this address.
+    """
+    return caller_with(request, request.headers.get("authorization"))
+
+
+def caller_with(request: Request, authorization: str | None) -> Caller:
+    """The operator whose token came with this request by another way than its header.
+
+    Raises:
+        Unauthorized: nobody known did.
+        TooManyAttempts: the same, and too often from this address.
+    """
+    state = state_of(request)
+    return state.logins.admit(
+        request.client.host if request.client else None,
+        authorization,
+        partial(authenticate, state.settings.operators),
+    )

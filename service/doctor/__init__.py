@@ -1,0 +1,1 @@
+"""`unglue doctor`: checks, each by itself, with a finding and a fix."""

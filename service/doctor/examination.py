@@ -1,0 +1,304 @@
+"""Is this installation able to do its work? Every check against the real services, with a cure."""
+
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis.exceptions import RedisError
+
+from adapters.errors import ITGlueError, PermissionDenied, UnglueError
+from service.doctor.configuration import in_force
+from service.doctor.finding import Finding, alone
+from service.doctor.holds import held_findings
+from service.doctor.ledger import ACCEPT, ledger_findings
+from service.doctor.pilot import unnoticed
+from service.doctor.policy import idle_safeguards
+from workers.itglue.client import ITGlue
+from workers.ledger.installation.heartbeats import OUTBOX, WORKER
+from workers.ledger.installation.stop_switch import LEDGER_LOST
+from workers.network.addresses import resolve
+from workers.outbox.notify import targets_of
+from workers.processes.runtime import open_context, open_ledger
+from workers.processes.scheduler import HEARTBEAT
+from workers.processes.storage import storage_of
+from workers.settings import Settings
+from workers.settings.enforcement import asks_for_approval, unenforced
+from workers.times.clock import rfc3339, system_clock
+from workers.upkeep.room import room_of
+
+__all__ = ["Finding", "examine"]
+
+_OLDEST_REDIS = (6, 2)
+
+
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Every check, one after the other. Each stands alone: none needs that another works."""
+    there = await _answers(settings)
+    checks = [
+        ("configuration", _each(_configuration(settings))),
+        ("redis", _redis(settings, there)),
+    ]
+    if there is None:
+        checks += [
+            ("redis", _storage(settings)),
+            ("scheduler", _heartbeats(settings)),
+            ("outbox", _receivers(settings)),
+            ("configuration", _in_force(settings)),
+            ("ledger", _ledger(settings)),
+            ("deletions", _pauses(settings)),
+        ]
+    checks += [
+        ("it glue", _itglue(settings, counted=there is None)),
+        ("callback", _callback(settings)),
+        ("notifications", _notifications(settings)),
+        ("policy", _each(unnoticed(settings))),
+        ("folders", _each(_folders(settings))),
+    ]
+    for part, check in checks:
+        async for finding in alone(part, check):
+            yield finding
+
+
+async def _each(findings: Iterable[Finding]) -> AsyncIterator[Finding]:
+    for finding in findings:
+        yield finding
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    if settings.policy.export:
+        yield _folder("exports", "policy.export_dir", Path(settings.policy.export_dir))
+    if settings.spool_dir:
+        yield _folder("spool", "spool_dir", Path(settings.spool_dir))
+
+
+def _configuration(settings: Settings) -> list[Finding]:
+    part = "configuration"
+    found = [
+        Finding(part, "fail", f"cannot be enforced: {name}", "see the README's configuration")
+        for name in unenforced(settings)
+    ]
+    if not any("request" in operator.roles for operator in settings.operators.values()):
+        cure = "add one to [operators] if people or programs are to call the API"
+        found.append(Finding(part, "warn", "no operator has the role request", cure))
+    found += _approvals(settings)
+    if not settings.sources:
+        found.append(Finding(part, "warn", "no source sends webhooks", "add one to [sources]"))
+    if settings.callback.url is None:
+        cure = "set callback.url, or give callback_url with each request"
+        found.append(Finding(part, "warn", "results are sent nowhere", cure))
+    return found or [Finding(part, "ok", f"mode {settings.policy.mode}")]
+
+
+def _approvals(settings: Settings) -> list[Finding]:
+    """Whether those who are to approve will hear of it, and may."""
+    part = "approvals"
+    found = []
+    if not any(asks_for_approval(settings)):
+        return []
+    if not settings.secret_keys:
+        cure = "set secret_keys: at least 32 random characters"
+        found.append(Finding(part, "warn", "links to approve with cannot be signed", cure))
+    if not targets_of("approval_wanted", settings.notifications):
+        cure = "add approval_wanted to the kinds of one of [notifications]"
+        found.append(Finding(part, "warn", "nobody is told what waits for approval", cure))
+    approvers = [name for name, each in settings.operators.items() if "approve" in each.roles]
+    if len(approvers) == 1:
+        cure = "give another operator the role approve; nobody approves what he asked for himself"
+        found.append(Finding(part, "warn", f"only {approvers[0]} may approve", cure))
+    return found
+
+
+async def _answers(settings: Settings) -> str | None:
+    """What keeps Redis from answering, or `None`."""
+    async with open_ledger(settings) as ledger:
+        try:
+            await ledger.store.redis.ping()
+        except (RedisError, OSError) as error:
+            return type(error).__name__
+    return None
+
+
+async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Finding]:
+    if trouble is not None:
+        cure = "start it, or correct redis_url"
+        yield Finding("redis", "fail", f"does not answer ({trouble})", cure)
+        return
+    async with open_ledger(settings) as ledger:
+        yield _version(await ledger.store.redis.info("server"))
+
+
+async def _storage(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        faults = (await storage_of(ledger)).faults(fsync=ledger.store.fsync)
+        for level, what, cure in faults:
+            yield Finding("redis", level, what, cure)
+        if not faults:
+            yield Finding("redis", "ok", "evicts nothing, and keeps an append-only file")
+        filling = (await room_of(ledger)).warning
+        if filling:
+            cure = "raise maxmemory, or find out what fills it: once it is full nothing is taken in"
+            yield Finding("redis", "warn", filling, cure)
+
+
+async def _in_force(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for level, message, cure in await in_force(settings, ledger, system_clock()):
+            yield Finding("configuration", level, message, cure)
+
+
+async def _ledger(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        async for check in ledger_findings(settings, ledger, system_clock):
+            yield Finding(*check)
+
+
+async def _pauses(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for held in await held_findings(ledger):
+            yield Finding(*held)
+        for pause in await ledger.stop_switch.pauses():
+            lost = pause.cause == LEDGER_LOST
+            cure = ACCEPT if lost else "when its reason is gone: unglue resume"
+            yield Finding("deletions", "warn", pause.words, cure)
+
+
+def _version(server: dict[str, Any]) -> Finding:
+    version = str(server.get("valkey_version") or server["redis_version"])
+    name = f"{server.get('server_name', 'redis')} {version}"
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_REDIS:
+        return Finding("redis", "fail", f"{name} is too old", "use Redis 6.2 or Valkey, or newer")
+    return Finding("redis", "ok", name)
+
+
+async def _heartbeats(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        if await ledger.heartbeats.alive(HEARTBEAT):
+            yield Finding("scheduler", "ok", "beats")
+        else:
+            yield Finding("scheduler", "warn", "no heartbeat", "start: unglue scheduler")
+        if await ledger.heartbeats.alive(WORKER):
+            yield Finding("worker", "ok", "beats")
+        else:
+            message = "none is alive: what is accepted stays queued"
+            yield Finding("worker", "fail", message, "start: unglue worker")
+        if await ledger.heartbeats.alive(OUTBOX):
+            yield Finding("outbox", "ok", "beats")
+        else:
+            message = "no sender is alive: results and notices stay where they are"
+            cure = "start: unglue outbox, or a worker without --no-outbox"
+            yield Finding("outbox", "fail", message, cure)
+
+
+async def _receivers(settings: Settings) -> AsyncIterator[Finding]:
+    """Who cannot be reached, of those whom results and notices go to."""
+    async with open_ledger(settings) as ledger:
+        for host, since in (await ledger.hosts.all_silent()).items():
+            message = f"{host} has not answered since {rfc3339(since)}; what is for it waits"
+            yield Finding("outbox", "warn", message, "look at it; unglue results shows what waits")
+        for name, status in (await ledger.hosts.failing_targets()).items():
+            if name in settings.notifications:
+                seen = "no answer" if status is None else f"status {status}"
+                cure = f"correct notifications.{name}.url, then: unglue notifications test"
+                yield Finding("notifications", "warn", f"{name} fails: {seen}", cure)
+
+
+@asynccontextmanager
+async def _asking(settings: Settings, *, counted: bool) -> AsyncIterator[ITGlue]:
+    """The way to IT Glue; within the budget that all share, if Redis is there to count it."""
+    if counted:
+        # Somebody who tries a key here must not stop the workers, which may have another one.
+        async with open_context(settings, while_stopped=True, counts=False) as context:
+            yield context.itglue
+        return
+    itglue = settings.itglue
+    async with ITGlue.connect(
+        base_url=itglue.base_url, api_key=itglue.api_key, timeout_seconds=itglue.timeout_seconds
+    ) as asked:
+        yield asked
+
+
+async def _itglue(settings: Settings, *, counted: bool) -> AsyncIterator[Finding]:
+    part = "it glue"
+    async with _asking(settings, counted=counted) as itglue:
+        try:
+            await itglue.control()
+        except PermissionDenied as error:
+            cure = "check itglue.api_key and itglue.region; a key of another region is refused"
+            yield Finding(part, "fail", error.message, cure)
+            return
+        except ITGlueError as error:
+            cure = "check itglue.base_url and the way there"
+            yield Finding(part, "fail", error.message, cure)
+            return
+        yield Finding(part, "ok", f"{settings.itglue.base_url} accepts the key")
+        yield await _statuses(itglue, settings)
+        for what in await idle_safeguards(itglue, settings.policy):
+            cure = "correct it in [policy], or take it out; compare the account's own words"
+            yield Finding("policy", "warn", what, cure)
+        if settings.policy.export:
+            yield await _exports(itglue)
+
+
+async def _statuses(itglue: ITGlue, settings: Settings) -> Finding:
+    policy = settings.policy
+    soft = policy.mode == "soft_delete"
+    wanted = (policy.soft_delete_status,) if soft else policy.eligible_statuses
+    try:
+        known = await itglue.statuses()
+    except ITGlueError as error:
+        return Finding("it glue", "fail", error.message, "check the API key's rights")
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        cure = f"the account has: {', '.join(sorted(known))}"
+        return Finding("it glue", "fail", f"no status is called {', '.join(missing)}", cure)
+    return Finding("it glue", "ok", f"knows the status {' and '.join(wanted) or '(any)'}")
+
+
+async def _exports(itglue: ITGlue) -> Finding:
+    try:
+        # Whether export 1 exists is of no interest; whether the key may ask is.
+        await itglue.export("1")
+    except ITGlueError as error:
+        cure = "exports need an API key that may read them; or set policy.export = false"
+        return Finding("it glue", "fail", f"exports: {error.message}", cure)
+    return Finding("it glue", "ok", "may read exports")
+
+
+async def _callback(settings: Settings) -> AsyncIterator[Finding]:
+    callback = settings.callback
+    if callback.url is not None:
+        private = callback.allow_private_networks
+        yield await _way("callback", "callback", callback.url, allow_private=private)
+
+
+async def _notifications(settings: Settings) -> AsyncIterator[Finding]:
+    if not settings.notifications:
+        cure = "add one to [notifications]: a deletion that failed is seen by nobody else"
+        yield Finding("notifications", "warn", "people are told nowhere", cure)
+    for name, target in settings.notifications.items():
+        private = target.allow_private_networks
+        table = f"notifications.{name}"
+        yield await _way("notifications", table, target.url, allow_private=private)
+
+
+async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Finding:
+    """Whether the host has addresses that may be called. The rest of the URL may be secret."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        address = await resolve(host, port, allow_private=allow_private)
+    except UnglueError as error:
+        cure = f"correct {table}.url, or see {table}.allow_private_networks"
+        return Finding(part, "fail", error.message, cure)
+    return Finding(part, "ok", f"{host} is {address}")
+
+
+def _folder(part: str, setting: str, folder: Path) -> Finding:
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK):
+        return Finding(part, "ok", f"{folder} can be written")
+    cure = f"correct {setting}, or its permissions"
+    return Finding(part, "fail", f"{folder} cannot be written", cure)

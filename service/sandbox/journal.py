@@ -1,0 +1,107 @@
+"""The log of requests, and the request as the routes see it."""
+
+import json
+from collections import deque
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from typing import Literal
+from urllib.parse import parse_qsl
+
+from service.sandbox.faults import ActiveFaults, Fault
+from service.sandbox.shapes import JSON
+
+Outcome = Literal["open", "answered", "dropped-before", "dropped-after", "client-left"]
+
+_KEPT = 20_000
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request.
+
+    `started` and `finished` are places in one order of all starts and ends, so two requests
+    overlapped exactly if each started before the other finished. `key` says whether the API key
+    came along, `effect` what a write did to the world, `faults` which ones struck.
+    """
+
+    number: int
+    method: str
+    path: str
+    query: str
+    body: object
+    key: Literal["right", "wrong", "none"]
+    started: int
+    finished: int | None = None
+    status: int | None = None
+    outcome: Outcome = "open"
+    effect: str | None = None
+    faults: list[str] = field(default_factory=list)
+
+    def plain(self) -> JSON:
+        """The entry as JSON."""
+        return asdict(self)
+
+
+class Journal:
+    """The newest requests, oldest first."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=_KEPT)
+        self._numbers = count(1)
+        self._order = count(1)
+
+    def start(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        body: bytes,
+        key: Literal["right", "wrong", "none"],
+    ) -> Entry:
+        """Note that a request has arrived."""
+        entry = Entry(
+            next(self._numbers), method, path, query, _shown(body), key, next(self._order)
+        )
+        self.entries.append(entry)
+        return entry
+
+    def finish(self, entry: Entry, outcome: Outcome, status: int | None) -> None:
+        """Note how it ended."""
+        entry.finished = next(self._order)
+        entry.outcome = outcome
+        entry.status = status
+
+
+def _shown(body: bytes) -> object:
+    if not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """A request on its way through the gateway and the routes."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    content_type: str
+    base_url: str
+    faults: ActiveFaults
+    entry: Entry
+    params: JSON = field(default_factory=dict)
+
+    def fault(self, name: str) -> Fault | None:
+        """The fault if it strikes this request; the log says so."""
+        fault = self.faults.take(name, self.method, self.path)
+        if fault is not None:
+            self.entry.faults.append(name)
+        return fault
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query as name and value, decoded, in order."""
+        return parse_qsl(self.query, keep_blank_values=True)

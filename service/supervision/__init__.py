@@ -1,0 +1,1 @@
+"""`unglue up`: child processes, data directory, ports, signals, logs."""

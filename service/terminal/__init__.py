@@ -1,0 +1,1 @@
+"""What the commands share: the API client, the screen, waiting, tables."""

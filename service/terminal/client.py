@@ -1,0 +1,129 @@
+"""The command line's way to the API: so that roles and audit always apply."""
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
+from workers.network.addresses import may_be_plain
+
+_DEFAULT_URL = "http://127.0.0.1:8000"
+_TIMEOUT_SECONDS = 40
+
+
+def service_url(environment: Mapping[str, str] = os.environ) -> str:
+    """Where the service is: `UNGLUE_URL`, or the local one."""
+    return environment.get("UNGLUE_URL", _DEFAULT_URL).rstrip("/")
+
+
+class ServiceError(UnglueError):
+    """The service refused, or does not answer; `code_of_service` is what it said, if it did."""
+
+    code = "ServiceError"
+
+    def __init__(self, message: str, code_of_service: str = "") -> None:
+        super().__init__(message)
+        self.code_of_service = code_of_service
+
+
+class ServiceClient:
+    """The API of a running service, as the operator whose token is in `UNGLUE_TOKEN`."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """The client that the environment describes.
+
+        Raises:
+            ConfigurationError: there is no token, or no URL of a service.
+        """
+        token = environment.get("UNGLUE_TOKEN", "").strip()
+        if not token:
+            raise ConfigurationError("set UNGLUE_TOKEN to an operator's token")
+        if not (token.isascii() and token.isprintable()):
+            raise ConfigurationError("UNGLUE_TOKEN holds characters that no header can carry")
+        url = service_url(environment)
+        try:
+            if not may_be_plain(url):
+                raise ConfigurationError("UNGLUE_URL must be https: a token would cross in clear")
+            return cls(url, token)
+        except (httpx.InvalidURL, ValueError):
+            raise ConfigurationError("UNGLUE_URL is not a URL") from None
+
+    def __enter__(self) -> Self:
+        """Ready to be used."""
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Give the connections back."""
+        self._http.close()
+
+    def text(self, method: str, path: str, headers: Mapping[str, str]) -> str:
+        """An answer that is not JSON.
+
+        Raises:
+            ServiceError: the service refuses, or does not answer.
+        """
+        try:
+            answer = self._http.request(method, path, headers=headers)
+        except httpx.HTTPError as error:
+            raise self._silent(error) from None
+        if answer.is_error:
+            raise ServiceError(f"the service answered {answer.status_code}: {answer.text[:500]}")
+        return answer.text
+
+    def _silent(self, error: httpx.HTTPError) -> ServiceError:
+        return ServiceError(
+            f"the service at {self._http.base_url} does not answer ({type(error).__name__}); "
+            "is it running, and is UNGLUE_URL right?"
+        )
+
+    def call(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Any:  # noqa: ANN401 - any JSON value
+        """The answer's JSON.
+
+        Raises:
+            InvalidRequest: the service does not understand the request (422).
+            ServiceError: it refuses for another reason, or does not answer.
+        """
+        try:
+            answer = self._http.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise self._silent(error) from None
+        try:
+            content = answer.json()
+        except ValueError:
+            raise ServiceError(f"{self._http.base_url} is not Unglue's service") from None
+        if answer.is_error:
+            message = _errors(content) or f"the service answered {answer.status_code}"
+            if answer.status_code == 422:
+                raise InvalidRequest(message)
+            raise ServiceError(message, message.partition(":")[0])
+        return content
+
+
+def _errors(content: Any) -> str:  # noqa: ANN401 - any JSON value
+    """The errors of an answer in the API's form, in one line."""
+    errors = content.get("errors") if isinstance(content, dict) else None
+    known = [
+        f"{error['code']}: {error['message']}"
+        for error in (errors if isinstance(errors, list) else [])
+        if isinstance(error, dict) and error.keys() >= {"code", "message"}
+    ]
+    return "; ".join(known)

@@ -1,0 +1,1 @@
+"""Intake: a delivery is verified, read by its adapter and recorded. Nothing here deletes."""

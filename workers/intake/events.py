@@ -1,0 +1,80 @@
+"""A verdict as the event that the receiving script reads: pure."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
+from workers.ledger.records import ErrorEntry, encode_errors
+from workers.pipeline.identity.identities import bounded, forms_of
+from workers.times.clock import rfc3339, to_ms
+
+
+def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
+    """The verdict, or `Ignored` if it asks for a deletion and its signed time is too old.
+
+    A reactivation always counts, however late it comes.
+    """
+    if (
+        isinstance(verdict, Request)
+        and verdict.occurred_at is not None
+        and now - verdict.occurred_at > max_event_age
+    ):
+        return Ignored(
+            event_id=verdict.event_id,
+            content=verdict.content,
+            reason="too_old",
+            alert=verdict.alert,
+        )
+    return verdict
+
+
+def event_of(
+    verdict: Verdict, arrived_at: datetime, now: datetime, *, in_order: bool
+) -> dict[str, Any]:
+    """The event as the receiving script reads it; what is not there is left out.
+
+    A request that was proved late is as old as its arrival. A reactivation counts as new: in doubt
+    the client is active. But what waited `in_order` has its own request behind it, which must not
+    become the older one.
+    """
+    event: dict[str, Any] = {"event_id": bounded(verdict.event_id), "content": verdict.content}
+    event["came"] = to_ms(arrived_at)
+    if verdict.occurred_at is not None:
+        # A sender's clock that runs ahead must not make its event newer than what comes after it.
+        event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
+    if verdict.sequence is not None:
+        event["counter"], event["number"] = bounded(verdict.sequence[0]), verdict.sequence[1]
+    if verdict.alert is not None:
+        event["alert"] = verdict.alert
+    match verdict:
+        case Request():
+            event |= {
+                "kind": "request",
+                "arrived_at": to_ms(arrived_at),
+                "client": bounded(verdict.client),
+                "also": [bounded(client) for client in verdict.also],
+                "name": verdict.request.org_name or "",
+                "forms": forms_of(verdict.request),
+                "request": verdict.request.model_dump_json(exclude_none=True),
+                "actor": verdict.actor or "",
+            }
+        case Reactivated():
+            reactivated = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+            event |= {
+                "kind": "reactivated",
+                "client": bounded(verdict.client),
+                "also": [bounded(client) for client in verdict.also],
+                "name": verdict.name or "",
+                "cancelled": encode_errors((reactivated,)),
+            }
+            if in_order:
+                event["arrived_at"] = to_ms(arrived_at)
+        case Ignored():
+            event |= {"kind": "ignored", "reason": verdict.reason}
+        case Rejected():
+            event |= {"kind": "rejected", "reason": verdict.reason, "detail": verdict.detail[:500]}
+            event |= {
+                "holds": verdict.holds,
+                "clients": [bounded(each) for each in verdict.clients],
+            }
+    return event

@@ -1,0 +1,62 @@
+"""Keeping to IT Glue's rate limit (3000 requests in 5 minutes, api.itglue.com/developer).
+
+A short wait happens in place; a longer one goes back to the due score, so that a job never sleeps
+for more than a second. A 429 that one worker sees holds all of them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.errors import Postponed
+from workers.ledger.installation.budget import RequestBudget
+from workers.times.clock import Clock
+
+_IN_PLACE = timedelta(seconds=1)
+_AFTER_429 = 60.0
+_LONGEST_HOLD = 300.0
+_RESERVED_SHARE = 0.05
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """The hooks of the client: asked before every request, told of every answer."""
+
+    budget: RequestBudget
+    limit: int
+    clock: Clock
+    sleep: Sleep = asyncio.sleep
+    while_stopped: bool = False
+
+    async def before_request(self, destructive: bool) -> None:
+        """Return when the request may be sent.
+
+        Raises:
+            Postponed: not within a second, or not until somebody resumes; nothing was sent.
+        """
+        deadline = self.clock() + _IN_PLACE
+        reserve = max(1, int(self.limit * _RESERVED_SHARE))
+        while True:
+            now = self.clock()
+            until = await self.budget.take(
+                now,
+                limit=self.limit,
+                reserve=reserve,
+                destructive=destructive,
+                while_stopped=self.while_stopped,
+            )
+            if until is None:
+                return
+            if until > deadline:
+                raise Postponed("the request budget for IT Glue is used up", until)
+            await self.sleep(max((until - now).total_seconds(), 0.01))
+
+    async def after_answer(self, status: int, retry_after: float | None) -> None:
+        """Hold everybody after a 429."""
+        if status == 429:
+            now = self.clock()
+            asked = _AFTER_429 if retry_after is None else min(retry_after, _LONGEST_HOLD)
+            await self.budget.hold(now + timedelta(seconds=asked), now)

@@ -1,0 +1,1 @@
+"""What an organization holds: counts of every kind, documents, activity."""

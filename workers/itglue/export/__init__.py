@@ -1,0 +1,1 @@
+"""Exports: ask for one, download it, look whether it is whole."""

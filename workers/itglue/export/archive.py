@@ -1,0 +1,167 @@
+"""What the file of an export holds: every member read, and which kinds of records they are of.
+
+The form of an export is not documented. What is known of other exports of IT Glue is one table
+(`passwords.csv`) or folder (`documents/`) a kind, and one table a flexible asset type under the
+type's own name; so a member whose name says nothing may hold any kind.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from workers.itglue.http.failures import ExportUnproved
+
+_CHUNK: Final = 1024 * 1024
+# Tables shrink twentyfold; what shrinks a hundredfold was made to fill a disk.
+_RATIO, _ALWAYS = 100, 64 * 1024 * 1024
+_MEMBERS: Final = 1_000_000
+# The standard library decrypts in Python, at a few MB a second.
+_DECRYPTED: Final = 32 * 1024 * 1024
+_ENCRYPTED, _AES = 0x1, 99
+_KIND_OF: Final = {
+    "configurations": "configs",
+    "passwords": "passwords",
+    "contacts": "contacts",
+    "locations": "locations",
+    "domains": "domains",
+    "checklists": "checklists",
+    "documents": "documents",
+    "flexibleassets": "assets",
+}
+# What every export may hold, whatever was counted.
+_NO_KIND: Final = frozenset(
+    {"organization", "organizations", "logs", "activitylogs", "attachments", "readme", "manifest"}
+)
+# The rest is derived (expirations), structure (folders), or of other organizations.
+_EXPECTED: Final = tuple(_KIND_OF.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Members that hold something: the `kinds` that their names tell, and how many tell none.
+
+    `warnings` say what could not be looked into.
+    """
+
+    kinds: tuple[str, ...] = ()
+    others: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+def lacking(kinds: tuple[str, ...], others: int, counts: Mapping[str, int | None]) -> list[str]:
+    """The counted kinds for which an archive has no member: neither of that name nor a nameless."""
+    missing = [kind for kind in _EXPECTED if counts.get(kind) and kind not in kinds]
+    return missing if len(missing) > others else []
+
+
+def examine(path: Path, password: str | None) -> Archive:
+    """Read every member of a zip file, in pieces.
+
+    Raises:
+        ExportUnproved: a member cannot be read, or nothing is in any.
+        OSError: the disk.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _examined(archive, path.stat().st_size, password)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise ExportUnproved(f"its directory cannot be read: {error}") from error
+
+
+def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Archive:
+    members = archive.infolist()
+    if len(members) > _MEMBERS:
+        raise ExportUnproved(f"it has more than {_MEMBERS} members")
+    left, decrypted = max(_ALWAYS, size * _RATIO), _DECRYPTED
+    kinds: set[str] = set()
+    others = unread = filled = 0
+    for member in members:
+        if member.is_dir():
+            continue
+        encrypted = bool(member.flag_bits & _ENCRYPTED)
+        if encrypted and (
+            member.compress_type == _AES or not password or member.compress_size > decrypted
+        ):
+            _header(archive, member)
+            unread, something = unread + 1, member.file_size > 0
+        else:
+            decrypted -= member.compress_size if encrypted else 0
+            read, something = _read(archive, member, password, left)
+            left -= read
+        if not something:
+            continue
+        filled += 1
+        match _kind(member.filename):
+            case None:
+                others += 1
+            case "":
+                pass
+            case kind:
+                kinds.add(kind)
+    if not filled:
+        raise ExportUnproved("it is empty")
+    warnings: tuple[str, ...] = ()
+    if unread:
+        said = "could not be read here; only that they lie there as they are listed was checked"
+        warnings = (f"{unread} encrypted members of the export {said}",)
+    return Archive(tuple(sorted(kinds)), others, warnings)
+
+
+def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """That a member begins where the directory says, under its name, and that it is there whole."""
+    file: IO[bytes] | None = archive.fp
+    if file is None:
+        raise ExportUnproved("it was closed")
+    file.seek(member.header_offset)
+    head = file.read(30)
+    length = int.from_bytes(head[26:28], "little")
+    name = file.read(length)
+    start = member.header_offset + 30 + length + int.from_bytes(head[28:30], "little")
+    coded = "utf-8" if member.flag_bits & 0x800 else "cp437"
+    end = file.seek(0, 2)
+    if (
+        not head.startswith(b"PK\x03\x04")
+        or name != member.orig_filename.encode(coded, "replace")
+        or start + member.compress_size > end
+    ):
+        raise ExportUnproved(f"its member {member.filename!r} does not begin as it is listed")
+
+
+def _read(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, password: str | None, left: int
+) -> tuple[int, bool]:
+    """How many bytes a member has, and whether they hold anything: of a table, more than a head."""
+    named = f"its member {member.filename!r}"
+    # The others are unpacked by the standard library without a bound.
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise ExportUnproved(f"{named} is packed in a way that cannot be checked")
+    read, something = 0, False
+    past_head = not member.filename.lower().endswith((".csv", ".tsv"))
+    try:
+        with archive.open(member, pwd=password.encode() if password else None) as file:
+            while chunk := file.read(_CHUNK):
+                read += len(chunk)
+                if read > left:
+                    raise ExportUnproved(f"{named} unpacks to far more than it is packed in")
+                if not past_head:
+                    _, newline, chunk = chunk.partition(b"\n")
+                    past_head = bool(newline)
+                something = something or (past_head and bool(chunk.strip()))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ExportUnproved(f"{named} cannot be read: {error}") from error
+    return read, something
+
+
+def _kind(filename: str) -> str | None:
+    """The kind that a name tells; "" for what is of no counted kind, `None` if it tells nothing."""
+    for part in filename.lower().split("/"):
+        word = re.sub(r"[^a-z]", "", part.rsplit(".", 1)[0])
+        if word in _KIND_OF:
+            return _KIND_OF[word]
+        if word in _NO_KIND:
+            return ""
+    return None

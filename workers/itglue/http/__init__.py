@@ -1,0 +1,1 @@
+"""HTTP and JSON:API to IT Glue: one transport, checked replies, paging, decoding."""

@@ -1,0 +1,117 @@
+"""Every row of a list, once, or an error: a row that was missed may be a sub-organization."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from workers.itglue.http.decode import Included, Resource, included, resources, total_count
+from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
+from workers.itglue.http.transport import Query, Transport
+
+T = TypeVar("T")
+
+# The largest page IT Glue documents, and then ever smaller ones, as its help pages advise when
+# requests time out.
+_SIZES = (1000, 500, 250)
+_PASSES = 3
+_MOST_PAGES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list; `total` is how many there are in all, if IT Glue says so."""
+
+    rows: tuple[T, ...]
+    total: int | None
+
+
+async def one_page(
+    transport: Transport,
+    path: str,
+    query: Query,
+    decode: Callable[[Resource, Included], T],
+    *,
+    number: int,
+    size: int,
+    what: str,
+) -> Page[T]:
+    """One page of a list, decoded. What moves between two pages is the caller's to see.
+
+    Raises:
+        CallFailed: it is not answered.
+    """
+    paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
+    payload = await transport.read(path, paged, what=what)
+    alongside = included(payload)
+    rows = tuple(decode(row, alongside) for row in resources(payload))
+    return Page(rows, total_count(payload))
+
+
+class _Moved(CallFailed):
+    """The list changed while it was read, so that rows may have slipped between two pages."""
+
+
+async def every(
+    transport: Transport,
+    path: str,
+    query: Query,
+    decode: Callable[[Resource, Included], T],
+    *,
+    what: str,
+) -> list[T]:
+    """All rows of a list, decoded, from as many pages as it takes.
+
+    A page that takes too long or is too large starts the list again with smaller pages, a list
+    that moves while it is read starts again as it is.
+
+    Raises:
+        CallFailed: no page size is answered in time, or the list never holds still.
+    """
+    sizes = iter(_SIZES)
+    size = next(sizes)
+    moves = 0
+    while True:
+        try:
+            return await _one_pass(transport, path, query, decode, size=size, what=what)
+        except (AnswerTimedOut, AnswerTooLarge):
+            smaller = next(sizes, None)
+            if smaller is None:
+                raise
+            size = smaller
+        except _Moved:
+            moves += 1
+            if moves == _PASSES:
+                raise
+
+
+async def _one_pass(
+    transport: Transport,
+    path: str,
+    query: Query,
+    decode: Callable[[Resource, Included], T],
+    *,
+    size: int,
+    what: str,
+) -> list[T]:
+    found: list[T] = []
+    seen: set[str] = set()
+    first_total: int | None = None
+    for number in range(1, _MOST_PAGES + 1):
+        paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
+        payload = await transport.read(path, paged, what=what)
+        rows, alongside, total = resources(payload), included(payload), total_count(payload)
+        if number == 1:
+            first_total = total
+        elif total != first_total:
+            raise _Moved(f"the list of {what} changed while it was read")
+        ids = {row.id for row in rows if row.id}
+        # A row that comes twice stands in the place of one that does not come at all.
+        if ids & seen:
+            raise _Moved(f"the list of {what} repeats rows of an earlier page")
+        seen |= ids
+        found.extend(decode(row, alongside) for row in rows)
+        if len(found) >= total if total is not None else len(rows) < size:
+            return found
+        if not rows:
+            raise _Moved(f"the list of {what} ended after {len(found)} of {total} rows")
+    raise CallFailed(f"the list of {what} does not end after {_MOST_PAGES} pages")

@@ -1,0 +1,1 @@
+"""Whether an organization is there or gone, and what proves it."""

@@ -1,0 +1,233 @@
+"""Bulk replays: begun with fixed records, worked off one by one, ended, each by one script."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from adapters.errors import Conflict, NotFound
+from workers.ledger.deleting.deletions import Fenced
+from workers.ledger.deleting.leases import DUE
+from workers.ledger.deleting.refusals import KeyReused
+from workers.ledger.store import Store, text
+from workers.times.clock import from_ms, to_ms
+
+What = Literal["deletions", "deliveries", "callbacks"]
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReplay:
+    """One of them. `next` of its `total` records are done; `rate` is records a minute.
+
+    `named`: each record was named by a person, not found by a filter. `matched` may be more than
+    `total`, which is limited. States: running, finished, cancelled.
+    """
+
+    id: str
+    what: What
+    state: str
+    by: str
+    named: bool
+    filter: Mapping[str, Any]
+    rate: int
+    total: int
+    matched: int
+    next: int
+    deaths: int
+    fence: int
+    stopped_by: str
+    created_at: datetime
+    ready_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def load(cls, fields: Mapping[str, str]) -> "BulkReplay":
+        """The bulk replay from its hash."""
+        finished = fields.get("finished_at")
+        return cls(
+            id=fields["id"],
+            what=fields["what"],  # type: ignore[arg-type] # written by us only
+            state=fields["state"],
+            by=fields["by"],
+            named=fields["named"] == "1",
+            filter=json.loads(fields["filter"]),
+            rate=int(fields["rate"]),
+            total=int(fields["total"]),
+            matched=int(fields["matched"]),
+            next=int(fields["next"]),
+            deaths=int(fields["deaths"]),
+            fence=int(fields["fence"]),
+            stopped_by=fields.get("stopped_by", ""),
+            created_at=from_ms(fields["created_at"]),
+            ready_at=from_ms(fields["ready_at"]),
+            finished_at=from_ms(finished) if finished else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is asked for: these records, `rate` a minute, chosen so by this person.
+
+    `asked` tells the request from another one, whatever it finds at its time.
+    """
+
+    what: What
+    by: str
+    ids: tuple[str, ...]
+    matched: int
+    named: bool
+    rate: int
+    filter: Mapping[str, Any]
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of the records so far: how many of each outcome, and why each refused one."""
+
+    counts: Mapping[str, int]
+    refused: Mapping[str, str]
+
+
+class Replays:
+    """The bulk replays."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def begin(self, replay_id: str, order: Order, now: datetime) -> BulkReplay:
+        """Begin one, or find the one that has this id already.
+
+        Raises:
+            KeyReused: that one was asked for otherwise.
+        """
+        fields = {
+            "what": order.what,
+            "by": order.by,
+            "named": "1" if order.named else "",
+            "filter": json.dumps(order.filter),
+            "rate": str(order.rate),
+            "matched": str(order.matched),
+            "asked": order.asked,
+        }
+        answer = await self._store.run(
+            "open_replay",
+            [
+                replay_id,
+                to_ms(now),
+                self._store.retention,
+                json.dumps(fields),
+                json.dumps(list(order.ids)),
+            ],
+            durable=self._store.fsync,
+        )
+        if answer == -1:
+            raise KeyReused
+        return await self.get(replay_id)
+
+    async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
+        """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
+        store = self._store
+        args = [replay_id, to_ms(now), store.lease, "replay", DUE["replay"]]
+        flat = await store.run("lease_slice", [*args, store.own, store.holder])
+        return BulkReplay.load(text(flat)) if flat else None
+
+    async def item(self, held: BulkReplay) -> str | None:
+        """The record that is next, if one is left."""
+        name = self._store.key("replay", held.id, "items")
+        found = cast("bytes | None", await self._store.redis.lindex(name, held.next))
+        return found.decode() if found is not None else None
+
+    async def record(
+        self, held: BulkReplay, item: str, outcome: str, *, until: datetime | None, now: datetime
+    ) -> BulkReplay:
+        """Write what became of the next record; with `until`, go on then.
+
+        Raises:
+            Fenced: the lease is no longer ours.
+        """
+        return await self._record(held, held.next + 1, item, outcome, until, now)
+
+    async def end(self, held: BulkReplay, now: datetime) -> BulkReplay:
+        """End it: nothing is left, or a person stopped it.
+
+        Raises:
+            Fenced: the lease is no longer ours.
+        """
+        return await self._record(held, held.next, "", "", None, now)
+
+    async def _record(
+        self, held: BulkReplay, done: int, item: str, outcome: str, until: datetime | None,
+        now: datetime,
+    ) -> BulkReplay:  # fmt: skip
+        at = to_ms(now)
+        flat = await self._store.run(
+            "record_replay",
+            [
+                held.id,
+                held.fence,
+                at,
+                done,
+                item,
+                outcome,
+                0 if until else self._store.lease,
+                to_ms(until) if until else at,
+                self._store.retention,
+                self._store.own,
+            ],
+        )
+        if not flat:
+            raise Fenced(f"replay {held.id} was taken over while this worker was away")
+        return BulkReplay.load(text(flat))
+
+    async def stop(self, replay_id: str, *, by: str, now: datetime) -> BulkReplay:
+        """End it after the record that it is at.
+
+        Raises:
+            NotFound: there is none of this id.
+            Conflict: it has ended.
+        """
+        answer = await self._store.run(
+            "stop_replay", [replay_id, to_ms(now), by, self._store.retention]
+        )
+        if answer == b"unknown":
+            raise NotFound(f"there is no replay {replay_id}")
+        if answer == b"ended":
+            raise Conflict(f"replay {replay_id} has ended; there is nothing left to stop")
+        return await self.get(replay_id)
+
+    async def get(self, replay_id: str) -> BulkReplay:
+        """One of them.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        fields = await self._store.hash("replay", replay_id)
+        if "id" not in fields:
+            raise NotFound(f"there is no replay {replay_id}")
+        return BulkReplay.load(fields)
+
+    async def outcomes(self, replay_id: str) -> Outcomes:
+        """What became of its records so far."""
+        counts = await self._store.hash("replay", replay_id, "counts")
+        refused = await self._store.hash("replay", replay_id, "refused")
+        return Outcomes(
+            {name: int(value) for name, value in counts.items()},
+            refused,
+        )
+
+    async def newest(self, limit: int) -> list[BulkReplay]:
+        """The newest of them."""
+        names = await self._store.redis.zrevrange(self._store.key("replays"), 0, limit - 1)
+        found = []
+        for name in cast("list[bytes]", names):
+            try:
+                found.append(await self.get(name.decode()))
+            except NotFound:
+                continue
+        return found
+
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
+        """Those that are due and in no queue, each with the number of its next job."""
+        return await self._store.due("replays:due", "replay", now)

@@ -1,0 +1,259 @@
+"""Sweeps: begun once for each time of a schedule, taken, moved on and ended by one script each."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from adapters.errors import NotFound
+from adapters.models import DeletionRequest
+from workers.ledger.deleting.deletions import Fenced
+from workers.ledger.deleting.leases import DUE
+from workers.ledger.store import Store, text
+from workers.pipeline.identity.identities import forms_of
+from workers.settings.policy import Mode
+from workers.times.clock import from_ms, to_ms
+from workers.times.durations import milliseconds
+
+# A time that was missed because no scheduler ran is made up for, if it is not older.
+MADE_UP_FOR = timedelta(hours=24)
+_ROWS_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a sweep knows of one organization.
+
+    `why` is empty while it meets everything; `skipped` tells a candidate that was passed over from
+    one that never was any. `checked`: looked at by itself, not only in a list.
+    """
+
+    org_id: str
+    name: str
+    status: str | None
+    why: tuple[str, ...] = ()
+    skipped: bool = False
+    checked: bool = False
+    deletion_id: str | None = None
+    watch: tuple[tuple[str, str, str, str], ...] = ()
+
+    @property
+    def met(self) -> bool:
+        """Whether it is (still) a candidate."""
+        return not self.why
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One sweep. `tick` is the time that began it, `by` the person; one of them is there.
+
+    States: looking (through all organizations), checking (each candidate by itself), requesting,
+    and at the end finished, held (too many candidates) or failed. `preview`: nothing is requested.
+    """
+
+    id: str
+    schedule: str
+    state: str
+    preview: bool
+    tick: datetime | None
+    by: str
+    created_at: datetime
+    finished_at: datetime | None
+    fence: int
+    page: int
+    size: int
+    total: int | None
+    attempts: int
+    summary: Mapping[str, Any] | None
+    deaths: int = 0
+
+    @classmethod
+    def load(cls, fields: Mapping[str, str]) -> "Sweep":
+        """The sweep from its hash."""
+        finished, total, summary = (
+            fields.get(name) or None for name in ("finished_at", "total", "summary")
+        )
+        return cls(
+            id=fields["id"],
+            schedule=fields["schedule"],
+            state=fields["state"],
+            preview=fields.get("preview") == "1",
+            tick=from_ms(fields["tick"]) if fields["tick"] else None,
+            by=fields.get("by", ""),
+            created_at=from_ms(fields["created_at"]),
+            finished_at=from_ms(finished) if finished else None,
+            fence=int(fields["fence"]),
+            page=int(fields["page"]),
+            size=int(fields["size"]),
+            total=int(total) if total else None,
+            attempts=int(fields["attempts"]),
+            summary=json.loads(summary) if summary else None,
+            deaths=int(fields.get("deaths") or 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a sweep ends: what is audited, who is told, and the callback's `target` and `body`."""
+
+    audit: Mapping[str, Any]
+    notice: Mapping[str, Any] | None = None
+    target: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step of a sweep did. `until`: it waits until then. `end`: it is over."""
+
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+    rows: tuple[Row, ...] = ()
+    until: datetime | None = None
+    end: End | None = None
+
+
+class Sweeps:
+    """The sweeps."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def begin_due(self, schedule: str, times: str, tick: datetime, now: datetime) -> bool:
+        """Begin the sweep of a schedule's time, if nobody has and it is not too long ago.
+
+        `times` is what the schedule's times follow from: a schedule that is new or was moved
+        begins with its next time.
+        """
+        seed = f"{schedule}\n{to_ms(tick)}"
+        sweep_id = "swp_" + hashlib.sha256(seed.encode()).hexdigest()[:20]
+        digest = hashlib.sha256(times.encode()).hexdigest()[:16]
+        return await self._open(sweep_id, schedule, to_ms(tick), digest, {}, now)
+
+    async def begin(
+        self, sweep_id: str, schedule: str, *, by: str, preview: bool, now: datetime
+    ) -> None:
+        """Begin a sweep that a person asked for."""
+        fields = {"by": by, "preview": "1" if preview else ""}
+        await self._open(sweep_id, schedule, "", "", fields, now)
+
+    async def _open(
+        self, sweep_id: str, schedule: str, tick: int | str, digest: str,
+        fields: Mapping[str, str], now: datetime,
+    ) -> bool:  # fmt: skip
+        at = to_ms(now)
+        remembered = milliseconds(2 * MADE_UP_FOR)
+        args = [sweep_id, at, schedule, tick, digest, at - milliseconds(MADE_UP_FOR), remembered]
+        return bool(
+            await self._store.run("open_sweep", [*args, self._store.retention, json.dumps(fields)])
+        )
+
+    async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
+        """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
+        store = self._store
+        args = [sweep_id, to_ms(now), store.lease, "sweep", DUE["sweep"], store.own, store.holder]
+        flat = await store.run("lease_slice", args)
+        return Sweep.load(text(flat)) if flat else None
+
+    async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
+        """Write what a step did.
+
+        Raises:
+            Fenced: the lease is no longer ours.
+        """
+        at = to_ms(now)
+        rows = {row.org_id: json.dumps(asdict(row)) for row in progress.rows}
+        recorded = await self._store.run(
+            "record_sweep",
+            [
+                held.id,
+                held.fence,
+                at,
+                json.dumps(progress.fields),
+                json.dumps(rows),
+                0 if progress.until else self._store.lease,
+                to_ms(progress.until) if progress.until else at,
+                json.dumps(asdict(progress.end)) if progress.end else "",
+                milliseconds(_ROWS_KEPT),
+                self._store.retention,
+                self._store.own,
+            ],
+        )
+        if not recorded:
+            raise Fenced(f"sweep {held.id} was taken over while this worker was away")
+        return Sweep.load(text(recorded))
+
+    async def request(
+        self, held: Sweep, row: Row, deletion_id: str, request: DeletionRequest,
+        callback_url: str, now: datetime, mode: Mode,
+    ) -> tuple[str, int | None]:  # fmt: skip
+        """Ask for one deletion, once per sweep and organization: its id, its job if it is new."""
+        source = f"schedule:{held.schedule}"
+        content = request.model_dump_json(exclude_none=True)
+        fields = {
+            "source": source,
+            "actor": held.by or source,
+            "request": content,
+            "callback_url": callback_url,
+            "watch": json.dumps(row.watch),
+            "asked_mode": mode,
+            "forms": json.dumps(forms_of(DeletionRequest(org_id=row.org_id))),
+        }
+        at = to_ms(now)
+        answer, *known = await self._store.run(
+            "create",
+            [
+                deletion_id,
+                at,
+                at + self._store.requeue_after,
+                self._store.retention,
+                # No operator's name begins with a colon.
+                f":sweep:{held.id}:{row.org_id}",
+                hashlib.sha256(content.encode()).hexdigest(),
+                json.dumps(fields),
+            ],
+        )
+        return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
+
+    async def get(self, sweep_id: str) -> Sweep:
+        """One sweep.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        fields = await self._store.hash("sweep", sweep_id)
+        if not fields:
+            raise NotFound(f"there is no sweep {sweep_id}")
+        return Sweep.load(fields)
+
+    async def rows(self, sweep_id: str) -> dict[str, Row]:
+        """What the sweep knows of each organization; kept for 30 days after its end."""
+        found = await self._store.hash("sweep", sweep_id, "rows")
+        rows = [json.loads(line) for line in found.values()]
+        return {
+            row["org_id"]: Row(
+                **{
+                    **row,
+                    "why": tuple(row["why"]),
+                    "watch": tuple(tuple(each) for each in row["watch"]),
+                }
+            )
+            for row in rows
+        }
+
+    async def newest(self, limit: int) -> list[Sweep]:
+        """The newest sweeps."""
+        names = await self._store.redis.zrevrange(self._store.key("sweeps"), 0, limit - 1)
+        found = [await self._store.hash("sweep", name.decode()) for name in cast("Any", names)]
+        return [Sweep.load(fields) for fields in found if fields]
+
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
+        """Sweeps that are due and in no queue, each with the number of its next job."""
+        return await self._store.due("sweeps:due", "sweep", now)
+
+    async def claimed_by(self, org_id: str) -> str | None:
+        """The deletion that acts on this organization, or whose call may still work."""
+        name = self._store.key("claims")
+        holder = cast("bytes | None", await self._store.redis.hget(name, org_id))
+        return holder.decode() if holder else None

@@ -1,0 +1,1 @@
+"""Records of deletions: state, approval, protections, registers of clients."""

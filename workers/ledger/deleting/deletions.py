@@ -1,0 +1,343 @@
+"""Deletions: created, taken, moved on and ended, each change by one script."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal, cast
+
+from adapters.errors import Conflict, NotFound, UnglueError
+from adapters.models import DeletionRequest
+from workers.ledger.deleting.refusals import KeyReused, ReplayRefused
+from workers.ledger.installation.condition import NotDurable
+from workers.ledger.records import Deletion, ErrorEntry, encode_errors
+from workers.ledger.store import Store, numbered, text
+from workers.pipeline.identity.identities import forms_of
+from workers.pipeline.limits import Limit
+from workers.settings.policy import Mode
+from workers.times.clock import to_ms
+from workers.times.durations import milliseconds
+
+
+class Fenced(UnglueError):
+    """Somebody else took the deletion over, or ended it: nothing may be written any more."""
+
+    code = "Fenced"
+    http_status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step did, and what comes next.
+
+    With `state` running the lease is kept and the step named in `fields` follows at once; any
+    other state ends the lease. `ready_at` is when a waiting state is due.
+    """
+
+    state: str
+    ready_at: datetime | None = None
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+    journal: tuple[Mapping[str, Any], ...] = ()
+    errors: tuple[ErrorEntry, ...] = ()
+
+    def with_fields(self, **fields: str | int) -> "Change":
+        """The same change, writing these fields too."""
+        return replace(self, fields={**self.fields, **fields})
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The answer of `begin_delete`: `begun` with the intent's number, or why not.
+
+    `holder` is the deletion that has the organization (`claimed`), the limit's name (`limit`), or
+    the digest of the configuration in force (`configuration_differs`).
+    `not_durable`: the intent was written and may be lost, so there is no call.
+    """
+
+    decision: Literal[
+        "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
+        "moved_on", "claimed", "limit", "unproved_events", "unspooled", "protected", "unapproved",
+        "too_early", "not_durable", "configuration_differs", "other_account", "not_understood",
+        "ledger_changed", "clock_off", "before_acceptance",
+    ]  # fmt: skip
+    number: int = 0
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the settings ask for besides: an approval, and so much time since the grace began.
+
+    `asked` is what the server's clock said before it was `now`, in milliseconds: by that the
+    server sees how long the question was on its way. `configuration` is the digest of the settings
+    by which it is judged. `answered` is how long the call may be under way once it was sent.
+    """
+
+    approval: bool = False
+    grace: timedelta = timedelta()
+    asked: int | None = None
+    configuration: str = ""
+    answered: timedelta = timedelta()
+
+
+_NONE = Conditions()
+# How many may enter the lines of their sources at once: what is more does with the next look.
+_ENTER_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOut:
+    """Deletions with the numbers of their jobs; `more` wait for their turn."""
+
+    jobs: Sequence[tuple[str, int]]
+    more: bool
+
+
+class Deletions:
+    """The deletions."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def create(
+        self,
+        *,
+        deletion_id: str,
+        request: DeletionRequest,
+        operator: str,
+        callback_url: str,
+        idempotency_key: str | None,
+        now: datetime,
+        mode: Mode | None = None,
+    ) -> tuple[str, int | None]:
+        """A deletion asked for by an operator: its id, and its job's number if it is new.
+
+        There is no number either where it waits for its turn, which the scheduler gives it.
+
+        `mode` is the policy's as it was asked for: nothing harder will be done. Who says the
+        organization's name overrules the noes that others said before.
+
+        Raises:
+            KeyReused: the idempotency key was used for another request.
+        """
+        at = to_ms(now)
+        content = request.model_dump_json(exclude_none=True)
+        fields = {
+            "source": "api",
+            "actor": operator,
+            "request": content,
+            "callback_url": callback_url,
+            "asked_mode": mode or "",
+            "forms": json.dumps(forms_of(request)),
+            "overrules_at": at if request.org_name is not None else "",
+        }
+        answer, *known = await self._store.run(
+            "create",
+            [
+                deletion_id,
+                at,
+                at + self._store.requeue_after,
+                self._store.retention,
+                f"{operator}:{idempotency_key}" if idempotency_key else "",
+                hashlib.sha256(content.encode()).hexdigest(),
+                json.dumps(fields),
+            ],
+            durable=self._store.fsync,
+        )
+        if answer == b"mismatch":
+            raise KeyReused
+        return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
+
+    async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
+        """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
+        store = self._store
+        taker = [deletion_id, to_ms(now), store.lease, store.own, store.holder]
+        answer = await store.run("lease", taker)
+        return Deletion.load(text(answer[1])) if answer[0] == b"taken" else None
+
+    async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
+        """Write what a step did.
+
+        Raises:
+            Fenced: the lease is no longer ours; what the step found out is dropped.
+        """
+        fields = dict(change.fields)
+        answer = await self._store.run(
+            "record",
+            [
+                held.id,
+                held.fence,
+                to_ms(now),
+                change.state,
+                to_ms(change.ready_at) if change.ready_at else to_ms(now),
+                self._store.lease,
+                encode_errors(change.errors),
+                self._store.own,
+                len(fields),
+                *(part for pair in fields.items() for part in pair),
+                *(json.dumps({**line, "at": to_ms(now)}) for line in change.journal),
+            ],
+        )
+        if answer[0] != b"recorded":
+            raise Fenced(f"deletion {held.id} was taken over or ended while this worker was away")
+        return Deletion.load(text(answer[1]))
+
+    async def begin_delete(
+        self, held: Deletion, *, org_id: str, digest: str, resend_after: timedelta,
+        limits: Sequence[Limit], now: datetime, kind: Literal["delete", "soft_delete"] = "delete",
+        conditions: Conditions = _NONE,
+    ) -> Begun:  # fmt: skip
+        """Ask for permission to call, and write the numbered intent if it is given."""
+        server_ms = conditions.asked or await self._store.server_ms()
+        lease = self._store.lease
+        if kind == "soft_delete":
+            # Made again without `resend_after`, so nobody takes it while the call may be under way.
+            lease += milliseconds(conditions.answered)
+        asked = [
+            held.id,
+            held.fence,
+            to_ms(now),
+            lease,
+            org_id,
+            digest,
+            milliseconds(resend_after),
+            json.dumps([limit.plain() for limit in limits]),
+            kind,
+            "1" if conditions.approval else "",
+            milliseconds(conditions.grace),
+            server_ms,
+            self._store.memory.id,
+            self._store.memory.mark,
+            self._store.own,
+            conditions.configuration,
+        ]
+        confirmed = True
+        try:
+            answer = await self._store.run("begin_delete", asked, durable=True)
+        except NotDurable as error:
+            answer, confirmed = cast("list[bytes]", error.answer), False
+        decision = answer[0].decode()
+        if decision == "begun":
+            return Begun(decision if confirmed else "not_durable", number=int(answer[1]))
+        return Begun(decision, holder=answer[1].decode() if len(answer) > 1 else "")
+
+    async def cancel(
+        self, deletion_id: str, *, operator: str, error: ErrorEntry, now: datetime
+    ) -> None:
+        """End a deletion before anything was sent; said again, it is the same cancellation.
+
+        Raises:
+            NotFound: there is no such deletion.
+            Conflict: it ended, or the call went out.
+            NotDurable: it is cancelled, and that may yet be lost with the server.
+        """
+        said = [deletion_id, to_ms(now), operator, encode_errors((error,))]
+        answer = await self._store.run("cancel", said, durable=True)
+        if answer == b"unknown":
+            raise NotFound(f"there is no deletion {deletion_id}")
+        if answer == b"terminal":
+            raise Conflict(f"deletion {deletion_id} has ended; there is nothing left to cancel")
+        if answer == b"sent":
+            raise Conflict(
+                f"the DELETE of deletion {deletion_id} was sent; it can no longer be cancelled"
+            )
+
+    async def replay(
+        self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
+        now: datetime, mode: Mode | None = None,
+    ) -> int | None:  # fmt: skip
+        """Begin a deletion that ended anew: its job's number, or `None` if it has none yet.
+
+        It has none where this was done before, and where the deletion waits for its turn.
+
+        `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
+        person cancelled the client's deletion. `mode` is the policy's of now, which is asked for.
+
+        Raises:
+            NotFound: there is no such deletion.
+            ReplayRefused: it must not be, and why.
+        """
+        at = to_ms(now)
+        answer, *rest = await self._store.run(
+            "replay",
+            [
+                deletion_id,
+                at,
+                at + self._store.requeue_after,
+                operator,
+                token,
+                callback_url,
+                "1" if overrule else "",
+                mode or "",
+            ],
+            durable=self._store.fsync,
+        )
+        if answer == b"unknown":
+            raise NotFound(f"there is no deletion {deletion_id}")
+        if answer == b"refused":
+            raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
+        return (int(rest[1]) or None) if answer == b"replayed" else None
+
+    async def generation(self, deletion_id: str, number: int) -> Deletion:
+        """The deletion as it stood at the end of this generation, or as it stands in it now.
+
+        Raises:
+            NotFound: there is no such deletion.
+        """
+        newest = await self.get(deletion_id)
+        if newest.generation == number:
+            return newest
+        fields = await self._store.hash("history", deletion_id, str(number))
+        if not fields:
+            raise NotFound(f"deletion {deletion_id} has no generation {number}")
+        return Deletion.load(fields)
+
+    async def hand_out(self, now: datetime) -> HandedOut:
+        """The deletions whose turn it is, for as many as the queue has room for."""
+        at = to_ms(now)
+        more, *flat = await self._store.run(
+            "hand_out", [at, at + self._store.requeue_after, _ENTER_AT_ONCE]
+        )
+        return HandedOut(numbered(flat), more=more == b"1")
+
+    async def take_aftercare(self, now: datetime) -> list[tuple[str, int]]:
+        """Deletions to look back at, each with the number of its job."""
+        return await self._store.due("aftercare:due", "deletion", now)
+
+    async def looked_back(
+        self,
+        deletion_id: str,
+        line: Mapping[str, Any],
+        now: datetime,
+        *,
+        recreated: Sequence[str] = (),
+    ) -> None:
+        """Write what was seen, have people told of `recreated` organizations, and look no more."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        await self._store.run(
+            "looked_back", [deletion_id, to_ms(now), entry, json.dumps(list(recreated))]
+        )
+
+    async def look_later(
+        self, deletion_id: str, line: Mapping[str, Any], until: datetime, now: datetime
+    ) -> None:
+        """Write what was seen, and look again then."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        await self._store.run("look_later", [deletion_id, to_ms(until), entry])
+
+    async def proved_later(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
+        """It ended unverified and is gone after all: deleted, and a corrected result goes out."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        await self._store.run("proved_later", [deletion_id, to_ms(now), entry], durable=True)
+
+    async def get(self, deletion_id: str) -> Deletion:
+        """One deletion.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        fields = await self._store.hash("deletion", deletion_id)
+        if not fields:
+            raise NotFound(f"there is no deletion {deletion_id}")
+        return Deletion.load(fields)

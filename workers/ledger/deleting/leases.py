@@ -1,0 +1,34 @@
+"""The leases of what workers take: kept while they work, given back by who saw them die.
+
+Taking and ending are part of what each kind of record is.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Literal
+
+from workers.ledger.store import Store
+from workers.times.clock import to_ms
+
+Kind = Literal["deletion", "sweep", "replay"]
+DUE: Final[Mapping[Kind, str]] = MappingProxyType(
+    {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due"}
+)
+
+
+class Leases:
+    """The leases of deletions, sweeps and bulk replays."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def renew(self, kind: Kind, record_id: str, fence: int, now: datetime) -> bool:
+        """Keep it for another lease from now; false if it is over, or somebody else's."""
+        args = [record_id, fence, to_ms(now), self._store.lease, kind, DUE[kind]]
+        return bool(await self._store.run("renew", [*args, self._store.own]))
+
+    async def give_back(self, kind: Kind, record_id: str, holder: str, now: datetime) -> bool:
+        """End the lease of a process that is known to be gone; false if it has none there."""
+        args = [record_id, to_ms(now), kind, DUE[kind], holder, self._store.own]
+        return bool(await self._store.run("give_back", args))

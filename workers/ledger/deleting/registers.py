@@ -1,0 +1,165 @@
+"""What sources said of their clients, and persons of organizations, read at one moment."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+from workers.ledger.store import Store
+from workers.times.clock import from_ms, rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What one source says of one client.
+
+    `state` is "" if it never said anything, else active, inactive, contested (it said both, of one
+    moment), deleted or cancelled (a person stopped the client's deletion). `epoch` counts how often
+    it became active, `order` the ledger's active events up to its newest one; `active_seen` is when
+    that came.
+    """
+
+    source: str
+    client: str
+    state: str = ""
+    epoch: str = "0"
+    order: int = 0
+    active_seen: datetime | None = None
+    active_by: str = ""
+    name: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Whether the source's newest word is, or may be, that the client is active."""
+        return self.state in {"active", "contested"}
+
+    @property
+    def words(self) -> str:
+        """What an operator reads."""
+        at = f" at {rfc3339(self.active_seen)}" if self.active_seen else ""
+        if self.state == "contested":
+            both = "that it is active and that it is inactive"
+            return f"source {self.source} said of client {self.client!r}, of one moment, {both}"
+        return f"source {self.source} said{at} that client {self.client!r} is active"
+
+    def watched(self) -> tuple[str, str, str, str]:
+        """What must be so still when the call is granted."""
+        return (self.source, self.client, self.epoch, self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """A person's no to the deletion of an organization.
+
+    It stands until the client was active again (one of the `watch`ed registers moved on), an admin
+    ends it, or somebody asks for the organization by name.
+    """
+
+    form: str
+    by: str
+    at: datetime
+    reason: str
+    how: str
+    deletion_id: str
+    watch: tuple[tuple[str, str, str], ...]
+
+    @property
+    def words(self) -> str:
+        """What an operator reads."""
+        why = f": {self.reason}" if self.reason else ""
+        return (
+            f"operator {self.by} {self.how} deletion {self.deletion_id} at {rfc3339(self.at)}{why}"
+        )
+
+    def plain(self) -> dict[str, str | None]:
+        """The no as JSON values; `form` is `org:301`, or what the request named if that was all."""
+        return {
+            "form": self.form,
+            "by": self.by,
+            "at": rfc3339(self.at),
+            "reason": self.reason or None,
+            "how": self.how,
+            "deletion_id": self.deletion_id,
+        }
+
+    @classmethod
+    def load(cls, form: str, line: bytes | str) -> Self:
+        """One line of the record."""
+        fields: dict[str, Any] = json.loads(line)
+        return cls(
+            form=form,
+            by=fields["by"],
+            at=from_ms(fields["at"]),
+            reason=fields.get("reason") or "",
+            how=fields["how"],
+            deletion_id=fields["deletion_id"],
+            watch=tuple((source, client, epoch) for source, client, epoch in fields["watch"] or ()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an organization stands with everybody who may know it, as of one moment.
+
+    `noes` are those that stand, `declines` counts the noes of the whole ledger: where it has moved,
+    somebody said no since. `said_doubts` are the doubts as the ledger keeps them.
+    """
+
+    registers: tuple[Register, ...] = ()
+    noes: tuple[Decline, ...] = ()
+    declines: int = 0
+    doubts: tuple[str, ...] = ()
+    said_doubts: str = "[]"
+
+    def encoded_watch(self) -> str:
+        """The registers as the ledger keeps them with a plan."""
+        return json.dumps([register.watched() for register in self.registers])
+
+
+NOTHING_SAID: Final = Standing()
+
+
+class Registers:
+    """The registers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def standing(
+        self, clients: Sequence[tuple[str, str]], forms: Sequence[str], deletion_id: str = ""
+    ) -> Standing:
+        """What is known under these clients and forms, and the doubts about a deletion."""
+        args = [deletion_id, json.dumps(clients), json.dumps(forms)]
+        declines, doubts, noes, rows = await self._store.run("standing", args)
+        lines = zip(noes[::2], noes[1::2], strict=True)
+        return Standing(
+            registers=tuple(
+                _register(source, client, [(each or b"").decode() for each in row])
+                for (source, client), row in zip(clients, rows, strict=True)
+            ),
+            noes=tuple(Decline.load(form.decode(), line) for form, line in lines),
+            declines=int(declines),
+            doubts=tuple(json.loads(doubts)),
+            said_doubts=bytes(doubts).decode(),
+        )
+
+    async def declined(self) -> list[Decline]:
+        """Every no that stands, newest first."""
+        forms = list(await self._store.hash("declined"))
+        standing = await self.standing((), forms)
+        return sorted(standing.noes, key=lambda each: each.at, reverse=True)
+
+
+def _register(source: str, client: str, row: Sequence[str]) -> Register:
+    state, epoch, order, seen, active_by, name = row
+    return Register(
+        source,
+        client,
+        state,
+        epoch or "0",
+        int(order or 0),
+        from_ms(seen) if seen else None,
+        active_by,
+        name,
+    )

@@ -1,0 +1,1 @@
+"""Records of deliveries: verdicts, quarantine, holds, spools, sources."""

@@ -1,0 +1,149 @@
+"""What sources sent: recorded, deduplicated and acted on in one step."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from adapters.errors import NotFound
+from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.records import Delivery, Dismissal, Receipt
+from workers.ledger.store import Store, text
+from workers.times.clock import from_ms, rfc3339, to_ms
+
+_AT_ONCE: Final = 200
+# Of a SHA-256: enough that no two bodies of one event are taken for the same.
+_DIGEST: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Who has something replayed. `token` names the replay: with the same one it is done once."""
+
+    operator: str
+    token: str
+
+
+def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:
+    if "dismissed_at" not in fields:
+        return None
+    at = from_ms(fields["dismissed_at"])
+    return Dismissal(fields["dismissed_by"], at, fields["dismissed_reason"])
+
+
+class Deliveries:
+    """The deliveries."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def receive(
+        self,
+        *,
+        delivery: Mapping[str, str],
+        body: bytes,
+        events: Sequence[Mapping[str, Any]],
+        now: datetime,
+        replay: Replay | None = None,
+    ) -> tuple[Receipt, ...]:
+        """Make a verified delivery durable, and do what its events ask for.
+
+        `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
+        `delivery` may say when it was `received_at`, in milliseconds, if that is not now. With
+        `replay` it is stored already, and what had no effect then may have one now. What says
+        again what was handled, byte for byte, is not stored; its receipts name the first such.
+
+        Raises:
+            NotDurable: it was recorded, and may yet be lost with the server: send it again.
+            ReplayRefused: the replay must not be, and why.
+        """
+        reactivates = any(event["kind"] == "reactivated" for event in events)
+        at = to_ms(now)
+        raw = await self._store.run(
+            "receive",
+            [
+                at,
+                at + self._store.requeue_after,
+                self._store.retention,
+                json.dumps({**delivery, "digest": hashlib.sha256(body).hexdigest()[:_DIGEST]}),
+                body,
+                json.dumps(events),
+                *((replay.operator, replay.token) if replay else ()),
+            ],
+            durable=self._store.fsync or reactivates,
+        )
+        entries = json.loads(raw)
+        if isinstance(entries, dict):
+            raise ReplayRefused(entries["refused"], delivery["id"])
+        return tuple(
+            Receipt(
+                verdict=entry["verdict"],
+                reason=entry["reason"],
+                deletion_id=entry.get("deletion_id"),
+                event_id=entry["event_id"],
+                alert=entry.get("alert"),
+                job=entry.get("job"),
+                missing=entry.get("missing"),
+                repeat_of=entry.get("repeat_of"),
+            )
+            for entry in entries
+        )
+
+    async def get(self, delivery_id: str) -> Delivery:
+        """One delivery.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        key = self._store.key("delivery", delivery_id)
+        raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
+        if not raw:
+            raise NotFound(f"there is no delivery {delivery_id}")
+        body = raw.pop(b"body", b"")
+        fields = {name.decode(): value.decode() for name, value in raw.items()}
+        return Delivery(
+            id=fields["id"],
+            source=fields["source"],
+            vendor=fields["vendor"],
+            received_at=from_ms(fields["received_at"]),
+            headers=tuple((name, value) for name, value in json.loads(fields["headers"])),
+            body=body,
+            verdict=fields["verdict"],
+            reason=fields["reason"],
+            deletion_id=fields["deletion_id"] or None,
+            events=tuple(json.loads(fields.get("events") or "[]")),
+            generation=int(fields.get("generation") or 1),
+            dismissed=_dismissal(fields),
+            repeats=int(fields.get("repeats") or 0),
+            last_seen=from_ms(fields["last_seen"]) if "last_seen" in fields else None,
+            dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
+        )
+
+    async def dismiss(
+        self, delivery_ids: Sequence[str], *, operator: str, reason: str, now: datetime
+    ) -> dict[str, str]:
+        """End what these deliveries hold; they stay stored. What became of each.
+
+        Each is "dismissed", or why it was not: it "holds_nothing", or is "unknown".
+        """
+        outcomes: dict[str, str] = {}
+        for start in range(0, len(delivery_ids), _AT_ONCE):
+            some = delivery_ids[start : start + _AT_ONCE]
+            flat = await self._store.run("dismiss", [to_ms(now), operator, reason, *some])
+            outcomes |= text(flat)
+        return outcomes
+
+    async def history(self, delivery_id: str) -> list[dict[str, Any]]:
+        """What became of a delivery before each of its replays, oldest first."""
+        lines = await self._store.redis.lrange(self._store.key("history", delivery_id), 0, -1)
+        entries = [json.loads(line) for line in lines]
+        return [
+            {
+                **entry,
+                "events": json.loads(entry["events"]),
+                "replayed_at": rfc3339(from_ms(entry["replayed_at"])),
+            }
+            for entry in entries
+        ]

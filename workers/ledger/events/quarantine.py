@@ -1,0 +1,69 @@
+"""Deliveries whose genuineness cannot be told yet: the vendor's key server did not answer."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from workers.ledger.store import Store
+from workers.times.clock import to_ms
+from workers.times.durations import milliseconds
+
+# Anybody can send what lands here, so it is small.
+MOST_DELIVERIES = 500
+MOST_BYTES = 16 * 1024 * 1024
+PATIENCE: Final = timedelta(minutes=15)
+
+
+class Quarantine:
+    """The quarantine of every source, each bounded by itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def keep(
+        self, *, delivery: Mapping[str, str], body: bytes, due: datetime, now: datetime
+    ) -> str | None:
+        """Keep a delivery to be verified later: its id, or `None` if there is no room.
+
+        The same bytes with the same headers are kept once.
+        """
+        digest = hashlib.sha256(delivery["headers"].encode() + b"\0" + body).hexdigest()
+        answer = await self._store.run(
+            "quarantine",
+            [
+                to_ms(now),
+                to_ms(due),
+                json.dumps(delivery),
+                body,
+                digest,
+                MOST_DELIVERIES,
+                MOST_BYTES,
+            ],
+        )
+        return answer[1].decode() if answer[0] == b"kept" else None
+
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
+        """Deliveries to verify, each with the number of its job."""
+        return await self._store.due("quarantine:due", "delivery", now)
+
+    async def take(self, delivery_id: str, now: datetime) -> bool:
+        """Whether it is still to be verified.
+
+        One that nobody came back from three times is tried once an hour.
+        """
+        args = [delivery_id, to_ms(now)]
+        return bool(await self._store.run("take_quarantined", args) == b"taken")
+
+    async def later(self, delivery_id: str, due: datetime) -> None:
+        """Try again then."""
+        await self._store.run("wait_quarantined", [delivery_id, to_ms(due)])
+
+    async def leave(self, delivery_id: str, now: datetime, *, reason: str = "") -> None:
+        """End the quarantine: proved, or dropped for this reason."""
+        await self._store.run("leave_quarantine", [delivery_id, to_ms(now), reason])
+
+    async def tell(self, now: datetime) -> None:
+        """Have people told of each source with a delivery that has stayed for `PATIENCE`."""
+        await self._store.run("tell_unproved", [to_ms(now), milliseconds(PATIENCE)])

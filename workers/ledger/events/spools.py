@@ -1,0 +1,128 @@
+"""The spools of the services, as far as the ledger has heard of them.
+
+What lies in a spool the ledger has not seen, and it may be that a client came back: `begin_delete`
+waits for every spool that is known here and did not say within the last 3 s that it is empty.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from adapters.errors import NotFound
+from workers.ledger.store import Store
+from workers.times.clock import from_ms, rfc3339, to_ms
+
+# The same figure stands in the script that asks.
+FRESH: Final = timedelta(seconds=3)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSpool:
+    """What a spool last said. `empty_at` is `None` if it never was; `aside` names sources."""
+
+    id: str
+    where: str
+    since: datetime
+    seen_at: datetime
+    empty_at: datetime | None
+    waiting: int
+    oldest: datetime | None
+    aside: tuple[str, ...]
+
+    def holds(self, now: datetime) -> bool:
+        """Whether deletions wait for it: all that events lead to, or those of some sources."""
+        return bool(self.aside) or self.empty_at is None or now - self.empty_at > FRESH
+
+    @property
+    def holds_since(self) -> datetime:
+        """Since when the ledger has not heard that it is empty."""
+        return self.empty_at or self.since
+
+    def plain(self, now: datetime) -> dict[str, Any]:
+        """The spool as JSON values."""
+        return {
+            "id": self.id,
+            "where": self.where,
+            "holds_deletions": self.holds(now),
+            "waiting": self.waiting,
+            "oldest": rfc3339(self.oldest) if self.oldest else None,
+            "set_aside": list(self.aside),
+            "seen_at": rfc3339(self.seen_at),
+            "empty_at": rfc3339(self.empty_at) if self.empty_at else None,
+        }
+
+
+class Spools:
+    """The spools that deletions wait for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def beat(
+        self,
+        spool_id: str,
+        now: datetime,
+        *,
+        where: str,
+        waiting: int,
+        oldest: datetime | None,
+        aside: Sequence[str] = (),
+        durable: bool = False,
+    ) -> None:
+        """Say how a spool stands, as of `now`. `durable` the first time: it must not be lost."""
+        await self._store.run(
+            "beat_spool",
+            [
+                spool_id,
+                to_ms(now),
+                waiting,
+                to_ms(oldest) if oldest else "",
+                where,
+                json.dumps(sorted(aside)),
+            ],
+            durable=durable,
+        )
+
+    async def sign_off(self, spool_id: str, now: datetime) -> None:
+        """The spool is empty and its service ends: nobody waits for it any more."""
+        await self._store.run("forget_spool", [spool_id, to_ms(now), "", ""])
+
+    async def forget(self, spool_id: str, now: datetime, *, operator: str, reason: str) -> None:
+        """A person says that the spool is gone for good, and what was in it with it.
+
+        Raises:
+            NotFound: no such spool is known.
+        """
+        answer = await self._store.run(
+            "forget_spool", [spool_id, to_ms(now), operator, reason], durable=True
+        )
+        if not answer:
+            raise NotFound(f"there is no spool {spool_id}")
+
+    async def all(self) -> list[KnownSpool]:
+        """Every spool that is known, in the order of their ids."""
+        name = self._store.key("spools")
+        scores = cast(
+            "list[tuple[bytes, float]]",
+            await self._store.redis.zrange(name, 0, -1, withscores=True),
+        )
+        found = []
+        for spool_id, empty_at in scores:
+            fields = await self._store.hash("spool", spool_id.decode())
+            if not fields:
+                continue
+            found.append(
+                KnownSpool(
+                    id=fields["id"],
+                    where=fields["where"],
+                    since=from_ms(fields["since"]),
+                    seen_at=from_ms(fields["seen_at"]),
+                    empty_at=from_ms(empty_at) if empty_at else None,
+                    waiting=int(fields["waiting"]),
+                    oldest=from_ms(fields["oldest"]) if fields["oldest"] else None,
+                    aside=tuple(json.loads(fields["aside"])),
+                )
+            )
+        return sorted(found, key=lambda spool: spool.id)

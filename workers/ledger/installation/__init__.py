@@ -1,0 +1,1 @@
+"""Records of the installation: account, configuration in force, pauses, heartbeats."""

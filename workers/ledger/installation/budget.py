@@ -1,0 +1,49 @@
+"""The request budget that all workers share."""
+
+from datetime import datetime, timedelta
+
+from adapters.errors import CallsStopped
+from workers.ledger.store import Store
+from workers.times.clock import from_ms, to_ms
+
+# Whoever resumes makes what waits due at once.
+_ASK_AGAIN = timedelta(minutes=5)
+
+
+class RequestBudget:
+    """Requests to IT Glue, counted over 5 minutes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def take(
+        self,
+        now: datetime,
+        *,
+        limit: int,
+        reserve: int,
+        destructive: bool,
+        while_stopped: bool = False,
+    ) -> datetime | None:
+        """Take one request: `None` if it may be sent, else when to ask again.
+
+        The last `reserve` of `limit` are for destructive calls alone.
+
+        Raises:
+            CallsStopped: IT Glue refused the key too often; `while_stopped` asks nevertheless.
+        """
+        until = await self._store.run(
+            "take_request",
+            [to_ms(now), limit, reserve, int(while_stopped), int(destructive)],
+        )
+        if until < 0:
+            raise CallsStopped(
+                "IT Glue refused the API key too often, so nothing is asked of it; see that the "
+                "key is right (unglue doctor), then: unglue resume",
+                now + _ASK_AGAIN,
+            )
+        return from_ms(until) if until else None
+
+    async def hold(self, until: datetime, now: datetime) -> None:
+        """Let nobody ask until then."""
+        await self._store.run("hold_requests", [to_ms(until), to_ms(now)])

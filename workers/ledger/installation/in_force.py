@@ -1,0 +1,36 @@
+"""Which configuration is in force, and which others were seen lately."""
+
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+from workers.ledger.store import Store
+from workers.times.clock import to_ms
+
+# A part left on another one is seen when it starts, and at each call that it is refused.
+_LATELY: Final = timedelta(hours=1)
+
+
+class InForce:
+    """The configuration in force."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def started(self, part: str, digest: str, now: datetime) -> str:
+        """A part was started with this configuration: the digest of the one in force."""
+        args = [part, digest, to_ms(now), to_ms(now - _LATELY)]
+        return bytes(await self._store.run("in_force", args)).decode()
+
+    async def digest(self) -> str | None:
+        """The digest in force, `None` while nothing was ever started."""
+        return (await self._store.hash("in_force")).get("digest")
+
+    async def others(self, now: datetime) -> list[str]:
+        """Digests that parts were started with, or asked for a call with, within the last hour."""
+        name = self._store.key("configurations", "other")
+        found = cast(
+            "list[bytes]",
+            await self._store.redis.zrangebyscore(name, to_ms(now - _LATELY), "+inf"),
+        )
+        in_force = await self.digest()
+        return [each.decode() for each in found if each.decode() != in_force]

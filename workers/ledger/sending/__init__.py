@@ -1,0 +1,1 @@
+"""Records of results and notifications on their way."""

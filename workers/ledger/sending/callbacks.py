@@ -1,0 +1,177 @@
+"""The outbox: results on their way to callback URLs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from adapters.errors import NotFound
+from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.records import Callback
+from workers.ledger.store import Store, text
+from workers.times.clock import from_ms, to_ms
+from workers.times.durations import milliseconds
+
+# Longer than the schedule of the attempts is, all waits together.
+_LONGEST_WAIT: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A callback that is due. `target` is its URL, or a notice's target's name.
+
+    `suspect`: its last attempt ended with whoever made it. `waits_for` is the host for which it
+    waited last.
+    """
+
+    id: str
+    notice_id: str
+    target: str
+    suspect: bool
+    waits_for: str
+
+
+class Callbacks:
+    """The callbacks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def lease(self, callback_id: str, now: datetime) -> Callback | None:
+        """Take a callback for one attempt, or `None` if it is not due or not ours to send."""
+        flat = await self._store.run("lease_callback", [callback_id, to_ms(now), self._store.lease])
+        if not flat:
+            return None
+        fields = text(flat)
+        return Callback(
+            id=fields["id"],
+            deletion_id=fields["deletion_id"],
+            state=fields["state"],  # type: ignore[arg-type] # written by our scripts only
+            attempts=int(fields["attempts"]),
+            fence=int(fields["fence"]),
+            created_at=from_ms(fields["created_at"]),
+            kind=fields.get("kind", ""),
+            target=fields.get("target", ""),
+            body=fields.get("body", ""),
+            notice_id=fields.get("notice_id", ""),
+            generation=int(fields.get("generation") or 1),
+        )
+
+    async def replay(
+        self, callback_id: str, *, operator: str, token: str, url: str, now: datetime
+    ) -> str:
+        """Send a result again, to this URL: the new entry's id.
+
+        The id may also be a deletion's or a sweep's: its newest result is meant. `token` names this
+        replay: with the same one nothing happens twice.
+
+        Raises:
+            NotFound: there is no such callback.
+            ReplayRefused: it must not be, and why.
+        """
+        answer, *rest = await self._store.run(
+            "replay_callback", [callback_id, to_ms(now), operator, token, url]
+        )
+        if answer == b"unknown":
+            raise NotFound(f"there is no callback {callback_id}")
+        if answer == b"refused":
+            raise ReplayRefused(rest[0].decode(), callback_id)
+        new: str = rest[0].decode()
+        return new
+
+    async def deletion_of(self, callback_id: str) -> str | None:
+        """The deletion whose result this is; `None` if it is none's."""
+        name = self._store.key("callback", callback_id)
+        found = cast("bytes | None", await self._store.redis.hget(name, "deletion_id"))
+        return found.decode() or None if found is not None else None
+
+    async def record(
+        self,
+        held: Callback,
+        *,
+        state: str,
+        ready_at: datetime,
+        status: int | None,
+        answer: str,
+        line: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        """Write what an attempt came to. A lost lease writes nothing: the attempt is made again."""
+        await self._store.run(
+            "record_callback",
+            [
+                held.id,
+                held.fence,
+                to_ms(now),
+                state,
+                to_ms(ready_at),
+                "" if status is None else status,
+                answer,
+                json.dumps({**line, "at": to_ms(now)}),
+            ],
+        )
+
+    async def due(self, now: datetime, *, limit: int = 200) -> list[Waiting]:
+        """The callbacks that have been due for longest. Nothing is taken by looking."""
+        redis, key = self._store.redis, self._store.key
+        found = await redis.zrangebyscore(
+            key("callbacks", "due"), "-inf", to_ms(now), start=0, num=limit
+        )
+        names = [name.decode() for name in cast("list[bytes]", found)]
+        async with redis.pipeline(transaction=False) as reads:
+            for name in names:
+                reads.hmget(key("callback", name), "notice_id", "target", "deletion_id", "deaths",
+                            "lease_until", "waits_for")  # fmt: skip
+            records = [[each.decode() if each else "" for each in row]
+                       for row in await reads.execute()]  # fmt: skip
+            for _, target, deletion_id, *_ in records:
+                if not target:
+                    reads.hget(key("deletion", deletion_id), "callback_url")
+            urls = iter(await reads.execute())
+        return [
+            Waiting(
+                id=name,
+                notice_id=notice_id,
+                target=target or (next(urls) or b"").decode(),
+                # A lease that ended by itself is a death which has not been counted yet.
+                suspect=deaths not in {"", "0"} or lease_until not in {"", "0"},
+                waits_for=waits_for,
+            )
+            for name, (notice_id, target, _, deaths, lease_until, waits_for) in zip(
+                names, records, strict=True
+            )
+        ]
+
+    async def renew(self, held: Sequence[Callback], now: datetime) -> None:
+        """Keep the leases of attempts that are still being made; a lost one stays lost."""
+        if held:
+            pairs = [part for each in held for part in (each.id, each.fence)]
+            await self._store.run("renew_callbacks", [to_ms(now), self._store.lease, *pairs])
+
+    async def give_back(self, held: Callback, now: datetime) -> None:
+        """The attempt was broken off, and is not counted."""
+        await self._store.run("give_back_callback", [held.id, held.fence, to_ms(now)])
+
+    async def put_off(
+        self, waiting: Waiting, until: datetime, host: str, line: Mapping[str, Any], now: datetime
+    ) -> None:
+        """Let it wait for a host that does not answer; what waited too long is given up."""
+        entry = json.dumps({**line, "at": to_ms(now)})
+        longest = milliseconds(_LONGEST_WAIT)
+        await self._store.run(
+            "put_off_callback", [waiting.id, to_ms(now), to_ms(until), host, entry, longest]
+        )
+
+    async def look_later(self, names: Mapping[str, datetime]) -> None:
+        """Nobody need look at these before; that they are due is not changed by it."""
+        if names:
+            scores = {name: to_ms(until) for name, until in names.items()}
+            await self._store.redis.zadd(
+                self._store.key("callbacks", "due"), scores, xx=True, gt=True
+            )
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long an attempt keeps its callback, unless it is renewed."""
+        return self._store.lease / 1000

@@ -1,0 +1,97 @@
+"""The outbox as a list: results and summaries on their way, with what came back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from workers.ledger.store import Store
+from workers.times.clock import from_ms, rfc3339, to_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result's way to its receiver. `status` and `answer` are the newest attempt's.
+
+    `waits_for` is the host that does not answer, for which it waits without using up attempts.
+    """
+
+    id: str
+    of: str
+    kind: str
+    state: str
+    attempts: int
+    status: int | None
+    answer: str
+    created_at: datetime
+    due_at: datetime | None
+    replayed_by: str
+    waits_for: str
+
+    @classmethod
+    def load(cls, fields: Mapping[str, str]) -> "Result":
+        """The same from the callback's hash."""
+        status, due = fields.get("last_status"), fields.get("ready_at")
+        pending = fields["state"] == "pending"
+        return cls(
+            id=fields["id"],
+            of=fields.get("deletion_id") or fields.get("of", ""),
+            kind=fields.get("kind") or "deletion",
+            state=fields["state"],
+            attempts=int(fields["attempts"]),
+            status=int(status) if status else None,
+            answer=fields.get("last_answer", ""),
+            created_at=from_ms(fields["created_at"]),
+            due_at=from_ms(due) if pending and due else None,
+            replayed_by=fields.get("replayed_by", ""),
+            waits_for=fields.get("waits_for", "") if pending else "",
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "id": self.id,
+            "of": self.of,
+            "kind": self.kind,
+            "state": self.state,
+            "attempts": self.attempts,
+            "status": self.status,
+            "answer": self.answer or None,
+            "created_at": rfc3339(self.created_at),
+            "due_at": rfc3339(self.due_at) if self.due_at else None,
+            "replayed_by": self.replayed_by or None,
+            "waits_for": self.waits_for or None,
+        }
+
+
+class Results:
+    """The results."""
+
+    def __init__(self, store: Store, most: int = 2000) -> None:
+        self._store = store
+        self._most = most
+
+    async def newest(
+        self, limit: int, *, state: str | None = None, until: datetime | None = None
+    ) -> tuple[list[Result], datetime | None]:
+        """The newest ones of this state, and where to go on for older ones."""
+        newest = f"({to_ms(until)}" if until else "+inf"
+        names = cast(
+            "list[tuple[bytes, float]]",
+            await self._store.redis.zrevrangebyscore(
+                self._store.key("callbacks"), newest, "-inf", start=0, num=self._most,
+                withscores=True,
+            ),
+        )  # fmt: skip
+        found: list[Result] = []
+        last: float | None = None
+        for name, score in names:
+            # A page ends between two moments.
+            if len(found) >= limit and score != last:
+                return found, from_ms(cast("float", last))
+            fields = await self._store.hash("callback", name.decode())
+            last = score
+            if fields and state in (None, fields["state"]):
+                found.append(Result.load(fields))
+        more = len(names) == self._most and last is not None
+        return found, from_ms(cast("float", last)) if more else None

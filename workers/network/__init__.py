@@ -1,0 +1,1 @@
+"""Calls to other hosts: which addresses, whose certificates, when again."""

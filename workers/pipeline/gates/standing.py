@@ -1,0 +1,141 @@
+"""What sources and persons said of the organization, beside the one event that asks. Pure.
+
+What a source other than the requester's own says, and what cannot be put in order, is a person's to
+decide: these gates ask. A person's no refuses.
+"""
+
+from workers.ledger.deleting.registers import Register
+from workers.pipeline.gates.subject import Subject, answer, ask
+from workers.pipeline.plan import Answer
+
+_DOUBTS = {
+    "order_unknown": (
+        "two events of this client have the same time, and one of them says that it is active; "
+        "look at the client in the PSA"
+    ),
+    "time_missing": (
+        "the event has no signed time, so it may be older than what came before it; "
+        "look at the client in the PSA"
+    ),
+    "before_acceptance": (
+        "the event is older than the ledger that an admin accepted; look at the client in the PSA"
+    ),
+}
+
+
+def client_active(subject: Subject) -> Answer:
+    """A source's newest word, under any identity of the organization, is that it is active."""
+    active = [register for register in subject.standing.registers if register.active]
+    said = dict.fromkeys(register.words for register in active)
+    # By their number, for two events may come within one second.
+    evidence = " ".join(f"{each.source}/{each.client}/{each.epoch}" for each in active)
+    return ask("client_active", "; ".join(said), evidence)
+
+
+def psa_links(subject: Subject) -> Answer:
+    """One link, or every linked company known to be inactive. Unknown links are not "no links"."""
+    links = subject.organization.psa_ids
+    if links is None:
+        refusal = None
+        if subject.psa_sources:
+            refusal = (
+                "IT Glue does not state to which companies of the PSA it is linked, and one of "
+                "them may be active"
+            )
+        return answer("psa_links", refusal)
+    unknown = [link for link in links if not _gone(link, subject)] if len(links) > 1 else []
+    if not unknown:
+        return answer("psa_links", None)
+    return ask(
+        "psa_links",
+        f"it is linked to {len(links)} companies of the PSA: {', '.join(sorted(links))}; that "
+        f"{', '.join(sorted(unknown))} is inactive too was never said",
+        " ".join(sorted(unknown)),
+    )
+
+
+def _gone(link: str, subject: Subject) -> bool:
+    """Whether a genuine event said of this company that it is inactive, and none the opposite."""
+    if len(set(subject.psa_sources.values())) > 1:
+        # Numbers of two PSAs may be equal, and a link does not say whose it is.
+        return False
+    said = [each for each in subject.standing.registers if each.state and _is(each, link, subject)]
+    return bool(said) and not any(register.active for register in said)
+
+
+def _is(register: Register, link: str, subject: Subject) -> bool:
+    """Whether a register is that of the linked company."""
+    if register.source in subject.psa_sources:
+        return register.client == link
+    return register.client.startswith("psa:") and register.client.endswith(f":{link}")
+
+
+def declined(subject: Subject) -> Answer:
+    """A person stopped a deletion of this organization, and nobody took that back."""
+    since = subject.overrules_at
+    noes = [no for no in subject.standing.noes if since is None or no.at >= since]
+    refusal = None
+    if noes:
+        newest = max(noes, key=lambda each: each.at)
+        org_id = subject.organization.id
+        refusal = (
+            f"{newest.words}; it stays until its client was active again; to delete it all the "
+            f"same ask by its name (unglue delete --org-id {org_id} --org-name …), or an admin "
+            f"ends that: unglue unprotect {org_id} --reason …"
+        )
+    return answer("declined", refusal)
+
+
+def event(subject: Subject) -> Answer:
+    """Whether the event that asks can be put in order with the others of its client."""
+    doubts = subject.standing.doubts
+    words = "; ".join(_DOUBTS.get(doubt, doubt.replace("_", " ")) for doubt in doubts)
+    return ask("event", words, " ".join(doubts))
+
+
+def proof(subject: Subject) -> Answer:
+    """A PSA's number alone proves nothing: a name that agrees is the second proof, or a person."""
+    request = subject.request
+    words = ""
+    if request.psa is not None and not (request.org_name or subject.known_name):
+        words = (
+            f"only the number {request.psa.company_id} of its link says that this is the client: "
+            "the event named none, and none is known from an earlier one; compare the names"
+        )
+    return ask("proof", words)
+
+
+def trust(subject: Subject) -> Answer:
+    """Whether who asked is still configured, and believed, as when it asked."""
+    return ask("trust", subject.distrust)
+
+
+def act(subject: Subject) -> Answer:
+    """Nothing harder is done than what was asked for; that it would be now, a person must know."""
+    words = ""
+    if subject.harder_now:
+        words = (
+            f"policy.mode is {subject.harder_now!r} now and was {subject.policy.mode!r} when this "
+            f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask anew"
+        )
+    return ask("act", words)
+
+
+def identity(subject: Subject) -> Answer:
+    """The organization is still called, made and linked as when it was looked at first."""
+    before = subject.pinned
+    if before is None:
+        return ask("identity", "")
+    now = subject.organization.subject()
+    moved = [
+        f"{name.replace('_', ' ')} was {_shown(before.get(name))} and is {_shown(now[name])}"
+        for name in now
+        if before.get(name) != now[name]
+    ]
+    return ask("identity", "; ".join(moved))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return repr(value)

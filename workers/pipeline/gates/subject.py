@@ -1,0 +1,61 @@
+"""What a gate looks at, and how it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from adapters.models import DeletionRequest
+from workers.itglue.models import Inventory, Organization
+from workers.ledger.deleting.protections import Protection
+from workers.ledger.deleting.registers import NOTHING_SAID, Standing
+from workers.pipeline.plan import Activity, Answer
+from workers.settings.policy import Mode, PolicySettings
+from workers.settings.schedules import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One deletion as its gates see it.
+
+    `by_webhook`: no person asked for it. `activity` is there if the policy asks for idle time.
+    `asks`: it waits for an approval, or has one. `forced`: the approval grants `force_delete`.
+    `standing` is what sources and persons said of the organization. `psa_sources` are the
+    configured sources by which IT Glue's links are known, with their integration type. `pinned` is
+    the organization as it was first looked at. `distrust` says what changed about who
+    asked, `harder_now` is the policy's mode if it is harder than what was asked for.
+    `overrules_at`: a person asked by name then. `known_name` comes from an earlier event.
+    """
+
+    request: DeletionRequest
+    organization: Organization
+    inventory: Inventory
+    policy: PolicySettings
+    now: datetime
+    activity: Activity | None = None
+    by_webhook: bool = False
+    protection: Protection | None = None
+    asks: bool = False
+    forced: bool = False
+    standing: Standing = NOTHING_SAID
+    psa_sources: Mapping[str, str] = field(default_factory=dict)
+    pinned: Mapping[str, Any] | None = None
+    distrust: str = ""
+    harder_now: Mode | None = None
+    overrules_at: datetime | None = None
+    known_name: str = ""
+    schedule: Schedule | None = None
+
+
+def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:
+    """The gate's answer: a refusal with its message, or a pass."""
+    if refusal is None:
+        return Answer(gate=gate, verdict="pass")
+    return Answer(gate=gate, verdict="refuse", message=refusal, lags=lags)
+
+
+def ask(gate: str, words: str, evidence: str = "") -> Answer:
+    """The gate's answer: a person must decide because of this, or a pass if it is empty."""
+    if not words:
+        return Answer(gate=gate, verdict="pass")
+    return Answer(gate=gate, verdict="ask", message=words, evidence=evidence)

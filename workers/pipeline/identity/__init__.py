@@ -1,0 +1,1 @@
+"""How an organization is known: ids, names, links, tags, and how they are compared."""

@@ -1,0 +1,37 @@
+"""Proof: look from the same point of view as the plan did whether an organization is gone."""
+
+from typing import Final
+
+from workers.itglue.models import Presence
+from workers.ledger.records import Deletion
+from workers.pipeline.steps.outcome import Context
+
+# Kinds of records that a list shows by their organization, as counted and as asked for. One that
+# was there before and still is shows an organization that was hidden.
+_HELD: Final = {
+    "configs": "configurations",
+    "passwords": "passwords",
+    "contacts": "contacts",
+    "locations": "locations",
+    "domains": "domains",
+    "expirations": "expirations",
+    "checklists": "checklists",
+}
+
+
+async def look(deletion: Deletion, context: Context) -> Presence:
+    """Whether it is still there.
+
+    Raises:
+        AccountChanged: it is another account that answers; nothing is said of the organization.
+    """
+    plan, intent = deletion.plan, deletion.intent
+    counts = plan.counts if plan is not None else {}
+    held = next((resource for kind, resource in _HELD.items() if counts.get(kind)), None)
+    # Read before IT Glue is, so that what is deleted in between makes the account look too small,
+    # and never the proof too easy.
+    account = context.ledger.account
+    ours = await account.removed(intent.seen_at or intent.at or deletion.created_at)
+    seen = await context.itglue.presence(intent.org_id, intent.account, ours, held)
+    await account.recognise(seen.primary, context.clock())
+    return seen

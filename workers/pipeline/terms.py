@@ -1,0 +1,100 @@
+"""The terms of one deletion: what is decided is what is done. Pure.
+
+Of the mode when it was asked for and the mode of now the milder one counts, and what selected it (a
+schedule's criteria) is asked until the call.
+"""
+
+from typing import Any
+
+from adapters.models import PsaIntegration
+from workers.bulk.sweep.criteria import narrowed
+from workers.ledger.records import Deletion
+from workers.settings import Settings
+from workers.settings.policy import MODES, Mode
+from workers.settings.schedules import Schedule
+
+_SCHEDULE = "schedule:"
+
+
+def schedule_of(deletion: Deletion, settings: Settings) -> Schedule | None:
+    """The schedule that asked for it, as it is configured now."""
+    return (
+        settings.schedules.get(deletion.source.removeprefix(_SCHEDULE)) if deletion.swept else None
+    )
+
+
+def terms_of(deletion: Deletion, settings: Settings) -> Settings:
+    """The settings under which this deletion is judged and done."""
+    policy = settings.policy
+    schedule = schedule_of(deletion, settings)
+    mode = min(deletion.asked_mode or policy.mode, policy.mode, key=MODES.index)
+    if schedule is not None:
+        policy = narrowed(policy, schedule)
+    return settings.model_copy(update={"policy": policy.model_copy(update={"mode": mode})})
+
+
+def harder_now(deletion: Deletion, settings: Settings) -> Mode | None:
+    """The mode of now, if it is harder than the one under which it was asked for."""
+    asked, now = deletion.asked_mode, settings.policy.mode
+    return now if asked and MODES.index(now) > MODES.index(asked) else None
+
+
+def distrust(deletion: Deletion, settings: Settings) -> str:
+    """What changed about who asked for it, so that its word counts for less; "" if nothing did."""
+    if deletion.swept:
+        schedule = schedule_of(deletion, settings)
+        if schedule is None:
+            return f"{deletion.source} asked for it, which is configured no more"
+        if deletion.request.confirm_delete and not schedule.confirm_delete:
+            return f"{deletion.source} confirmed it, and is not to confirm any more"
+        return ""
+    if not deletion.by_webhook:
+        return ""
+    source = settings.sources.get(deletion.source)
+    if source is None:
+        return f"source {deletion.source} asked for it, which is configured no more"
+    if deletion.vendor and source.vendor != deletion.vendor:
+        return (
+            f"source {deletion.source} was of vendor {deletion.vendor} when it asked, and is of "
+            f"{source.vendor} now"
+        )
+    if deletion.request.confirm_delete and not source.may_confirm:
+        return f"source {deletion.source} confirmed it, and is not to confirm any more"
+    if source.itglue_integration is not None and _shared(source.integration_type, settings):
+        return (
+            f"several sources are of the integration {source.integration_type}, and a link in IT "
+            f"Glue does not say whose it is; this one's is {source.itglue_integration!r}"
+        )
+    return ""
+
+
+def _shared(integration_type: PsaIntegration | None, settings: Settings) -> bool:
+    kinds = [source.integration_type for source in settings.sources.values()]
+    return integration_type is not None and kinds.count(integration_type) > 1
+
+
+def act_of(settings: Settings) -> dict[str, Any]:
+    """What would be done, as the plan's digest covers it."""
+    policy = settings.policy
+    match policy.mode:
+        case "soft_delete":
+            return {"mode": policy.mode, "status": policy.soft_delete_status}
+        case "delete":
+            logs = policy.export and policy.export_include_logs
+            return {"mode": policy.mode, "export": policy.export, "logs": logs}
+        case _:
+            return {"mode": policy.mode}
+
+
+def word_of(deletion: Deletion, settings: Settings) -> dict[str, Any]:
+    """On whose word it is done, as the plan's digest covers it."""
+    schedule = schedule_of(deletion, settings)
+    source = settings.sources.get(deletion.source) if deletion.by_webhook else None
+    criteria = {"statuses", "types", "required_tags", "idle_days"}
+    return {
+        "source": deletion.source,
+        "vendor": deletion.vendor,
+        "confirmed": deletion.request.confirm_delete,
+        "believed": source.may_confirm if source is not None else None,
+        "criteria": schedule.model_dump(mode="json", include=criteria) if schedule else None,
+    }

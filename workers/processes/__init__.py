@@ -1,0 +1,1 @@
+"""The processes: worker, scheduler, and the RQ jobs between them. No decisions."""

@@ -1,0 +1,133 @@
+"""What RQ runs, each in an event loop of its own: an id comes in, the ledger says what to do.
+
+Nothing here catches what it does not expect: a job that ends in an exception stays visible in
+RQ's failed registry, and the deletion is taken up again when its lease ends: nothing renews it.
+"""
+
+import os
+from functools import cache
+
+import structlog
+
+from adapters.errors import CallsStopped, UnglueError
+from workers.bulk.replay.walk import Means, advance_replay
+from workers.bulk.sweep.walk import advance_sweep
+from workers.itglue.account import daily_read
+from workers.ledger.deleting.deletions import Fenced
+from workers.ledger.installation.memory import Memory
+from workers.pipeline.advance import advance
+from workers.pipeline.states import FAILED
+from workers.processes.runtime import new_id, open_context, open_intake, open_ledger, open_queue
+from workers.settings import Settings, load_settings
+from workers.times.clock import system_clock
+from workers.upkeep.aftercare import look_back
+from workers.upkeep.continuity import CLOCK_OFF, continuity_of
+
+log = structlog.get_logger()
+
+
+class DeletionFailed(UnglueError):
+    """Raised after everything was recorded, so that the failed job can be seen in RQ's tools."""
+
+    code = "DeletionFailed"
+
+
+@cache
+def _settings() -> Settings:
+    return load_settings(os.environ)
+
+
+@cache
+def memory() -> Memory:
+    """What this worker remembers of the ledger; a job's process inherits it."""
+    return Memory()
+
+
+async def advance_deletion(deletion_id: str) -> None:
+    """Do what is due of one deletion."""
+    settings = _settings()
+    async with open_context(settings, memory=memory()) as context:
+        continuity = continuity_of(settings, context.ledger, system_clock, "worker", writes=False)
+        if await continuity.look() == CLOCK_OFF:
+            # It stays due, for a worker whose clock is right.
+            return
+        try:
+            deletion = await advance(deletion_id, context)
+        except Fenced as error:
+            log.warning("fenced", deletion_id=deletion_id, detail=error.message)
+            return
+        if deletion is None:
+            return
+        codes = [error.code for error in deletion.errors]
+        log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
+    if deletion.state == FAILED and "ITGlueConnectionError" in codes:
+        # Ids and codes only: RQ's tools show this text, and not all of them escape it.
+        raise DeletionFailed(
+            f"{deletion_id}: {', '.join(codes)}; see: unglue deletions {deletion_id}"
+        )
+
+
+async def verify_delivery(delivery_id: str) -> None:
+    """Verify one quarantined delivery."""
+    settings = _settings()
+    async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
+        acknowledged = await intake.release(delivery_id)
+        if acknowledged is not None:
+            verdict = acknowledged.strongest.verdict
+            log.info("released", delivery_id=delivery_id, verdict=verdict)
+
+
+async def look_back_at_deletion(deletion_id: str) -> None:
+    """Look whether a deleted organization came back."""
+    async with open_context(_settings()) as context:
+        try:
+            await look_back(deletion_id, context)
+        except CallsStopped:
+            log.info("calls_stopped", deletion_id=deletion_id)
+
+
+async def run_sweep(sweep_id: str) -> None:
+    """Do the next slice of a sweep."""
+    settings = _settings()
+    try:
+        async with open_queue(settings) as jobs, open_context(settings) as context:
+            sweep = await advance_sweep(sweep_id, context, jobs.advance, new_id)
+    except Fenced as error:
+        log.warning("fenced", sweep_id=sweep_id, detail=error.message)
+    else:
+        if sweep is not None:
+            log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
+
+
+async def run_replay(replay_id: str) -> None:
+    """Do the next slice of a bulk replay."""
+    settings = _settings()
+    url = settings.callback.url or ""
+    try:
+        async with (
+            open_queue(settings) as jobs,
+            open_ledger(settings) as ledger,
+            open_intake(settings, ledger) as intake,
+        ):
+            mode = settings.policy.mode
+            means = Means(ledger, intake, jobs.advance, url, system_clock, mode)
+            replay = await advance_replay(replay_id, means)
+    except Fenced as error:
+        log.warning("fenced", replay_id=replay_id, detail=error.message)
+    else:
+        if replay is not None:
+            log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
+
+
+async def send_callback(_callback_id: str) -> None:
+    """Nothing: an older version queued it, and the sender takes what is due from the ledger."""
+
+
+async def tell_people(_notice_id: str) -> None:
+    """Nothing, for the same reason."""
+
+
+async def read_the_account(_name: str) -> None:
+    """Make the daily read, even while IT Glue is asked nothing else."""
+    async with open_context(_settings(), while_stopped=True) as context:
+        await daily_read(context)

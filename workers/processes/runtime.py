@@ -1,0 +1,167 @@
+"""Everything a process of ours works with, built from the settings and taken down again."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from random import SystemRandom
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's own is meant
+
+from workers.intake.intake import STORAGE_SECONDS, Intake
+from workers.intake.signing_keys import SigningKeys
+from workers.intake.spool.spool import Spool
+from workers.itglue.budget import Throttle
+from workers.itglue.client import ITGlue
+from workers.itglue.http.transport import Hooks
+from workers.itglue.key_watch import KeyWatch
+from workers.ledger.installation.memory import Memory
+from workers.ledger.ledger import Ledger
+from workers.ledger.store import Store
+from workers.pipeline.steps.outcome import Context
+from workers.processes.lease import own_holder
+from workers.processes.queue import JobQueue
+from workers.settings import Settings
+from workers.times.clock import system_clock
+
+DEFAULT_REDIS_URL = "redis://localhost:6379/0"
+
+
+def redis_url(settings: Settings) -> str:
+    """The server to use: the configured one, or the usual local one."""
+    return settings.redis_url or DEFAULT_REDIS_URL
+
+
+def queue_of(settings: Settings) -> str:
+    """The name of RQ's queue of this installation."""
+    return settings.redis_prefix.removesuffix(":")
+
+
+def new_id(kind: str) -> str:
+    """An identifier nobody can guess, of letters and digits, with its kind in front."""
+    return f"{kind}_{secrets.token_hex(10)}"
+
+
+@asynccontextmanager
+async def open_ledger(
+    settings: Settings, *, prompt: bool = False, memory: Memory | None = None
+) -> AsyncIterator[Ledger]:
+    """The ledger of this installation.
+
+    Commands are repeated over a broken connection: each script is safe to run twice. `prompt` is
+    for who is waited for: a server that does not answer is given up after less than 2 s. `memory`
+    is which ledger this process works with.
+    """
+    if prompt:
+        once = Retry(ExponentialWithJitterBackoff(cap=0.1, base=0.02), 1, (ConnectionError,))
+        redis = Redis.from_url(
+            redis_url(settings),
+            retry=once,
+            socket_connect_timeout=0.8,
+            socket_timeout=1.5,
+            max_connections=500,
+        )
+    else:
+        redis = Redis.from_url(
+            redis_url(settings),
+            retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 2),
+            socket_connect_timeout=2,
+            socket_timeout=5,
+        )
+    try:
+        yield Ledger(
+            Store(
+                redis,
+                queue_key=f"rq:queue:{queue_of(settings)}",
+                prefix=settings.redis_prefix,
+                lease=settings.worker.lease,
+                beat=settings.worker.beat,
+                holder=own_holder(),
+                requeue_after=settings.worker.requeue_after,
+                retention=timedelta(days=settings.retention_days),
+                fsync=settings.durability == "fsync",
+                confirm_within=timedelta(seconds=STORAGE_SECONDS - 0.1 if prompt else 3),
+                memory=memory,
+            ),
+            base_url=settings.itglue.base_url,
+        )
+    finally:
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def open_queue(settings: Settings) -> AsyncIterator[JobQueue]:
+    """The way to the workers."""
+    jobs = JobQueue(redis_url(settings), queue_of(settings))
+    try:
+        yield jobs
+    finally:
+        jobs.close()
+
+
+@asynccontextmanager
+async def open_intake(
+    settings: Settings, ledger: Ledger, spool: Spool | None = None
+) -> AsyncIterator[Intake]:
+    """The way in for deliveries."""
+    async with SigningKeys.connect() as keys:
+        intake = Intake(
+            sources=settings.sources,
+            deliveries=ledger.deliveries,
+            quarantine=ledger.quarantine,
+            keys=keys,
+            callback_url=settings.callback.url,
+            max_event_age=settings.policy.max_event_age,
+            clock=system_clock,
+            new_id=new_id,
+        )
+        intake.spool, intake.mode = spool, settings.policy.mode
+        yield intake
+
+
+@asynccontextmanager
+async def open_context(
+    settings: Settings,
+    *,
+    while_stopped: bool = False,
+    counts: bool = True,
+    memory: Memory | None = None,
+) -> AsyncIterator[Context]:
+    """What the steps work with.
+
+    `while_stopped` asks IT Glue although it refused the key too often; `counts` says whether what
+    it answers now counts for that.
+
+    Raises:
+        AnotherAccount: the record is for another IT Glue account; nothing is asked or sent.
+    """
+    async with open_ledger(settings, memory=memory) as ledger:
+        await ledger.account.require_ours(system_clock())
+        throttle = Throttle(
+            ledger.budget,
+            settings.itglue.requests_per_5_minutes,
+            system_clock,
+            while_stopped=while_stopped,
+        )
+        watch = KeyWatch(ledger.stop_switch, system_clock)
+        async with ITGlue.connect(
+            base_url=settings.itglue.base_url,
+            api_key=settings.itglue.api_key,
+            timeout_seconds=settings.itglue.timeout_seconds,
+            hooks=Hooks(
+                throttle.before_request, throttle.after_answer, watch.key_judged if counts else None
+            ),
+            types=(types := await ledger.asset_types.load()),
+            in_flight=settings.itglue.max_concurrent_requests,
+        ) as itglue:
+            yield Context(
+                ledger=ledger,
+                itglue=itglue,
+                settings=settings,
+                clock=system_clock,
+                random=SystemRandom(),
+            )
+        await ledger.asset_types.store(types)

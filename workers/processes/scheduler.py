@@ -1,0 +1,132 @@
+"""The scheduler: hands out what is due. It decides nothing, and two of them do no harm.
+
+A lost job, a dead worker and a finished wait are one case: the due score has passed and no job
+is waiting. The queue is kept short and filled up again at once while more waits, so that whoever
+comes next is soon served.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from workers.ledger.installation.condition import condition_of
+from workers.ledger.ledger import Ledger
+from workers.processes.duties import Duty
+from workers.processes.queue import Job, JobQueue
+from workers.processes.stopping import told_within, unless_stopped
+from workers.processes.storage import require_fit
+from workers.times.clock import Clock
+from workers.upkeep.continuity import CLOCK_OFF, Continuity
+
+HEARTBEAT: Final = "scheduler"
+_MISSED_BEATS = 10
+# Until the queue is filled up again; a worker takes longer for what is in it.
+_REFILL_SECONDS = 0.05
+# The same while nothing waited at the last look.
+_LOOK_SECONDS = 0.2
+# What is due of a kind, each with the number of its next job.
+_Take = Callable[[datetime], Awaitable[list[tuple[str, int]]]]
+
+log = structlog.get_logger()
+
+
+class Scheduler:
+    """One scheduler process."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        jobs: JobQueue,
+        *,
+        clock: Clock,
+        interval: timedelta,
+        duties: Sequence[Duty] = (),
+        continuity: Continuity | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._jobs = jobs
+        self._clock = clock
+        self._interval = interval
+        self._duties = duties
+        self._continuity = continuity
+        self._first = 0
+
+    async def tick(self) -> bool:
+        """See to everything that is due now; whether deletions wait for room in the queue.
+
+        Raises:
+            AnotherAccount: the record is for another IT Glue account.
+        """
+        now = self._clock()
+        await self._ledger.account.require_ours(now)
+        await self._ledger.heartbeats.beat(HEARTBEAT, now, _MISSED_BEATS * self._interval)
+        if self._continuity is not None and await self._continuity.look() == CLOCK_OFF:
+            # What is due is for a scheduler to say whose clock is right.
+            return False
+        more = await self.fill_up()
+        await self._others(now)
+        for duty in self._duties:
+            if await self._ledger.ticks.claim(duty.name, duty.every):
+                await duty.run(now)
+        return more
+
+    async def fill_up(self) -> bool:
+        """Queue the deletions whose turn it is, while there is room; whether more wait."""
+        if self._ledger.store.memory.trouble == CLOCK_OFF:
+            return False
+        handed = await self._ledger.deletions.hand_out(self._clock())
+        for deletion_id, number in handed.jobs:
+            await self._jobs.enqueue("advance_deletion", deletion_id, number)
+        return handed.more
+
+    async def _others(self, now: datetime) -> None:
+        """A few of each other kind; they share their room, so each is the first one in turn."""
+        ledger = self._ledger
+        kinds: tuple[tuple[Job, _Take], ...] = (
+            ("run_sweep", ledger.sweeps.take_due),
+            ("run_replay", ledger.replays.take_due),
+            ("verify_delivery", ledger.quarantine.take_due),
+            ("look_back_at_deletion", ledger.deletions.take_aftercare),
+        )
+        self._first = (self._first + 1) % len(kinds)
+        for job, take in (*kinds[self._first :], *kinds[: self._first]):
+            for record_id, number in await take(now):
+                await self._jobs.enqueue(job, record_id, number)
+
+    async def _round(self, stop: asyncio.Event) -> None:
+        """A tick, and until the next one the queue is filled up."""
+        clock = asyncio.get_running_loop().time
+        next_tick = clock() + self._interval.total_seconds()
+        more = await self.tick()
+        while not stop.is_set() and (left := next_tick - clock()) > 0:
+            await told_within(stop, min(left, _REFILL_SECONDS if more else _LOOK_SECONDS))
+            more = not stop.is_set() and await self.fill_up()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until told to stop. Redis may go away and come back.
+
+        Raises:
+            StorageUnfit: it would lose the record.
+        """
+        trouble: str | None = None
+        fit = False
+        while not stop.is_set():
+            try:
+                if not fit:
+                    await unless_stopped(require_fit(self._ledger), stop)
+                    fit = True
+                await unless_stopped(self._round(stop), stop)
+            except (RedisError, OSError) as error:
+                how = condition_of(error) or "refusing"
+                if how != trouble:
+                    log.warning("redis_unavailable", redis=how, error=type(error).__name__)
+                trouble = how
+                await told_within(stop, self._interval.total_seconds())
+            else:
+                if trouble is not None:
+                    log.info("redis_available")
+                trouble = None

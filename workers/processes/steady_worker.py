@@ -1,0 +1,223 @@
+"""RQ's worker, made to live through the absence of Redis and to stop only between two jobs.
+
+RQ's own raises out of its signal handler at whatever line runs (a job just popped is then left
+lying), and ends at the first error of a heartbeat or a write. Here a signal sets a flag that is
+looked at before each job, and who runs the worker starts it again.
+"""
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.exceptions import DequeueTimeout
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from workers.processes.job_table import FOREIGN, JOBS, TableJob, foreign
+from workers.processes.lease import holder_of
+from workers.processes.queue import QUEUE
+
+# RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
+# are what recovers it; this keeps RQ's own books short behind.
+_WORKER_TTL: Final = 30
+_MAINTENANCE_SECONDS: Final = 15
+# How long an idle worker does not see that it is told to stop.
+_DEQUEUE_SECONDS: Final = 1
+_ANSWER_SECONDS: Final = 5
+_SECOND_SIGNAL_AFTER: Final = 1.0
+_FOREIGN_KEPT_SECONDS: Final = 7 * 24 * 3600
+# Jobs are forks of this process.
+_PARENT: Final = os.getpid()
+
+log = structlog.get_logger()
+
+
+class Stop:
+    """SIGTERM and SIGINT: the first ends the work after the job under way, the second the job."""
+
+    def __init__(self) -> None:
+        self._told = False
+        self.worker: SteadyWorker | None = None
+        self._at = 0.0
+
+    def listen(self) -> None:
+        """From now on, at every moment. The main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._heard)
+
+    def told(self) -> bool:
+        """Whether to stop."""
+        return self._told
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not when told to stop."""
+        deadline = time.monotonic() + seconds
+        while not self._told and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
+
+    def _heard(self, _number: int, _frame: object) -> None:
+        if not self._told:
+            self._told, self._at = True, time.monotonic()
+            return
+        # A supervisor and a terminal may both send it: that is one.
+        if time.monotonic() - self._at < _SECOND_SIGNAL_AFTER:
+            return
+        if self.worker is not None and self.worker.horse_pid:
+            self.worker.kill_horse()
+            self.worker.wait_for_horse()
+        raise SystemExit(1)
+
+
+class SteadyWorker(Worker):
+    """One worker on our one queue, for as long as Redis is there."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        stop: Stop,
+        ready: Callable[[], None],
+        refused: Callable[[str, str], None],
+        queue: str = QUEUE,
+        idle: Callable[[Redis], None] | None = None,
+        died: Callable[[str, str, str], None] | None = None,
+    ) -> None:
+        """`refused` is told the id of a job that is none of ours, and why.
+
+        `died` is told what a job's process was doing that is gone before it had ended: the name of
+        the job, the record's id, and `holder_of` the process.
+        """
+        self._stop = stop
+        self._refused = refused
+        self._ready = ready
+        self._idle = idle
+        self._died = died
+        self._missing = False
+        # Once: a command that was carried out and not answered leaves an entry too many in RQ's
+        # books, which the ledger does not read.
+        once = Retry(NoBackoff(), 1, (ConnectionLost,))
+        connection = Redis.from_url(
+            redis_url, retry=once, socket_connect_timeout=2, socket_timeout=_ANSWER_SECONDS
+        )
+        super().__init__(
+            [queue],
+            connection=connection,
+            serializer=JSONSerializer,
+            job_class=TableJob,
+            worker_ttl=_WORKER_TTL,
+            maintenance_interval=_MAINTENANCE_SECONDS,
+            log_job_description=False,
+        )
+        stop.worker = self
+
+    @property
+    def dequeue_timeout(self) -> int:
+        """How long to wait for a job at a time, in seconds."""
+        return _DEQUEUE_SECONDS
+
+    @property
+    def connection_timeout(self) -> int:
+        """How long Redis may take to answer, in seconds."""
+        return _ANSWER_SECONDS
+
+    def bootstrap(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - RQ's own
+        """Register; that it worked shows that Redis takes writes."""
+        super().bootstrap(*arguments, **options)
+        logging.getLogger("rq.worker").addFilter(_not_about_redis)
+        self._ready()
+
+    def subscribe(self) -> None:
+        """No thread that waits for RQ's remote commands: it would have to be kept alive too."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed."""
+
+    def _install_signal_handlers(self) -> None:
+        """`Stop` listens, from before the first connection."""
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next job, or `None` when told to stop. Whatever Redis says ends the work."""
+        del max_idle_time
+        self.set_state(WorkerStatus.IDLE)
+        while not self._stop.told():
+            self.heartbeat()
+            if self._idle is not None:
+                self._idle(self.connection)
+            if self.should_run_maintenance_tasks:
+                self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+            try:
+                result = self.queue_class.dequeue_any(
+                    self.queues,
+                    timeout,
+                    connection=self.connection,
+                    job_class=self.job_class,
+                    serializer=self.serializer,
+                    death_penalty_class=self.death_penalty_class,
+                )
+            except DequeueTimeout:
+                continue
+            if result is not None:
+                job, queue = result
+                version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
+                job.redis_server_version = version
+                return job, queue
+        return None
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Perform a job of the table; what is not in it is kept as failed, and nothing is run."""
+        if (why := foreign(job)) is None:
+            super().execute_job(job, queue)
+            return
+        log.error(FOREIGN, job=job.id[:100], why=why)
+        job.failure_ttl = _FOREIGN_KEPT_SECONDS
+        self.handle_job_failure(job, queue, exc_string=f"{FOREIGN}: {why}")
+        self._refused(job.id[:100], why)
+
+    def handle_work_horse_killed(
+        self,
+        job: Job,
+        retpid: int | None,
+        ret_val: int | None,
+        rusage: Any,  # noqa: ANN401 - RQ's own
+    ) -> None:
+        """Tell of it; without a process id nobody saw it end."""
+        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]
+        if retpid and self._died is not None and foreign(job) is None:
+            name = str(job.func_name).removeprefix(JOBS)
+            self._died(name, str(job.args[0]), holder_of(self.name, retpid))
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """The job goes on without Redis: its end is what is waited for."""
+        try:
+            super().maintain_heartbeats(job, execution)
+            if self._idle is not None:
+                self._idle(self.connection)
+        except (RedisError, OSError) as error:
+            if not self._missing:
+                log.warning("heartbeat_missed", job=job.id, error=type(error).__name__)
+            self._missing = True
+        else:
+            self._missing = False
+
+
+def _not_about_redis(record: logging.LogRecord) -> bool:
+    """RQ tells each loss of Redis with a traceback; we tell each change in a line."""
+    error = record.exc_info[1] if record.exc_info else None
+    about_redis = "Redis connection timeout" in str(record.msg) or isinstance(
+        error, RedisError | OSError
+    )
+    # What a job's own process says is about the job.
+    return not about_redis or os.getpid() != _PARENT

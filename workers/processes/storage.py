@@ -1,0 +1,119 @@
+"""Whether this Redis may hold the record: asked before a part begins its work."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import structlog
+from redis.exceptions import RedisError, ResponseError
+
+from adapters.errors import ConfigurationError
+from workers.ledger.installation.account import AnotherAccount
+from workers.ledger.installation.condition import condition_of
+from workers.ledger.ledger import Ledger
+from workers.times.clock import system_clock
+
+_EVICTS_NOTHING: Final = "noeviction"
+
+log = structlog.get_logger()
+
+
+class StorageUnfit(ConfigurationError):
+    """Redis is set up so that it would lose the record."""
+
+    code = "StorageUnfit"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How Redis keeps what it is given. `appendfsync` is `None` where it may not be asked."""
+
+    maxmemory_policy: str
+    append_only: bool
+    appendfsync: str | None = None
+
+    def faults(self, *, fsync: bool) -> list[tuple[Literal["fail", "warn"], str, str]]:
+        """What is wrong with it, each with its cure; `fsync`: every 202 waits for the disk."""
+        found: list[tuple[Literal["fail", "warn"], str, str]] = []
+        if self.maxmemory_policy != _EVICTS_NOTHING:
+            cure = "set maxmemory-policy noeviction: the record must not be thrown away"
+            found.append(("fail", f"maxmemory-policy is {self.maxmemory_policy}", cure))
+        if not self.append_only:
+            cure = "set appendonly yes: without it a crash loses what was accepted"
+            found.append(("fail" if fsync else "warn", "keeps no append-only file", cure))
+        elif self.appendfsync == "no":
+            cure = (
+                "set appendfsync everysec or always: calls wait until their intent is on disk, "
+                "which this server never confirms"
+            )
+            found.append(("fail", "appendfsync is no", cure))
+        elif fsync and self.appendfsync not in {None, "always"}:
+            # redis/redis#13793: Redis 7.4 and Valkey confirm once a second's worth is written;
+            # others take a second for it.
+            cure = (
+                'set appendfsync always, or durability = "everysec": WAITAOF is slow now, '
+                "and on Valkey and Redis 7.4 it confirms before the disk has it"
+            )
+            found.append(("fail", f"appendfsync is {self.appendfsync}", cure))
+        return found
+
+
+async def storage_of(ledger: Ledger) -> Storage:
+    """How Redis keeps what it is given.
+
+    Raises:
+        redis.RedisError, OSError: it does not answer.
+    """
+    redis = ledger.store.redis
+    memory: dict[str, Any] = await redis.info("memory")
+    persistence: dict[str, Any] = await redis.info("persistence")
+    try:
+        config: dict[Any, Any] = await redis.config_get("appendfsync")
+    except ResponseError as error:
+        if condition_of(error) not in {None, "password"}:
+            raise
+        # A managed server does not show its configuration.
+        config = {}
+    return Storage(
+        str(memory.get("maxmemory_policy", "unknown")),
+        append_only=bool(persistence.get("aof_enabled")),
+        appendfsync=config.get("appendfsync"),
+    )
+
+
+async def require_fit(ledger: Ledger) -> None:
+    """Go on only with a Redis that keeps the record.
+
+    Raises:
+        StorageUnfit: it would lose it, or it is that of another IT Glue account.
+        redis.RedisError, OSError: it does not answer.
+    """
+    try:
+        await ledger.account.require_ours(system_clock())
+    except AnotherAccount as error:
+        raise StorageUnfit(error.message) from error
+    storage = await storage_of(ledger)
+    faults = storage.faults(fsync=ledger.store.fsync)
+    for level, what, cure in faults:
+        if level == "warn":
+            log.warning("storage", redis=what, cure=cure)
+    if storage.append_only and not await ledger.store.can_confirm():
+        cure = "use Redis 7.2 or Valkey: a crash may lose what was decided"
+        log.warning("storage", redis="cannot confirm what is on disk (WAITAOF)", cure=cure)
+    unfit = [f"  {what}: {cure}" for level, what, cure in faults if level == "fail"]
+    if unfit:
+        raise StorageUnfit(
+            "Redis cannot hold the record, so Unglue does not start:\n" + "\n".join(unfit)
+        )
+
+
+async def fit_unless_away(ledger: Ledger) -> bool:
+    """Whether Redis could be asked, and is fit; the part asks again when it is there.
+
+    Raises:
+        StorageUnfit: it would lose the record.
+    """
+    try:
+        await require_fit(ledger)
+    except (RedisError, OSError):
+        return False
+    return True

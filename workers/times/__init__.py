@@ -1,0 +1,1 @@
+"""Time as values: instants, durations, cron. The clock itself is passed in."""

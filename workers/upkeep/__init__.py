@@ -1,0 +1,1 @@
+"""What runs besides deletions: retention, silence, continuity of the ledger, room in Redis."""

@@ -1,0 +1,108 @@
+"""Whether Redis still holds the ledger that this process works with, by a clock that agrees.
+
+Absence of memory is not permission: whoever remembers another ledger, or more of this one, stops
+every deletion until an admin accepts what is there.
+"""
+
+import asyncio
+import secrets
+from datetime import timedelta
+from typing import Final, Literal
+
+import structlog
+
+from workers.ledger.installation.memory import Memory
+from workers.ledger.installation.stop_switch import LEDGER_LOST
+from workers.ledger.ledger import Ledger
+from workers.settings import Settings
+from workers.times.clock import Clock, to_ms
+from workers.upkeep.witness import Witness, Witnesses, witness_places
+
+CLOCK_OFF: Final = "clock_off"
+_MOST_OFF_MS: Final = 2000
+_HOUR: Final = timedelta(hours=1)
+Trouble = Literal["ledger_lost", "clock_off"]
+
+log = structlog.get_logger()
+
+
+class Continuity:
+    """What one process knows of the ledger, and compares with Redis again and again."""
+
+    def __init__(self, ledger: Ledger, witnesses: Witnesses, clock: Clock, part: str) -> None:
+        self._ledger = ledger
+        self._witnesses = witnesses
+        self._clock = clock
+        self._part = part
+        self._off_ms = 0
+
+    async def look(self) -> Trouble | None:
+        """Compare; what keeps this process from acting, if anything does.
+
+        A ledger that is new and of which nobody knows another one is founded here.
+
+        Raises:
+            redis.RedisError, OSError: Redis does not answer.
+        """
+        memory = self._ledger.store.memory
+        try:
+            known = await asyncio.to_thread(self._witnesses.known)
+        except OSError as error:
+            await self._ledger.stop_switch.lose_ledger(
+                f"what is known of the ledger on disk cannot be read: {error}", self._clock()
+            )
+            await self._say(LEDGER_LOST)
+            return LEDGER_LOST
+        if memory.id:
+            known = [each for each in known if not _within(each, memory)]
+            known.append(Witness(memory.id, memory.mark))
+        answers = [await self._met(each) for each in known or [Witness("", 0)]]
+        trouble: Trouble | None = None
+        if "lost" in (what for what, _, _ in answers):
+            trouble = LEDGER_LOST
+        else:
+            _, ledger_id, mark = answers[-1]
+            memory.remember(ledger_id, mark)
+            await asyncio.to_thread(self._witnesses.keep, Witness(memory.id, memory.mark))
+            if self._off_ms > _MOST_OFF_MS:
+                trouble = CLOCK_OFF
+        await self._say(trouble)
+        return trouble
+
+    async def _met(self, known: Witness) -> tuple[str, str, int]:
+        before = self._clock()
+        answer = await self._ledger.store.run(
+            "found_ledger", [to_ms(before), secrets.token_hex(16), known.ledger, known.mark]
+        )
+        after = self._clock()
+        server = int(answer[3])
+        # The server was asked between the two: only what is outside of them is a difference.
+        ahead, behind = to_ms(before) - server, server - to_ms(after)
+        self._off_ms = 0 if self._ledger.store.own_clock else max(ahead, behind, 0)
+        return answer[0].decode(), answer[1].decode(), int(answer[2])
+
+    async def _say(self, trouble: Trouble | None) -> None:
+        if trouble == CLOCK_OFF:
+            detail = {"part": self._part, "off_seconds": round(self._off_ms / 1000, 1)}
+            await self._ledger.notices.write(
+                CLOCK_OFF, detail, self._clock(), once=self._part, lasts=_HOUR
+            )
+        memory = self._ledger.store.memory
+        if trouble != memory.trouble:
+            if trouble is None:
+                log.info("ledger_as_expected", part=self._part)
+            else:
+                log.error(trouble, part=self._part, off_seconds=round(self._off_ms / 1000, 1))
+        memory.trouble = trouble
+
+
+def _within(witness: Witness, memory: Memory) -> bool:
+    """Whether the process remembers as much itself."""
+    return witness.ledger == memory.id and witness.mark <= memory.mark
+
+
+def continuity_of(
+    settings: Settings, ledger: Ledger, clock: Clock, part: str, *, writes: bool
+) -> Continuity:
+    """The comparison for one part of this installation; `writes`: it keeps the files up to date."""
+    return Continuity(ledger, Witnesses(witness_places(settings), writes=writes), clock, part)
