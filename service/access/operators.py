@@ -79,7 +79,7 @@ def authenticate(operators: Mapping[str, Operator], authorization: str | None) -
         if hmac.compare_digest(operator.token_sha256, digest):
             found = Caller(name, operator.roles)
     if found is None:
-        raise Unauthorized("this token is no operator's; see [operators] in unglue.toml")
+        raise Unauthorized("unknown operator token; see [operators] in unglue.toml")
     return found
 
 
@@ -105,5 +105,5 @@ def authenticate_basic(operators: Mapping[str, Operator], authorization: str | N
         if hmac.compare_digest(operator.token_sha256, digest) and named:
             found = Caller(name, operator.roles)
     if found is None:
-        raise Unauthorized("this is no operator's name and token; see [operators] in unglue.toml")
+        raise Unauthorized("unknown operator name or token; see [operators] in unglue.toml")
     return found

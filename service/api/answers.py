@@ -31,7 +31,7 @@ from workers.times.clock import rfc3339, system_clock
 
 log = structlog.get_logger()
 _IDENTIFIERS = {"org_id", "org_name"}
-# In seconds, where Redis does not do its work.
+# In seconds, where Redis is not usable.
 RETRY_AFTER = "5"
 
 
@@ -108,7 +108,7 @@ async def on_redis_error(_request: Request, error: Exception) -> Response:
     """The record does not answer."""
     how = storage_trouble(error)
     unavailable = StorageUnavailable(
-        f"Redis does not do its work ({how}), so it is not known whether anything was changed; "
+        f"Redis is not usable ({how}), so it is not known whether anything was changed; "
         "send the same again later, with the same Idempotency-Key if you sent one"
     )
     return error_answer(unavailable, headers={"Retry-After": RETRY_AFTER})

@@ -211,8 +211,8 @@ def _conclude(found: dict[str, Any], *, as_json: bool) -> None:
         if found["whole"]:
             place = f", {found['first']} to {head['seq']}; head " if head else ""
             end = f"{head['seq']}:{head['hash']}" if head else ""
-            say(f"whole: {found['entries']} entries{place}{end}")
+            say(f"valid: {found['entries']} entries{place}{end}")
         else:
-            say(f"NOT WHOLE: {found['fault']}")
-            say(f"({found['entries']} entries before it are whole)", err=True)
+            say(f"INVALID: {found['fault']}")
+            say(f"({found['entries']} entries before it are valid)", err=True)
     sys.exit(0 if found["whole"] else 1)

@@ -176,16 +176,16 @@ def _version(server: dict[str, Any]) -> Finding:
 async def _heartbeats(settings: Settings) -> AsyncIterator[Finding]:
     async with open_ledger(settings) as ledger:
         if await ledger.heartbeats.alive(HEARTBEAT):
-            yield Finding("scheduler", "ok", "beats")
+            yield Finding("scheduler", "ok", "alive")
         else:
             yield Finding("scheduler", "warn", "no heartbeat", "start: unglue scheduler")
         if await ledger.heartbeats.alive(WORKER):
-            yield Finding("worker", "ok", "beats")
+            yield Finding("worker", "ok", "alive")
         else:
             message = "none is alive: what is accepted stays queued"
             yield Finding("worker", "fail", message, "start: unglue worker")
         if await ledger.heartbeats.alive(OUTBOX):
-            yield Finding("outbox", "ok", "beats")
+            yield Finding("outbox", "ok", "alive")
         else:
             message = "no sender is alive: results and notices stay where they are"
             cure = "start: unglue outbox, or a worker without --no-outbox"
@@ -277,7 +277,7 @@ async def _callback(settings: Settings) -> AsyncIterator[Finding]:
 async def _notifications(settings: Settings) -> AsyncIterator[Finding]:
     if not settings.notifications:
         cure = "add one to [notifications]: a deletion that failed is seen by nobody else"
-        yield Finding("notifications", "warn", "people are told nowhere", cure)
+        yield Finding("notifications", "warn", "no notification target", cure)
     for name, target in settings.notifications.items():
         private = target.allow_private_networks
         table = f"notifications.{name}"
@@ -293,7 +293,7 @@ async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Findi
     except UnglueError as error:
         cure = f"correct {table}.url, or see {table}.allow_private_networks"
         return Finding(part, "fail", error.message, cure)
-    return Finding(part, "ok", f"{host} is {address}")
+    return Finding(part, "ok", f"{host} resolves to {address}")
 
 
 def _folder(part: str, setting: str, folder: Path) -> Finding:

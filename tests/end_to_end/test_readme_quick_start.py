@@ -15,7 +15,7 @@ _SECONDS = 120
 
 def blocks() -> list[str]:
     """The commands of the chapter."""
-    chapter = re.search(r"^## Rehearse by hand\n(.*?)^## ", README, re.DOTALL | re.MULTILINE)
+    chapter = re.search(r"^## Try it by hand\n(.*?)^## ", README, re.DOTALL | re.MULTILINE)
     assert chapter
     return re.findall(r"```sh\n(.*?)```", chapter[1], re.DOTALL)
 

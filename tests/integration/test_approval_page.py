@@ -175,8 +175,8 @@ async def test_force_is_granted_by_the_box(
 
 
 REFUSED: dict[str, tuple[dict[str, Any], int, str, str]] = {
-    "no token": ({"token": ""}, 401, "no operator's token", "token"),
-    "a wrong token": ({"token": "nobody's"}, 401, "no operator's token", "token"),
+    "no token": ({"token": ""}, 401, "unknown operator token", "token"),
+    "a wrong token": ({"token": "nobody's"}, 401, "unknown operator token", "token"),
     "no role": ({"operator": "dave"}, 403, "lacks the role", "role"),
     "the requester": ({"operator": "alice"}, 403, "another operator", "requester"),
     "no name": ({"name": ""}, 422, "exactly", "name"),
@@ -271,7 +271,7 @@ async def test_an_altered_link(
 ) -> None:
     path = link(settings, await awaiting(ledger, settings))
     flipped = path[:-1] + ("A" if path[-1] != "A" else "B")
-    await refused(service, redis, flipped, 403, "This is no link of ours", "altered")
+    await refused(service, redis, flipped, 403, "This link is not valid here", "altered")
 
 
 async def test_a_link_of_another_installation(
@@ -279,7 +279,7 @@ async def test_a_link_of_another_installation(
 ) -> None:
     held = await awaiting(ledger, settings)
     foreign = link(configured(valkey_url, secret_keys=[secret_key("another")]), held)
-    await refused(service, redis, foreign, 403, "This is no link of ours", "altered")
+    await refused(service, redis, foreign, 403, "This link is not valid here", "altered")
 
 
 async def test_a_link_to_what_is_not_there(

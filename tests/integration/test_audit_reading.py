@@ -158,11 +158,11 @@ async def test_show_prints_one_line_an_entry(
 async def test_the_chain_in_redis_is_verified(
     ledger: Ledger, clock: TestClock, unglue: Command
 ) -> None:
-    assert unglue("audit", "verify")[:2] == (0, "whole: 0 entries\n")
+    assert unglue("audit", "verify")[:2] == (0, "valid: 0 entries\n")
     await some(ledger, clock)
     entries = await logged(ledger)
     status, out, _ = unglue("audit", "verify")
-    assert (status, out) == (0, f"whole: 4 entries, 1 to 4; head 4:{entries[-1]['hash']}\n")
+    assert (status, out) == (0, f"valid: 4 entries, 1 to 4; head 4:{entries[-1]['hash']}\n")
     assert unglue("audit", "verify", "--expect-head", f"2:{entries[1]['hash']}")[0] == 0
     status, out, _ = unglue("audit", "verify", "--expect-head", f"9:{entries[1]['hash']}")
     assert status == 1
@@ -247,7 +247,7 @@ async def test_a_file_is_verified_offline(
     keys.write_text("\n".join(SECRETS) + "\n")
     entries = in_file(path)
     status, out, err = unglue("audit", "verify", path)
-    assert (status, "whole: 4 entries" in out) == (0, True)
+    assert (status, "valid: 4 entries" in out) == (0, True)
     assert "--expect-head" in err
     assert unglue("audit", "verify", path, "--online")[0] == 0
     assert unglue("audit", "verify", path, "--keys-file", keys)[0] == 0

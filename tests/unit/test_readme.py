@@ -16,7 +16,8 @@ from workers.settings import Settings, load_settings
 from workers.settings.enforcement import require_enforceable
 from workers.settings.secrecy import SAMPLES
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -106,12 +107,29 @@ def test_the_sample_has_no_unknown_name(sample: str) -> None:
     assert tomllib.loads(sample).keys() <= Settings.model_fields.keys()
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"UNGLUE_[A-Z_]+", README))))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+VARIABLES = {name for page in PAGES for name in re.findall(r"UNGLUE_[A-Z_]+", page.read_text())}
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES))
 def test_every_variable_is_one(name: str) -> None:
     table = name.removeprefix("UNGLUE_").removesuffix("_FILE").split("__")[0].lower()
     assert table in {"config", "token", "url"} or table in Settings.model_fields
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!https?:)([^)#]+)\)", README))))
-def test_every_link_leads_somewhere(link: str) -> None:
-    assert (Path(__file__).parents[2] / link).exists()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_module_that_is_named_is_there(page: Path) -> None:
+    named = re.findall(
+        r"`((?:service|workers|adapters)/[\w/.]+)`", page.read_text(encoding="utf-8")
+    )
+    assert [path for path in named if "VENDOR" not in path and not (ROOT / path).exists()] == []
+
+
+def test_the_readme_is_read_at_once() -> None:
+    assert len(README.splitlines()) <= 240

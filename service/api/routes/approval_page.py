@@ -130,7 +130,7 @@ def _away(state: ServiceState, error: RedisError, token: str) -> HTMLResponse:
     ticket = ticket_of(state.settings, token)
     return pages.message(
         "Nothing can be decided now",
-        f"Redis, where Unglue keeps its record, does not do its work ({how}). This decided nothing "
+        f"Redis, where Unglue keeps its record, is not usable ({how}). This decided nothing "
         "and changed nothing. Try again in a minute.",
         status=StorageUnavailable.http_status,
         deletion_id=ticket.deletion_id if ticket else "",
@@ -147,7 +147,7 @@ def _unsure(error: RedisError, *, rejecting: bool) -> tuple[str, str]:
         why = "Redis did not confirm in time that it is on disk."
     else:
         lead = "It is not known whether that was decided."
-        why = f"Redis, where Unglue keeps its record, does not do its work ({how})."
+        why = f"Redis, where Unglue keeps its record, is not usable ({how})."
     return lead, f"{why} Send the same again in a minute: nothing happens twice."
 
 
@@ -156,7 +156,7 @@ async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:
     ticket = ticket_of(state.settings, token)
     if ticket is None:
         text = "The address was altered, cut off, or made by somebody else. Use it as it was sent."
-        return _Refused("altered", 403, "This is no link of ours", text)
+        return _Refused("altered", 403, "This link is not valid here", text)
     name = ticket.deletion_id
     try:
         deletion = await state.ledger.deletions.get(name)
@@ -249,7 +249,7 @@ async def _caller(
         return caller_with(request, f"Bearer {token}" if token else None)
     except Unauthorized:
         await deciding.audit_refusal(state, what, shown, None, "token")
-        raise Unauthorized("this is no operator's token; see [operators] in unglue.toml") from None
+        raise Unauthorized("unknown operator token; see [operators] in unglue.toml") from None
 
 
 async def _approve(
