@@ -17,6 +17,8 @@ LEASE = _REAL.lease.total_seconds()
 BEAT = _REAL.beat.total_seconds()
 # What the busy machine of a test may add.
 BUSY_SECONDS = 13.0
+# Long enough for the kill to come in its midst, however late it comes.
+SLOW = {**SLOW_SEARCH, "value": 8000}
 SCHEDULE = """
 [schedules.inactive]
 cron = "0 3 1 1 *"
@@ -53,7 +55,7 @@ def once(it: Plant, company: int, deletion_id: str) -> None:
 def test_a_killed_job_goes_on_at_once(real: Plant, injected: Injected) -> None:
     """Its parent saw it end, and gave back what it held."""
     since = time.monotonic()
-    real.faults(slow=SLOW_SEARCH)
+    real.faults(slow=SLOW)
     deletion_id = real.send(company := real.company())
     wait_for_search(real)
     real.running["worker"].strike_horses(signal.SIGKILL)
@@ -64,7 +66,7 @@ def test_a_killed_job_goes_on_at_once(real: Plant, injected: Injected) -> None:
 
 def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injected) -> None:
     since = time.monotonic()
-    real.faults(slow=SLOW_SEARCH)
+    real.faults(slow=SLOW)
     deletion_id = real.send(company := real.company())
     wait_for_search(real)
     with real.without("worker"):
@@ -75,7 +77,7 @@ def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injecte
 
 
 def test_a_killed_sweep_goes_on_at_once(real: Plant) -> None:
-    real.faults(slow=SLOW_SEARCH)
+    real.faults(slow=SLOW)
     url = (
         "/v1/sweeps/" + real.api("POST", "/v1/schedules/inactive/sweep", dry_run=True).json()["id"]
     )

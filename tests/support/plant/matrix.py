@@ -21,7 +21,7 @@ KILLS: tuple[tuple[Literal["before", "after"], str], ...] = (
     ("after", "scheduler"),
     ("after", "service"),
 )
-_ROUNDS = 4
+_ROUNDS = 8
 
 
 def nothing(_it: Plant, _company: int) -> None:
