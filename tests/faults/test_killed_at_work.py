@@ -38,6 +38,12 @@ def real() -> Iterator[Plant]:
         yield made
 
 
+def slow_search(it: Plant) -> None:
+    """The next one is slow, once the one before, whose asker was killed, is over."""
+    eventually(lambda: not it.under_way("GET", "/organizations"), "nobody searches")
+    it.faults(slow=SLOW)
+
+
 def goes_on(it: Plant, deletion_id: str) -> float:
     """Seconds until somebody else has it."""
     since = time.monotonic()
@@ -55,7 +61,7 @@ def once(it: Plant, company: int, deletion_id: str) -> None:
 def test_a_killed_job_goes_on_at_once(real: Plant, injected: Injected) -> None:
     """Its parent saw it end, and gave back what it held."""
     since = time.monotonic()
-    real.faults(slow=SLOW)
+    slow_search(real)
     deletion_id = real.send(company := real.company())
     wait_for_search(real)
     real.running["worker"].strike_horses(signal.SIGKILL)
@@ -66,7 +72,7 @@ def test_a_killed_job_goes_on_at_once(real: Plant, injected: Injected) -> None:
 
 def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injected) -> None:
     since = time.monotonic()
-    real.faults(slow=SLOW)
+    slow_search(real)
     deletion_id = real.send(company := real.company())
     wait_for_search(real)
     with real.without("worker"):
@@ -77,7 +83,7 @@ def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injecte
 
 
 def test_a_killed_sweep_goes_on_at_once(real: Plant) -> None:
-    real.faults(slow=SLOW)
+    slow_search(real)
     url = (
         "/v1/sweeps/" + real.api("POST", "/v1/schedules/inactive/sweep", dry_run=True).json()["id"]
     )
