@@ -6,12 +6,12 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from service.commands.deletions import due
 from service.terminal.client import ServiceClient
 from service.terminal.naming import name_of
+from service.terminal.outcome import due, summary
 from service.terminal.screen import say, screen, show_json
 from service.terminal.tables import show_plan
-from service.terminal.waiting import ask_and_follow, summary
+from service.terminal.waiting import ask_and_follow
 from workers.pipeline.states import TERMINAL
 
 

@@ -8,9 +8,12 @@ from rich.markup import escape
 
 from service.commands.pause import paused
 from service.terminal.client import ServiceClient
+from service.terminal.outcome import due, summary
 from service.terminal.screen import Column, say, screen, show_json, show_list
 from service.terminal.tables import show_approval, show_plan
-from workers.pipeline.states import AWAITING_APPROVAL, SCHEDULED, STATES
+from workers.pipeline.states import STATES
+
+_NOT_READ = {"at", "entry", "digest"}
 
 
 @click.command()
@@ -59,17 +62,6 @@ def _row(deletion: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def due(deletion: dict[str, Any]) -> str:
-    """When something happens by itself, who can do something before, and what it waits for."""
-    at: str = deletion["due_at"]
-    if deletion["state"] == AWAITING_APPROVAL:
-        who = ", ".join(deletion["approvers"]) or "nobody; see [operators]"
-        return f"to be approved before {at} by: {who}"
-    if deletion["waits_for"]:
-        return f"{deletion['waits_for']}, looked at again {at}"
-    return f"to be deleted {at}" if deletion["state"] == SCHEDULED else f"due {at}"
-
-
 def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         show_json(deletion)
@@ -79,8 +71,10 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
     console.print(
         f"{deletion['id']}  {deletion['state']}  (source {deletion['source']}{generation})"
     )
-    if deletion["waits_for"]:
-        console.print(f"waits for: {due(deletion)}")
+    if deletion["result"]:
+        console.print(escape(summary(deletion["result"])))
+    elif deletion["waits_for"]:
+        console.print(escape(f"waits for: {due(deletion)}"))
     show_approval(deletion, console)
     show_plan(deletion, console)
     for earlier in deletion["history"]:
@@ -88,8 +82,11 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
         line = f"generation {earlier['generation']} ended {earlier['finished_at']}"
         console.print(escape(f"{line}  {earlier['state']}  {why}"))
     for entry in deletion["journal"]:
-        rest = {name: value for name, value in entry.items() if name not in {"at", "entry"}}
-        detail = ", ".join(f"{name}={value}" for name, value in rest.items() if value != "")
+        # Digests are in the JSON; nobody reads them here.
+        rest = {name: value for name, value in entry.items() if name not in _NOT_READ}
+        detail = ", ".join(
+            f"{name}={value}" for name, value in rest.items() if value not in ("", [])
+        )
         console.print(escape(f"{entry['at']}  {entry['entry']:<14} {detail}"))
 
 

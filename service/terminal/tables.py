@@ -63,13 +63,13 @@ def show_plan(deletion: dict[str, Any], console: Console) -> None:
         facts.add_row(label, escape(str(value)))
     console.print(facts)
 
-    counts = Table(title="What would be lost", title_justify="left")
-    counts.add_column("kind")
-    counts.add_column("count", justify="right")
-    for kind, count in plan["counts"].items():
+    held = [(kind, count) for kind, count in plan["counts"].items() if count != 0]
+    counts = Table.grid(padding=(0, 2))
+    for kind, count in held:
         counts.add_row(_LABELS.get(kind, kind), "not countable" if count is None else str(count))
-    console.print(counts)
-
+    console.print("What would be lost:" if held else "It holds nothing that would be lost.")
+    if held:
+        console.print(counts)
     passed = [answer for answer in plan["answers"] if answer["verdict"] == "pass"]
     console.print(f"Gates: {len(passed)} of {len(plan['answers'])} pass")
     for answer in plan["answers"]:

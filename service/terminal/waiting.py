@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 from adapters.errors import UnglueError
-from service.commands.deletions import due
 from service.terminal.client import ServiceClient
+from service.terminal.outcome import due
 from service.terminal.screen import say
-from workers.pipeline.states import CANCELLED, DELETED, PREVIEWED, SOFT_DELETED, TERMINAL
+from workers.pipeline.states import CANCELLED, TERMINAL
 
 INTERRUPTED = 130
 _LOOK_EVERY = 0.3
@@ -60,19 +60,3 @@ def _interrupted(service: ServiceClient, deletion: dict[str, Any] | None) -> Non
     ended = stopped["state"] == CANCELLED
     after = "nothing was deleted" if ended else f"look: unglue deletions {name}"
     say(f"{name} is {stopped['state']}; {after}", err=True)
-
-
-def summary(result: dict[str, Any]) -> str:
-    """What came of it, in a line for people."""
-    details = result["details"]
-    what = f"{result['org_id'] or '?'} {result['org_name'] or ''}".rstrip()
-    match details["state"]:
-        case state if state == DELETED:
-            return f"deleted: {what}"
-        case state if state == SOFT_DELETED:
-            return f"not deleted, its status was set: {what}"
-        case state if state == PREVIEWED:
-            return f"would {'' if details['would_delete'] else 'not '}be deleted: {what}"
-        case state:
-            why = "; ".join(error["message"] for error in result["errors"])
-            return f"not deleted ({state}): {what}" + (f": {why}" if why else "")
