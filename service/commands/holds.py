@@ -20,7 +20,8 @@ def holds(*, as_json: bool) -> None:
     look at it (unglue deliveries dlv_…) and dismiss it.
     """
     with ServiceClient.from_environment() as service:
-        found = service.call("GET", "/v1/holds")["holds"]
+        answered = service.call("GET", "/v1/holds")
+    found, at = answered["holds"], answered["at"]
     if as_json:
         show_json(found)
         return
@@ -42,6 +43,7 @@ def holds(*, as_json: bool) -> None:
         for each in deliveries
     ]
     show_list(columns, rows)
+    say(f"in bulk: unglue dismiss --source … --verdict … --until {at} --reason …", err=True)
 
 
 def _whose(source: str, held: dict[str, Any]) -> str:
@@ -53,13 +55,13 @@ def _whose(source: str, held: dict[str, Any]) -> str:
 @click.argument("delivery_ids", metavar="[DELIVERY_ID]...", nargs=-1)
 @click.option("--source", help="All of this source, with --verdict.")
 @click.option("--verdict", type=click.Choice(WHYS), help="All of this verdict, with --source.")
-@click.option("--until", help="Of all, only those that came before this time (RFC 3339).")
+@click.option("--until", help="Of all, those that came before this time: when you looked.")
 @click.option("--reason", required=True, help="Why; kept with the deliveries.")
 def dismiss(delivery_ids: tuple[str, ...], reason: str, **chosen: str | None) -> None:
     """Say that deliveries need hold no deletion (role approve or admin). They stay stored.
 
     Only for what does not say that a client is active: nothing else holds its deletion then. In
-    bulk, --until keeps out what came since you looked.
+    bulk, --until (which unglue holds prints) keeps out what came since you looked.
 
     Exit status: 0 all of them, 1 some hold nothing or are not known.
     """

@@ -128,9 +128,12 @@ async def test_in_bulk_by_source_and_verdict(service: Service, held: Held) -> No
         "POST", "/v1/deliveries/dismiss", json={**body, "until": "2026-01-01T00:00:00Z"}
     )
     assert early.json() == {"dismissed": [], "refused": {}}
+    looked = service.call("GET", "/v1/holds").json()["at"]
+    newer = await held.unread("dlv_4")
+    body["until"] = looked
     answer = service.call("POST", "/v1/deliveries/dismiss", json=body)
     assert answer.json() == {"dismissed": [unread], "refused": {}}
-    assert listed(service) == {"cw": ["dlv_2"], "gone": [other]}
+    assert listed(service) == {"cw": ["dlv_2", newer], "gone": [other]}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,8 @@ async def test_in_bulk_by_source_and_verdict(service: Service, held: Held) -> No
         {"ids": ["dlv_1"], "until": "2026-01-01T00:00:00Z", "reason": "r"},
         {"source": "cw", "reason": "r"},
         {"verdict": "rejected", "reason": "r"},
-        {"source": "cw", "verdict": "accepted", "reason": "r"},
+        {"source": "cw", "verdict": "rejected", "reason": "r"},
+        {"source": "cw", "verdict": "accepted", "until": "2026-01-01T00:00:00Z", "reason": "r"},
         {"source": "cw", "verdict": "rejected", "until": "yesterday", "reason": "r"},
         {"source": "cw", "verdict": "rejected", "until": "2026-01-01T00:00:00", "reason": "r"},
         {"reason": "r"},
@@ -210,6 +214,8 @@ async def test_the_commands(
     assert unglue("dismiss", "dlv_2").status == 2  # no reason
 
     bulk = ("dismiss", "--source", "cw", "--verdict", "rejected", "--reason", WHY)
+    assert unglue(*bulk).status == 2  # nobody looked
+    bulk += ("--until", unglue("holds").err.split("--until ")[1].split()[0])
     assert unglue(*bulk).out == "dlv_2 holds nothing any more\n"
     again = unglue(*bulk)
     assert (again.status, again.out) == (0, "Nothing of that is held.\n")

@@ -34,19 +34,24 @@ class _Dismissal(Strict):
                 raise ValueError("ids name the deliveries; they go with no filter")
         elif self.source is None or self.verdict is None:
             raise ValueError("name ids, or give both source and verdict")
+        elif self.until is None:
+            # What came since may say that a client is active, and nobody has looked at it.
+            raise ValueError("in bulk give until: when you looked, `at` of GET /v1/holds")
         return self
 
 
 async def show_all(request: Request) -> Response:
     """Every delivery that holds deletions, by source, oldest first."""
     caller_of(request)
-    held = await state_of(request).ledger.holds.all()
+    state = state_of(request)
+    at, held = state.clock(), await state.ledger.holds.all()
     sources = sorted({each.source for each in held})
     return answer(
         {
+            "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "holds": {
                 name: [each.plain() for each in held if each.source == name] for name in sources
-            }
+            },
         }
     )
 
