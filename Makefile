@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults soak soak-faults fuzz bench check format lint types demo states messages clean lock
+.PHONY: help install test faults whole soak soak-faults fuzz bench check format lint types demo states messages clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +27,15 @@ install: $(READY) ## Create .venv and install everything from uv.lock
 # together, since they share what is slow to start. The folders' order begins with the slowest.
 PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist loadfile --no-loadscope-reorder
 
-test: $(READY) ## Run the tests against a real Valkey
-	$(PYTEST)
+test: $(READY) ## Run the tests against a real Valkey, without those that kill processes
+	$(PYTEST) tests/contract tests/integration tests/unit
 
 faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
-	$(PYTEST) tests/faults
+	$(PYTEST) tests/faults tests/end_to_end
+
+# One run of both: the processors are idle while a killed process is waited for.
+whole: $(READY)
+	$(PYTEST)
 
 fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
 	$(BIN)/python -m tests.fuzz --inputs 100000
@@ -57,7 +61,7 @@ lint: $(READY) ## Check formatting and lint
 types: $(READY) ## Check types (mypy strict)
 	$(BIN)/mypy
 
-check: lint types test ## Everything that must be green: ruff, mypy strict, tests
+check: lint types whole ## Everything that must be green: ruff, mypy strict, tests
 
 demo: $(READY) ## Run the main job end to end on this machine
 	@$(BIN)/unglue demo

@@ -215,9 +215,9 @@ async def test_the_commands(
 
     bulk = ("dismiss", "--source", "cw", "--verdict", "rejected", "--reason", WHY)
     assert unglue(*bulk).status == 2  # nobody looked
-    bulk += ("--until", unglue("holds").err.split("--until ")[1].split()[0])
-    assert unglue(*bulk).out == "dlv_2 holds nothing any more\n"
-    again = unglue(*bulk)
+    dated = (*bulk, "--until", unglue("holds").err.split("--until ")[1].split()[0])
+    assert unglue(*dated).out == "dlv_2 holds nothing any more\n"
+    again = unglue(*dated)
     assert (again.status, again.out) == (0, "Nothing of that is held.\n")
     assert list(json.loads(unglue("holds", "--json").out)) == ["cw"]
     assert unglue("dismiss", "dlv_3", "--reason", WHY).status == 0
