@@ -30,6 +30,7 @@ from workers.pipeline.gates.standing import (
     identity,
     proof,
     psa_links,
+    psa_says,
     trust,
 )
 from workers.pipeline.gates.subject import Subject
@@ -69,5 +70,6 @@ GATES: tuple[Gate, ...] = (
 
 
 def judge(subject: Subject) -> tuple[Answer, ...]:
-    """Every gate's answer, in order."""
-    return tuple(gate(subject) for gate in GATES)
+    """Every gate's answer, in order; that of a PSA only where one was asked."""
+    gates = (*GATES, psa_says) if subject.said else GATES
+    return tuple(gate(subject) for gate in gates)
