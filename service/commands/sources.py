@@ -1,5 +1,7 @@
 """`unglue sources`: who sends, and a way to see a source move."""
 
+import asyncio
+import dataclasses
 import secrets
 import sys
 from contextlib import ExitStack
@@ -10,13 +12,17 @@ from typing import Any
 import click
 import httpx
 
+from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
 from adapters.registry import VENDORS
 from service.demo.key_at import serving_key
+from service.doctor.finding import Finding
+from service.doctor.psa import findings_of
 from service.terminal.client import ServiceClient, service_url
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
+from workers.psa.companies import Asked
 from workers.settings import load_settings
 
 
@@ -111,3 +117,38 @@ def send(
             raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
     say(answer.text)
     sys.exit(0 if answer.status_code == 202 else 1)
+
+
+@sources.command()
+@click.argument("name")
+@click.option("--company", help="The id of a company in the PSA that is to be read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(name: str, company: str | None, *, as_json: bool) -> None:
+    """Ask the PSA of the source NAME: credentials, statuses, and a company. Changes nothing.
+
+    Exit status: 0 it can be asked, 1 it cannot, 2 there is no such source or it has no credentials.
+    """
+    config = load_settings().sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    if not config.asks:
+        raise ConfigurationError(
+            f"source {name!r} is not asked: it has no credentials in [sources.{name}.api], or "
+            "ask_source is false"
+        )
+    if company is not None and not company.isdecimal():
+        raise click.UsageError("--company is the number of a company in the PSA")
+    findings = asyncio.run(_examined(name, config, company))
+    if as_json:
+        show_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            cure = f"\n     {finding.cure}" if finding.cure else ""
+            say(f"{finding.level:<4} {finding.message}{cure}")
+    sys.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
+
+
+async def _examined(name: str, config: SourceConfig, company: str | None) -> list[Finding]:
+    async with Asked({name: config}) as asked:
+        client = await asked.client(name)
+        return [finding async for finding in findings_of(name, config, client, company)]

@@ -167,7 +167,7 @@ async def test_an_answer_has_bounds(psa: StandInPsa, asked: Asked, raw: bytes) -
 
 
 async def test_a_wait_has_an_end(stand_in: tuple[StandInPsa, str], psa: StandInPsa) -> None:
-    psa.pause = 5
+    psa.pause = 0.5
     async with PsaHttp("cw", seconds=0.1) as http:
         with pytest.raises(PsaUnreachable, match="did not answer within"):
             await http.get(f"{stand_in[1]}/v4_6_release/apis/3.0/company/companies/1", {})
@@ -217,11 +217,16 @@ async def test_where_no_psa_is_asked(url: str) -> None:
         await _address(url)
 
 
-@pytest.mark.usefixtures("psa")
-async def test_every_page_of_the_statuses(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_page_of_the_statuses(
+    psa: StandInPsa, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(connectwise, "_PAGE", 2)
     client = await asked.client("cw")
     found = await client.statuses()
     assert found is not None
     assert {(each.id, each.inactive) for each in found} == {("1", False), ("2", True), ("12", True)}
     assert await (await asked.client("at")).statuses() is None
+    psa.fault = 404
+    for source in ("cw", "at"):
+        with pytest.raises(PsaAnswerUnreadable):
+            await (await asked.client(source)).statuses()

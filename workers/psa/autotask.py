@@ -35,15 +35,7 @@ class AutotaskClient:
         Raises:
             PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
         """
-        reply = await self._http.get(f"{await self._base()}/Companies/{company_id}", self._headers)
-        # A company that is not there is answered 200 with an empty item.
-        if (
-            reply.status == 404
-            or not isinstance(reply.content, dict)
-            or "item" not in reply.content
-        ):
-            raise self._http.unreadable("answers as no API of Autotask does; look at its zone")
-        item = reply.content["item"]
+        item = await self._item(company_id)
         if item is None:
             return None
         try:
@@ -57,7 +49,15 @@ class AutotaskClient:
         Raises:
             PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
         """
-        await self._http.get(f"{await self._base()}/Companies/0", self._headers)
+        await self._item("0")
+
+    async def _item(self, company_id: str) -> object:
+        """What Autotask has under this id: a company that is not there is an empty item."""
+        reply = await self._http.get(f"{await self._base()}/Companies/{company_id}", self._headers)
+        content = reply.content
+        if reply.status == 404 or not isinstance(content, dict) or "item" not in content:
+            raise self._http.unreadable("answers as no API of Autotask does; look at its zone")
+        return content["item"]
 
     async def _base(self) -> str:
         if self._zone is None:

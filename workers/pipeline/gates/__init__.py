@@ -37,6 +37,8 @@ from workers.pipeline.gates.subject import Subject
 from workers.pipeline.gates.synced import psa_synced
 from workers.pipeline.plan import Answer
 
+__all__ = ["GATES", "judge", "psa_says"]
+
 Gate = Callable[[Subject], Answer]
 
 GATES: tuple[Gate, ...] = (
