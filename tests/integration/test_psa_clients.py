@@ -11,9 +11,11 @@ from adapters.errors import PsaAnswerUnreadable, PsaError, PsaRefused, PsaUnreac
 from tests.support.psa import AT_KEYS, CW_KEYS, StandInPsa
 from tests.support.serve import serve
 from workers.network.addresses import AddressRefused
+from workers.processes.runtime import open_context
 from workers.psa import connectwise
 from workers.psa.companies import Asked
 from workers.psa.http import PsaHttp, _address
+from workers.settings import Settings
 
 NAME = "Zinc & Sons"
 
@@ -230,3 +232,17 @@ async def test_every_page_of_the_statuses(
     for source in ("cw", "at"):
         with pytest.raises(PsaAnswerUnreadable):
             await (await asked.client(source)).statuses()
+
+
+@pytest.mark.usefixtures("ledger")
+async def test_a_worker_has_a_way(
+    stand_in: tuple[StandInPsa, str], psa: StandInPsa, valkey_url: str
+) -> None:
+    psa.company(250, NAME)
+    itglue = {"base_url": "http://127.0.0.1:1", "api_key": "ITG.x"}
+    given = {name: each.model_dump() for name, each in sources(stand_in[1]).items()}
+    settings = Settings(redis_url=valkey_url, itglue=itglue, sources=given)
+    async with open_context(settings) as context:
+        found = await context.companies.company("cw", "250")
+    assert found is not None
+    assert not found.active

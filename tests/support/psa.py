@@ -18,6 +18,7 @@ AT_KEYS: Final = {
     "integration_code": "CODE",
 }
 _CW = "/v4_6_release/apis/3.0/company/companies"
+_CALLBACKS = "/v4_6_release/apis/3.0/system/callbacks"
 _AT = "/ATServicesRest/v1.0"
 
 
@@ -40,6 +41,7 @@ class StandInPsa:
     raw: bytes | None = None
     pause: float = 0
     zone: str = ""
+    callbacks: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     reads: int = 0
 
@@ -59,13 +61,16 @@ class StandInPsa:
                 Route(f"{_CW}/statuses", self._cw(self._statuses)),
                 Route(f"{_CW}/statuses/{{id}}", self._cw(self._status)),
                 Route(f"{_CW}/{{id}}", self._cw(self._company)),
+                Route(_CALLBACKS, self._cw(self._listed)),
+                Route(_CALLBACKS, self._changing, methods=["POST"]),
+                Route(f"{_CALLBACKS}/{{id}}", self._changing, methods=["PUT"]),
                 Route("/atservicesrest/v1.0/zoneInformation", self._zone),
                 Route(f"{_AT}/Companies/{{id}}", self._account),
             ]
         )
 
     async def _trouble(self, request: Request) -> Response | None:
-        self.asked.append(request.url.path)
+        self.asked.append(f"{request.method} {request.url.path}")
         await asyncio.sleep(self.pause)
         if self.fault is not None:
             return JSONResponse({"message": "no"}, self.fault, headers=self.headers)
@@ -110,6 +115,25 @@ class StandInPsa:
     def _row(self, number: int) -> dict[str, Any]:
         name, inactive = self.statuses[number]
         return {"id": number, "name": name, "inactiveFlag": inactive}
+
+    def _listed(self, request: Request) -> Response:
+        size, page = int(request.query_params["pageSize"]), int(request.query_params["page"])
+        return JSONResponse(self.callbacks[size * (page - 1) : size * page])
+
+    async def _changing(self, request: Request) -> Response:
+        entry = await request.json()
+
+        def taken(request: Request) -> Response:
+            number = request.path_params.get("id")
+            others = [each for each in self.callbacks if str(each["id"]) != number]
+            if (entry["url"], entry["type"]) in [(each["url"], each["type"]) for each in others]:
+                return JSONResponse({"code": "ObjectExists", "message": "already exists"}, 400)
+            stored = {**entry, "id": int(number or 26601), "connectWiseID": "c", "_info": {}}
+            self.callbacks = [*others, stored]
+            return JSONResponse(stored, 200 if number else 201)
+
+        answer: Response = await self._cw(taken)(request)
+        return answer
 
     async def _zone(self, request: Request) -> Response:
         trouble = await self._trouble(request)

@@ -12,18 +12,24 @@ from adapters.fields import Unreadable, as_object, positive_id, printable
 from workers.psa.company import Company, Status
 from workers.psa.http import PsaHttp
 
+API: Final = "/v4_6_release/apis/3.0"
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 20
+
+
+def headers_of(config: ConnectWiseConfig, api: ConnectWiseApi) -> dict[str, str]:
+    """What shows who asks."""
+    pair = f"{config.company}+{api.public_key}:{api.private_key}"
+    basic = base64.b64encode(pair.encode()).decode("ascii")
+    return {"authorization": f"Basic {basic}", "clientid": api.client_id}
 
 
 class ConnectWiseClient:
     """One tenant."""
 
     def __init__(self, config: ConnectWiseConfig, api: ConnectWiseApi, http: PsaHttp) -> None:
-        pair = f"{config.company}+{api.public_key}:{api.private_key}"
-        basic = base64.b64encode(pair.encode()).decode("ascii")
-        self._headers = {"authorization": f"Basic {basic}", "clientid": api.client_id}
-        self._base = f"{config.api_origin}/v4_6_release/apis/3.0/company/companies"
+        self._headers = headers_of(config, api)
+        self._base = f"{config.api_origin}{API}/company/companies"
         self._http = http
 
     async def company(self, company_id: str) -> Company | None:

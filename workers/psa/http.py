@@ -1,10 +1,10 @@
-"""One GET to a PSA: checked address, verified TLS, no redirect, bounded answer, no second try."""
+"""One request to a PSA: checked address, verified TLS, no redirect, a bounded answer, one try."""
 
 import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import httpx
 
@@ -26,7 +26,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A status of 200 or 404, and the JSON that came with it; `None` if a 404 came without."""
+    """A status of 200, 201 or 404, and the JSON that came with it; `None` if a 404 had none."""
 
     status: int
     content: Any
@@ -61,13 +61,28 @@ class PsaHttp:
         """What the PSA answers, if it is an answer to the question.
 
         Raises:
+            PsaError: as of `send`.
+        """
+        return await self.send("GET", url, headers, query)
+
+    async def send(
+        self,
+        method: Literal["GET", "POST", "PUT"],
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+        content: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """What the PSA answers to a request, which may change something there.
+
+        Raises:
             PsaUnreachable: no complete answer in time, 5xx, or not now (408, 425, 429).
             PsaRefused: 401 or 403.
             PsaAnswerUnreadable: a redirect, another 4xx, too large, or no JSON.
         """
         try:
             async with asyncio.timeout(self._seconds):
-                status, body, wait = await self._fetch(url, headers, query)
+                status, body, wait = await self._fetch(method, url, headers, query, content)
         except TimeoutError:
             raise self.unreachable(f"did not answer within {self._seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -83,7 +98,7 @@ class PsaHttp:
             )
         if status >= 500 or status in _LATER:
             raise self.unreachable(f"answers {status}", wait)
-        if status not in {200, 404}:
+        if status not in {200, 201, 404}:
             raise self.unreadable(f"answers {status}{_why(body)}")
         if len(body) > _ANSWER_LIMIT:
             raise self.unreadable(f"answers more than {_ANSWER_LIMIT} bytes")
@@ -103,17 +118,23 @@ class PsaHttp:
         return PsaAnswerUnreadable(f"the PSA of source {self.source} {what}", self.source)
 
     async def _fetch(
-        self, url: str, headers: Mapping[str, str], query: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+        content: Mapping[str, Any] | None,
     ) -> tuple[int, bytes, float | None]:
         _, parts = split_url(url)
         host = parts.hostname or ""
         to = httpx.URL(url).copy_with(host=await _address(url))
         async with self._client.stream(
-            "GET",
+            method,
             # The connection goes to the address that was checked; name and certificate stay the
             # URL's.
             to,
             params=query,
+            json=content,
             headers={
                 "accept": "application/json",
                 "accept-encoding": "identity",
