@@ -44,7 +44,7 @@ def secure_origin(value: str) -> str:
     """
     origin, parts = split_url(value)
     if parts.path not in {"", "/"} or parts.query:
-        raise ValueError('must have no path and no query, like "https://na.myconnectwise.net"')
+        raise ValueError('must have no path and no query, like "https://psa.example.com"')
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("must be https; plain http is for rehearsals on a loopback host only")
     return origin

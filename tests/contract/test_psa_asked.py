@@ -198,7 +198,7 @@ async def test_a_psa_that_is_away_is_waited_for(
         found = await them.it.advance(deletion)
         if when == "before_the_call":
             assert found.step == "delete"
-        for _ in range(40):
+        for _ in range(12):
             assert (found.state, found.waits_for, found.attempts) == ("retrying", "psa_silent", 0)
             assert found.ready_at - them.it.clock() >= timedelta(minutes=1)
             them.it.clock.now = found.ready_at
@@ -249,7 +249,7 @@ async def test_refused_credentials_stand_still(asking: Asking, psa: StandInPsa, 
     psa.fault = fault
     async with asking() as them:
         deletions = [await begun(await them.cw())]
-        for _ in range(30):
+        for _ in range(12):
             found = await them.it.advance(deletions[0])
             assert (found.state, found.waits_for) == ("retrying", "psa_refused")
             them.it.clock.now = found.ready_at + timedelta(hours=6)

@@ -45,7 +45,8 @@ class PsaHttp:
 
     async def __aenter__(self) -> Self:
         self._client = httpx.AsyncClient(
-            verify=public_authorities(),
+            # A PSA of one's own may have a certificate of one's own: SSL_CERT_FILE counts.
+            verify=public_authorities(trust_env=True),
             follow_redirects=False,
             trust_env=False,
             timeout=self._seconds,
