@@ -6,9 +6,9 @@ The order of calls is fixed: `key_url` (only for vendors that hold the key thems
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.durations import Duration
 from adapters.headers import Headers
@@ -41,6 +41,32 @@ class SourceConfig(BaseModel):
     def may_confirm(self) -> bool:
         """Whether a confirmation that came with an event of this source is believed."""
         return self.confirm_delete
+
+    @property
+    def asks(self) -> bool:
+        """Whether the sender's own API is asked about a client before anything is deleted."""
+        return False
+
+
+class AskableSource(SourceConfig):
+    """A sender whose API can be asked: `api` holds the credentials.
+
+    `ask_source` is true where there are some; false believes its events alone.
+    """
+
+    ask_source: bool | None = None
+    api: BaseModel | None = None
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.ask_source and self.api is None:
+            raise ValueError("ask_source needs the credentials of the vendor's API, in api")
+        return self
+
+    @property
+    def asks(self) -> bool:
+        """Whether the vendor's API is asked about a client before anything is deleted."""
+        return self.api is not None and self.ask_source is not False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@
     ├── Unavailable                 not now: a part that Unglue depends on does not answer
     │   ├── StorageUnavailable      Redis
     │   └── SigningKeyUnavailable   the vendor's key server
+    ├── PsaError                    what a PSA that was asked about a client came to
+    │   ├── PsaUnreachable          no answer, 5xx, 429
+    │   ├── PsaRefused              401, 403
+    │   └── PsaAnswerUnreadable     an answer that is not of the documented form
     └── ITGlueError                 IT Glue's answer, in the words of the result object
         ├── OrganizationNotFound
         ├── PermissionDenied        401, 403
@@ -148,6 +152,37 @@ class SigningKeyUnavailable(Unavailable):
     """The vendor's key server does not answer, so genuine and forged cannot be told apart."""
 
     code = "SigningKeyUnavailable"
+
+
+class PsaError(UnglueError):
+    """A PSA was asked about a client and did not say; `source` is the one it was asked for."""
+
+    http_status = 502
+
+    def __init__(self, message: str, source: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.source = source
+        self.retry_after = retry_after
+
+
+class PsaUnreachable(PsaError):
+    """The PSA does not answer now; `retry_after` is in seconds, where it says so."""
+
+    code = "PsaUnreachable"
+    retryable = True
+
+
+class PsaRefused(PsaError):
+    """The PSA refuses the credentials, or they may not read what was asked for."""
+
+    code = "PsaRefused"
+
+
+class PsaAnswerUnreadable(PsaError):
+    """The PSA's answer is not of the documented form: it says neither active nor inactive."""
+
+    code = "PsaAnswerUnreadable"
+    retryable = True
 
 
 class ITGlueError(UnglueError):

@@ -53,10 +53,14 @@ class Strict(BaseModel):
 
 
 class PsaLink(Strict):
-    """A client's id in its PSA, as IT Glue's adapters know it."""
+    """A client's id in its PSA, as IT Glue's adapters know it.
+
+    `deleted`: its event said that it is gone from the PSA, and not only inactive there.
+    """
 
     integration_type: PsaIntegration
     company_id: Annotated[str, Field(min_length=1, max_length=64)]
+    deleted: Literal[True] | None = None
 
 
 class DeletionRequest(Strict):

@@ -34,3 +34,17 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def secure_origin(value: str) -> str:
+    """The origin of a configured URL to which secrets go: https, or this machine.
+
+    Raises:
+        ValueError: it is neither, or it has a path or a query.
+    """
+    origin, parts = split_url(value)
+    if parts.path not in {"", "/"} or parts.query:
+        raise ValueError('must have no path and no query, like "https://psa.example.com"')
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must be https; plain http is for rehearsals on a loopback host only")
+    return origin

@@ -153,7 +153,11 @@ def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
         also=known_as(name=name),
         actor=_actor(callout.fields),
         request=DeletionRequest(
-            psa=PsaLink(integration_type="autotask", company_id=client),
+            psa=PsaLink(
+                integration_type="autotask",
+                company_id=client,
+                deleted=True if action == "delete" else None,
+            ),
             org_name=name,
             confirm_delete=config.confirm_delete,
             reason=f"Autotask company {client} {_WHY[action == 'delete']}",

@@ -3,10 +3,11 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from adapters.contract import SourceConfig
+from adapters.contract import AskableSource
 from adapters.models import PsaIntegration
+from adapters.origin import secure_origin
 
 
 def _guid(value: str) -> str:
@@ -21,7 +22,25 @@ Secret = Annotated[str, StringConstraints(min_length=16, max_length=64)]
 FieldName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class AutotaskConfig(SourceConfig):
+# Sent in a header, so nothing that a header cannot carry.
+Credential = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
+
+
+class AutotaskApi(BaseModel):
+    """An API user of Autotask, and the tracking identifier of the integration.
+
+    `base_url` is the server that knows in which zone the tenant is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    username: Credential
+    secret: Annotated[Credential, Field(repr=False)]
+    integration_code: Annotated[Credential, Field(repr=False)]
+    base_url: Annotated[str, AfterValidator(secure_origin)] = "https://webservices.autotask.net"
+
+
+class AutotaskConfig(AskableSource):
     """One webhook of one Autotask tenant.
 
     `webhook_guid` is Autotask's own id of the webhook, and binds its callouts to this source.
@@ -35,3 +54,4 @@ class AutotaskConfig(SourceConfig):
     webhook_guid: Annotated[str, AfterValidator(_guid)]
     active_field: FieldName = "isActive"
     name_field: FieldName = "companyName"
+    api: AutotaskApi | None = None

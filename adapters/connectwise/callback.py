@@ -8,7 +8,7 @@ and the action to it, outside the signature.
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from adapters.clients import known_as, readable, rejected
@@ -104,12 +104,20 @@ def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Ident
         also=known_as(name=name),
         actor=actor,
         request=DeletionRequest(
-            psa=PsaLink(integration_type="manage", company_id=client),
+            psa=PsaLink(
+                integration_type="manage", company_id=client, deleted=_gone(action, document)
+            ),
             org_name=name,
             confirm_delete=config.confirm_delete,
             reason=f"ConnectWise company {client} {why}",
         ),
     )
+
+
+def _gone(action: str, document: Mapping[str, Any]) -> Literal[True] | None:
+    """Whether the company is said to be deleted, and not only to be in another status."""
+    marked = at(document, "/Entity/deletedFlag") is True
+    return True if folded(action) == "deleted" or marked else None
 
 
 def _require_tenant(config: ConnectWiseConfig, callback: Mapping[str, Any]) -> None:

@@ -14,10 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from adapters.contract import SourceConfig
+from adapters.contract import AskableSource
 from adapters.fields import folded
 from adapters.models import PsaIntegration
-from adapters.origin import is_loopback, split_url
+from adapters.origin import secure_origin, split_url
 from adapters.pointer import Pointer
 
 
@@ -31,16 +31,10 @@ def _host(value: str) -> str:
     return value.lower()
 
 
-def _key_origin(value: str) -> str:
-    origin, parts = split_url(value)
-    if parts.path not in {"", "/"} or parts.query:
-        raise ValueError('must have no path and no query, like "https://na.myconnectwise.net"')
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("must be https; plain http is for rehearsals on a loopback host only")
-    return origin
-
-
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+# Sent in a header, so nothing that a header cannot carry.
+Key = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
+_CLOUD = ".myconnectwise.net"
 Status = Annotated[StrictInt, Field(gt=0)] | Annotated[StrictStr, Field(min_length=1)]
 
 
@@ -54,7 +48,21 @@ class ConnectWisePointers(BaseModel):
     status: Pointer = "/Entity/status"
 
 
-class ConnectWiseConfig(SourceConfig):
+class ConnectWiseApi(BaseModel):
+    """The keys of an API member, and the client id of the integration (developer.connectwise.com).
+
+    `base_url` is where the API is, by default the vendor's own host of the tenant's cloud.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    public_key: Key
+    private_key: Annotated[Key, Field(repr=False)]
+    client_id: Key
+    base_url: Annotated[str, AfterValidator(secure_origin)] | None = None
+
+
+class ConnectWiseConfig(AskableSource):
     """One ConnectWise tenant that sends company callbacks.
 
     `host` and `company` bind every callback to this tenant: they are `FromUrl` and `CompanyId` of
@@ -67,11 +75,12 @@ class ConnectWiseConfig(SourceConfig):
 
     host: Annotated[str, AfterValidator(_host)]
     company: Name
-    key_origin: Annotated[str, AfterValidator(_key_origin)]
+    key_origin: Annotated[str, AfterValidator(secure_origin)]
     inactive_statuses: Annotated[tuple[Status, ...], Field(min_length=1)] = ("Inactive",)
     product_instance_id: Name | None = None
     own_member_ids: tuple[Name, ...] = ()
     pointers: ConnectWisePointers = ConnectWisePointers()
+    api: ConnectWiseApi | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -79,6 +88,14 @@ class ConnectWiseConfig(SourceConfig):
         if isinstance(data, Mapping) and "host" in data and data.get("key_origin") is None:
             return {**data, "key_origin": f"https://{data['host']}"}
         return data
+
+    @property
+    def api_origin(self) -> str:
+        """Where the API is: in the vendor's cloud `na…` has `api-na…`, others their own host."""
+        if self.api is not None and self.api.base_url is not None:
+            return self.api.base_url
+        named = self.host.endswith(_CLOUD) and not self.host.startswith("api-")
+        return f"https://{'api-' if named else ''}{self.host}"
 
     @property
     def inactive_names(self) -> frozenset[str]:

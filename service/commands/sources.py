@@ -1,7 +1,10 @@
 """`unglue sources`: who sends, and a way to see a source move."""
 
+import asyncio
+import dataclasses
 import secrets
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +13,18 @@ from typing import Any
 import click
 import httpx
 
+from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
 from adapters.registry import VENDORS
 from service.demo.key_at import serving_key
+from service.doctor.finding import Finding
+from service.doctor.psa import findings_of
+from service.doctor.registered import compared
 from service.terminal.client import ServiceClient, service_url
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
+from workers.psa.companies import Asked
 from workers.settings import load_settings
 
 
@@ -111,3 +119,68 @@ def send(
             raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
     say(answer.text)
     sys.exit(0 if answer.status_code == 202 else 1)
+
+
+@sources.command()
+@click.argument("name")
+@click.option("--company", help="The id of a company in the PSA that is to be read.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(name: str, company: str | None, *, as_json: bool) -> None:
+    """Ask the PSA of the source NAME: credentials, statuses, and a company. Changes nothing.
+
+    Exit status: 0 it can be asked, 1 it cannot, 2 there is no such source or it has no credentials.
+    """
+    config = load_settings().sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    if not config.asks:
+        raise ConfigurationError(
+            f"source {name!r} is not asked: it has no credentials in [sources.{name}.api], or "
+            "ask_source is false"
+        )
+    if company is not None and not company.isdecimal():
+        raise click.UsageError("--company is the number of a company in the PSA")
+    findings = asyncio.run(_examined(name, config, company))
+    _show(findings, as_json=as_json)
+    sys.exit(1 if any(finding.level == "fail" for finding in findings) else 0)
+
+
+def _show(findings: Sequence[Finding], *, as_json: bool) -> None:
+    if as_json:
+        show_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            cure = f"\n     {finding.cure}" if finding.cure else ""
+            say(f"{finding.level:<4} {finding.message}{cure}")
+
+
+async def _examined(name: str, config: SourceConfig, company: str | None) -> list[Finding]:
+    async with Asked({name: config}) as asked:
+        client = await asked.client(name)
+        return [finding async for finding in findings_of(name, config, client, company)]
+
+
+@sources.command()
+@click.argument("name")
+@click.option("--check", "only_check", is_flag=True, help="Tell what differs; change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def register(name: str, *, only_check: bool, as_json: bool) -> None:
+    """Have ConnectWise send its companies to the source NAME: make its callback, or put it right.
+
+    Done twice it changes nothing. Callbacks of others are left alone, and none is removed.
+
+    Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
+    """
+    settings = load_settings()
+    config = settings.sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    found = asyncio.run(_registered(name, config, settings.public_url, repair=not only_check))
+    _show(found, as_json=as_json)
+    sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
+
+
+async def _registered(
+    name: str, config: SourceConfig, public_url: str, *, repair: bool
+) -> list[Finding]:
+    return [finding async for finding in compared(name, config, public_url, repair=repair)]

@@ -16,6 +16,8 @@ from service.doctor.holds import held_findings
 from service.doctor.ledger import ACCEPT, ledger_findings
 from service.doctor.pilot import unnoticed
 from service.doctor.policy import idle_safeguards
+from service.doctor.psa import psa_findings
+from service.doctor.registered import registered_findings
 from workers.itglue.client import ITGlue
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
 from workers.ledger.installation.stop_switch import LEDGER_LOST
@@ -52,6 +54,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         ]
     checks += [
         ("it glue", _itglue(settings, counted=there is None)),
+        ("psa", psa_findings(settings)),
+        ("callbacks", registered_findings(settings)),
         ("callback", _callback(settings)),
         ("notifications", _notifications(settings)),
         ("policy", _each(unnoticed(settings))),

@@ -10,7 +10,7 @@ from typing import Final
 
 from adapters import errors
 from workers.outbox.kinds import MEANINGS
-from workers.pipeline.gates import GATES
+from workers.pipeline.gates import GATES, psa_says
 
 ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -35,6 +35,13 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "StorageUnavailable": "See whether Redis runs and has room: `unglue doctor`.",
         "SigningKeyUnavailable": "Look at the way to the vendor's key server. The sender tries "
         "again.",
+        "PsaError": "See which of the next three it is.",
+        "PsaUnreachable": "Nothing to do at first: the PSA is asked again every minute until "
+        "`policy.eligibility_window` ends. Then see that it answers, and `unglue replay ID`.",
+        "PsaRefused": "Correct the credentials in `[sources.NAME.api]`, or what their user may "
+        "read; `unglue sources check NAME` tries them. What waits goes on by itself.",
+        "PsaAnswerUnreadable": "See that `api.base_url` is the PSA's: `unglue sources check NAME`. "
+        "It is asked again meanwhile.",
         "OrganizationNotFound": "See whether it is gone already, and whether the key may read it.",
         "PermissionDenied": "Check the API key and its rights: `unglue doctor`.",
         "DeletionBlocked": "See the gate that the message names, below; then `unglue replay ID`.",
@@ -62,6 +69,7 @@ _CURES: Final[Mapping[str, str]] = MappingProxyType(
         "proof": "Send the name with the number, or have a person approve it.",
         "identity": "Ask anew: it was renamed, re-linked or made again meanwhile.",
         "psa_links": "Unlink it, or approve it after looking at every link.",
+        "psa_says": "Look at the company in the PSA, then approve or reject.",
         "client_active": "Nothing: the client is active. If that is wrong, correct it in the PSA.",
         "event": "Look at both events (`unglue deliveries`), then approve or reject.",
         "declined": "Ask by name (`unglue replay ID`), or `unglue unprotect ORG_ID`.",
@@ -137,7 +145,7 @@ def name_of(error: type[errors.UnglueError]) -> str:
 
 def gate_cures() -> Iterator[tuple[str, str, str]]:
     """Each gate: its name, its question, what to do."""
-    for gate in GATES:
+    for gate in (*GATES, psa_says):
         question = (gate.__doc__ or "").partition("\n")[0]
         yield gate.__name__, question, _CURES.get(gate.__name__, "")
 

@@ -10,6 +10,7 @@ MOST = 12
 # Lists whose entries are alike and are found by name.
 LISTS = {
     "adapters": "a folder a vendor",
+    "workers": "a room a subject, told in docs/architecture.md",
     "workers/ledger/scripts": "a script a decision",
     "service/commands": "a module a command",
     "service/api/routes": "a module a resource",

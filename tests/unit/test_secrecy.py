@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from adapters.autotask.config import AutotaskApi
+from adapters.connectwise.config import ConnectWiseApi
 from adapters.registry import VENDORS
 from workers.settings import Settings
 from workers.settings.destinations import CallbackSettings, Notification
@@ -97,6 +99,7 @@ def test_every_secret_is_in_the_table() -> None:
     """One that is not would have no least length."""
     models: list[Any] = [Settings, CallbackSettings, Notification, ITGlueSettings, PolicySettings]
     models += [Operator, *(vendor.config for vendor in VENDORS.values())]
+    models += [ConnectWiseApi, AutotaskApi]
     secret = {
         name for model in models for name, field in model.model_fields.items() if not field.repr
     }

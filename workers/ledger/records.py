@@ -149,8 +149,9 @@ class Deletion:
     """The life of one request.
 
     `waits_for` says why one that waits does, where that is no step's own doing: "paused" (the stop
-    switch), "key_refused" or "disk_full". `order` counts the active events that the ledger knew
-    when it was asked for, `identities` are those of the event that asked, as (source, client).
+    switch), "key_refused", "disk_full", "psa_silent" or "psa_refused". `order` counts the
+    active events that the ledger knew when it was asked for, `identities` are those of the event
+    that asked, as (source, client).
     `asked_mode` is the policy's mode then; `pinned` the organization as its first plan found it.
     """
 

@@ -12,7 +12,7 @@ Kind = Literal[
     "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
     "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
     "account_changed", "configuration_differs", "clock_off", "redis_filling", "receiver_silent",
-    "target_failing",
+    "target_failing", "psa_refused",
 ]  # fmt: skip
 
 
@@ -155,6 +155,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Notifications do not arrive at a target",
             "Whoever reads only that one hears nothing. Check its URL; unglue doctor lists it "
             "until it works, unglue notifications test tries it.",
+        ),
+        "psa_refused": Meaning(
+            "A PSA refuses to be asked",
+            "Deletions of its clients stand still. Correct the credentials in [sources.NAME.api], "
+            "or what their user may read; unglue sources check NAME tries them.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }

@@ -7,7 +7,7 @@ the deletion ended.
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from adapters.errors import (
     CallsStopped,
@@ -17,6 +17,7 @@ from adapters.errors import (
     OrganizationNotFound,
     PermissionDenied,
     Postponed,
+    PsaError,
     UnglueError,
 )
 from workers.ledger.deleting.deletions import Change
@@ -26,8 +27,10 @@ from workers.ledger.records import Deletion
 from workers.pipeline.states import FAILED, RETRYING, RUNNING
 from workers.pipeline.steps import approve, delete, export, plan, soft_delete, unanswered, verify
 from workers.pipeline.steps.outcome import Context, again, fail, stand_still, wait
-from workers.pipeline.steps.verify import look_again, unverified
+from workers.pipeline.steps.verify import keep_looking, look_again, unverified
+from workers.pipeline.terms import terms_of
 from workers.processes.lease import under_lease
+from workers.times.clock import to_ms
 
 STEPS: Mapping[str, Callable[[Deletion, Context], Coroutine[Any, Any, Change]]] = MappingProxyType(
     {
@@ -44,6 +47,10 @@ STEPS: Mapping[str, Callable[[Deletion, Context], Coroutine[Any, Any, Change]]] 
 _MOST_STEPS = 10
 _MOST_DEATHS = 3
 _LOOK_AGAIN = timedelta(minutes=5)
+_ASK_SILENT = timedelta(minutes=1)
+# Seldom: a PSA may lock an account that is refused often.
+_ASK_REFUSED = timedelta(minutes=15)
+PSA_REFUSED: Final = "psa_refused"
 
 
 async def advance(deletion_id: str, context: Context) -> Deletion | None:
@@ -83,6 +90,8 @@ async def _step(held: Deletion, context: Context) -> Change:
         line["detail"] = error.message
         until = context.clock() + _LOOK_AGAIN
         return stand_still(held, ACCOUNT_CHANGED, until, line, attempts=held.attempts)
+    except PsaError as error:
+        return await _unsaid(held, error, context)
     except (
         OrganizationNotFound,
         InvalidIdentifier,
@@ -96,6 +105,33 @@ def _stopped(held: Deletion, until: datetime) -> Change:
     """Nothing is asked of IT Glue until a person resumes."""
     line = {"entry": "postponed", "step": held.step, "why": KEY_REFUSED}
     return stand_still(held, KEY_REFUSED, until, line, attempts=held.attempts)
+
+
+async def _unsaid(held: Deletion, error: PsaError, context: Context) -> Change:
+    """A PSA that is to be asked did not say: nothing is deleted on older news.
+
+    Refused credentials are a person's to cure, so that waits. What passes by itself is waited for
+    as long as for IT Glue's status to follow the PSA's.
+    """
+    now = context.clock()
+    line = {"entry": "psa_silent", "step": held.step, "source": error.source}
+    line |= {"code": error.code, "detail": error.message}
+    if held.intent.unanswered:
+        # A call may have worked, so this can only end by what is seen.
+        return keep_looking(held, now, line)
+    if not error.retryable:
+        notices = context.ledger.notices
+        detail = {"deletion_id": held.id, "source": error.source, "detail": error.message}
+        await notices.write(PSA_REFUSED, detail, now, once=error.source)
+        until = now + _ASK_REFUSED
+        return stand_still(held, PSA_REFUSED, until, line, attempts=held.attempts)
+    last = plan.eligible_until(held, terms_of(held, context.settings).policy, now)
+    if now >= last:
+        return fail(FAILED, error, now, line)
+    until = min(now + max(_ASK_SILENT, timedelta(seconds=error.retry_after or 0)), last)
+    return stand_still(
+        held, "psa_silent", until, line, attempts=held.attempts, eligible_until=to_ms(last)
+    )
 
 
 async def _failed(held: Deletion, error: UnglueError, context: Context) -> Change:

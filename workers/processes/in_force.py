@@ -27,7 +27,9 @@ def policy_digest(settings: Settings) -> str:
     """SHA-256 over everything that decides who may be deleted, and where."""
     policy = settings.policy.model_dump(mode="json", exclude={"export_zip_password"})
     sources = {
+        # Who asks must not stand beside one that does not; where nobody does, nothing is said.
         name: source.model_dump(mode="json", include=_OF_A_SOURCE)
+        | ({"asks": True} if source.asks else {})
         for name, source in settings.sources.items()
     }
     schedules = {

@@ -24,6 +24,7 @@ from workers.ledger.store import Store
 from workers.pipeline.steps.outcome import Context
 from workers.processes.lease import own_holder
 from workers.processes.queue import JobQueue
+from workers.psa.companies import Asked
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
@@ -147,21 +148,27 @@ async def open_context(
             while_stopped=while_stopped,
         )
         watch = KeyWatch(ledger.stop_switch, system_clock)
-        async with ITGlue.connect(
-            base_url=settings.itglue.base_url,
-            api_key=settings.itglue.api_key,
-            timeout_seconds=settings.itglue.timeout_seconds,
-            hooks=Hooks(
-                throttle.before_request, throttle.after_answer, watch.key_judged if counts else None
-            ),
-            types=(types := await ledger.asset_types.load()),
-            in_flight=settings.itglue.max_concurrent_requests,
-        ) as itglue:
+        async with (
+            Asked(settings.sources) as companies,
+            ITGlue.connect(
+                base_url=settings.itglue.base_url,
+                api_key=settings.itglue.api_key,
+                timeout_seconds=settings.itglue.timeout_seconds,
+                hooks=Hooks(
+                    throttle.before_request,
+                    throttle.after_answer,
+                    watch.key_judged if counts else None,
+                ),
+                types=(types := await ledger.asset_types.load()),
+                in_flight=settings.itglue.max_concurrent_requests,
+            ) as itglue,
+        ):
             yield Context(
                 ledger=ledger,
                 itglue=itglue,
                 settings=settings,
                 clock=system_clock,
                 random=SystemRandom(),
+                companies=companies,
             )
         await ledger.asset_types.store(types)

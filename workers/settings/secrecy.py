@@ -31,7 +31,9 @@ _SHORTEST: Final[Mapping[str, int]] = {
     "hmac_secrets": 16,
     "export_zip_password": 16,
 }
-MADE_ELSEWHERE: Final = frozenset({"redis_url", "api_key", "url", "token_sha256"})
+MADE_ELSEWHERE: Final = frozenset(
+    {"redis_url", "api_key", "url", "token_sha256", "private_key", "secret", "integration_code"}
+)
 
 
 def weak_secret(tables: Mapping[str, BaseModel]) -> str | None:

@@ -30,11 +30,14 @@ from workers.pipeline.gates.standing import (
     identity,
     proof,
     psa_links,
+    psa_says,
     trust,
 )
 from workers.pipeline.gates.subject import Subject
 from workers.pipeline.gates.synced import psa_synced
 from workers.pipeline.plan import Answer
+
+__all__ = ["GATES", "judge", "psa_says"]
 
 Gate = Callable[[Subject], Answer]
 
@@ -69,5 +72,6 @@ GATES: tuple[Gate, ...] = (
 
 
 def judge(subject: Subject) -> tuple[Answer, ...]:
-    """Every gate's answer, in order."""
-    return tuple(gate(subject) for gate in GATES)
+    """Every gate's answer, in order; that of a PSA only where one was asked."""
+    gates = (*GATES, psa_says) if subject.said else GATES
+    return tuple(gate(subject) for gate in gates)

@@ -32,6 +32,16 @@ def client_active(subject: Subject) -> Answer:
     return ask("client_active", "; ".join(said), evidence)
 
 
+def psa_says(subject: Subject) -> Answer:
+    """What the PSAs said that were asked: a person decides unless each company is inactive.
+
+    An active company of the source that asked is none of a person's: that deletion is cancelled.
+    """
+    open_yet = [each for each in subject.said if each.state != "inactive"]
+    words = "; ".join(each.words for each in open_yet)
+    return ask("psa_says", words, " ".join(each.evidence for each in open_yet))
+
+
 def psa_links(subject: Subject) -> Answer:
     """One link, or every linked company known to be inactive. Unknown links are not "no links"."""
     links = subject.organization.psa_ids

@@ -10,6 +10,7 @@ from workers.itglue.models import Inventory, Organization
 from workers.ledger.deleting.protections import Protection
 from workers.ledger.deleting.registers import NOTHING_SAID, Standing
 from workers.pipeline.plan import Activity, Answer
+from workers.psa.asking import Said
 from workers.settings.policy import Mode, PolicySettings
 from workers.settings.schedules import Schedule
 
@@ -25,6 +26,7 @@ class Subject:
     the organization as it was first looked at. `distrust` says what changed about who
     asked, `harder_now` is the policy's mode if it is harder than what was asked for.
     `overrules_at`: a person asked by name then. `known_name` comes from an earlier event.
+    `said` is what PSAs that were asked said of its companies.
     """
 
     request: DeletionRequest
@@ -45,6 +47,7 @@ class Subject:
     overrules_at: datetime | None = None
     known_name: str = ""
     schedule: Schedule | None = None
+    said: tuple[Said, ...] = ()
 
 
 def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:

@@ -16,7 +16,7 @@ from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion
 from workers.pipeline.states import BLOCKED, FAILED, RETRYING
 from workers.pipeline.steps.outcome import Context, again, fail, go_on, wait
-from workers.pipeline.steps.permission import permission
+from workers.pipeline.steps.permission import Permission, permission
 from workers.pipeline.steps.plan import await_eligibility, may_wait
 from workers.pipeline.steps.unanswered import may_send_again
 from workers.pipeline.terms import terms_of
@@ -29,12 +29,17 @@ async def run(deletion: Deletion, context: Context) -> Change:
     """Send the call, if the last one does not stand in the way."""
     if deletion.intent.state == "accepted":
         return go_on("verify")
-    repeats = deletion.intent.unanswered
-    if repeats and not may_send_again(deletion, context):
+    if deletion.intent.unanswered and not may_send_again(deletion, context):
         return go_on("unanswered")
     given = await permission(deletion, context)
     if isinstance(given, Change):
         return given
+    return given.noted(await _sent(given, deletion, context))
+
+
+async def _sent(given: Permission, deletion: Deletion, context: Context) -> Change:
+    """What the call came to."""
+    repeats = deletion.intent.unanswered
     try:
         answer = await context.itglue.delete_organization(
             given.org_id, lambda: given.require_in_time(context.clock())

@@ -1,7 +1,7 @@
 """What a step comes to: go on, wait, or end. Values, so that a step can be tested by its answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -13,6 +13,7 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.network.retry import decide
 from workers.pipeline.states import FAILED, RETRYING, RUNNING
+from workers.psa.companies import Companies, Nobody
 from workers.settings import Settings
 from workers.times.clock import Clock
 
@@ -26,6 +27,7 @@ class Context:
     settings: Settings
     clock: Clock
     random: Random
+    companies: Companies = field(default_factory=Nobody)
 
 
 def go_on(step: str, *journal: Mapping[str, Any], **fields: str | int) -> Change:

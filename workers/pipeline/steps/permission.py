@@ -1,6 +1,6 @@
 """Permission: look once more, then ask the one script that may grant a call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ from workers.pipeline.steps.plan import following, judged, look
 from workers.pipeline.steps.verify import keep_looking, unverified
 from workers.pipeline.terms import terms_of
 from workers.processes.in_force import policy_digest
+from workers.psa.asking import Said, told
 from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
@@ -61,11 +62,21 @@ _CANCELLED = {
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """One call may go out for this organization, under this number, before the lease ends."""
+    """One call may go out for this organization, under this number, before the lease ends.
+
+    `said` is what the PSAs said that were asked right before.
+    """
 
     org_id: str
     number: int
     until: datetime
+    said: tuple[Said, ...] = ()
+
+    def noted(self, change: Change) -> Change:
+        """What the call came to, with what the PSAs had said in the journal before it."""
+        if not self.said:
+            return change
+        return replace(change, journal=(told(self.said), *change.journal))
 
     def require_in_time(self, now: datetime) -> None:
         """Asked right before the bytes go out: a process may be held up at any line.
@@ -80,9 +91,11 @@ class Permission:
 async def permission(deletion: Deletion, context: Context) -> Permission | Change:
     """The permission, or what happens instead.
 
-    A plan older than 60 s is made again; a younger one only re-reads the organization.
+    A plan older than 60 s is made again; a younger one only re-reads the organization, and asks the
+    PSAs again where they are asked.
 
     Raises:
+        PsaError: a PSA that is to be asked did not say.
         OrganizationNotFound: it is gone, and not by us.
         Fenced: somebody else took over, or this process was held up.
     """
@@ -121,7 +134,8 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     )
     moved = plan.moved(fresh)
     if moved:
-        return go_on("plan", {"entry": "plan_moved", "moved": list(moved)})
+        lines = [told(known.said)] if known.said else []
+        return go_on("plan", *lines, {"entry": "plan_moved", "moved": list(moved)})
 
     limits = await _limits(deletion, context)
     asked = await context.ledger.store.server_ms()
@@ -146,7 +160,8 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return _unsent(begun, deletion, now)
     if begun.decision != "begun":
         return _refused(begun, deletion, context)
-    return Permission(organization.id, begun.number, now + context.settings.worker.lease)
+    until_then = now + context.settings.worker.lease
+    return Permission(organization.id, begun.number, until_then, known.said)
 
 
 def _only_here(decision: str, deletion: Deletion, context: Context) -> bool:

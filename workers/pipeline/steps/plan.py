@@ -30,6 +30,7 @@ from workers.pipeline.steps.outcome import Context, end, fail, go_on, wait
 from workers.pipeline.steps.resolve import resolve
 from workers.pipeline.steps.verify import keep_looking
 from workers.pipeline.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
+from workers.psa.asking import Said, ask, questions, told, weighed
 from workers.settings import Settings
 from workers.settings.linked import psa_sources
 from workers.settings.policy import PolicySettings
@@ -51,6 +52,7 @@ class Known:
     settings: Settings
     standing: Standing = NOTHING_SAID
     protection: Protection | None = None
+    said: tuple[Said, ...] = ()
 
 
 def judged(
@@ -86,6 +88,7 @@ def judged(
         overrules_at=deletion.overrules_at,
         known_name=deletion.known_name,
         schedule=schedule_of(deletion, known.settings),
+        said=known.said,
     )
     warnings = inventory.warnings
     if organization.psa_ids and ADVICE not in warnings:
@@ -105,7 +108,12 @@ def judged(
 
 
 async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
-    """What sources, persons and the file say of the organization now."""
+    """What PSAs, sources, persons and the file say of the organization now.
+
+    Raises:
+        PsaError: a PSA that is to be asked did not say.
+    """
+    said = await heard(deletion, organization, context)
     protection = await protection_of(
         organization,
         context.settings.policy.protected_ids,
@@ -117,7 +125,25 @@ async def look(deletion: Deletion, organization: Organization, context: Context)
     )
     forms = dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request)))
     standing = await context.ledger.registers.standing(tuple(clients), tuple(forms), deletion.id)
-    return Known(context.settings, standing, protection)
+    return Known(context.settings, standing, protection, said)
+
+
+async def heard(
+    deletion: Deletion, organization: Organization, context: Context
+) -> tuple[Said, ...]:
+    """What the PSAs say of the organization's companies, where they are to be asked.
+
+    Raises:
+        PsaError: one of them did not say.
+    """
+    sources = context.settings.sources
+    asked = questions(deletion.request, deletion.source, organization, sources)
+    answers = await ask(asked, context.companies) if asked else ()
+    name = deletion.request.org_name or deletion.known_name
+    return tuple(
+        weighed(question, company, organization, name)
+        for question, company in zip(asked, answers, strict=True)
+    )
 
 
 async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
@@ -167,7 +193,7 @@ async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Ac
     return Activity(read=True, newest=newest)
 
 
-def _eligible_until(deletion: Deletion, policy: PolicySettings, now: datetime) -> datetime:
+def eligible_until(deletion: Deletion, policy: PolicySettings, now: datetime) -> datetime:
     """When the window closes that opened when it was first waited for.
 
     It opens anew with an approval and with the end of a grace period: what took so long was not the
@@ -183,14 +209,14 @@ def _eligible_until(deletion: Deletion, policy: PolicySettings, now: datetime) -
 
 def may_wait(deletion: Deletion, policy: PolicySettings, now: datetime) -> bool:
     """Whether what the PSA's next sync may cure is waited for: a webhook comes before the sync."""
-    return deletion.by_webhook and now < _eligible_until(deletion, policy, now)
+    return deletion.by_webhook and now < eligible_until(deletion, policy, now)
 
 
 def await_eligibility(
     deletion: Deletion, policy: PolicySettings, now: datetime, line: Mapping[str, Any]
 ) -> Change:
     """Plan again later, until the eligibility window closes."""
-    until = _eligible_until(deletion, policy, now)
+    until = eligible_until(deletion, policy, now)
     pause = policy.eligibility_window / _RECHECKS_PER_WINDOW
     return wait(
         AWAITING_ELIGIBILITY, "plan", min(now + pause, until), line, eligible_until=to_ms(until)
@@ -233,14 +259,29 @@ def decide(
     }
     if deletion.pinned is None:
         fields["pinned"] = json.dumps(plan.subject())
+    if known.said:
+        change = replace(change, journal=(told(known.said), *change.journal))
     return change.with_fields(**fields)
 
 
 def _reactivated(deletion: Deletion, plan: Plan, known: Known, now: datetime) -> Change | None:
     """The end of what its own source said is active, under any identity, since it was asked for.
 
-    A schedule has no source of its own, so every source's word ends its deletions.
+    A schedule has no source of its own, so every source's word ends its deletions. What the PSA
+    itself says when it is asked counts as its source's word.
     """
+    active = [
+        each
+        for each in known.said
+        if each.state == "active" and (each.source == deletion.source or deletion.swept)
+    ]
+    if active:
+        words = "; ".join(each.words for each in active)
+        line = {"entry": "active_in_psa", "source": active[0].source, "detail": words}
+        if deletion.intent.unanswered:
+            return keep_looking(deletion, now, line)
+        error = ErrorEntry("Cancelled", words, rfc3339(now))
+        return end(CANCELLED, line, errors=(error,))
     since = [
         register
         for register in known.standing.registers
@@ -268,7 +309,7 @@ def _weighed(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) 
         return _decided(deletion, plan, settings, now)
     # What was approved is not what there is now: judged as if nobody had said anything. That the
     # time until then was an approver's stays true.
-    until = _eligible_until(deletion, settings.policy, now)
+    until = eligible_until(deletion, settings.policy, now)
     change = _decided(
         replace(approve.void(deletion, moved), eligible_until=until),
         plan.with_force(force=deletion.request.force_delete),
@@ -342,6 +383,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
 
     Raises:
         AccountChanged: IT Glue answered for another account than the record is for.
+        PsaError: a PSA that is to be asked did not say.
     """
     plan, known = await make_plan(deletion, context)
     settings = terms_of(deletion, context.settings)

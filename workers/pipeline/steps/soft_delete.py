@@ -9,14 +9,13 @@ from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion
 from workers.pipeline.states import BLOCKED, FAILED, RETRYING, SOFT_DELETED
 from workers.pipeline.steps.outcome import Context, again, end, fail, wait
-from workers.pipeline.steps.permission import permission
+from workers.pipeline.steps.permission import Permission, permission
 from workers.pipeline.steps.plan import await_eligibility, may_wait
 
 
 async def run(deletion: Deletion, context: Context) -> Change:
     """Set the status, and look whether it is set."""
-    policy = context.settings.policy
-    wanted = policy.soft_delete_status
+    wanted = context.settings.policy.soft_delete_status
     status_id = (await context.itglue.statuses()).get(wanted)
     if status_id is None:
         message = f"soft_delete_status: the account has no organization status {wanted!r}"
@@ -24,6 +23,13 @@ async def run(deletion: Deletion, context: Context) -> Change:
     given = await permission(deletion, context)
     if isinstance(given, Change):
         return given
+    return given.noted(await _sent(given, status_id, deletion, context))
+
+
+async def _sent(given: Permission, status_id: str, deletion: Deletion, context: Context) -> Change:
+    """What the call came to."""
+    policy = context.settings.policy
+    wanted = policy.soft_delete_status
     done = {"intent_state": "refused"}
     try:
         answer = await context.itglue.set_status(

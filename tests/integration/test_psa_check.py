@@ -1,0 +1,202 @@
+"""`unglue sources check` and `unglue doctor`: can the PSA be asked, and does it agree?"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from adapters.errors import ConfigurationError
+from service.cli import cli
+from service.doctor.finding import Finding
+from service.doctor.psa import psa_findings
+from service.doctor.registered import registered_findings
+from tests.support.psa import AT_KEYS, CW_KEYS, StandInPsa
+from tests.support.serve import serve
+from workers.settings import load_settings
+
+Check = Any
+
+
+@pytest.fixture
+def psa() -> StandInPsa:
+    return StandInPsa()
+
+
+@pytest.fixture
+def url(psa: StandInPsa) -> Iterator[str]:
+    with serve(psa.app()) as url:
+        yield url
+
+
+@pytest.fixture
+def check(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """`unglue sources check …` of an installation whose PSAs are the stand-in."""
+    tables: dict[str, dict[str, Any]] = {
+        "cw": {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "Cobalt",
+               "inactive_statuses": ["Inactive", "Gone"]},
+        "cw.api": {**CW_KEYS, "base_url": url},
+        "at": {"vendor": "autotask", "secrets": ["sixteen characters"],
+               "webhook_guid": "11111111-2222-4333-8444-555555555555"},
+        "at.api": {**AT_KEYS, "base_url": url},
+        "std": {"vendor": "standard", "secrets": ["whsec_" + "A" * 32]},
+    }  # fmt: skip
+    lines = ['public_url = "https://unglue.example.com"', '[itglue]\napi_key = "ITG.x"']
+    for name, table in tables.items():
+        lines += [f"[sources.{name}]", *(f"{key} = {json.dumps(v)}" for key, v in table.items())]
+    config = tmp_path / "unglue.toml"
+    config.write_text("\n".join(lines))
+    monkeypatch.setenv("UNGLUE_CONFIG", str(config))
+
+    def run(*arguments: str, command: str = "check") -> Result:
+        return CliRunner().invoke(cli, ["sources", command, *arguments])
+
+    return run
+
+
+def test_it_can_be_asked(psa: StandInPsa, check: Check) -> None:
+    psa.company(250, "Violet Pump Works")
+    found = check("cw", "--company", "250")
+    assert found.exit_code == 0, found.output
+    assert "the credentials work" in found.output
+    assert "inactive is 'Inactive' (2), 'Gone' (12)" in found.output
+    assert "company 250 'Violet Pump Works' is inactive: its status is 'Inactive'" in found.output
+    psa.account(174, "Autotask Corporation", active=True)
+    found = check("at", "--company", "174", "--json")
+    assert found.exit_code == 0, found.output
+    assert [each["level"] for each in json.loads(found.output)] == ["ok", "ok"]
+
+
+def test_the_statuses_disagree(psa: StandInPsa, check: Check) -> None:
+    psa.statuses = {1: ("Active", False), 2: ("Inactive", False), 3: ("Left", True)}
+    found = check("cw")
+    assert found.exit_code == 0
+    assert "inactive in ConnectWise and not for Unglue: 'Left' (3)" in found.output
+    assert "inactive for Unglue and not in ConnectWise: 'Inactive' (2)" in found.output
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [(401, "refuses its credentials"), (503, "answers 503"), (404, "")]
+)
+@pytest.mark.parametrize("source", ["cw", "at"])
+def test_it_cannot(psa: StandInPsa, check: Check, source: str, fault: int, words: str) -> None:
+    psa.fault = fault
+    found = check(source)
+    assert found.exit_code == 1
+    assert words in found.output
+    assert f"sources.{source}.api" in found.output or "wait meanwhile" in found.output
+    assert CW_KEYS["private_key"] not in found.output
+
+
+def test_there_is_nothing_to_ask(check: Check) -> None:
+    assert check("cw", "--company", "9").exit_code == 1
+    assert check("cw", "--company", "../x").exit_code == 2
+    for name in ("std", "nobody"):
+        assert isinstance(check(name).exception, ConfigurationError)
+
+
+async def test_doctor_says_it(psa: StandInPsa, check: Check) -> None:
+    del check
+
+    async def told() -> list[Finding]:
+        return [each async for each in psa_findings(load_settings())]
+
+    assert [each.level for each in await told()] == ["ok", "ok", "ok"]
+    psa.fault = 401
+    assert [each.level for each in await told()] == ["fail", "fail"]
+
+
+# -- callbacks --------------------------------------------------------------------------------
+
+URL = "https://unglue.example.com/webhooks/cw?recordId="
+RIGHT: dict[str, Any] = {
+    "id": 7, "url": URL, "type": "company", "level": "Owner", "objectId": 1, "memberId": 243,
+    "inactiveFlag": False, "isSelfSuppressedFlag": True,
+}  # fmt: skip
+OTHERS = [
+    {**RIGHT, "id": 1, "url": "https://other.example.com/webhooks/cw?recordId="},
+    {**RIGHT, "id": 2, "type": "contact"},
+    {**RIGHT, "id": 3, "url": "https://unglue.example.com/webhooks/cw2?recordId="},
+]
+
+
+def changed(psa: StandInPsa) -> list[str]:
+    return [each for each in psa.asked if not each.startswith("GET")]
+
+
+def test_nothing_is_registered_and_then_it_is(psa: StandInPsa, check: Check) -> None:
+    psa.callbacks = list(OTHERS)
+    told = check("cw", "--check", command="register")
+    assert (told.exit_code, changed(psa)) == (1, [])
+    assert "no callback is registered" in told.output
+    assert check("cw", command="register").exit_code == 0
+    *others, made = psa.callbacks
+    assert others == OTHERS
+    assert {name: made[name] for name in ("url", "type", "level", "inactiveFlag")} == {
+        "url": URL, "type": "company", "level": "owner", "inactiveFlag": False,
+    }  # fmt: skip
+    # Again, and nothing more happens.
+    assert check("cw", command="register").exit_code == 0
+    assert check("cw", "--check", command="register").exit_code == 0
+    assert len(changed(psa)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"inactiveFlag": True}, "inactiveFlag is True, not False"),
+        ({"level": "Status", "objectId": 2}, "level is 'Status', not 'owner'"),
+        ({"url": URL.removesuffix("?recordId=")}, "url is"),
+        ({"isSelfSuppressedFlag": None}, "isSelfSuppressedFlag is None"),
+    ],
+)
+def test_what_differs_is_put_right(
+    psa: StandInPsa, check: Check, wrong: dict[str, Any], words: str
+) -> None:
+    psa.callbacks = [*OTHERS, {**RIGHT, **wrong}]
+    told = check("cw", "--check", command="register")
+    assert (told.exit_code, changed(psa)) == (1, [])
+    assert words in told.output
+    assert check("cw", command="register").exit_code == 0
+    assert check("cw", "--check", command="register").exit_code == 0
+    (own,) = [each for each in psa.callbacks if each["id"] == 7]
+    assert (own["memberId"], own["objectId"]) == (243, 1)
+    assert [each for each in psa.callbacks if each["id"] != 7] == OTHERS
+
+
+def test_a_second_one_is_told_and_left(psa: StandInPsa, check: Check) -> None:
+    psa.callbacks = [{**RIGHT, "id": 8, "inactiveFlag": True}, RIGHT]
+    told = check("cw", command="register")
+    assert told.exit_code == 1
+    assert "callback 7 is as it should be" in told.output
+    assert "callback 8 sends the same again" in told.output
+    assert changed(psa) == []
+
+
+@pytest.mark.parametrize("fault", [401, 403, 503, 404])
+def test_it_cannot_be_registered(psa: StandInPsa, check: Check, fault: int) -> None:
+    psa.fault = fault
+    told = check("cw", command="register")
+    assert told.exit_code == 1
+    assert told.exception is None or isinstance(told.exception, SystemExit)
+    for name in ("at", "std", "nobody"):
+        assert isinstance(check(name, command="register").exception, ConfigurationError)
+
+
+def test_an_address_that_nobody_reaches_is_not_registered(
+    psa: StandInPsa, check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNGLUE_PUBLIC_URL", "http://127.0.0.1:8000")
+    told = check("cw", command="register")
+    assert (told.exit_code, psa.asked) == (1, [])
+    assert "nobody can send to" in told.output
+
+
+async def test_doctor_tells_what_is_registered(psa: StandInPsa, check: Check) -> None:
+    del check
+    psa.callbacks = [{**RIGHT, "inactiveFlag": True}]
+    (found,) = [each async for each in registered_findings(load_settings())]
+    assert (found.level, found.cure) == ("fail", "unglue sources register cw")
+    assert changed(psa) == []

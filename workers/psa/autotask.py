@@ -1,0 +1,97 @@
+"""Autotask PSA: companies, on the server of the zone in which the tenant is.
+
+REST API 1.0. Which zone that is says one request without credentials; the answer is believed only
+if it leads to a server of the vendor.
+"""
+
+from typing import Any, Final
+
+from adapters.autotask.config import AutotaskApi
+from adapters.fields import Unreadable, as_object, positive_id
+from adapters.origin import is_loopback, split_url
+from workers.psa.company import Company
+from workers.psa.http import PsaHttp
+
+_VENDOR: Final = ".autotask.net"
+_ROOM: Final = "/atservicesrest"
+
+
+class AutotaskClient:
+    """One tenant."""
+
+    def __init__(self, api: AutotaskApi, http: PsaHttp) -> None:
+        self._api = api
+        self._http = http
+        self._headers = {
+            "username": api.username,
+            "secret": api.secret,
+            "apiintegrationcode": api.integration_code,
+        }
+        self._zone: str | None = None
+
+    async def company(self, company_id: str) -> Company | None:
+        """The company, or `None` if Autotask knows none of this id.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
+        """
+        item = await self._item(company_id)
+        if item is None:
+            return None
+        try:
+            return _company(as_object(item, "company_malformed"))
+        except Unreadable as error:
+            raise self._http.unreadable(f"answers no company ({error})") from None
+
+    async def statuses(self) -> None:
+        """Nothing: a company is active or not. Company 0 is the tenant itself, so it is there.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        """
+        await self._item("0")
+
+    async def _item(self, company_id: str) -> object:
+        """What Autotask has under this id: a company that is not there is an empty item."""
+        reply = await self._http.get(f"{await self._base()}/Companies/{company_id}", self._headers)
+        content = reply.content
+        if reply.status == 404 or not isinstance(content, dict) or "item" not in content:
+            raise self._http.unreadable("answers as no API of Autotask does; look at its zone")
+        return content["item"]
+
+    async def _base(self) -> str:
+        if self._zone is None:
+            self._zone = await self._discovered()
+        return self._zone
+
+    async def _discovered(self) -> str:
+        url = f"{self._api.base_url}{_ROOM}/v1.0/zoneInformation"
+        # Without credentials: nobody has shown yet that it is the right server.
+        reply = await self._http.get(url, {}, {"user": self._api.username})
+        told = reply.content.get("url") if isinstance(reply.content, dict) else None
+        if reply.status == 404 or not isinstance(told, str):
+            raise self._http.unreadable(
+                "does not say in which zone its tenant is; look at api.username"
+            )
+        try:
+            origin, parts = split_url(told)
+        except ValueError:
+            raise self._http.unreadable("names a zone that is no URL") from None
+        host = parts.hostname or ""
+        vendors = parts.scheme == "https" and host.endswith(_VENDOR) and parts.port in {None, 443}
+        rehearsed = is_loopback(host) and origin == self._api.base_url
+        # Some answers have two slashes here.
+        path = parts.path.strip("/").casefold()
+        if not (vendors or rehearsed) or path != _ROOM.strip("/") or parts.query:
+            raise self._http.unreadable("names a zone that is no server of Autotask")
+        return f"{origin}/{parts.path.strip('/')}/v1.0"
+
+
+def _company(item: dict[str, Any]) -> Company:
+    name, active = item.get("companyName"), item.get("isActive")
+    if not isinstance(name, str) or not name:
+        raise Unreadable("name_missing")
+    if not isinstance(active, bool):
+        raise Unreadable("is_active_missing")
+    number = positive_id(item.get("id"), "id")
+    return Company(number, name, active=active, because=f"isActive is {str(active).lower()}")

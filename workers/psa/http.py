@@ -1,0 +1,178 @@
+"""One request to a PSA: checked address, verified TLS, no redirect, a bounded answer, one try."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self
+
+import httpx
+
+from adapters.errors import PsaAnswerUnreadable, PsaRefused, PsaUnreachable
+from adapters.fields import printable
+from adapters.origin import is_loopback, split_url
+from adapters.payload import Malformed, parse_json
+from workers.network.addresses import AddressRefused, NameUnknown, resolve
+from workers.network.retry import retry_after
+from workers.network.tls import public_authorities
+
+SECONDS: Final = 15.0
+_ANSWER_LIMIT: Final = 4 * 1024**2
+_LATER: Final = {408, 425, 429}
+
+# At INFO httpx logs whole URLs, and one of ours holds a user's name.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A status of 200, 201 or 404, and the JSON that came with it; `None` if a 404 had none."""
+
+    status: int
+    content: Any
+
+
+class PsaHttp:
+    """The way to one source's API. The addresses it is given come from the configuration.
+
+    They are checked all the same: a network of one's own is allowed, as a PSA may stand there, and
+    where clouds keep credentials is not.
+    """
+
+    def __init__(self, source: str, *, seconds: float = SECONDS) -> None:
+        self.source = source
+        self._seconds = seconds
+
+    async def __aenter__(self) -> Self:
+        self._client = httpx.AsyncClient(
+            # A PSA of one's own may have a certificate of one's own: SSL_CERT_FILE counts.
+            verify=public_authorities(trust_env=True),
+            follow_redirects=False,
+            trust_env=False,
+            timeout=self._seconds,
+        )
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._client.aclose()
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> Reply:
+        """What the PSA answers, if it is an answer to the question.
+
+        Raises:
+            PsaError: as of `send`.
+        """
+        return await self.send("GET", url, headers, query)
+
+    async def send(
+        self,
+        method: Literal["GET", "POST", "PUT"],
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+        content: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """What the PSA answers to a request, which may change something there.
+
+        Raises:
+            PsaUnreachable: no complete answer in time, 5xx, or not now (408, 425, 429).
+            PsaRefused: 401 or 403.
+            PsaAnswerUnreadable: a redirect, another 4xx, too large, or no JSON.
+        """
+        try:
+            async with asyncio.timeout(self._seconds):
+                status, body, wait = await self._fetch(method, url, headers, query, content)
+        except TimeoutError:
+            raise self.unreachable(f"did not answer within {self._seconds:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            # Its text may quote a header.
+            raise self.unreachable(f"could not be asked ({type(error).__name__})") from None
+        except (AddressRefused, NameUnknown) as error:
+            raise self.unreachable(f"could not be asked: {error.message}") from None
+        if status in {401, 403}:
+            raise PsaRefused(
+                f"the PSA of source {self.source} refuses its credentials ({status}){_why(body)}; "
+                f"look at sources.{self.source}.api, and at what its user may read",
+                self.source,
+            )
+        if status >= 500 or status in _LATER:
+            raise self.unreachable(f"answers {status}", wait)
+        if status not in {200, 201, 404}:
+            raise self.unreadable(f"answers {status}{_why(body)}")
+        if len(body) > _ANSWER_LIMIT:
+            raise self.unreadable(f"answers more than {_ANSWER_LIMIT} bytes")
+        try:
+            return Reply(status, parse_json(body))
+        except Malformed as error:
+            if status == 404:
+                return Reply(status, None)
+            raise self.unreadable(f"answers what is no JSON ({error})") from None
+
+    def unreachable(self, what: str, wait: float | None = None) -> PsaUnreachable:
+        """The error for a PSA that says nothing now."""
+        return PsaUnreachable(f"the PSA of source {self.source} {what}", self.source, wait)
+
+    def unreadable(self, what: str) -> PsaAnswerUnreadable:
+        """The error for an answer that says nothing."""
+        return PsaAnswerUnreadable(f"the PSA of source {self.source} {what}", self.source)
+
+    async def _fetch(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+        content: Mapping[str, Any] | None,
+    ) -> tuple[int, bytes, float | None]:
+        _, parts = split_url(url)
+        host = parts.hostname or ""
+        to = httpx.URL(url).copy_with(host=await _address(url))
+        async with self._client.stream(
+            method,
+            # The connection goes to the address that was checked; name and certificate stay the
+            # URL's.
+            to,
+            params=query,
+            json=content,
+            headers={
+                "accept": "application/json",
+                "accept-encoding": "identity",
+                "user-agent": "Unglue",
+                **headers,
+                "host": parts.netloc,
+            },
+            extensions={"sni_hostname": host},
+        ) as answer:
+            body = bytearray()
+            # Raw: what is small when compressed may be large.
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) > _ANSWER_LIMIT:
+                    break
+            return answer.status_code, bytes(body), retry_after(answer.headers)
+
+
+async def _address(url: str) -> str:
+    """A checked address of the URL's host; for plain http one of this machine.
+
+    Raises:
+        AddressRefused, NameUnknown: it has none that may be asked.
+    """
+    _, parts = split_url(url)
+    host, plain = parts.hostname or "", parts.scheme != "https"
+    address = await resolve(host, parts.port or (80 if plain else 443), allow_private=True)
+    if plain and not is_loopback(address):
+        raise AddressRefused("plain http is for a PSA on this machine only")
+    return address
+
+
+def _why(body: bytes) -> str:
+    """The vendor's own message, short, if there is one."""
+    try:
+        said = parse_json(body[:4096])
+    except Malformed:
+        return ""
+    told = printable(said.get("message"), 200) if isinstance(said, dict) else None
+    return f": {told}" if told else ""
