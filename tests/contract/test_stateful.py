@@ -126,7 +126,7 @@ POLICIES: tuple[dict[str, Any], ...] = (
     {"protected_ids": ["301", "311"]},
     {"protected_names": ["*bicycle*", "test*"]},
     {"dependency_limits": NO_LIMITS},
-    {"dependency_limits": {"assets": 5, "configs": 5, "documents": 1}},
+    {"dependency_limits": {**NO_LIMITS, "assets": 5, "configs": 5, "documents": 1}},
     {"approval": "always"},
     {"approval": "always"},
     {"approval": "always", "grace_period": "10m"},
