@@ -31,6 +31,7 @@ from service.api.routes import (
     health,
     holds,
     lists,
+    metrics,
     notifications,
     operators,
     organizations,
@@ -124,6 +125,7 @@ def create_app(
             Route("/v1/notifications/{notice_id}", notifications.show, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
+            Route("/metrics", metrics.show, methods=["GET"]),
             *dashboard.routes(),
         ],
         exception_handlers={

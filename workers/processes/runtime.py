@@ -18,6 +18,7 @@ from workers.itglue.budget import Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks
 from workers.itglue.key_watch import KeyWatch
+from workers.itglue.tally import Tally, counted_at_the_end
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
@@ -147,16 +148,23 @@ async def open_context(
             while_stopped=while_stopped,
         )
         watch = KeyWatch(ledger.stop_switch, system_clock)
-        async with ITGlue.connect(
-            base_url=settings.itglue.base_url,
-            api_key=settings.itglue.api_key,
-            timeout_seconds=settings.itglue.timeout_seconds,
-            hooks=Hooks(
-                throttle.before_request, throttle.after_answer, watch.key_judged if counts else None
-            ),
-            types=(types := await ledger.asset_types.load()),
-            in_flight=settings.itglue.max_concurrent_requests,
-        ) as itglue:
+        tally = Tally()
+        async with (
+            counted_at_the_end(tally, ledger.budget),
+            ITGlue.connect(
+                base_url=settings.itglue.base_url,
+                api_key=settings.itglue.api_key,
+                timeout_seconds=settings.itglue.timeout_seconds,
+                hooks=Hooks(
+                    throttle.before_request,
+                    throttle.after_answer,
+                    watch.key_judged if counts else None,
+                    tally.answered,
+                ),
+                types=(types := await ledger.asset_types.load()),
+                in_flight=settings.itglue.max_concurrent_requests,
+            ) as itglue,
+        ):
             yield Context(
                 ledger=ledger,
                 itglue=itglue,

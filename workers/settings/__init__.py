@@ -124,6 +124,12 @@ class AuditSettings(Section):
     keep_entries: Annotated[int, Field(ge=1000)] = 200_000
 
 
+class MetricsSettings(Section):
+    """`[metrics]`: who may read `/metrics` without an operator's token."""
+
+    access: Literal["operators", "loopback", "everybody"] = "operators"
+
+
 class Settings(BaseSettings):
     """The whole file. See the README's configuration section for each key's meaning."""
 
@@ -154,6 +160,7 @@ class Settings(BaseSettings):
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod

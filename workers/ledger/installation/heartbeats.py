@@ -8,6 +8,7 @@ from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
 
 WORKER: Final = "worker"
+SCHEDULER: Final = "scheduler"
 OUTBOX: Final = "outbox"
 # Longer than a few of its beats, which are 5 s apart.
 OUTBOX_LASTS: Final = timedelta(seconds=30)
