@@ -27,6 +27,7 @@ from service.api.routes import (
     approval_page,
     audit,
     deletions,
+    description,
     handshake,
     health,
     holds,
@@ -126,6 +127,8 @@ def create_app(
             Route("/healthz", health.alive, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
             Route("/metrics", metrics.show, methods=["GET"]),
+            Route("/openapi.json", description.openapi, methods=["GET"]),
+            Route("/docs", description.docs, methods=["GET"]),
             *dashboard.routes(),
         ],
         exception_handlers={

@@ -166,7 +166,7 @@ async def test_signs_of_life_pauses_and_spools(
     await ledger.stop_switch.pause("alice", "why", NOW)
     spool = {"where": "here:/spool", "oldest": NOW - timedelta(minutes=2), "waiting": 4}
     await ledger.spools.beat("spl_1", NOW, aside=(), **spool)  # type: ignore[arg-type]
-    await redis.hset("unglue:audit:head", "seq", "17")  # type: ignore[misc]
+    await redis.hset("unglue:audit:head", "seq", "17")
     seen = scrape(service)
     assert value(seen, "unglue_part_up", part=SCHEDULER) == 1
     assert value(seen, "unglue_part_beat_age_seconds", part=SCHEDULER) >= 3
