@@ -31,7 +31,7 @@ from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl
 from adapters.registry import VENDORS
 from workers.network.addresses import may_be_plain
-from workers.settings.destinations import CallbackSettings, Notification
+from workers.settings.destinations import CallbackSettings, HeartbeatSettings, Notification
 from workers.settings.itglue import ITGlueSettings
 from workers.settings.operators import Operator
 from workers.settings.policy import PolicySettings
@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
 
     @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod
