@@ -69,7 +69,7 @@ messages: $(READY) ## Write docs/errors.md from the code
 	$(BIN)/python -m service.terminal.messages_page > docs/errors.md
 
 metrics: $(READY) ## Write the table of docs/monitoring.md from the code
-	$(BIN)/python -m service.observability.reference
+	$(BIN)/python -m service.supervision.metrics.reference
 
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs

@@ -12,9 +12,9 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.observability.catalogue import ALWAYS, METRICS
-from service.observability.reference import with_table
-from service.observability.scrape import scraped
+from service.supervision.metrics.catalogue import ALWAYS, METRICS
+from service.supervision.metrics.reference import with_table
+from service.supervision.metrics.scrape import scraped
 from tests.support.service import configured
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.installation.measures import Measures, Of

@@ -8,9 +8,9 @@ from starlette.routing import Route
 
 from adapters import errors
 from service.api.app import create_app
-from service.openapi.document import document
-from service.openapi.examples import ANSWERS, BODIES, ERROR
-from service.openapi.operations import OPERATIONS, PAGES
+from service.api.openapi.document import document
+from service.api.openapi.examples import ANSWERS, BODIES, ERROR
+from service.api.openapi.operations import OPERATIONS, PAGES
 from service.terminal.messages_page import codes
 from tests.support.service import configured
 

@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.api.answers import answer
+from service.api.openapi.document import document
+from service.api.openapi.page import page
 from service.api.state import state_of
-from service.openapi.document import document
-from service.openapi.page import page
 
 
 async def openapi(request: Request) -> Response:

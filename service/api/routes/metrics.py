@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from service.api.answers import PRIVATE
 from service.api.state import ServiceState, caller_of, state_of
-from service.observability.scrape import scraped
+from service.supervision.metrics.scrape import scraped
 from workers.ledger.installation.measures import Measures
 
 _SECONDS: Final = 3.0

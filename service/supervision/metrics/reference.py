@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from service.observability.catalogue import ALWAYS, METRICS
+from service.supervision.metrics.catalogue import ALWAYS, METRICS
 
 _BEGIN: Final = "<!-- metrics: written by `make metrics` from the code -->"
 _END: Final = "<!-- end of metrics -->"

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from adapters import errors
 from adapters.models import DeletionRequest
+from service.api.openapi import answers
 from service.api.routes import (
     approval_page,
     audit,
@@ -29,7 +30,6 @@ from service.api.routes import (
     sweeps,
     webhooks,
 )
-from service.openapi import answers
 from workers.intake.coding import UnsupportedEncoding
 
 Who = Literal["operator", "sender", "anybody", "metrics", "link"]

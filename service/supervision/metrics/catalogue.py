@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from service.observability.reading import (
+from service.supervision.metrics.reading import (
     Metric,
     attempts,
     beats,

@@ -53,7 +53,7 @@ def _json(value: object) -> str:
 
 
 _TEMPLATES: Final = Environment(
-    loader=PackageLoader("service.openapi"),
+    loader=PackageLoader("service.api.openapi"),
     autoescape=True,
     undefined=ChainableUndefined,
     trim_blocks=True,

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from adapters import errors
-from service.openapi import answers
-from service.openapi.examples import ANSWERS, BODIES, ERROR
-from service.openapi.operations import HTML, OPERATIONS, Error, Operation, described
+from service.api.openapi import answers
+from service.api.openapi.examples import ANSWERS, BODIES, ERROR
+from service.api.openapi.operations import HTML, OPERATIONS, Error, Operation, described
 from service.terminal.messages_page import codes, name_of
 
 _REF: Final = "#/components/schemas/{model}"

@@ -9,8 +9,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from service.observability.catalogue import ALWAYS, BUILD, METRICS, REDIS_UP
-from service.observability.reading import Seen
+from service.supervision.metrics.catalogue import ALWAYS, BUILD, METRICS, REDIS_UP
+from service.supervision.metrics.reading import Seen
 from workers.ledger.installation.measures import Measures
 from workers.settings import Settings
 
