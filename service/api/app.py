@@ -48,6 +48,7 @@ from service.api.routes import (
 from service.api.state import Refuse, Server, ServiceState, open_state
 from service.approval.refusals import readable
 from service.dashboard.guard import open_dashboard
+from service.supervision.logs import BoundIds
 from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
 
@@ -138,7 +139,7 @@ def create_app(
             ClientDisconnect: on_disconnect,
             Exception: readable(on_internal_error),
         },
-        middleware=[Middleware(Deadline), Middleware(BodyLimit)],
+        middleware=[Middleware(BoundIds), Middleware(Deadline), Middleware(BodyLimit)],
         lifespan=lifespan,
     )
     # A sender that is sent elsewhere loses its event: no vendor follows a redirect.

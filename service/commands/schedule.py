@@ -23,7 +23,7 @@ log = structlog.get_logger()
 @click.command()
 def scheduler() -> None:
     """Hand out what is due. One is enough; two do no harm."""
-    asyncio.run(_schedule(start_up()))
+    asyncio.run(_schedule(start_up("scheduler")))
 
 
 async def _schedule(settings: Settings) -> None:
