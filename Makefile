@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults whole soak soak-faults fuzz bench check format lint types demo states messages clean lock
+.PHONY: help install test faults whole soak soak-faults fuzz bench check format lint types demo states messages metrics clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ states: $(READY) ## Write docs/states.md from the table of transitions
 
 messages: $(READY) ## Write docs/errors.md from the code
 	$(BIN)/python -m service.terminal.messages_page > docs/errors.md
+
+metrics: $(READY) ## Write the table of docs/monitoring.md from the code
+	$(BIN)/python -m service.supervision.metrics.reference
 
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs

@@ -27,10 +27,12 @@ from service.api.routes import (
     approval_page,
     audit,
     deletions,
+    description,
     handshake,
     health,
     holds,
     lists,
+    metrics,
     notifications,
     operators,
     organizations,
@@ -46,6 +48,7 @@ from service.api.routes import (
 from service.api.state import Refuse, Server, ServiceState, open_state
 from service.approval.refusals import readable
 from service.dashboard.guard import open_dashboard
+from service.supervision.logs import BoundIds
 from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
 
@@ -124,6 +127,9 @@ def create_app(
             Route("/v1/notifications/{notice_id}", notifications.show, methods=["GET"]),
             Route("/healthz", health.alive, methods=["GET"]),
             Route("/readyz", health.ready, methods=["GET"]),
+            Route("/metrics", metrics.show, methods=["GET"]),
+            Route("/openapi.json", description.openapi, methods=["GET"]),
+            Route("/docs", description.docs, methods=["GET"]),
             *dashboard.routes(),
         ],
         exception_handlers={
@@ -133,7 +139,7 @@ def create_app(
             ClientDisconnect: on_disconnect,
             Exception: readable(on_internal_error),
         },
-        middleware=[Middleware(Deadline), Middleware(BodyLimit)],
+        middleware=[Middleware(BoundIds), Middleware(Deadline), Middleware(BodyLimit)],
         lifespan=lifespan,
     )
     # A sender that is sent elsewhere loses its event: no vendor follows a redirect.

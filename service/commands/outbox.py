@@ -20,7 +20,7 @@ def outbox() -> None:
     A worker brings a sender of its own along, unless it is started with --no-outbox. Several do no
     harm.
     """
-    asyncio.run(_send(start_up()))
+    asyncio.run(_send(start_up("outbox")))
 
 
 async def _send(settings: Settings) -> None:

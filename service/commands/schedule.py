@@ -1,6 +1,7 @@
 """`unglue scheduler`: hand out what is due."""
 
 import asyncio
+import contextlib
 
 import click
 import structlog
@@ -14,6 +15,7 @@ from workers.processes.scheduler import Scheduler
 from workers.settings import Settings
 from workers.times.clock import system_clock
 from workers.upkeep.continuity import continuity_of
+from workers.upkeep.heartbeat import DeadManSwitch
 
 log = structlog.get_logger()
 
@@ -21,7 +23,7 @@ log = structlog.get_logger()
 @click.command()
 def scheduler() -> None:
     """Hand out what is due. One is enough; two do no harm."""
-    asyncio.run(_schedule(start_up()))
+    asyncio.run(_schedule(start_up("scheduler")))
 
 
 async def _schedule(settings: Settings) -> None:
@@ -41,4 +43,10 @@ async def _schedule(settings: Settings) -> None:
             duties=duties(settings, ledger, jobs),
             continuity=continuity_of(settings, ledger, system_clock, "scheduler", writes=True),
         )
-        await scheduler_.run(stop)
+        switch = asyncio.create_task(DeadManSwitch(settings, ledger, system_clock).run())
+        try:
+            await scheduler_.run(stop)
+        finally:
+            switch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await switch

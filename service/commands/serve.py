@@ -39,7 +39,7 @@ class _Server(uvicorn.Server):
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
 def serve(host: str, port: int) -> None:
     """Receive webhooks and answer the API."""
-    settings = start_up()
+    settings = start_up("service")
     require_fit_storage(settings)
     unfit: list[StorageUnfit] = []
 

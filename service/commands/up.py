@@ -46,7 +46,7 @@ _REFUSED = 2
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
 def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     """Run service, scheduler, outbox and worker; with an embedded Valkey if no redis_url is set."""
-    settings = start_up()
+    settings = start_up("up")
     with contextlib.ExitStack() as kept:
         environment = {}
         if settings.redis_url is not None:

@@ -17,6 +17,6 @@ log = structlog.get_logger()
 )
 def worker(*, outbox: bool) -> None:
     """Carry deletions out. Start as many as you like; each takes one at a time."""
-    settings = start_up()
+    settings = start_up("worker")
     log.info("working", mode=settings.policy.mode, outbox=outbox)
     run_worker(settings, outbox=outbox)

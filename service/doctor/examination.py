@@ -18,6 +18,7 @@ from service.doctor.pilot import unnoticed
 from service.doctor.policy import idle_safeguards
 from service.doctor.psa import psa_findings
 from service.doctor.registered import registered_findings
+from service.doctor.work import work_findings
 from workers.itglue.client import ITGlue
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
 from workers.ledger.installation.stop_switch import LEDGER_LOST
@@ -51,6 +52,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             ("configuration", _in_force(settings)),
             ("ledger", _ledger(settings)),
             ("deletions", _pauses(settings)),
+            ("deletions", _work(settings)),
         ]
     checks += [
         ("it glue", _itglue(settings, counted=there is None)),
@@ -58,6 +60,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         ("callbacks", registered_findings(settings)),
         ("callback", _callback(settings)),
         ("notifications", _notifications(settings)),
+        ("heartbeat", _heartbeat(settings)),
         ("policy", _each(unnoticed(settings))),
         ("folders", _each(_folders(settings))),
     ]
@@ -167,6 +170,12 @@ async def _pauses(settings: Settings) -> AsyncIterator[Finding]:
             lost = pause.cause == LEDGER_LOST
             cure = ACCEPT if lost else "when its reason is gone: unglue resume"
             yield Finding("deletions", "warn", pause.words, cure)
+
+
+async def _work(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for found in await work_findings(settings, ledger, system_clock()):
+            yield Finding(*found)
 
 
 def _version(server: dict[str, Any]) -> Finding:
@@ -286,6 +295,13 @@ async def _notifications(settings: Settings) -> AsyncIterator[Finding]:
         private = target.allow_private_networks
         table = f"notifications.{name}"
         yield await _way("notifications", table, target.url, allow_private=private)
+
+
+async def _heartbeat(settings: Settings) -> AsyncIterator[Finding]:
+    heartbeat = settings.heartbeat
+    if heartbeat.url is not None:
+        private = heartbeat.allow_private_networks
+        yield await _way("heartbeat", "heartbeat", heartbeat.url, allow_private=private)
 
 
 async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Finding:

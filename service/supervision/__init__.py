@@ -1,1 +1,1 @@
-"""`unglue up`: child processes, data directory, ports, signals, logs."""
+"""`unglue up`: child processes, data directory, ports, signals; logs and metrics of all parts."""

@@ -13,13 +13,13 @@ from workers.settings.enforcement import asks_for_approval, require_enforceable
 log = structlog.get_logger()
 
 
-def start_up() -> Settings:
-    """Set up logging, and return the settings if this build can keep all of their promises.
+def start_up(part: str) -> Settings:
+    """Set up this part's logging, and return the settings if this build can keep all of them.
 
     Raises:
         ConfigurationError: naming what is wrong.
     """
-    configure_logs()
+    configure_logs(part)
     settings = load_settings()
     require_enforceable(settings)
     if not settings.secret_keys and any(asks_for_approval(settings)):

@@ -1,25 +1,66 @@
-"""Logging: one JSON object a line on standard error, or readable lines on a terminal."""
+"""Logging: one JSON object a line on standard error, or readable lines on a terminal.
+
+Each line names the `part` that wrote it, and what it is about: ids that were bound (structlog's
+contextvars) by whoever began the work. A traceback is a field of its own, without the values of
+variables, among which are secrets.
+"""
 
 import logging
+import re
 import sys
+from collections.abc import MutableMapping
+from typing import Any, Final
 
 import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.tracebacks import ExceptionDictTransformer
+
+# As they stand in a path; a longer one is none of ours.
+_IDS: Final = re.compile(r"/(del|dlv|swp|rpl|ntc)_([A-Za-z0-9_-]{1,100})(?=/|$)", re.ASCII)
+_NAMES: Final = {
+    "del": "deletion_id",
+    "dlv": "delivery_id",
+    "swp": "sweep_id",
+    "rpl": "replay_id",
+    "ntc": "notice_id",
+}
+_TRACEBACK: Final = re.compile(r"\n(?=Traceback \(most recent call last\):)")
+
+_Event = MutableMapping[str, Any]
 
 
-def configure_logs() -> None:
-    """Set up structlog and the loggers of the libraries."""
+def configure_logs(part: str = "") -> None:
+    """Set up structlog and the loggers of the libraries. `part` is named on each line."""
+    terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
         else structlog.processors.JSONRenderer()
     )
+    # A terminal shows tracebacks as they are.
+    exceptions: list[structlog.typing.Processor] = (
+        []
+        if terminal
+        else [
+            structlog.processors.ExceptionRenderer(
+                ExceptionDictTransformer(show_locals=False, use_rich=False)
+            )
+        ]
+    )
+
+    def named(_logger: object, _method: str, event: _Event) -> _Event:
+        if part:
+            event.setdefault("part", part)
+        return event
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        named,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, renderer],
+        processors=[*shared, *exceptions, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
@@ -27,10 +68,10 @@ def configure_logs() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _apart],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                *exceptions,
                 renderer,
             ],
         )
@@ -38,3 +79,25 @@ def configure_logs() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _apart(_logger: object, _method: str, event: _Event) -> _Event:
+    """A traceback that a library wrote into its message, as RQ does, as a field of its own."""
+    said, *traceback = _TRACEBACK.split(str(event["event"]), maxsplit=1)
+    if traceback:
+        event["event"], event["traceback"] = said, traceback[0]
+    return event
+
+
+class BoundIds:
+    """What is logged while a request is answered names the record that its path names."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        found = _IDS.findall(scope["path"]) if scope["type"] == "http" else []
+        ids = {_NAMES[kind]: f"{kind}_{rest}" for kind, rest in found}
+        with structlog.contextvars.bound_contextvars(**ids):
+            await self._app(scope, receive, send)

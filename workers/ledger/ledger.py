@@ -20,6 +20,7 @@ from workers.ledger.installation.asset_types import AssetTypes
 from workers.ledger.installation.budget import RequestBudget
 from workers.ledger.installation.heartbeats import Heartbeats
 from workers.ledger.installation.in_force import InForce
+from workers.ledger.installation.measures import Measuring
 from workers.ledger.installation.overview import Overviews
 from workers.ledger.installation.stop_switch import StopSwitch
 from workers.ledger.installation.ticks import Ticks
@@ -41,6 +42,7 @@ class Ledger:
         self.leases = Leases(store)
         self.views = Views(store)
         self.overviews = Overviews(store)
+        self.measuring = Measuring(store)
         self.results = Results(store)
         self.approvals = Approvals(store)
         self.listing = Listing(store, self.deletions, self.deliveries)

@@ -139,6 +139,8 @@ def _run(settings: Settings, parent: int) -> None:
         finally:
             watching.cancel()
 
+    # A fork of a worker, and no worker.
+    structlog.contextvars.bind_contextvars(part=OUTBOX)
     asyncio.run(main())
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from workers.ledger.installation.condition import condition_of
 from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS
@@ -150,6 +151,9 @@ class Sender:
             log.error("attempt_failed", callback_id=held.id, exc_info=error)
 
     async def _attempt(self, held: Callback) -> None:
+        # A task has a context of its own, which ends with it.
+        about = {"deletion_id": held.deletion_id} if held.deletion_id else {}
+        bind_contextvars(callback_id=held.id, **about)
         callbacks = self._ledger.callbacks
         try:
             made = await attempt(held, self._means)

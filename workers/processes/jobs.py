@@ -5,9 +5,12 @@ RQ's failed registry, and the deletion is taken up again when its lease ends: no
 """
 
 import os
-from functools import cache
+from collections.abc import Callable, Coroutine
+from functools import cache, wraps
+from typing import Any
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from adapters.errors import CallsStopped, UnglueError
 from workers.bulk.replay.walk import Means, advance_replay
@@ -24,12 +27,27 @@ from workers.upkeep.aftercare import look_back
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
 
 log = structlog.get_logger()
+_Job = Callable[[str], Coroutine[Any, Any, None]]
 
 
 class DeletionFailed(UnglueError):
     """Raised after everything was recorded, so that the failed job can be seen in RQ's tools."""
 
     code = "DeletionFailed"
+
+
+def _about(name: str) -> Callable[[_Job], _Job]:
+    """What is logged during the job names its record."""
+
+    def bound(job: _Job) -> _Job:
+        @wraps(job)
+        async def run(record_id: str) -> None:
+            with bound_contextvars(**{name: record_id}):
+                await job(record_id)
+
+        return run
+
+    return bound
 
 
 @cache
@@ -43,6 +61,7 @@ def memory() -> Memory:
     return Memory()
 
 
+@_about("deletion_id")
 async def advance_deletion(deletion_id: str) -> None:
     """Do what is due of one deletion."""
     settings = _settings()
@@ -67,6 +86,7 @@ async def advance_deletion(deletion_id: str) -> None:
         )
 
 
+@_about("delivery_id")
 async def verify_delivery(delivery_id: str) -> None:
     """Verify one quarantined delivery."""
     settings = _settings()
@@ -77,6 +97,7 @@ async def verify_delivery(delivery_id: str) -> None:
             log.info("released", delivery_id=delivery_id, verdict=verdict)
 
 
+@_about("deletion_id")
 async def look_back_at_deletion(deletion_id: str) -> None:
     """Look whether a deleted organization came back."""
     async with open_context(_settings()) as context:
@@ -86,6 +107,7 @@ async def look_back_at_deletion(deletion_id: str) -> None:
             log.info("calls_stopped", deletion_id=deletion_id)
 
 
+@_about("sweep_id")
 async def run_sweep(sweep_id: str) -> None:
     """Do the next slice of a sweep."""
     settings = _settings()
@@ -99,6 +121,7 @@ async def run_sweep(sweep_id: str) -> None:
             log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
 
 
+@_about("replay_id")
 async def run_replay(replay_id: str) -> None:
     """Do the next slice of a bulk replay."""
     settings = _settings()

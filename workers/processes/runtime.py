@@ -18,6 +18,7 @@ from workers.itglue.budget import Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks
 from workers.itglue.key_watch import KeyWatch
+from workers.itglue.tally import Tally, counted_at_the_end
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
@@ -148,8 +149,10 @@ async def open_context(
             while_stopped=while_stopped,
         )
         watch = KeyWatch(ledger.stop_switch, system_clock)
+        tally = Tally()
         async with (
             Asked(settings.sources) as companies,
+            counted_at_the_end(tally, ledger.budget),
             ITGlue.connect(
                 base_url=settings.itglue.base_url,
                 api_key=settings.itglue.api_key,
@@ -158,6 +161,7 @@ async def open_context(
                     throttle.before_request,
                     throttle.after_answer,
                     watch.key_judged if counts else None,
+                    tally.answered,
                 ),
                 types=(types := await ledger.asset_types.load()),
                 in_flight=settings.itglue.max_concurrent_requests,

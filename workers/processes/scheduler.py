@@ -14,6 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from workers.ledger.installation.condition import condition_of
+from workers.ledger.installation.heartbeats import SCHEDULER
 from workers.ledger.ledger import Ledger
 from workers.processes.duties import Duty
 from workers.processes.queue import Job, JobQueue
@@ -22,7 +23,7 @@ from workers.processes.storage import require_fit
 from workers.times.clock import Clock
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
 
-HEARTBEAT: Final = "scheduler"
+HEARTBEAT: Final = SCHEDULER
 _MISSED_BEATS = 10
 # Until the queue is filled up again; a worker takes longer for what is in it.
 _REFILL_SECONDS = 0.05

@@ -31,7 +31,7 @@ from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl
 from adapters.registry import VENDORS
 from workers.network.addresses import may_be_plain
-from workers.settings.destinations import CallbackSettings, Notification
+from workers.settings.destinations import CallbackSettings, HeartbeatSettings, Notification
 from workers.settings.itglue import ITGlueSettings
 from workers.settings.operators import Operator
 from workers.settings.policy import PolicySettings
@@ -124,6 +124,12 @@ class AuditSettings(Section):
     keep_entries: Annotated[int, Field(ge=1000)] = 200_000
 
 
+class MetricsSettings(Section):
+    """`[metrics]`: who may read `/metrics` without an operator's token."""
+
+    access: Literal["operators", "loopback", "everybody"] = "operators"
+
+
 class Settings(BaseSettings):
     """The whole file. See the README's configuration section for each key's meaning."""
 
@@ -154,6 +160,8 @@ class Settings(BaseSettings):
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
 
     @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod

@@ -1,4 +1,4 @@
-"""`[callback]` and `[notifications.<name>]`: where results and notices are sent."""
+"""`[callback]`, `[notifications.<name>]`, `[heartbeat]`: what is sent where."""
 
 import base64
 import binascii
@@ -68,4 +68,17 @@ class Notification(Section):
         if self.secrets and self.format != "json":
             raise ValueError('secrets: only format = "json" is signed')
         _require_allowed(self.url, (), private=self.allow_private_networks)
+        return self
+
+
+class HeartbeatSettings(Section):
+    """`[heartbeat]`: what is called every minute while all is well. The URL is a secret."""
+
+    url: HttpUrl | None = Field(default=None, repr=False)
+    allow_private_networks: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_called(self) -> Self:
+        if self.url is not None:
+            _require_allowed(self.url, (), private=self.allow_private_networks)
         return self

@@ -14,7 +14,7 @@ from workers.audit.keys import Keyring
 from workers.audit.reading import Filter, search, verify_log
 
 
-class _Query(BaseModel):
+class AuditQuery(BaseModel):
     """What may be asked for. `since` is included, `until` and `before` are not."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +33,7 @@ async def show(request: Request) -> Response:
     """Entries, newest first. `next_before` continues with older ones, and may come with none."""
     caller_of(request)
     try:
-        query = _Query.model_validate(dict(request.query_params))
+        query = AuditQuery.model_validate(dict(request.query_params))
     except ValidationError as error:
         raise invalid_fields(error) from None
     log = state_of(request).ledger.audit_log

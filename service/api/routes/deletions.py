@@ -81,7 +81,7 @@ async def cancel(request: Request) -> Response:
     return await _as_it_stands(state, caller, deletion_id)
 
 
-class _Approval(Strict):
+class Approval(Strict):
     """`digest` is what stands under `approval` in the deletion as the approver saw it.
 
     `org_name`, if it is given, must be the organization's name.
@@ -93,14 +93,16 @@ class _Approval(Strict):
     org_name: Annotated[str, Field(max_length=1000)] | None = None
 
 
-class _Rejection(Strict):
+class Rejection(Strict):
+    """Why a deletion is not to be."""
+
     reason: Annotated[str, Field(min_length=1, max_length=deciding.LONGEST_REASON)]
 
 
 async def approve(request: Request) -> Response:
     """Approve what was seen; 409 if it moved since, or does not wait for that."""
     state, caller = state_of(request), caller_of(request)
-    given = await read_body(request, _Approval, wrong=invalid_fields)
+    given = await read_body(request, Approval, wrong=invalid_fields)
     shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
     await deciding.approve(
         state,
@@ -117,7 +119,7 @@ async def approve(request: Request) -> Response:
 async def reject(request: Request) -> Response:
     """End a deletion that waits for approval."""
     state, caller = state_of(request), caller_of(request)
-    given = await read_body(request, _Rejection, wrong=invalid_fields)
+    given = await read_body(request, Rejection, wrong=invalid_fields)
     shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
     await deciding.reject(state, caller, shown, reason=given.reason)
     return await _as_it_stands(state, caller, shown.id)

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 _MOST = 10_000
 
 
-class _Dismissal(Strict):
+class Dismissal(Strict):
     """The body of `POST /v1/deliveries/dismiss`. `until` is not included."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
@@ -60,7 +60,7 @@ async def dismiss(request: Request) -> Response:
     """End what deliveries hold. `refused` says why one was not dismissed, by its id."""
     state, caller = state_of(request), caller_of(request)
     caller.require_one("approve", "admin")
-    asked = await read_body(request, _Dismissal, wrong=invalid_fields)
+    asked = await read_body(request, Dismissal, wrong=invalid_fields)
     ids = list(dict.fromkeys(asked.ids or ()))
     if asked.source is not None and asked.verdict is not None:
         ids = list(await state.ledger.holds.of(asked.source, asked.verdict, asked.until))

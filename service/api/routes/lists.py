@@ -21,7 +21,7 @@ from workers.settings.operators import Operator
 from workers.times.clock import rfc3339
 
 
-class _Query(BaseModel):
+class ListQuery(BaseModel):
     """What may be asked for. `since` is included, `until` is not."""
 
     model_config = ConfigDict(extra="forbid")
@@ -36,7 +36,7 @@ class _Query(BaseModel):
 
 def _page(request: Request, kind: str) -> Page:
     try:
-        query = _Query.model_validate(dict(request.query_params))
+        query = ListQuery.model_validate(dict(request.query_params))
     except ValidationError as error:
         raise invalid_fields(error) from None
     state = query.state if kind == "state" else query.verdict

@@ -45,7 +45,7 @@ async def status(request: Request) -> Response:
     )
 
 
-class _Query(BaseModel):
+class ResultsQuery(BaseModel):
     """What may be asked for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -59,7 +59,7 @@ async def results(request: Request) -> Response:
     """Results and summaries on their way, newest first, with attempts and the newest answer."""
     caller_of(request)
     try:
-        query = _Query.model_validate(dict(request.query_params))
+        query = ResultsQuery.model_validate(dict(request.query_params))
     except ValidationError as error:
         raise invalid_fields(error) from None
     if query.state not in (None, *_STATES):

@@ -17,13 +17,13 @@ from workers.ledger.installation.stop_switch import Pause
 log = structlog.get_logger()
 
 
-class _Asked(Strict):
+class PauseOrder(Strict):
     """The body of `POST /v1/pause`."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class _Resumed(Strict):
+class Resumption(Strict):
     """The body of `POST /v1/resume`, which may be left out."""
 
     reason: Annotated[str, Field(max_length=2000)] = ""
@@ -46,7 +46,7 @@ async def pause(request: Request) -> Response:
     """Stop. Any role may; where an operator paused before, that pause stands."""
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
-    asked = await read_body(request, _Asked)
+    asked = await read_body(request, PauseOrder)
     switch = state.ledger.stop_switch
     await switch.pause(caller.name, asked.reason, state.clock())
     log.warning("paused", operator=caller.name)
@@ -57,7 +57,7 @@ async def resume(request: Request) -> Response:
     """Go on. `ended` is what was paused; doing it again is no error."""
     state, caller = state_of(request), caller_of(request)
     caller.require("admin")
-    asked = await read_body(request, _Resumed, optional=True)
+    asked = await read_body(request, Resumption, optional=True)
     switch = state.ledger.stop_switch
     if asked.accept_account:
         await state.ledger.account.accept(caller.name, state.clock())

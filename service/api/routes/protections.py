@@ -16,13 +16,13 @@ from service.api.state import caller_of, state_of
 log = structlog.get_logger()
 
 
-class _Removal(Strict):
+class Unprotection(Strict):
     """The body of `DELETE /v1/protections/{org_id}`."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class _Protection(_Removal):
+class NewProtection(Unprotection):
     """The body of `POST /v1/protections`."""
 
     org_id: OrgId
@@ -32,7 +32,7 @@ async def create(request: Request) -> Response:
     """Protect an organization. Once protected, the first protection stands."""
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
-    asked = await read_body(request, _Protection)
+    asked = await read_body(request, NewProtection)
     held = await state.ledger.protections.protect(
         asked.org_id, state.clock(), how="api", by=caller.name, reason=asked.reason
     )
@@ -61,7 +61,7 @@ async def remove(request: Request) -> Response:
     org_id = request.path_params["org_id"]
     if not org_id.isdigit():
         raise InvalidIdentifier("org_id must be an IT Glue organization id")
-    asked = await read_body(request, _Removal)
+    asked = await read_body(request, Unprotection)
     ended = await state.ledger.protections.unprotect(
         org_id, state.clock(), operator=caller.name, reason=asked.reason
     )

@@ -31,7 +31,7 @@ RecordId = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}_[A-Za-z0-9_-]{
 Moment = Annotated[AwareDatetime, Field(strict=False)]
 
 
-class _Asked(Strict):
+class ReplayOrder(Strict):
     """The body of `POST /v1/replays`. `since` is included, `until` is not."""
 
     what: What
@@ -70,7 +70,7 @@ async def begin(request: Request) -> Response:
     """Begin a bulk replay; with `dry_run` only count."""
     state, caller = state_of(request), caller_of(request)
     caller.require("request")
-    asked = await read_body(request, _Asked, wrong=invalid_fields)
+    asked = await read_body(request, ReplayOrder, wrong=invalid_fields)
     if asked.ids is not None:
         ids = tuple(dict.fromkeys(asked.ids))
         found = Found(ids[: asked.limit] if "limit" in asked.model_fields_set else ids, len(ids))
@@ -130,7 +130,7 @@ async def cancel(request: Request) -> Response:
     return answer(_plain(replay, await state.ledger.replays.outcomes(replay.id)))
 
 
-def _filter(asked: _Asked) -> Mapping[str, Any]:
+def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
     chosen = {"source": asked.source, "state": asked.state, "verdict": asked.verdict}
     times = {"since": asked.since, "until": asked.until}
     return {name: value for name, value in chosen.items() if value is not None} | {

@@ -19,7 +19,7 @@ from workers.times.clock import rfc3339
 log = structlog.get_logger()
 
 
-class _Cancellation(Strict):
+class Cancellation(Strict):
     """The body of `POST /v1/sources/{source}/cancel`."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
@@ -34,7 +34,7 @@ async def cancel(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
     source = request.path_params["source"]
-    asked = await read_body(request, _Cancellation)
+    asked = await read_body(request, Cancellation)
     cancelled, too_late = [], []
     for each in await state.ledger.listing.open():
         if each.source != source:

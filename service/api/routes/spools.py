@@ -15,7 +15,7 @@ from service.api.state import caller_of, state_of
 log = structlog.get_logger()
 
 
-class _Gone(Strict):
+class Gone(Strict):
     """The body of `DELETE /v1/spools/{spool_id}`."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
@@ -35,7 +35,7 @@ async def forget(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("admin")
     spool_id = request.path_params["spool_id"]
-    asked = await read_body(request, _Gone)
+    asked = await read_body(request, Gone)
     await state.ledger.spools.forget(
         spool_id, state.clock(), operator=caller.name, reason=asked.reason
     )

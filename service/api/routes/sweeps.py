@@ -23,7 +23,7 @@ _NEWEST = 50
 _COMING = 3
 
 
-class _Asked(Strict):
+class SweepOrder(Strict):
     """The body of `POST /v1/schedules/{name}/sweep`, which may be left out."""
 
     dry_run: bool = False
@@ -54,7 +54,7 @@ async def begin(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in state.settings.schedules:
         raise NotFound("there is no schedule of this name; see [schedules] in unglue.toml")
-    asked = await read_body(request, _Asked, optional=True, wrong=invalid_fields)
+    asked = await read_body(request, SweepOrder, optional=True, wrong=invalid_fields)
     sweep_id = new_id("swp")
     await state.ledger.sweeps.begin(
         sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock()

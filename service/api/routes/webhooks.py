@@ -7,6 +7,7 @@ import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
+from structlog.contextvars import bind_contextvars
 
 from adapters.errors import (
     SignatureInvalid,
@@ -75,6 +76,7 @@ async def receive(request: Request) -> Response:
         # This vendor sends it again only for this status.
         not_now = _not_now(name, error)
         return error_answer(not_now, adapter.sender.retry_status, {"Retry-After": "5"})
+    bind_contextvars(delivery_id=acknowledged.delivery_id)
     if acknowledged.strongest.reason == KEY_NOT_ASKED_FOR:
         # Kept, for it may be genuine; but so many unknown keys look like made-up ones.
         attempts.fail(peer, name)

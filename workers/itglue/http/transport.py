@@ -23,6 +23,7 @@ BeforeRequest = Callable[[bool], Awaitable[None]]
 JustBefore = Callable[[], None]
 AfterAnswer = Callable[[int, float | None], Awaitable[None]]
 KeyJudged = Callable[[bool, int], Awaitable[None]]
+Answered = Callable[[str, str, int | None], None]
 Query = Sequence[tuple[str, str]]
 
 MEDIA_TYPE = "application/vnd.api+json"
@@ -43,12 +44,14 @@ class Hooks:
     `before_request` hears whether it deletes or changes an organization; what it raises goes to
     the caller, and nothing is sent. `after_answer` hears the status and its `Retry-After` in
     seconds; `key_judged`, of an answer that shows it, whether IT Glue accepts the key, and the
-    status.
+    status. `answered` hears method, path and status of everything that was sent, `None` where no
+    answer came; it must not fail, for it is told of a DELETE before anybody else is.
     """
 
     before_request: BeforeRequest | None = None
     after_answer: AfterAnswer | None = None
     key_judged: KeyJudged | None = None
+    answered: Answered | None = None
 
 
 _NO_HOOKS = Hooks()
@@ -126,7 +129,13 @@ class Transport:
             if just_before is not None:
                 just_before()
             self.requests += 1
-            reply = await self._sent(method, path, query, body, (self._api_key, *hide))
+            status = None
+            try:
+                reply = await self._sent(method, path, query, body, (self._api_key, *hide))
+                status = reply.status
+            finally:
+                if self._hooks.answered is not None:
+                    self._hooks.answered(method, path, status)
         if self._hooks.after_answer is not None:
             await self._hooks.after_answer(reply.status, reply.retry_after)
         accepted = key_accepted(method, path, reply)

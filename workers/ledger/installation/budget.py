@@ -1,8 +1,10 @@
 """The request budget that all workers share."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from adapters.errors import CallsStopped
+from workers.ledger.installation.measures import counted
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, to_ms
 
@@ -47,3 +49,13 @@ class RequestBudget:
     async def hold(self, until: datetime, now: datetime) -> None:
         """Let nobody ask until then."""
         await self._store.run("hold_requests", [to_ms(until), to_ms(now)])
+
+    async def count(self, requests: Mapping[tuple[str, ...], int]) -> None:
+        """Add to the requests that were sent, by method, endpoint and status."""
+        if not requests:
+            return
+        name = self._store.key("counts", "requests")
+        async with self._store.redis.pipeline(transaction=True) as writes:
+            for labels, number in requests.items():
+                writes.hincrby(name, counted(*labels), number)
+            await writes.execute()

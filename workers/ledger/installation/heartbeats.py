@@ -1,13 +1,15 @@
 """Signs of life of the processes."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, Literal
 
 from workers.ledger.store import Store
-from workers.times.clock import to_ms
+from workers.times.clock import from_ms, to_ms
 from workers.times.durations import milliseconds
 
 WORKER: Final = "worker"
+SCHEDULER: Final = "scheduler"
 OUTBOX: Final = "outbox"
 # Longer than a few of its beats, which are 5 s apart.
 OUTBOX_LASTS: Final = timedelta(seconds=30)
@@ -15,8 +17,20 @@ OUTBOX_LASTS: Final = timedelta(seconds=30)
 WORKER_LASTS: Final = timedelta(seconds=90)
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What became of a call to whoever watches from outside.
+
+    "withheld": it was not made, because something is not well; `why` says what.
+    """
+
+    at: datetime
+    state: Literal["sent", "withheld", "failed"]
+    why: str
+
+
 class Heartbeats:
-    """Which processes are alive."""
+    """Which processes are alive, and whether that was told outside."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,3 +44,15 @@ class Heartbeats:
     async def alive(self, part: str) -> bool:
         """Whether the process said so lately."""
         return bool(await self._store.redis.exists(self._store.key("heartbeat", part)))
+
+    async def called(self, call: Call) -> None:
+        """Note the newest call to whoever watches from outside."""
+        fields: dict[Any, Any] = {"at": to_ms(call.at), "state": call.state, "why": call.why}
+        await self._store.redis.hset(self._store.key("heartbeat", "call"), mapping=fields)
+
+    async def newest_call(self) -> Call | None:
+        """The newest one, `None` if there was none."""
+        fields = await self._store.hash("heartbeat", "call")
+        if not fields:
+            return None
+        return Call(from_ms(fields["at"]), fields["state"], fields["why"])  # type: ignore[arg-type] # written above

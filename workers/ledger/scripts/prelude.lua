@@ -252,6 +252,7 @@ local function finish(id, state, now, errors)
     codes[#codes + 1] = code
   end
   audit(now, 'ended', {deletion_id = id, state = state, errors = #codes > 0 and codes or nil})
+  redis.call('HINCRBY', key('counts', 'ended'), table.concat({deletion.source or '', state, codes[1] or ''}, '|'), 1)
   redis.call('DEL', key('audited', id))
   -- Part of the result, so fixed with it: every attempt of its callback names the same one.
   local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')

@@ -15,6 +15,7 @@ if state == 'pending' then
 else
   redis.call('ZREM', key('callbacks', 'due'), id)
 end
+redis.call('HINCRBY', key('counts', 'callbacks'), (callback.notice_id and 'notice' or 'result') .. '|' .. state, 1)
 local attempts, status = tonumber(callback.attempts) + 1, tonumber(ARGV[6])
 
 if callback.notice_id then
