@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 import click
 from rich.markup import escape
 
-from service.commands.pause import paused
+from service.console.needs import paused
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
 from service.terminal.tables import show_approval, show_plan
