@@ -32,22 +32,28 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
         yield Need("nobody sends results and notices", "; start: unglue outbox")
     if now["overdue"]:
         yield Need(
-            f"{now['overdue']} deletions should have been taken up a minute ago; is a worker "
-            "running?",
+            _many(now["overdue"], "deletion", "deletions")
+            + " should have been taken up a minute ago; is a worker running?",
             " see: unglue doctor",
         )
     waiting = now["deletions"][AWAITING_APPROVAL]
     if waiting:
         where = f"/deletions?state={AWAITING_APPROVAL}"
         cure = f": unglue deletions --state {AWAITING_APPROVAL}"
-        yield Need(f"{waiting} wait for approval", cure, where)
+        yield Need(
+            _many(waiting, "deletion waits", "deletions wait") + " for approval", cure, where
+        )
     if now["holds"]:
-        text = f"{now['holds']} deliveries hold deletions"
+        text = _many(now["holds"], "delivery holds", "deliveries hold") + " deletions"
         yield Need(text, ": unglue holds", "/deliveries?held=yes")
     if now["quarantined"]:
-        text = f"{now['quarantined']} deliveries cannot be proved"
+        text = _many(now["quarantined"], "delivery", "deliveries") + " cannot be proved"
         cure = ": unglue deliveries --verdict unverified"
         yield Need(text, cure, "/deliveries?held=yes")
+
+
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def paused(pause: Mapping[str, Any]) -> str:
