@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from adapters.errors import InvalidRequest
+from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, precise, unsigned
 from service.console.front import Visit
 from service.console.page import page
@@ -40,7 +40,11 @@ async def show_all(visit: Visit) -> Response:
     holds = {each.delivery_id: each for each in await ledger.holds.all()}
     held, older = query.get("held") == "yes", None
     if held:
-        rows = [await ledger.deliveries.get(name) for name in list(holds)[:_PER_PAGE]]
+        rows = []
+        for name in list(holds)[:_PER_PAGE]:
+            # Retention may have removed it meanwhile.
+            with contextlib.suppress(NotFound):
+                rows.append(await ledger.deliveries.get(name))
     else:
         listed = await ledger.listing.deliveries(
             Page(_PER_PAGE, source or None, verdict or None, None, until)

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from adapters.errors import InvalidRequest
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
+from service.api.routes import sources
 from service.console.front import Visit
 from service.console.needs import Need, needs
 from service.console.page import page
@@ -34,6 +35,7 @@ _PARTS: Final = (
     ("other", (CANCELLED, PREVIEWED, *(state for state in STATES if state not in TERMINAL))),
 )
 _HEIGHT: Final = 100
+_ENDED: Final = {FAILED: "failed", BLOCKED: "was blocked by a gate"}
 _LONGEST_REASON: Final = 2000
 
 
@@ -76,13 +78,24 @@ async def _shown(
     found = list(needs(now))
     if not working:
         found.insert(len(now["pauses"]), Need("no worker is alive", "; start: unglue worker"))
+    midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
+    counted = await state.ledger.overviews.days(begins, STATES)
+    for each in (FAILED, BLOCKED):
+        if number := sum(day[each] for day in counted[-2:]):
+            text = f"{number} of what was asked for since yesterday {_ENDED[each]}"
+            found.append(
+                Need(text, f": unglue deletions --state {each}", f"/deletions?state={each}")
+            )
+    for source in await sources.standing(state):
+        if source["silent"] and source["last_delivery"]:
+            days = source["silence_days"]
+            text = f"source {source['name']} has been silent for more than {days} days"
+            found.append(Need(text, ": unglue sources", "/sources"))
     dead = [each for each in (await state.ledger.results.newest(50))[0] if each.state == "dead"]
     if dead:
         text = f"{len(dead)} of the newest results reached nobody"
         found.append(Need(text, ": unglue results --state dead", "/results?state=dead"))
-    midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
-    counted = await state.ledger.overviews.days(begins, STATES)
     waiting = {name: since for name, since in now["oldest"].items() if name not in TERMINAL}
     return page(
         visit.request,

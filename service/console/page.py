@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -91,6 +92,8 @@ def page(
         operator=session.operator if session else None,
         roles=caller(settings, session).roles if settings and session else (),
         csrf=session.form(settings) if settings and session and signed_in else "",
+        # A form that is sent twice from one page acts once; another page gives out another.
+        once=secrets.token_urlsafe(12),
         **{"live": False, "problem": None, "said": None, **shown},
     )
     again = {"Retry-After": RETRY_AFTER} if status == 503 else {}
