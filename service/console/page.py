@@ -110,7 +110,7 @@ def readable(handler: Handler) -> Handler:
 
     async def answered(request: Request, error: Exception) -> Response:
         answer = await handler(request, error)
-        if request.url.path.split("/")[1] not in _PLACES or not answer.body:
+        if not _of_console(request) or not answer.body:
             return answer
         (said,) = json.loads(bytes(answer.body))["errors"]
         title, text = _explained(request, answer.status_code, said["message"])
@@ -121,6 +121,13 @@ def readable(handler: Handler) -> Handler:
         return shown
 
     return answered
+
+
+def _of_console(request: Request) -> bool:
+    """Whether a page is asked for or a form sent; a vendor that posts to `/` is no person."""
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    asked = request.method in {"GET", "HEAD"} or form
+    return asked and request.url.path.split("/")[1] in _PLACES
 
 
 def _explained(request: Request, status: int, said: str) -> tuple[str, str]:
