@@ -7,15 +7,18 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
+from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest
 from service.console.overview import chart
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
 from tests.support.console import Browser, logged_in
 from tests.support.service import Service, configured, running_service, secret_key
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import STATES
 from workers.settings import Settings
+from workers.times.clock import to_ms
 
 HOSTILE = "<script>alert(1)</script>\u202e\"'&{{7*7}}\u2028\x07x"
 PAGES = (
@@ -87,6 +90,26 @@ async def test_the_overview_says_what_needs_somebody(alice: Browser, ledger: Led
     page = text_of(alice, "/")
     for text in ("Needs you now", "paused by bob", "for a test", "no worker is alive", "queued"):
         assert text in page, text
+
+
+async def test_what_ended_badly_and_who_fell_silent_is_told(
+    alice: Browser, ledger: Ledger, redis: Redis
+) -> None:
+    await ask(ledger, "del_2", "7")
+    held = await ledger.deletions.lease("del_2", datetime.now(UTC))
+    assert held is not None
+    await ledger.deletions.record(held, Change("failed"), datetime.now(UTC))
+    long_ago = datetime.now(UTC) - timedelta(days=90)
+    await redis.hset("unglue:sources:last", "cw", str(to_ms(long_ago)))
+    page = text_of(alice, "/")
+    assert "1 of what was asked for since yesterday failed" in page
+    assert "source cw has been silent for more than" in page
+    # Every form is given out once: after a cure the next page's form acts anew.
+    replay = "/deletions/del_2"
+    first, second = (
+        re.findall(r'name="once" value="([^"]+)"', text_of(alice, replay))[0] for _ in range(2)
+    )
+    assert first != second
 
 
 def test_the_chart_is_as_high_as_its_highest_day() -> None:
