@@ -46,13 +46,20 @@ from service.api.routes import (
     webhooks,
 )
 from service.api.state import Refuse, Server, ServiceState, open_state
-from service.approval.refusals import readable
+from service.approval.refusals import Handler, readable
+from service.console.page import readable as on_page
+from service.console.routes import routes as console_routes
 from service.dashboard.guard import open_dashboard
 from service.supervision.logs import BoundIds
 from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
 
 log = structlog.get_logger()
+
+
+def told(handler: Handler) -> Handler:
+    """The handler; who has a browser before them gets a page."""
+    return on_page(readable(handler))
 
 
 def _log_unfit(error: StorageUnfit) -> None:
@@ -130,14 +137,15 @@ def create_app(
             Route("/metrics", metrics.show, methods=["GET"]),
             Route("/openapi.json", description.openapi, methods=["GET"]),
             Route("/docs", description.docs, methods=["GET"]),
+            *console_routes(),
             *dashboard.routes(),
         ],
         exception_handlers={
-            UnglueError: readable(on_unglue_error),
-            RedisError: readable(on_redis_error),
-            HTTPException: readable(on_http_exception),
+            UnglueError: told(on_unglue_error),
+            RedisError: told(on_redis_error),
+            HTTPException: told(on_http_exception),
             ClientDisconnect: on_disconnect,
-            Exception: readable(on_internal_error),
+            Exception: told(on_internal_error),
         },
         middleware=[Middleware(BoundIds), Middleware(Deadline), Middleware(BodyLimit)],
         lifespan=lifespan,

@@ -71,7 +71,7 @@ def plan(
         until=_readable(rfc3339(asked.until)),
         requester=" / ".join(clean(part) for part in _requester(deletion) if part),
         reason=clean(deletion.request.reason or "", 2000),
-        consequence=_consequence(terms_of(deletion, settings)),
+        consequence=consequence(terms_of(deletion, settings)),
         after=_after(deletion, settings),
         deletion_id=deletion.id,
         counts=[
@@ -103,7 +103,8 @@ def _requester(deletion: Deletion) -> tuple[str, ...]:
     return deletion.source, actor, replayed
 
 
-def _consequence(settings: Settings) -> str:
+def consequence(settings: Settings) -> str:
+    """What happens to the organization under these terms."""
     policy = settings.policy
     if policy.mode == "soft_delete":
         return f"its status is set to {policy.soft_delete_status!r}; nothing is deleted"

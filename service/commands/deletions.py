@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 import click
 from rich.markup import escape
 
-from service.commands.pause import paused
+from service.console.needs import paused
 from service.terminal.client import ServiceClient
 from service.terminal.outcome import due, summary
 from service.terminal.screen import Column, say, screen, show_json, show_list

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from service.console.needs import paused
 from service.terminal.client import ServiceClient
 from service.terminal.screen import say, show_json
 
@@ -45,12 +46,6 @@ def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: b
     _show(now, now["ended"], "Deletions go on. They were", as_json=as_json)
     if not as_json and not now["ended"]:
         say("Deletions were not paused.")
-
-
-def paused(pause: dict[str, Any]) -> str:
-    """One cause of a pause, in words."""
-    who = f" by {pause['by']}" if pause["by"] else ""
-    return f"paused{who} since {pause['at']}: {pause['reason']}"
 
 
 def _show(now: dict[str, Any], causes: list[dict[str, Any]], begins: str, *, as_json: bool) -> None:

@@ -8,10 +8,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from service.commands.pause import paused
+from service.console.needs import needs
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
-from workers.pipeline.states import AWAITING_APPROVAL, STATES, TERMINAL
+from workers.pipeline.states import STATES, TERMINAL
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -36,28 +36,7 @@ def status(*, as_json: bool) -> None:
 
 def needing(now: dict[str, Any]) -> list[str]:
     """What a person should look at, most urgent first, each with the command that shows more."""
-    found = [f"deletions are {paused(each)}; to go on: unglue resume" for each in now["pauses"]]
-    if not now["scheduler"]:
-        found.append("no scheduler is alive; start: unglue scheduler")
-    # A service of an older version does not say.
-    if not now.get("outbox", True):
-        found.append("nobody sends results and notices; start: unglue outbox")
-    if now["overdue"]:
-        found.append(
-            f"{now['overdue']} deletions should have been taken up a minute ago; is a worker "
-            "running? see: unglue doctor"
-        )
-    waiting = now["deletions"][AWAITING_APPROVAL]
-    if waiting:
-        found.append(f"{waiting} wait for approval: unglue deletions --state {AWAITING_APPROVAL}")
-    if now["holds"]:
-        found.append(f"{now['holds']} deliveries hold deletions: unglue holds")
-    if now["quarantined"]:
-        found.append(
-            f"{now['quarantined']} deliveries cannot be proved: unglue deliveries --verdict "
-            "unverified"
-        )
-    return found
+    return [each.words for each in needs(now)]
 
 
 def _show(now: dict[str, Any], needs: list[str]) -> None:

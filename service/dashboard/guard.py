@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
 import structlog
+from redis.exceptions import RedisError
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +19,7 @@ from adapters.errors import MethodNotAllowed, NotFound, TooManyAttempts, Unautho
 from service.access.operators import authenticate_basic
 from service.api.answers import error_answer
 from service.api.state import ServiceState
+from service.console.session import live
 from workers.processes.runtime import redis_url
 from workers.settings import Settings
 from workers.settings.operators import Operator
@@ -76,21 +80,22 @@ class Guard:
             await send(message)
 
         state: ServiceState = scope["state"]["service"]
-        app = self._app(scope, state)
+        app = await self._app(scope, state)
         await state.logins.report(state.ledger.audit)
         await app(scope, receive, guarded)
 
-    def _app(self, scope: Scope, state: ServiceState) -> ASGIApp:
+    async def _app(self, scope: Scope, state: ServiceState) -> ASGIApp:
         """The pages, or the answer that refuses them."""
         if self._pages is None:
             missing = "the RQ dashboard is not installed; it is the extra: unglue[dashboard]"
             return error_answer(NotFound(missing))
         try:
-            state.logins.admit(
-                scope["client"][0] if scope.get("client") else None,
-                Headers(scope=scope).get("authorization"),
-                partial(authenticate_basic, self._operators),
-            )
+            if not await _in_console(scope, state):
+                state.logins.admit(
+                    scope["client"][0] if scope.get("client") else None,
+                    Headers(scope=scope).get("authorization"),
+                    partial(authenticate_basic, self._operators),
+                )
         except TooManyAttempts as error:
             return error_answer(error, headers={"Retry-After": str(error.retry_after)})
         except Unauthorized as error:
@@ -104,6 +109,14 @@ class Guard:
         if not _SHOWN.fullmatch(scope["path"].removeprefix(PATH)):
             return error_answer(NotFound("the RQ dashboard shows no such page"))
         return self._pages.app
+
+
+async def _in_console(scope: Scope, state: ServiceState) -> bool:
+    """Whether who asks is logged in to the console; while Redis is away that is not known."""
+    cookies = HTTPConnection(scope).cookies
+    with suppress(RedisError, OSError):
+        return await live(state.settings, state.ledger.store, cookies, state.clock()) is not None
+    return False
 
 
 def open_dashboard(settings: Settings) -> Guard:

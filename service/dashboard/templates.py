@@ -14,6 +14,8 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from workers.processes.queue import QUEUE
+
 _BY_JQUERY: Final = re.compile(r"<%=\s*\$\('<div/>'\)\.text\((.*?)\)\.html\(\)\s*%>")
 _IN_BROWSER: Final = re.compile(
     r'<script name="[\w-]+" type="text/template">(.*?)</script>', re.DOTALL
@@ -21,10 +23,35 @@ _IN_BROWSER: Final = re.compile(
 _QUOTED: Final = re.compile(r"'\{\{\s*([\w.]+)\s*\}\}'")
 _EXECUTABLE: Final = re.compile(r'<script (?=src=|type="text/javascript")')
 _PARTS: Final = re.compile(r"<%(-?)(.*?)%>", re.DOTALL)
+_TO_DELETION: Final = (
+    "<% var about = /^advance_deletion (del_[A-Za-z0-9_-]{{1,100}})$/.exec(d.description || '');"
+    ' if (about) {{ %><a href="/deletions/<%- about[1] %>">{}</a><% }} %>'
+)
 _OTHERS: Final = (
     # Ours has the two functions that the pages call, without `eval`.
     ("'rq_dashboard.static', filename='js/underscore-umd-min.js'", "'static', filename='pages.js'"),
     ("'static', filename='favicon.ico'", "'rq_dashboard.static', filename='favicon.ico'"),
+    # Without a name the package opens RQ's default queue, which does not exist.
+    (
+        "{{ current_instance }}/view/jobs",
+        f"{{{{ current_instance }}}}/view/jobs/{QUEUE}/queued/8/asc/1",
+    ),
+    (
+        """<div class="container">""",
+        """<div class="container"><p class="unglue" role="note">This is the transport: the jobs that
+        carry deletions to workers, for looking only. A deletion that failed is no failed job:
+        <a href="/deletions?state=failed">failed deletions</a>, <a href="/">the console</a>.</p>""",
+    ),
+    # Of a job that is about a deletion the way leads on to it.
+    (
+        """<div class="description-scroll"><%- d.description %></div>""",
+        """<div class="description-scroll"><%- d.description %></div>"""
+        + _TO_DELETION.format("See the deletion"),
+    ),
+    (
+        """<div class="job_id">""",
+        _TO_DELETION.format("deletion") + """<div class="job_id">""",
+    ),
     (
         "</head>",
         """<link href="{{ url_for('static', filename='pages.css') }}" rel="stylesheet"></head>""",

@@ -175,8 +175,8 @@ async def test_force_is_granted_by_the_box(
 
 
 REFUSED: dict[str, tuple[dict[str, Any], int, str, str]] = {
-    "no token": ({"token": ""}, 401, "unknown operator token", "token"),
-    "a wrong token": ({"token": "nobody's"}, 401, "unknown operator token", "token"),
+    "no token": ({"token": ""}, 401, "Unknown operator token", "token"),
+    "a wrong token": ({"token": "nobody's"}, 401, "Unknown operator token", "token"),
     "no role": ({"operator": "dave"}, 403, "lacks the role", "role"),
     "the requester": ({"operator": "alice"}, 403, "another operator", "requester"),
     "no name": ({"name": ""}, 422, "exactly", "name"),

@@ -177,12 +177,16 @@ async def test_an_unknown_source(
 
 
 @pytest.mark.parametrize(
-    "path", ["/webhooks", "/webhooks/", "/webhooks/cw/", "/webhooks/cw/2", "/"]
+    "path", ["/webhooks", "/webhooks/", "/webhooks/cw/", "/webhooks/cw/2", "/webhook"]
 )
 def test_no_route(service: Service, path: str) -> None:
     body = service.callback()
     answer = service.http.post(path, content=body, headers={"x-content-signature": signature(body)})
     only_error(answer, 404, "NotFound")
+
+
+def test_the_console_is_no_place_for_deliveries(service: Service) -> None:
+    only_error(service.http.post("/", content=service.callback()), 405, "MethodNotAllowed")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])

@@ -150,7 +150,7 @@ def state(**changes: Any) -> dict[str, Any]:
         ({"overdue": 3}, "is a worker running"),
         ({"quarantined": 1}, "cannot be proved"),
         ({"holds": 2}, "2 deliveries hold deletions: unglue holds"),
-        ({"deletions": {"awaiting_approval": 2}}, "2 wait for approval"),
+        ({"deletions": {"awaiting_approval": 2}}, "2 deletions wait for approval"),
     ],
 )
 def test_each_need_names_the_command_that_shows_more(changes: dict[str, Any], said: str) -> None:

@@ -87,7 +87,7 @@ def test_every_kind_can_be_sent(kind: str) -> None:
     plain = written(message, "json")
     assert (plain["kind"], plain["deletion_id"], plain["source"]) == (kind, "del_1", "cw")
     assert plain["at"] == "2026-01-22T10:30:00Z"
-    assert plain["link"] == "https://unglue.example.com/v1/deletions/del_1"
+    assert plain["link"] == "https://unglue.example.com/deletions/del_1"
     for form in FORMATS:
         assert "unglue deletions del_1" in json.dumps(written(message, form))
 
@@ -152,6 +152,22 @@ def test_many_more_are_not_told_one_by_one() -> None:
     assert "more of this kind" in written(told("failed", more=True), "json")["message"]
 
 
+@pytest.mark.parametrize(
+    ("detail", "path"),
+    [
+        ({"deletion_id": "del_1", "delivery_id": "dlv_1", "source": "cw"}, "/deletions/del_1"),
+        ({"delivery_id": "dlv_1", "source": "cw"}, "/deliveries/dlv_1"),
+        ({"source": "c w"}, "/sources#c%20w"),
+        ({"deletion_id": "../x?y=<z>|"}, "/deletions/..%2Fx%3Fy%3D%3Cz%3E%7C"),
+        ({}, None),
+    ],
+)
+def test_a_notice_leads_to_the_page_of_what_it_is_about(
+    detail: dict[str, str], path: str | None
+) -> None:
+    assert told("failed", **detail).link == (path and f"https://unglue.example.com{path}")
+
+
 def test_the_link_to_approve_is_in_every_format() -> None:
     url = "https://unglue.example.com/approvals/x?a=b&c=d"
     notice = Notice("ntc_1", "approval_wanted", TestClock()(), {"deletion_id": "del_1"}, None)
@@ -160,7 +176,10 @@ def test_the_link_to_approve_is_in_every_format() -> None:
         written(message, "slack")
     )
     (attachment,) = written(message, "teams")["attachments"]
+    page = "https://u.example/deletions/del_1"
     assert attachment["content"]["actions"] == [
-        {"type": "Action.OpenUrl", "title": "Look at the plan and decide", "url": url}
+        {"type": "Action.OpenUrl", "title": "Look at the plan and decide", "url": url},
+        {"type": "Action.OpenUrl", "title": "Open it in Unglue", "url": page},
     ]
+    assert f"<{page}|Open it in Unglue>" in texts(written(message, "slack"))
     assert written(message, "json")["approval_url"] == url

@@ -17,6 +17,7 @@ from workers.settings.destinations import Format
 from workers.times.clock import rfc3339
 
 _DECIDE: Final = "Look at the plan and decide"
+_LOOK: Final = "Open it in Unglue"
 _SLACK_FIELDS: Final = 10
 
 
@@ -32,11 +33,17 @@ def slack(message: Message) -> dict[str, Any]:
         {"type": "section", "fields": fields[start : start + _SLACK_FIELDS]}
         for start in range(0, len(fields), _SLACK_FIELDS)
     ]
-    if message.approval_url:
-        link = _mrkdwn(f"<{_escaped(message.approval_url)}|{_DECIDE}>")
+    for words, address in _addresses(message):
+        link = _mrkdwn(f"<{_escaped(address)}|{words}>")
         blocks.append({"type": "section", "text": link})
     first = f": {message.facts[0][1]}" if message.facts else ""
     return {"text": _escaped(f"Unglue: {message.title}{first}"), "blocks": blocks}
+
+
+def _addresses(message: Message) -> list[tuple[str, str]]:
+    """Where to click, the most urgent first."""
+    both = ((_DECIDE, message.approval_url), (_LOOK, message.link))
+    return [(words, address) for words, address in both if address]
 
 
 def _mrkdwn(text: str) -> dict[str, Any]:
@@ -64,9 +71,11 @@ def teams(message: Message) -> dict[str, Any]:
         "version": "1.2",
         "body": body,
     }
-    if message.approval_url:
-        action = {"type": "Action.OpenUrl", "title": _DECIDE, "url": message.approval_url}
-        card["actions"] = [action]
+    if addresses := _addresses(message):
+        card["actions"] = [
+            {"type": "Action.OpenUrl", "title": words, "url": address}
+            for words, address in addresses
+        ]
     attachment = {
         "contentType": "application/vnd.microsoft.card.adaptive",
         "contentUrl": None,

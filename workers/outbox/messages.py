@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 from workers.ledger.records import Deletion
 from workers.ledger.sending.notices import Notice
@@ -29,7 +30,7 @@ _MORE: Final = (
 class Message:
     """A notice in words. `facts` are pairs of label and value; the values may be a vendor's text.
 
-    `link` is the record's address in the API, `approval_url` where the deletion is decided on.
+    `link` is the page of what it is about, `approval_url` where the deletion is decided on.
     """
 
     id: str
@@ -82,9 +83,22 @@ def message_of(
         facts=tuple((clean(label, 60), shown) for label, value in facts if (shown := clean(value))),
         deletion_id=deletion_id or None,
         source=source or None,
-        link=f"{public_url.rstrip('/')}/v1/deletions/{deletion_id}" if deletion_id else None,
+        link=_page(public_url, deletion_id, _text(notice.detail.get("delivery_id")), source),
         approval_url=approval_url,
     )
+
+
+def _page(public_url: str, deletion_id: str, delivery_id: str, source: str) -> str | None:
+    """The console's page of what is nearest: the deletion, else the delivery, else the source."""
+    if deletion_id:
+        path = f"deletions/{quote(deletion_id, safe='')}"
+    elif delivery_id:
+        path = f"deliveries/{quote(delivery_id, safe='')}"
+    elif source:
+        path = f"sources#{quote(source, safe='')}"
+    else:
+        return None
+    return f"{public_url.rstrip('/')}/{path}"
 
 
 def _text(value: object) -> str:

@@ -309,6 +309,7 @@ class Held(Form):
 class Holds(Form):
     """What holds deletions, by source."""
 
+    at: AwareDatetime
     holds: dict[str, list[Held]]
 
 

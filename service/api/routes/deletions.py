@@ -72,13 +72,24 @@ async def show(request: Request) -> Response:
 async def cancel(request: Request) -> Response:
     """Stop a deletion before its call goes out; 409 afterwards. Any role may."""
     state, caller = state_of(request), caller_of(request)
-    caller.require_any()
     deletion_id = request.path_params["deletion_id"]
+    await stop(state, caller, deletion_id)
+    return await _as_it_stands(state, caller, deletion_id)
+
+
+async def stop(state: ServiceState, caller: Caller, deletion_id: str) -> None:
+    """Stop it for this operator.
+
+    Raises:
+        RoleMissing: the operator may only look.
+        NotFound: there is no such deletion.
+        Conflict: it ended, or the call went out.
+    """
+    caller.require_any()
     now = state.clock()
     error = ErrorEntry("Cancelled", f"cancelled by operator {caller.name}", rfc3339(now))
     await state.ledger.deletions.cancel(deletion_id, operator=caller.name, error=error, now=now)
     log.info("cancelled", deletion_id=deletion_id, operator=caller.name)
-    return await _as_it_stands(state, caller, deletion_id)
 
 
 class Approval(Strict):
@@ -128,9 +139,23 @@ async def reject(request: Request) -> Response:
 async def replay(request: Request) -> Response:
     """Begin a deletion that ended without success anew, as a new decision of this operator."""
     state, caller = state_of(request), caller_of(request)
+    deletion_id = request.path_params["deletion_id"]
+    await begin_anew(state, caller, deletion_id, idempotency_key(request))
+    return await _as_it_stands(state, caller, deletion_id, 202)
+
+
+async def begin_anew(
+    state: ServiceState, caller: Caller, deletion_id: str, key: str | None
+) -> None:
+    """Replay it for this operator; with the same `key` nothing happens twice.
+
+    Raises:
+        RoleMissing: the operator may not ask for deletions.
+        NotFound: there is no such deletion.
+        ReplayRefused: it must not be, and why.
+    """
     caller.require("request")
-    deletion = await state.ledger.deletions.get(request.path_params["deletion_id"])
-    key = idempotency_key(request)
+    deletion = await state.ledger.deletions.get(deletion_id)
     job = await state.ledger.deletions.replay(
         deletion.id,
         operator=caller.name,
@@ -143,7 +168,6 @@ async def replay(request: Request) -> Response:
     if job is not None:
         await state.jobs.advance(deletion.id, job)
     log.info("replayed", deletion_id=deletion.id, operator=caller.name, queued=job is not None)
-    return await _as_it_stands(state, caller, deletion.id, 202)
 
 
 def idempotency_key(request: Request) -> str | None:

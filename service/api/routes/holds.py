@@ -1,5 +1,6 @@
 """`/v1/holds` and `/v1/deliveries/dismiss`: what holds deletions, and the word that it need not."""
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 import structlog
@@ -8,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.models import Strict
+from service.access.operators import Caller
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
 from service.api.routes.replays import RecordId
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.events.holds import Why
 
 log = structlog.get_logger()
@@ -64,10 +66,24 @@ async def dismiss(request: Request) -> Response:
     ids = list(dict.fromkeys(asked.ids or ()))
     if asked.source is not None and asked.verdict is not None:
         ids = list(await state.ledger.holds.of(asked.source, asked.verdict, asked.until))
-    became = await state.ledger.deliveries.dismiss(
-        ids, operator=caller.name, reason=asked.reason, now=state.clock()
-    )
+    became = await dismissed_by(state, caller, ids, asked.reason)
     dismissed = [each for each in ids if became[each] == "dismissed"]
     refused = {each: why for each, why in became.items() if why != "dismissed"}
-    log.warning("dismissed", deliveries=len(dismissed), operator=caller.name)
     return answer({"dismissed": dismissed, "refused": refused})
+
+
+async def dismissed_by(
+    state: ServiceState, caller: Caller, ids: Sequence[str], reason: str
+) -> dict[str, str]:
+    """What became of each delivery that this operator dismisses.
+
+    Raises:
+        RoleMissing: the operator may not.
+    """
+    caller.require_one("approve", "admin")
+    became = await state.ledger.deliveries.dismiss(
+        ids, operator=caller.name, reason=reason, now=state.clock()
+    )
+    many = sum(why == "dismissed" for why in became.values())
+    log.warning("dismissed", deliveries=many, operator=caller.name)
+    return became

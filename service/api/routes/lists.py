@@ -57,7 +57,7 @@ async def deletions(request: Request) -> Response:
     operators = state_of(request).settings.operators
     rows = [_deletion(each, operators) for each in listed.records]
     pauses = plain(await state_of(request).ledger.stop_switch.pauses())
-    return answer({"deletions": rows, "next_until": _precise(listed.next_until), **pauses})
+    return answer({"deletions": rows, "next_until": precise(listed.next_until), **pauses})
 
 
 async def deliveries(request: Request) -> Response:
@@ -73,7 +73,7 @@ async def deliveries(request: Request) -> Response:
         }
         for each in listed.records
     ]
-    return answer({"deliveries": rows, "next_until": _precise(listed.next_until)})
+    return answer({"deliveries": rows, "next_until": precise(listed.next_until)})
 
 
 async def delivery(request: Request) -> Response:
@@ -87,8 +87,8 @@ async def delivery(request: Request) -> Response:
     return answer(
         {
             **_delivery(found),
-            "headers": [[name, _unsigned(name, value)] for name, value in found.headers],
-            "body": _masked(found.body.decode(errors="replace")),
+            "headers": [[name, unsigned(name, value)] for name, value in found.headers],
+            "body": masked(found.body.decode(errors="replace")),
             "history": await deliveries.history(found.id),
         }
     )
@@ -100,15 +100,17 @@ _SIGNATURES = ("signature",)
 _KEY_URL = re.compile(r'(\\*"key_url\\*"\s*:\s*\\*")[^"\\]*')
 
 
-def _unsigned(name: str, value: str) -> str:
+def unsigned(name: str, value: str) -> str:
+    """A header's value, if it is no signature."""
     return "…" if any(part in name for part in _SIGNATURES) else value
 
 
-def _masked(body: str) -> str:
+def masked(body: str) -> str:
+    """A body without where its signing key is given out."""
     return _KEY_URL.sub(r"\1…", body)
 
 
-def _precise(moment: datetime | None) -> str | None:
+def precise(moment: datetime | None) -> str | None:
     """To the millisecond, as records are kept: whole seconds would leave some out."""
     if moment is None:
         return None

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from adapters.errors import InvalidRequest
 from service.api.answers import answer, invalid_fields
 from service.api.report import month_of, report
 from service.api.routes.pause import plain
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.heartbeats import OUTBOX
 from workers.processes.scheduler import HEARTBEAT
 from workers.times.clock import rfc3339
@@ -23,26 +24,28 @@ _STATES = ("pending", "delivered", "stopped", "dead")
 async def status(request: Request) -> Response:
     """Counts by state, today's deletions and their limit, what waits longest, who is alive."""
     caller_of(request)
-    state = state_of(request)
+    return answer(await standing(state_of(request)))
+
+
+async def standing(state: ServiceState) -> dict[str, Any]:
+    """The same as JSON values."""
     now = state.clock()
     seen = await state.ledger.overviews.now(now, tuple(state.settings.sources))
-    return answer(
-        {
-            "at": rfc3339(now),
-            "mode": state.settings.policy.mode,
-            "deletions": dict(seen.deletions),
-            "oldest": {name: rfc3339(since) for name, since in seen.oldest.items()},
-            "begun_within_24_hours": seen.begun,
-            "max_deletions_per_day": state.settings.policy.max_deletions_per_day,
-            "overdue": seen.overdue,
-            "quarantined": seen.quarantined,
-            "holds": await state.ledger.holds.count(),
-            "results_due": seen.results_due,
-            "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
-            "outbox": await state.ledger.heartbeats.alive(OUTBOX),
-            **plain(await state.ledger.stop_switch.pauses()),
-        }
-    )
+    return {
+        "at": rfc3339(now),
+        "mode": state.settings.policy.mode,
+        "deletions": dict(seen.deletions),
+        "oldest": {name: rfc3339(since) for name, since in seen.oldest.items()},
+        "begun_within_24_hours": seen.begun,
+        "max_deletions_per_day": state.settings.policy.max_deletions_per_day,
+        "overdue": seen.overdue,
+        "quarantined": seen.quarantined,
+        "holds": await state.ledger.holds.count(),
+        "results_due": seen.results_due,
+        "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
+        "outbox": await state.ledger.heartbeats.alive(OUTBOX),
+        **plain(await state.ledger.stop_switch.pauses()),
+    }
 
 
 class ResultsQuery(BaseModel):
@@ -82,8 +85,13 @@ async def month(request: Request) -> Response:
     rows = [each.plain() for each in await report(state_of(request).ledger, since, until)]
     if "text/csv" not in request.headers.get("accept", ""):
         return answer({"month": asked, "rows": rows})
+    return as_csv(asked, rows)
+
+
+def as_csv(month: str, rows: Sequence[Mapping[str, Any]]) -> Response:
+    """The counts of a month as a table for programs."""
     written = io.StringIO()
     table = csv.DictWriter(written, ["month", "source", "outcome", "dry_run", "code", "count"])
     table.writeheader()
-    table.writerows({"month": asked, **row} for row in rows)
+    table.writerows({"month": month, **row} for row in rows)
     return Response(written.getvalue(), media_type="text/csv")

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.models import Strict
+from service.access.operators import Caller
 from service.api.answers import answer
 from service.api.bodies import read_body
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.stop_switch import Pause
 
 log = structlog.get_logger()
@@ -47,10 +48,19 @@ async def pause(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
     asked = await read_body(request, PauseOrder)
-    switch = state.ledger.stop_switch
-    await switch.pause(caller.name, asked.reason, state.clock())
+    await stop(state, caller, asked.reason)
+    return answer(plain(await state.ledger.stop_switch.pauses()))
+
+
+async def stop(state: ServiceState, caller: Caller, reason: str) -> None:
+    """Stop everything destructive for this operator.
+
+    Raises:
+        RoleMissing: the operator may only look.
+    """
+    caller.require_any()
+    await state.ledger.stop_switch.pause(caller.name, reason, state.clock())
     log.warning("paused", operator=caller.name)
-    return answer(plain(await switch.pauses()))
 
 
 async def resume(request: Request) -> Response:
@@ -61,11 +71,25 @@ async def resume(request: Request) -> Response:
     switch = state.ledger.stop_switch
     if asked.accept_account:
         await state.ledger.account.accept(caller.name, state.clock())
-    ended = await switch.resume(
-        caller.name, asked.reason, state.clock(), accept_ledger=asked.accept_ledger
+    ended = await go_on(state, caller, asked.reason, accept_ledger=asked.accept_ledger)
+    return answer({**plain(await switch.pauses()), "ended": [each.plain() for each in ended]})
+
+
+async def go_on(
+    state: ServiceState, caller: Caller, reason: str, *, accept_ledger: bool = False
+) -> Sequence[Pause]:
+    """Let deletions go on for this operator: what was ended.
+
+    Raises:
+        RoleMissing: the operator is no admin.
+        Conflict: the ledger was lost, or the account is another, and nobody accepted that.
+    """
+    caller.require("admin")
+    ended = await state.ledger.stop_switch.resume(
+        caller.name, reason, state.clock(), accept_ledger=accept_ledger
     )
     log.warning("resumed", operator=caller.name)
-    return answer({**plain(await switch.pauses()), "ended": [each.plain() for each in ended]})
+    return ended
 
 
 async def show(request: Request) -> Response:

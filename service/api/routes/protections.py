@@ -9,9 +9,11 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidIdentifier
 from adapters.models import OrgId, Strict
+from service.access.operators import Caller
 from service.api.answers import answer
 from service.api.bodies import read_body
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
+from workers.ledger.deleting.protections import Protection
 
 log = structlog.get_logger()
 
@@ -33,11 +35,21 @@ async def create(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
     asked = await read_body(request, NewProtection)
+    return answer((await keep(state, caller, asked.org_id, asked.reason)).plain())
+
+
+async def keep(state: ServiceState, caller: Caller, org_id: str, reason: str) -> Protection:
+    """Protect an organization for this operator.
+
+    Raises:
+        RoleMissing: the operator may only look.
+    """
+    caller.require_any()
     held = await state.ledger.protections.protect(
-        asked.org_id, state.clock(), how="api", by=caller.name, reason=asked.reason
+        org_id, state.clock(), how="api", by=caller.name, reason=reason
     )
-    log.info("protected", org_id=asked.org_id, operator=caller.name)
-    return answer(held.plain())
+    log.info("protected", org_id=org_id, operator=caller.name)
+    return held
 
 
 async def show_all(request: Request) -> Response:

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.models import Strict
+from service.access.operators import Caller
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
 from service.api.routes.deletions import idempotency_key
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
 from workers.bulk.replay.selection import STATES, Filter, Found, select
 from workers.ledger.bulk.replays import BulkReplay, Order, Outcomes, What
 from workers.processes.runtime import new_id
@@ -71,16 +72,34 @@ async def begin(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("request")
     asked = await read_body(request, ReplayOrder, wrong=invalid_fields)
-    if asked.ids is not None:
-        ids = tuple(dict.fromkeys(asked.ids))
-        found = Found(ids[: asked.limit] if "limit" in asked.model_fields_set else ids, len(ids))
-    else:
-        wanted = Filter(asked.what, asked.source, asked.chosen, asked.since, asked.until)
-        found = await select(state.ledger, wanted, asked.limit)
+    found = await chosen(state, asked)
     if asked.dry_run:
         counted = {"what": asked.what, "matched": found.matched, "total": len(found.ids)}
         return answer({**counted, "ids": list(found.ids[:_SHOWN])})
-    order = Order(
+    replay = await order(state, caller, asked, found, idempotency_key(request))
+    plain = _plain(replay, await state.ledger.replays.outcomes(replay.id))
+    return answer(plain, 202, {"Location": f"/v1/replays/{replay.id}"})
+
+
+async def chosen(state: ServiceState, asked: ReplayOrder) -> Found:
+    """The records that are asked for."""
+    if asked.ids is not None:
+        ids = tuple(dict.fromkeys(asked.ids))
+        return Found(ids[: asked.limit] if "limit" in asked.model_fields_set else ids, len(ids))
+    wanted = Filter(asked.what, asked.source, asked.chosen, asked.since, asked.until)
+    return await select(state.ledger, wanted, asked.limit)
+
+
+async def order(
+    state: ServiceState, caller: Caller, asked: ReplayOrder, found: Found, key: str | None
+) -> BulkReplay:
+    """Begin a bulk replay of these records; with the same `key` it is the same one.
+
+    Raises:
+        RoleMissing: the operator may not.
+    """
+    caller.require("request")
+    ordered = Order(
         what=asked.what,
         by=caller.name,
         ids=found.ids,
@@ -90,13 +109,11 @@ async def begin(request: Request) -> Response:
         filter=_filter(asked),
         asked=hashlib.sha256(asked.model_dump_json().encode()).hexdigest(),
     )
-    key = idempotency_key(request)
     named = f"{caller.name}:{key}".encode()
     replay_id = f"rpl_{hashlib.sha256(named).hexdigest()[:20]}" if key else new_id("rpl")
-    replay = await state.ledger.replays.begin(replay_id, order, state.clock())
+    replay = await state.ledger.replays.begin(replay_id, ordered, state.clock())
     log.info("replay", replay_id=replay_id, what=asked.what, operator=caller.name)
-    plain = _plain(replay, await state.ledger.replays.outcomes(replay_id))
-    return answer(plain, 202, {"Location": f"/v1/replays/{replay_id}"})
+    return replay
 
 
 async def show_all(request: Request) -> Response:

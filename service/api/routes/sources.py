@@ -1,7 +1,7 @@
 """`/v1/sources`: who sends, what came of it, who fell silent; and stopping what one asked for."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import structlog
 from pydantic import Field
@@ -12,7 +12,7 @@ from adapters.errors import Conflict, NotFound
 from adapters.models import Strict
 from service.api.answers import answer
 from service.api.bodies import read_body
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339
 
@@ -54,10 +54,14 @@ async def cancel(request: Request) -> Response:
 
 async def show_all(request: Request) -> Response:
     """Every configured source, by name."""
-    state = state_of(request)
     caller_of(request)
+    return answer({"sources": await standing(state_of(request))})
+
+
+async def standing(state: ServiceState) -> list[dict[str, Any]]:
+    """The same as JSON values."""
     now = state.clock()
-    listed = []
+    listed: list[dict[str, Any]] = []
     for name, source in sorted(state.settings.sources.items()):
         activity = await state.ledger.sources.activity(name)
         last = activity.last_delivery
@@ -75,4 +79,4 @@ async def show_all(request: Request) -> Response:
                 "alerts": {code: rfc3339(at) for code, at in activity.alerts.items()},
             }
         )
-    return answer({"sources": listed})
+    return listed

@@ -12,7 +12,7 @@ from adapters.errors import NotFound
 from adapters.models import Strict
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.bulk.sweeps import Sweep
 from workers.processes.runtime import new_id
 from workers.times.clock import rfc3339
@@ -32,9 +32,13 @@ class SweepOrder(Strict):
 async def schedules(request: Request) -> Response:
     """Every schedule with its criteria and its next times."""
     caller_of(request)
-    state = state_of(request)
+    return answer({"schedules": coming_of(state_of(request))})
+
+
+def coming_of(state: ServiceState) -> list[dict[str, Any]]:
+    """The schedules as JSON values."""
     now = state.clock()
-    listed = [
+    return [
         {
             "name": name,
             **schedule.model_dump(mode="json"),
@@ -44,7 +48,6 @@ async def schedules(request: Request) -> Response:
         }
         for name, schedule in sorted(state.settings.schedules.items())
     ]
-    return answer({"schedules": listed})
 
 
 async def begin(request: Request) -> Response:

@@ -1,6 +1,6 @@
 """How much there is of everything, at one moment: what `unglue status` shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,6 +32,17 @@ class Overviews:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    async def days(self, begins: Sequence[datetime], states: Sequence[str]) -> list[dict[str, int]]:
+        """How many deletions were asked for in each of these days and are in these states now."""
+        async with self._store.redis.pipeline(transaction=False) as reads:
+            for begin in begins:
+                for state in states:
+                    index = self._store.key("deletions", state)
+                    reads.zcount(index, to_ms(begin), f"({to_ms(begin + _DAY)}")
+            counts = await reads.execute()
+        rows = [counts[at : at + len(states)] for at in range(0, len(counts), len(states))]
+        return [dict(zip(states, row, strict=True)) for row in rows]
 
     async def now(self, now: datetime, sources: tuple[str, ...]) -> Overview:
         """The counts; none of them walks through records."""

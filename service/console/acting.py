@@ -1,0 +1,178 @@
+"""What the forms do: the same decisions as the API's, with the same audit entries.
+
+Whatever deletes or lets delete asks for the organization's name; what stops never does.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+
+from adapters.errors import (
+    Conflict,
+    InvalidIdentifier,
+    InvalidRequest,
+    NotFound,
+    TooManyAttempts,
+    Unauthorized,
+    UnglueError,
+)
+from service.api.routes import deletions as api
+from service.api.routes import holds, protections, replays
+from service.approval import deciding
+from service.approval.names import difference
+from service.console.deletions import shown, subject
+from service.console.deliveries import shown as delivery_shown
+from service.console.front import Look, Visit
+from workers.ledger.records import Deletion
+
+_LONGEST_KEY: Final = 100
+_PASSED_ON: Final = (NotFound, Unauthorized, TooManyAttempts)
+
+
+def _about_deletion(act: Callable[[Visit, Deletion], Awaitable[str]]) -> Look:
+    """The form of a deletion's page: what was refused is told there, above the forms."""
+
+    async def acted(visit: Visit) -> Response:
+        deletion = await visit.state.ledger.deletions.get(visit.request.path_params["deletion_id"])
+        try:
+            said = await act(visit, deletion)
+        except _PASSED_ON:
+            raise
+        except UnglueError as error:
+            problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
+            return await shown(visit, deletion.id, problem=problem, status=error.http_status)
+        return RedirectResponse(f"/deletions/{deletion.id}?said={said}", 303)
+
+    return acted
+
+
+async def _approve(visit: Visit, deletion: Deletion) -> str:
+    reason = visit.form.get("reason", "")
+    if len(reason) > deciding.LONGEST_REASON:
+        raise InvalidRequest(f"the reason is longer than {deciding.LONGEST_REASON} characters")
+    if deletion.asked is None:
+        raise Conflict("it does not wait for approval")
+    await deciding.approve(
+        visit.state,
+        visit.caller,
+        deletion,
+        # What the form showed, not what is there now.
+        seen=visit.form.get("seen", ""),
+        force=visit.form.get("force_delete") == "yes",
+        reason=reason,
+        org_name=visit.form.get("name", ""),
+    )
+    return "approved"
+
+
+async def _reject(visit: Visit, deletion: Deletion) -> str:
+    reason = visit.form.get("reason", "")
+    if len(reason) > deciding.LONGEST_REASON:
+        raise InvalidRequest(f"the reason is longer than {deciding.LONGEST_REASON} characters")
+    await deciding.reject(visit.state, visit.caller, deletion, reason=reason)
+    return "rejected"
+
+
+async def _cancel(visit: Visit, deletion: Deletion) -> str:
+    await api.stop(visit.state, visit.caller, deletion.id)
+    return "cancelled"
+
+
+async def _replay(visit: Visit, deletion: Deletion) -> str:
+    visit.caller.require("request")
+    found, typed = subject(deletion), visit.form.get("name", "")
+    if not deletion.terminal:
+        # The same form once more, or too late; the ledger tells them apart.
+        pass
+    elif not found.name and typed.strip() != found.id:
+        raise InvalidIdentifier("type the organization's IT Glue id; its name is not known")
+    elif found.name and (why := difference(typed, found.name)) is not None:
+        raise InvalidIdentifier(why)
+    await api.begin_anew(visit.state, visit.caller, deletion.id, _once(visit))
+    return "replayed"
+
+
+async def _resend(visit: Visit, _deletion: Deletion) -> str:
+    await _ordered(visit, "callbacks", visit.form.get("callback", ""))
+    return "resent"
+
+
+approve: Final = _about_deletion(_approve)
+reject: Final = _about_deletion(_reject)
+cancel: Final = _about_deletion(_cancel)
+replay: Final = _about_deletion(_replay)
+resend: Final = _about_deletion(_resend)
+
+
+def _once(visit: Visit) -> str | None:
+    """What makes a form that is sent twice act once: every page gives out another."""
+    key = visit.form.get("once", "")
+    return f"console-{key}" if 1 <= len(key) <= _LONGEST_KEY else None
+
+
+async def _ordered(visit: Visit, what: str, name: str) -> None:
+    try:
+        asked = replays.ReplayOrder.model_validate({"what": what, "ids": [name]})
+    except ValueError:
+        raise InvalidRequest("the form names nothing that could be sent again") from None
+    found = await replays.chosen(visit.state, asked)
+    await replays.order(visit.state, visit.caller, asked, found, _once(visit))
+
+
+async def send_again(visit: Visit) -> Response:
+    """Send a result again, from the list of results."""
+    await _ordered(visit, "callbacks", visit.request.path_params["callback_id"])
+    return RedirectResponse("/results?said=resent", 303)
+
+
+def _about_delivery(act: Callable[[Visit, str], Awaitable[str]]) -> Look:
+    async def acted(visit: Visit) -> Response:
+        delivery_id = visit.request.path_params["delivery_id"]
+        try:
+            said = await act(visit, delivery_id)
+        except _PASSED_ON:
+            raise
+        except UnglueError as error:
+            problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
+            return await delivery_shown(
+                visit, delivery_id, problem=problem, status=error.http_status
+            )
+        return RedirectResponse(f"/deliveries/{delivery_id}?said={said}", 303)
+
+    return acted
+
+
+async def _replay_delivery(visit: Visit, delivery_id: str) -> str:
+    visit.caller.require("request")
+    await visit.state.ledger.deliveries.get(delivery_id)
+    await _ordered(visit, "deliveries", delivery_id)
+    return "replayed"
+
+
+async def _dismiss(visit: Visit, delivery_id: str) -> str:
+    await visit.state.ledger.deliveries.get(delivery_id)
+    became = await holds.dismissed_by(visit.state, visit.caller, [delivery_id], _reason(visit))
+    if became[delivery_id] != "dismissed":
+        raise Conflict("it holds no deletion, so there is nothing to dismiss")
+    return "dismissed"
+
+
+replay_delivery: Final = _about_delivery(_replay_delivery)
+dismiss: Final = _about_delivery(_dismiss)
+
+
+async def protect(visit: Visit) -> Response:
+    """Protect an organization."""
+    org_id = visit.form.get("org_id", "").strip()
+    if not (org_id.isascii() and org_id.isdigit() and len(org_id) <= 20):
+        raise InvalidIdentifier("org_id must be an IT Glue organization id")
+    await protections.keep(visit.state, visit.caller, org_id, _reason(visit))
+    return RedirectResponse("/protected?said=protected", 303)
+
+
+def _reason(visit: Visit) -> str:
+    reason = visit.form.get("reason", "").strip()
+    if not 1 <= len(reason) <= deciding.LONGEST_REASON:
+        raise InvalidRequest(f"reason: say why, in 1 to {deciding.LONGEST_REASON} characters")
+    return reason

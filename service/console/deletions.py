@@ -1,0 +1,212 @@
+"""`/deletions` and `/deletions/{id}`: which there are, and everything that is known of one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest
+from service.api.answers import waits_for
+from service.api.routes.lists import precise
+from service.approval import standing
+from service.approval.pages import consequence
+from service.console.front import Visit
+from service.console.page import page
+from service.console.words import entry_words, outcome
+from workers.ledger.deleting.views import View
+from workers.ledger.ledger import Ledger
+from workers.ledger.listing import Page
+from workers.ledger.records import Deletion
+from workers.pipeline.gates.dependencies import LABELS
+from workers.pipeline.result import result_of
+from workers.pipeline.states import BLOCKED, CANCELLED, FAILED, STATES
+from workers.pipeline.terms import terms_of
+from workers.settings import Settings
+from workers.times.clock import moment
+from workers.times.durations import in_words
+
+PER_PAGE: Final = 100
+_STEP: Final = 200
+_MOST_LOOKED_AT: Final = 2000
+_REPLAYABLE: Final = frozenset({FAILED, BLOCKED, CANCELLED})
+_LONGEST_SEARCH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is known of the organization, best source first; "" where nothing is."""
+
+    id: str
+    name: str
+
+
+def subject(deletion: Deletion) -> Subject:
+    """The organization of a deletion."""
+    request, organization = deletion.request, deletion.plan.organization if deletion.plan else None
+    if organization is not None:
+        return Subject(organization.id, organization.name)
+    # A replayed one has no plan yet, and still what its first plan found.
+    pinned = deletion.pinned or {}
+    name = request.org_name or pinned.get("name") or deletion.known_name
+    return Subject(request.org_id or pinned.get("id") or "", name or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A page of the list as its address asks for it."""
+
+    state: str = ""
+    source: str = ""
+    text: str = ""
+    until: datetime | None = None
+
+    def url(self, until: datetime | None) -> str:
+        """The address of the same list, from there on."""
+        asked = {"state": self.state, "source": self.source, "q": self.text,
+                 "until": precise(until)}  # fmt: skip
+        return "/deletions?" + urlencode({name: each for name, each in asked.items() if each})
+
+    def fits(self, deletion: Deletion) -> bool:
+        """Whether what is searched for is this one's id, or in its organization's name."""
+        found, text = subject(deletion), self.text.casefold()
+        return text in {found.id, deletion.id.casefold()} or text in found.name.casefold()
+
+
+def searched(query: Mapping[str, str]) -> Search:
+    """What is asked for.
+
+    Raises:
+        InvalidRequest: there is no such state, or no such time.
+    """
+    state, until = query.get("state", ""), query.get("until")
+    if state and state not in STATES:
+        raise InvalidRequest(f"state must be one of: {', '.join(STATES)}")
+    before = moment(until) if until else None
+    if until and before is None:
+        raise InvalidRequest("until must be a time, like 2026-11-28T10:00:00Z")
+    text = query.get("q", "").strip()[:_LONGEST_SEARCH]
+    return Search(state, query.get("source", ""), text, before)
+
+
+async def find(ledger: Ledger, asked: Search) -> tuple[list[Deletion], datetime | None]:
+    """A page of what fits, and from where to look on: after much that did not fit, with less."""
+    found: list[Deletion] = []
+    until, looked_at = asked.until, 0
+    step = _STEP if asked.text else PER_PAGE
+    while True:
+        wanted = Page(step, asked.source or None, asked.state or None, None, until)
+        listed = await ledger.listing.deletions(wanted)
+        found += [each for each in listed.records if not asked.text or asked.fits(each)]
+        looked_at += max(len(listed.records), 1)
+        until = listed.next_until
+        if until is None or len(found) >= PER_PAGE or looked_at >= _MOST_LOOKED_AT:
+            return found, until
+
+
+async def show_all(visit: Visit) -> Response:
+    """The list."""
+    asked = searched(visit.request.query_params)
+    found, until = await find(visit.state.ledger, asked)
+    rows = [(each, subject(each), each.errors[0].code if each.errors else "") for each in found]
+    return page(
+        visit.request,
+        "deletions.html",
+        "Deletions",
+        settings=visit.state.settings,
+        session=visit.session,
+        asked=asked,
+        rows=rows,
+        states=STATES,
+        older=asked.url(until) if until else "",
+        live=False,
+    )
+
+
+async def show(visit: Visit) -> Response:
+    """One deletion."""
+    return await shown(visit, visit.request.path_params["deletion_id"])
+
+
+async def shown(
+    visit: Visit, deletion_id: str, *, problem: tuple[str, str] | None = None, status: int = 200
+) -> Response:
+    """The page of one deletion; `problem` says what became of a form that it had.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    state = visit.state
+    view = await state.ledger.views.of(deletion_id)
+    deletion = view.deletion
+    found = subject(deletion)
+    return page(
+        visit.request,
+        "deletion.html",
+        found.name or found.id or deletion.id,
+        status=status,
+        settings=state.settings,
+        session=visit.session,
+        deletion=deletion,
+        subject=found,
+        outcome=outcome(deletion),
+        waits=waits_for(deletion),
+        due=None if deletion.terminal else standing.due_at(deletion),
+        counts=_counts(deletion),
+        approvers=standing.approvers(deletion, state.settings.operators),
+        consequence=consequence(terms_of(deletion, state.settings)),
+        after=in_words(left) if (left := _after(deletion, state.settings)) else "",
+        journal=[(entry["at"], *entry_words(entry)) for entry in view.journal],
+        earlier=[(each, outcome(each)) for each in view.earlier],
+        callbacks=view.callbacks,
+        request_text=_json(deletion.request.plain()),
+        result_text=_json(result_of(deletion)) if deletion.terminal else "",
+        live=not deletion.terminal,
+        still=deletion.awaits_approval,
+        problem=problem,
+        said=_SAID.get(visit.request.query_params.get("said", "")),
+        typed=visit.form.get("name", ""),
+        why=visit.form.get("reason", ""),
+        **_buttons(visit, view),
+    )
+
+
+_SAID: Final = {
+    "approved": "Approved. The plan is made once more and must be what you saw.",
+    "rejected": "Rejected. Nothing was deleted.",
+    "cancelled": "Cancelled. Nothing was deleted.",
+    "replayed": "It begins anew, as your decision.",
+    "resent": "Its result is sent again.",
+}
+
+
+def _buttons(visit: Visit, view: View) -> dict[str, Any]:
+    """What this operator may do with it now. Whether it is done, the ledger decides."""
+    deletion = view.deletion
+    return {
+        "may_decide": visit.may("approve") and deletion.awaits_approval
+        and deletion.asked is not None,
+        "asked_by_you": visit.caller.name in deletion.requesters,
+        "may_cancel": visit.may() and not deletion.terminal and not deletion.intent.unsettled,
+        "may_replay": visit.may("request") and deletion.state in _REPLAYABLE,
+        "may_resend": visit.may("request"),
+    }  # fmt: skip
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _counts(deletion: Deletion) -> list[tuple[str, int | None]]:
+    plan = deletion.plan
+    return [
+        (LABELS.get(kind, kind.replace("_", " ")), count)
+        for kind, count in (plan.counts.items() if plan else ())
+    ]
+
+
+def _after(deletion: Deletion, settings: Settings) -> timedelta:
+    return standing.grace_after(deletion, settings) if deletion.awaits_approval else timedelta()

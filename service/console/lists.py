@@ -1,0 +1,138 @@
+"""`/sources`, `/schedules`, `/protected`, `/audit`, `/month`: what is set up, and what was done."""
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from adapters.errors import InvalidRequest
+from service.api.report import month_of, report
+from service.api.routes import overview, sources, sweeps
+from service.console.front import Visit
+from service.console.page import page
+from workers.audit.keys import Keyring
+from workers.audit.reading import Filter, search, verify_log
+
+_PER_PAGE: Final = 100
+_SWEEPS: Final = 20
+_SAID: Final = {"protected": "Protected. It stays until an admin says otherwise."}
+
+
+async def _page(visit: Visit, template: str, title: str, **shown: Any) -> Response:  # noqa: ANN401
+    said = _SAID.get(visit.request.query_params.get("said", ""))
+    return page(
+        visit.request, template, title, settings=visit.state.settings, session=visit.session,
+        said=said, **shown,
+    )  # fmt: skip
+
+
+async def show_sources(visit: Visit) -> Response:
+    """Who sends, what came of it, who is silent."""
+    return await _page(visit, "sources.html", "Sources", rows=await sources.standing(visit.state))
+
+
+async def show_schedules(visit: Visit) -> Response:
+    """What is looked for and when, and what the newest sweeps found."""
+    ledger = visit.state.ledger
+    newest = await ledger.sweeps.newest(_SWEEPS)
+    candidates = {}
+    for sweep in newest[:5]:
+        rows = (await ledger.sweeps.rows(sweep.id)).values()
+        candidates[sweep.id] = [each for each in rows if each.met][:_PER_PAGE]
+    return await _page(
+        visit,
+        "schedules.html",
+        "Schedules",
+        rows=sweeps.coming_of(visit.state),
+        sweeps=newest,
+        candidates=candidates,
+    )
+
+
+async def show_protected(visit: Visit) -> Response:
+    """Organizations that stay, and the noes of people."""
+    ledger = visit.state.ledger
+    return await _page(
+        visit,
+        "protected.html",
+        "Protected",
+        rows=[each.plain() for each in await ledger.protections.all()],
+        declined=[each.plain() for each in await ledger.registers.declined()],
+        may_protect=visit.may(),
+    )
+
+
+async def show_audit(visit: Visit) -> Response:
+    """Who decided what; `verify=yes` looks through the whole chain, which takes seconds."""
+    query, state = visit.request.query_params, visit.state
+    before = query.get("before", "")
+    if before and not (before.isascii() and before.isdigit() and len(before) < 16):
+        raise InvalidRequest("before must be a number")
+    wanted = Filter(
+        org_id=query.get("org_id") or None,
+        deletion_id=query.get("deletion_id") or None,
+        operator=query.get("operator") or None,
+        what=query.get("what") or None,
+    )
+    log = state.ledger.audit_log
+    found = await search(log, wanted, before=int(before) if before else None, limit=_PER_PAGE)
+    checked = None
+    if query.get("verify") == "yes":
+        checked = await verify_log(log, Keyring.of(state.settings.secret_keys), None)
+    return await _page(
+        visit,
+        "audit.html",
+        "Audit",
+        rows=[(each, _detail(each)) for each in found.entries],
+        wanted=wanted,
+        head=(await log.state()).head,
+        checked=checked,
+        next_before=found.next_before,
+    )
+
+
+_COLUMNS: Final = frozenset({"seq", "at", "what", "operator", "prev", "hash", "mac", "key", "v"})
+
+
+def _detail(entry: dict[str, Any]) -> str:
+    rest = {name: value for name, value in entry.items() if name not in _COLUMNS}
+    return "; ".join(
+        f"{name.replace('_', ' ')} {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in rest.items()
+        if value not in (None, "", [], {})
+    )
+
+
+async def show_month(visit: Visit) -> Response:
+    """Counts by source and outcome; `format=csv` gives them to programs."""
+    query = visit.request.query_params
+    asked = query.get("month") or visit.state.clock().astimezone(UTC).strftime("%Y-%m")
+    try:
+        since, until = month_of(asked)
+    except ValueError:
+        raise InvalidRequest("month must be a month, like 2026-11") from None
+    rows = await report(visit.state.ledger, since, until)
+    if query.get("format") == "csv":
+        answer = overview.as_csv(asked, [each.plain() for each in rows])
+        answer.headers["Content-Disposition"] = f'attachment; filename="unglue-{asked}.csv"'
+        return answer
+    totals: Counter[str] = Counter()
+    for row in rows:
+        totals[row.outcome] += row.count
+    return await _page(
+        visit,
+        "month.html",
+        "Month",
+        month=asked,
+        rows=rows,
+        totals=sorted(totals.items()),
+        before=_other(since, -1),
+        after=_other(since, 1),
+    )
+
+
+def _other(month: datetime, step: int) -> str:
+    number = month.year * 12 + month.month - 1 + step
+    return f"{number // 12:04}-{number % 12 + 1:02}"

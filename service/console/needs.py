@@ -1,0 +1,62 @@
+"""What a person should look at, most urgent first: the same in the console and on a terminal."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workers.pipeline.states import AWAITING_APPROVAL
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One of them. `cure` is what to type, `page` where the console shows it, "" if nowhere."""
+
+    text: str
+    cure: str
+    page: str = ""
+
+    @property
+    def words(self) -> str:
+        """As one line for a terminal."""
+        return f"{self.text}{self.cure}"
+
+
+def needs(now: Mapping[str, Any]) -> Iterator[Need]:
+    """The needs of an installation, from what `GET /v1/status` says of it."""
+    for each in now["pauses"]:
+        yield Need(f"deletions are {paused(each)}", "; to go on: unglue resume", "/pause")
+    if not now["scheduler"]:
+        yield Need("no scheduler is alive", "; start: unglue scheduler")
+    # A service of an older version does not say.
+    if not now.get("outbox", True):
+        yield Need("nobody sends results and notices", "; start: unglue outbox")
+    if now["overdue"]:
+        yield Need(
+            _many(now["overdue"], "deletion", "deletions")
+            + " should have been taken up a minute ago; is a worker running?",
+            " see: unglue doctor",
+        )
+    waiting = now["deletions"][AWAITING_APPROVAL]
+    if waiting:
+        where = f"/deletions?state={AWAITING_APPROVAL}"
+        cure = f": unglue deletions --state {AWAITING_APPROVAL}"
+        yield Need(
+            _many(waiting, "deletion waits", "deletions wait") + " for approval", cure, where
+        )
+    if now["holds"]:
+        text = _many(now["holds"], "delivery holds", "deliveries hold") + " deletions"
+        yield Need(text, ": unglue holds", "/deliveries?held=yes")
+    if now["quarantined"]:
+        text = _many(now["quarantined"], "delivery", "deliveries") + " cannot be proved"
+        cure = ": unglue deliveries --verdict unverified"
+        yield Need(text, cure, "/deliveries?held=yes")
+
+
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
+
+
+def paused(pause: Mapping[str, Any]) -> str:
+    """A pause in words."""
+    by = f" by {pause['by']}" if pause["by"] else ""
+    return f"paused{by} since {pause['at']}: {pause['reason']}"

@@ -1,0 +1,143 @@
+"""`/`: what needs a person now, who is alive, how much there is, and the last thirty days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+
+from adapters.errors import InvalidRequest
+from service.api.routes import overview as api
+from service.api.routes import pause as switch
+from service.api.routes import sources
+from service.console.front import Visit
+from service.console.needs import Need, needs
+from service.console.page import page
+from workers.ledger.installation.heartbeats import WORKER
+from workers.pipeline.states import (
+    BLOCKED,
+    CANCELLED,
+    DELETED,
+    FAILED,
+    PREVIEWED,
+    SOFT_DELETED,
+    STATES,
+    TERMINAL,
+)
+
+_DAYS: Final = 30
+# What a column of the chart is made of, from below, each with the states it counts.
+_PARTS: Final = (
+    ("deleted", (DELETED, SOFT_DELETED)),
+    ("blocked", (BLOCKED,)),
+    ("failed", (FAILED,)),
+    ("other", (CANCELLED, PREVIEWED, *(state for state in STATES if state not in TERMINAL))),
+)
+_HEIGHT: Final = 100
+_ENDED: Final = {FAILED: "failed", BLOCKED: "was blocked by a gate"}
+_LONGEST_REASON: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A day of the chart; the parts are (name, count, y, height) in the chart's own units."""
+
+    day: str
+    total: int
+    parts: tuple[tuple[str, int, float, float], ...]
+
+
+def chart(begins: Sequence[datetime], counted: Sequence[Mapping[str, int]]) -> list[Bar]:
+    """The columns: pure. The highest one is as high as the chart."""
+    grouped = [[sum(day[state] for state in states) for _, states in _PARTS] for day in counted]
+    highest = max([1, *(sum(day) for day in grouped)])
+    bars = []
+    for begin, day in zip(begins, grouped, strict=True):
+        parts, top = [], float(_HEIGHT)
+        for (name, _), count in zip(_PARTS, day, strict=True):
+            height = count / highest * _HEIGHT
+            top -= height
+            if count:
+                parts.append((name, count, round(top, 2), round(height, 2)))
+        bars.append(Bar(begin.strftime("%Y-%m-%d"), sum(day), tuple(parts)))
+    return bars
+
+
+async def show(visit: Visit) -> Response:
+    """The overview."""
+    return await _shown(visit)
+
+
+async def _shown(
+    visit: Visit, *, problem: tuple[str, str] | None = None, status: int = 200
+) -> Response:
+    state = visit.state
+    now = await api.standing(state)
+    working = await state.ledger.heartbeats.alive(WORKER)
+    found = list(needs(now))
+    if not working:
+        found.insert(len(now["pauses"]), Need("no worker is alive", "; start: unglue worker"))
+    midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
+    counted = await state.ledger.overviews.days(begins, STATES)
+    for each in (FAILED, BLOCKED):
+        if number := sum(day[each] for day in counted[-2:]):
+            text = f"{number} of what was asked for since yesterday {_ENDED[each]}"
+            found.append(
+                Need(text, f": unglue deletions --state {each}", f"/deletions?state={each}")
+            )
+    for source in await sources.standing(state):
+        if source["silent"] and source["last_delivery"]:
+            days = source["silence_days"]
+            text = f"source {source['name']} has been silent for more than {days} days"
+            found.append(Need(text, ": unglue sources", "/sources"))
+    dead = [each for each in (await state.ledger.results.newest(50))[0] if each.state == "dead"]
+    if dead:
+        text = f"{len(dead)} of the newest results reached nobody"
+        found.append(Need(text, ": unglue results --state dead", "/results?state=dead"))
+    waiting = {name: since for name, since in now["oldest"].items() if name not in TERMINAL}
+    return page(
+        visit.request,
+        "overview.html",
+        "Overview",
+        status=status,
+        settings=state.settings,
+        session=visit.session,
+        now=now,
+        needs=found,
+        working=working,
+        bars=chart(begins, counted),
+        counts=[(name, now["deletions"][name]) for name in STATES if now["deletions"][name]],
+        oldest=min(waiting.items(), key=lambda each: each[1], default=None),
+        may_pause=visit.may() and not now["paused"],
+        may_resume=visit.may("admin") and now["paused"],
+        live=True,
+        problem=problem,
+        said=_SAID.get(visit.request.query_params.get("said", "")),
+    )
+
+
+_SAID: Final = {
+    "paused": "Everything destructive stands still. Events are taken in all the same.",
+    "resumed": "Deletions go on.",
+}
+
+
+def _reason(visit: Visit) -> str:
+    reason = visit.form.get("reason", "").strip()
+    if not 1 <= len(reason) <= _LONGEST_REASON:
+        raise InvalidRequest(f"reason: say why, in 1 to {_LONGEST_REASON} characters")
+    return reason
+
+
+async def pause(visit: Visit) -> Response:
+    """Stop everything destructive."""
+    await switch.stop(visit.state, visit.caller, _reason(visit))
+    return RedirectResponse("/?said=paused", 303)
+
+
+async def resume(visit: Visit) -> Response:
+    """Go on."""
+    await switch.go_on(visit.state, visit.caller, _reason(visit))
+    return RedirectResponse("/?said=resumed", 303)

@@ -1,0 +1,154 @@
+"""How the console writes a page: everything shown is cleaned, and only our own script is run."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from service.api.answers import RETRY_AFTER
+from service.console.session import Session, caller
+from service.console.words import TONES, state_words, when
+from workers.outbox.messages import clean
+from workers.settings import Settings
+
+NAV: Final = (
+    ("/", "Overview"), ("/deletions", "Deletions"), ("/deliveries", "Deliveries"),
+    ("/results", "Results out"), ("/sources", "Sources"), ("/schedules", "Schedules"),
+    ("/protected", "Protected"), ("/audit", "Audit"), ("/month", "Month"),
+)  # fmt: skip
+# Everything under these addresses is answered by a page, also what goes wrong.
+_PLACES: Final = frozenset({"", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)})
+_KEPT: Final = ("allow", "retry-after")
+_LONGEST: Final = 2000
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def _finalized(value: object) -> object:
+    """What a template shows: text of others on one line, without what a screen would obey."""
+    if isinstance(value, Markup):
+        return value
+    return "" if value is None else clean(str(value), _LONGEST)
+
+
+def _lines(text: str) -> Markup:
+    """Text of others that has lines, each of them cleaned."""
+    shown = [escape(clean(line, 10_000)) for line in text.replace("\t", "    ").split("\n")]
+    return Markup("\n").join(shown)
+
+
+def _hidden(text: str) -> str:
+    # A script or style of ours holds no text of others.
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("service.console"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_finalized,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters.update(lines=_lines, when=when, state=state_words)
+_TEMPLATES.globals.update(tones=TONES)
+_STYLE: Final = Markup(_TEMPLATES.get_template("style.css").render())  # noqa: S704 - our own
+_SCRIPT: Final = Markup(_TEMPLATES.get_template("live.js").render())  # noqa: S704 - our own
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        f"default-src 'none'; style-src 'sha256-{_hidden(_STYLE)}'; "
+        f"script-src 'sha256-{_hidden(_SCRIPT)}'; connect-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex",
+}
+
+
+def page(
+    request: Request, template: str, title: str, *, status: int = 200,
+    settings: Settings | None = None, session: Session | None = None, **shown: Any,  # noqa: ANN401 - what a template shows
+) -> HTMLResponse:  # fmt: skip
+    """A page; with a session it has the menu, and its forms prove where they come from."""
+    signed_in = settings is not None and session is not None
+    content = _TEMPLATES.get_template(template).render(
+        title=title,
+        style=_STYLE,
+        script=_SCRIPT,
+        nav=NAV,
+        here="/" + request.url.path.split("/")[1],
+        operator=session.operator if session else None,
+        roles=caller(settings, session).roles if settings and session else (),
+        csrf=session.form(settings) if settings and session and signed_in else "",
+        # A form that is sent twice from one page acts once; another page gives out another.
+        once=secrets.token_urlsafe(12),
+        **{"live": False, "problem": None, "said": None, **shown},
+    )
+    again = {"Retry-After": RETRY_AFTER} if status == 503 else {}
+    return HTMLResponse(content, status, {**_HEADERS, **again})
+
+
+def message(request: Request, title: str, text: str, *, status: int = 200) -> HTMLResponse:
+    """A page that says one thing."""
+    return page(request, "message.html", title, status=status, text=text)
+
+
+def readable(handler: Handler) -> Handler:
+    """The handler; for who looks at the console its answer is a page that says what to do."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        answer = await handler(request, error)
+        if not _of_console(request) or not answer.body:
+            return answer
+        (said,) = json.loads(bytes(answer.body))["errors"]
+        title, text = _explained(request, answer.status_code, said["message"])
+        shown = message(request, title, text, status=answer.status_code)
+        shown.headers.update(
+            {name: answer.headers[name] for name in _KEPT if name in answer.headers}
+        )
+        return shown
+
+    return answered
+
+
+def _of_console(request: Request) -> bool:
+    """Whether a page is asked for or a form sent; a vendor that posts to `/` is no person."""
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    asked = request.method in {"GET", "HEAD"} or form
+    return asked and request.url.path.split("/")[1] in _PLACES
+
+
+def _explained(request: Request, status: int, said: str) -> tuple[str, str]:
+    looked = request.method in {"GET", "HEAD"}
+    match status:
+        case 404:
+            return "There is nothing here", f"{_sentence(said)} It may have been kept long enough."
+        case 503 if looked:
+            text = (
+                f"{_sentence(said.partition(',')[0])} Nothing can be shown until it is back. "
+                "Start Redis, or see what is wrong with: unglue doctor. Deliveries that come "
+                "meanwhile are kept on disk if there is a spool, and else sent again by the vendor."
+            )
+            return "Redis is away", text
+        case 503:
+            return "Redis is away", f"{_sentence(said)} Look at the page before you send it again."
+        case _ if looked:
+            return "It did not work", _sentence(said)
+        case _:
+            return "It did not work", f"{_sentence(said)} Nothing was changed."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,44 @@
+"""The console's addresses."""
+
+from starlette.routing import BaseRoute, Route
+
+from service.console import acting, deletions, deliveries, front, lists, overview
+from service.console.front import Look, looking
+from service.console.front import acting as form
+
+
+def routes() -> list[BaseRoute]:
+    """Every page and every form."""
+    pages: dict[str, Look] = {
+        "/": overview.show,
+        "/deletions": deletions.show_all,
+        "/deletions/{deletion_id}": deletions.show,
+        "/deliveries": deliveries.show_all,
+        "/deliveries/{delivery_id}": deliveries.show,
+        "/results": deliveries.results,
+        "/sources": lists.show_sources,
+        "/schedules": lists.show_schedules,
+        "/protected": lists.show_protected,
+        "/audit": lists.show_audit,
+        "/month": lists.show_month,
+    }
+    forms: dict[str, Look] = {
+        "/deletions/{deletion_id}/approve": acting.approve,
+        "/deletions/{deletion_id}/reject": acting.reject,
+        "/deletions/{deletion_id}/cancel": acting.cancel,
+        "/deletions/{deletion_id}/replay": acting.replay,
+        "/deletions/{deletion_id}/resend": acting.resend,
+        "/deliveries/{delivery_id}/replay": acting.replay_delivery,
+        "/deliveries/{delivery_id}/dismiss": acting.dismiss,
+        "/results/{callback_id}/send-again": acting.send_again,
+        "/protected": acting.protect,
+        "/pause": overview.pause,
+        "/pause/end": overview.resume,
+    }
+    return [
+        Route(front.LOG_IN, front.show, methods=["GET"]),
+        Route(front.LOG_IN, front.log_in, methods=["POST"]),
+        Route("/log-out", front.log_out, methods=["POST"]),
+        *(Route(path, looking(look), methods=["GET"]) for path, look in pages.items()),
+        *(Route(path, form(act), methods=["POST"]) for path, act in forms.items()),
+    ]
