@@ -217,7 +217,8 @@ async def test_a_sweeps_summary_leaves(books: Books, ledger: Ledger) -> None:
     assert await books.keys("callbacks:of:swp_1") != []
     await books.delivered("cb_1_1")
     await books.prune()
-    assert await books.keys("callback") == []
+    assert await books.keys("callback:") == []
+    assert await books.keys("callbacks:of") == []
     assert await ledger.sweeps.newest(9) == []
 
 

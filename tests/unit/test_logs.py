@@ -76,7 +76,16 @@ def test_a_traceback_is_a_field_without_the_values_of_variables(written: Written
     assert "whsec" not in written.getvalue()
 
 
-def test_a_traceback_that_a_library_wrote_into_its_message_is_taken_out(written: Written) -> None:
+def test_a_traceback_that_a_library_wrote_into_its_message_is_taken_out(
+    written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another test may have started RQ, which sets this logger up for itself.
+    logger = logging.getLogger("rq.worker")
+    for name, fresh in (("level", 0), ("propagate", True), ("disabled", False)):
+        monkeypatch.setattr(logger, name, fresh)
+    monkeypatch.setattr(logger, "handlers", [])
+    monkeypatch.setattr(logger, "filters", [])
+    logger.manager._clear_cache()  # type: ignore[attr-defined] # whether a level is enabled
     said = "Worker w: job j: exception raised"
     traceback = "Traceback (most recent call last):\n  File x\nValueError: no"
     logging.getLogger("rq.worker").error("%s\n%s", said, traceback)
