@@ -21,10 +21,10 @@ from tests.support.plant.injuries import (
     ENQUEUE,
     SLOW_DELETE,
     SLOW_READS,
-    SLOW_SEARCH,
     freeze_job_then_double,
     kill_in_mid_job,
     only_job,
+    slow_search,
     wait_for_delete,
     wait_for_search,
 )
@@ -166,7 +166,7 @@ def test_window_12_callback_raises(here: Plant, injected: Injected) -> None:
 def test_window_13_killed_at_the_end_of_the_grace_time(here: Plant, injected: Injected) -> None:
     since = time.monotonic()
     worker = here.running["worker"]
-    here.faults(slow=SLOW_SEARCH)
+    slow_search(here)
     sent = [here.send()]
     wait_for_search(here)
     worker.strike_alone(signal.SIGTERM)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.plant.crowd import Crowd, org_of
 from tests.support.plant.injected import Injected
-from tests.support.plant.injuries import SLOW_SEARCH, wait_for_search
+from tests.support.plant.injuries import slow_search, wait_for_search
 from tests.support.plant.plant import Plant, Times, eventually, plant
 from workers.settings import WorkerSettings
 
@@ -18,7 +18,7 @@ BEAT = _REAL.beat.total_seconds()
 # What the busy machine of a test may add.
 BUSY_SECONDS = 13.0
 # Long enough for the kill to come in its midst, however late it comes.
-SLOW = {**SLOW_SEARCH, "value": 8000}
+SLOW_MS = 8000
 SCHEDULE = """
 [schedules.inactive]
 cron = "0 3 1 1 *"
@@ -38,12 +38,6 @@ def real() -> Iterator[Plant]:
         yield made
 
 
-def slow_search(it: Plant) -> None:
-    """The next one is slow, once the one before, whose asker was killed, is over."""
-    eventually(lambda: not it.under_way("GET", "/organizations"), "nobody searches")
-    it.faults(slow=SLOW)
-
-
 def goes_on(it: Plant, deletion_id: str) -> float:
     """Seconds until somebody else has it."""
     since = time.monotonic()
@@ -61,7 +55,7 @@ def once(it: Plant, company: int, deletion_id: str) -> None:
 def test_a_killed_job_goes_on_at_once(real: Plant, injected: Injected) -> None:
     """Its parent saw it end, and gave back what it held."""
     since = time.monotonic()
-    slow_search(real)
+    slow_search(real, SLOW_MS)
     deletion_id = real.send(company := real.company())
     wait_for_search(real)
     real.running["worker"].strike_horses(signal.SIGKILL)
@@ -72,7 +66,7 @@ def test_a_killed_job_goes_on_at_once(real: Plant, injected: Injected) -> None:
 
 def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injected) -> None:
     since = time.monotonic()
-    slow_search(real)
+    slow_search(real, SLOW_MS)
     deletion_id = real.send(company := real.company())
     wait_for_search(real)
     with real.without("worker"):
@@ -83,7 +77,7 @@ def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injecte
 
 
 def test_a_killed_sweep_goes_on_at_once(real: Plant) -> None:
-    slow_search(real)
+    slow_search(real, SLOW_MS)
     url = (
         "/v1/sweeps/" + real.api("POST", "/v1/schedules/inactive/sweep", dry_run=True).json()["id"]
     )

@@ -19,10 +19,10 @@ from tests.support.plant.injected import Injected
 from tests.support.plant.injuries import (
     ENQUEUE,
     INTERMEDIATE,
-    SLOW_SEARCH,
     kill_in_mid_job,
     lists_with,
     only_job,
+    slow_search,
 )
 from tests.support.plant.plant import Plant, eventually
 from workers.processes.queue import QUEUE_KEY
@@ -92,7 +92,7 @@ def test_window_05_requeue_between_its_two_commands(here: Plant, injected: Injec
     since = time.monotonic()
     sent = []
     for half in (True, False):
-        here.faults(slow=SLOW_SEARCH)
+        slow_search(here)
         with here.without("scheduler"):
             sent.append(here.send())
             eventually(lambda: here.under_way("GET", "/organizations"), "the job asks IT Glue")

@@ -21,7 +21,7 @@ INTERMEDIATE = f"{QUEUE_KEY}:intermediate"
 ENQUEUE = hashlib.sha1(UNIQUE_ENQUEUE_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 SLOW_READS = {"value": 1500, "method": "GET"}
 SLOW_DELETE = {"value": 1500, "method": "DELETE", "count": 1}
-SLOW_SEARCH = {"value": 1500, "method": "GET", "path": "/organizations", "count": 1}
+_SLOW_SEARCH = {"method": "GET", "path": "/organizations", "count": 1}
 
 
 def only_job(it: Plant, deletion_id: str) -> Job:
@@ -48,9 +48,15 @@ def lists_with(it: Plant, job: Job) -> list[str]:
     return [name for name, there in found.items() if there]
 
 
+def slow_search(it: Plant, milliseconds: int = 1500) -> None:
+    """The next search is slow, once the one before, whose asker may be dead, is over."""
+    eventually(lambda: not it.under_way("GET", "/organizations"), "nobody searches")
+    it.faults(slow={**_SLOW_SEARCH, "value": milliseconds})
+
+
 def kill_in_mid_job(it: Plant) -> str:
     """A deletion whose worker died, with the job's process, while it was at work."""
-    it.faults(slow=SLOW_SEARCH)
+    slow_search(it)
     deletion_id = it.send()
     eventually(lambda: it.under_way("GET", "/organizations"), "the job asks IT Glue")
     it.kill("worker")
@@ -71,7 +77,7 @@ def freeze_job_then_double(it: Plant) -> str:
     The first job goes on while that call is under way.
     """
     worker = it.running["worker"]
-    it.faults(slow=SLOW_SEARCH)
+    slow_search(it)
     deletion_id = it.send()
     wait_for_search(it)
     worker.strike(signal.SIGSTOP)
