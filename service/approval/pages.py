@@ -13,7 +13,7 @@ from adapters.errors import StorageUnavailable
 from service.api.answers import RETRY_AFTER
 from service.approval.standing import grace_after
 from workers.ledger.records import Deletion
-from workers.outbox.messages import clean
+from workers.outbox.cleaning import clean
 from workers.pipeline.gates.dependencies import LABELS
 from workers.pipeline.terms import terms_of
 from workers.settings import Settings

@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from workers.outbox.messages import clean
+from workers.outbox.cleaning import clean
 
 _LONGEST: Final = 1_000_000
 # Where nobody looks, a line is as long as it has to be.

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.support.clock import TestClock
 from workers.ledger.sending.notices import Notice
 from workers.outbox.bodies import body_of
+from workers.outbox.cleaning import clean
 from workers.outbox.kinds import MEANINGS, Kind, meaning
-from workers.outbox.messages import Message, clean, message_of
+from workers.outbox.messages import Message, message_of
 from workers.settings.destinations import Format
 
 AT = datetime(2026, 1, 22, 10, 30, tzinfo=UTC)

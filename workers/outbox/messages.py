@@ -1,6 +1,5 @@
 """What a notice says to people: one value, from which every format is written."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +8,13 @@ from urllib.parse import quote
 
 from workers.ledger.records import Deletion
 from workers.ledger.sending.notices import Notice
+from workers.outbox.cleaning import clean
 from workers.outbox.kinds import meaning
 from workers.pipeline.gates.dependencies import LABELS
 from workers.pipeline.plan import Plan
 from workers.times.clock import rfc3339
 
-_LONGEST: Final = 300
 _MOST_FACTS: Final = 20
-# They reorder what is around them: a name could make another line read otherwise.
-_REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 # What a deletion says of itself.
 _KNOWN: Final = frozenset({"deletion_id", "source", "state"})
 _MORE: Final = (
@@ -43,16 +40,6 @@ class Message:
     source: str | None = None
     link: str | None = None
     approval_url: str | None = None
-
-
-def clean(text: str, longest: int = _LONGEST) -> str:
-    """Text of others on one line, without what a screen would obey, cut to `longest` characters."""
-    shown = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char
-        for char in text
-        if char not in _REORDERING
-    )
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def message_of(
