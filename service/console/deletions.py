@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -15,7 +14,7 @@ from service.api.routes.lists import precise
 from service.approval import standing
 from service.approval.pages import consequence
 from service.console.front import Visit
-from service.console.page import page
+from service.console.page import address
 from service.console.words import entry_words, outcome
 from workers.ledger.deleting.views import View
 from workers.ledger.ledger import Ledger
@@ -68,7 +67,7 @@ class Search:
         """The address of the same list, from there on."""
         asked = {"state": self.state, "source": self.source, "q": self.text,
                  "until": precise(until)}  # fmt: skip
-        return "/deletions?" + urlencode({name: each for name, each in asked.items() if each})
+        return address("/deletions", asked)
 
     def fits(self, deletion: Deletion) -> bool:
         """Whether what is searched for is this one's id, or in its organization's name."""
@@ -112,12 +111,9 @@ async def show_all(visit: Visit) -> Response:
     asked = searched(visit.request.query_params)
     found, until = await find(visit.state.ledger, asked)
     rows = [(each, subject(each), each.errors[0].code if each.errors else "") for each in found]
-    return page(
-        visit.request,
+    return visit.page(
         "deletions.html",
         "Deletions",
-        settings=visit.state.settings,
-        session=visit.session,
         asked=asked,
         rows=rows,
         states=STATES,
@@ -143,13 +139,10 @@ async def shown(
     view = await state.ledger.views.of(deletion_id)
     deletion = view.deletion
     found = subject(deletion)
-    return page(
-        visit.request,
+    return visit.page(
         "deletion.html",
         found.name or found.id or deletion.id,
         status=status,
-        settings=state.settings,
-        session=visit.session,
         deletion=deletion,
         subject=found,
         outcome=outcome(deletion),

@@ -4,14 +4,13 @@ import contextlib
 import json
 import re
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, precise, unsigned
 from service.console.front import Visit
-from service.console.page import page
+from service.console.page import address
 from workers.ledger.listing import Page
 from workers.ledger.records import Delivery
 from workers.pipeline.states import VERDICTS
@@ -51,19 +50,16 @@ async def show_all(visit: Visit) -> Response:
         )
         rows, older = listed.records, listed.next_until
     asked = {"verdict": verdict, "source": source, "until": precise(older)}
-    return page(
-        visit.request,
+    return visit.page(
         "deliveries.html",
         "Deliveries",
-        settings=visit.state.settings,
-        session=visit.session,
         rows=rows,
         holds=holds,
         held=held,
         verdict=verdict,
         source=source,
         verdicts=VERDICTS,
-        older="/deliveries?" + urlencode({k: v for k, v in asked.items() if v}) if older else "",
+        older=address("/deliveries", asked) if older else "",
     )
 
 
@@ -83,13 +79,10 @@ async def shown(
     ledger = visit.state.ledger
     found = await ledger.deliveries.get(delivery_id)
     holds = any(each.delivery_id == delivery_id for each in await ledger.holds.all())
-    return page(
-        visit.request,
+    return visit.page(
         "delivery.html",
         f"Delivery {found.id}",
         status=status,
-        settings=visit.state.settings,
-        session=visit.session,
         delivery=found,
         headers=[(name, _header(name, value)) for name, value in found.headers],
         body=_body(found),
@@ -141,16 +134,13 @@ async def results(visit: Visit) -> Response:
         _PER_PAGE, state=state or None, until=until
     )
     asked = {"state": state, "until": precise(older)}
-    return page(
-        visit.request,
+    return visit.page(
         "results.html",
         "Results out",
-        settings=visit.state.settings,
-        session=visit.session,
         rows=found,
         chosen=state,
         states=_RESULT_STATES,
         may_resend=visit.may("request"),
-        older="/results?" + urlencode({k: v for k, v in asked.items() if v}) if older else "",
+        older=address("/results", asked) if older else "",
         said=_SAID.get(query.get("said", "")),
     )

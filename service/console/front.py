@@ -4,12 +4,12 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.errors import Forbidden, TooManyAttempts, Unauthorized
 from service.access.operators import Caller, authenticate_basic
@@ -41,6 +41,17 @@ class Visit:
     def may(self, *roles: str) -> bool:
         """Whether the operator has one of these roles; of none: any at all."""
         return bool(set(roles or self.caller.roles) & set(self.caller.roles))
+
+    def page(
+        self, template: str, title: str, *, status: int = 200,
+        **shown: Any,  # noqa: ANN401 - what a template shows
+    ) -> HTMLResponse:  # fmt: skip
+        """A page for who is logged in."""
+        settings, session = self.state.settings, self.session
+        return page(
+            self.request, template, title, status=status, settings=settings, session=session,
+            **shown,
+        )  # fmt: skip
 
 
 Look = Callable[[Visit], Awaitable[Response]]

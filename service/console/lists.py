@@ -11,7 +11,6 @@ from adapters.errors import InvalidRequest
 from service.api.report import month_of, report
 from service.api.routes import overview, sources, sweeps
 from service.console.front import Visit
-from service.console.page import page
 from workers.audit.keys import Keyring
 from workers.audit.reading import Filter, search, verify_log
 
@@ -22,8 +21,8 @@ _SAID: Final = {"protected": "Protected. It stays until an admin says otherwise.
 
 async def _page(visit: Visit, template: str, title: str, **shown: Any) -> Response:  # noqa: ANN401
     said = _SAID.get(visit.request.query_params.get("said", ""))
-    return page(
-        visit.request, template, title, settings=visit.state.settings, session=visit.session,
+    return visit.page(
+        template, title,
         said=said, **shown,
     )  # fmt: skip
 

@@ -13,7 +13,6 @@ from service.api.routes import pause as switch
 from service.api.routes import sources
 from service.console.front import Visit
 from service.console.needs import Need, needs
-from service.console.page import page
 from workers.ledger.installation.heartbeats import WORKER
 from workers.pipeline.states import (
     BLOCKED,
@@ -97,13 +96,10 @@ async def _shown(
         text = f"{len(dead)} of the newest results reached nobody"
         found.append(Need(text, ": unglue results --state dead", "/results?state=dead"))
     waiting = {name: since for name, since in now["oldest"].items() if name not in TERMINAL}
-    return page(
-        visit.request,
+    return visit.page(
         "overview.html",
         "Overview",
         status=status,
-        settings=state.settings,
-        session=visit.session,
         now=now,
         needs=found,
         working=working,

@@ -2,20 +2,21 @@
 
 import base64
 import hashlib
-import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 
 from service.api.answers import RETRY_AFTER
+from service.approval.refusals import Handler, as_page
 from service.console.session import Session, caller
 from service.console.words import TONES, state_words, when
-from workers.outbox.messages import clean
+from workers.outbox.cleaning import clean
 from workers.settings import Settings
 
 NAV: Final = (
@@ -25,10 +26,7 @@ NAV: Final = (
 )  # fmt: skip
 # Everything under these addresses is answered by a page, also what goes wrong.
 _PLACES: Final = frozenset({"", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)})
-_KEPT: Final = ("allow", "retry-after")
 _LONGEST: Final = 2000
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def _finalized(value: object) -> object:
@@ -100,6 +98,11 @@ def page(
     return HTMLResponse(content, status, {**_HEADERS, **again})
 
 
+def address(path: str, asked: Mapping[str, str | None]) -> str:
+    """The address of a list that was asked for so; what is empty is left out."""
+    return f"{path}?" + urlencode({name: each for name, each in asked.items() if each})
+
+
 def message(request: Request, title: str, text: str, *, status: int = 200) -> HTMLResponse:
     """A page that says one thing."""
     return page(request, "message.html", title, status=status, text=text)
@@ -107,20 +110,12 @@ def message(request: Request, title: str, text: str, *, status: int = 200) -> HT
 
 def readable(handler: Handler) -> Handler:
     """The handler; for who looks at the console its answer is a page that says what to do."""
+    return as_page(handler, _of_console, _told)
 
-    async def answered(request: Request, error: Exception) -> Response:
-        answer = await handler(request, error)
-        if not _of_console(request) or not answer.body:
-            return answer
-        (said,) = json.loads(bytes(answer.body))["errors"]
-        title, text = _explained(request, answer.status_code, said["message"])
-        shown = message(request, title, text, status=answer.status_code)
-        shown.headers.update(
-            {name: answer.headers[name] for name in _KEPT if name in answer.headers}
-        )
-        return shown
 
-    return answered
+def _told(request: Request, status: int, said: str) -> HTMLResponse:
+    title, text = _explained(request, status, said)
+    return message(request, title, text, status=status)
 
 
 def _of_console(request: Request) -> bool:
