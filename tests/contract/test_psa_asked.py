@@ -34,7 +34,7 @@ def serving() -> Iterator[tuple[StandInPsa, str]]:
 def psa(serving: tuple[StandInPsa, str]) -> StandInPsa:
     """A PSA in which the client that left is inactive."""
     known, _ = serving
-    known.__dict__.update(StandInPsa().__dict__)
+    known.reset()
     known.company(COMPANY, NAME)
     known.account(COMPANY, NAME)
     return known

@@ -255,18 +255,22 @@ def test_who_says_nothing_is_ended_without_a_word() -> None:
         assert 0.3 < time.monotonic() - begun < 2
 
 
+def dribbled(peer: Peer, content: bytes) -> bytes:
+    """What was answered while the content came, a byte at a time."""
+    peer.socket.settimeout(0.05)
+    for letter in content:
+        peer.send(bytes([letter]))
+        try:
+            return peer.socket.recv(1000)
+        except TimeoutError:
+            continue
+    return b""
+
+
 def test_half_a_head_is_not_waited_for_however_it_comes() -> None:
     with serving(SHORT) as served:
         peer, begun = served.peer(), time.monotonic()
-        peer.socket.settimeout(0.05)
-        answer = b""
-        for letter in HEAD * 10:
-            peer.send(bytes([letter]))
-            try:
-                answer = peer.socket.recv(1000)
-            except TimeoutError:
-                continue
-            break
+        answer = dribbled(peer, HEAD * 10)
         assert refused(answer, 408) == "RequestTimeout"
         assert time.monotonic() - begun < 2
 
@@ -275,15 +279,7 @@ def test_a_body_that_comes_slowly_is_not_waited_for() -> None:
     with serving(SHORT) as served:
         peer, begun = served.peer(), time.monotonic()
         peer.send(HEAD, b"content-length: 1000\r\n\r\n")
-        peer.socket.settimeout(0.05)
-        answer = b""
-        for _ in range(1000):
-            peer.send(b"a")
-            try:
-                answer = peer.socket.recv(1000)
-            except TimeoutError:
-                continue
-            break
+        answer = dribbled(peer, b"a" * 1000)
         assert refused(answer, 408) == "RequestTimeout"
         assert time.monotonic() - begun < 2
 

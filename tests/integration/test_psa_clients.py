@@ -31,7 +31,7 @@ def stand_in() -> Iterator[tuple[StandInPsa, str]]:
 def psa(stand_in: tuple[StandInPsa, str]) -> StandInPsa:
     """The stand-in as it is made."""
     known, _ = stand_in
-    known.__dict__.update(StandInPsa().__dict__)
+    known.reset()
     return known
 
 

@@ -1,12 +1,36 @@
 """An ASGI app as the other end of an httpx client, with what a line between them may do."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import httpx
 from starlette.types import ASGIApp, Message, Scope
 
-URL = "http://127.0.0.1:8999"
+HOST, PORT = "127.0.0.1", 8999
+URL = f"http://{HOST}:{PORT}"
+
+
+def http_scope(
+    method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]],
+    host: str = HOST, port: int | None = PORT,
+) -> Scope:  # fmt: skip
+    """A request as a server would hand it to an app."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in headers],
+        "client": ("127.0.0.1", 1),
+        "server": (host, port),
+        "state": {},
+    }
 
 
 @dataclass
@@ -45,21 +69,9 @@ class InProcess(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        scope: Scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": url.scheme,
-            "path": url.path,
-            "raw_path": url.raw_path.partition(b"?")[0],
-            "query_string": url.query,
-            "root_path": "",
-            "headers": [(name.lower(), value) for name, value in request.headers.raw],
-            "client": ("127.0.0.1", 1),
-            "server": (url.host, url.port),
-            "state": {},
-        }
+        scope = http_scope(
+            request.method, url.path, url.query, request.headers.raw, url.host, url.port
+        )
         exchange = _Exchange(await request.aread())
         serving = asyncio.ensure_future(self.app(scope, exchange.receive, exchange.send))
         try:

@@ -45,6 +45,10 @@ class StandInPsa:
     asked: list[str] = field(default_factory=list)
     reads: int = 0
 
+    def reset(self) -> None:
+        """As it was made; who serves it goes on."""
+        self.__dict__.update(type(self)().__dict__)
+
     def company(self, number: int, name: str, status: int = 2, more: Any = None) -> None:
         """A company of ConnectWise."""
         reference = {"id": status, "name": self.statuses.get(status, ("?", False))[0]}

@@ -20,10 +20,10 @@ from service.sandbox.shapes import Holds, Organization, Psa, Seed, SeedOrganizat
 from service.sandbox.state import Sandbox
 from service.sandbox.world import World, timestamp
 from tests.support.clock import TestClock
+from tests.support.in_process import http_scope
 from tests.support.links import Links
 from tests.support.stateful.job import Job
 
-URL = "http://127.0.0.1:8999"
 # Where the account of a second installation is.
 ELSEWHERE = "http://127.0.0.1:8998"
 _SHOWN = re.compile(r"/organizations/([0-9]+)")
@@ -297,20 +297,7 @@ class Account:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": asked.method,
-            "headers": [(name.lower(), value) for name, value in asked.headers],
-            "path": asked.path,
-            "raw_path": asked.path.encode(),
-            "query_string": asked.query.encode(),
-            "scheme": "http",
-            "server": ("127.0.0.1", 8999),
-            "client": ("127.0.0.1", 1),
-            "root_path": "",
-        }
+        scope = http_scope(asked.method, asked.path, asked.query.encode(), asked.headers)
         try:
             await (self._other if elsewhere else self._front)(scope, receive, send)
         except ConnectionAbortedError:

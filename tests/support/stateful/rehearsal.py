@@ -20,8 +20,9 @@ from adapters.errors import Conflict, NotFound, RoleMissing
 from adapters.headers import Headers
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.in_process import URL
 from tests.support.rehearsal import RELAXED
-from tests.support.stateful.account import ELSEWHERE, URL, Account
+from tests.support.stateful.account import ELSEWHERE, Account
 from tests.support.stateful.books import Books
 from tests.support.stateful.clients import Client, Event
 from tests.support.stateful.crew import Broken, Crew
