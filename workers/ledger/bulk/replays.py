@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from adapters.errors import Conflict, NotFound
+from adapters.errors import Conflict
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE
 from workers.ledger.deleting.refusals import KeyReused
@@ -191,8 +191,6 @@ class Replays:
         answer = await self._store.run(
             "stop_replay", [replay_id, to_ms(now), by, self._store.retention]
         )
-        if answer == b"unknown":
-            raise NotFound(f"there is no replay {replay_id}")
         if answer == b"ended":
             raise Conflict(f"replay {replay_id} has ended; there is nothing left to stop")
         return await self.get(replay_id)
@@ -203,10 +201,7 @@ class Replays:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("replay", replay_id)
-        if "id" not in fields:
-            raise NotFound(f"there is no replay {replay_id}")
-        return BulkReplay.load(fields)
+        return BulkReplay.load(await self._store.found("replay", replay_id))
 
     async def outcomes(self, replay_id: str) -> Outcomes:
         """What became of its records so far."""
@@ -220,13 +215,8 @@ class Replays:
     async def newest(self, limit: int) -> list[BulkReplay]:
         """The newest of them."""
         names = await self._store.redis.zrevrange(self._store.key("replays"), 0, limit - 1)
-        found = []
-        for name in cast("list[bytes]", names):
-            try:
-                found.append(await self.get(name.decode()))
-            except NotFound:
-                continue
-        return found
+        found = [await self._store.hash("replay", name.decode()) for name in cast("Any", names)]
+        return [BulkReplay.load(fields) for fields in found if "id" in fields]
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Those that are due and in no queue, each with the number of its next job."""

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE
@@ -222,10 +221,7 @@ class Sweeps:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("sweep", sweep_id)
-        if not fields:
-            raise NotFound(f"there is no sweep {sweep_id}")
-        return Sweep.load(fields)
+        return Sweep.load(await self._store.found("sweep", sweep_id))
 
     async def rows(self, sweep_id: str) -> dict[str, Row]:
         """What the sweep knows of each organization; kept for 30 days after its end."""

@@ -234,8 +234,6 @@ class Deletions:
         """
         said = [deletion_id, to_ms(now), operator, encode_errors((error,))]
         answer = await self._store.run("cancel", said, durable=True)
-        if answer == b"unknown":
-            raise NotFound(f"there is no deletion {deletion_id}")
         if answer == b"terminal":
             raise Conflict(f"deletion {deletion_id} has ended; there is nothing left to cancel")
         if answer == b"sent":
@@ -273,8 +271,6 @@ class Deletions:
             ],
             durable=self._store.fsync,
         )
-        if answer == b"unknown":
-            raise NotFound(f"there is no deletion {deletion_id}")
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
         return (int(rest[1]) or None) if answer == b"replayed" else None
@@ -337,7 +333,4 @@ class Deletions:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("deletion", deletion_id)
-        if not fields:
-            raise NotFound(f"there is no deletion {deletion_id}")
-        return Deletion.load(fields)
+        return Deletion.load(await self._store.found("deletion", deletion_id))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.errors import NotFound
 from workers.ledger.records import Deletion
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, rfc3339
@@ -65,8 +64,6 @@ class Views:
             NotFound: there is none of this id.
         """
         deletion, journal, earlier, callbacks = await self._store.run("view", [deletion_id])
-        if not deletion:
-            raise NotFound(f"there is no deletion {deletion_id}")
         entries = [json.loads(line) for line in journal]
         return View(
             deletion=Deletion.load(text(deletion)),

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from adapters.errors import NotFound
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, rfc3339, to_ms
 
@@ -95,11 +94,8 @@ class Spools:
         Raises:
             NotFound: no such spool is known.
         """
-        answer = await self._store.run(
-            "forget_spool", [spool_id, to_ms(now), operator, reason], durable=True
-        )
-        if not answer:
-            raise NotFound(f"there is no spool {spool_id}")
+        said = [spool_id, to_ms(now), operator, reason]
+        await self._store.run("forget_spool", said, durable=True)
 
     async def all(self) -> list[KnownSpool]:
         """Every spool that is known, in the order of their ids."""

@@ -7,7 +7,7 @@ local name = key('deletion', id)
 local deletion = load(name)
 
 if not deletion.state then
-  return {'unknown'}
+  return unknown('deletion', id)
 end
 -- The same again, while it stands: its first answer was lost on the way, or nobody could say then
 -- that it was on disk. What is void, or ended otherwise than it was meant, does not stand.

@@ -4,7 +4,7 @@ local deletion = load(key('deletion', id))
 local said = {operator = operator}
 
 if not deletion.state then
-  return 'unknown'
+  return unknown('deletion', id)
 end
 if deletion.stopped == stopped_as('cancelled', said) then
   return 'cancelled'

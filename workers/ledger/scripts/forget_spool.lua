@@ -5,7 +5,8 @@ local spool = load(key('spool', id))
 local call = now .. ' ' .. operator
 if not spool.id then
   -- The same call again: its first answer was lost on the way.
-  return redis.call('GET', key('forgotten', id)) == call and {'forgotten'} or {}
+  local repeated = redis.call('GET', key('forgotten', id)) == call
+  return (repeated or operator == '') and 1 or unknown('spool', id)
 end
 redis.call('ZREM', key('spools'), id)
 redis.call('DEL', key('spool', id))
@@ -16,4 +17,4 @@ if operator ~= '' then
     waiting = tonumber(spool.waiting), seen_at = tonumber(spool.seen_at),
   })
 end
-return {'forgotten'}
+return 1

@@ -25,6 +25,11 @@ local function load(name)
   return fields
 end
 
+-- The answer to a person who names what is not there: `Store.run` raises it.
+local function unknown(kind, id)
+  return redis.error_reply('NOTFOUND there is no ' .. kind .. ' ' .. id)
+end
+
 local function journal(id, now, entry, detail)
   local line = {entry = entry, at = now}
   for name, value in pairs(detail or {}) do

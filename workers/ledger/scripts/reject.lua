@@ -4,7 +4,7 @@ local deletion = load(key('deletion', id))
 local said = {operator = operator, reason = reason}
 
 if not deletion.state then
-  return {'unknown'}
+  return unknown('deletion', id)
 end
 if deletion.stopped == stopped_as('rejected', said) then
   return {'rejected'}

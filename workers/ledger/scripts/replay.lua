@@ -13,7 +13,7 @@ local function refused(why, other)
 end
 
 if not deletion.state then
-  return {'unknown'}
+  return unknown('deletion', id)
 end
 -- The same call again: its first answer was lost on the way, or who made it died.
 local before = redis.call('HGET', key('replayed', id), token)

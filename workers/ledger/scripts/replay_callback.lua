@@ -6,7 +6,7 @@ if string.sub(id, 1, 3) ~= 'cb_' then
 end
 local callback = load(key('callback', id))
 if not callback.state then
-  return {'unknown'}
+  return unknown('callback', id)
 end
 local first = callback.first or id
 local of = callback.deletion_id ~= '' and callback.deletion_id or callback.of

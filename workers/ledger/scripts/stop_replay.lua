@@ -5,7 +5,7 @@ local name = key('replay', id)
 local replay = load(name)
 
 if not replay.state then
-  return 'unknown'
+  return unknown('replay', id)
 end
 if replay.stopped_by == operator then
   return 'stopped'
