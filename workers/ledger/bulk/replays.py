@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from adapters.errors import Conflict
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE
+from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.deleting.refusals import KeyReused
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, to_ms
@@ -128,10 +128,8 @@ class Replays:
 
     async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
         """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
-        store = self._store
-        args = [replay_id, to_ms(now), store.lease, "replay", DUE["replay"]]
-        flat = await store.run("lease_slice", [*args, store.own, store.holder])
-        return BulkReplay.load(text(flat)) if flat else None
+        fields = await take(self._store, "replay", replay_id, now)
+        return BulkReplay.load(fields) if fields else None
 
     async def item(self, held: BulkReplay) -> str | None:
         """The record that is next, if one is left."""
@@ -220,4 +218,4 @@ class Replays:
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Those that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("replays:due", "replay", now)
+        return await self._store.due(DUE["replay"], "replay", now)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from adapters.models import DeletionRequest
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE
+from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.store import Store, text
 from workers.pipeline.identity.identities import forms_of
 from workers.settings.policy import Mode
@@ -150,10 +150,8 @@ class Sweeps:
 
     async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
         """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
-        store = self._store
-        args = [sweep_id, to_ms(now), store.lease, "sweep", DUE["sweep"], store.own, store.holder]
-        flat = await store.run("lease_slice", args)
-        return Sweep.load(text(flat)) if flat else None
+        fields = await take(self._store, "sweep", sweep_id, now)
+        return Sweep.load(fields) if fields else None
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
         """Write what a step did.
@@ -246,7 +244,7 @@ class Sweeps:
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Sweeps that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("sweeps:due", "sweep", now)
+        return await self._store.due(DUE["sweep"], "sweep", now)
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""

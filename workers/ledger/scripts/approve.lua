@@ -52,7 +52,7 @@ redis.call('HINCRBY', name, 'fence', 1)
 set_state(id, deletion.state, 'queued', now)
 redis.call('ZADD', key('due'), look_again, id)
 decide(id, now, 'approved', {
-  operator = operator, reason = reason ~= '' and reason or nil, why = deletion.approval_why,
+  operator = operator, reason = given(reason), why = deletion.approval_why,
   force_delete = deletion.approval_needs_force == '1', digest = seen,
 })
 return {'approved', job}

@@ -32,7 +32,7 @@ end
 if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= leased then
   return refused('fenced')
 end
-if redis.call('EXISTS', key('running')) == 0 or redis.call('EXISTS', key('paused')) == 1 then
+if paused() then
   return refused('paused')
 end
 if before_acceptance(tonumber(deletion.replayed_at or deletion.created_at)) then
@@ -51,7 +51,7 @@ if (bound.base_url and bound.base_url ~= account.base_url)
   or (bound.primary and bound.primary ~= account.primary) then
   return refused('other_account')
 end
-local watch = cjson.decode(deletion.watch or '[]')
+local watch = list(deletion.watch)
 if deletion.client ~= '' then
   local register = load(key('register', deletion.source, deletion.client))
   if (register.epoch or '0') ~= deletion.epoch or (register.state ~= 'inactive'
@@ -63,7 +63,7 @@ if deletion.client ~= '' then
     return refused('unproved_events')
   end
 end
-local holding = held_by(deletion, watch)
+local holding = held_by(deletion)
 if holding then
   return refused('not_understood', holding)
 end

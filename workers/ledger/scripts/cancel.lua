@@ -10,7 +10,7 @@ if deletion.stopped == stopped_as('cancelled', said) then
   return 'cancelled'
 end
 local too_late = TERMINAL[deletion.state] and 'terminal'
-  or (deletion.intent_state == 'open' or deletion.intent_state == 'accepted') and 'sent'
+  or sent(deletion) and 'sent'
 if too_late then
   audit(now, 'cancel_refused', {deletion_id = id, operator = operator, why = too_late})
   return too_late

@@ -10,11 +10,9 @@ local name = key(kind, id)
 local work = load(name)
 local leased = lease_clock(now, own)
 
-local working = kind == 'deletion' and work.state == 'running'
-  or kind ~= 'deletion' and work.state and not work.finished_at
 local under_way = work.intent_state == 'open' and work.intent_kind == 'soft_delete'
-if not working or under_way or holder == '' or work.holder ~= holder
-  or tonumber(work.lease_until) <= leased or tonumber(work.deaths or 0) > 0 then
+if not held(work, leased) or under_way or holder == '' or work.holder ~= holder
+  or tonumber(work.deaths or 0) > 0 then
   return 0
 end
 redis.call('HSET', name, 'lease_until', leased)

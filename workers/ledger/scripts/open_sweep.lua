@@ -19,14 +19,8 @@ end
 if redis.call('EXISTS', key('sweep', id)) == 1 then
   return 0
 end
-redis.call('HSET', key('sweep', id), 'id', id, 'schedule', schedule, 'state', 'looking',
-  'created_at', now, 'ready_at', now, 'lease_until', 0, 'fence', 0, 'attempts', 0, 'page', 1,
-  'size', 0, 'total', '', 'tick', tick or '')
-for field, value in pairs(fields) do
-  redis.call('HSET', key('sweep', id), field, value)
-end
-redis.call('ZREMRANGEBYSCORE', key('sweeps'), '-inf', now - retention)
-redis.call('ZADD', key('sweeps'), now, id)
-redis.call('ZADD', key('sweeps', 'due'), now, id)
+open_work('sweep', id, now, retention, with({
+  schedule = schedule, state = 'looking', attempts = 0, page = 1, size = 0, total = '', tick = tick or '',
+}, fields))
 audit(now, 'sweep', {sweep_id = id, schedule = schedule, operator = fields.by, preview = fields.preview})
 return 1

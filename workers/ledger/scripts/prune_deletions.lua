@@ -25,7 +25,7 @@ for i = 3, #ARGV, 3 do
   if deletion.state and not stays(id, deletion, ARGV[i + 1]) then
     audit(now, 'archived', {
       deletion_id = id, source = deletion.source, state = deletion.state,
-      client = deletion.client ~= '' and deletion.client or nil,
+      client = given(deletion.client),
       generation = tonumber(deletion.generation), finished_at = tonumber(deletion.finished_at),
       result_sha256 = ARGV[i + 2],
     })

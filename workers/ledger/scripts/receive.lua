@@ -78,22 +78,10 @@ local function same(request, other)
   return within(mine, theirs) and within(theirs, mine)
 end
 
--- What a plan finds said of its deletion, so that a person decides. Nobody waits for that: it is due now.
-local function doubt(deletion, code)
-  local doubts = cjson.decode(deletion.doubts or '[]')
-  for _, known in ipairs(doubts) do
-    if known == code then
-      return
-    end
-  end
-  doubts[#doubts + 1] = code
-  redis.call('HSET', key('deletion', deletion.id), 'doubts', cjson.encode(doubts))
-end
-
+-- Nobody waits for what was said of it: it is due now.
 local function look_again_at(deletion)
   -- Who holds it is stopped by what it watches; after the call only looking counts.
-  local sent = deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
-  if deletion.state == 'running' or sent then
+  if deletion.state == 'running' or sent(deletion) then
     return
   end
   redis.call('HSET', key('deletion', deletion.id), 'step', 'plan', 'ready_at', now)
@@ -186,15 +174,11 @@ local function watchers(known)
   end
   for _, each in ipairs(known) do
     add(each.register.deletion_id)
-    for _, id in ipairs(redis.call('SMEMBERS', key('watching', delivery.source, each.client))) do
+    for _, id in ipairs(redis.call('SMEMBERS', watching({delivery.source, each.client}))) do
       add(id)
     end
   end
   return found
-end
-
-local function called(deletion)
-  return deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
 end
 
 local function reactivated(event, known)
@@ -219,8 +203,8 @@ local function reactivated(event, known)
     -- Two saves within one second: neither is dropped, and a person says which one was the last.
     local asked
     for _, deletion in ipairs(open) do
-      if deletion.source == delivery.source and not called(deletion) then
-        doubt(deletion, 'order_unknown')
+      if deletion.source == delivery.source and not sent(deletion) then
+        doubt(deletion.id, 'order_unknown')
         decide(deletion.id, now, 'order_unknown', {delivery_id = delivery.id})
         look_again_at(deletion)
         asked = deletion.id
@@ -248,7 +232,7 @@ local function reactivated(event, known)
   end
   local cancelled, too_late
   for _, deletion in ipairs(open) do
-    if called(deletion) then
+    if sent(deletion) then
       decide(deletion.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
       too_late = too_late or deletion.id
     elseif deletion.source == delivery.source then
@@ -265,7 +249,7 @@ local function reactivated(event, known)
   -- One that was given up, its call unanswered or unproved, may have worked or may yet do so.
   if not too_late and register.deletion_id then
     local last = load(key('deletion', register.deletion_id))
-    if last.state and TERMINAL[last.state] and last.state ~= 'deleted' and called(last)
+    if last.state and TERMINAL[last.state] and last.state ~= 'deleted' and sent(last)
       and last.epoch == (register.epoch or '0') then
       decide(last.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
       too_late = last.id

@@ -17,16 +17,12 @@ if pairs_count > 0 then
 end
 local watch = redis.call('HGET', name, 'watch')
 if watch and watch ~= deletion.watch then
-  for _, client in ipairs(cjson.decode(deletion.watch or '[]')) do
-    redis.call('SREM', watching(client[1], client[2]), id)
-  end
-  watch_more(id, cjson.decode(deletion.identities or '[]'))
-  watch_more(id, cjson.decode(watch))
+  unwatch_clients(id, deletion)
+  watch_clients(id, {watch = watch, identities = deletion.identities})
 end
 -- A refused call did nothing, so others may try.
-if redis.call('HGET', name, 'intent_state') == 'refused'
-  and redis.call('HGET', key('claims'), deletion.intent_org) == id then
-  redis.call('HDEL', key('claims'), deletion.intent_org)
+if redis.call('HGET', name, 'intent_state') == 'refused' then
+  release(deletion.intent_org, id)
 end
 local org_id = redis.call('HGET', name, 'org_id') or ''
 for i = first_line, #ARGV do

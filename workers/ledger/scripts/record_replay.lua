@@ -8,12 +8,9 @@ local lease_until = length > 0 and lease_clock(now, ARGV[10]) + length or 0
 local name = key('replay', id)
 local replay = load(name)
 
-if not replay.state or replay.fence ~= fence then
-  return {}
-end
-if replay.finished_at then
-  -- The same call again: its first answer was lost on the way.
-  return tonumber(replay.finished_at) == now and redis.call('HGETALL', name) or {}
+local refusal = answer_of_stranger(name, replay, fence, now)
+if refusal then
+  return refusal
 end
 if outcome ~= '' and done > tonumber(replay.next) then
   redis.call('HSET', name, 'next', done, 'deaths', 0)
@@ -26,7 +23,6 @@ local state = replay.stopped_by and 'cancelled' or done >= tonumber(replay.total
 if state then
   finish_replay(id, state, now, ARGV[9])
 else
-  redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
-  redis.call('ZADD', key('replays', 'due'), lease_until > 0 and lease_until or ready_at, id)
+  go_on('replay', id, lease_until, ready_at)
 end
 return redis.call('HGETALL', name)

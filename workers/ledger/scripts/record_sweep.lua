@@ -9,25 +9,17 @@ local lease_until = length > 0 and lease_clock(now, ARGV[11]) + length or 0
 local name = key('sweep', id)
 local sweep = load(name)
 
-if not sweep.state or sweep.fence ~= fence then
-  return {}
+local refusal = answer_of_stranger(name, sweep, fence, now)
+if refusal then
+  return refusal
 end
-if sweep.finished_at then
-  -- The same call again: its first answer was lost on the way.
-  return tonumber(sweep.finished_at) == now and redis.call('HGETALL', name) or {}
-end
-for field, value in pairs(cjson.decode(ARGV[4])) do
-  redis.call('HSET', name, field, value)
-end
-for org, row in pairs(cjson.decode(ARGV[5])) do
-  redis.call('HSET', key('sweep', id, 'rows'), org, row)
-end
+write(name, cjson.decode(ARGV[4]))
+write(key('sweep', id, 'rows'), cjson.decode(ARGV[5]))
 if last == '' then
-  redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
+  go_on('sweep', id, lease_until, ready_at)
   if lease_until == 0 then
     redis.call('HSET', name, 'deaths', 0)
   end
-  redis.call('ZADD', key('sweeps', 'due'), lease_until > 0 and lease_until or ready_at, id)
   return redis.call('HGETALL', name)
 end
 

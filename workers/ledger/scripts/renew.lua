@@ -8,9 +8,7 @@ local name = key(kind, id)
 local work = load(name)
 local leased = lease_clock(now, own)
 
-local working = kind == 'deletion' and work.state == 'running'
-  or kind ~= 'deletion' and work.state and not work.finished_at
-if not working or work.fence ~= fence or tonumber(work.lease_until) <= leased then
+if not held(work, leased) or work.fence ~= fence then
   return 0
 end
 -- A beat that was held up on its way takes nothing back.

@@ -26,7 +26,7 @@ end
 if deletion.state == 'deleted' or deletion.state == 'soft_deleted' then
   return refused('succeeded')
 end
-for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
+for _, watched in ipairs(list(deletion.watch)) do
   local since = tonumber(redis.call('HGET', key('register', watched[1], watched[2]), 'active_order') or 0)
   -- What another source says is for a person to weigh, with the next plan.
   local own = watched[1] == deletion.source or string.find(deletion.source, 'schedule:', 1, true) == 1
@@ -52,9 +52,7 @@ if register then
     return refused('other_open', other)
   end
 end
-local unsettled = deletion.intent_kind == 'delete'
-  and (deletion.intent_state == 'open' or deletion.intent_state == 'accepted')
-if unsettled then
+if unsettled(deletion) then
   redis.call('HSETNX', key('claims'), deletion.intent_org, id)
   local holder = redis.call('HGET', key('claims'), deletion.intent_org)
   if holder ~= id then
@@ -71,7 +69,7 @@ for field in pairs(deletion) do
 end
 redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for', 'stopped')
 local step = 'plan'
-if unsettled then
+if unsettled(deletion) then
   -- What was sent was planned and exported so; the time to look begins anew.
   step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
   redis.call('HSET', name, 'looked_from', now)
@@ -88,8 +86,7 @@ redis.call('HSET', key('replayed', id), token, generation)
 if ARGV[8] ~= '' then
   redis.call('HSET', name, 'asked_mode', ARGV[8])
 end
-watch_more(id, cjson.decode(deletion.identities or '[]'))
-watch_more(id, cjson.decode(deletion.watch or '[]'))
+watch_clients(id, deletion)
 if overrule then
   redis.call('HSET', name, 'overrules_at', now)
 end

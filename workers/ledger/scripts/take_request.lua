@@ -7,8 +7,7 @@ if ARGV[4] ~= '1' and redis.call('HEXISTS', key('paused'), 'key_refused') == 1 t
   return -1
 end
 -- Somebody paused since the call got its permission: it does not go out, and asks for one anew.
-if destructive == '1' and (redis.call('EXISTS', key('paused')) == 1
-  or redis.call('EXISTS', key('running')) == 0) then
+if destructive == '1' and paused() then
   return now + 2000
 end
 local held_until = tonumber(redis.call('GET', key('itglue', 'held_until')) or 0)
