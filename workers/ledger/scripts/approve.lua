@@ -1,5 +1,8 @@
--- A person approves what was shown. ARGV: id, now, look_again, operator, digest of what was shown,
--- force ('1' or ''), plan digest as judged with that force, reason
+-- A person approves what was shown.
+-- KEYS: deletion:*, due, jobs
+-- ARGV: id, now, look_again, operator, digest of what was shown, force ('1' or ''), plan digest as judged
+--       with that force, reason
+-- Answer: {'approved', number of the job if one waits}, or {why not, detail}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local seen, force, digest, reason = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local said = table.concat({operator, seen, force}, ':')

@@ -1,9 +1,12 @@
--- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
--- in which the numbered intent is written; only then does the call go out.
--- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON),
---       kind (delete or soft_delete), approval required ('1' or ''), grace required,
---       what this server's clock said before it was `now`, the ledger that is expected and its lowest
---       mark, '1' if the asker keeps a time of his own, digest of the caller's configuration
+-- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant in which
+-- the numbered intent is written; only then does the call go out.
+-- KEYS: account, audited:*, begun, begun:*, claims, configurations:other, declines, deletion:*, due,
+--       in_force, protected, quarantine:*, register:*:*
+-- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON), kind
+--       (delete or soft_delete), approval required ('1' or ''), grace required, what this server's clock
+--       said before it was `now`, the ledger that is expected and its lowest mark, '1' if the asker keeps
+--       a time of his own, digest of the caller's configuration
+-- Answer: {'begun', number of the intent}, or {why not, who or what stands in the way}
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local limits, kind = cjson.decode(ARGV[8]), ARGV[9]

@@ -1,4 +1,7 @@
--- A person stops a deletion. ARGV: id, now, operator, errors (JSON)
+-- A person stops a deletion.
+-- KEYS: deletion:*
+-- ARGV: id, now, operator, errors (JSON)
+-- Answer: 'cancelled', or why it is too late: 'terminal' or 'sent'
 local id, now, operator, errors = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local deletion = load(key('deletion', id))
 local said = {operator = operator}

@@ -1,6 +1,8 @@
--- What is due, each pushed forward, never removed: a lost job, a dead worker and a finished wait
--- are one case.
+-- What is due, each pushed forward, never removed: a lost job, a dead worker and a finished wait are one
+-- case.
+-- KEYS: *, *:*, jobs
 -- ARGV: due set, record kind, now, look again at, limit, how many of them the queue has room for
+-- Answer: pairs of id and job number
 local due, kind, now, look_again = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 

@@ -1,5 +1,7 @@
 -- A notice becomes one outbox entry a target, all or nothing, once.
+-- KEYS: notice:*, notices:due
 -- ARGV: id, now, how long it is kept, targets (JSON array of names)
+-- Answer: how many entries, 0 if it was done before
 local id, now, kept, targets = ARGV[1], tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
 local name = key('notice', id)
 local told = load(name)

@@ -1,5 +1,8 @@
--- A spool is no longer waited for: its service signed off with nothing in it, or an admin says that
--- it is gone for good. ARGV: id, now, operator ('' if it signed off), reason
+-- A spool is no longer waited for: its service signed off with nothing in it, or an admin says that it is
+-- gone for good.
+-- KEYS: forgotten:*, spool:*, spools
+-- ARGV: id, now, operator ('' if it signed off), reason
+-- Answer: 1
 local id, now, operator, reason = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local spool = load(key('spool', id))
 local call = now .. ' ' .. operator

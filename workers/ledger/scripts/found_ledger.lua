@@ -1,7 +1,9 @@
--- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or
--- was emptied: whoever remembers another one founds it paused. What was lost is kept by its id until
--- an admin accepts it.
+-- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or was
+-- emptied: whoever remembers another one founds it paused. What was lost is kept by its id until an admin
+-- accepts it.
+-- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, paused, running
 -- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark
+-- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock}
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 
 local function answer(what)

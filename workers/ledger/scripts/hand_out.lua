@@ -1,9 +1,10 @@
--- Whose turn is it? Deletions that are due enter the line of their source, pushed forward in the due
--- set and never removed from it, so that a lost job, a dead worker and a finished wait are one case.
--- Then the queue is filled up to its short length: one of each line at a time, the line first that was
--- served longest ago; people's before all others, unless theirs was served last.
+-- Whose turn is it? Deletions that are due enter the line of their source, pushed forward in the due set
+-- and never removed from it, so that a lost job, a dead worker and a finished wait are one case. Then the
+-- queue is filled up to its short length: one of each line at a time, the line first that was served
+-- longest ago; people's before all others, unless theirs was served last.
+-- KEYS: deletion:*, due, jobs, turn:*, turns
 -- ARGV: now, look again at, how many may enter the lines
--- Answers: '1' if more wait, then pairs of id and job number
+-- Answer: '1' if more wait, then pairs of id and job number
 local now, look_again, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local head = head_of_queue()

@@ -1,7 +1,9 @@
 -- Take a deletion, a sweep or a bulk replay for one worker. The fence counts the takers: whoever holds an
 -- older number can no longer write. A lease that nobody gave back means that its holder died.
+-- KEYS: *, *:*
 -- ARGV: id, now, lease length, kind of record, its due set, '1' if the asker keeps a time of his own, the
 --       process that takes it ('' if nobody would see it die)
+-- Answer: the fields of the record, nothing if it is not to be taken
 local id, now, length, kind, due = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local own, holder = ARGV[6], ARGV[7]
 local name = key(kind, id)

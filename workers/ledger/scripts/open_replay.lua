@@ -1,5 +1,7 @@
 -- A bulk replay begins. Which records it is about is fixed now.
+-- KEYS: replay:*, replay:*:items
 -- ARGV: id, now, retention, fields (JSON), ids (JSON array)
+-- Answer: 1, 0 if it was begun before, -1 if another one has this id
 local id, now, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local fields, items = cjson.decode(ARGV[4]), cjson.decode(ARGV[5])
 local name = key('replay', id)

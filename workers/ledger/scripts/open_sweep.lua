@@ -1,6 +1,8 @@
 -- A sweep begins: asked for by a person, or due by its schedule, once for each of its times.
--- ARGV: id, now, schedule, tick ('' for a person), digest of the schedule's times, oldest tick that
---       is made up for, how long an unseen schedule is remembered, retention, fields (JSON)
+-- KEYS: schedule:*:*, schedules:ticks, sweep:*
+-- ARGV: id, now, schedule, tick ('' for a person), digest of the schedule's times, oldest tick that is
+--       made up for, how long an unseen schedule is remembered, retention, fields (JSON)
+-- Answer: 1, or 0 if it is not to be, or was begun before
 local id, now, schedule, tick, digest = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local oldest, remembered, retention = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local fields = cjson.decode(ARGV[9])

@@ -1,5 +1,6 @@
 -- Shared by every script, which follows it in the same chunk. A script is atomic, so each of them
 -- is one decision: read, judge, write. Times are milliseconds since the epoch, handed in.
+-- On top each says what it decides, the keys that it names itself, its arguments and its answer.
 local PREFIX = KEYS[1]
 
 -- RQ's queue. It is kept short, so that whoever comes next is soon served: what finds it full waits in

@@ -1,6 +1,8 @@
 -- A deletion that ended unverified is seen gone after all: it becomes deleted, and a corrected result
 -- goes out under an id of its own.
+-- KEYS: aftercare:due, deletion:*, journal:*, register:*:*
 -- ARGV: id, now, journal line
+-- Answer: 1, or 0 if there is nothing to prove
 local id, now, line = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local name = key('deletion', id)
 local deletion = load(name)

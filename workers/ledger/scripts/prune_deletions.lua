@@ -1,6 +1,9 @@
 -- Deletions that ended before the retention time leave the record, each with a line in the audit log.
 -- What is open, unsettled or still being reported stays, however old it is.
+-- KEYS: aftercare:due, audited:*, callback:*, callbacks, callbacks:of:*, claims, deletion:*, deletions,
+--       deletions:*, history:*:*, journal:*, replayed:*
 -- ARGV: now, cutoff, then id, updated_at as it was read, and digest of the result of each
+-- Answer: how many left
 local now, cutoff = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function stays(id, deletion, read_at)

@@ -1,6 +1,8 @@
 -- Deliveries leave the record when they are old, hold nothing, and every deletion that they led to has
 -- left it.
+-- KEYS: deletion:*, deliveries, deliveries:ignored, delivery:*, history:*, holding:*, replayed:*
 -- ARGV: now, ids
+-- Answer: how many left
 local now, removed = tonumber(ARGV[1]), 0
 for i = 2, #ARGV do
   local id = ARGV[i]

@@ -1,9 +1,13 @@
--- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and
--- creates, joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no
--- effect the first time may have one now. One that says again what was handled, byte for byte, is
--- counted with the first of its kind and not stored: each receipt then names that as `repeat_of`.
--- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array),
---       of a replay: operator and token
+-- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and creates,
+-- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
+-- time may have one now. One that says again what was handled, byte for byte, is counted with the first
+-- of its kind and not stored: each receipt then names that as `repeat_of`.
+-- KEYS: counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due, event:*:*,
+--       history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
+--       sources:last
+-- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array), of a replay: operator and
+--       token
+-- Answer: receipts (JSON array), or of a replay {refused = why} (JSON)
 local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
 

@@ -1,7 +1,9 @@
 -- What a step did, and what comes next. Written only by the holder of the newest lease.
--- ARGV: id, fence, now, next state ('running' keeps the lease), ready_at, lease length, errors,
---       '1' if the asker keeps a time of his own, count of field/value pairs, the pairs, then journal
---       lines (JSON)
+-- KEYS: deletion:*, due, journal:*
+-- ARGV: id, fence, now, next state ('running' keeps the lease), ready_at, lease length, errors, '1' if
+--       the asker keeps a time of his own, count of field/value pairs, the pairs, then journal lines
+--       (JSON)
+-- Answer: {'recorded', fields of the deletion} or {'fenced'}
 local id, fence, now, state = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local ready_at, length, errors = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local leased, pairs_count = lease_clock(now, ARGV[8]), tonumber(ARGV[9])

@@ -1,7 +1,10 @@
 -- What became of one record of a bulk replay, and what comes next. Written only by the holder of the
--- newest lease. ARGV: id, fence, now, how many are done with this one, record's id, outcome
---       ('replayed', or why not; '' for none), lease length (0 gives it back), ready_at, retention,
---       '1' if the asker keeps a time of his own
+-- newest lease.
+-- KEYS: replay:*, replay:*:counts, replay:*:refused
+-- ARGV: id, fence, now, how many are done with this one, record's id, outcome ('replayed', or why not; ''
+--       for none), lease length (0 gives it back), ready_at, retention, '1' if the asker keeps a time of
+--       his own
+-- Answer: the fields of the replay, nothing to who may not write
 local id, fence, now, done = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local item, outcome, length, ready_at = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local lease_until = length > 0 and lease_clock(now, ARGV[10]) + length or 0

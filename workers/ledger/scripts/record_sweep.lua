@@ -1,8 +1,10 @@
--- What a slice of a sweep came to: the sweep as it stands then. Written only by the holder of the
--- newest lease; nobody else is answered anything.
--- ARGV: id, fence, now, fields (JSON), rows (JSON object by organization id),
---       lease length (0 gives it back), ready_at, end (JSON, '' to go on), kept rows, retention,
---       '1' if the asker keeps a time of his own
+-- What a slice of a sweep came to: the sweep as it stands then. Written only by the holder of the newest
+-- lease; nobody else is answered anything.
+-- KEYS: sweep:*, sweep:*:rows, sweeps:due
+-- ARGV: id, fence, now, fields (JSON), rows (JSON object by organization id), lease length (0 gives it
+--       back), ready_at, end (JSON, '' to go on), kept rows, retention, '1' if the asker keeps a time of
+--       his own
+-- Answer: the fields of the sweep, nothing to who may not write
 local id, fence, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local length, ready_at, last = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local lease_until = length > 0 and lease_clock(now, ARGV[11]) + length or 0

@@ -1,7 +1,9 @@
 -- Who works on a deletion, a sweep or a bulk replay keeps it: 1, or 0 if it is no longer his. A lease
 -- that is over is not renewed, so who was away finds it lost, taken over or not.
--- ARGV: id, fence, now, lease length, kind of record, its due set, '1' if the asker keeps a time of
---       his own
+-- KEYS: *, *:*
+-- ARGV: id, fence, now, lease length, kind of record, its due set, '1' if the asker keeps a time of his
+--       own
+-- Answer: 1, or 0 if it is no longer his
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local kind, due, own = ARGV[5], ARGV[6], ARGV[7]
 local name = key(kind, id)

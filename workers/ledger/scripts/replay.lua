@@ -1,7 +1,10 @@
 -- A deletion that ended begins anew, in its next generation; what was stays readable. A call that may
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
+-- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
 --       cancellation may be overruled ('1'), the policy's mode of now ('' keeps what was asked for)
+-- Answer: {'replayed', generation, number of its job or 0}, {'known', generation, job} or {'refused',
+--         why, other}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local token, callback_url, overrule = ARGV[5], ARGV[6], ARGV[7] == '1'
 local name = key('deletion', id)

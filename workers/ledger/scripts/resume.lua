@@ -1,7 +1,11 @@
 -- An admin ends every pause: what they were. Where the ledger was lost only if he accepts it as it is
 -- now: it gets a new id, and whatever was lost is accepted by its own.
--- ARGV: now, operator, reason, '1' to accept the ledger, an id for what is accepted,
---       '1' if the asker keeps a time of his own
+-- KEYS: account, deletion:*, deletions:retrying, due, itglue:refused, ledger, ledger:accepted,
+--       ledger:lost, paused, resumed, running
+-- ARGV: now, operator, reason, '1' to accept the ledger, an id for what is accepted, '1' if the asker
+--       keeps a time of his own
+-- Answer: what was paused, [cause, line, …]; an error ANOTHERACCOUNT or LEDGERLOST where that must be
+--         accepted
 local now, operator, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local call = ARGV[1] .. ' ' .. operator
 local ended = redis.call('HGETALL', key('paused'))

@@ -1,4 +1,5 @@
 -- What is said of an organization, as of one moment. Reads only.
+-- KEYS: declined, declines, deletion:*, register:*:*
 -- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array)
 -- Answer: noes counted, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])

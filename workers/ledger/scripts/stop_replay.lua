@@ -1,5 +1,7 @@
 -- A person stops a bulk replay; who holds it just now ends it after the record that he is at.
+-- KEYS: replay:*
 -- ARGV: id, now, operator, retention
+-- Answer: 'stopped' or 'ended'
 local id, now, operator = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local name = key('replay', id)
 local replay = load(name)
