@@ -26,6 +26,13 @@ def rfc3339(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def precise(when: datetime | None) -> str | None:
+    """`2026-01-22T10:30:00.123Z`: UTC, to the millisecond, as records are kept."""
+    if when is None:
+        return None
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def moment(text: str | None) -> datetime | None:
     """The moment of an RFC 3339 text, or `None` if it is none or has no zone."""
     try:

@@ -72,17 +72,6 @@ class Decline:
             f"operator {self.by} {self.how} deletion {self.deletion_id} at {rfc3339(self.at)}{why}"
         )
 
-    def plain(self) -> dict[str, str | None]:
-        """The no as JSON values; `form` is `org:301`, or what the request named if that was all."""
-        return {
-            "form": self.form,
-            "by": self.by,
-            "at": rfc3339(self.at),
-            "reason": self.reason or None,
-            "how": self.how,
-            "deletion_id": self.deletion_id,
-        }
-
     @classmethod
     def load(cls, form: str, line: bytes | str) -> Self:
         """One line of the record."""

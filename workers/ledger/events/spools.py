@@ -8,10 +8,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.times.clock import from_ms, to_ms
 
 # The same figure stands in the script that asks.
 FRESH: Final = timedelta(seconds=3)
@@ -38,19 +38,6 @@ class KnownSpool:
     def holds_since(self) -> datetime:
         """Since when the ledger has not heard that it is empty."""
         return self.empty_at or self.since
-
-    def plain(self, now: datetime) -> dict[str, Any]:
-        """The spool as JSON values."""
-        return {
-            "id": self.id,
-            "where": self.where,
-            "holds_deletions": self.holds(now),
-            "waiting": self.waiting,
-            "oldest": rfc3339(self.oldest) if self.oldest else None,
-            "set_aside": list(self.aside),
-            "seen_at": rfc3339(self.seen_at),
-            "empty_at": rfc3339(self.empty_at) if self.empty_at else None,
-        }
 
 
 class Spools:

@@ -42,15 +42,6 @@ class Pause:
         who = f"by {self.by} " if self.by else ""
         return f"paused {who}at {rfc3339(self.at)}: {self.reason}"
 
-    def plain(self) -> dict[str, str | None]:
-        """The pause as JSON values."""
-        return {
-            "cause": self.cause,
-            "by": self.by or None,
-            "at": rfc3339(self.at),
-            "reason": self.reason,
-        }
-
 
 def _loaded(cause: str, line: bytes | str) -> Pause:
     fields = json.loads(line)
