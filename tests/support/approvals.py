@@ -7,7 +7,8 @@ from workers.itglue.models import Organization
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.pipeline.plan import Answer, Plan
-from workers.pipeline.steps.plan import Known, decide
+from workers.pipeline.steps.facts import Known
+from workers.pipeline.steps.plan import decide
 from workers.settings import Settings
 
 NAME = "Bäckerei Großmann & Söhne"
