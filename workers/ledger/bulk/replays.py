@@ -11,7 +11,7 @@ from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.deleting.refusals import KeyReused
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 
 What = Literal["deletions", "deliveries", "callbacks"]
 
@@ -44,7 +44,6 @@ class BulkReplay:
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "BulkReplay":
         """The bulk replay from its hash."""
-        finished = fields.get("finished_at")
         return cls(
             id=fields["id"],
             what=fields["what"],  # type: ignore[arg-type] # written by us only
@@ -61,7 +60,7 @@ class BulkReplay:
             stopped_by=fields.get("stopped_by", ""),
             created_at=from_ms(fields["created_at"]),
             ready_at=from_ms(fields["ready_at"]),
-            finished_at=from_ms(finished) if finished else None,
+            finished_at=ms_or_none(fields.get("finished_at")),
         )
 
 

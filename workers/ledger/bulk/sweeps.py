@@ -13,7 +13,7 @@ from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.store import Store, text
 from workers.pipeline.identity.identities import forms_of
 from workers.settings.policy import Mode
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 from workers.times.durations import milliseconds
 
 # A time that was missed because no scheduler ran is made up for, if it is not older.
@@ -71,18 +71,16 @@ class Sweep:
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Sweep":
         """The sweep from its hash."""
-        finished, total, summary = (
-            fields.get(name) or None for name in ("finished_at", "total", "summary")
-        )
+        total, summary = fields.get("total"), fields.get("summary")
         return cls(
             id=fields["id"],
             schedule=fields["schedule"],
             state=fields["state"],
             preview=fields.get("preview") == "1",
-            tick=from_ms(fields["tick"]) if fields["tick"] else None,
+            tick=ms_or_none(fields["tick"]),
             by=fields.get("by", ""),
             created_at=from_ms(fields["created_at"]),
-            finished_at=from_ms(finished) if finished else None,
+            finished_at=ms_or_none(fields.get("finished_at")),
             fence=int(fields["fence"]),
             page=int(fields["page"]),
             size=int(fields["size"]),

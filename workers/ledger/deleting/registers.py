@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339
+from workers.times.clock import from_ms, ms_or_none, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _register(source: str, client: str, row: Sequence[str]) -> Register:
         state,
         epoch or "0",
         int(order or 0),
-        from_ms(seen) if seen else None,
+        ms_or_none(seen),
         active_by,
         name,
     )

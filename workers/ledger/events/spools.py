@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 
 # The same figure stands in the script that asks.
 FRESH: Final = timedelta(seconds=3)
@@ -102,9 +102,9 @@ class Spools:
                     where=fields["where"],
                     since=from_ms(fields["since"]),
                     seen_at=from_ms(fields["seen_at"]),
-                    empty_at=from_ms(empty_at) if empty_at else None,
+                    empty_at=ms_or_none(empty_at),
                     waiting=int(fields["waiting"]),
-                    oldest=from_ms(fields["oldest"]) if fields["oldest"] else None,
+                    oldest=ms_or_none(fields["oldest"]),
                     aside=tuple(json.loads(fields["aside"])),
                 )
             )
