@@ -79,8 +79,8 @@ for _, watched in ipairs(watch) do
   if (said[1] or '0') ~= watched[3] or (said[2] or '') ~= watched[4] then
     return refused('plan_moved')
   end
-  -- What no source asked for may be concerned by any event that nobody can prove.
-  if deletion.client == '' and redis.call('HLEN', key('quarantine', watched[1])) > 0 then
+  -- An event that nobody can prove may say, whoever asked, that the client is active.
+  if redis.call('HLEN', key('quarantine', watched[1])) > 0 then
     return refused('unproved_events')
   end
 end

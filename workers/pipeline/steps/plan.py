@@ -29,7 +29,15 @@ from workers.pipeline.steps import approve, grace
 from workers.pipeline.steps.outcome import Context, end, fail, go_on, wait
 from workers.pipeline.steps.resolve import resolve
 from workers.pipeline.steps.verify import keep_looking
-from workers.pipeline.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
+from workers.pipeline.terms import (
+    act_of,
+    distrust,
+    harder_now,
+    no_approver,
+    schedule_of,
+    terms_of,
+    word_of,
+)
 from workers.psa.asking import Said, ask, questions, told, weighed
 from workers.settings import Settings
 from workers.settings.linked import psa_sources
@@ -305,6 +313,8 @@ def _reactivated(deletion: Deletion, plan: Plan, known: Known, now: datetime) ->
 def _weighed(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
     granted = deletion.granted
     moved = granted.moved(plan) if granted is not None else ()
+    if granted is not None and (gone := no_approver(granted.by, settings)):
+        moved = (*moved, gone)
     if granted is None or not moved:
         return _decided(deletion, plan, settings, now)
     # What was approved is not what there is now: judged as if nobody had said anything. That the
