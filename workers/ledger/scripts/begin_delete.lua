@@ -71,7 +71,7 @@ if (deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]') then
   return refused('plan_moved')
 end
 -- Everything that any source said of the organization, and any person, is as the plan saw it.
-if (redis.call('GET', key('declines')) or '0') ~= (deletion.plan_declines or '0') then
+if noes_under(cjson.decode(deletion.plan_forms or '[]')) ~= (deletion.plan_noes or '') then
   return refused('plan_moved')
 end
 for _, watched in ipairs(watch) do

@@ -261,7 +261,8 @@ def decide(
     )
     fields: dict[str, str | int] = {
         "watch": known.standing.encoded_watch(),
-        "plan_declines": known.standing.declines,
+        "plan_forms": json.dumps(known.standing.forms),
+        "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
         "forms": json.dumps([f"org:{plan.organization.id}"]),
     }
