@@ -314,6 +314,35 @@ async def test_the_source_as_it_is_configured_now(
         assert found.state in {"awaiting_approval", "blocked"}
 
 
+def _operators(**roles: list[str]) -> dict[str, Any]:
+    return {
+        name: {"token_sha256": digit * 64, "roles": each}
+        for digit, (name, each) in zip("abc", roles.items(), strict=False)
+    }
+
+
+@pytest.mark.parametrize("then", ["gone", "of no role"])
+@pytest.mark.parametrize("who", ["alice", "carol"])
+async def test_the_operators_as_they_are_configured_now(
+    rehearse: Rehearse, who: str, then: str
+) -> None:
+    """Whoever asked, or approved, and has left meanwhile or whose token leaked."""
+    approval = "always" if who == "carol" else "webhooks"
+    async with rehearse(sandbox=account(), grace_period="48h", approval=approval) as it:
+        roles = {"alice": ["request"], "carol": ["approve"], "dave": ["approve"]}
+        them = Sources(it, operators=_operators(**roles))
+        waiting = await _waits(them)
+        them.configure(SOURCES, operators=_operators(**roles | {who: []}))
+        if then == "gone":
+            del roles[who]
+            them.configure(SOURCES, operators=_operators(**roles))
+        found = await them.settle(waiting.id)
+        assert found.state == "awaiting_approval"
+        await them.untouched()
+        await them.approve(found, operator="dave")
+        assert (await them.settle(found.id)).state == "deleted"
+
+
 async def test_trust_that_comes_later_is_not_for_what_came_before(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -268,7 +268,7 @@ class Intake:
             verdicts,
             delivery_id,
             came,
-            replay,
+            replace(replay, last_seen=delivery.last_seen),
         )
 
     async def _verify(
@@ -310,17 +310,18 @@ class Intake:
 
         `arrived_at` is when it came, if that is not now. With `in_order` everything else from its
         process waited with it, and all of it is judged as if it were that moment. What is replayed
-        was believed then, so its age is the one that it had then.
+        was believed then, so its age is the one that it had then. Where it was only counted when it
+        came again, it is as new as it was last seen: between them the client may have been back.
         """
         now = self._clock()
         came = arrived_at or now
         as_it_came = in_order or replay is not None
-        counts = came if as_it_came else now
+        counts, said = came if as_it_came else now, (replay and replay.last_seen) or came
         events = []
         for verdict in verdicts:
             # What could not be proved in time was not sent too late.
             judged = too_old(verdict, self._max_event_age, came)
-            event = event_of(judged, came, counts, in_order=as_it_came)
+            event = event_of(judged, said, max(counts, said), in_order=as_it_came)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)

@@ -20,10 +20,14 @@ _DIGEST: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Who has something replayed. `token` names the replay: with the same one it is done once."""
+    """Who has something replayed. `token` names the replay: with the same one it is done once.
+
+    `last_seen` is when a delivery came again and was only counted, if it did.
+    """
 
     operator: str
     token: str
+    last_seen: datetime | None = None
 
 
 def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:

@@ -406,7 +406,18 @@ local function decline(deletion, now, entry, detail)
   for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
   end
-  redis.call('INCR', key('declines'))
+end
+
+-- What persons said no to under these forms, in one word: where it differs, somebody said something.
+local function noes_under(forms)
+  local said = {}
+  for _, form in ipairs(forms) do
+    local line = redis.call('HGET', key('declined'), form)
+    if line then
+      said[#said + 1] = form .. '=' .. line
+    end
+  end
+  return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
 end
 
 -- A person ends a deletion: its client's further events are ignored until it was active again.

@@ -1,7 +1,8 @@
 -- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and creates,
 -- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
 -- time may have one now. One that says again what was handled, byte for byte, is counted with the first
--- of its kind and not stored: each receipt then names that as `repeat_of`.
+-- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
+-- understood, while the first of its kind holds what it would hold.
 -- KEYS: counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due, event:*:*,
 --       history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
 --       sources:last
@@ -297,6 +298,9 @@ local function missing_before(event)
   return missing > 0 and missing or nil
 end
 
+-- What came before, byte for byte, and is not understood yet.
+local still_rejected = {}
+
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
   local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
@@ -309,9 +313,9 @@ local function handle(event)
     seen = key('event', delivery.source, event.event_id)
     known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
   end
-  -- What had no effect is no reason to drop what follows: not in a replay, and not if it is still not
-  -- understood, for then each of them is kept to be replayed.
-  local anew = known[3] == '1' and (operator or event.kind == 'rejected')
+  -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
+  -- understood, for this one may be.
+  local anew = known[3] == '2' or known[3] == '1' and (operator or event.kind == 'rejected')
   if known[1] and not anew then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
@@ -323,6 +327,7 @@ local function handle(event)
   local receipt
   if event.kind == 'ignored' or event.kind == 'rejected' then
     receipt = {verdict = event.kind, reason = event.reason}
+    still_rejected[receipt] = known[1] and event.kind == 'rejected'
   else
     local registers = registers_of(event)
     receipt = event.kind == 'request' and request(event, registers) or reactivated(event, registers)
@@ -336,9 +341,9 @@ local function handle(event)
   end
   receipt.alert = receipt.alert or event.alert
   -- Whether it had no effect, so that it may be handled once more.
-  local idle = receipt.verdict == 'rejected'
-    or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late'
-  redis.call('HSET', seen, 'delivery_id', delivery.id, 'idle', idle and 1 or 0, 'content', content)
+  local idle = receipt.verdict == 'rejected' and 2
+    or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late' and 1
+  redis.call('HSET', seen, 'delivery_id', delivery.id, 'idle', idle or 0, 'content', content)
   if receipt.deletion_id then
     redis.call('HSET', seen, 'deletion_id', receipt.deletion_id)
   end
@@ -393,6 +398,24 @@ for _, event in ipairs(events) do
   end
 end
 
+-- What was not understood holds what it may be about, until it is, or until a person says what it was.
+local held, rejected = {}, nil
+local clients, whole = {}, false
+-- Reading it again tells nothing that the person who dismissed it did not know.
+local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
+for place, event in ipairs(events) do
+  rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
+  if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
+    held[#held + 1] = event
+    whole = whole or #(event.clients or {}) == 0
+    for _, client in ipairs(event.clients or {}) do
+      clients[#clients + 1] = client
+    end
+  end
+end
+-- An empty table would be written as an object.
+local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
+
 -- Under its first event it is remembered which delivery brought these bytes. One that was stored
 -- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
 local first_seen = key('event', delivery.source, receipts[1].event_id)
@@ -402,7 +425,13 @@ if first and redis.call('EXISTS', key('delivery', first)) == 0 then
 end
 local repeated = first and not stored[5] and not delivery.received_at
 for _, receipt in ipairs(receipts) do
-  repeated = repeated and receipt.verdict == 'duplicate'
+  repeated = repeated and (receipt.verdict == 'duplicate' or still_rejected[receipt])
+end
+if repeated and #held > 0 then
+  -- One that a person dismissed since, or that is read otherwise now, is not held by the first.
+  local line = redis.call('HGET', key('holding', delivery.source), first)
+  local same_clients = '"clients":' .. named .. '}'
+  repeated = line and string.sub(line, -#same_clients) == same_clients
 end
 
 local function power_of_two(number)
@@ -443,28 +472,12 @@ for place, event in ipairs(events) do
   end
 end
 
--- What was not understood holds what it may be about, until it is, or until a person says what it was.
-local held, rejected = {}, nil
-local clients, whole = {}, false
--- Reading it again tells nothing that the person who dismissed it did not know.
-local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
-for place, event in ipairs(events) do
-  rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
-  if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
-    held[#held + 1] = event
-    whole = whole or #(event.clients or {}) == 0
-    for _, client in ipairs(event.clients or {}) do
-      clients[#clients + 1] = client
-    end
-  end
-end
 if #held > 0 then
-  -- An empty table would be written as an object.
-  local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
   redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
     '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
 else
-  redis.call('HDEL', key('holding', delivery.source), delivery.id)
+  -- The same bytes are understood now, whenever they came.
+  redis.call('HDEL', key('holding', delivery.source), delivery.id, first or delivery.id)
 end
 if rejected and not operator then
   -- What holds nothing must not be all that is told within the hour.
@@ -488,7 +501,7 @@ if operator then
   redis.call('HSET', key('replayed', delivery.id), token, generation + 1)
 else
   received_at = delivery.received_at or now
-  if not first then
+  if not first or strongest.verdict ~= 'duplicate' then
     redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
   end
   redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,

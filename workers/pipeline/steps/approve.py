@@ -15,6 +15,7 @@ from workers.pipeline.approval import NOT_GRANTED, Why, asking, encode_moved
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import AWAITING_APPROVAL
 from workers.pipeline.steps.outcome import Context, cancel, go_on, wait
+from workers.pipeline.terms import no_approver
 from workers.settings import Settings
 from workers.times.clock import rfc3339
 from workers.times.durations import in_words
@@ -66,7 +67,9 @@ def confirms(deletion: Deletion, settings: Settings) -> bool:
 def missing(deletion: Deletion, plan: Plan, settings: Settings) -> bool:
     """Whether somebody must be asked (again) before anything is done."""
     why, granted = wanted(deletion, plan, settings), deletion.granted
-    return why is not None and (granted is None or (why == "limit" and granted.passes != why))
+    if why is None or granted is None:
+        return why is not None
+    return (why == "limit" and granted.passes != why) or bool(no_approver(granted.by, settings))
 
 
 def void(deletion: Deletion, moved: tuple[str, ...]) -> Deletion:
