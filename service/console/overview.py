@@ -13,7 +13,6 @@ from service.api.routes import pause as switch
 from service.api.routes import sources
 from service.console.front import Visit
 from service.console.needs import Need, needs
-from workers.ledger.installation.heartbeats import WORKER
 from workers.pipeline.states import (
     BLOCKED,
     CANCELLED,
@@ -73,10 +72,7 @@ async def _shown(
 ) -> Response:
     state = visit.state
     now = await api.standing(state)
-    working = await state.ledger.heartbeats.alive(WORKER)
     found = list(needs(now))
-    if not working:
-        found.insert(len(now["pauses"]), Need("no worker is alive", "; start: unglue worker"))
     midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
     counted = await state.ledger.overviews.days(begins, STATES)
@@ -102,7 +98,6 @@ async def _shown(
         status=status,
         now=now,
         needs=found,
-        working=working,
         bars=chart(begins, counted),
         counts=[(name, now["deletions"][name]) for name in STATES if now["deletions"][name]],
         oldest=min(waiting.items(), key=lambda each: each[1], default=None),

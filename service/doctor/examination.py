@@ -91,6 +91,10 @@ def _configuration(settings: Settings) -> list[Finding]:
         cure = "add one to [operators] if people or programs are to call the API"
         found.append(Finding(part, "warn", "no operator has the role request", cure))
     found += _approvals(settings)
+    if settings.samples:
+        message = f"secrets of the README, which everybody knows: {', '.join(settings.samples)}"
+        cure = "make your own before anybody else can reach this: unglue init, unglue operators add"
+        found.append(Finding(part, "warn", message, cure))
     if not settings.sources:
         found.append(Finding(part, "warn", "no source sends webhooks", "add one to [sources]"))
     if settings.callback.url is None:
@@ -132,6 +136,8 @@ async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Findi
     if trouble is not None:
         cure = "start it, or correct redis_url"
         yield Finding("redis", "fail", f"does not answer ({trouble})", cure)
+        message = "not looked at without Redis: who is alive, what is paused, held or overdue"
+        yield Finding("ledger", "warn", message, "ask again when it answers")
         return
     async with open_ledger(settings) as ledger:
         yield _version(await ledger.store.redis.info("server"))

@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
+from service.terminal.screen import say
 from workers.network.addresses import may_be_plain
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
@@ -106,6 +107,10 @@ class ServiceClient:
             answer = self._http.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise self._silent(error) from None
+        except KeyboardInterrupt:
+            if method != "GET":
+                say("Nobody waited for the answer: it may have been done all the same.", err=True)
+            raise
         try:
             content = answer.json()
         except ValueError:

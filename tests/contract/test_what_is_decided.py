@@ -256,6 +256,17 @@ async def test_the_criteria_hold_until_the_call(rehearse: Rehearse, stop: str, w
         assert found.state in HELD
 
 
+async def test_a_schedules_status_counts_where_a_status_is_set(rehearse: Rehearse) -> None:
+    """The policy's is not asked then, for it is what changes."""
+    async with rehearse(sandbox=free(**TAGGED), grace_period="1h", **SOFT) as it:
+        them = Sources(it)
+        name = await _swept(them, statuses=["Inactive"])
+        await them.once(name, "scheduled")
+        it.world.statuses[3] = "On hold"
+        await it.change(ORG, status="On hold")
+        assert (await them.settle(name)).state == "blocked"
+
+
 @pytest.mark.parametrize("then", ["gone", "unconfirmed", "narrower"])
 async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
     async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:

@@ -136,7 +136,7 @@ async def test_the_commands(
             assert "301" in met
             assert "101" not in met
             status, shown, _ = unglue("sweep", "monthly", "--dry-run")
-            assert (status, "would be requested" in shown) == (0, True)
+            assert (status, "would be requested" in shown, "  held  " in shown) == (0, False, True)
             assert "nothing is requested" in shown
             assert unglue("sweep", "monthly", "--json")[0] == 1  # held
             assert service.call("GET", "/v1/deletions").json()["deletions"] == []

@@ -88,7 +88,7 @@ def secret_key(name: str) -> str:
 
 
 def token(operator: str) -> str:
-    return f"the token of {operator}"
+    return f"the long enough token of {operator}"
 
 
 def signature(body: bytes, key: str = KEY) -> str:

@@ -37,7 +37,7 @@ from workers.settings.operators import Operator
 from workers.settings.policy import PolicySettings
 from workers.settings.reading import PREFIX, from_environment, from_file, merged
 from workers.settings.schedules import Schedule, unusable
-from workers.settings.secrecy import sample_secret, shared_secret, weak_secret
+from workers.settings.secrecy import sample_secret, samples_in, shared_secret, weak_secret
 from workers.settings.section import Section
 from workers.settings.spelling import meant
 from workers.settings.wrong_input import faults
@@ -73,7 +73,8 @@ def _network(value: str) -> str:
         network = ipaddress.ip_network(value)
     except ValueError:
         raise ValueError(f'{value!r} must be an address or a network, like "10.0.0.0/8"') from None
-    if network.prefixlen == 0:
+    # The largest networks of one's own are 10.0.0.0/8 and fc00::/7.
+    if network.prefixlen < (8 if network.version == 4 else 7):
         raise ValueError(f"{value!r} is everybody: any sender could choose its own address")
     return value
 
@@ -238,6 +239,11 @@ class Settings(BaseSettings):
         if problem:
             raise ValueError(problem)
         return self
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The settings whose secret is the README's, which everybody knows."""
+        return tuple(samples_in(self._tables()))
 
     def _tables(self) -> dict[str, BaseModel]:
         """Every table that may hold a secret, by its name; "" is the top of the file."""

@@ -347,6 +347,8 @@ class Status(Paused):
     quarantined: int
     holds: int
     results_due: int
+    worker: bool
+    other_configurations: int
     scheduler: bool
     outbox: bool
 

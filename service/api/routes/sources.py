@@ -66,6 +66,7 @@ async def standing(state: ServiceState) -> list[dict[str, Any]]:
     for name, source in sorted(state.settings.sources.items()):
         activity = await state.ledger.sources.activity(name)
         last = activity.last_delivery
+        since = last or await state.ledger.sources.known_since(name, now)
         patience = timedelta(days=source.silence_days)
         listed.append(
             {
@@ -74,7 +75,7 @@ async def standing(state: ServiceState) -> list[dict[str, Any]]:
                 "url": f"{state.settings.public_url.rstrip('/')}/webhooks/{name}",
                 "confirm_delete": source.confirm_delete,
                 "last_delivery": rfc3339(last) if last else None,
-                "silent": source.silence_days > 0 and (last is None or now - last > patience),
+                "silent": source.silence_days > 0 and now - since > patience,
                 "silence_days": source.silence_days,
                 "verdicts": dict(activity.verdicts),
                 "alerts": {code: rfc3339(at) for code, at in activity.alerts.items()},

@@ -5,7 +5,7 @@
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON), kind
 --       (delete or soft_delete), approval required ('1' or ''), grace required, what this server's clock
 --       said before it was `now`, the ledger that is expected and its lowest mark, '1' if the asker keeps
---       a time of his own, digest of the caller's configuration
+--       a time of his own, digest of the caller's configuration, the tip of that mark ('' if unknown)
 -- Answer: {'begun', number of the intent}, or {why not, who or what stands in the way}
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
