@@ -185,6 +185,10 @@ local function watchers(known)
   return found
 end
 
+local function newest(before, at)
+  return math.max(at, tonumber(before or 0))
+end
+
 local function reactivated(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
@@ -215,8 +219,10 @@ local function reactivated(event, known)
       end
     end
     if asked then
+      -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
-        redis.call('HSET', each.name, 'state', 'contested', 'active_seen', now, 'updated_at', now)
+        redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
+          'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
       end
       for _, deletion in ipairs(open) do
         look_again_at(deletion)
@@ -226,8 +232,8 @@ local function reactivated(event, known)
   end
   local order = redis.call('INCR', key('order'))
   for _, each in ipairs(known) do
-    local newest = math.max(at, tonumber(each.register.active_at or 0))
-    redis.call('HSET', each.name, 'state', 'active', 'active_at', newest, 'active_by', event.client,
+    redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
+      'active_by', event.client,
       'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
