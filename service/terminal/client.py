@@ -94,9 +94,7 @@ class ServiceClient:
             "is it running, and is UNGLUE_URL right?"
         )
 
-    def call(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Any:  # noqa: ANN401 - any JSON value
+    def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
         """The answer's JSON.
 
         Raises:
@@ -104,7 +102,7 @@ class ServiceClient:
             ServiceError: it refuses for another reason, or does not answer.
         """
         try:
-            answer = self._http.request(method, path, json=body, headers=headers)
+            answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise self._silent(error) from None
         except KeyboardInterrupt:

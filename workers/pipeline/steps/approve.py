@@ -106,14 +106,12 @@ def ask(
     return wait(AWAITING_APPROVAL, "approve", due, *journal, line, **fields)
 
 
-def hold(
-    deletion: Deletion, context: Context, *journal: Mapping[str, Any], why: Why = "limit"
-) -> Change:
-    """Hold a deletion that was on its way, for this reason, whatever was approved before."""
+def hold(deletion: Deletion, context: Context, *journal: Mapping[str, Any]) -> Change:
+    """Hold a deletion that was on its way because of a limit, whatever was approved before."""
     if deletion.plan is None:
         return go_on("plan", *journal)
     plan = deletion.plan.with_force(force=deletion.request.force_delete)
-    change = ask(deletion, plan, context.settings, context.clock(), *journal, why=why)
+    change = ask(deletion, plan, context.settings, context.clock(), *journal, why="limit")
     return change.with_fields(plan=plan.model_dump_json(), plan_digest=plan.digest)
 
 
