@@ -7,10 +7,11 @@ every deletion until an admin accepts what is there.
 import asyncio
 import secrets
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
 import structlog
 
+from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
@@ -71,9 +72,13 @@ class Continuity:
 
     async def _met(self, known: Witness) -> tuple[str, str, int]:
         before = self._clock()
-        answer = await self._ledger.store.run(
-            "found_ledger", [to_ms(before), secrets.token_hex(16), known.ledger, known.mark]
-        )
+        asked = [to_ms(before), secrets.token_hex(16), known.ledger, known.mark]
+        try:
+            answer = await self._ledger.store.run("found_ledger", asked, replicated=True)
+        except NotDurable as error:
+            # A fail-over may lose what was seen, and who remembers it would stop everything.
+            answer = list(cast("list[Any]", error.answer))
+            answer[2] = known.mark if answer[1].decode() == known.ledger else 0
         after = self._clock()
         server = int(answer[3])
         # The server was asked between the two: only what is outside of them is a difference.

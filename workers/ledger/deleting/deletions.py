@@ -144,6 +144,7 @@ class Deletions:
                 json.dumps(fields),
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == b"mismatch":
             raise KeyReused
@@ -272,6 +273,7 @@ class Deletions:
                 mode or "",
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == b"unknown":
             raise NotFound(f"there is no deletion {deletion_id}")

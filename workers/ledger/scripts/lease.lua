@@ -29,8 +29,8 @@ if deletion.state == 'running' then
   redis.call('HINCRBY', name, 'deaths', 1)
   decide(id, now, 'lease_expired', {fence = tonumber(deletion.fence)})
 end
-redis.call('HINCRBY', name, 'fence', 1)
-redis.call('HSET', name, 'lease_until', leased + length, 'holder', holder)
+redis.call('HSET', name, 'fence', next_fence(deletion.fence, leased), 'lease_until', leased + length,
+  'holder', holder)
 set_state(id, deletion.state, 'running', now)
 redis.call('ZADD', key('due'), leased + length, id)
 return {'taken', redis.call('HGETALL', name)}

@@ -23,7 +23,7 @@ end
 if tonumber(work.lease_until) > 0 then
   redis.call('HINCRBY', name, 'deaths', 1)
 end
-redis.call('HINCRBY', name, 'fence', 1)
-redis.call('HSET', name, 'lease_until', leased + length, 'holder', holder)
+redis.call('HSET', name, 'fence', next_fence(work.fence, leased), 'lease_until', leased + length,
+  'holder', holder)
 redis.call('ZADD', key(due), leased + length, id)
 return redis.call('HGETALL', name)

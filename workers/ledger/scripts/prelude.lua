@@ -152,6 +152,12 @@ local function lease_clock(now, own)
   return own == '1' and now or server_clock()
 end
 
+-- The number of the next taker. By the clock and not by counting: a server that took over after a
+-- fail-over may never have heard of the last taker, and must not give that number to another one.
+local function next_fence(before, at)
+  return math.max(tonumber(before) + 1, at)
+end
+
 -- By this is judged what must have passed: a clock that is ahead does not bring it forward.
 local function earlier_clock(now, own)
   return own == '1' and now or math.min(now, server_clock())
