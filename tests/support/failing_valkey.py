@@ -43,7 +43,7 @@ class FailingValkey:
         self.folder = folder
         self.socket_url = f"unix://{folder / 'valkey.sock'}"
         self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._server: ValkeyServer | None = None
         self.password = ""
@@ -197,7 +197,7 @@ class FailingValkey:
                 return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

