@@ -17,7 +17,7 @@ from tests.support.valkey import binary
 
 NAME = "unglue-primary"
 # How soon a primary that does not answer is given up; production takes seconds.
-_DOWN_MS = 500
+_DOWN_MS = 1500
 _PATIENCE_SECONDS = 60.0
 
 
@@ -32,9 +32,13 @@ class Watched:
 
     def primary(self) -> FailingValkey:
         """The one that the first Sentinel names."""
-        asked: Any = self._sentinels[0]
-        _, port = asked.sentinel_get_master_addr_by_name(NAME)
-        return next(each for each in self.servers if each.port == port)
+        return self.named()[0]
+
+    def named(self) -> list[FailingValkey]:
+        """The one that each Sentinel names."""
+        sentinels: list[Any] = [*self._sentinels]
+        ports = [each.sentinel_get_master_addr_by_name(NAME)[1] for each in sentinels]
+        return [next(each for each in self.servers if each.port == port) for port in ports]
 
     def replica(self) -> FailingValkey:
         """One that is not the primary."""
@@ -55,33 +59,33 @@ class Watched:
         return True
 
     def wait_until_agreed(self, replicas: int = 1) -> None:
-        _until(lambda: self.agree(replicas), "the Sentinels agree")
+        until(lambda: self.agree(replicas), "the Sentinels agree")
 
     def wait_until_another(self, before: FailingValkey) -> FailingValkey:
-        """The primary that took over, once the Sentinels name it and it takes writes."""
+        """The primary that took over, once each Sentinel names it and it takes writes."""
 
         def taken() -> bool:
-            now = self.primary()
-            if now is before:
+            now, *others = self.named()
+            if before in (now, *others):
                 return False
             with now.client() as redis:
                 return bool(redis.role()[0] == b"master")
 
-        _until(taken, "a replica takes over")
+        until(taken, "a replica takes over")
         return self.primary()
 
     def join(self, server: FailingValkey) -> None:
         """Start a server that was killed, as a replica of whichever is the primary now."""
         primary = self.primary()
         server.start(replicaof=f"127.0.0.1 {primary.port}")
-        _until(lambda: _online(primary) > 0, "the replica has what the primary has")
+        until(lambda: online(primary) > 0, "the replica has what the primary has")
 
     def close(self) -> None:
         for each in self._sentinels:
             each.close()
 
 
-def _online(primary: FailingValkey) -> int:
+def online(primary: FailingValkey) -> int:
     """How many replicas have what the primary has."""
     with primary.client() as redis:
         known: Any = redis.info("replication")
@@ -91,7 +95,8 @@ def _online(primary: FailingValkey) -> int:
     )
 
 
-def _until(look: Callable[[], bool], what: str) -> None:
+def until(look: Callable[[], bool], what: str) -> None:
+    """Wait for it; a server that does not answer is no answer."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         with contextlib.suppress(RedisError, OSError):
@@ -114,7 +119,7 @@ def watched_by_sentinels(replicas: int = 1, **config: str) -> Iterator[Watched]:
             server.start(**({"replicaof": f"127.0.0.1 {servers[0].port}"} if servers else {}))
             servers.append(server)
             stack.callback(_kill, server)
-        _until(lambda: _online(servers[0]) == replicas, "the replicas have what the primary has")
+        until(lambda: online(servers[0]) == replicas, "the replicas have what the primary has")
         ports = [free_port() for _ in range(3)]
         for port in ports:
             stack.enter_context(_sentinel(folder, port, servers[0].port))

@@ -11,12 +11,20 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
+from redis.asyncio.connection import SSLConnection
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+)
 from redis.backoff import NoBackoff
+from redis.connection import SSLConnection as BlockingSSLConnection
 from redis.connection import parse_url
+from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
 from redis.sentinel import Sentinel as BlockingSentinel
+from redis.sentinel import SentinelManagedConnection as BlockingManagedConnection
 
 _SENTINEL: Final = "+sentinel"
 _SENTINEL_PORT: Final = 26379
@@ -37,6 +45,57 @@ class _Watched:
     sentinel: Mapping[str, Any]
 
 
+class _Connection(SentinelManagedConnection):
+    """Asks for the primary each time, where redis-py goes back to the old one to repeat a command.
+
+    It is believed only if it says so itself: a Sentinel may not have heard of the fail-over yet.
+    """
+
+    async def connect_check_health(
+        self, check_health: bool = True, retry_socket_connect: bool = True
+    ) -> None:
+        del check_health, retry_socket_connect
+        if not self.is_connected:
+            await self.connect_to(await self.connection_pool.get_master_address())
+
+    async def connect_to(self, address: tuple[str, int]) -> None:
+        self.host, self.port = address
+        await super().connect_check_health(check_health=False, retry_socket_connect=False)
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        await super().on_connect_check_health(check_health)
+        await self.send_command("ROLE")
+        _require_primary(await self.read_response())
+
+
+class _TlsConnection(_Connection, SSLConnection):
+    pass
+
+
+class _BlockingConnection(BlockingManagedConnection):
+    """The same for threads."""
+
+    def connect_check_health(
+        self, check_health: bool = True, retry_socket_connect: bool = True
+    ) -> None:
+        del check_health, retry_socket_connect
+        if not self.is_connected:
+            self.connect_to(self.connection_pool.get_master_address())
+
+    def connect_to(self, address: tuple[str, int]) -> None:
+        self.host, self.port = address
+        super().connect_check_health(check_health=False, retry_socket_connect=False)
+
+    def on_connect_check_health(self, check_health: bool = True) -> None:
+        super().on_connect_check_health(check_health)
+        self.send_command("ROLE")  # type: ignore[no-untyped-call] # redis-py has no types here
+        _require_primary(self.read_response())
+
+
+class _BlockingTlsConnection(_BlockingConnection, BlockingSSLConnection):
+    pass
+
+
 class _Pool(SentinelConnectionPool):
     async def aclose(self) -> None:
         """Close the connections to the Sentinels, too."""
@@ -52,7 +111,11 @@ def connect(url: str, **options: Any) -> Redis:  # noqa: ANN401 - redis-py's own
     patience = {**at.sentinel, "retry": AsyncRetry(NoBackoff(), 0)}
     sentinels = Sentinel(at.sentinels, sentinel_kwargs=patience)  # type: ignore[no-untyped-call] # redis-py has no types here
     primary: Redis = sentinels.master_for(
-        at.name, connection_pool_class=_Pool, **options, **at.server
+        at.name,
+        connection_pool_class=_Pool,
+        connection_class=_TlsConnection if speaks_tls(url) else _Connection,
+        **options,
+        **at.server,
     )
     return primary
 
@@ -68,8 +131,20 @@ def connect_blocking(
     at = _watched(url)
     patience = {**at.sentinel, "retry": Retry(NoBackoff(), 0)}
     sentinels = BlockingSentinel(at.sentinels, sentinel_kwargs=patience)  # type: ignore[no-untyped-call] # likewise
-    primary: _Client = sentinels.master_for(at.name, redis_class=kind, **options, **at.server)  # type: ignore[no-untyped-call] # likewise
+    primary: _Client = sentinels.master_for(  # type: ignore[no-untyped-call] # likewise
+        at.name,
+        redis_class=kind,
+        connection_class=_BlockingTlsConnection if speaks_tls(url) else _BlockingConnection,
+        **options,
+        **at.server,
+    )
     return primary
+
+
+def _require_primary(role: Any) -> None:  # noqa: ANN401 - ROLE's answer
+    """A Sentinel that has not heard of the fail-over names a server that knows only what was."""
+    if role[0] not in {b"master", "master"}:
+        raise ConnectionLost("the server that a Sentinel named is no primary")
 
 
 def require_redis_url(url: str) -> str:
@@ -134,7 +209,7 @@ def _watched(url: str) -> _Watched:
     del server["host"]
     tls = {key: value for key, value in server.items() if key.startswith("ssl_")}
     if speaks_tls(url):
-        server["ssl"] = tls["ssl"] = True
+        tls["ssl"] = True
     waits = {"socket_timeout": _SENTINEL_SECONDS, "socket_connect_timeout": _SENTINEL_SECONDS}
     own = {key.removeprefix("sentinel_"): server.pop(key) for key in _OF_SENTINELS if key in server}
     return _Watched(unquote(name), sentinels, server, {**tls, **waits, **own})

@@ -120,18 +120,19 @@ def _keep_up(settings: Settings, sender: Beside | None, redis: Redis) -> None:
     with redis.pipeline(transaction=True) as at_once:
         at_once.hget(f"{settings.redis_prefix}ledger", "id")
         at_once.get(f"{settings.redis_prefix}audit:number")
+        at_once.lindex(f"{settings.redis_prefix}audit:tips", -1)
         # Last, so that the replicas that have it have what was read.
         at_once.set(
             f"{settings.redis_prefix}heartbeat:{WORKER}",
             to_ms(system_clock()),
             px=milliseconds(WORKER_LASTS),
         )
-        ledger_id, mark, _ = at_once.execute()
+        ledger_id, mark, tip, _ = at_once.execute()
     known = jobs.memory()
     if ledger_id is None or ledger_id.decode() != known.id:
         return
     if not settings.replicas or redis.wait(settings.replicas, REPLICA_MS) >= settings.replicas:
-        known.remember(known.id, int(mark or 0))
+        known.remember(known.id, int(mark or 0), (tip or b"").decode())
 
 
 async def _give_back(settings: Settings, kind: Kind, record_id: str, holder: str) -> None:

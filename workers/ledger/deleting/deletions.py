@@ -212,6 +212,7 @@ class Deletions:
             self._store.memory.mark,
             self._store.own,
             conditions.configuration,
+            self._store.memory.tip,
         ]
         confirmed = True
         try:

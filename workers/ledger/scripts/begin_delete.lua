@@ -3,7 +3,8 @@
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON),
 --       kind (delete or soft_delete), approval required ('1' or ''), grace required,
 --       what this server's clock said before it was `now`, the ledger that is expected and its lowest
---       mark, '1' if the asker keeps a time of his own, digest of the caller's configuration
+--       mark, '1' if the asker keeps a time of his own, digest of the caller's configuration, the tip
+--       of that mark ('' if it is not known)
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local limits, kind = cjson.decode(ARGV[8]), ARGV[9]
@@ -23,7 +24,7 @@ local function refused(why, holder, limit)
   return {why, holder or limit}
 end
 
-if strange_ledger(ARGV[13], tonumber(ARGV[14])) then
+if strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17]) then
   return refused('ledger_changed')
 end
 if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then

@@ -1,14 +1,16 @@
 -- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or
 -- was emptied: whoever remembers another one founds it paused. What was lost is kept by its id until
 -- an admin accepts it.
--- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark
+-- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local known_tip = ARGV[5]
 local time = redis.call('TIME')
 local server = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function answer(what)
   local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
-  return {what, redis.call('HGET', key('ledger'), 'id'), number, server}
+  local tip = redis.call('LINDEX', key('audit', 'tips'), -1) or ''
+  return {what, redis.call('HGET', key('ledger'), 'id'), number, server, tip}
 end
 
 local function lost(why)
@@ -36,14 +38,17 @@ if not id then
   end
   return answer('founded')
 end
-local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
-if known == '' or known == id and number >= known_mark then
+if known == '' or not strange_ledger(known, known_mark, known_tip) then
   return answer('same')
 end
 if redis.call('HEXISTS', key('ledger', 'accepted'), known) == 1 then
   return answer('accepted')
 end
 if known == id then
+  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+  if number >= known_mark then
+    return lost('Redis lost decisions that were made, and made others, as after a fail-over')
+  end
   return lost('Redis lost decisions that were made (it has ' .. number .. ' of at least '
     .. known_mark .. '), as after a restore')
 end

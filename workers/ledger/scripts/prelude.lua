@@ -34,9 +34,14 @@ local function journal(id, now, entry, detail)
 end
 
 -- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
--- not fill the memory that the record lives in. The number shows the writer what was dropped.
+-- not fill the memory that the record lives in. The number shows the writer what was dropped. The tip
+-- follows from every decision before, so that another past which came as far is told apart.
 local function pending(line, ...)
   local number = redis.call('INCR', key('audit', 'number'))
+  local tips = key('audit', 'tips')
+  local tip = redis.sha1hex((redis.call('LINDEX', tips, -1) or '') .. line)
+  redis.call('RPUSH', tips, number .. ':' .. tip)
+  redis.call('LTRIM', tips, -1000, -1)
   redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
 end
 
@@ -121,9 +126,15 @@ local function unspooled(now, sources)
 end
 
 -- Whether this is not the ledger that the asker works with, or less of it than he has seen.
-local function strange_ledger(id, mark)
-  return id == '' or redis.call('HGET', key('ledger'), 'id') ~= id
-    or tonumber(redis.call('GET', key('audit', 'number')) or 0) < mark
+local function strange_ledger(id, mark, tip)
+  if id == '' or redis.call('HGET', key('ledger'), 'id') ~= id then
+    return true
+  end
+  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+  -- A release without tips may have decided in between; then the one at this place is another's.
+  local now = tip ~= '' and redis.call('LINDEX', key('audit', 'tips'), mark - number - 1)
+  return number < mark
+    or now and now ~= tip and string.match(now, '%d+') == string.match(tip, '%d+')
 end
 
 -- Whether this was asked for before an admin accepted that the ledger had been lost.
