@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from adapters.errors import ConfigurationError
 from workers.ledger.installation.account import AnotherAccount
+from workers.ledger.installation.form import NewerLedger
 from workers.ledger.ledger import Ledger
 from workers.times.clock import system_clock
 
@@ -104,12 +105,13 @@ async def require_fit(ledger: Ledger) -> None:
     """Go on only with a Redis that keeps the record.
 
     Raises:
-        StorageUnfit: it would lose it, or it is that of another IT Glue account.
+        StorageUnfit: it would lose it, or it is that of another IT Glue account or newer release.
         redis.RedisError, OSError: it does not answer.
     """
     try:
+        await ledger.form.require_known(system_clock())
         await ledger.account.require_ours(system_clock())
-    except AnotherAccount as error:
+    except (AnotherAccount, NewerLedger) as error:
         raise StorageUnfit(error.message) from error
     storage = await storage_of(ledger)
     faults = storage.faults(fsync=ledger.store.fsync, min_replicas=ledger.store.min_replicas)
@@ -121,6 +123,9 @@ async def require_fit(ledger: Ledger) -> None:
         raise StorageUnfit(
             "Redis cannot hold the record, so Unglue does not start:\n" + "\n".join(unfit)
         )
+    before, present = await ledger.form.take_on(system_clock())
+    if before < present:
+        log.info("ledger_form", before=before, now=present)
 
 
 async def fit_unless_away(ledger: Ledger) -> bool:
