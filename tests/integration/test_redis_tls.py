@@ -1,4 +1,4 @@
-"""`rediss://` with a private authority: all parts, RQ's connections, the dashboard, the commands."""
+"""`rediss://` with a private authority: all parts, RQ's connections, the dashboard, commands."""
 
 import os
 import subprocess

@@ -1,16 +1,14 @@
--- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or
--- was emptied: whoever remembers another one founds it paused. What was lost is kept by its id until
--- an admin accepts it.
+-- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or was
+-- emptied: whoever remembers another one founds it paused. What was lost is kept by its id until an admin
+-- accepts it.
+-- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, paused, running
 -- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip
+-- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip}
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local known_tip = ARGV[5]
-local time = redis.call('TIME')
-local server = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function answer(what)
-  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
-  local tip = redis.call('LINDEX', key('audit', 'tips'), -1) or ''
-  return {what, redis.call('HGET', key('ledger'), 'id'), number, server, tip}
+  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock(), tip()}
 end
 
 local function lost(why)
@@ -23,8 +21,7 @@ end
 
 local id = redis.call('HGET', key('ledger'), 'id')
 if not id then
-  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
-  local records = number > 0 or redis.call('EXISTS', key('deletions'), key('deliveries'), key('jobs')) > 0
+  local records = decisions() > 0 or redis.call('EXISTS', key('deletions'), key('deliveries'), key('jobs')) > 0
   redis.call('HSET', key('ledger'), 'id', fresh, 'created_at', now)
   if known ~= '' then
     return lost('Redis holds no ledger, and there was one')
@@ -45,7 +42,7 @@ if redis.call('HEXISTS', key('ledger', 'accepted'), known) == 1 then
   return answer('accepted')
 end
 if known == id then
-  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+  local number = decisions()
   if number >= known_mark then
     return lost('Redis lost decisions that were made, and made others, as after a fail-over')
   end

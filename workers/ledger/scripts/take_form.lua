@@ -1,6 +1,8 @@
--- In which form the ledger is written, and which this release writes. An older one takes on the present
--- form, one step a version; a newer one was refused before this line. ARGV: now, '1' to take it on
--- Answers: the form that it had, the present one
+-- In which form is the ledger written, and which one does this release write? An older one takes on the
+-- present form, one step a version; a newer one was refused before this line.
+-- KEYS: ledger
+-- ARGV: now, '1' to take it on
+-- Answer: {the form that it had, the present one}
 local STEPS = {
   -- Releases before the first number: what is new (tips, fences by the clock) begins by itself.
   [0] = function() end,
