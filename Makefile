@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults whole soak soak-faults fuzz bench check format lint types demo states messages metrics clean lock
+.PHONY: help install test test-redis7 faults whole soak soak-faults fuzz bench check format lint types demo states messages metrics clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_cou
 test: $(READY) ## Run the tests against a real Valkey, without those that kill processes
 	$(PYTEST) tests/contract tests/integration tests/unit
 
+# Where the ledger, intake and durability meet the server.
+REDIS7 ?= redis-server
+ON_REDIS = tests/contract/test_continuity.py tests/faults/test_failing_valkey.py $(addprefix tests/integration/, test_ledger_*.py test_durability.py test_lease.py test_decided_twice.py test_repeats.py test_quarantine.py test_fair_hand_out.py test_outbox.py test_audit_writer.py test_retention.py test_jobs.py test_service_health.py test_foreign_jobs.py test_rq_dashboard.py test_redis_*.py)
+test-redis7: $(READY) ## The tests about the server, against Redis (REDIS7=path; Debian: redis-server)
+	REDIS_SERVER=$(REDIS7) $(PYTEST) $(ON_REDIS)
+
 faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
 	$(PYTEST) tests/faults tests/end_to_end
 
@@ -47,7 +53,13 @@ soak: $(READY) ## Run the stateful test for long and print how many steps it ran
 	$(BIN)/python -m tests.soak
 
 DELIVERIES ?= 20000
-soak-faults: $(READY) ## 20000 deliveries while every process is killed again and again (DELIVERIES=n)
+soak-# Where the ledger, intake and durability meet the server.
+REDIS7 ?= redis-server
+ON_REDIS = tests/contract/test_continuity.py tests/faults/test_failing_valkey.py $(addprefix tests/integration/, test_ledger_*.py test_durability.py test_lease.py test_decided_twice.py test_repeats.py test_quarantine.py test_fair_hand_out.py test_outbox.py test_audit_writer.py test_retention.py test_jobs.py test_service_health.py test_foreign_jobs.py test_rq_dashboard.py test_redis_*.py)
+test-redis7: $(READY) ## The tests about the server, against Redis (REDIS7=path; Debian: redis-server)
+	REDIS_SERVER=$(REDIS7) $(PYTEST) $(ON_REDIS)
+
+faults: $(READY) ## 20000 deliveries while every process is killed again and again (DELIVERIES=n)
 	$(BIN)/python -m tests.soak_faults --deliveries $(DELIVERIES)
 
 format: $(READY) ## Format the code and fix what ruff can fix

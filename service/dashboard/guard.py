@@ -20,7 +20,7 @@ from service.access.operators import authenticate_basic
 from service.api.answers import error_answer
 from service.api.state import ServiceState
 from service.console.session import live
-from workers.processes.runtime import redis_url
+from workers.processes.runtime import dashboard_redis_url
 from workers.settings import Settings
 from workers.settings.operators import Operator
 
@@ -126,4 +126,4 @@ def open_dashboard(settings: Settings) -> Guard:
     except ModuleNotFoundError as error:
         log.debug("no_dashboard", missing=error.name)
         return Guard(settings.operators, None)
-    return Guard(settings.operators, Installed(redis_url(settings)))
+    return Guard(settings.operators, Installed(dashboard_redis_url(settings)))

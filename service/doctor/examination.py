@@ -145,7 +145,9 @@ async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Findi
 
 async def _storage(settings: Settings) -> AsyncIterator[Finding]:
     async with open_ledger(settings) as ledger:
-        faults = (await storage_of(ledger)).faults(fsync=ledger.store.fsync)
+        store = ledger.store
+        storage = await storage_of(ledger)
+        faults = storage.faults(fsync=store.fsync, min_replicas=store.min_replicas)
         for level, what, cure in faults:
             yield Finding("redis", level, what, cure)
         if not faults:

@@ -228,4 +228,5 @@ async def stored(redis: Redis) -> dict[bytes, object]:
     if all(json.loads(fields[b"entry"])["what"] in _BESIDE for _, fields in pending):
         content.pop(b"unglue:audit:pending", None)
         content.pop(b"unglue:audit:number", None)
+        content.pop(b"unglue:audit:tips", None)
     return content

@@ -18,6 +18,7 @@ from workers.ledger.events.spools import Spools
 from workers.ledger.installation.account import Account
 from workers.ledger.installation.asset_types import AssetTypes
 from workers.ledger.installation.budget import RequestBudget
+from workers.ledger.installation.form import Form
 from workers.ledger.installation.heartbeats import Heartbeats
 from workers.ledger.installation.in_force import InForce
 from workers.ledger.installation.measures import Measuring
@@ -53,6 +54,7 @@ class Ledger:
         self.quarantine = Quarantine(store)
         self.holds = Holds(store)
         self.sources = Sources(store)
+        self.form = Form(store)
         self.heartbeats = Heartbeats(store)
         self.in_force = InForce(store)
         self.audit = Audit(store)

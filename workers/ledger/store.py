@@ -10,7 +10,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, ResponseError
 
 from adapters.errors import NotFound
-from workers.ledger.installation.condition import NotDurable
+from workers.ledger.installation.condition import NotDurable, condition_of
 from workers.ledger.installation.memory import Memory
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
@@ -20,6 +20,8 @@ _FOLDER = resources.files("workers.ledger") / "scripts"
 _LOOKED_THROUGH: Final = 200
 # Of a kind of work that is not deletions: they share the queue, which is kept short.
 _MOST_AT_ONCE: Final = 4
+# A replica that is there has it within some milliseconds.
+REPLICA_MS: Final = 400
 
 
 def text(flat: Sequence[bytes]) -> dict[str, str]:
@@ -40,9 +42,10 @@ class Store:
     `lease` is how long a taker keeps a record, `requeue_after` when the scheduler looks again at
     what it queued, `retention` how long event ids are kept; all in milliseconds. While it works a
     taker renews its lease every `beat`; `holder` is what its process is known by. With `fsync`
-    nothing that must be durable is believed to be before Redis has it on disk; `confirm_within` is
-    how long to wait for that. `memory` says which ledger is expected. With `own_clock` the times
-    handed in are not compared with the server's: a rehearsal moves its clock.
+    nothing that must be durable is believed to be before Redis has it on disk, nor before
+    `min_replicas` have it; `confirm_within` is how long to wait for the disk. `memory` says which
+    ledger is expected. With `own_clock` the times handed in are not compared with the server's: a
+    rehearsal moves its clock.
     """
 
     def __init__(  # noqa: PLR0913 - what the parts share, each by its name
@@ -55,6 +58,7 @@ class Store:
         retention: timedelta,
         prefix: str = PREFIX,
         fsync: bool = False,
+        min_replicas: int = 0,
         confirm_within: timedelta = timedelta(seconds=1),
         memory: Memory | None = None,
         own_clock: bool = False,
@@ -67,6 +71,7 @@ class Store:
         self.beat = beat
         self.holder = holder
         self.fsync = fsync
+        self.min_replicas = min_replicas
         self._confirm_within = milliseconds(confirm_within)
         self.queue_key = queue_key
         self.lease = milliseconds(lease)
@@ -113,42 +118,80 @@ class Store:
             return False
         return True
 
-    async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
+    async def run(
+        self,
+        name: str,
+        args: Sequence[Any],
+        *,
+        durable: bool = False,
+        replicated: bool = False,
+    ) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.
 
-        With `durable`, after Redis has on disk what was decided. A server without append-only file
-        cannot, and that is an error only with `fsync`.
+        With `durable`, after Redis has on disk what was decided: a server that cannot confirm that
+        is an error only with `fsync`. With either, after `min_replicas` have it, and all that was
+        decided before by whomever.
 
         Raises:
-            NotDurable: it was decided, and was not seen on disk.
+            NotDurable: it was decided, and was not seen on disk, or at the replicas.
             NotFound: the record that somebody named is not there.
         """
+        replicated = (durable or replicated) and self.min_replicas > 0
         try:
-            return await self._run(self._script(name), args, durable=durable)
+            return await self._run(self._script(name), args, durable=durable, replicated=replicated)
         except ResponseError as error:
             word, _, message = str(error).partition(" ")
             if word != "NOTFOUND":
                 raise
             raise NotFound(message) from None
 
-    async def _run(self, script: AsyncScript, args: Sequence[Any], *, durable: bool) -> Any:  # noqa: ANN401 - the same
-        if not durable:
+    async def _run(
+        self, script: AsyncScript, args: Sequence[Any], *, durable: bool, replicated: bool
+    ) -> Any:  # noqa: ANN401 - the same
+        if not durable and not replicated:
             return await script(keys=[self._prefix], args=args)
-        answers = await self._confirmed(script, args)
+        confirming: list[tuple[Any, ...]] = (
+            [("WAIT", self.min_replicas, REPLICA_MS)] if replicated else []
+        )
+        if durable:
+            confirming.append(("WAITAOF", 1, 0, self._confirm_within))
+        answers = await self._confirmed(script, args, confirming)
         if isinstance(answers[0], NoScriptError):
             await self.redis.script_load(script.script)
-            answers = await self._confirmed(script, args)
+            answers = await self._confirmed(script, args, confirming)
         for failed in answers[:2]:
             if isinstance(failed, Exception):
                 raise failed
-        answer, confirmed = answers[0], answers[2]
-        if isinstance(confirmed, Exception):
-            if not self.fsync:
-                return answer
-            raise NotDurable(f"Redis cannot confirm that it is on disk: {confirmed}", answer)
-        if int(confirmed[0]) < 1:
-            raise NotDurable("Redis did not have it on disk in time", answer)
+        answer, _, *confirmed = answers
+        if durable:
+            await self._require_on_disk(answer, confirmed.pop())
+        for replicas in confirmed:
+            if isinstance(replicas, Exception):
+                raise NotDurable(f"Redis cannot confirm its replicas: {replicas}", answer)
+            if int(replicas) < self.min_replicas:
+                raise NotDurable("too few replicas had it in time", answer)
         return answer
+
+    async def _require_on_disk(self, answer: Any, confirmed: Any) -> None:  # noqa: ANN401 - a script's, and WAITAOF's
+        if not isinstance(confirmed, Exception):
+            if int(confirmed[0]) < 1:
+                raise NotDurable("Redis did not have it on disk in time", answer)
+        elif self.fsync and await self.appendfsync() != "always":
+            raise NotDurable(f"Redis cannot confirm that it is on disk: {confirmed}", answer)
+
+    async def appendfsync(self) -> str | None:
+        """How often Redis syncs its file, `None` where it keeps none or does not say.
+
+        With "always" it answers nothing that it does not have on disk.
+        """
+        try:
+            config: dict[Any, Any] = await self.redis.config_get("append*")
+        except ResponseError as error:
+            # A managed server does not show it, nor does one to a user of few rights.
+            if condition_of(error) not in {None, "password"}:
+                raise
+            return None
+        return config.get("appendfsync") if config.get("appendonly") == "yes" else None
 
     def _script(self, name: str) -> AsyncScript:
         if name not in self._scripts:
@@ -157,17 +200,20 @@ class Store:
             self._scripts[name] = self.redis.register_script(f"{prelude}\n{body}")
         return self._scripts[name]
 
-    async def _confirmed(self, script: AsyncScript, args: Sequence[Any]) -> list[Any]:
-        """The answers to the script, to a write of ours, and to whether all of it is on disk.
+    async def _confirmed(
+        self, script: AsyncScript, args: Sequence[Any], confirming: Sequence[tuple[Any, ...]]
+    ) -> list[Any]:
+        """The answers to the script, to a write of ours, and to where all of it has arrived.
 
-        WAITAOF waits for what its own connection wrote, so all three go over one. If they are
+        WAIT and WAITAOF wait for what their own connection wrote, so all go over one. If they are
         repeated together, the script finds its work done and writes nothing; the marker is written
-        after whatever it wrote before, and the file has an order.
+        after whatever was written before, and the file and the replicas have an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
         pipeline.evalsha(script.sha, 1, self._prefix, *args)
         pipeline.set(self.key("marker"), "1")
-        pipeline.execute_command("WAITAOF", 1, 0, self._confirm_within)
+        for command in confirming:
+            pipeline.execute_command(*command)
         return await pipeline.execute(raise_on_error=False)
 
     async def due(self, index: str, kind: str, now: datetime) -> list[tuple[str, int]]:

@@ -18,6 +18,8 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from workers.network.redis_url import connect_blocking
+
 QUEUE: Final = "unglue"
 QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
 
@@ -49,8 +51,12 @@ class JobQueue:
         self._of = "" if queue == QUEUE else f"{queue}-"
         # No retry inside redis-py: a repeated EXEC would push a job twice, and the scheduler finds
         # what was not queued.
-        self._redis = Redis.from_url(
-            redis_url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=2, socket_timeout=5
+        self._redis = connect_blocking(
+            redis_url,
+            Redis,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=2,
+            socket_timeout=5,
         )
         self._queue = Queue(queue, connection=self._redis, serializer=JSONSerializer)
 

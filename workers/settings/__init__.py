@@ -24,13 +24,13 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from redis.connection import parse_url
 
 from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl
 from adapters.registry import VENDORS
 from workers.network.addresses import may_be_plain
+from workers.network.redis_url import asks_sentinels, require_redis_url, speaks_tls
 from workers.settings.destinations import CallbackSettings, HeartbeatSettings, Notification
 from workers.settings.itglue import ITGlueSettings
 from workers.settings.operators import Operator
@@ -46,18 +46,6 @@ from workers.times.durations import SomeDuration
 # One beat may be late, and one more be lost on its way.
 _BEATS_A_LEASE: Final = 3
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_:-]{0,98}:", re.ASCII)
-
-
-def _redis_url(value: str) -> str:
-    try:
-        parse_url(value)  # type: ignore[no-untyped-call] # redis-py does not say that it is a str
-    except ValueError:
-        # Its own words may quote a password.
-        raise ValueError(
-            'must be a URL that begins with redis://, rediss:// or unix://, like "redis://'
-            'localhost:6379/0", with what is special in a password percent-encoded'
-        ) from None
-    return value
 
 
 def _redis_prefix(value: str) -> str:
@@ -95,6 +83,9 @@ def _source(value: object, vendors: Mapping[str, Any]) -> object:
 
 
 Source = Annotated[SerializeAsAny[SourceConfig], BeforeValidator(partial(_source, vendors=VENDORS))]
+
+
+RedisUrl = Annotated[str, AfterValidator(require_redis_url)]
 
 
 class WorkerSettings(Section):
@@ -142,11 +133,14 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(default=None, repr=False)
+    redis_url: RedisUrl | None = Field(default=None, repr=False)
+    dashboard_redis_url: RedisUrl | None = Field(default=None, repr=False)
+    redis_ca: str = ""
     redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "unglue:"
     public_url: Annotated[HttpUrl, AfterValidator(_private_or_https)] = "http://127.0.0.1:8000"
     secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
     durability: Literal["everysec", "fsync"] = "everysec"
+    min_replicas: Annotated[int, Field(ge=0)] | None = None
     spool_dir: str = ""
     state_dir: str = ""
     spool_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**2
@@ -163,6 +157,20 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas must have what is answered: one where a fail-over is expected."""
+        if self.min_replicas is not None:
+            return self.min_replicas
+        return 1 if asks_sentinels(self.redis_url or "") else 0
+
+    @model_validator(mode="after")
+    def _authority_is_asked_for(self) -> Self:
+        urls = (self.redis_url or "", self.dashboard_redis_url or "")
+        if self.redis_ca and not any(speaks_tls(url) for url in urls):
+            raise ValueError("redis_ca is of no use without rediss:// in redis_url")
+        return self
 
     @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod

@@ -32,7 +32,16 @@ _SHORTEST: Final[Mapping[str, int]] = {
     "export_zip_password": 16,
 }
 MADE_ELSEWHERE: Final = frozenset(
-    {"redis_url", "api_key", "url", "token_sha256", "private_key", "secret", "integration_code"}
+    {
+        "redis_url",
+        "dashboard_redis_url",
+        "api_key",
+        "url",
+        "token_sha256",
+        "private_key",
+        "secret",
+        "integration_code",
+    }
 )
 
 

@@ -97,6 +97,8 @@ class AuditLog:
                 *(each.id for each in taken),
                 *(part for entry in entries for part in (entry["seq"], canonical(entry))),
             ],
+            # What the file has must not be lost by a fail-over.
+            replicated=True,
         )
         return bool(answer)
 

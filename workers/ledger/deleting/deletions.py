@@ -145,6 +145,7 @@ class Deletions:
                 json.dumps(fields),
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == b"mismatch":
             raise KeyReused
@@ -210,6 +211,7 @@ class Deletions:
             self._store.memory.mark,
             self._store.own,
             conditions.configuration,
+            self._store.memory.tip,
         ]
         confirmed = True
         try:
@@ -269,6 +271,7 @@ class Deletions:
                 mode or "",
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())

@@ -77,6 +77,7 @@ class Deliveries:
                 *((replay.operator, replay.token) if replay else ()),
             ],
             durable=self._store.fsync or reactivates,
+            replicated=True,
         )
         entries = json.loads(raw)
         if isinstance(entries, dict):

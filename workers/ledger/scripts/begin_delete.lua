@@ -26,7 +26,7 @@ local function refused(why, holder, limit)
   return {why, holder or limit}
 end
 
-if strange_ledger(ARGV[13], tonumber(ARGV[14])) then
+if strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17]) then
   return refused('ledger_changed')
 end
 if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then

@@ -26,8 +26,8 @@ local died = tonumber(work.lease_until) > 0
 if died then
   redis.call('HINCRBY', name, 'deaths', 1)
 end
-redis.call('HINCRBY', name, 'fence', 1)
-redis.call('HSET', name, 'lease_until', leased + length, 'holder', holder)
+redis.call('HSET', name, 'fence', next_fence(work.fence, leased), 'lease_until', leased + length,
+  'holder', holder)
 redis.call('ZADD', key(due), leased + length, id)
 if kind == 'deletion' then
   if died then
