@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults whole soak soak-faults fuzz bench check format lint types demo states messages metrics clean lock
+.PHONY: help install test faults whole soak soak-faults fuzz bench image image-check check format lint types demo states messages metrics clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,17 @@ bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
 
 soak: $(READY) ## Run the stateful test for long and print how many steps it ran
 	$(BIN)/python -m tests.soak
+
+# BASE by digest for a release: make image BASE=python:3.13-slim@sha256:…
+ENGINE ?= docker
+BASE ?= python:3.13-slim
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+image: ## Build the image with docker (ENGINE=podman: with that)
+	$(ENGINE) build --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) -t unglue:$(VERSION) .
+
+image-check: $(READY) ## Build the image on a base of Debian packages, without a registry, and run the demo in it
+	$(BIN)/python -m tests.image_check
 
 DELIVERIES ?= 20000
 soak-faults: $(READY) ## 20000 deliveries while every process is killed again and again (DELIVERIES=n)

@@ -16,6 +16,7 @@ from workers.settings import Settings
 from workers.times.clock import system_clock
 from workers.upkeep.continuity import continuity_of
 from workers.upkeep.heartbeat import DeadManSwitch
+from workers.upkeep.pulse import pulsing
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ async def _schedule(settings: Settings) -> None:
         open_queue(settings) as jobs,
         open_ledger(settings) as ledger,
         recorded(settings, ledger, "scheduler", system_clock),
+        pulsing(settings.worker.pulse),
     ):
         log.info("scheduling")
         interval = settings.worker.scheduler_interval
