@@ -132,7 +132,7 @@ class MetricsSettings(Section):
 
 
 class Settings(BaseSettings):
-    """The whole file. See the README's configuration section for each key's meaning."""
+    """The whole file. See docs/configuration.md for each key's meaning."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
