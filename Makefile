@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults whole soak soak-faults fuzz bench image image-check check format lint types demo states messages metrics clean lock
+.PHONY: help install test faults whole soak soak-faults fuzz bench image image-check check format lint types demo states messages metrics reference docs audit wheel release-check clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,9 +65,10 @@ format: $(READY) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lint: $(READY) ## Check formatting and lint
+lint: $(READY) ## Check formatting, lint, and the patterns that only bandit knows
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive adapters workers service publishing
 
 types: $(READY) ## Check types (mypy strict)
 	$(BIN)/mypy
@@ -86,8 +87,38 @@ messages: $(READY) ## Write docs/errors.md from the code
 metrics: $(READY) ## Write the table of docs/monitoring.md from the code
 	$(BIN)/python -m service.supervision.metrics.reference
 
+reference: $(READY) states messages metrics ## Write every page that is made from the code
+	$(BIN)/python -m publishing.configuration > docs/configuration.md
+	$(BIN)/python -m publishing.commands > docs/cli.md
+	$(BIN)/python -m publishing.api > docs/api.md
+	$(BIN)/python -m publishing.licences > docs/licences.md
+
+# The group's tools are installed where they are asked for, and not for every check.
+GROUP = UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --all-extras --inexact --system-certs --group
+
+docs: $(READY) ## Build the documentation as a site into site/; a warning fails it
+	$(GROUP) docs
+	$(BIN)/python -m publishing.site build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+audit: $(READY) ## Look the locked packages up among known vulnerabilities; asks the package index
+	$(GROUP) audit
+	@mkdir -p build
+	$(BIN)/uv export --quiet --frozen --no-dev --all-extras --no-emit-project > build/requirements.txt
+	$(BIN)/pip-audit --requirement build/requirements.txt --require-hashes --disable-pip --strict
+
+wheel: $(READY) ## Build wheel, sdist and bill of materials into dist/
+	@rm -rf dist
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv build --quiet --system-certs --out-dir dist
+	$(BIN)/uv export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 \
+	  --preview-features sbom-export > dist/unglue-$(VERSION).cdx.json
+	@ls dist
+
+release-check: $(READY) ## Walk the checklist of docs/releasing.md, and stop at what is not met
+	$(BIN)/python -m publishing.release
+
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs
 
-clean: ## Remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove .venv, caches and what was built
+	rm -rf build dist site .image .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,6 +18,7 @@ ROOT: Final = Path(__file__).parents[1]
 _LINK: Final = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)([^)#\s]+)")
 # Folders, and the page that tells of each.
 _FOLDERS: Final = {
+    "docs": "index.md",
     "docs/adr": "decisions.md",
     "deploy/kubernetes": "kubernetes.md",
     "deploy/monitoring": "monitoring.md",

@@ -26,7 +26,7 @@ def test_the_page_names_tests() -> None:
 def test_a_named_test_exists(path: str, name: str) -> None:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    assert name in {node.name for node in tree.body if isinstance(node, functions)}
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, functions)}
 
 
 def test_every_window_has_a_test_of_its_name() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from publishing import api, commands, configuration
+from publishing import api, commands, configuration, licences, release
 from publishing.meanings import MEANINGS
 from workers.settings import load_settings
 
@@ -20,6 +20,15 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_up_to_date(name: str) -> None:
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name](), "make reference"
+
+
+def test_every_package_has_a_licence_that_lets_us_bring_it_along() -> None:
+    """Each that is installed here is on the page; on another Python a few others are needed."""
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    needed = licences.packages()
+    assert len(needed) > 40
+    assert {name for name in needed if f"| `{name}` | " not in page} == set(), "make reference"
+    assert [(name, text) for name, text in needed.items() if not licences.permissive(text)] == []
 
 
 def test_every_setting_has_a_meaning_and_no_meaning_is_left_over() -> None:
@@ -41,3 +50,22 @@ def test_a_setting_that_is_called_file_has_its_variable(tmp_path: Path) -> None:
     key = {"UNGLUE_ITGLUE__API_KEY": "ITG.test"}
     assert load_settings({**key, "UNGLUE_AUDIT__FILE": path}).audit.file == path
     assert load_settings({**key, "UNGLUE_AUDIT__FILE_FILE": str(told)}).audit.file == path
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("## Unreleased\n\n## 0.2.0 (2026-12-01)\n- x\n", None),
+        ("## Unreleased\n- x\n\n## 0.2.0 (2026-12-01)\n", "still under Unreleased"),
+        ("## Unreleased\n\n## 0.1.0 (2026-01-01)\n", "no chapter like"),
+        ("## 0.2.0 (2026-12-01)\n", "first chapter"),
+    ],
+)
+def test_a_changelog_that_may_be_released(text: str, problem: str | None) -> None:
+    said = release.changelog(text, "0.2.0")
+    assert said is None if problem is None else said is not None and problem in said
+
+
+def test_the_release_walks_the_whole_page() -> None:
+    page = (ROOT / "docs" / "releasing.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\d\. ", page, re.MULTILINE)) == len(list(release.points()))
