@@ -1,4 +1,4 @@
-"""`unglue scheduler`: hand out what is due."""
+"""`unglue scheduler`: dispatch work whose time has come."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 @click.command()
 def scheduler() -> None:
-    """Hand out what is due. One is enough; two do no harm."""
+    """Dispatch work whose time has come. One is enough; two do no harm."""
     asyncio.run(_schedule(start_up("scheduler")))
 
 
