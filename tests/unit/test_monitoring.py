@@ -114,7 +114,7 @@ def test_every_alert_has_its_runbook() -> None:
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
     assert {rule["alert"] for rule in rules()} - {"UnglueQueueStuck"} == sections.keys()
     for text in sections.values():
-        assert re.findall(r"^\*\*(\w+)\*\*", text, re.MULTILINE) == ["Means", "Look", "Do"]
+        assert re.findall(r"^- \*\*(\w+)\*\*", text, re.MULTILINE) == ["Means", "Look", "Do"]
     for rule in rules():
         where, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert where == "docs/runbooks.md"
