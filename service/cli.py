@@ -18,6 +18,7 @@ from workers.times.clock import rfc3339, system_clock
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
     {
+        "alive": "service.commands.alive",
         "approve": "service.commands.approvals",
         "audit": "service.commands.audit",
         "cancel": "service.commands.deletions",

@@ -50,7 +50,7 @@ def replay(
 ) -> None:  # fmt: skip
     """Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).
 
-    A deletion begins anew in its next generation; a stored delivery is read again with the
+    A deletion restarts with the same id (generation + 1); a stored delivery is read again with the
     configuration of now; a result is sent again under a new webhook-id.
 
     Exit status: 0 everything was replayed, 1 something was refused or is not done yet, 2 usage.

@@ -107,11 +107,16 @@ confirm_delete = true
 
 @asynccontextmanager
 async def running(
-    data_dir: Path, *, policy: str = "", sandbox: Sequence[str] = ("--removal-seconds", "1.5")
+    data_dir: Path,
+    *,
+    policy: str = "",
+    sandbox: Sequence[str] = ("--removal-seconds", "1.5"),
+    kind: type[Processes] = Processes,
 ) -> AsyncIterator[Installation]:
     """Start everything, and end everything.
 
-    `policy` is appended to that table of the configuration, `sandbox` are that command's options.
+    `policy` is appended to that table of the configuration, `sandbox` are that command's options,
+    `kind` is what starts a part.
     """
     log_dir = data_dir / "logs"
     log_dir.mkdir(parents=True, exist_ok=True)
@@ -119,7 +124,7 @@ async def running(
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     config = data_dir / "unglue.toml"
     environment = {"UNGLUE_CONFIG": str(config), "UNGLUE_WORKER__SCHEDULER_INTERVAL": "0.2s"}
-    async with Processes(environment, log_dir=log_dir) as processes:
+    async with kind(environment, log_dir=log_dir) as processes:
         installation = Installation(
             service=urls[0],
             sandbox=urls[1],

@@ -84,7 +84,7 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 def _configuration(settings: Settings) -> list[Finding]:
     part = "configuration"
     found = [
-        Finding(part, "fail", f"cannot be enforced: {name}", "see the README's configuration")
+        Finding(part, "fail", f"cannot be enforced: {name}", "see docs/configuration.md")
         for name in unenforced(settings)
     ]
     if not any("request" in operator.roles for operator in settings.operators.values()):

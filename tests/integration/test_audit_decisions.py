@@ -10,12 +10,8 @@ import pytest
 from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-<<<<<<< HEAD
 from tests.support.deletions import leased
-from workers.audit.configuration import configuration_of, record_configuration
-=======
 from workers.audit.configuration import changed_since, configuration_of, record_configuration
->>>>>>> review
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry

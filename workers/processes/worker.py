@@ -25,6 +25,7 @@ from workers.settings import Settings
 from workers.times.clock import system_clock, to_ms
 from workers.times.durations import milliseconds
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
+from workers.upkeep.pulse import beat
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
@@ -67,6 +68,7 @@ def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:
         said, wait = None, _FIRST_WAIT
 
     while not stop.told():
+        beat(settings.worker.pulse)
         if sender is not None:
             sender.keep()
         trouble = asyncio.run(_trouble(settings))
@@ -115,6 +117,7 @@ def _keep_up(settings: Settings, sender: Beside | None, redis: Redis) -> None:
 
     Another ledger, or less of this one, is not taken in: the job sees the difference.
     """
+    beat(settings.worker.pulse)
     if sender is not None:
         sender.keep()
     with redis.pipeline(transaction=True) as at_once:

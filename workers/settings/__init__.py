@@ -96,6 +96,7 @@ class WorkerSettings(Section):
     requeue_after: SomeDuration = Field(default="30s", validate_default=True)
     scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
+    pulse: str = ""
 
     @model_validator(mode="after")
     def _lease_holds(self) -> Self:
@@ -123,7 +124,7 @@ class MetricsSettings(Section):
 
 
 class Settings(BaseSettings):
-    """The whole file. See the README's configuration section for each key's meaning."""
+    """The whole file. See docs/configuration.md for each key's meaning."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
