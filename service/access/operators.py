@@ -6,12 +6,9 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from adapters.errors import RoleMissing, Unauthorized
-from workers.settings.operators import Operator
-
-Role = Literal["request", "approve", "admin"]
+from workers.settings.operators import Operator, Role
 
 
 @dataclass(frozen=True, slots=True)

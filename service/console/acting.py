@@ -23,7 +23,7 @@ from service.approval import deciding
 from service.approval.names import difference
 from service.console.deletions import shown, subject
 from service.console.deliveries import shown as delivery_shown
-from service.console.front import Look, Visit
+from service.console.door.front import Look, Visit
 from workers.ledger.records import Deletion
 
 _LONGEST_KEY: Final = 100

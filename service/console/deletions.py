@@ -13,7 +13,7 @@ from service.api.answers import waits_for
 from service.api.routes.lists import precise
 from service.approval import standing
 from service.approval.pages import consequence
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.page import address
 from service.console.words import entry_words, outcome
 from workers.ledger.deleting.views import View

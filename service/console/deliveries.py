@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, precise, unsigned
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.page import address
 from workers.ledger.listing import Page
 from workers.ledger.records import Delivery

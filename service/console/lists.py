@@ -10,7 +10,7 @@ from starlette.responses import Response
 from adapters.errors import InvalidRequest
 from service.api.report import month_of, report
 from service.api.routes import overview, sources, sweeps
-from service.console.front import Visit
+from service.console.door.front import Visit
 from workers.audit.keys import Keyring
 from workers.audit.reading import Filter, search, verify_log
 

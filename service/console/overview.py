@@ -11,7 +11,7 @@ from adapters.errors import InvalidRequest
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
 from service.api.routes import sources
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.needs import Need, needs
 from workers.ledger.installation.heartbeats import WORKER
 from workers.pipeline.states import (

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from service.api.answers import RETRY_AFTER
 from service.approval.refusals import Handler, as_page
-from service.console.session import Session, caller
+from service.console.door.session import Session, caller
 from service.console.words import TONES, state_words, when
 from workers.outbox.cleaning import clean
 from workers.settings import Settings

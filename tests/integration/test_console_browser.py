@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.app import create_app
-from service.console.session import begun, cookie_name
+from service.console.door.session import begun, cookie_name
 from tests.support.approvals import DEPENDENCIES, awaiting
 from tests.support.serve import serve
 from tests.support.service import Outside, configured, secret_key

@@ -32,8 +32,11 @@ _SHORTEST: Final[Mapping[str, int]] = {
     "export_zip_password": 16,
 }
 MADE_ELSEWHERE: Final = frozenset(
-    {"redis_url", "api_key", "url", "token_sha256", "private_key", "secret", "integration_code"}
-)
+    {
+        "redis_url", "api_key", "url", "token_sha256", "private_key", "secret", "integration_code",
+        "client_secret",
+    }
+)  # fmt: skip
 
 
 def weak_secret(tables: Mapping[str, BaseModel]) -> str | None:
