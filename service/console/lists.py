@@ -16,7 +16,12 @@ from workers.audit.reading import Filter, search, verify_log
 
 _PER_PAGE: Final = 100
 _SWEEPS: Final = 20
-_SAID: Final = {"protected": "Protected. It stays until an admin says otherwise."}
+_SAID: Final = {
+    "protected": "Protected. It stays until an admin says otherwise.",
+    "ended": "Nothing of people keeps it any more.",
+    "again": "Ended; but policy.protected_ids names it and protects it again. Take it out of the "
+    "file, restart, and end the protection once more.",
+}
 
 
 async def _page(visit: Visit, template: str, title: str, **shown: Any) -> Response:  # noqa: ANN401
@@ -60,6 +65,7 @@ async def show_protected(visit: Visit) -> Response:
         rows=[each.plain() for each in await ledger.protections.all()],
         declined=[each.plain() for each in await ledger.registers.declined()],
         may_protect=visit.may(),
+        may_end=visit.may("admin"),
     )
 
 

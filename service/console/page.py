@@ -21,8 +21,9 @@ from workers.settings import Settings
 
 NAV: Final = (
     ("/", "Overview"), ("/deletions", "Deletions"), ("/deliveries", "Deliveries"),
-    ("/results", "Results out"), ("/sources", "Sources"), ("/schedules", "Schedules"),
-    ("/protected", "Protected"), ("/audit", "Audit"), ("/month", "Month"),
+    ("/results", "Results out"), ("/replays", "Replays"), ("/sources", "Sources"),
+    ("/schedules", "Schedules"), ("/protected", "Protected"), ("/audit", "Audit"),
+    ("/month", "Month"),
 )  # fmt: skip
 # Everything under these addresses is answered by a page, also what goes wrong.
 _PLACES: Final = frozenset({"", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)})

@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute, Route
 
-from service.console import acting, deletions, deliveries, lists, overview
+from service.console import acting, bulk, deletions, deliveries, lists, overview
 from service.console.door import front, log_in, sign_on
 from service.console.door.front import Look, looking
 from service.console.door.front import acting as form
@@ -17,9 +17,12 @@ def routes() -> list[BaseRoute]:
         "/deliveries": deliveries.show_all,
         "/deliveries/{delivery_id}": deliveries.show,
         "/results": deliveries.results,
+        "/results/{callback_id}": deliveries.result,
+        "/replays": bulk.show,
         "/sources": lists.show_sources,
         "/schedules": lists.show_schedules,
         "/protected": lists.show_protected,
+        "/protected/{org_id}": acting.show_kept,
         "/audit": lists.show_audit,
         "/month": lists.show_month,
     }
@@ -33,6 +36,9 @@ def routes() -> list[BaseRoute]:
         "/deliveries/{delivery_id}/dismiss": acting.dismiss,
         "/results/{callback_id}/send-again": acting.send_again,
         "/protected": acting.protect,
+        "/protected/{org_id}/end": acting.unprotect,
+        "/replays": bulk.begin,
+        "/replays/{replay_id}/stop": bulk.stop,
         "/pause": overview.pause,
         "/pause/end": overview.resume,
     }

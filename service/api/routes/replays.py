@@ -77,8 +77,8 @@ async def begin(request: Request) -> Response:
         counted = {"what": asked.what, "matched": found.matched, "total": len(found.ids)}
         return answer({**counted, "ids": list(found.ids[:_SHOWN])})
     replay = await order(state, caller, asked, found, idempotency_key(request))
-    plain = _plain(replay, await state.ledger.replays.outcomes(replay.id))
-    return answer(plain, 202, {"Location": f"/v1/replays/{replay.id}"})
+    begun = plain(replay, await state.ledger.replays.outcomes(replay.id))
+    return answer(begun, 202, {"Location": f"/v1/replays/{replay.id}"})
 
 
 async def chosen(state: ServiceState, asked: ReplayOrder) -> Found:
@@ -109,8 +109,7 @@ async def order(
         filter=_filter(asked),
         asked=hashlib.sha256(asked.model_dump_json().encode()).hexdigest(),
     )
-    named = f"{caller.name}:{key}".encode()
-    replay_id = f"rpl_{hashlib.sha256(named).hexdigest()[:20]}" if key else new_id("rpl")
+    replay_id = named(caller, key) if key else new_id("rpl")
     replay = await state.ledger.replays.begin(replay_id, ordered, state.clock())
     log.info("replay", replay_id=replay_id, what=asked.what, operator=caller.name)
     return replay
@@ -120,9 +119,7 @@ async def show_all(request: Request) -> Response:
     """The newest bulk replays."""
     caller_of(request)
     replays = state_of(request).ledger.replays
-    found = [
-        _plain(each, await replays.outcomes(each.id)) for each in await replays.newest(_NEWEST)
-    ]
+    found = [plain(each, await replays.outcomes(each.id)) for each in await replays.newest(_NEWEST)]
     for each in found:
         del each["refused"]
     return answer({"replays": found})
@@ -133,18 +130,33 @@ async def show(request: Request) -> Response:
     caller_of(request)
     replays = state_of(request).ledger.replays
     replay = await replays.get(request.path_params["replay_id"])
-    return answer(_plain(replay, await replays.outcomes(replay.id)))
+    return answer(plain(replay, await replays.outcomes(replay.id)))
 
 
 async def cancel(request: Request) -> Response:
     """Stop a bulk replay after the record that it is at. What was replayed stays replayed."""
     state, caller = state_of(request), caller_of(request)
+    replay = await stop(state, caller, request.path_params["replay_id"])
+    return answer(plain(replay, await state.ledger.replays.outcomes(replay.id)))
+
+
+def named(caller: Caller, key: str) -> str:
+    """The id of the bulk replay that this operator begins with this key."""
+    return f"rpl_{hashlib.sha256(f'{caller.name}:{key}'.encode()).hexdigest()[:20]}"
+
+
+async def stop(state: ServiceState, caller: Caller, replay_id: str) -> BulkReplay:
+    """Stop a bulk replay for this operator.
+
+    Raises:
+        RoleMissing: the operator may not.
+        NotFound: there is none of this id.
+        Conflict: it has ended.
+    """
     caller.require("request")
-    replay = await state.ledger.replays.stop(
-        request.path_params["replay_id"], by=caller.name, now=state.clock()
-    )
+    replay = await state.ledger.replays.stop(replay_id, by=caller.name, now=state.clock())
     log.info("replay_stopped", replay_id=replay.id, operator=caller.name)
-    return answer(_plain(replay, await state.ledger.replays.outcomes(replay.id)))
+    return replay
 
 
 def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
@@ -155,7 +167,8 @@ def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
     }
 
 
-def _plain(replay: BulkReplay, outcomes: Outcomes) -> dict[str, Any]:
+def plain(replay: BulkReplay, outcomes: Outcomes) -> dict[str, Any]:
+    """A bulk replay as JSON values."""
     refused = {why: count for why, count in outcomes.counts.items() if why != "replayed"}
     return {
         "id": replay.id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from adapters.errors import CallsStopped
-from workers.ledger.installation.measures import counted
+from workers.ledger.installation.measures import budget_used, counted
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, to_ms
 
@@ -45,6 +45,15 @@ class RequestBudget:
                 now + _ASK_AGAIN,
             )
         return from_ms(until) if until else None
+
+    async def used(self, now: datetime) -> tuple[int, float]:
+        """Requests of the last 5 minutes, and for how many seconds nobody may send one."""
+        key = self._store.key
+        async with self._store.redis.pipeline(transaction=True) as reads:
+            reads.hgetall(key("itglue", "requests"))
+            reads.get(key("itglue", "held_until"))
+            steps, held_until = await reads.execute()
+        return budget_used(steps, held_until, to_ms(now))
 
     async def hold(self, until: datetime, now: datetime) -> None:
         """Let nobody ask until then."""

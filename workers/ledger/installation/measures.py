@@ -93,6 +93,7 @@ class Measuring:
         known = sorted({*sources, *_words(first["last"])})
         second = await self._second(first, known)
         spools = [_words(fields) for fields in second["spools"]]
+        used, held_for = budget_used(first["budget"], first["held_until"], at)
         return Measures(
             deletions=dict(zip(STATES, first["counts"], strict=True)),
             oldest={
@@ -118,12 +119,8 @@ class Measuring:
                 if said is not None
             },
             pauses=tuple(_words(first["paused"])),
-            budget_used=sum(
-                int(count)
-                for step, count in first["budget"].items()
-                if int(step) > at // _STEP - _STEPS
-            ),
-            budget_held=max(0.0, -_age(at, first["held_until"] or 0)),
+            budget_used=used,
+            budget_held=held_for,
             ended=_counts(first["ended"]),
             attempts=_counts(first["attempts"]),
             requests=_counts(first["requests"]),
@@ -220,6 +217,15 @@ class Measuring:
         lines = [answers[place : place + 2] for place in range(0, 2 * len(first["turns"]), 2)]
         spools = answers[2 * len(first["turns"]) :]
         return {"enqueued": enqueued, "sources": rows, "lines": lines, "spools": spools}
+
+
+def budget_used(
+    steps: Mapping[bytes, bytes], held_until: bytes | None, at: int
+) -> tuple[int, float]:
+    """Requests of the last 5 minutes, and for how many seconds nobody may send one. Pure."""
+    newer = at // _STEP - _STEPS
+    used = sum(int(count) for step, count in steps.items() if int(step) > newer)
+    return used, max(0.0, -_age(at, held_until or 0))
 
 
 def counted(*labels: str) -> str:
