@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -128,3 +130,13 @@ def test_the_prometheus_file_reads_the_rules_beside_it() -> None:
     read = yaml.safe_load((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
     assert [(MONITORING / name).is_file() for name in read["rule_files"]] == [True]
     assert read["scrape_configs"][0]["job_name"] == "unglue"
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool on this machine")
+def test_prometheus_itself_takes_the_rules() -> None:
+    done = subprocess.run(  # noqa: S603 - a file of ours
+        ["promtool", "check", "rules", str(MONITORING / "rules.yaml")],  # noqa: S607 - as installed
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "SUCCESS" in done.stdout
