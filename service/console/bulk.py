@@ -11,14 +11,13 @@ from starlette.responses import RedirectResponse, Response
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
 from service.api.routes import replays as api
-from service.api.routes.lists import precise
 from service.api.routes.replays import ReplayOrder
 from service.console.acting import once
 from service.console.deletions import subject
 from service.console.door.front import Visit
 from workers.bulk.replay.selection import STATES, Found
 from workers.settings.wrong_input import faults
-from workers.times.clock import moment
+from workers.times.clock import moment, precise
 
 _NEWEST: Final = 20
 _SHOWN: Final = 50
@@ -44,10 +43,7 @@ async def _shown(
     if query.get("what"):
         asked = _asked(visit, query)
         found = await api.chosen(visit.state, asked)
-    running = [
-        api.plain(each, await ledger.replays.outcomes(each.id))
-        for each in await ledger.replays.newest(_NEWEST)
-    ]
+    running = [await api.told(visit.state, each) for each in await ledger.replays.newest(_NEWEST)]
     return visit.page(
         "replays.html",
         "Replays",
@@ -65,7 +61,7 @@ async def _shown(
         may_replay=visit.may("request"),
         problem=problem,
         said=_SAID.get(visit.request.query_params.get("said", "")),
-        live=any(each["state"] == "running" for each in running) and asked is None,
+        live=any(each.state == "running" for each in running) and asked is None,
     )
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidIdentifier, ITGlueConnectionError, OrganizationNotFound
 from service.api.answers import answer
+from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.itglue.models import Organization
 from workers.processes.runtime import open_context
@@ -24,9 +25,7 @@ async def show(request: Request) -> Response:
     found = await shown(state_of(request), org_id)
     if found is None:
         raise OrganizationNotFound(f"IT Glue shows no organization {org_id}")
-    return answer(
-        {"org_id": found.id, "org_name": found.name, "status": found.status, "type": found.type}
-    )
+    return answer(answers.OrganizationNow.about(found, org_id=found.id, org_name=found.name))
 
 
 async def shown(state: ServiceState, org_id: str) -> Organization | None:

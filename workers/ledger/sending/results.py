@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from adapters.errors import NotFound
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, rfc3339, to_ms
 
@@ -21,6 +20,7 @@ class Result:
     id: str
     of: str
     kind: str
+    generation: int
     state: str
     attempts: int
     status: int | None
@@ -39,6 +39,7 @@ class Result:
             id=fields["id"],
             of=fields.get("deletion_id") or fields.get("of", ""),
             kind=fields.get("kind") or "deletion",
+            generation=int(fields.get("generation") or 1),
             state=fields["state"],
             attempts=int(fields["attempts"]),
             status=int(status) if status else None,
@@ -48,22 +49,6 @@ class Result:
             replayed_by=fields.get("replayed_by", ""),
             waits_for=fields.get("waits_for", "") if pending else "",
         )
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "id": self.id,
-            "of": self.of,
-            "kind": self.kind,
-            "state": self.state,
-            "attempts": self.attempts,
-            "status": self.status,
-            "answer": self.answer or None,
-            "created_at": rfc3339(self.created_at),
-            "due_at": rfc3339(self.due_at) if self.due_at else None,
-            "replayed_by": self.replayed_by or None,
-            "waits_for": self.waits_for or None,
-        }
 
 
 class Results:
@@ -104,9 +89,7 @@ class Results:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("callback", callback_id)
-        if "id" not in fields:
-            raise NotFound(f"there is no result {callback_id}")
+        fields = await self._store.found("callback", callback_id, "result")
         subject = fields.get("deletion_id") or fields.get("notice_id") or callback_id
         lines = await self._store.redis.lrange(self._store.key("journal", subject), 0, -1)
         entries = [json.loads(line) for line in lines]
