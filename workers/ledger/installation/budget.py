@@ -59,12 +59,15 @@ class RequestBudget:
         """Let nobody ask until then."""
         await self._store.run("hold_requests", [to_ms(until), to_ms(now)])
 
-    async def count(self, requests: Mapping[tuple[str, ...], int]) -> None:
-        """Add to the requests that were sent, by method, endpoint and status."""
-        if not requests:
+    async def count(
+        self, requests: Mapping[tuple[str, ...], int], steps: Mapping[tuple[str, ...], int]
+    ) -> None:
+        """Add to what was done: requests by method, endpoint and status, steps by their times."""
+        if not requests and not steps:
             return
-        name = self._store.key("counts", "requests")
         async with self._store.redis.pipeline(transaction=True) as writes:
-            for labels, number in requests.items():
-                writes.hincrby(name, counted(*labels), number)
+            for kind, counts in (("requests", requests), ("steps", steps)):
+                name = self._store.key("counts", kind)
+                for labels, number in counts.items():
+                    writes.hincrby(name, counted(*labels), number)
             await writes.execute()

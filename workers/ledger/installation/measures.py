@@ -41,9 +41,10 @@ class Measures:
 
     `oldest` is the age of the deletion that waits longest, by state; `beats` the age of a part's
     last sign of life, without those that gave none lately. `ended` counts by source, state and
-    error code, `attempts` by kind and outcome, `requests` by method, endpoint and status.
-    `queue_oldest` is how long the next job has waited, `line_oldest` the same of what waits for its
-    turn. `chain_seq` is the newest entry of the audit log, `audit_pending` what is to join it.
+    error code, `attempts` by kind and outcome, `requests` by method, endpoint and status, `steps`
+    by step and time (`workers/itglue/tally.py`). `queue_oldest` is how long the next job has
+    waited, `line_oldest` the same of what waits for its turn. `chain_seq` is the newest entry of
+    the audit log, `audit_pending` what is to join it.
     """
 
     deletions: Mapping[str, int]
@@ -65,6 +66,7 @@ class Measures:
     ended: Counts
     attempts: Counts
     requests: Counts
+    steps: Counts
     silent_hosts: int
     failing_targets: int
     chain_seq: int
@@ -124,6 +126,7 @@ class Measuring:
             ended=_counts(first["ended"]),
             attempts=_counts(first["attempts"]),
             requests=_counts(first["requests"]),
+            steps=_counts(first["steps"]),
             silent_hosts=first["silent_hosts"],
             failing_targets=first["failing_targets"],
             chain_seq=int(first["chain_seq"] or 0),
@@ -176,6 +179,7 @@ class Measuring:
             ask("ended", reads.hgetall(key("counts", "ended")))
             ask("attempts", reads.hgetall(key("counts", "callbacks")))
             ask("requests", reads.hgetall(key("counts", "requests")))
+            ask("steps", reads.hgetall(key("counts", "steps")))
             ask("silent_hosts", reads.hlen(key("hosts", "silent")))
             ask("failing_targets", reads.hlen(key("targets", "failing")))
             ask("chain_seq", reads.hget(key("audit", "head"), "seq"))
