@@ -6,13 +6,12 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from adapters.errors import RoleMissing, Unauthorized
-from workers.settings.operators import Operator
+from workers.settings.operators import Operator, Role
 from workers.settings.secrecy import SAMPLES
 
-Role = Literal["request", "approve", "admin"]
 # In characters. A hash does not tell how long its token is, so this is asked when one is used.
 SHORTEST: Final = 24
 _FORM: Final = f"see [operators] in unglue.toml; one of less than {SHORTEST} characters is nobody's"

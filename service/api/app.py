@@ -47,6 +47,7 @@ from service.api.routes import (
 )
 from service.api.state import Refuse, Server, ServiceState, open_state
 from service.approval.refusals import Handler, readable
+from service.console.door.sign_on import open_provider
 from service.console.page import readable as on_page
 from service.console.routes import routes as console_routes
 from service.dashboard.guard import open_dashboard
@@ -76,14 +77,18 @@ def create_app(
     """The service of an installation; `refuse` is called if its Redis would lose the record.
 
     `connections` are those of the server around it, which sets `stopping` once it is told to stop.
+
+    Raises:
+        ConfigurationError: single sign-on is configured and not installed.
     """
     dashboard = open_dashboard(settings)
+    provider = open_provider(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
         try:
             server = Server(connections, stopping or asyncio.Event())
-            async with open_state(settings, refuse, server) as state:
+            async with open_state(settings, refuse, server, provider) as state:
                 yield {"service": state}
         finally:
             dashboard.close()

@@ -185,5 +185,6 @@ async def open_context(
                 clock=system_clock,
                 random=SystemRandom(),
                 companies=companies,
+                tally=tally,
             )
         await ledger.asset_types.store(types)

@@ -33,16 +33,10 @@ _SHORTEST: Final[Mapping[str, int]] = {
 }
 MADE_ELSEWHERE: Final = frozenset(
     {
-        "redis_url",
-        "dashboard_redis_url",
-        "api_key",
-        "url",
-        "token_sha256",
-        "private_key",
-        "secret",
-        "integration_code",
+        "redis_url", "dashboard_redis_url", "api_key", "url", "token_sha256", "private_key",
+        "secret", "integration_code", "client_secret",
     }
-)
+)  # fmt: skip
 
 
 def weak_secret(tables: Mapping[str, BaseModel]) -> str | None:

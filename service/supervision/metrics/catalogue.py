@@ -15,6 +15,7 @@ from service.supervision.metrics.reading import (
     paused,
     requests,
     silence,
+    step_seconds,
 )
 from workers.ledger.installation.measures import PARTS
 from workers.pipeline.states import STATES, TERMINAL
@@ -178,6 +179,13 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Requests to IT Glue, counted when a job is over; status `none`: no answer came.",
         ("method", "endpoint", "status"),
         requests,
+    ),
+    Metric(
+        "unglue_step_seconds",
+        "histogram",
+        "How long the steps of deletions took, counted when a job is over.",
+        ("step",),
+        step_seconds,
     ),
     Metric(
         "unglue_itglue_budget_left",

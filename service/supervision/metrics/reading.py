@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from service.terminal.messages_page import codes
-from workers.itglue.tally import ENDPOINTS, OTHER, STATUSES
+from workers.itglue.tally import ABOVE, BUCKETS, ENDPOINTS, OTHER, STATUSES, SUM
 from workers.ledger.installation.measures import PARTS, Measures
 from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, KEY_REFUSED, LEDGER_LOST
+from workers.pipeline.advance import STEPS
 from workers.pipeline.states import TERMINAL, VERDICTS
 from workers.settings import Settings
 
-Kind = Literal["gauge", "counter"]
-Sample = tuple[tuple[str, ...], float]
+Kind = Literal["gauge", "counter", "histogram"]
+# Of a histogram: the bounds with so many at or below each, and the sum of all.
+Distribution = tuple[list[tuple[str, float]], float]
+Sample = tuple[tuple[str, ...], float | Distribution]
 
 API: Final = "api"
 # Beside the verdicts: what was not signed by its sender, and what was not even looked at.
@@ -146,6 +149,17 @@ def requests(seen: Seen) -> Iterator[Sample]:
         )
         counts[labels] += count
     yield from counts.items()
+
+
+def step_seconds(seen: Seen) -> Iterator[Sample]:
+    """Each step's times: how many took at most so long."""
+    steps = seen.measures.steps
+    for step in sorted(STEPS):
+        buckets, total = [], 0
+        for bound in (*map(str, BUCKETS), ABOVE):
+            total += steps.get((step, bound), 0)
+            buckets.append((bound, float(total)))
+        yield (step,), (buckets, steps.get((step, SUM), 0) / 1000)
 
 
 def beats(seen: Seen) -> Iterator[Sample]:
