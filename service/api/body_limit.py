@@ -10,6 +10,16 @@ from adapters.errors import PayloadTooLarge
 MAX_BODY: Final = 1024 * 1024
 
 
+def require_small(size: int) -> None:
+    """Go on with a body of so many bytes.
+
+    Raises:
+        PayloadTooLarge: they are more than an event or a request may need.
+    """
+    if size > MAX_BODY:
+        raise PayloadTooLarge("the body is larger than 1 MiB")
+
+
 class BodyLimit:
     """Raises `PayloadTooLarge` where a route reads a body of more than 1 MiB.
 
@@ -33,8 +43,7 @@ class BodyLimit:
             nonlocal read
             message: Message = {} if size > MAX_BODY else await receive()
             read += len(message.get("body", b""))
-            if max(size, read) > MAX_BODY:
-                raise PayloadTooLarge("the body is larger than 1 MiB")
+            require_small(max(size, read))
             return message
 
         await self._app(scope, limited, send)

@@ -44,10 +44,10 @@ class Watched(Store):
         )
         self.waited: list[str] = []
 
-    async def run(self, name: str, args: Any, *, durable: bool = False) -> Any:
+    async def run_together(self, name: str, calls: Any, *, durable: bool = False) -> Any:
         if durable:
-            self.waited.append(name)
-        return await super().run(name, args, durable=durable)
+            self.waited += [name] * len(calls)
+        return await super().run_together(name, calls, durable=durable)
 
 
 async def opened(valkey: FailingValkey, *, fsync: bool) -> Watched:

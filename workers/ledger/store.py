@@ -1,13 +1,15 @@
 """The connection, the key names and the scripts that the ledger's parts share."""
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
@@ -19,6 +21,8 @@ _FOLDER = resources.files("workers.ledger") / "scripts"
 _LOOKED_THROUGH: Final = 200
 # Of a kind of work that is not deletions: they share the queue, which is kept short.
 _MOST_AT_ONCE: Final = 4
+_NUDGE_SECONDS: Final = 0.002
+_MOST_NUDGE_SECONDS: Final = 0.05
 
 
 def text(flat: Sequence[bytes]) -> dict[str, str]:
@@ -110,23 +114,51 @@ class Store:
         Raises:
             NotDurable: it was decided, and was not seen on disk.
         """
-        script = self._script(name)
         if not durable:
-            return await script(keys=[self._prefix], args=args)
-        answers = await self._confirmed(script, args)
-        if isinstance(answers[0], NoScriptError):
+            return await self._script(name)(keys=[self._prefix], args=args)
+        (outcome,) = await self.run_together(name, [args], durable=True)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def run_together(
+        self, name: str, calls: Sequence[Sequence[Any]], *, durable: bool = False
+    ) -> list[Any]:
+        """The answers of the script to each of the calls, in one round trip.
+
+        Each is a decision of its own: where one fails, its answer is the error, which is then none
+        of the others'. With `durable` they wait for the disk together.
+
+        Raises:
+            redis.RedisError: there are no answers: the way to Redis broke.
+        """
+        script = self._script(name)
+        answers, confirmed = await self._answered(script, calls, durable=durable)
+        unknown = [place for place, each in enumerate(answers) if isinstance(each, NoScriptError)]
+        if unknown:
             await self.redis.script_load(script.script)
-            answers = await self._confirmed(script, args)
-        for failed in answers[:2]:
-            if isinstance(failed, Exception):
-                raise failed
-        answer, confirmed = answers[0], answers[2]
-        if isinstance(confirmed, Exception):
+            again = [calls[place] for place in unknown]
+            found, confirmed = await self._answered(script, again, durable=durable)
+            for place, answer in zip(unknown, found, strict=True):
+                answers[place] = answer
+        if not durable:
+            return answers
+        return [
+            answer if isinstance(answer, Exception) else self._durable(answer, confirmed)
+            for answer in answers
+        ]
+
+    def _durable(self, answer: Any, confirmed: Sequence[Any]) -> Any:  # noqa: ANN401 - as above
+        """The answer, or why it may yet be lost."""
+        marked, on_disk = confirmed
+        if isinstance(marked, Exception):
+            return marked
+        if isinstance(on_disk, Exception):
             if not self.fsync:
                 return answer
-            raise NotDurable(f"Redis cannot confirm that it is on disk: {confirmed}", answer)
-        if int(confirmed[0]) < 1:
-            raise NotDurable("Redis did not have it on disk in time", answer)
+            return NotDurable(f"Redis cannot confirm that it is on disk: {on_disk}", answer)
+        if int(on_disk[0]) < 1:
+            return NotDurable("Redis did not have it on disk in time", answer)
         return answer
 
     def _script(self, name: str) -> AsyncScript:
@@ -136,18 +168,40 @@ class Store:
             self._scripts[name] = self.redis.register_script(f"{prelude}\n{body}")
         return self._scripts[name]
 
-    async def _confirmed(self, script: AsyncScript, args: Sequence[Any]) -> list[Any]:
-        """The answers to the script, to a write of ours, and to whether all of it is on disk.
+    async def _answered(
+        self, script: AsyncScript, calls: Sequence[Sequence[Any]], *, durable: bool
+    ) -> tuple[list[Any], list[Any]]:
+        """The answers to the script and, if it is asked, to whether all of it is on disk.
 
-        WAITAOF waits for what its own connection wrote, so all three go over one. If they are
-        repeated together, the script finds its work done and writes nothing; the marker is written
-        after whatever it wrote before, and the file has an order.
+        WAITAOF waits for what its own connection wrote, so all of it goes over one, with a write of
+        ours. If they are repeated together, the script finds its work done and writes nothing; the
+        marker is written after whatever it wrote before, and the file has an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
-        pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        for args in calls:
+            pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        if not durable:
+            return await pipeline.execute(raise_on_error=False), []
         pipeline.set(self.key("marker"), "1")
         pipeline.execute_command("WAITAOF", 1, 0, self._confirm_within)
-        return await pipeline.execute(raise_on_error=False)
+        answers = await self._nudged(pipeline.execute(raise_on_error=False))
+        return answers[:-2], answers[-2:]
+
+    async def _nudged(self, answering: Coroutine[Any, Any, list[Any]]) -> list[Any]:
+        """The answers, with the server kept awake.
+
+        Where the disk is not written for each command, an idle server looks only ten times a second
+        whether somebody who waits for it may go on.
+        """
+        task, pause = asyncio.ensure_future(answering), _NUDGE_SECONDS
+        try:
+            while not (await asyncio.wait({task}, timeout=pause))[0]:
+                pause = min(2 * pause, _MOST_NUDGE_SECONDS)
+                with contextlib.suppress(RedisError, OSError):
+                    await self.redis.ping()
+            return task.result()
+        finally:
+            task.cancel()
 
     async def due(self, index: str, kind: str, now: datetime) -> list[tuple[str, int]]:
         """Some of what is due and in no queue, each with the number of its next job."""

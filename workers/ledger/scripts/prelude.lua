@@ -6,14 +6,23 @@ local PREFIX = KEYS[1]
 -- the line of its source. What people ask for has more room.
 local QUEUE = 'rq:queue:' .. string.sub(PREFIX, 1, -2)
 local SHORT, PEOPLE = 4, 'api'
+-- Jobs that were numbered and are not in it yet.
+local ON_THE_WAY = 0
 
 local TERMINAL = {
   deleted = true, soft_deleted = true, previewed = true,
   blocked = true, cancelled = true, failed = true,
 }
 
-local function key(...)
-  return PREFIX .. table.concat({...}, ':')
+local function key(one, two, three, four)
+  if not two then
+    return PREFIX .. one
+  elseif not three then
+    return PREFIX .. one .. ':' .. two
+  elseif not four then
+    return PREFIX .. one .. ':' .. two .. ':' .. three
+  end
+  return PREFIX .. one .. ':' .. two .. ':' .. three .. ':' .. four
 end
 
 local function load(name)
@@ -410,7 +419,7 @@ end
 -- `look_again` is when the scheduler asks what became of it.
 local function begin(id, source, now, look_again)
   local room = source == PEOPLE and 2 * SHORT or SHORT
-  local direct = queue_length() < room and not waits(source)
+  local direct = queue_length() + ON_THE_WAY < room and not waits(source)
   if direct and source ~= PEOPLE then
     for _, other in ipairs(redis.call('ZRANGE', key('turns'), 0, -1)) do
       direct = direct and not waits(other)
@@ -419,7 +428,9 @@ local function begin(id, source, now, look_again)
   redis.call('ZADD', key('due'), look_again, id)
   local job = direct and redis.call('INCR', key('jobs')) or nil
   redis.call('HSET', key('deletion', id), 'job', job or 0)
-  if not direct then
+  if direct then
+    ON_THE_WAY = ON_THE_WAY + 1
+  else
     line_up(source, id, now)
   end
   return job
@@ -427,23 +438,26 @@ end
 
 -- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
 local function create(id, now, look_again, fields)
-  local name = key('deletion', id)
-  redis.call('HSET', name, 'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
+  local asked = cjson.decode(fields.request)
+  local line = {
+    'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
     'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
-    'epoch', 0, 'callback_url', '', 'delivery_id', '')
+    'epoch', 0, 'callback_url', '', 'delivery_id', '', 'order', redis.call('GET', key('order')) or 0,
+    'org_id', asked.org_id or '',
+  }
+  -- Of a field that is named twice the last one counts.
   for field, value in pairs(fields) do
-    redis.call('HSET', name, field, value)
+    line[#line + 1] = field
+    line[#line + 1] = value
   end
-  redis.call('HSET', name, 'order', redis.call('GET', key('order')) or 0)
+  redis.call('HSET', key('deletion', id), unpack(line))
   watch_more(id, cjson.decode(fields.identities or '[]'))
   watch_more(id, cjson.decode(fields.watch or '[]'))
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
   local job = begin(id, fields.source, now, look_again)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
-  local asked = cjson.decode(fields.request)
-  redis.call('HSET', name, 'org_id', asked.org_id or '')
   audit(now, 'created', {
     deletion_id = id, source = fields.source, actor = fields.actor, delivery_id = fields.delivery_id,
     operator = fields.source == 'api' and fields.actor or nil, org_name = asked.org_name,
