@@ -12,7 +12,7 @@ import traceback
 
 from benchmarks.figure import Figure, Size, keep, table
 
-MEASURES = ("intake",)
+MEASURES = ("intake", "memory")
 
 
 def main() -> None:

@@ -60,7 +60,11 @@ class Installation:
         (port,) = free_ports(1)
         self.start(name, "serve", "--port", str(port), *arguments, **more)
         url = f"http://127.0.0.1:{port}"
-        answered(f"{url}/healthz", self.processes[name])
+        try:
+            answered(f"{url}/healthz", self.processes[name])
+        except RuntimeError as error:
+            log = (self.folder / f"{name}.log").read_text(encoding="utf-8")
+            raise RuntimeError(f"{error}: {log[-500:]}") from None
         return url
 
     def beside(self, what: str) -> str:

@@ -13,11 +13,11 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from adapters.rehearsal import compact as _compact
 from adapters.rehearsal import timestamp
 from tests.support.service import COMPANY, HOST, signature
 
 _LUA: Final = Path(__file__).with_name("load.lua")
-_BODY_BYTES: Final = 2048
 CONNECTIONS: Final = 32
 _companies = count(1000)
 
@@ -41,39 +41,72 @@ class Measured:
 def callback(company: int, key_url: str, *, status: str = "Inactive", seconds: int = 0) -> bytes:
     """A company callback of 2 kB, as it is sent `seconds` from now."""
     saved = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
+    where = f"https://{HOST}/v2025_1//apis/3.0/company"
     entity = {
         "id": company,
         "identifier": f"CLIENT{company}",
         "name": f"Client {company}",
-        "status": {"id": 2, "name": status},
-        "addressLine1": "12 Long Street",
+        "status": {
+            "id": 2,
+            "name": status,
+            "_info": {"status_href": f"{where}/companies/statuses/2"},
+        },
+        "types": [{"id": 5, "name": "Client", "_info": {"type_href": f"{where}/types/5"}}],
+        "addressLine1": f"{company} Long Street",
         "city": "Tampa",
-        "phoneNumber": "8135550100",
-        "site": {"id": 19297, "name": "Main", "_info": {"site_href": f"https://{HOST}/v4_6"}},
+        "state": "FL",
+        "zip": "33601",
+        "phoneNumber": f"813555{company % 10000:04}",
+        "website": f"www.client{company}.example.com",
+        "territory": {"id": 38, "name": "South", "_info": {"location_href": f"{where}/38"}},
+        "defaultContact": {
+            "id": company + 7,
+            "name": "A Person",
+            "_info": {"contact_href": f"{where}/contacts/{company + 7}"},
+        },
+        "dateAcquired": "2019-03-01T18:04:26Z",
+        "annualRevenue": 1250000.0,
+        "numberOfEmployees": 12,
+        "leadFlag": False,
+        "unsubscribeFlag": False,
         "deletedFlag": False,
-        "types": [{"id": 1, "name": "Client"}],
-        "_info": {"lastUpdated": saved, "updatedBy": "member"},
+        "mobileGuid": str(uuid4()),
+        "isVendorFlag": False,
+        "_info": {
+            "lastUpdated": saved,
+            "updatedBy": "member",
+            "dateEntered": "2019-03-01T14:02:11Z",
+            "enteredBy": "member",
+            "contacts_href": f"{where}/contacts?conditions=company/id={company}",
+            "tickets_href": f"{where}/tickets?conditions=company/id={company}",
+        },
     }
-    content = {
-        "MessageId": str(uuid4()),
-        "FromUrl": HOST,
-        "CompanyId": COMPANY,
-        "MemberId": "member",
-        "Action": "updated",
-        "Type": "company",
-        "ID": company,
-        "ProductInstanceId": None,
-        "Metadata": {"key_url": key_url},
-    }
-    entity["note"] = ""
-    size = len(json.dumps({**content, "Entity": json.dumps(entity)}))
-    entity["note"] = "x" * max(0, _BODY_BYTES - size)
-    return json.dumps({**content, "Entity": json.dumps(entity)}).encode()
+    return _compact(
+        {
+            "Action": "updated",
+            "CallbackObjectRecId": 26601,
+            "CompanyId": COMPANY,
+            "Entity": _compact(entity).decode(),
+            "FromUrl": HOST,
+            "ID": company,
+            "MemberId": "member",
+            "MessageId": str(uuid4()),
+            "Metadata": {"key_url": key_url},
+            "PartnerId": uuid4().hex[:24],
+            "ProductInstanceId": uuid4().hex[:24],
+            "Type": "company",
+        }
+    )
 
 
 def companies(number: int) -> list[int]:
     """So many that were in no request before."""
     return [next(_companies) for _ in range(number)]
+
+
+def request_headers(body: bytes) -> dict[str, str]:
+    """The fields that prove it."""
+    return {"content-type": "application/json", "x-content-signature": signature(body)}
 
 
 def request(body: bytes, path: str = "/webhooks/cw") -> bytes:

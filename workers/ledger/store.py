@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Final, cast
@@ -13,6 +13,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
+from workers.ledger.packing import open_record
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
 
@@ -27,8 +28,18 @@ _MOST_NUDGE_SECONDS: Final = 0.05
 
 def text(flat: Sequence[bytes]) -> dict[str, str]:
     """The fields of a hash, from the flat list that a script answers."""
-    pairs = zip(flat[::2], flat[1::2], strict=True)
-    return {name.decode(): value.decode() for name, value in pairs}
+    return record_of(dict(zip(flat[::2], flat[1::2], strict=True)))[0]
+
+
+def record_of(raw: Mapping[bytes, bytes]) -> tuple[dict[str, str], list[str]]:
+    """The fields of a record, all of them text, and the lines of its journal that are packed.
+
+    Raises:
+        ValueError: it is no record of ours.
+    """
+    kept, lines, rest = open_record(raw)
+    # What was written since it was packed is newer.
+    return {**kept, **{name.decode(): value.decode() for name, value in rest.items()}}, lines
 
 
 def numbered(flat: Sequence[bytes]) -> list[tuple[str, int]]:
@@ -89,8 +100,7 @@ class Store:
 
     async def hash(self, *parts: str) -> dict[str, str]:
         """The fields of a record, all of them text; empty if there is none."""
-        fields = cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts)))
-        return {name.decode(): value.decode() for name, value in fields.items()}
+        return record_of(cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts))))[0]
 
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from adapters.errors import NotFound
-from workers.ledger.commits import Commits
 from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.events.commits import Commits
+from workers.ledger.packing import FIELD, unpacked
 from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, rfc3339, to_ms
@@ -116,7 +117,9 @@ class Deliveries:
         raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:
             raise NotFound(f"there is no delivery {delivery_id}")
-        body = raw.pop(b"body", b"")
+        body, value = raw.pop(b"body", b""), raw.pop(FIELD.encode(), None)
+        if value is not None:
+            raw[b"headers"], _, body = unpacked(value).partition(b"\0")
         fields = {name.decode(): value.decode() for name, value in raw.items()}
         return Delivery(
             id=fields["id"],

@@ -4,6 +4,7 @@ local id, now, line, found = ARGV[1], tonumber(ARGV[2]), ARGV[3], cjson.decode(A
 -- The same call again: its first answer was lost on the way.
 if redis.call('ZREM', key('aftercare', 'due'), id) == 1 then
   redis.call('RPUSH', key('journal', id), line)
+  redis.call('ZADD', key('unpacked'), now, id)
   pending(line, 'deletion_id', id, 'org_id', redis.call('HGET', key('deletion', id), 'org_id') or '')
   if #found > 0 then
     notice(now, 'recreated', {deletion_id = id, org_ids = found})

@@ -253,6 +253,7 @@ local function finish(id, state, now, errors)
     end
   end
   redis.call('ZREM', key('due'), id)
+  redis.call('ZADD', key('unpacked'), now, id)
   journal(id, now, 'ended', {state = state})
   -- Read as text: a message may quote half a character, which cjson refuses, and a deletion must be
   -- able to end. No message can hold this itself, for its quotes are escaped.

@@ -12,6 +12,7 @@ end
 set_state(id, 'failed', 'deleted', now)
 redis.call('HSET', name, 'errors', '[]', 'finished_at', now, 'proved_later', now)
 redis.call('RPUSH', key('journal', id), line)
+redis.call('ZADD', key('unpacked'), now, id)
 audit(now, 'proved_later', {deletion_id = id, org_id = deletion.intent_org})
 local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')
 redis.call('HSET', name, 'audit_head', head[1] and head[1] .. ':' .. head[2] or '')

@@ -39,6 +39,7 @@ for i = 3, #ARGV, 3 do
     redis.call('DEL', key('deletion', id), key('journal', id), key('replayed', id), key('audited', id),
       key('callbacks', 'of', id))
     redis.call('ZREM', key('deletions'), id)
+    redis.call('ZREM', key('unpacked'), id)
     redis.call('ZREM', key('deletions', deletion.state), id)
     removed = removed + 1
   end
