@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from adapters.errors import NotFound
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.ledger.packing import open_record
@@ -102,6 +103,17 @@ class Store:
         """The fields of a record, all of them text; empty if there is none."""
         return record_of(cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts))))[0]
 
+    async def found(self, kind: str, name: str, called: str = "") -> dict[str, str]:
+        """The fields of the record that is asked for; `called` is what people call its kind.
+
+        Raises:
+            NotFound: there is none.
+        """
+        fields = await self.hash(kind, name)
+        if "id" not in fields:
+            raise NotFound(f"there is no {called or kind} {name}")
+        return fields
+
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""
         seconds, microseconds = await self.redis.time()
@@ -123,12 +135,19 @@ class Store:
 
         Raises:
             NotDurable: it was decided, and was not seen on disk.
+            NotFound: the record that somebody named is not there.
         """
-        if not durable:
-            return await self._script(name)(keys=[self._prefix], args=args)
-        (outcome,) = await self.run_together(name, [args], durable=True)
-        if isinstance(outcome, Exception):
-            raise outcome
+        try:
+            if not durable:
+                return await self._script(name)(keys=[self._prefix], args=args)
+            (outcome,) = await self.run_together(name, [args], durable=True)
+            if isinstance(outcome, Exception):
+                raise outcome
+        except ResponseError as error:
+            word, _, message = str(error).partition(" ")
+            if word != "NOTFOUND":
+                raise
+            raise NotFound(message) from None
         return outcome
 
     async def run_together(

@@ -1,9 +1,10 @@
 -- A deletion that ended is kept in fewer bytes, with its journal, and so is the delivery that asked
 -- for it; if nothing was written to them since they were read.
+-- KEYS: deletion:*, delivery:*, journal:*, unpacked
 -- ARGV: id, updated_at and journal length as they were read, delivery id ('' to leave it), its body as
 --       it was read, its packed body and headers, count of names of packed fields, the names, then
 --       names and values of what was packed
--- Answers whether it need not be looked at again.
+-- Answer: 1 if it need not be looked at again, or 0
 local id, read_at, lines, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
 local name = key('deletion', id)
 local deletion = load(name)

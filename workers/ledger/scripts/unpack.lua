@@ -1,6 +1,8 @@
 -- A packed deletion is about to begin anew: its fields and its journal are what they were.
+-- KEYS: deletion:*, journal:*
 -- ARGV: id, the first part of what was packed, count of fields, name and value of each, then the lines
 --       of the journal
+-- Answer: 1, or 0 if it was done before
 local id, name, fields = ARGV[1], key('deletion', ARGV[1]), tonumber(ARGV[3])
 -- The same call again, or somebody else's.
 if redis.call('HGET', name, 'packed0') ~= ARGV[2] then
