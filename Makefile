@@ -46,8 +46,9 @@ whole: $(READY)
 fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
 	$(BIN)/python -m tests.fuzz --inputs 100000
 
-bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
-	$(BIN)/python -m benchmarks.deletion
+BENCH ?=
+bench: $(READY) ## Measure everything in docs/performance.md (BENCH=--quick or --full)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 soak: $(READY) ## Run the stateful test for long and print how many steps it ran
 	$(BIN)/python -m tests.soak

@@ -1,6 +1,7 @@
 """`[sources.<name>]` with `vendor = "connectwise"`."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -97,14 +98,14 @@ class ConnectWiseConfig(AskableSource):
         named = self.host.endswith(_CLOUD) and not self.host.startswith("api-")
         return f"https://{'api-' if named else ''}{self.host}"
 
-    @property
+    @cached_property
     def inactive_names(self) -> frozenset[str]:
         """The names among the inactive statuses, as they are compared."""
         return frozenset(
             folded(status) for status in self.inactive_statuses if isinstance(status, str)
         )
 
-    @property
+    @cached_property
     def inactive_ids(self) -> frozenset[str]:
         """The record ids among the inactive statuses."""
         return frozenset(

@@ -45,6 +45,7 @@ from service.api.routes import (
     sweeps,
     webhooks,
 )
+from service.api.routes.straight import Straight
 from service.api.state import Refuse, Server, ServiceState, open_state
 from service.approval.refusals import Handler, readable
 from service.console.door.sign_on import open_provider
@@ -152,7 +153,12 @@ def create_app(
             ClientDisconnect: on_disconnect,
             Exception: told(on_internal_error),
         },
-        middleware=[Middleware(BoundIds), Middleware(Deadline), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(Straight),
+            Middleware(BoundIds),
+            Middleware(Deadline),
+            Middleware(BodyLimit),
+        ],
         lifespan=lifespan,
     )
     # A sender that is sent elsewhere loses its event: no vendor follows a redirect.

@@ -85,11 +85,13 @@ class Intake:
     """The way in for deliveries of the configured sources.
 
     With a `spool`, what Redis does not take is kept there, and what comes later behind it. `mode`
-    is the policy's as events ask: nothing harder will be done.
+    is the policy's as events ask: nothing harder will be done. `on_the_way` is how many jobs of new
+    deletions will soon be in the queue.
     """
 
     spool: Spool | None = None
     mode: Mode | None = None
+    on_the_way: Callable[[], int] | None = None
 
     def __init__(
         self,
@@ -332,7 +334,12 @@ class Intake:
         if in_order:
             delivery["received_at"] = str(to_ms(came))
         receipts = await self._deliveries.receive(
-            delivery=delivery, body=body, events=events, now=now, replay=replay
+            delivery=delivery,
+            body=body,
+            events=events,
+            now=now,
+            replay=replay,
+            on_the_way=self.on_the_way() if self.on_the_way else 0,
         )
         return Acknowledged(receipts[0].repeat_of or delivery["id"], receipts)
 

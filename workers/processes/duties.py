@@ -14,6 +14,7 @@ from workers.pipeline.protection import record_file
 from workers.processes.queue import JobQueue
 from workers.settings import Settings
 from workers.times.cron import newest_tick
+from workers.upkeep.packing import Packing
 from workers.upkeep.retention import Retention
 from workers.upkeep.room import tell_of_little_room
 from workers.upkeep.silence import tell_of_silent_sources
@@ -38,6 +39,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         _spools(ledger),
         Duty("unproved", timedelta(minutes=1), ledger.quarantine.tell),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
+        Duty("packing", timedelta(seconds=5), Packing(ledger).pack),
         _room(ledger),
         _daily_read(ledger, jobs),
     )

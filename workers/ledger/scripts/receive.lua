@@ -12,6 +12,8 @@
 local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
 
+ON_THE_WAY = delivery.on_the_way or 0
+
 local operator, token = ARGV[7], ARGV[8]
 local stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason',
   'id', 'received_at')
@@ -134,12 +136,14 @@ local function request(event, known)
       local others = place > 1 and each.register.state == 'active'
         and not mine[each.register.active_by or event.client]
       if not others then
-        if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
-          redis.call('HSET', each.name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0)
-        end
         -- Nobody can say whether it is active, whoever asks for its deletion.
-        redis.call('HSET', each.name, 'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive',
-          'updated_at', now)
+        local state = doubts[1] == 'order_unknown' and 'contested' or 'inactive'
+        if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
+          redis.call('HSET', each.name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0,
+            'state', state, 'updated_at', now)
+        else
+          redis.call('HSET', each.name, 'state', state, 'updated_at', now)
+        end
       end
     end
     if event.name and event.name ~= '' then
@@ -343,10 +347,12 @@ local function handle(event)
   -- Whether it had no effect, so that it may be handled once more.
   local idle = receipt.verdict == 'rejected' and 2
     or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late' and 1
-  redis.call('HSET', seen, 'delivery_id', delivery.id, 'idle', idle or 0, 'content', content)
+  local said = {'delivery_id', delivery.id, 'idle', idle or 0, 'content', content}
   if receipt.deletion_id then
-    redis.call('HSET', seen, 'deletion_id', receipt.deletion_id)
+    said[#said + 1] = 'deletion_id'
+    said[#said + 1] = receipt.deletion_id
   end
+  redis.call('HSET', seen, unpack(said))
   redis.call('PEXPIRE', seen, retention)
   return receipt
 end
@@ -499,18 +505,19 @@ if operator then
   }))
   redis.call('HSET', name, 'generation', generation + 1)
   redis.call('HSET', key('replayed', delivery.id), token, generation + 1)
+  redis.call('HSET', name, 'verdict', strongest.verdict, 'reason', strongest.reason,
+    'deletion_id', strongest.deletion_id or '', 'events', outcome)
 else
   received_at = delivery.received_at or now
   if not first or strongest.verdict ~= 'duplicate' then
     redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
   end
   redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
-    'received_at', received_at, 'headers', delivery.headers, 'body', body)
+    'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
+    'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
   redis.call('ZADD', key('deliveries'), received_at, delivery.id)
   redis.call('HSET', key('sources', 'last'), delivery.source, now)
 end
-redis.call('HSET', name, 'verdict', strongest.verdict, 'reason', strongest.reason,
-  'deletion_id', strongest.deletion_id or '', 'events', outcome)
 if strongest.verdict == 'ignored' then
   -- Its body is kept for less long.
   redis.call('ZADD', key('deliveries', 'ignored'), received_at, delivery.id)
