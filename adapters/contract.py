@@ -47,14 +47,21 @@ class SourceConfig(BaseModel):
         """Whether the sender's own API is asked about a client before anything is deleted."""
         return False
 
+    @property
+    def catches_up(self) -> bool:
+        """Whether the sender's own API is asked for what its events did not say."""
+        return False
+
 
 class AskableSource(SourceConfig):
     """A sender whose API can be asked: `api` holds the credentials.
 
-    `ask_source` is true where there are some; false believes its events alone.
+    `ask_source` is true where there are some; false believes its events alone. `catch_up`: it is
+    asked for what changed, too, and events that never came are made up for.
     """
 
     ask_source: bool | None = None
+    catch_up: bool = True
     api: BaseModel | None = None
 
     @model_validator(mode="after")
@@ -67,6 +74,11 @@ class AskableSource(SourceConfig):
     def asks(self) -> bool:
         """Whether the vendor's API is asked about a client before anything is deleted."""
         return self.api is not None and self.ask_source is not False
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether the vendor's API is asked for what its events did not say."""
+        return self.asks and self.catch_up
 
 
 @dataclass(frozen=True, slots=True)

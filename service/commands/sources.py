@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import httpx
@@ -45,7 +46,7 @@ def sources(context: click.Context, *, as_json: bool) -> None:
         return
     columns = (
         Column("source", "keep"), Column("last delivery", "keep"), Column("verdicts"),
-        Column("alerts"), Column("vendor", "spare"),
+        Column("alerts"), Column("caught up to", "spare"), Column("vendor", "spare"),
     )  # fmt: skip
     show_list(columns, [_row(each) for each in listed])
 
@@ -59,8 +60,30 @@ def _row(source: dict[str, Any]) -> tuple[str, ...]:
         source["last_delivery"] or "never",
         ", ".join(verdicts),
         "; ".join(alerts),
+        _caught_up(source),
         source["vendor"],
     )
+
+
+def _caught_up(source: dict[str, Any]) -> str:
+    known = source["caught_up"]
+    if known is None:
+        return ""
+    made_up = known["inactive"] + known["active"]
+    found = f", {made_up} never came" if made_up else ""
+    return f"{known['to']}{found}{': ' + known['fault'] if known['fault'] else ''}"
+
+
+@sources.command("catch-up")
+@click.argument("name")
+def catch_up(name: str) -> None:
+    """Ask the PSA of the source NAME now for what changed and was not sent.
+
+    That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
+    """
+    with ServiceClient.from_environment() as service:
+        begun = service.call("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
+    say(f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources")
 
 
 @sources.command()

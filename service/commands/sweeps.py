@@ -97,7 +97,9 @@ def schedules(*, as_json: bool) -> None:
     rows = []
     for each in listed:
         asks = "dry runs" if each["dry_run"] else "deletions"
-        if not each["confirm_delete"] and not each["dry_run"]:
+        if each["kind"] == "catch_up":
+            asks = f"events that never came ({', '.join(each['sources']) or 'every PSA'})"
+        elif not each["confirm_delete"] and not each["dry_run"]:
             asks += ", unconfirmed"
         first, then = each["next"][:1], each["next"][1:]
         rows.append((

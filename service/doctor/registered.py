@@ -9,7 +9,7 @@ from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError, PsaError, UnglueError
 from adapters.origin import is_loopback
 from service.doctor.finding import Finding
-from workers.psa.callbacks import Callbacks, Registered
+from workers.psa.connectwise.callbacks import Callbacks, Registered
 from workers.psa.http import PsaHttp
 from workers.settings import Settings
 

@@ -13,7 +13,10 @@ from service.cli import cli
 from service.doctor.finding import Finding
 from service.doctor.psa import psa_findings
 from service.doctor.registered import registered_findings
-from tests.support.psa import AT_KEYS, CW_KEYS, StandInPsa
+from service.sandbox.psa.app import create_psa
+from service.sandbox.psa.autotask import AT_KEYS
+from service.sandbox.psa.connectwise import CW_KEYS
+from service.sandbox.psa.tenant import Tenant
 from tests.support.serve import serve
 from workers.settings import load_settings
 
@@ -21,13 +24,13 @@ Check = Any
 
 
 @pytest.fixture
-def psa() -> StandInPsa:
-    return StandInPsa()
+def psa() -> Tenant:
+    return Tenant()
 
 
 @pytest.fixture
-def url(psa: StandInPsa) -> Iterator[str]:
-    with serve(psa.app()) as url:
+def url(psa: Tenant) -> Iterator[str]:
+    with serve(create_psa(psa)) as url:
         yield url
 
 
@@ -56,7 +59,7 @@ def check(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     return run
 
 
-def test_it_can_be_asked(psa: StandInPsa, check: Check) -> None:
+def test_it_can_be_asked(psa: Tenant, check: Check) -> None:
     psa.company(250, "Violet Pump Works")
     found = check("cw", "--company", "250")
     assert found.exit_code == 0, found.output
@@ -69,7 +72,7 @@ def test_it_can_be_asked(psa: StandInPsa, check: Check) -> None:
     assert [each["level"] for each in json.loads(found.output)] == ["ok", "ok"]
 
 
-def test_the_statuses_disagree(psa: StandInPsa, check: Check) -> None:
+def test_the_statuses_disagree(psa: Tenant, check: Check) -> None:
     psa.statuses = {1: ("Active", False), 2: ("Inactive", False), 3: ("Left", True)}
     found = check("cw")
     assert found.exit_code == 0
@@ -81,7 +84,7 @@ def test_the_statuses_disagree(psa: StandInPsa, check: Check) -> None:
     ("fault", "words"), [(401, "refuses its credentials"), (503, "answers 503"), (404, "")]
 )
 @pytest.mark.parametrize("source", ["cw", "at"])
-def test_it_cannot(psa: StandInPsa, check: Check, source: str, fault: int, words: str) -> None:
+def test_it_cannot(psa: Tenant, check: Check, source: str, fault: int, words: str) -> None:
     psa.fault = fault
     found = check(source)
     assert found.exit_code == 1
@@ -97,7 +100,7 @@ def test_there_is_nothing_to_ask(check: Check) -> None:
         assert isinstance(check(name).exception, ConfigurationError)
 
 
-async def test_doctor_says_it(psa: StandInPsa, check: Check) -> None:
+async def test_doctor_says_it(psa: Tenant, check: Check) -> None:
     del check
 
     async def told() -> list[Finding]:
@@ -122,11 +125,11 @@ OTHERS = [
 ]
 
 
-def changed(psa: StandInPsa) -> list[str]:
+def changed(psa: Tenant) -> list[str]:
     return [each for each in psa.asked if not each.startswith("GET")]
 
 
-def test_nothing_is_registered_and_then_it_is(psa: StandInPsa, check: Check) -> None:
+def test_nothing_is_registered_and_then_it_is(psa: Tenant, check: Check) -> None:
     psa.callbacks = list(OTHERS)
     told = check("cw", "--check", command="register")
     assert (told.exit_code, changed(psa)) == (1, [])
@@ -153,7 +156,7 @@ def test_nothing_is_registered_and_then_it_is(psa: StandInPsa, check: Check) -> 
     ],
 )
 def test_what_differs_is_put_right(
-    psa: StandInPsa, check: Check, wrong: dict[str, Any], words: str
+    psa: Tenant, check: Check, wrong: dict[str, Any], words: str
 ) -> None:
     psa.callbacks = [*OTHERS, {**RIGHT, **wrong}]
     told = check("cw", "--check", command="register")
@@ -166,7 +169,7 @@ def test_what_differs_is_put_right(
     assert [each for each in psa.callbacks if each["id"] != 7] == OTHERS
 
 
-def test_a_second_one_is_told_and_left(psa: StandInPsa, check: Check) -> None:
+def test_a_second_one_is_told_and_left(psa: Tenant, check: Check) -> None:
     psa.callbacks = [{**RIGHT, "id": 8, "inactiveFlag": True}, RIGHT]
     told = check("cw", command="register")
     assert told.exit_code == 1
@@ -176,7 +179,7 @@ def test_a_second_one_is_told_and_left(psa: StandInPsa, check: Check) -> None:
 
 
 @pytest.mark.parametrize("fault", [401, 403, 503, 404])
-def test_it_cannot_be_registered(psa: StandInPsa, check: Check, fault: int) -> None:
+def test_it_cannot_be_registered(psa: Tenant, check: Check, fault: int) -> None:
     psa.fault = fault
     told = check("cw", command="register")
     assert told.exit_code == 1
@@ -186,7 +189,7 @@ def test_it_cannot_be_registered(psa: StandInPsa, check: Check, fault: int) -> N
 
 
 def test_an_address_that_nobody_reaches_is_not_registered(
-    psa: StandInPsa, check: Check, monkeypatch: pytest.MonkeyPatch
+    psa: Tenant, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNGLUE_PUBLIC_URL", "http://127.0.0.1:8000")
     told = check("cw", command="register")
@@ -194,7 +197,7 @@ def test_an_address_that_nobody_reaches_is_not_registered(
     assert "nobody can send to" in told.output
 
 
-async def test_doctor_tells_what_is_registered(psa: StandInPsa, check: Check) -> None:
+async def test_doctor_tells_what_is_registered(psa: Tenant, check: Check) -> None:
     del check
     psa.callbacks = [{**RIGHT, "inactiveFlag": True}]
     (found,) = [each async for each in registered_findings(load_settings())]

@@ -8,9 +8,9 @@ from adapters.autotask.config import AutotaskConfig
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.contract import SourceConfig
 from adapters.errors import PsaUnreachable
-from workers.psa.autotask import AutotaskClient
+from workers.psa.autotask.client import AutotaskClient
 from workers.psa.company import Company, PsaClient
-from workers.psa.connectwise import ConnectWiseClient
+from workers.psa.connectwise.client import ConnectWiseClient
 from workers.psa.http import PsaHttp
 
 

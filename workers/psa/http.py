@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 import httpx
 
 from adapters.errors import PsaAnswerUnreadable, PsaRefused, PsaUnreachable
-from adapters.fields import printable
+from adapters.fields import Unreadable, as_object, positive_id, printable
 from adapters.origin import is_loopback, split_url
 from adapters.payload import Malformed, parse_json
 from workers.network.addresses import AddressRefused, NameUnknown, resolve
 from workers.network.retry import retry_after
 from workers.network.tls import public_authorities
+from workers.psa.company import Company, Page
 
 SECONDS: Final = 15.0
 _ANSWER_LIMIT: Final = 4 * 1024**2
@@ -176,3 +177,32 @@ def _why(body: bytes) -> str:
         return ""
     told = printable(said.get("message"), 200) if isinstance(said, dict) else None
     return f": {told}" if told else ""
+
+
+def page_of(
+    http: PsaHttp, rows: object, after: str, read: Callable[[dict[str, Any]], Company | None]
+) -> Page:
+    """The page that these rows are; `read` answers nothing for what is no company to speak of.
+
+    Raises:
+        PsaAnswerUnreadable: it is no list, or not of the ids that were asked for.
+    """
+    if not isinstance(rows, list):
+        raise http.unreadable("answers no list of companies")
+    companies, faults, last = [], [], int(after)
+    for row in rows:
+        try:
+            record = as_object(row, "company_malformed")
+            number = int(positive_id(record.get("id"), "id"))
+        except Unreadable as error:
+            raise http.unreadable(f"answers no companies ({error})") from None
+        if number <= last:
+            raise http.unreadable(f"lists company {number} after {last}, which was not asked for")
+        last = number
+        try:
+            company = read(record)
+        except Unreadable as error:
+            faults.append(f"company {number} cannot be read ({error})")
+        else:
+            companies += [company] if company is not None else []
+    return Page(tuple(companies), str(last) if rows else None, tuple(faults))

@@ -148,6 +148,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "deletion_id": delivery.deletion_id,
         "bytes": len(delivery.body) if delivery.dropped is None else delivery.dropped,
         "body_dropped": delivery.dropped is not None,
+        "caught_up": delivery.caught_up,
         "repeats": delivery.repeats,
         "last_seen": rfc3339(delivery.last_seen) if delivery.last_seen else None,
         "events": list(delivery.events),

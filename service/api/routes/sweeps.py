@@ -55,7 +55,7 @@ async def begin(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("request")
     name = request.path_params["name"]
-    if name not in state.settings.schedules:
+    if name not in state.settings.sweeps:
         raise NotFound("there is no schedule of this name; see [schedules] in unglue.toml")
     asked = await read_body(request, SweepOrder, optional=True, wrong=invalid_fields)
     sweep_id = new_id("swp")

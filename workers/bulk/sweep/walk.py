@@ -303,7 +303,7 @@ async def advance_sweep(
     sweep = await ledger.sweeps.lease(sweep_id, context.clock())
     if sweep is None:
         return None
-    schedule = context.settings.schedules.get(sweep.schedule)
+    schedule = context.settings.sweeps.get(sweep.schedule)
     # Of a large account that takes its time, too.
     reading = _books(ledger, sweep_id)
     rows, deletions, head = await under_lease(reading, "sweep", sweep, ledger, context.clock)

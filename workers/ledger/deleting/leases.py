@@ -11,14 +11,19 @@ from typing import Final, Literal
 from workers.ledger.store import Store
 from workers.times.clock import to_ms
 
-Kind = Literal["deletion", "sweep", "replay"]
+Kind = Literal["deletion", "sweep", "replay", "catch_up"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
-    {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due"}
+    {
+        "deletion": "due",
+        "sweep": "sweeps:due",
+        "replay": "replays:due",
+        "catch_up": "catch_ups:due",
+    }
 )
 
 
 class Leases:
-    """The leases of deletions, sweeps and bulk replays."""
+    """The leases of deletions, sweeps, bulk replays and catch-ups."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
 from adapters.fields import Unreadable, folded, positive_id
-from workers.psa.connectwise import API, headers_of
+from workers.psa.connectwise.client import API, headers_of
 from workers.psa.http import PsaHttp
 
 _PAGE: Final = 1000

@@ -4,16 +4,21 @@ REST API 1.0. Which zone that is says one request without credentials; the answe
 if it leads to a server of the vendor.
 """
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from adapters.autotask.config import AutotaskApi
-from adapters.fields import Unreadable, as_object, positive_id
+from adapters.errors import PsaAnswerUnreadable
+from adapters.fields import Unreadable, as_object, instant, positive_id, printable
 from adapters.origin import is_loopback, split_url
-from workers.psa.company import Company
-from workers.psa.http import PsaHttp
+from workers.psa.company import Company, Page
+from workers.psa.http import PsaHttp, page_of
 
 _VENDOR: Final = ".autotask.net"
 _ROOM: Final = "/atservicesrest"
+# The most that Autotask answers at once.
+_COMPANIES: Final = 500
+_FIELDS: Final = ("id", "companyName", "isActive", "lastTrackedModifiedDateTime")
 
 
 class AutotaskClient:
@@ -28,6 +33,10 @@ class AutotaskClient:
             "apiintegrationcode": api.integration_code,
         }
         self._zone: str | None = None
+
+    def unreadable(self, what: str) -> PsaAnswerUnreadable:
+        """The error for an answer that says nothing."""
+        return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
         """The company, or `None` if Autotask knows none of this id.
@@ -50,6 +59,40 @@ class AutotaskClient:
             PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
         """
         await self._item("0")
+
+    async def page(self, after: str, since: datetime | None) -> Page:
+        """The companies with the ids that follow `after`; with `since`, those changed since then.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        """
+        asked = [{"op": "gt", "field": "id", "value": after}]
+        if since is not None:
+            field = "lastTrackedModifiedDateTime"
+            asked.append({"op": "gte", "field": field, "value": _said(since)})
+        content = {"MaxRecords": _COMPANIES, "IncludeFields": _FIELDS, "filter": asked}
+        url = f"{await self._base()}/Companies/query"
+        reply = await self._http.send("POST", url, self._headers, content=content)
+        items = reply.content.get("items") if isinstance(reply.content, dict) else None
+        return page_of(self._http, items, after, _company)
+
+    async def given_up(self, since: datetime) -> str | None:
+        """What Autotask could not deliver since then, in words; `None` if its log has nothing.
+
+        The log keeps a callout for 30 days, and shows those of this user's own webhooks only.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        """
+        asked = [{"op": "gte", "field": "createDateTime", "value": _said(since)}]
+        url = f"{await self._base()}/WebhookEventErrorLogs/query"
+        reply = await self._http.send("POST", url, self._headers, content={"filter": asked})
+        items = reply.content.get("items") if isinstance(reply.content, dict) else None
+        if not isinstance(items, list) or not items:
+            return None
+        last = items[-1] if isinstance(items[-1], dict) else {}
+        why = printable(last.get("errorMessage"), 200) or "no reason given"
+        return f"Autotask gave up at least {len(items)} callouts, the last one: {why}"
 
     async def _item(self, company_id: str) -> object:
         """What Autotask has under this id: a company that is not there is an empty item."""
@@ -87,6 +130,10 @@ class AutotaskClient:
         return f"{origin}/{parts.path.strip('/')}/v1.0"
 
 
+def _said(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _company(item: dict[str, Any]) -> Company:
     name, active = item.get("companyName"), item.get("isActive")
     if not isinstance(name, str) or not name:
@@ -94,4 +141,8 @@ def _company(item: dict[str, Any]) -> Company:
     if not isinstance(active, bool):
         raise Unreadable("is_active_missing")
     number = positive_id(item.get("id"), "id")
-    return Company(number, name, active=active, because=f"isActive is {str(active).lower()}")
+    because = f"isActive is {str(active).lower()}"
+    at = item.get("lastTrackedModifiedDateTime")
+    # Some of Autotask's times have no zone; all of them are in UTC.
+    changed = instant(at) or instant(f"{at}Z")
+    return Company(number, name, active=active, because=because, changed_at=changed)
