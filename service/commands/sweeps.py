@@ -30,25 +30,32 @@ def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
     Exit status: 0 finished, 1 held, failed or not yet at its end, 2 usage.
     """
     with ServiceClient.from_environment() as service:
-        begun = service.call("POST", f"/v1/schedules/{name}/sweep", {"dry_run": dry_run})
-        say(f"{begun['id']}: looking through the organizations …", err=True)
-        deadline = time.monotonic() + timeout
-        path = f"/v1/sweeps/{begun['id']}"
+        sys.exit(follow(service, name, {"dry_run": dry_run}, timeout, as_json=as_json))
+
+
+def follow(
+    service: ServiceClient, name: str, order: dict[str, Any], timeout: float, *, as_json: bool
+) -> int:
+    """Begin a sweep, wait for its end, show it; the exit status."""
+    begun = service.call("POST", f"/v1/schedules/{name}/sweep", order)
+    say(f"{begun['id']}: looking through the organizations …", err=True)
+    deadline = time.monotonic() + timeout
+    path = f"/v1/sweeps/{begun['id']}"
+    found = service.call("GET", path)
+    said = 0
+    while found["finished_at"] is None and time.monotonic() < deadline:
+        time.sleep(0.3)
         found = service.call("GET", path)
-        said = 0
-        while found["finished_at"] is None and time.monotonic() < deadline:
-            time.sleep(0.3)
-            found = service.call("GET", path)
-            if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
-                said = looked
-                say(f"{begun['id']}: {looked} organizations looked at …", err=True)
+        if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
+            said = looked
+            say(f"{begun['id']}: {looked} organizations looked at …", err=True)
     if as_json:
         show_json(found)
     elif found["summary"] is not None:
         _show(found)
     if found["finished_at"] is None:
         say(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
-    sys.exit(0 if found["state"] == "finished" else 1)
+    return 0 if found["state"] == "finished" else 1
 
 
 def _show(found: dict[str, Any]) -> None:

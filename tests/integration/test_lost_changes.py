@@ -28,7 +28,8 @@ from workers.psa.companies import Asked
 
 CHANGES = int(os.environ.get("UNGLUE_CHANGES", "100"))
 # Of ten changes seven make a client inactive, and three bring one of those back.
-CLIENTS, BACK = 7 * CHANGES // 10, 3 * CHANGES // 10
+COUNT, BACK = 7 * CHANGES // 10, 3 * CHANGES // 10
+CLIENTS = range(1001, 1001 + COUNT)
 
 
 @dataclass
@@ -49,8 +50,8 @@ def served() -> Iterator[tuple[Tenant, str]]:
 
 def changes(random: Random) -> list[tuple[int, bool]]:
     """Each client becomes inactive; some are active again, each later than it was inactive."""
-    left = [(number, False) for number in range(1, CLIENTS + 1)]
-    back = [(number, True) for number in random.sample(range(1, CLIENTS + 1), BACK)]
+    left = [(number, False) for number in CLIENTS]
+    back = [(number, True) for number in random.sample(CLIENTS, BACK)]
     mixed = left + back
     random.shuffle(mixed)
     # Of two that are of one client the first one is that it left.
@@ -74,10 +75,10 @@ async def test_what_is_lost_doubled_late_or_refused(
             id=10_000 + number, name=f"Client {number}", status="Inactive",
             psa=Psa("manage", str(number)),
         )
-        for number in range(1, CLIENTS + 1)
+        for number in CLIENTS
     ]  # fmt: skip
     sandbox = SandboxSettings(**account(*clients), removal_seconds=0)
-    for number in range(1, CLIENTS + 1):
+    for number in CLIENTS:
         psa.company(number, f"Client {number}", status=1)
     policy = {"max_deletions_per_day": 10 * CHANGES, "eligible_statuses": ["Inactive"]}
     async with Rehearsal(ledger, clock, sandbox, policy) as it:
@@ -90,7 +91,7 @@ async def test_what_is_lost_doubled_late_or_refused(
             state = await _sent(psa, senders, clock, random)
             await _caught_up(way, clock)
             inactive = {number for number, active in state.items() if not active}
-            assert len(inactive) == CLIENTS - BACK
+            assert len(inactive) == COUNT - BACK
             open_ = {each.request.psa.company_id for each in await ledger.listing.open()
                      if each.request.psa}  # fmt: skip
             assert open_ == {str(number) for number in inactive}
@@ -102,7 +103,7 @@ async def test_what_is_lost_doubled_late_or_refused(
                 assert deletion.state == "deleted", deletion.errors
         deleted = [str(entry) for entry in await it.deletes()]
         assert len(deleted) == len(inactive)
-        for number in range(1, CLIENTS + 1):
+        for number in CLIENTS:
             assert (10_000 + number in it.world.organizations) is (number not in inactive)
     # And it was the asking that found them.
     found = await ledger.catch_ups.found("cw")
