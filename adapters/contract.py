@@ -52,16 +52,19 @@ class SourceConfig(BaseModel):
         """Whether the sender's own API is asked for what its events did not say."""
         return False
 
+    @property
+    def deletes_only(self) -> bool:
+        """Whether its events know no inactive client, but only one that is gone."""
+        return False
+
 
 class AskableSource(SourceConfig):
     """A sender whose API can be asked: `api` holds the credentials.
 
-    `ask_source` is true where there are some; false believes its events alone. `catch_up`: it is
-    asked for what changed, too, and events that never came are made up for.
+    `ask_source` is true where there are some; false believes its events alone.
     """
 
     ask_source: bool | None = None
-    catch_up: bool = True
     api: BaseModel | None = None
 
     @model_validator(mode="after")
@@ -74,6 +77,15 @@ class AskableSource(SourceConfig):
     def asks(self) -> bool:
         """Whether the vendor's API is asked about a client before anything is deleted."""
         return self.api is not None and self.ask_source is not False
+
+
+class CatchingSource(AskableSource):
+    """A sender whose API says what changed: events that never came are made up for.
+
+    `catch_up = false` believes that all of them come.
+    """
+
+    catch_up: bool = True
 
     @property
     def catches_up(self) -> bool:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from adapters.contract import AskableSource
+from adapters.contract import CatchingSource
 from adapters.models import PsaIntegration
 from adapters.origin import secure_origin
 
@@ -40,7 +40,7 @@ class AutotaskApi(BaseModel):
     base_url: Annotated[str, AfterValidator(secure_origin)] = "https://webservices.autotask.net"
 
 
-class AutotaskConfig(AskableSource):
+class AutotaskConfig(CatchingSource):
     """One webhook of one Autotask tenant.
 
     `webhook_guid` is Autotask's own id of the webhook, and binds its callouts to this source.

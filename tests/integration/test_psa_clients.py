@@ -8,9 +8,12 @@ import pytest
 from adapters.autotask.config import AutotaskConfig
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import PsaAnswerUnreadable, PsaError, PsaRefused, PsaUnreachable
+from adapters.halopsa.config import HaloPSAConfig
+from adapters.ninjaone.config import NinjaOneConfig
 from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.autotask import AT_KEYS
 from service.sandbox.psa.connectwise import CW_KEYS
+from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant
 from tests.support.serve import serve
 from workers.network.addresses import AddressRefused
@@ -18,6 +21,7 @@ from workers.processes.runtime import open_context
 from workers.psa.companies import Asked
 from workers.psa.connectwise import client as connectwise
 from workers.psa.http import PsaHttp, _address
+from workers.psa.links import every_company
 from workers.settings import Settings
 
 NAME = "Zinc & Sons"
@@ -44,7 +48,7 @@ async def asked(stand_in: tuple[Tenant, str]) -> AsyncIterator[Asked]:
         yield asked
 
 
-def sources(url: str, cw: Any = None, at: Any = None) -> dict[str, Any]:
+def sources(url: str, cw: Any = None, at: Any = None, oauth: Any = None) -> dict[str, Any]:
     return {
         "cw": ConnectWiseConfig.model_validate(
             {
@@ -60,6 +64,21 @@ def sources(url: str, cw: Any = None, at: Any = None) -> dict[str, Any]:
                 "secrets": ["sixteen characters"],
                 "webhook_guid": "11111111-2222-4333-8444-555555555555",
                 "api": {**AT_KEYS, "base_url": url, **(at or {})},
+            }
+        ),
+        "ninja": NinjaOneConfig.model_validate(
+            {
+                "vendor": "ninjaone",
+                "secrets": ["Bearer sixteen characters"],
+                "api": {**OAUTH_KEYS, "base_url": url, **(oauth or {})},
+            }
+        ),
+        "halo": HaloPSAConfig.model_validate(
+            {
+                "vendor": "halopsa",
+                "auth": "bearer",
+                "secrets": ["seventeen characters"],
+                "api": {**OAUTH_KEYS, "base_url": url, **(oauth or {})},
             }
         ),
     }
@@ -105,13 +124,19 @@ async def test_gone_is_said_in_the_vendors_own_form(psa: Tenant, asked: Asked) -
             await asked.company(source, "9")
 
 
-@pytest.mark.parametrize("source", ["cw", "at"])
+def everywhere(psa: Tenant) -> None:
+    psa.company(250, NAME)
+    psa.account(250, NAME)
+    psa.organization(250, NAME)
+    psa.client(250, NAME)
+
+
+@pytest.mark.parametrize("source", ["cw", "at", "ninja", "halo"])
 @pytest.mark.parametrize(
     ("fault", "error", "retryable"),
     [
         (401, PsaRefused, False),
         (403, PsaRefused, False),
-        (400, PsaAnswerUnreadable, True),
         (302, PsaAnswerUnreadable, True),
         (429, PsaUnreachable, True),
         (500, PsaUnreachable, True),
@@ -121,8 +146,7 @@ async def test_gone_is_said_in_the_vendors_own_form(psa: Tenant, asked: Asked) -
 async def test_what_is_no_answer(
     psa: Tenant, asked: Asked, source: str, fault: int, error: type[PsaError], retryable: bool
 ) -> None:
-    psa.company(250, NAME)
-    psa.account(250, NAME)
+    everywhere(psa)
     psa.fault, psa.headers = fault, {"retry-after": "77", "location": "http://127.0.0.1:1/"}
     with pytest.raises(error) as told:
         await asked.company(source, "250")
@@ -171,6 +195,13 @@ async def test_an_answer_has_bounds(psa: Tenant, asked: Asked, raw: bytes) -> No
             await asked.company(source, "250")
 
 
+@pytest.mark.parametrize("source", ["cw", "at"])
+async def test_a_question_that_is_refused_as_such(psa: Tenant, asked: Asked, source: str) -> None:
+    psa.fault = 400
+    with pytest.raises(PsaAnswerUnreadable):
+        await asked.company(source, "250")
+
+
 async def test_a_wait_has_an_end(stand_in: tuple[Tenant, str], psa: Tenant) -> None:
     psa.pause = 0.5
     async with PsaHttp("cw", seconds=0.1) as http:
@@ -199,9 +230,10 @@ async def test_the_secret_goes_to_the_vendor_only(psa: Tenant, asked: Asked, zon
 @pytest.mark.usefixtures("psa")
 async def test_wrong_keys_are_refused_and_not_told(stand_in: tuple[Tenant, str]) -> None:
     url = stand_in[1]
-    wrong = sources(url, {"private_key": "wrong-key-1"}, {"secret": "wrong-key-2"})
+    secret = {"client_secret": "wrong-key-3"}
+    wrong = sources(url, {"private_key": "wrong-key-1"}, {"secret": "wrong-key-2"}, secret)
     async with Asked(wrong) as asked:
-        for source in ("cw", "at"):
+        for source in ("cw", "at", "ninja", "halo"):
             with pytest.raises(PsaRefused) as told:
                 await asked.company(source, "250")
             assert "wrong-key" not in told.value.message
@@ -249,3 +281,48 @@ async def test_a_worker_has_a_way(
         found = await context.companies.company("cw", "250")
     assert found is not None
     assert not found.active
+
+
+@pytest.mark.parametrize("source", ["ninja", "halo"])
+async def test_a_token_is_kept_and_replaced_once(psa: Tenant, asked: Asked, source: str) -> None:
+    everywhere(psa)
+    for _ in range(2):
+        found = await asked.company(source, "250")
+        assert found is not None
+        assert (found.id, found.name, found.active) == ("250", NAME, source == "ninja")
+    assert sum("token" in each for each in psa.asked) == 1
+    # It was withdrawn before its time.
+    psa.tokens.clear()
+    assert await asked.company(source, "250") is not None
+    assert sum("token" in each for each in psa.asked) == 2
+    assert await asked.company(source, "9") is None
+    await (await asked.client(source)).statuses()
+
+
+async def test_halo_shows_all_or_nothing(
+    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.psa.halopsa.client._CLIENTS", 2)
+    for number in range(1, 6):
+        psa.client(number, f"Client {number}", active=number > 2)
+    client = await asked.client("halo")
+    found = await every_company(client)
+    assert [(each.id, each.active) for each in found] == [
+        ("1", False), ("2", False), ("3", True), ("4", True), ("5", True),
+    ]  # fmt: skip
+    psa.before[psa.reads + 2] = lambda: psa.client(9, "Client 9")
+    with pytest.raises(PsaAnswerUnreadable, match="while it was read"):
+        await every_company(client)
+
+
+async def test_every_organization_of_ninja(
+    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.psa.ninjaone.client._ORGANIZATIONS", 2)
+    for number in (3, 11, 7):
+        psa.organization(number, f"Client {number}")
+    client = await asked.client("ninja")
+    assert [each.id for each in await every_company(client)] == ["3", "7", "11"]
+    psa.fault = 404
+    with pytest.raises(PsaAnswerUnreadable):
+        await asked.company("ninja", "3")

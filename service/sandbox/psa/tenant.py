@@ -21,13 +21,19 @@ def written(moment: datetime) -> str:
 class Tenant:
     """Records are kept as the vendor shows them, so that each can be made wrong.
 
-    `companies` are ConnectWise's by id, `accounts` Autotask's. `fault` is a status that everything
-    is answered with, `raw` a body instead of everything else, both after a `pause` of seconds.
+    `companies` are ConnectWise's by id, `accounts` Autotask's, `organizations` NinjaOne's,
+    `clients` HaloPSA's; `tokens` are those of the latter two that are good. `fault` is a status
+    that everything is answered with, `raw` a body instead of everything else, both after a `pause`
+    of seconds.
     `before` may change something before the nth company is read. `clock` is the vendor's.
     """
 
     companies: dict[str, dict[str, Any]] = field(default_factory=dict)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    organizations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: set[str] = field(default_factory=set)
+    webhook: dict[str, Any] | None = None
     statuses: dict[int, tuple[str, bool]] = field(
         default_factory=lambda: {1: ("Active", False), 2: ("Inactive", True), 12: ("Gone", True)}
     )
@@ -63,6 +69,14 @@ class Tenant:
             "isActive": active,
             "lastTrackedModifiedDateTime": at,
         }
+
+    def organization(self, number: int, name: str) -> None:
+        """An organization of NinjaOne."""
+        self.organizations[str(number)] = {"id": number, "name": name, "description": ""}
+
+    def client(self, number: int, name: str, *, active: bool = False) -> None:
+        """A client of HaloPSA."""
+        self.clients[str(number)] = {"id": number, "name": name, "inactive": not active}
 
     def read(self) -> None:
         """A client is read; whatever is to happen before that happens."""
