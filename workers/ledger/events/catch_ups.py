@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE
+from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, to_ms
 
@@ -112,11 +112,8 @@ class CatchUps:
 
     async def lease(self, record_id: str, now: datetime) -> CatchUp | None:
         """Take the run, or `None` if it is somebody else's, not due or over."""
-        store = self._store
-        due = DUE["catch_up"]
-        args = [record_id, to_ms(now), store.lease, "catch_up", due, store.own, store.holder]
-        flat = await store.run("lease_slice", args)
-        return CatchUp.load(text(flat)) if flat else None
+        fields = await take(self._store, "catch_up", record_id, now)
+        return CatchUp.load(fields) if fields else None
 
     async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
         """Write what a slice came to.

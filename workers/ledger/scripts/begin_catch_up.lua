@@ -1,6 +1,8 @@
--- A source is to be caught up with: its time has come, or a person asks. One run at a time; what is
--- under way or waits to go on is made due. ARGV: id, now, source, tick (0 for a person)
--- Answers 1 if a run begins or is brought forward, 0 if this time had its run.
+-- A source is to be caught up with: its time has come, or a person asks. One run at a time; one that is
+-- under way or waits to go on is made due.
+-- KEYS: catch_up:*, catch_ups:due
+-- ARGV: id, now, source, tick (0 for a person)
+-- Answer: 1 if a run begins or is brought forward, 0 if this time had its run
 local id, now, source, tick = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local name = key('catch_up', id)
 local known = load(name)
