@@ -45,6 +45,9 @@ class Tenant:
     zone: str = ""
     callbacks: list[dict[str, Any]] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
+    fields: list[dict[str, Any]] = field(default_factory=list)
+    excluded: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     reads: int = 0
     clock: Clock = system_clock

@@ -6,8 +6,9 @@ from adapters.autotask.config import AutotaskConfig
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import PsaError
 from workers.psa.autotask.client import AutotaskClient
-from workers.psa.connectwise.callbacks import Callbacks, Registered
+from workers.psa.connectwise.callbacks import Callbacks
 from workers.psa.http import PsaHttp
+from workers.psa.registered import Registered
 from workers.settings import Settings
 
 

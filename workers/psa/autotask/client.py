@@ -4,15 +4,16 @@ REST API 1.0. Which zone that is says one request without credentials; the answe
 if it leads to a server of the vendor.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from adapters.autotask.config import AutotaskApi
 from adapters.errors import PsaAnswerUnreadable
-from adapters.fields import Unreadable, as_object, instant, positive_id, printable
+from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from adapters.origin import is_loopback, split_url
 from workers.psa.company import Company, Page
-from workers.psa.http import PsaHttp, page_of
+from workers.psa.http import Method, PsaHttp, page_of
 
 _VENDOR: Final = ".autotask.net"
 _ROOM: Final = "/atservicesrest"
@@ -93,6 +94,53 @@ class AutotaskClient:
         last = items[-1] if isinstance(items[-1], dict) else {}
         why = printable(last.get("errorMessage"), 200) or "no reason given"
         return f"Autotask gave up at least {len(items)} callouts, the last one: {why}"
+
+    async def rows(self, entity: str, *filters: Mapping[str, str]) -> list[dict[str, Any]]:
+        """What the entity has, by these filters.
+
+        Raises:
+            PsaError: Autotask does not tell.
+        """
+        url = f"{await self._base()}/{entity}/query"
+        content = {"MaxRecords": _COMPANIES, "filter": filters}
+        reply = await self._http.send("POST", url, self._headers, content=content)
+        items = reply.content.get("items") if isinstance(reply.content, dict) else None
+        if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
+            raise self._http.unreadable(f"answers no list of {entity}")
+        return items
+
+    async def field_numbers(self, entity: str) -> dict[str, str]:
+        """The numbers of the fields that a webhook may have, by their labels; no constants.
+
+        Raises:
+            PsaError: Autotask does not tell.
+        """
+        url = f"{await self._base()}/{entity}/entityInformation/fields"
+        reply = await self._http.get(url, self._headers)
+        told = reply.content.get("fields") if isinstance(reply.content, dict) else None
+        for each in told if isinstance(told, list) else ():
+            if isinstance(each, dict) and folded(str(each.get("name"))) == "fieldid":
+                picks = each.get("picklistValues") or []
+                return {
+                    folded(str(pick["label"])).replace(" ", ""): str(pick["value"])
+                    for pick in picks
+                    if isinstance(pick, dict) and {"label", "value"} <= set(pick)
+                }
+        raise self._http.unreadable("does not say which fields a webhook may show")
+
+    async def change(
+        self, method: Method, path: str, content: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """What Autotask answers to a change.
+
+        Raises:
+            PsaError: it did not take it, or nobody knows whether it did.
+        """
+        url = f"{await self._base()}/{path}"
+        reply = await self._http.send(method, url, self._headers, content=content)
+        if reply.status == 404:
+            raise self._http.unreadable(f"knows no {path}")
+        return reply.content if isinstance(reply.content, dict) else {}
 
     async def _item(self, company_id: str) -> object:
         """What Autotask has under this id: a company that is not there is an empty item."""
