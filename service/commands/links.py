@@ -15,9 +15,9 @@ from adapters.errors import ConfigurationError
 from service.commands.sweeps import follow
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, show_json, show_list
+from workers.bulk.links import STATES, Link, every_company, matched, to_sweep
 from workers.processes.runtime import open_context
 from workers.psa.companies import Asked
-from workers.psa.links import STATES, Link, every_company, matched, to_sweep
 from workers.settings import Settings, load_settings
 
 # What a program that opens the file might take for a formula.

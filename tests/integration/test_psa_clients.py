@@ -16,12 +16,12 @@ from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant
 from tests.support.serve import serve
+from workers.bulk.links import every_company
 from workers.network.addresses import AddressRefused
 from workers.processes.runtime import open_context
 from workers.psa.companies import Asked
 from workers.psa.connectwise import client as connectwise
 from workers.psa.http import PsaHttp, _address
-from workers.psa.links import every_company
 from workers.settings import Settings
 
 NAME = "Zinc & Sons"

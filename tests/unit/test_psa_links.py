@@ -2,9 +2,9 @@
 
 import pytest
 
+from workers.bulk.links import Link, matched, to_sweep
 from workers.itglue.models import Organization
 from workers.psa.company import Company
-from workers.psa.links import Link, matched, to_sweep
 
 GONE = "Violet Pump Works"
 
