@@ -31,6 +31,7 @@ COMMANDS = MappingProxyType(
         "doctor": "service.commands.doctor",
         "holds": "service.commands.holds",
         "init": "service.commands.init",
+        "links": "service.commands.links",
         "operators": "service.commands.operators",
         "outbox": "service.commands.outbox",
         "pause": "service.commands.pause",

@@ -117,6 +117,7 @@ def create_app(
             Route("/v1/audit", audit.show, methods=["GET"]),
             Route("/v1/audit/verify", audit.verify, methods=["GET"]),
             Route("/v1/sources", sources.show_all, methods=["GET"]),
+            Route("/v1/sources/{source}/catch-up", sources.catch_up, methods=["POST"]),
             Route("/v1/sources/{source}/cancel", sources.cancel, methods=["POST"]),
             Route("/v1/protections", protections.create, methods=["POST"]),
             Route("/v1/protections", protections.show_all, methods=["GET"]),

@@ -32,18 +32,26 @@ def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
     Exit status: 0 finished, 1 held, failed or not yet at its end, 2 usage.
     """
     with ServiceClient.from_environment() as service:
-        begun = service.call("POST", f"/v1/schedules/{name}/sweep", {"dry_run": dry_run})
-        say(f"{begun['id']}: looking through the organizations …", err=True)
-        stop = "" if dry_run else f"; unglue cancel --source schedule:{name} stops what it asks for"
-        with interruptible(f"{begun['id']} goes on without this command{stop}"):
-            found = _end_of(service, begun["id"], timeout)
+        sys.exit(follow(service, name, {"dry_run": dry_run}, timeout, as_json=as_json))
+
+
+def follow(
+    service: ServiceClient, name: str, order: dict[str, Any], timeout: float, *, as_json: bool
+) -> int:
+    """Begin a sweep, wait for its end, show it; the exit status."""
+    begun = service.call("POST", f"/v1/schedules/{name}/sweep", order)
+    say(f"{begun['id']}: looking through the organizations …", err=True)
+    dry_run = order.get("dry_run")
+    stop = "" if dry_run else f"; unglue cancel --source schedule:{name} stops what it asks for"
+    with interruptible(f"{begun['id']} goes on without this command{stop}"):
+        found = _end_of(service, begun["id"], timeout)
     if as_json:
         show_json(found)
     elif found["summary"] is not None:
         _show(found)
     if found["finished_at"] is None:
         say(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
-    sys.exit(0 if found["state"] == "finished" else 1)
+    return 0 if found["state"] == "finished" else 1
 
 
 def _end_of(service: ServiceClient, sweep_id: str, seconds: float) -> dict[str, Any]:
@@ -110,7 +118,9 @@ def schedules(*, as_json: bool) -> None:
     rows = []
     for each in listed:
         asks = "dry runs" if each["dry_run"] else "deletions"
-        if not each["confirm_delete"] and not each["dry_run"]:
+        if each["kind"] == "catch_up":
+            asks = f"events that never came ({', '.join(each['sources']) or 'every PSA'})"
+        elif not each["confirm_delete"] and not each["dry_run"]:
             asks += ", unconfirmed"
         first, then = each["next"][:1], each["next"][1:]
         rows.append((

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from redis.exceptions import RedisError
 
 from adapters.errors import ITGlueError, PermissionDenied, UnglueError
+from service.doctor.caught_up import caught_up_findings
 from service.doctor.configuration import in_force
 from service.doctor.finding import Finding, alone
 from service.doctor.holds import held_findings
@@ -53,6 +54,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             ("ledger", _ledger(settings)),
             ("deletions", _pauses(settings)),
             ("deletions", _work(settings)),
+            ("catch-up", _caught_up(settings)),
         ]
     checks += [
         ("it glue", _itglue(settings, counted=there is None)),
@@ -184,6 +186,12 @@ async def _work(settings: Settings) -> AsyncIterator[Finding]:
     async with open_ledger(settings) as ledger:
         for found in await work_findings(settings, ledger, system_clock()):
             yield Finding(*found)
+
+
+async def _caught_up(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        async for found in caught_up_findings(settings, ledger, system_clock()):
+            yield found
 
 
 def _version(server: dict[str, Any]) -> Finding:

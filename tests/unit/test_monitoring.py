@@ -40,7 +40,7 @@ MEASURES = Measures(
     steps={("plan", "0.5"): 1, ("plan", "sum"): 400},
     silent_hosts=1, failing_targets=1, chain_seq=1, audit_pending=1,
     spools=1, spools_holding=1, spooled=1, spool_oldest=1.0,
-    sources={"cw": Of(1.0, {"accepted": 1}, 1, 1)},
+    sources={"cw": Of(1.0, {"accepted": 1}, 1, 1, {"active": 1}, 1.0)},
 )  # fmt: skip
 
 

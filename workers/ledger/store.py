@@ -177,7 +177,8 @@ class Store:
         """The answers of the script to each of the calls, in one round trip.
 
         Each is a decision of its own: where one fails, its answer is the error, which is then none
-        of the others'. With `durable` they wait for the disk together, with either for the replicas.
+        of the others'. With `durable` they wait for the disk together, with either for the
+        replicas.
 
         Raises:
             redis.RedisError: there are no answers: the way to Redis broke.

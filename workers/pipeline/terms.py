@@ -18,9 +18,7 @@ _SCHEDULE = "schedule:"
 
 def schedule_of(deletion: Deletion, settings: Settings) -> Schedule | None:
     """The schedule that asked for it, as it is configured now."""
-    return (
-        settings.schedules.get(deletion.source.removeprefix(_SCHEDULE)) if deletion.swept else None
-    )
+    return settings.sweeps.get(deletion.source.removeprefix(_SCHEDULE)) if deletion.swept else None
 
 
 def terms_of(deletion: Deletion, settings: Settings) -> Settings:

@@ -35,6 +35,7 @@ Job = Literal[
     "run_sweep",
     "run_replay",
     "read_the_account",
+    "catch_up",
 ]
 
 # `JobQueue.advance`, as those see it who hand on a deletion: it does not raise.

@@ -26,6 +26,7 @@ from workers.pipeline.steps.outcome import Context
 from workers.processes.lease import own_holder
 from workers.processes.queue import HandOff, JobQueue
 from workers.psa.companies import Asked
+from workers.psa.watched import Watched
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
@@ -190,7 +191,7 @@ async def open_context(
                 settings=settings,
                 clock=system_clock,
                 random=SystemRandom(),
-                companies=companies,
+                companies=Watched(companies, ledger, settings.sources, system_clock),
                 tally=tally,
             )
         await ledger.asset_types.store(types)

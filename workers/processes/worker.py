@@ -30,7 +30,12 @@ from workers.upkeep.pulse import beat
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
 _LEASED: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"advance_deletion": "deletion", "run_sweep": "sweep", "run_replay": "replay"}
+    {
+        "advance_deletion": "deletion",
+        "run_sweep": "sweep",
+        "run_replay": "replay",
+        "catch_up": "catch_up",
+    }
 )
 
 __all__ = ["jobs", "run_worker"]

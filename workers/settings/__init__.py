@@ -233,7 +233,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _schedules_select(self) -> Self:
         for name, schedule in self.schedules.items():
-            problem = unusable(schedule, self.policy)
+            problem = unusable(schedule, self.policy, self.sources)
             if problem:
                 raise ValueError(f"schedules.{name}: {problem}")
             if schedule.callback_url is not None:
@@ -243,6 +243,11 @@ class Settings(BaseSettings):
                     why = error.errors()[0]["msg"].removeprefix("Value error, ")
                     raise ValueError(f"schedules.{name}.callback_url: {why}") from None
         return self
+
+    @property
+    def sweeps(self) -> Mapping[str, Schedule]:
+        """The schedules that look for organizations."""
+        return {name: each for name, each in self.schedules.items() if each.kind == "sweep"}
 
     @model_validator(mode="after")
     def _secrets_protect(self) -> Self:

@@ -33,7 +33,7 @@ def asks_for_approval(settings: Settings) -> Iterator[str]:
         if (source.approval or policy.approval) == "webhooks" and not source.confirm_delete:
             yield f'approval = "webhooks" with sources.{name}.confirm_delete = false'
     if policy.approval == "webhooks":
-        for name, schedule in settings.schedules.items():
+        for name, schedule in settings.sweeps.items():
             if not schedule.confirm_delete and not schedule.dry_run:
                 yield f'approval = "webhooks" with schedules.{name}.confirm_delete = false'
 

@@ -31,6 +31,7 @@ _CODES: Final = frozenset({each.code for each in codes()} | {"Cancelled", "Delet
 _KINDS: Final = ("result", "notice")
 # What an attempt came to; "pending" is tried again.
 _OUTCOMES: Final = ("delivered", "pending", "stopped", "dead")
+_SAID: Final = ("inactive", "active")
 _METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
 
 
@@ -49,7 +50,7 @@ class Seen:
     @property
     def askers(self) -> tuple[str, ...]:
         """Whoever may ask for a deletion."""
-        schedules = (f"schedule:{name}" for name in self.settings.schedules)
+        schedules = (f"schedule:{name}" for name in self.settings.sweeps)
         return (API, *self.sources, *sorted(schedules))
 
 
@@ -109,6 +110,24 @@ def patience(seen: Seen) -> Iterator[Sample]:
         days = seen.settings.sources[source].silence_days
         if days:
             yield (source,), days * 86_400
+
+
+def caught_up(seen: Seen) -> Iterator[Sample]:
+    """What was made up for, by source and what its PSA said."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    counts.update({(source, state): 0 for source in seen.sources for state in _SAID})
+    for source, each in seen.measures.sources.items():
+        for state, count in each.caught_up.items():
+            counts[_known(source, seen.sources), _known(state, _SAID)] += count
+    yield from counts.items()
+
+
+def behind(seen: Seen) -> Iterator[Sample]:
+    """Seconds since each source was last caught up with."""
+    for source in seen.sources:
+        each = seen.measures.sources.get(source)
+        if each is not None and each.behind is not None:
+            yield (source,), max(0.0, each.behind)
 
 
 def ended(seen: Seen) -> Iterator[Sample]:

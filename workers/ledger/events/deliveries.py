@@ -64,7 +64,8 @@ class Deliveries:
         """Make a verified delivery durable, and do what its events ask for.
 
         `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
-        `delivery` may say when it was `received_at`, in milliseconds, if that is not now. With
+        `delivery` may say when it was `received_at`, in milliseconds, if that is not now, and that
+        it is `caught_up`: then it has one event, and what is known already is not stored. With
         `replay` it is stored already, and what had no effect then may have one now. What says
         again what was handled, byte for byte, is not stored; its receipts name the first such.
         What waits at the same moment is sent together. `on_the_way` are the jobs of this process
@@ -141,6 +142,7 @@ class Deliveries:
             repeats=int(fields.get("repeats") or 0),
             last_seen=ms_or_none(fields.get("last_seen")),
             dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
+            caught_up="caught_up" in fields,
         )
 
     async def dismiss(

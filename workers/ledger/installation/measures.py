@@ -5,10 +5,11 @@ decide. So it does not matter how many processes there are, and which of them an
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from workers.ledger.events.catch_ups import id_of
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.store import Store
 from workers.pipeline.states import STATES
@@ -27,12 +28,18 @@ Counts = Mapping[tuple[str, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class Of:
-    """What is known of one source: seconds since its newest delivery, and what waits or holds."""
+    """What is known of one source: seconds since its newest delivery, and what waits or holds.
+
+    `caught_up` counts what its PSA said and no event, by state; `behind` is how long ago it was
+    last known to be everything.
+    """
 
     silent_for: float | None
     verdicts: Mapping[str, int]
     held: int
     quarantined: int
+    caught_up: Mapping[str, int] = field(default_factory=dict)
+    behind: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +156,10 @@ class Measuring:
                     {verdict: int(count) for verdict, count in _words(verdicts).items()},
                     held,
                     quarantined,
+                    {state: int(count) for state, count in _words(found).items()},
+                    _age(at, confirmed) if confirmed else None,
                 )
-                for name, (verdicts, held, quarantined) in zip(
+                for name, (verdicts, held, quarantined, found, confirmed) in zip(
                     known, second["sources"], strict=True
                 )
             },
@@ -210,14 +219,16 @@ class Measuring:
                 reads.hgetall(key("counts", "verdicts", source))
                 reads.hlen(key("holding", source))
                 reads.hlen(key("quarantine", source))
+                reads.hgetall(key("counts", "caught_up", source))
+                reads.hget(key("catch_up", id_of(source)), "confirmed_at")
             for name in first["turns"]:
                 reads.zcard(key("turn", name.decode()))
                 reads.zrange(key("turn", name.decode()), 0, 0, withscores=True)
             for name, _ in first["spools"]:
                 reads.hgetall(key("spool", name.decode()))
             enqueued, *answers = await reads.execute()
-        rows = [answers[place : place + 3] for place in range(0, 3 * len(sources), 3)]
-        answers = answers[3 * len(sources) :]
+        rows = [answers[place : place + 5] for place in range(0, 5 * len(sources), 5)]
+        answers = answers[5 * len(sources) :]
         lines = [answers[place : place + 2] for place in range(0, 2 * len(first["turns"]), 2)]
         spools = answers[2 * len(first["turns"]) :]
         return {"enqueued": enqueued, "sources": rows, "lines": lines, "spools": spools}

@@ -3,8 +3,9 @@
 -- time may have one now. One that says again what was handled, byte for byte, is counted with the first
 -- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
 -- understood, while the first of its kind holds what it would hold.
--- KEYS: counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due, event:*:*,
---       history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
+-- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
+-- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
+--       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
 --       sources:last
 -- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array), of a replay: operator and
 --       token
@@ -357,6 +358,35 @@ local function handle(event)
   return receipt
 end
 
+-- Whether the PSA, asked for what changed, says what is known: an event brought it, its deletion is on
+-- its way, or it ended otherwise than by the client's being active. Clocks of one PSA may differ a bit.
+local function no_news(event)
+  local known, at = registers_of(event), event.occurred_at
+  local register = known[1].register
+  if event.kind == 'reactivated' then
+    for _, each in ipairs(known) do
+      local since = tonumber(each.register.active_at or 0)
+      if each.register.state ~= 'active' or at and since < at then
+        return false
+      end
+    end
+    return true
+  end
+  if event.kind ~= 'request' or register.state == 'active' or not register.state then
+    return false
+  end
+  local last = register.deletion_id and load(key('deletion', register.deletion_id)) or {}
+  if last.state and not TERMINAL[last.state] or register.state == 'deleted' or register.state == 'cancelled' then
+    return true
+  end
+  local slack = last.state == 'cancelled' and 0 or 120000
+  return not at or tonumber(register.inactive_at or 0) + slack >= at
+end
+
+if delivery.caught_up and not operator and no_news(events[1]) then
+  return cjson.encode({{verdict = 'duplicate', reason = 'known', event_id = events[1].event_id}})
+end
+
 -- What a person must hear of. A sender repeats itself, so what comes again is told once an hour.
 local function tell(event, receipt)
   local alert, hour = receipt.alert, 3600000
@@ -516,7 +546,13 @@ else
     'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
     'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
   redis.call('ZADD', key('deliveries'), received_at, delivery.id)
-  redis.call('HSET', key('sources', 'last'), delivery.source, now)
+  if delivery.caught_up then
+    local state = events[1].kind == 'request' and 'inactive' or 'active'
+    redis.call('HSET', name, 'caught_up', 1)
+    redis.call('HINCRBY', key('counts', 'caught_up', delivery.source), state, 1)
+  else
+    redis.call('HSET', key('sources', 'last'), delivery.source, now)
+  end
 end
 if strongest.verdict == 'ignored' then
   -- Its body is kept for less long.
