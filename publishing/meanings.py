@@ -5,8 +5,12 @@ from typing import Final
 
 # A vendor's own settings are explained in its README, beside what the vendor calls them.
 MEANINGS: Final[Mapping[str, str]] = {
-    "redis_url": "Where Redis or Valkey is: `redis://`, `rediss://` or `unix://`. Without it, "
-    "`unglue up` runs a Valkey of its own",
+    "redis_url": "Where Redis or Valkey is: `redis://`, `rediss://`, `unix://` or "
+    "`redis+sentinel://`. Without it, `unglue up` runs a Valkey of its own",
+    "dashboard_redis_url": "The same with a user who may only read, for `/rq`; empty: `redis_url`",
+    "redis_ca": "A file with the private authority that signs the certificate of Redis",
+    "min_replicas": "How many replicas have what is answered with 202; fewer in time: it is "
+    "answered so that the sender repeats it",
     "redis_prefix": "What every key of this installation begins with; two installations on one "
     "server need two",
     "public_url": "Under which address people and senders reach the service; in links",
@@ -77,6 +81,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "notifications.NAME.secrets": '`format = "json"` only: sign them as Standard Webhooks',
     "notifications.NAME.allow_private_networks": "Whether it may lie in your own network",
     "operators.NAME.token_sha256": "The hash of the token (`unglue operators add`)",
+    "operators.NAME.sign_on": "How a proxy or an identity provider names the same person",
     "operators.NAME.roles": "What the operator may do; none: only look",
     "sources.NAME.vendor": "Who sends: one of the adapters",
     "sources.NAME.confirm_delete": "Whether a webhook of this source needs no approval",
@@ -87,6 +92,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "sources.NAME.max_deletions_per_day": "Of this source; more is held for a person",
     "sources.NAME.itglue_integration": "Which of IT Glue's integrations it is, where two sources "
     "are of one kind",
+    "login.header": "The header in which a proxy says who somebody is; empty: none does",
+    "login.header_peers": "The addresses of those proxies; from anybody else it is ignored",
+    "oidc.issuer": "The identity provider, to the letter; empty: nobody logs in by one",
+    "oidc.client_id": "What the provider calls Unglue",
+    "oidc.client_secret": "What the provider gave Unglue with it",
+    "oidc.scopes": "What the provider is asked for",
+    "oidc.claim": "The claim that names the person, as `sign_on` does",
+    "oidc.roles_claim": "The claim whose values `roles` knows; empty: roles stand in `operators`",
+    "oidc.roles": "What each value of that claim lets somebody do",
+    "schedules.NAME.kind": "Look for organizations to delete, or ask PSAs what was not sent",
+    "schedules.NAME.sources": "Of a `catch_up`: only these sources; empty: all with credentials",
     "schedules.NAME.cron": "When: minute hour day month weekday",
     "schedules.NAME.timezone": "Of these times",
     "schedules.NAME.statuses": "Only organizations of these statuses; empty: the policy's",
