@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults whole soak soak-faults fuzz bench image image-check check format lint types demo states messages metrics reference docs audit wheel release-check clean lock
+.PHONY: help install test test-redis7 faults whole soak soak-faults fuzz bench image image-check check format lint types demo states messages metrics reference docs audit wheel release-check clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_cou
 test: $(READY) ## Run the tests against a real Valkey, without those that kill processes
 	$(PYTEST) tests/contract tests/integration tests/unit
 
+# Where the ledger, intake and durability meet the server.
+REDIS7 ?= redis-server
+ON_REDIS = tests/contract/test_continuity.py tests/faults/test_failing_valkey.py $(addprefix tests/integration/, test_ledger_*.py test_durability.py test_lease.py test_decided_twice.py test_repeats.py test_quarantine.py test_fair_hand_out.py test_outbox.py test_audit_writer.py test_retention.py test_jobs.py test_service_health.py test_foreign_jobs.py test_rq_dashboard.py test_redis_*.py)
+test-redis7: $(READY) ## The tests about the server, against Redis (REDIS7=path; Debian: redis-server)
+	REDIS_SERVER=$(REDIS7) $(PYTEST) $(ON_REDIS)
+
 faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
 	$(PYTEST) tests/faults tests/end_to_end
 
@@ -40,8 +46,9 @@ whole: $(READY)
 fuzz: $(READY) ## Throw mutated and random deliveries at every adapter; prints how many
 	$(BIN)/python -m tests.fuzz --inputs 100000
 
-bench: $(READY) ## Measure a deletion beside a serial loop, as a ratio
-	$(BIN)/python -m benchmarks.deletion
+BENCH ?=
+bench: $(READY) ## Measure everything in docs/performance.md (BENCH=--quick or --full)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 soak: $(READY) ## Run the stateful test for long and print how many steps it ran
 	$(BIN)/python -m tests.soak

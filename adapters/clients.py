@@ -1,7 +1,9 @@
 """By what a client is known to a sender that may name it by id, by name, or by both."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from adapters.fields import Identity, Unreadable
 from adapters.likeness import likeness
@@ -42,6 +44,21 @@ def reactivated(
             name=name,
         ),
     )
+
+
+_CLIENTS: Final = ("client", "customer", "compan", "organi", "account", "tenant")
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+
+
+def is_a_client(name: str) -> bool:
+    """Whether the name of a kind of record may be another one for clients; a part of one is not."""
+    words = _WORD.findall(name)
+    return bool(words) and all(likeness(word).startswith(_CLIENTS) for word in words)
+
+
+def is_of_a_client(name: str) -> bool:
+    """Whether an event or a field of this name may be about a client."""
+    return likeness(name).startswith(_CLIENTS)
 
 
 def rejected(error: Unreadable, identity: Identity, clients: Sequence[str] = ()) -> Rejected:

@@ -5,8 +5,10 @@ from typing import Final
 
 # A vendor's own settings are explained in its README, beside what the vendor calls them.
 MEANINGS: Final[Mapping[str, str]] = {
-    "redis_url": "Where Redis or Valkey is: `redis://`, `rediss://` or `unix://`. Without it, "
-    "`unglue up` runs a Valkey of its own",
+    "redis_url": "Where Redis or Valkey is: `redis://`, `rediss://`, `unix://` or "
+    "`redis+sentinel://`. Without it, `unglue up` runs a Valkey of its own",
+    "dashboard_redis_url": "The same server for `/rq`, as a user that may only read",
+    "redis_ca": "A PEM file: the authority that signed Redis' certificate, if it is your own",
     "redis_prefix": "What every key of this installation begins with; two installations on one "
     "server need two",
     "public_url": "Under which address people and senders reach the service; in links",
@@ -14,6 +16,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "or more each",
     "durability": '`"fsync"`: a 202 waits until Redis has the event on disk '
     "([running it](running.md#redis))",
+    "min_replicas": "How many replicas must have what is answered; left out: 1 with sentinels, else 0",
     "spool_dir": "Where verified events are kept while Redis is away; empty: none are taken then",
     "state_dir": "Where it is remembered outside Redis which ledger is ours, and how far it came",
     "spool_max_bytes": "How much one service may keep there; more is answered with the status for "
@@ -78,6 +81,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "notifications.NAME.allow_private_networks": "Whether it may lie in your own network",
     "operators.NAME.token_sha256": "The hash of the token (`unglue operators add`)",
     "operators.NAME.roles": "What the operator may do; none: only look",
+    "operators.NAME.sign_on": "The name by which a proxy or identity provider knows the person "
+    "([operators](operators.md))",
+    "login.header": "The header in which a proxy says who somebody is; empty: none does",
+    "login.header_peers": "Addresses of those proxies; from anybody else the header is ignored",
+    "oidc.issuer": "The provider's issuer, to the letter; empty: no sign-on by OpenID Connect",
+    "oidc.client_id": "Who Unglue is for the provider",
+    "oidc.client_secret": "Unglue's secret there",
+    "oidc.scopes": "What is asked for; `openid` must be among it",
+    "oidc.claim": "Which claim is compared with `sign_on`",
+    "oidc.roles_claim": "Which claim says what somebody may do, in place of `[operators]`",
+    "oidc.roles": "Roles by the values of that claim",
     "sources.NAME.vendor": "Who sends: one of the adapters",
     "sources.NAME.confirm_delete": "Whether a webhook of this source needs no approval",
     "sources.NAME.approval": "In place of the policy's",
@@ -87,6 +101,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "sources.NAME.max_deletions_per_day": "Of this source; more is held for a person",
     "sources.NAME.itglue_integration": "Which of IT Glue's integrations it is, where two sources "
     "are of one kind",
+    "schedules.NAME.kind": '`"sweep"`: look for organizations. `"catch_up"`: ask PSAs for what their '
+    "events did not say",
+    "schedules.NAME.sources": "Of a catch-up: which sources; empty: all that can be asked",
     "schedules.NAME.cron": "When: minute hour day month weekday",
     "schedules.NAME.timezone": "Of these times",
     "schedules.NAME.statuses": "Only organizations of these statuses; empty: the policy's",

@@ -1,4 +1,4 @@
-"""`/deliveries`, `/deliveries/{id}`, `/results`: what came in, and what goes out."""
+"""`/deliveries`, `/results` and a page of each: what came in, and what goes out."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, unsigned
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.page import address
 from workers.ledger.listing import Page
 from workers.ledger.records import Delivery
@@ -143,4 +143,18 @@ async def results(visit: Visit) -> Response:
         may_resend=visit.may("request"),
         older=address("/results", asked) if older else "",
         said=_SAID.get(query.get("said", "")),
+    )
+
+
+async def result(visit: Visit) -> Response:
+    """One result: each attempt with its answer."""
+    name = visit.request.path_params["callback_id"]
+    found, attempts = await visit.state.ledger.results.get(name)
+    return visit.page(
+        "result.html",
+        f"Result {found.id}",
+        result=found,
+        attempts=attempts,
+        may_resend=visit.may("request") and found.state != "pending" and found.of,
+        live=found.state == "pending",
     )

@@ -98,6 +98,9 @@ class BoundIds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass it on."""
         found = _IDS.findall(scope["path"]) if scope["type"] == "http" else []
+        if not found:
+            await self._app(scope, receive, send)
+            return
         ids = {_NAMES[kind]: f"{kind}_{rest}" for kind, rest in found}
         with structlog.contextvars.bound_contextvars(**ids):
             await self._app(scope, receive, send)

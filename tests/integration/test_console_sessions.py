@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from service.console.session import IDLE, LONGEST, begun, read
+from service.console.door.session import IDLE, LONGEST, begun, read
 from tests.support.console import logged_in, stranger
 from tests.support.service import Service, configured, running_service, secret_key, token
 from workers.ledger.ledger import Ledger

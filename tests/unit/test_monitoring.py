@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.supervision.metrics.catalogue import ALWAYS, METRICS
+from service.supervision.metrics.reading import Metric
 from service.supervision.metrics.reference import with_table
 from service.supervision.metrics.scrape import scraped
 from tests.support.service import configured
@@ -34,9 +37,10 @@ MEASURES = Measures(
     ended={("api", "failed", "PermissionDenied"): 1},
     attempts={("result", "dead"): 1},
     requests={("GET", "organizations", "2xx"): 1},
+    steps={("plan", "0.5"): 1, ("plan", "sum"): 400},
     silent_hosts=1, failing_targets=1, chain_seq=1, audit_pending=1,
     spools=1, spools_holding=1, spooled=1, spool_oldest=1.0,
-    sources={"cw": Of(1.0, {"accepted": 1}, 1, 1)},
+    sources={"cw": Of(1.0, {"accepted": 1}, 1, 1, {"active": 1}, 1.0)},
 )  # fmt: skip
 
 
@@ -74,11 +78,20 @@ def boards() -> Iterator[str]:
             yield target["expr"]
 
 
+def samples_of(metric: Metric) -> tuple[str, ...]:
+    if metric.kind != "histogram":
+        return (metric.name,)
+    return tuple(f"{metric.name}_{part}" for part in ("bucket", "count", "sum"))
+
+
 def test_a_scrape_has_every_metric_of_the_catalogue() -> None:
-    assert set(scrape()) == {metric.name for metric in METRICS} | {name for name, *_ in ALWAYS}
+    names = {name for metric in METRICS for name in samples_of(metric)}
+    assert set(scrape()) == names | {name for name, *_ in ALWAYS}
     for metric in METRICS:
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
-        assert all(set(labels) == set(metric.labels) for labels in scrape()[metric.name])
+        for name in samples_of(metric):
+            own = {*metric.labels, *(["le"] if name.endswith("_bucket") else [])}
+            assert all(set(labels) == own for labels in scrape()[name])
 
 
 @pytest.mark.parametrize(
@@ -133,3 +146,13 @@ def test_the_prometheus_file_reads_the_rules_beside_it() -> None:
     read = yaml.safe_load((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
     assert [(MONITORING / name).is_file() for name in read["rule_files"]] == [True]
     assert read["scrape_configs"][0]["job_name"] == "unglue"
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool on this machine")
+def test_prometheus_itself_takes_the_rules() -> None:
+    done = subprocess.run(  # noqa: S603 - a file of ours
+        ["promtool", "check", "rules", str(MONITORING / "rules.yaml")],  # noqa: S607 - as installed
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "SUCCESS" in done.stdout

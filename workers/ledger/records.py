@@ -310,7 +310,7 @@ class Delivery:
     """One HTTP request from a source, as it arrived, and what became of it.
 
     It came `repeats` times more, the last time at `last_seen`. `dropped` is how many bytes the body
-    had, if it is no longer kept.
+    had, if it is no longer kept. `caught_up`: nobody sent it, the PSA said it when it was asked.
     """
 
     id: str
@@ -328,6 +328,7 @@ class Delivery:
     repeats: int = 0
     last_seen: datetime | None = None
     dropped: int | None = None
+    caught_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

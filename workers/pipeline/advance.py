@@ -64,7 +64,9 @@ async def advance(deletion_id: str, context: Context) -> Deletion | None:
         return None
     requests = held.requests - context.itglue.requests
     for _ in range(_MOST_STEPS):
+        began = context.clock()
         change = await _step(held, context)
+        context.tally.stepped(held.step, (context.clock() - began).total_seconds())
         change = change.with_fields(requests=requests + context.itglue.requests)
         held = await context.ledger.deletions.record(held, change, context.clock())
         if held.state != RUNNING:

@@ -92,6 +92,7 @@ class Scheduler:
             ("run_replay", ledger.replays.take_due),
             ("verify_delivery", ledger.quarantine.take_due),
             ("look_back_at_deletion", ledger.deletions.take_aftercare),
+            ("catch_up", ledger.catch_ups.take_due),
         )
         self._first = (self._first + 1) % len(kinds)
         for job, take in (*kinds[self._first :], *kinds[: self._first]):

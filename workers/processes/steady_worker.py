@@ -25,9 +25,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
-from workers.processes.job_table import FOREIGN, JOBS, TableJob, foreign
+from workers.network.redis_url import connect_blocking
+from workers.processes.job_table import FOREIGN, TableJob, foreign
 from workers.processes.lease import holder_of
-from workers.processes.queue import QUEUE
+from workers.processes.queue import JOBS, QUEUE
 
 # RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
 # are what recovers it; this keeps RQ's own books short behind.
@@ -107,8 +108,8 @@ class SteadyWorker(Worker):
         # Once: a command that was carried out and not answered leaves an entry too many in RQ's
         # books, which the ledger does not read.
         once = Retry(NoBackoff(), 1, (ConnectionLost,))
-        connection = Redis.from_url(
-            redis_url, retry=once, socket_connect_timeout=2, socket_timeout=_ANSWER_SECONDS
+        connection = connect_blocking(
+            redis_url, Redis, retry=once, socket_connect_timeout=2, socket_timeout=_ANSWER_SECONDS
         )
         super().__init__(
             [queue],

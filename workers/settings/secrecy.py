@@ -32,8 +32,11 @@ _SHORTEST: Final[Mapping[str, int]] = {
     "export_zip_password": 16,
 }
 MADE_ELSEWHERE: Final = frozenset(
-    {"redis_url", "api_key", "url", "token_sha256", "private_key", "secret", "integration_code"}
-)
+    {
+        "redis_url", "dashboard_redis_url", "api_key", "url", "token_sha256", "private_key",
+        "secret", "integration_code", "client_secret",
+    }
+)  # fmt: skip
 
 
 def weak_secret(tables: Mapping[str, BaseModel]) -> str | None:
@@ -80,11 +83,15 @@ def shared_secret(sources: Mapping[str, BaseModel], callback: BaseModel) -> str 
 
 def sample_secret(base_url: str, tables: Mapping[str, BaseModel]) -> str | None:
     """What is wrong if a secret of the sample is used for a real account."""
-    if is_loopback(urlsplit(base_url).hostname or ""):
+    name = next(samples_in(tables), None)
+    if name is None or is_loopback(urlsplit(base_url).hostname or ""):
         return None
+    return f"{name} is the sample's, which everybody knows; make your own"
+
+
+def samples_in(tables: Mapping[str, BaseModel]) -> Iterator[str]:
+    """The settings whose secret is one of the sample's."""
     for table, model in tables.items():
         for place, secret in secrets_in(model, table):
             if secret in SAMPLES:
-                name = place.lstrip(".")
-                return f"{name} is the sample's, which everybody knows; make your own"
-    return None
+                yield place.lstrip(".")

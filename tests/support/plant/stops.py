@@ -76,14 +76,14 @@ def watch() -> None:
     ITGlue.delete_organization = _watched_delete  # type: ignore[method-assign]
 
 
-async def _watched(self: Store, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:
+async def _watched(self: Store, name: str, args: Sequence[Any], **waits: bool) -> Any:
     client = await _client(self, name, args)
     if client is None:
-        return await _run_script(self, name, args, durable=durable)
+        return await _run_script(self, name, args, **waits)
     nth = await _reach(self.redis, client, name)
     deletion_id = _deletion_of(name, args)
     before = len(await _journal(self, client, deletion_id))
-    answer = await _run_script(self, name, args, durable=durable)
+    answer = await _run_script(self, name, args, **waits)
     run = Run(name, nth, (await _journal(self, client, deletion_id))[before:])
     await self.redis.rpush(trace(client), run.dump())
     await _strike(self.redis, client, name, nth, "after")

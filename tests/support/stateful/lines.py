@@ -91,9 +91,11 @@ class WatchedStore(Store):
         self._watcher = watcher
         self.misfortune = Order.GO
 
-    async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:
+    async def run(
+        self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
+    ) -> Any:
         # The server of this test does not crash, so nothing waits for its disk.
-        del durable
+        del durable, replicated
         job = JOB.get()
         point = _script_point(name, args)
         if job is None or point is None:

@@ -12,6 +12,7 @@ from adapters.models import DeletionRequest
 from workers.ledger.deleting.leases import take
 from workers.ledger.deleting.refusals import KeyReused, ReplayRefused
 from workers.ledger.installation.condition import NotDurable
+from workers.ledger.packing import FIELD, open_record
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.store import Store, numbered, text
 from workers.pipeline.identity.identities import forms_of
@@ -145,6 +146,7 @@ class Deletions:
                 json.dumps(fields),
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == b"mismatch":
             raise KeyReused
@@ -210,6 +212,7 @@ class Deletions:
             self._store.memory.mark,
             self._store.own,
             conditions.configuration,
+            self._store.memory.tip,
         ]
         confirmed = True
         try:
@@ -256,23 +259,37 @@ class Deletions:
             ReplayRefused: it must not be, and why.
         """
         at = to_ms(now)
-        answer, *rest = await self._store.run(
-            "replay",
-            [
-                deletion_id,
-                at,
-                at + self._store.requeue_after,
-                operator,
-                token,
-                callback_url,
-                "1" if overrule else "",
-                mode or "",
-            ],
-            durable=self._store.fsync,
-        )
+        answer, rest = b"packed", list[bytes]()
+        while answer == b"packed":
+            await self._unpack(deletion_id)
+            answer, *rest = await self._store.run(
+                "replay",
+                [
+                    deletion_id,
+                    at,
+                    at + self._store.requeue_after,
+                    operator,
+                    token,
+                    callback_url,
+                    "1" if overrule else "",
+                    mode or "",
+                ],
+                durable=self._store.fsync,
+                replicated=True,
+            )
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
         return (int(rest[1]) or None) if answer == b"replayed" else None
+
+    async def _unpack(self, deletion_id: str) -> None:
+        """What ended becomes again what scripts can read."""
+        name = self._store.key("deletion", deletion_id)
+        raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(name))
+        fields, lines, _ = open_record(raw)
+        if fields:
+            pairs = [part for pair in fields.items() for part in pair]
+            first = raw[f"{FIELD}0".encode()]
+            await self._store.run("unpack", [deletion_id, first, len(fields), *pairs, *lines])
 
     async def generation(self, deletion_id: str, number: int) -> Deletion:
         """The deletion as it stood at the end of this generation, or as it stands in it now.

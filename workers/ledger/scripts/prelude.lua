@@ -7,14 +7,31 @@ local PREFIX = KEYS[1]
 -- the line of its source. What people ask for has more room.
 local QUEUE = 'rq:queue:' .. string.sub(PREFIX, 1, -2)
 local SHORT, PEOPLE = 4, 'api'
+-- Jobs that were numbered and are not in it yet.
+local ON_THE_WAY = 0
 
 local TERMINAL = {
   deleted = true, soft_deleted = true, previewed = true,
   blocked = true, cancelled = true, failed = true,
 }
 
-local function key(...)
-  return PREFIX .. table.concat({...}, ':')
+local function key(one, two, three, four)
+  if not two then
+    return PREFIX .. one
+  elseif not three then
+    return PREFIX .. one .. ':' .. two
+  elseif not four then
+    return PREFIX .. one .. ':' .. two .. ':' .. three
+  end
+  return PREFIX .. one .. ':' .. two .. ':' .. three .. ':' .. four
+end
+
+-- The form in which the ledger is written: raised, with a step in take_form.lua, by whoever changes what
+-- older releases would misread. Nobody writes into a form that it does not know.
+local FORM = 1
+local written = tonumber(redis.call('HGET', key('ledger'), 'form') or 0)
+if written > FORM then
+  return redis.error_reply('NEWERFORM ' .. written .. ' ' .. FORM)
 end
 
 local function load(name)
@@ -66,10 +83,18 @@ local function journal(id, now, entry, detail)
   redis.call('RPUSH', key('journal', id), cjson.encode(with({entry = entry, at = now}, detail)))
 end
 
+-- What the newest decision was, after all others; '' if that is not known.
+local function tip()
+  return redis.call('LINDEX', key('audit', 'tips'), -1) or ''
+end
+
 -- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
--- not fill the memory that the record lives in. The number shows the writer what was dropped.
+-- not fill the memory that the record lives in. The number shows the writer what was dropped. The tip
+-- follows from every decision before, so that another past which came as far is told apart.
 local function pending(line, ...)
   local number = redis.call('INCR', key('audit', 'number'))
+  redis.call('RPUSH', key('audit', 'tips'), number .. ':' .. redis.sha1hex(tip() .. line))
+  redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
   redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
 end
 
@@ -148,9 +173,14 @@ local function decisions()
 end
 
 -- Whether this is not the ledger that the asker works with, or less of it than he has seen.
-local function strange_ledger(id, mark)
-  return id == '' or redis.call('HGET', key('ledger'), 'id') ~= id
-    or decisions() < mark
+local function strange_ledger(id, mark, tip)
+  if id == '' or redis.call('HGET', key('ledger'), 'id') ~= id then
+    return true
+  end
+  -- A release without tips may have decided in between; then the one at this place is another's.
+  local now = tip ~= '' and redis.call('LINDEX', key('audit', 'tips'), mark - decisions() - 1)
+  return decisions() < mark
+    or now and now ~= tip and string.match(now, '%d+') == string.match(tip, '%d+')
 end
 
 -- Whether this was asked for before an admin accepted that the ledger had been lost.
@@ -187,6 +217,12 @@ end
 -- '1' where the asker keeps a time of his own.
 local function lease_clock(now, own)
   return own == '1' and now or server_clock()
+end
+
+-- The number of the next taker. By the clock and not by counting: a server that took over after a
+-- fail-over may never have heard of the last taker, and must not give that number to another one.
+local function next_fence(before, at)
+  return math.max(tonumber(before) + 1, at)
 end
 
 -- By this is judged what must have passed: a clock that is ahead does not bring it forward.
@@ -341,6 +377,7 @@ local function finish(id, state, now, errors)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
   unwatch_clients(id, deletion)
   redis.call('ZREM', key('due'), id)
+  redis.call('ZADD', key('unpacked'), now, id)
   journal(id, now, 'ended', {state = state})
   -- Read as text: a message may quote half a character, which cjson refuses, and a deletion must be
   -- able to end. No message can hold this itself, for its quotes are escaped.
@@ -406,7 +443,18 @@ local function decline(deletion, now, entry, detail)
   for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
   end
-  redis.call('INCR', key('declines'))
+end
+
+-- What persons said no to under these forms, in one word: where it differs, somebody said something.
+local function noes_under(forms)
+  local said = {}
+  for _, form in ipairs(forms) do
+    local line = redis.call('HGET', key('declined'), form)
+    if line then
+      said[#said + 1] = form .. '=' .. line
+    end
+  end
+  return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
 end
 
 -- A person ends a deletion: its client's further events are ignored until it was active again.
@@ -481,7 +529,7 @@ end
 -- `look_again` is when the scheduler asks what became of it.
 local function begin(id, source, now, look_again)
   local room = source == PEOPLE and 2 * SHORT or SHORT
-  local direct = queue_length() < room and not waits(source)
+  local direct = queue_length() + ON_THE_WAY < room and not waits(source)
   if direct and source ~= PEOPLE then
     for _, other in ipairs(redis.call('ZRANGE', key('turns'), 0, -1)) do
       direct = direct and not waits(other)
@@ -490,7 +538,9 @@ local function begin(id, source, now, look_again)
   redis.call('ZADD', key('due'), look_again, id)
   local job = direct and redis.call('INCR', key('jobs')) or nil
   redis.call('HSET', key('deletion', id), 'job', job or 0)
-  if not direct then
+  if direct then
+    ON_THE_WAY = ON_THE_WAY + 1
+  else
     line_up(source, id, now)
   end
   return job
@@ -498,20 +548,25 @@ end
 
 -- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
 local function create(id, now, look_again, fields)
-  local name = key('deletion', id)
-  redis.call('HSET', name, 'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
+  local asked = cjson.decode(fields.request)
+  local line = {
+    'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
     'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
-    'epoch', 0, 'callback_url', '', 'delivery_id', '')
-  write(name, fields)
-  redis.call('HSET', name, 'order', redis.call('GET', key('order')) or 0)
+    'epoch', 0, 'callback_url', '', 'delivery_id', '', 'order', redis.call('GET', key('order')) or 0,
+    'org_id', asked.org_id or '',
+  }
+  -- Of a field that is named twice the last one counts.
+  for field, value in pairs(fields) do
+    line[#line + 1] = field
+    line[#line + 1] = value
+  end
+  redis.call('HSET', key('deletion', id), unpack(line))
   watch_clients(id, fields)
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
   local job = begin(id, fields.source, now, look_again)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
-  local asked = cjson.decode(fields.request)
-  redis.call('HSET', name, 'org_id', asked.org_id or '')
   audit(now, 'created', {
     deletion_id = id, source = fields.source, actor = fields.actor, delivery_id = fields.delivery_id,
     operator = fields.source == 'api' and fields.actor or nil, org_name = asked.org_name,

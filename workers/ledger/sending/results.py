@@ -1,12 +1,13 @@
 """The outbox as a list: results and summaries on their way, with what came back."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, rfc3339, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,21 @@ class Results:
                 found.append(Result.load(fields))
         more = len(names) == self._most and last is not None
         return found, from_ms(cast("float", last)) if more else None
+
+    async def get(self, callback_id: str) -> tuple[Result, list[dict[str, Any]]]:
+        """One result, and its attempts so far, oldest first; their times are RFC 3339.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        fields = await self._store.found("callback", callback_id, "result")
+        subject = fields.get("deletion_id") or fields.get("notice_id") or callback_id
+        lines = await self._store.redis.lrange(self._store.key("journal", subject), 0, -1)
+        entries = [json.loads(line) for line in lines]
+        # The journal of a deletion holds every result that it ever had.
+        own = f"msg_{callback_id.removeprefix('cb_')}"
+        return Result.load(fields), [
+            {**entry, "at": rfc3339(from_ms(entry["at"]))}
+            for entry in entries
+            if entry.get("webhook_id") == own
+        ]

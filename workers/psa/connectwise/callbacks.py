@@ -4,13 +4,13 @@ What is to be registered and how an entry differs from it is pure.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
 from adapters.fields import Unreadable, folded, positive_id
-from workers.psa.connectwise import API, headers_of
+from workers.psa.connectwise.client import API, headers_of
 from workers.psa.http import PsaHttp
+from workers.psa.registered import Registered, address_of
 
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 20
@@ -19,21 +19,12 @@ _MOST_PAGES: Final = 20
 _COMPARED: Final = ("url", "level", "inactiveFlag", "isSelfSuppressedFlag")
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """An entry of ours, and in what it differs: name, what is, what should be."""
-
-    id: str
-    entry: Mapping[str, Any]
-    differs: tuple[tuple[str, Any, Any], ...]
-
-
 def wanted(public_url: str, source: str) -> dict[str, Any]:
     """The entry that sends every company of the tenant to a source."""
     return {
         "description": "Unglue",
         # ConnectWise glues the record's id to it.
-        "url": f"{_address(public_url, source)}?recordId=",
+        "url": f"{address_of(public_url, source)}?recordId=",
         "objectId": 1,
         "type": "company",
         "level": "owner",
@@ -51,7 +42,7 @@ def ours(
     Raises:
         Unreadable: an entry of ours has no id.
     """
-    address, should = _address(public_url, source), wanted(public_url, source)
+    address, should = address_of(public_url, source), wanted(public_url, source)
     found = []
     for entry in entries:
         url, kind = entry.get("url"), entry.get("type")
@@ -68,10 +59,6 @@ def ours(
     return tuple(sorted(found, key=lambda each: len(each.differs)))
 
 
-def _address(public_url: str, source: str) -> str:
-    return f"{public_url.rstrip('/')}/webhooks/{source}"
-
-
 def _plain(value: object) -> object:
     """A level in any case is that level; a URL's case counts."""
     return folded(value) if isinstance(value, str) and "/" not in value else value
@@ -79,6 +66,8 @@ def _plain(value: object) -> object:
 
 class Callbacks:
     """The entries of one tenant."""
+
+    word = "callback"
 
     def __init__(self, config: ConnectWiseConfig, api: ConnectWiseApi, http: PsaHttp) -> None:
         self._headers = headers_of(config, api)
@@ -108,8 +97,8 @@ class Callbacks:
         except Unreadable as error:
             raise self._http.unreadable(f"answers no callbacks ({error})") from None
 
-    async def create(self, public_url: str, source: str) -> None:
-        """Register the one that is wanted.
+    async def create(self, public_url: str, source: str) -> str:
+        """Register the one that is wanted; nothing more is to be done.
 
         Raises:
             PsaError: ConnectWise did not take it, or nobody knows whether it did.
@@ -117,6 +106,7 @@ class Callbacks:
         entry = wanted(public_url, source)
         reply = await self._http.send("POST", self._url, self._headers, content=entry)
         self._require_taken(reply.status)
+        return ""
 
     async def repair(self, found: Registered, public_url: str, source: str) -> None:
         """Make an entry of ours what is wanted, and leave alone what is not compared.
@@ -132,6 +122,15 @@ class Callbacks:
         url = f"{self._url}/{found.id}"
         reply = await self._http.send("PUT", url, self._headers, content=entry)
         self._require_taken(reply.status)
+
+    async def remove(self, found: Registered) -> None:
+        """Take an entry of ours away.
+
+        Raises:
+            PsaError: ConnectWise did not take it, or nobody knows whether it did.
+        """
+        # One that is not there any more is gone as well.
+        await self._http.send("DELETE", f"{self._url}/{found.id}", self._headers)
 
     def _require_taken(self, status: int) -> None:
         if status == 404:
