@@ -7,8 +7,10 @@ from typing import Final
 MEANINGS: Final[Mapping[str, str]] = {
     "redis_url": "Where Redis or Valkey is: `redis://`, `rediss://`, `unix://` or "
     "`redis+sentinel://`. Without it, `unglue up` runs a Valkey of its own",
-    "dashboard_redis_url": "The same server for `/rq`, as a user that may only read",
-    "redis_ca": "A PEM file: the authority that signed Redis' certificate, if it is your own",
+    "dashboard_redis_url": "The same with a user who may only read, for `/rq`; empty: `redis_url`",
+    "redis_ca": "A file with the private authority that signs the certificate of Redis",
+    "min_replicas": "How many replicas have what is answered with 202; fewer in time: it is "
+    "answered so that the sender repeats it",
     "redis_prefix": "What every key of this installation begins with; two installations on one "
     "server need two",
     "public_url": "Under which address people and senders reach the service; in links",
@@ -16,7 +18,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "or more each",
     "durability": '`"fsync"`: a 202 waits until Redis has the event on disk '
     "([running it](running.md#redis))",
-    "min_replicas": "How many replicas must have what is answered; left out: 1 with sentinels, else 0",
     "spool_dir": "Where verified events are kept while Redis is away; empty: none are taken then",
     "state_dir": "Where it is remembered outside Redis which ledger is ours, and how far it came",
     "spool_max_bytes": "How much one service may keep there; more is answered with the status for "
@@ -80,18 +81,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "notifications.NAME.secrets": '`format = "json"` only: sign them as Standard Webhooks',
     "notifications.NAME.allow_private_networks": "Whether it may lie in your own network",
     "operators.NAME.token_sha256": "The hash of the token (`unglue operators add`)",
+    "operators.NAME.sign_on": "How a proxy or an identity provider names the same person",
     "operators.NAME.roles": "What the operator may do; none: only look",
-    "operators.NAME.sign_on": "The name by which a proxy or identity provider knows the person "
-    "([operators](operators.md))",
-    "login.header": "The header in which a proxy says who somebody is; empty: none does",
-    "login.header_peers": "Addresses of those proxies; from anybody else the header is ignored",
-    "oidc.issuer": "The provider's issuer, to the letter; empty: no sign-on by OpenID Connect",
-    "oidc.client_id": "Who Unglue is for the provider",
-    "oidc.client_secret": "Unglue's secret there",
-    "oidc.scopes": "What is asked for; `openid` must be among it",
-    "oidc.claim": "Which claim is compared with `sign_on`",
-    "oidc.roles_claim": "Which claim says what somebody may do, in place of `[operators]`",
-    "oidc.roles": "Roles by the values of that claim",
     "sources.NAME.vendor": "Who sends: one of the adapters",
     "sources.NAME.confirm_delete": "Whether a webhook of this source needs no approval",
     "sources.NAME.approval": "In place of the policy's",
@@ -101,9 +92,17 @@ MEANINGS: Final[Mapping[str, str]] = {
     "sources.NAME.max_deletions_per_day": "Of this source; more is held for a person",
     "sources.NAME.itglue_integration": "Which of IT Glue's integrations it is, where two sources "
     "are of one kind",
-    "schedules.NAME.kind": '`"sweep"`: look for organizations. `"catch_up"`: ask PSAs for what their '
-    "events did not say",
-    "schedules.NAME.sources": "Of a catch-up: which sources; empty: all that can be asked",
+    "login.header": "The header in which a proxy says who somebody is; empty: none does",
+    "login.header_peers": "The addresses of those proxies; from anybody else it is ignored",
+    "oidc.issuer": "The identity provider, to the letter; empty: nobody logs in by one",
+    "oidc.client_id": "What the provider calls Unglue",
+    "oidc.client_secret": "What the provider gave Unglue with it",
+    "oidc.scopes": "What the provider is asked for",
+    "oidc.claim": "The claim that names the person, as `sign_on` does",
+    "oidc.roles_claim": "The claim whose values `roles` knows; empty: roles stand in `operators`",
+    "oidc.roles": "What each value of that claim lets somebody do",
+    "schedules.NAME.kind": "Look for organizations to delete, or ask PSAs what was not sent",
+    "schedules.NAME.sources": "Of a `catch_up`: only these sources; empty: all with credentials",
     "schedules.NAME.cron": "When: minute hour day month weekday",
     "schedules.NAME.timezone": "Of these times",
     "schedules.NAME.statuses": "Only organizations of these statuses; empty: the policy's",

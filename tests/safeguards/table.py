@@ -38,7 +38,7 @@ _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 GRANT: Final = (
     _asked(
         "the ledger is the one that is known",
-        "strange_ledger(ARGV[13], tonumber(ARGV[14]))",
+        "strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17])",
         f"{_CONTRACT}continuity.py",
     ),
     _asked(

@@ -30,14 +30,14 @@ PATHS = {
     "docs/cookbook.md": "placeholders of an example",
     "publishing/meanings.py": "texts about secrets",
     "service/demo/installation.py": "a template, filled with new secrets",
-    "service/sandbox/psa/autotask.py": "the sandbox's own credentials",
-    "service/sandbox/psa/connectwise.py": "the sandbox's own credentials",
+    "service/sandbox/psa/autotask.py": "what the sandbox asks for; everybody knows it",
+    "service/sandbox/psa/connectwise.py": "what the sandbox asks for; everybody knows it",
     "workers/itglue/contents/inventory.py": "the name of a kind of record",
     "workers/itglue/export/archive.py": "the name of a kind of record",
+    "workers/ledger/packed_1.txt": "words that records hold often; no value of anybody's",
     "workers/pipeline/steps/proof.py": "the name of a gate",
     "workers/settings/secrecy.py": "the sample's, refused for real accounts",
-    "workers/ledger/packed_1.txt": "words of the compression's dictionary",
-    "tests/fixtures/redis/server.key": "a server that does not exist; tests only",
+    "tests/fixtures/redis/server.key": "of a server that tests start",
     "tests/fixtures/keyserver/keys.example.test.pem": "a host that does not exist; tests only",
 }
 
