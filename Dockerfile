@@ -14,14 +14,14 @@ RUN python3 -m venv /opt/uv \
     && /opt/uv/bin/pip install --no-cache-dir --quiet --require-hashes -r uv.txt
 # What changes seldom comes first: a changed line of code installs no dependency again.
 COPY pyproject.toml uv.lock ./
-RUN /opt/uv/bin/uv sync --quiet --frozen --no-dev --extra dashboard --no-install-project \
-    && /opt/uv/bin/uv export --quiet --frozen --no-dev --extra dashboard --format cyclonedx1.5 \
+RUN /opt/uv/bin/uv sync --quiet --frozen --no-dev --extra dashboard --extra oidc --extra otel --no-install-project \
+    && /opt/uv/bin/uv export --quiet --frozen --no-dev --extra dashboard --extra oidc --extra otel --format cyclonedx1.5 \
        --preview-features sbom-export > /opt/sbom.cdx.json
 COPY README.md LICENSE ./
 COPY adapters adapters
 COPY workers workers
 COPY service service
-RUN /opt/uv/bin/uv sync --quiet --frozen --no-dev --extra dashboard --no-editable
+RUN /opt/uv/bin/uv sync --quiet --frozen --no-dev --extra dashboard --extra oidc --extra otel --no-editable
 
 FROM ${BASE}
 ARG VERSION=unreleased

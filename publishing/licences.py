@@ -11,7 +11,7 @@ from typing import Final
 
 from packaging.requirements import Requirement
 
-EXTRAS: Final = ("embedded", "dashboard")
+EXTRAS: Final = ("embedded", "dashboard", "oidc", "otel")
 _CLASSIFIER: Final = re.compile(r"^License :: (?:OSI Approved :: )?(.*)$")
 _PERMISSIVE: Final = re.compile(
     r"MIT|BSD|Apache|PSF|Python Software Foundation|ISC|MPL|Mozilla|Zlib|Unlicense|CNRI",

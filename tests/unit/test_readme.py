@@ -132,5 +132,30 @@ def test_every_module_that_is_named_is_there(page: Path) -> None:
     assert [path for path in named if "VENDOR" not in path and not (ROOT / path).exists()] == []
 
 
+def slug(heading: str) -> str:
+    """The anchor of a heading, where the repository and the site agree on it."""
+    plain = re.sub(r"[^\w\s-]", "", heading.strip().lower())
+    return re.sub(r"[-\s]+", "-", plain)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_a_heading(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = []
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*\.md|)#([^)]+)\)", text):
+        target = (page.parent / path).read_text(encoding="utf-8") if path else text
+        headings = re.findall(r"^#+ (.*)$", target, re.MULTILINE)
+        if anchor not in map(slug, headings):
+            missing.append(f"{path}#{anchor}")
+    assert missing == []
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    navigation = set(
+        re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    )
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - navigation == set(), "mkdocs.yml"
+
+
 def test_the_readme_is_read_at_once() -> None:
     assert len(README.splitlines()) <= 130
