@@ -24,7 +24,7 @@ from pathlib import Path
 
 import redis
 import structlog
-from hypothesis import seed, settings
+from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.test_stateful import QUICK, Everything
@@ -41,14 +41,13 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Ran:
-    """What one process did, and what it found: the kinds of faults, and all that is known."""
+    """What one process did, and the kinds of faults that it found."""
 
     examples: int
     steps: int
     calls: int
     requests: int
     found: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
 
 
 def kind_of(error: BaseException) -> str:
@@ -60,12 +59,12 @@ def kind_of(error: BaseException) -> str:
     return "other"
 
 
-def soak(first_seed: int, steps: int, until: float, most_failures: int) -> Ran:
+def soak(first_seed: int, steps: int, until: float, most_failures: int, shrink: bool) -> Ran:
     """Rounds of the stateful test, each from the next seed, until it is enough."""
     logged = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=logged)
     found: list[str] = []
-    failures: list[str] = []
+    chosen = LONG if shrink else settings(LONG, phases=(Phase.generate,))
     with (
         tempfile.TemporaryDirectory(prefix="unglue-") as folder,
         running_valkey(Path(folder)) as url,
@@ -75,16 +74,18 @@ def soak(first_seed: int, steps: int, until: float, most_failures: int) -> Ran:
         number = first_seed
         while True:
             try:
-                run_state_machine_as_test(seed(number)(Everything), settings=LONG)
+                run_state_machine_as_test(seed(number)(Everything), settings=chosen)
             except Exception as error:  # noqa: BLE001 - whatever it is, it was found
                 found.append(kind_of(error))
-                failures.append(f"seed {number}\n{traceback.format_exc()}")
+                # At once: shrinking takes minutes, and whoever waits wants to see what there is.
+                text = f"seed {number}\n{traceback.format_exc()}"
+                print(text, file=sys.stderr, flush=True)  # noqa: T201 - its output
             number += 1
             if len(found) >= most_failures or Everything.steps >= steps or time.time() >= until:
                 break
     return Ran(
         Everything.examples, Everything.steps, Everything.calls, Everything.requests,
-        tuple(found), tuple(failures),
+        tuple(found),
     )  # fmt: skip
 
 
@@ -95,6 +96,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=24 * 60, help="and no longer than this")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--failures", type=int, default=1, help="of a process, before it gives up")
+    parser.add_argument("--as-found", action="store_true", help="do not look for the shortest")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     chosen = parser.parse_args()
     began = time.time()
@@ -105,10 +107,11 @@ def main() -> int:
     with ProcessPoolExecutor(chosen.processes, mp_context=spawning) as pool:
         # Far enough apart that no two processes run the same round.
         seeds = [chosen.seed + 1_000_000 * index for index in range(chosen.processes)]
-        rest = ([value] * chosen.processes for value in (share, until, chosen.failures))
+        rest = (
+            [value] * chosen.processes
+            for value in (share, until, chosen.failures, not chosen.as_found)
+        )
         ran = list(pool.map(soak, seeds, *rest))
-    for failure in (each for one in ran for each in one.failures):
-        print(failure, file=sys.stderr)  # noqa: T201 - its output
     found = Counter(kind for one in ran for kind in one.found)
     seconds = time.time() - began
     steps = sum(each.steps for each in ran)

@@ -7,14 +7,14 @@ from typing import ClassVar
 from adapters.autotask.callout import judge, rehearsed
 from adapters.autotask.config import AutotaskConfig
 from adapters.autotask.signature import HEADER, require_signature, signature_of
-from adapters.contract import Sender, SourceConfig
+from adapters.contract import HoldsSecrets, Sender, SourceConfig
 from adapters.fields import stamped
 from adapters.headers import Headers
 from adapters.models import Verdict
 from adapters.rehearsal import renewed
 
 
-class Autotask:
+class Autotask(HoldsSecrets):
     """Callouts of one company webhook."""
 
     vendor: ClassVar[str] = "autotask"
@@ -24,10 +24,6 @@ class Autotask:
     sender: ClassVar[Sender] = Sender(
         retry_status=503, timeout_seconds=10, retry_after_seconds=(30, 30, 30, 30)
     )
-
-    def key_url(self, config: AutotaskConfig, headers: Headers, body: bytes) -> None:
-        """Nowhere: the secrets are ours."""
-        del config, headers, body
 
     def verify(
         self,

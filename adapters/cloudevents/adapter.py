@@ -6,14 +6,14 @@ from typing import ClassVar
 
 from adapters.cloudevents.config import CloudEventsConfig
 from adapters.cloudevents.event import judge, rehearsed
-from adapters.contract import Sender, SourceConfig
+from adapters.contract import HoldsSecrets, Sender, SourceConfig
 from adapters.headers import Headers
 from adapters.models import Verdict
 from adapters.rehearsal import renewed
 from adapters.standard.signature import require_signature, signed_headers
 
 
-class CloudEvents:
+class CloudEvents(HoldsSecrets):
     """CloudEvents 1.0, structured, batched or binary.
 
     The core specification signs nothing, so the headers of Standard Webhooks do.
@@ -23,10 +23,6 @@ class CloudEvents:
     config: ClassVar[type[SourceConfig]] = CloudEventsConfig
     # http-webhook.md leaves time-outs and retries to the sender; it names 429 with Retry-After.
     sender: ClassVar[Sender] = Sender(retry_status=429)
-
-    def key_url(self, config: CloudEventsConfig, headers: Headers, body: bytes) -> None:
-        """Nowhere: the secrets are ours."""
-        del config, headers, body
 
     def verify(
         self,

@@ -5,7 +5,7 @@ from functools import partial
 from typing import ClassVar
 
 from adapters.batch import judge_each
-from adapters.contract import Sender, SourceConfig
+from adapters.contract import HoldsSecrets, Sender, SourceConfig
 from adapters.halopsa.config import HaloPSAConfig
 from adapters.halopsa.event import judge, known, rehearsed
 from adapters.headers import Headers
@@ -14,17 +14,13 @@ from adapters.rehearsal import renewed
 from adapters.shared_header import require_header
 
 
-class HaloPSA:
+class HaloPSA(HoldsSecrets):
     """Events of one webhook, one at a time or batched."""
 
     vendor: ClassVar[str] = "halopsa"
     config: ClassVar[type[SourceConfig]] = HaloPSAConfig
     # How long HaloPSA waits and when it tries again is published nowhere.
     sender: ClassVar[Sender] = Sender()
-
-    def key_url(self, config: HaloPSAConfig, headers: Headers, body: bytes) -> None:
-        """Nowhere: the secrets are ours."""
-        del config, headers, body
 
     def verify(
         self,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from adapters.batch import judge_each
-from adapters.contract import Sender, SourceConfig
+from adapters.contract import HoldsSecrets, Sender, SourceConfig
 from adapters.headers import Headers
 from adapters.models import Verdict
 from adapters.ninjaone.activity import judge, known, rehearsed
@@ -20,17 +20,13 @@ def _hmac(body: bytes, secret: str) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-class NinjaOne:
+class NinjaOne(HoldsSecrets):
     """Activities of one API client's webhook."""
 
     vendor: ClassVar[str] = "ninjaone"
     config: ClassVar[type[SourceConfig]] = NinjaOneConfig
     # How long NinjaOne waits and when it tries again is published nowhere.
     sender: ClassVar[Sender] = Sender()
-
-    def key_url(self, config: NinjaOneConfig, headers: Headers, body: bytes) -> None:
-        """Nowhere: the secrets are ours."""
-        del config, headers, body
 
     def verify(
         self,

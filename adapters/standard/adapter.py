@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from adapters.clients import rejected
-from adapters.contract import Sender, SourceConfig
+from adapters.contract import HoldsSecrets, Sender, SourceConfig
 from adapters.fields import (
     Identity,
     Unreadable,
@@ -22,7 +22,7 @@ from adapters.standard.data import active, inactive, is_about_a_client, known
 from adapters.standard.signature import message_id, require_signature, signed_headers
 
 
-class Standard:
+class Standard(HoldsSecrets):
     """Events `{"type": "client.inactive" | "client.active", "timestamp", "data"}`."""
 
     vendor: ClassVar[str] = "standard"
@@ -33,10 +33,6 @@ class Standard:
         timeout_seconds=15,
         retry_after_seconds=(5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
     )
-
-    def key_url(self, config: StandardConfig, headers: Headers, body: bytes) -> None:
-        """Nowhere: the secrets are ours."""
-        del config, headers, body
 
     def verify(
         self,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -41,12 +41,13 @@ PRIVATE: Final = MappingProxyType(
 
 
 def answer(
-    content: Any,  # noqa: ANN401 - any JSON value
+    content: BaseModel | Mapping[str, Any],
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A JSON answer, which no cache keeps: approval links stand in some."""
-    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    plain = content.model_dump(mode="json") if isinstance(content, BaseModel) else content
+    body = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     return Response(body, status, {**PRIVATE, **(headers or {})}, media_type="application/json")
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
@@ -18,23 +18,13 @@ _FIELDS: Final = ("source", "state", "mode", "request", "errors")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """So many deletions of this source came to this; `dry_run` ones are counted apart."""
+    """So many deletions of this source came to this; open ones have no `code`."""
 
     source: str
     outcome: str
     dry_run: bool
     code: str
     count: int
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values; open ones have no code."""
-        return {
-            "source": self.source,
-            "outcome": self.outcome,
-            "dry_run": self.dry_run,
-            "code": self.code or None,
-            "count": self.count,
-        }
 
 
 def month_of(text: str) -> tuple[datetime, datetime]:

@@ -50,14 +50,6 @@ def approval(deletion: Deletion) -> dict[str, Any] | None:
     }
 
 
-def grace(deletion: Deletion) -> dict[str, str] | None:
-    """The grace period, once it began."""
-    begun = deletion.grace
-    if begun is None:
-        return None
-    return {"since": rfc3339(begun.begun_at), "until": rfc3339(begun.until)}
-
-
 def grace_after(deletion: Deletion, settings: Settings) -> timedelta:
     """How long it would wait if it was approved when it was asked for."""
     if deletion.plan is None or deletion.asked is None:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
 from service.api.answers import waits_for
-from service.api.routes.lists import precise
 from service.approval import standing
 from service.approval.pages import consequence
 from service.console.front import Visit
@@ -25,7 +24,7 @@ from workers.pipeline.result import result_of
 from workers.pipeline.states import BLOCKED, CANCELLED, FAILED, STATES
 from workers.pipeline.terms import terms_of
 from workers.settings import Settings
-from workers.times.clock import moment
+from workers.times.clock import moment, precise
 from workers.times.durations import in_words
 
 PER_PAGE: Final = 100

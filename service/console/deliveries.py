@@ -8,13 +8,13 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, NotFound
-from service.api.routes.lists import masked, precise, unsigned
+from service.api.routes.lists import masked, unsigned
 from service.console.front import Visit
 from service.console.page import address
 from workers.ledger.listing import Page
 from workers.ledger.records import Delivery
 from workers.pipeline.states import VERDICTS
-from workers.times.clock import moment
+from workers.times.clock import moment, precise
 
 _PER_PAGE: Final = 100
 _LONGEST_BODY: Final = 100_000

@@ -8,6 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
+from service.api.openapi import answers
 from service.api.report import month_of, report
 from service.api.routes import overview, sources, sweeps
 from service.console.front import Visit
@@ -57,8 +58,10 @@ async def show_protected(visit: Visit) -> Response:
         visit,
         "protected.html",
         "Protected",
-        rows=[each.plain() for each in await ledger.protections.all()],
-        declined=[each.plain() for each in await ledger.registers.declined()],
+        rows=await ledger.protections.all(),
+        declined=[
+            answers.Declined.about(each).plain() for each in await ledger.registers.declined()
+        ],
         may_protect=visit.may(),
     )
 
@@ -114,7 +117,7 @@ async def show_month(visit: Visit) -> Response:
         raise InvalidRequest("month must be a month, like 2026-11") from None
     rows = await report(visit.state.ledger, since, until)
     if query.get("format") == "csv":
-        answer = overview.as_csv(asked, [each.plain() for each in rows])
+        answer = overview.as_csv(asked, rows)
         answer.headers["Content-Disposition"] = f'attachment; filename="unglue-{asked}.csv"'
         return answer
     totals: Counter[str] = Counter()

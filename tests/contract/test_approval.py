@@ -15,7 +15,8 @@ from workers.ledger.deleting.deletions import Change, Fenced
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.result import result_of
 from workers.pipeline.steps.approve import hold
-from workers.pipeline.steps.plan import decide, make_plan
+from workers.pipeline.steps.facts import make_plan
+from workers.pipeline.steps.plan import decide
 from workers.settings import Settings
 
 DOCUMENTS = "302"

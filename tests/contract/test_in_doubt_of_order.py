@@ -60,18 +60,21 @@ async def test_two_saves_at_one_moment(rehearse: Rehearse, source: str, first: s
 
 
 @pytest.mark.parametrize("asked", ["before", "after"])
-@pytest.mark.parametrize("first", ["active", "inactive"])
-async def test_two_words_of_one_moment_concern_every_road(
-    rehearse: Rehearse, first: str, asked: str
+@pytest.mark.parametrize(
+    "active", ["10", "01", "010", "0100", "101"], ids=lambda said: f"active={said}"
+)
+async def test_words_of_one_moment_concern_every_road(
+    rehearse: Rehearse, active: str, asked: str
 ) -> None:
     """Nobody knows whether the client is active, whoever asks for its deletion."""
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)
         at = it.clock()
         name = await it.ask(org_id=ORG) if asked == "before" else ""
-        await them.std(f"client.{first}", at=at, org_name=NAME)
-        other = "inactive" if first == "active" else "active"
-        await them.std(f"client.{other}", at=at, org_name=NAME)
+        for said in active:
+            await them.std(
+                "client.active" if said == "1" else "client.inactive", at=at, org_name=NAME
+            )
         name = name or await it.ask(org_id=ORG)
         found = await them.settle(name)
         await them.untouched()

@@ -11,6 +11,7 @@ import pytest
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
 from tests.support.clock import TestClock
+from tests.support.deletions import leased
 from tests.support.rehearsal import Rehearsal
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -26,16 +27,9 @@ HOURLY = Limit("policy.max_deletions_per_hour", 2, HOUR)
 async def held(ledger: Ledger, clock: TestClock, number: int) -> Deletion:
     """A deletion about to ask for its call, of an organization of its own."""
     name = f"del_{number}"
-    await ledger.deletions.create(
-        deletion_id=name,
-        request=DeletionRequest(org_id=str(number), confirm_delete=True),
-        operator="alice",
-        callback_url="",
-        idempotency_key=None,
-        now=clock(),
+    taken = await leased(
+        ledger, name, clock(), DeletionRequest(org_id=str(number), confirm_delete=True)
     )
-    taken = await ledger.deletions.lease(name, clock())
-    assert taken is not None
     planned = Change("running", fields={"step": "delete", "plan_digest": "d"})
     return await ledger.deletions.record(taken, planned, clock())
 

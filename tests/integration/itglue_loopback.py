@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tests.support.serve import serve
 
+KEY = "ITG.loopback-key"
 MISSING_PAGE = (
     "<html><head><title>The page you were looking for doesn't exist (404)</title></head></html>"
 )
@@ -103,6 +104,14 @@ def paged(rows: Sequence[dict[str, Any]], **more: Any) -> Answer:
         return listing(*part, total=len(rows), **more)
 
     return cut
+
+
+def not_found() -> Response:
+    return answer({"errors": [{"status": 404, "title": "Not Found"}]}, 404)
+
+
+def too_many(**headers: str) -> Response:
+    return answer({"message": "Too Many Requests"}, 429, **headers)
 
 
 def row(identifier: object, **attributes: Any) -> dict[str, Any]:

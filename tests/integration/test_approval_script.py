@@ -8,6 +8,7 @@ import pytest
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import leased
 from workers.ledger.deleting.deletions import Conditions
 from workers.ledger.ledger import Ledger
 from workers.pipeline.approval import outgrown
@@ -30,16 +31,7 @@ async def begin(
     ledger: Ledger, clock: TestClock, conditions: Conditions, **fields: Any
 ) -> tuple[str, list[str]]:
     """The script's decision about a deletion whose hash has these fields; what was audited."""
-    await ledger.deletions.create(
-        deletion_id="del_1",
-        request=DeletionRequest(org_id="5", confirm_delete=True),
-        operator="alice",
-        callback_url="",
-        idempotency_key=None,
-        now=clock(),
-    )
-    held = await ledger.deletions.lease("del_1", clock())
-    assert held is not None
+    held = await leased(ledger, "del_1", clock(), DeletionRequest(org_id="5", confirm_delete=True))
     name = ledger.store.key("deletion", "del_1")
     written: Any = {"plan_digest": "d", "plan_counts": "{}", **fields}
     await ledger.store.redis.hset(name, mapping=written)

@@ -10,6 +10,7 @@ import pytest
 from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import leased
 from workers.audit.configuration import changed_since, configuration_of, record_configuration
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -42,17 +43,7 @@ async def whats(ledger: Ledger) -> list[str]:
 async def asked(ledger: Ledger, clock: TestClock, **fields: Any) -> Deletion:
     """A deletion that a worker holds."""
     request = DeletionRequest(**{"org_id": "5", "confirm_delete": True, **fields})
-    await ledger.deletions.create(
-        deletion_id="del_1",
-        request=request,
-        operator="alice",
-        callback_url="",
-        idempotency_key=None,
-        now=clock(),
-    )
-    held = await ledger.deletions.lease("del_1", clock())
-    assert held is not None
-    return held
+    return await leased(ledger, "del_1", clock(), request)
 
 
 async def begin(ledger: Ledger, held: Deletion, clock: TestClock, digest: str = "d") -> str:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
@@ -49,13 +50,8 @@ class Queue:
     async def ask(self, deletion_id: str = "del_asked") -> str:
         """An operator asks for a dry run."""
         self.clock.forward(milliseconds=1)
-        _, job = await self.ledger.deletions.create(
-            deletion_id=deletion_id,
-            request=DeletionRequest(org_id="301", dry_run=True),
-            operator="alice",
-            callback_url="",
-            idempotency_key=None,
-            now=self.clock(),
+        _, job = await requested(
+            self.ledger, deletion_id, self.clock(), DeletionRequest(org_id="301", dry_run=True)
         )
         await self._queue(deletion_id, job)
         return deletion_id

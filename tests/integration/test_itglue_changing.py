@@ -4,7 +4,6 @@ import io
 import json
 import stat
 import zipfile
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,38 +12,19 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from adapters.errors import ITGlueConnectionError, PermissionDenied
 from tests.integration.itglue_loopback import (
+    KEY,
     MISSING_PAGE,
     ScriptedITGlue,
     answer,
     closed_port,
     raw,
     row,
-    scripted,
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.http.failures import AnswerTooLarge, RequestRefused, WrongExport
 from workers.itglue.models import Export
 
-KEY = "ITG.loopback-key"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "itglue"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScriptedITGlue]:
-    with scripted() as itglue:
-        yield itglue
-
-
-@pytest.fixture
-def server(running: ScriptedITGlue) -> ScriptedITGlue:
-    running.forget()
-    return running
-
-
-@pytest.fixture
-async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
-    async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
-        yield client
 
 
 def error(status: int, title: str) -> Response:

@@ -1,5 +1,4 @@
 import unicodedata
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,49 +12,23 @@ from adapters.errors import (
 )
 from adapters.models import PsaLink
 from tests.integration.itglue_loopback import (
+    KEY,
     MISSING_PAGE,
     Call,
     ScriptedITGlue,
     answer,
     closed_port,
     listing,
+    not_found,
     paged,
     raw,
     row,
-    scripted,
+    too_many,
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.http.failures import AnswerTimedOut
 from workers.itglue.http.transport import Transport
 from workers.itglue.models import AccountView
-
-KEY = "ITG.loopback-key"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScriptedITGlue]:
-    with scripted() as itglue:
-        yield itglue
-
-
-@pytest.fixture
-def server(running: ScriptedITGlue) -> ScriptedITGlue:
-    running.forget()
-    return running
-
-
-@pytest.fixture
-async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
-    async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
-        yield client
-
-
-def not_found() -> Response:
-    return answer({"errors": [{"status": 404, "title": "Not Found"}]}, 404)
-
-
-def too_many(**headers: str) -> Response:
-    return answer({"message": "Too Many Requests"}, 429, **headers)
 
 
 def linked(identifier: int, *remote_ids: str, name: str = "A") -> dict[str, Any]:

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -6,6 +5,7 @@ from starlette.responses import HTMLResponse, Response
 
 from adapters.errors import ITGlueConnectionError
 from tests.integration.itglue_loopback import (
+    KEY,
     MISSING_PAGE,
     Call,
     ScriptedITGlue,
@@ -14,13 +14,11 @@ from tests.integration.itglue_loopback import (
     paged,
     raw,
     row,
-    scripted,
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Transport
 from workers.itglue.models import Organization
 
-KEY = "ITG.loopback-key"
 SUBJECT = Organization(id="5", name="A", attachments=3)
 KINDS = {
     "assets",
@@ -40,12 +38,6 @@ DOCUMENTS = "/organizations/5/relationships/documents"
 FOLDERS = "/organizations/5/relationships/document_folders"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScriptedITGlue]:
-    with scripted() as itglue:
-        yield itglue
-
-
 @pytest.fixture
 def server(running: ScriptedITGlue) -> ScriptedITGlue:
     """An account in which organization 5 holds something of everything."""
@@ -62,12 +54,6 @@ def server(running: ScriptedITGlue) -> ScriptedITGlue:
     places = [place(1), place(5), place(6, 5, [5]), place(7, 6, [5, 6]), place(8, 1, [1])]
     running.on("GET", "/organizations", paged(places))
     return running
-
-
-@pytest.fixture
-async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
-    async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
-        yield client
 
 
 def counted(number: int, owner: int = 5, **attributes: Any) -> Response:

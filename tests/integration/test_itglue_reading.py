@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,45 +12,19 @@ from adapters.errors import (
 )
 from adapters.models import PsaLink
 from tests.integration.itglue_loopback import (
+    KEY,
     MISSING_PAGE,
     ScriptedITGlue,
     answer,
     closed_port,
+    not_found,
     raw,
     row,
-    scripted,
+    too_many,
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed, RequestRefused
 from workers.itglue.http.transport import Hooks, Transport
-
-KEY = "ITG.loopback-key"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[ScriptedITGlue]:
-    with scripted() as itglue:
-        yield itglue
-
-
-@pytest.fixture
-def server(running: ScriptedITGlue) -> ScriptedITGlue:
-    running.forget()
-    return running
-
-
-@pytest.fixture
-async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
-    async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
-        yield client
-
-
-def not_found() -> Response:
-    return answer({"errors": [{"status": 404, "title": "Not Found"}]}, 404)
-
-
-def too_many(**headers: str) -> Response:
-    return answer({"message": "Too Many Requests"}, 429, **headers)
 
 
 async def test_a_read_carries_key_and_no_content_type(

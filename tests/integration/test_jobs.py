@@ -12,10 +12,10 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.models import DeletionRequest
 from service.demo.installation import MAY_GO
 from service.sandbox.app import create_sandbox
 from service.sandbox.settings import SandboxSettings
+from tests.support.deletions import requested
 from tests.support.ledgers import begin_anew
 from tests.support.serve import serve
 from workers.ledger.records import Deletion
@@ -135,14 +135,7 @@ def until_ended(valkey_url: str) -> None:
 async def ask(valkey_url: str) -> str:
     async with open_ledger(load_settings()) as ledger:
         await begin_anew(ledger.store.redis)
-        deletion_id, number = await ledger.deletions.create(
-            deletion_id="del_1",
-            request=DeletionRequest(org_id="301", confirm_delete=True),
-            operator="alice",
-            callback_url="",
-            idempotency_key=None,
-            now=system_clock(),
-        )
+        deletion_id, number = await requested(ledger, "del_1", system_clock())
         assert number is not None
         queue = JobQueue(valkey_url)
         await queue.advance(deletion_id, number)

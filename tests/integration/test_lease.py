@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from tests.support.ledgers import memory_of
 from workers.ledger.bulk.replays import BulkReplay, Order
 from workers.ledger.bulk.sweeps import Progress, Sweep
@@ -60,14 +61,7 @@ async def begin(ledger: Ledger, kind: Kind, now: datetime) -> None:
     """One of each kind, of this name."""
     match kind:
         case "deletion":
-            await ledger.deletions.create(
-                deletion_id="del_1",
-                request=DeletionRequest(org_id="5", confirm_delete=True),
-                operator="alice",
-                callback_url="",
-                idempotency_key=None,
-                now=now,
-            )
+            await requested(ledger, "del_1", now, DeletionRequest(org_id="5", confirm_delete=True))
         case "sweep":
             await ledger.sweeps.begin("swp_1", "nightly", by="alice", preview=False, now=now)
         case "replay":

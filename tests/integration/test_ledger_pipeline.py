@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from adapters.errors import Conflict, InvalidRequest
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from workers.ledger.deleting.deletions import Begun, Change, Fenced
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
@@ -22,13 +23,12 @@ RESEND_AFTER = timedelta(minutes=10)
 async def ask(
     ledger: Ledger, clock: TestClock, name: str = "del_1", key: str | None = None, **fields: Any
 ) -> tuple[str, int | None]:
-    return await ledger.deletions.create(
-        deletion_id=name,
-        request=DeletionRequest(**{"org_id": "5", "confirm_delete": True, **fields}),
-        operator="alice",
-        callback_url="",
-        idempotency_key=key,
-        now=clock(),
+    return await requested(
+        ledger,
+        name,
+        clock(),
+        DeletionRequest(**{"org_id": "5", "confirm_delete": True, **fields}),
+        key=key,
     )
 
 

@@ -12,14 +12,13 @@ from standardwebhooks import Webhook
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import ended
 from tests.support.receiver import Receiver, receiving, reply
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means
 from workers.outbox.send import send
-from workers.pipeline.states import FAILED
 from workers.settings import Settings
 from workers.upkeep.silence import tell_of_silent_sources
 
@@ -92,19 +91,10 @@ class Chat:
         self, code: str = "OrganizationNotFound", deletion_id: str = "del_1", url: str = ""
     ) -> None:
         """A deletion ends as failed."""
-        deletions = self.ledger.deletions
-        await deletions.create(
-            deletion_id=deletion_id,
-            request=DeletionRequest(org_name="Smith & <b>Söhne</b>", confirm_delete=True),
-            operator="alice",
-            callback_url=url,
-            idempotency_key=None,
-            now=self.clock(),
-        )
-        held = await deletions.lease(deletion_id, self.clock())
-        assert held is not None
+        request = DeletionRequest(org_name="Smith & <b>Söhne</b>", confirm_delete=True)
         error = ErrorEntry(code, 'it says "code": "DeletionUnverified" and \ud800', "…")
-        await deletions.record(held, Change(state=FAILED, errors=(error,)), self.clock())
+        now = self.clock()
+        await ended(self.ledger, deletion_id, now, errors=[error], url=url, request=request)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 from redis.asyncio import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import ended
 from tests.support.receiver import Receiver, receiving, reply
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
@@ -25,7 +25,6 @@ from workers.ledger.records import ErrorEntry
 from workers.outbox.outgoing import Means
 from workers.outbox.send import send
 from workers.pipeline.result import result_of
-from workers.pipeline.states import FAILED
 from workers.settings import Settings
 
 SECRETS = tuple("whsec_" + b64encode(bytes([number]) * 32).decode() for number in (1, 2))
@@ -49,19 +48,8 @@ class Outbox:
 
     async def ended(self, url: str, deletion_id: str = "del_1") -> None:
         """A deletion that failed, whose result goes to this URL."""
-        deletions = self.ledger.deletions
-        await deletions.create(
-            deletion_id=deletion_id,
-            request=DeletionRequest(org_id="301", confirm_delete=True),
-            operator="alice",
-            callback_url=url,
-            idempotency_key=None,
-            now=self.clock(),
-        )
-        held = await deletions.lease(deletion_id, self.clock())
-        assert held is not None
         error = ErrorEntry("OrganizationNotFound", "Smith & Söhne is not there", "…")
-        await deletions.record(held, Change(state=FAILED, errors=(error,)), self.clock())
+        await ended(self.ledger, deletion_id, self.clock(), errors=[error], url=url)
 
     async def attempt(self, callback_id: str = "cb_1_1") -> dict[str, str]:
         """What a sender does with the callback; the callback afterwards."""

@@ -25,15 +25,6 @@ def service(valkey_url: str, ledger: Ledger) -> Iterator[Service]:
             yield running
 
 
-@pytest.fixture
-def unglue(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    monkeypatch.setenv("UNGLUE_URL", service.url)
-    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
-    return Command(monkeypatch, capsys)
-
-
 async def test_the_name_is_shown(unglue: Command) -> None:
     shown = unglue("protect", "301", "--reason", "they pay")
     assert (shown.status, shown.err) == (0, "")

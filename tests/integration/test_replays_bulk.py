@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from adapters.errors import Conflict, NotFound
-from adapters.models import DeletionRequest
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
+from tests.support.deletions import ended
 from workers.bulk.replay.selection import Filter, select
 from workers.bulk.replay.walk import Means, advance_replay
 from workers.ledger.bulk.replays import BulkReplay, Order, What
 from workers.ledger.bulk.sweeps import End, Progress
-from workers.ledger.deleting.deletions import Change, Fenced
+from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.pipeline.states import (
@@ -48,18 +48,9 @@ class Bulk:
 
     async def ended(self, name: str, state: str = FAILED, url: str = "") -> str:
         """A deletion that ended so."""
-        await self.ledger.deletions.create(
-            deletion_id=name,
-            request=DeletionRequest(org_id="301", confirm_delete=True),
-            operator="alice",
-            callback_url=url,
-            idempotency_key=None,
-            now=self.clock(),
-        )
-        held = await self.ledger.deletions.lease(name, self.clock())
-        assert held is not None
         error = ErrorEntry("DeletionBlocked", "no", rfc3339(self.clock()))
-        await self.ledger.deletions.record(held, Change(state, errors=(error,)), self.clock())
+        now = self.clock()
+        await ended(self.ledger, name, now, state=state, errors=[error], url=url)
         self.clock.forward(seconds=1)
         return name
 

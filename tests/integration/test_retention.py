@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from adapters.errors import NotFound
-from adapters.models import DeletionRequest
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -34,14 +34,7 @@ class Books:
         self.retention = Retention(ledger)
 
     async def ask(self, name: str, url: str = "") -> None:
-        await self.ledger.deletions.create(
-            deletion_id=name,
-            request=DeletionRequest(org_id="301", confirm_delete=True),
-            operator="alice",
-            callback_url=url,
-            idempotency_key=f"key of {name}",
-            now=self.clock(),
-        )
+        await requested(self.ledger, name, self.clock(), url=url, key=f"key of {name}")
 
     async def end(self, name: str, state: str = FAILED, **fields: str) -> None:
         held = await self.ledger.deletions.lease(name, self.clock())

@@ -12,10 +12,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import ended
 from tests.support.receiver import NO_CONTENT, Receiver, receiving, reply, silent
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.outbox import sender as sender_module
@@ -43,21 +42,9 @@ class Post:
         """A deletion ends, and its result is for this URL: the callback."""
         self.number += 1
         self.clock.forward(milliseconds=1)
-        deletion_id = f"del_{self.number}"
-        await self.ledger.deletions.create(
-            deletion_id=deletion_id,
-            request=DeletionRequest(org_id="301", confirm_delete=True),
-            operator="alice",
-            callback_url=url,
-            idempotency_key=None,
-            now=self.clock(),
-        )
-        held = await self.ledger.deletions.lease(deletion_id, self.clock())
-        assert held is not None
         gone = ErrorEntry("OrganizationNotFound", "it is not there", "…")
-        await self.ledger.deletions.record(
-            held, Change(state="failed", errors=(gone,)), self.clock()
-        )
+        now = self.clock()
+        await ended(self.ledger, f"del_{self.number}", now, errors=[gone], url=url)
         return f"cb_{self.number}_1"
 
     async def results(self, url: str, count: int) -> list[str]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from adapters.models import DeletionRequest
 from tests.support.command import Command
+from tests.support.deletions import requested
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Listing, Page
@@ -27,13 +27,11 @@ async def asked(ledger: Ledger, *moments: int) -> list[str]:
     names = []
     for number, moment in enumerate(moments):
         names.append(f"del_{number:03}")
-        await ledger.deletions.create(
-            deletion_id=names[-1],
-            request=DeletionRequest(org_id="301", confirm_delete=True),
+        await requested(
+            ledger,
+            names[-1],
+            START + timedelta(milliseconds=moment),
             operator="alice" if number % 2 else "bob",
-            callback_url="",
-            idempotency_key=None,
-            now=START + timedelta(milliseconds=moment),
         )
     return names[::-1]
 

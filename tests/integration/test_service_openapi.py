@@ -10,9 +10,8 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from adapters.models import DeletionRequest
+from tests.support.deletions import ended
 from tests.support.service import Service, service_with_keys
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 
@@ -47,23 +46,12 @@ def fits(api: dict[str, Any], path: str, answer: httpx.Response) -> None:
         Draft202012Validator(whole, format_checker=checker).validate(answer.json())
 
 
-async def ended(ledger: Ledger, name: str) -> None:
-    request = DeletionRequest(org_id="301", confirm_delete=True)
-    await ledger.deletions.create(
-        deletion_id=name, request=request, operator="alice",
-        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=NOW,
-    )  # fmt: skip
-    held = await ledger.deletions.lease(name, NOW)
-    assert held is not None
-    errors = (ErrorEntry("PermissionDenied", "why", "2026-11-28T09:00:00Z"),)
-    await ledger.deletions.record(held, Change(state="failed", errors=errors), NOW)
-
-
 @pytest.mark.usefixtures("redis")
 async def test_answers_fit_the_description(
     service: Service, ledger: Ledger, api: dict[str, Any]
 ) -> None:
-    await ended(ledger, "del_1")
+    why = ErrorEntry("PermissionDenied", "why", "2026-11-28T09:00:00Z")
+    await ended(ledger, "del_1", NOW, errors=[why], url="https://rewst.example.com/hook")
     await ledger.spools.beat("spl_1", NOW, where="here", waiting=1, oldest=NOW, aside=("cw",))
     delivered = service.send(service.callback(2))
     fits(api, "/webhooks/{source}", delivered)

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.models import DeletionRequest
 from service.api.report import month_of
 from service.commands.status import needing
 from tests.support.command import Command
-from tests.support.service import Service, only_error, service_with_keys, token
-from workers.ledger.deleting.deletions import Change
+from tests.support.deletions import ended
+from tests.support.service import Service, only_error, service_with_keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 
@@ -26,39 +25,21 @@ def service(valkey_url: str) -> Iterator[Service]:
         yield running
 
 
-@pytest.fixture
-def unglue(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    monkeypatch.setenv("UNGLUE_URL", service.url)
-    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
-    return Command(monkeypatch, capsys)
-
-
-async def ended(ledger: Ledger, name: str, state: str, at: datetime, *codes: str) -> None:
+async def came_to(ledger: Ledger, name: str, state: str, at: datetime, *codes: str) -> None:
     """A deletion that was asked for then and came to this."""
-    await ledger.deletions.create(
-        deletion_id=name,
-        request=DeletionRequest(org_id="301", confirm_delete=True),
-        operator="alice",
-        callback_url="https://rewst.example.com/hook",
-        idempotency_key=None,
-        now=at,
-    )
-    held = await ledger.deletions.lease(name, at)
-    assert held is not None
-    errors = tuple(ErrorEntry(code, "why", "") for code in codes)
-    await ledger.deletions.record(held, Change(state=state, errors=errors), at)
+    errors = [ErrorEntry(code, "why", "") for code in codes]
+    url = "https://rewst.example.com/hook"
+    await ended(ledger, name, at, state=state, errors=errors, url=url)
 
 
 @pytest.mark.usefixtures("redis")
 async def test_a_months_report_counts_by_source_outcome_and_code(
     service: Service, ledger: Ledger, unglue: Command
 ) -> None:
-    await ended(ledger, "del_1", "deleted", NOVEMBER)
-    await ended(ledger, "del_2", "blocked", NOVEMBER, "DeletionBlocked", "DeletionBlocked")
-    await ended(ledger, "del_3", "blocked", NOVEMBER - timedelta(days=29), "DeletionBlocked")
-    await ended(ledger, "del_4", "deleted", NOVEMBER + timedelta(seconds=1))
+    await came_to(ledger, "del_1", "deleted", NOVEMBER)
+    await came_to(ledger, "del_2", "blocked", NOVEMBER, "DeletionBlocked", "DeletionBlocked")
+    await came_to(ledger, "del_3", "blocked", NOVEMBER - timedelta(days=29), "DeletionBlocked")
+    await came_to(ledger, "del_4", "deleted", NOVEMBER + timedelta(seconds=1))
     rows = service.call("GET", "/v1/report?month=2026-11").json()["rows"]
     assert [(row["source"], row["outcome"], row["code"], row["count"]) for row in rows] == [
         ("api", "blocked", "DeletionBlocked", 2),
@@ -91,7 +72,7 @@ def test_a_month_ends_where_the_next_begins(text: str, until: tuple[int, int]) -
 async def test_results_are_listed_by_state_with_their_attempts(
     service: Service, ledger: Ledger, unglue: Command
 ) -> None:
-    await ended(ledger, "del_1", "deleted", NOVEMBER)
+    await came_to(ledger, "del_1", "deleted", NOVEMBER)
     (found,) = service.call("GET", "/v1/results").json()["results"]
     assert (found["of"], found["state"], found["attempts"]) == ("del_1", "pending", 0)
     assert service.call("GET", "/v1/results?state=dead").json()["results"] == []
@@ -124,7 +105,7 @@ async def test_one_delivery_is_shown_as_it_came_without_what_proves_it(
 async def test_the_status_says_what_needs_somebody(
     service: Service, ledger: Ledger, unglue: Command, redis: Redis
 ) -> None:
-    await ended(ledger, "del_1", "failed", NOVEMBER, "PermissionDenied")
+    await came_to(ledger, "del_1", "failed", NOVEMBER, "PermissionDenied")
     await redis.set("unglue:heartbeat:scheduler", "1")
     now = service.call("GET", "/v1/status", operator="dave").json()
     assert now["deletions"]["failed"] == 1

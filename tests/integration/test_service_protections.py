@@ -35,7 +35,7 @@ async def test_any_role_protects_and_the_first_protection_stands(
     }
     held = await ledger.protections.get("301")
     assert held is not None
-    assert held.plain() == first.json()
+    assert (held.by, held.reason, held.how) == ("carol", ASKED["reason"], "api")
 
 
 def test_without_a_role_nobody_protects(service: Service) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.models import DeletionRequest
 from tests.integration.test_service_sweeps import carried_out
 from tests.support.command import Command
-from tests.support.service import Service, configured, only_error, running_service, token
-from workers.ledger.deleting.deletions import Change
+from tests.support.deletions import ended
+from tests.support.service import Service, configured, only_error, running_service
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.pipeline.states import BLOCKED, DELETED, FAILED
@@ -25,39 +24,16 @@ def service(valkey_url: str) -> Iterator[Service]:
         yield running
 
 
-@pytest.fixture
-def unglue(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """The command: its exit status, what it printed, and what it showed meanwhile."""
-    monkeypatch.setenv("UNGLUE_URL", service.url)
-    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
-    monkeypatch.setenv("COLUMNS", "160")
-
-    return Command(monkeypatch, capsys)
-
-
-async def ended(ledger: Ledger, name: str, state: str = FAILED) -> str:
+async def blocked(ledger: Ledger, name: str, state: str = FAILED) -> str:
     now = system_clock()
-    await ledger.deletions.create(
-        deletion_id=name,
-        request=DeletionRequest(org_id="301", confirm_delete=True),
-        operator="alice",
-        callback_url="",
-        idempotency_key=None,
-        now=now,
-    )
-    held = await ledger.deletions.lease(name, now)
-    assert held is not None
     error = ErrorEntry("DeletionBlocked", "the reason", rfc3339(now))
     errors = () if state == DELETED else (error,)
-    await ledger.deletions.record(held, Change(state, errors=errors), now)
-    return name
+    return await ended(ledger, name, now, state=state, errors=errors)
 
 
 async def test_one_deletion_is_replayed(service: Service, redis: Redis, ledger: Ledger) -> None:
     del redis
-    path = f"/v1/deletions/{await ended(ledger, 'del_1')}/replay"
+    path = f"/v1/deletions/{await blocked(ledger, 'del_1')}/replay"
     only_error(service.call("POST", path, operator="carol"), 403, "RoleMissing")
     keyed = {"idempotency-key": "once"}
     answered = service.call("POST", path, headers=keyed)
@@ -77,7 +53,7 @@ async def test_one_deletion_is_replayed(service: Service, redis: Redis, ledger: 
 
 async def test_what_succeeded_is_refused(service: Service, redis: Redis, ledger: Ledger) -> None:
     del redis
-    path = f"/v1/deletions/{await ended(ledger, 'del_1', DELETED)}/replay"
+    path = f"/v1/deletions/{await blocked(ledger, 'del_1', DELETED)}/replay"
     assert "can be sent again" in only_error(service.call("POST", path), 409, "Conflict")
     (callback,) = service.call("GET", "/v1/deletions/del_1").json()["callbacks"] or [None]
     assert callback is None
@@ -85,7 +61,7 @@ async def test_what_succeeded_is_refused(service: Service, redis: Redis, ledger:
 
 async def test_a_dry_run_counts(service: Service, redis: Redis, ledger: Ledger) -> None:
     for number in range(3):
-        await ended(ledger, f"del_{number}", BLOCKED)
+        await blocked(ledger, f"del_{number}", BLOCKED)
     body = {"what": "deletions", "source": "api", "dry_run": True, "limit": 2}
     answered = service.call("POST", "/v1/replays", json=body)
     assert answered.json()["matched"] == 3
@@ -98,7 +74,7 @@ async def test_a_bulk_replay_is_begun_once_per_key(
 ) -> None:
     del redis
     body = {"what": "deletions", "state": "failed", "since": "2020-01-01T00:00:00Z"}
-    await ended(ledger, "del_1")
+    await blocked(ledger, "del_1")
     keyed = {"idempotency-key": "once"}
     first = service.call("POST", "/v1/replays", json=body, headers=keyed)
     assert first.status_code == 202, first.text
@@ -185,8 +161,8 @@ async def test_the_commands(
         "No deliveries match.\n"
     )
     for number in range(12):
-        await ended(ledger, f"del_{number:02}")
-    await ended(ledger, "del_done", DELETED)
+        await blocked(ledger, f"del_{number:02}")
+    await blocked(ledger, "del_done", DELETED)
     chosen = ("--what", "deletions", "--state", "failed", "--rate", "6000")
     assert "12 deletions match, 12 would be" in unglue("replay", *chosen, "--dry-run")[1]
     with carried_out(config):
@@ -208,7 +184,7 @@ async def test_the_commands(
 
 @pytest.mark.usefixtures("redis")
 async def test_one_by_its_id(ledger: Ledger, unglue: Command) -> None:
-    await ended(ledger, "del_1")
+    await blocked(ledger, "del_1")
     assert unglue("replay", "del_1")[:2] == (0, "del_1 is queued, generation 2\n")
     status, _, err = unglue("replay", "del_1")
     assert (status, "has not ended" in err) == (1, True)

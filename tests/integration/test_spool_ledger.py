@@ -13,6 +13,7 @@ from adapters.models import DeletionRequest
 from service.cli import main
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.intake.spool.overdue import PATIENCE, tell_of_holding_spools
@@ -144,13 +145,8 @@ async def test_the_organizations_of_a_sweep_wait_as_well(
     ledger: Ledger, redis: Redis, clock: TestClock
 ) -> None:
     """A sweep's deletion has no client, but watches those whose organization it would hit."""
-    await ledger.deletions.create(
-        deletion_id="del_s",
-        request=DeletionRequest(org_id="5", confirm_delete=True),
-        operator="sweep",
-        callback_url="",
-        idempotency_key=None,
-        now=clock(),
+    await requested(
+        ledger, "del_s", clock(), DeletionRequest(org_id="5", confirm_delete=True), operator="sweep"
     )
     await redis.hset(
         "unglue:deletion:del_s",

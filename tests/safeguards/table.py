@@ -55,7 +55,7 @@ GRANT: Final = (
     ),
     _asked(
         "deletions may run",
-        "redis.call('EXISTS', key('running')) == 0 or redis.call('EXISTS', key('paused')) == 1",
+        "paused()",
         f"{_CONTRACT}stop_switch.py::test_nothing_destructive_is_sent_until_somebody_resumes",
         f"{_CONTRACT}continuity.py",
     ),
@@ -101,7 +101,7 @@ GRANT: Final = (
     ),
     _asked(
         "no person said no since the plan",
-        "noes_under(cjson.decode(deletion.plan_forms or '[]')) ~= (deletion.plan_noes or '')",
+        "noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '')",
         "tests/integration/test_grant.py",
         f"{_CONTRACT}one_no.py",
     ),
@@ -379,14 +379,14 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "plan: a name is unique among those that look like it",
-        "workers/pipeline/steps/resolve.py",
+        "workers/pipeline/identity/resolve.py",
         "    if others:\n",
         "    if False:\n",
         (f"{_CONTRACT}names.py",),
     ),
     Safeguard(
         "plan: id and name agree",
-        "workers/pipeline/steps/resolve.py",
+        "workers/pipeline/identity/resolve.py",
         "    if name is not None and not same(name, organization.name):",
         "    if False:",
         (f"{_ONE}::test_identifiers_that_disagree", _ONE),

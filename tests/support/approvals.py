@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from adapters.models import DeletionRequest
+from tests.support.deletions import requested
 from workers.itglue.models import Organization
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.pipeline.plan import Answer, Plan
-from workers.pipeline.steps.plan import Known, decide
+from workers.pipeline.steps.facts import Known
+from workers.pipeline.steps.plan import decide
 from workers.settings import Settings
 
 NAME = "Bäckerei Großmann & Söhne"
@@ -34,13 +36,12 @@ async def awaiting(
 ) -> Deletion:  # fmt: skip
     """A deletion that this operator asked for, `ago`, and that waits (the policy asks always)."""
     now = datetime.now(UTC) - ago
-    await ledger.deletions.create(
-        deletion_id=deletion_id,
-        request=DeletionRequest(org_id="301", confirm_delete=True, reason="contract ended"),
+    await requested(
+        ledger,
+        deletion_id,
+        now,
+        DeletionRequest(org_id="301", confirm_delete=True, reason="contract ended"),
         operator=operator,
-        callback_url="",
-        idempotency_key=None,
-        now=now,
     )
     return await again(ledger, settings, *answers, deletion_id=deletion_id, name=name, now=now,
                        assets=assets)  # fmt: skip

@@ -18,7 +18,7 @@ from workers.pipeline.approval import Asked, Grace, Granted
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import AWAITING_APPROVAL, RUNNING, TERMINAL
 from workers.settings.policy import MODES, Mode
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,15 +240,10 @@ class Deletion:
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Deletion":
         """The deletion from its hash."""
-        intent_at = fields.get("intent_at")
-        finished_at = fields.get("finished_at")
-        eligible_until = fields.get("eligible_until")
         plan = fields.get("plan")
         export = fields.get("export")
         audit_head = fields.get("audit_head")
-        looked_from = fields.get("looked_from")
         pinned = fields.get("pinned")
-        overrules_at = fields.get("overrules_at")
         asked_mode = fields.get("asked_mode")
         named = json.loads(fields.get("identities") or "[]")
         return cls(
@@ -266,7 +261,7 @@ class Deletion:
             created_at=from_ms(fields["created_at"]),
             updated_at=from_ms(fields["updated_at"]),
             ready_at=from_ms(fields["ready_at"]),
-            finished_at=from_ms(finished_at) if finished_at else None,
+            finished_at=ms_or_none(fields.get("finished_at")),
             fence=int(fields["fence"]),
             attempts=int(fields["attempts"]),
             deaths=int(fields["deaths"]),
@@ -274,7 +269,7 @@ class Deletion:
                 number=int(fields["intent_no"]),
                 kind=fields.get("intent_kind", ""),  # type: ignore[arg-type] # written by our scripts only
                 state=fields["intent_state"],  # type: ignore[arg-type] # written by our scripts only
-                at=from_ms(intent_at) if intent_at else None,
+                at=ms_or_none(fields.get("intent_at")),
                 org_id=fields["intent_org"],
                 missing=fields.get("intent_missing") == "1",
                 **decode_account(fields.get("intent_account") or "{}"),
@@ -283,10 +278,10 @@ class Deletion:
             errors=tuple(ErrorEntry(**entry) for entry in json.loads(fields.get("errors") or "[]")),
             mode=fields.get("mode", ""),
             requests=int(fields.get("requests") or 0),
-            eligible_until=from_ms(eligible_until) if eligible_until else None,
+            eligible_until=ms_or_none(fields.get("eligible_until")),
             export=Exported.model_validate_json(export) if export else None,
             audit_head=Head.parse(audit_head) if audit_head else None,
-            looked_from=from_ms(looked_from) if looked_from else None,
+            looked_from=ms_or_none(fields.get("looked_from")),
             asked=Asked.load(fields),
             granted=Granted.load(fields),
             grace=Grace.load(fields),
@@ -296,7 +291,7 @@ class Deletion:
             asked_mode=next((mode for mode in MODES if mode == asked_mode), None),
             pinned=json.loads(pinned) if pinned else None,
             known_name=fields.get("known_name", ""),
-            overrules_at=from_ms(overrules_at) if overrules_at else None,
+            overrules_at=ms_or_none(fields.get("overrules_at")),
             identities=tuple((source, client) for source, client in named or ()),
         )
 

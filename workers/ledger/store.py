@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, ResponseError
 
+from adapters.errors import NotFound
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.times.clock import to_ms
@@ -88,6 +89,17 @@ class Store:
         fields = cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts)))
         return {name.decode(): value.decode() for name, value in fields.items()}
 
+    async def found(self, kind: str, name: str, called: str = "") -> dict[str, str]:
+        """The fields of the record that is asked for; `called` is what people call its kind.
+
+        Raises:
+            NotFound: there is none.
+        """
+        fields = await self.hash(kind, name)
+        if "id" not in fields:
+            raise NotFound(f"there is no {called or kind} {name}")
+        return fields
+
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""
         seconds, microseconds = await self.redis.time()
@@ -109,8 +121,17 @@ class Store:
 
         Raises:
             NotDurable: it was decided, and was not seen on disk.
+            NotFound: the record that somebody named is not there.
         """
-        script = self._script(name)
+        try:
+            return await self._run(self._script(name), args, durable=durable)
+        except ResponseError as error:
+            word, _, message = str(error).partition(" ")
+            if word != "NOTFOUND":
+                raise
+            raise NotFound(message) from None
+
+    async def _run(self, script: AsyncScript, args: Sequence[Any], *, durable: bool) -> Any:  # noqa: ANN401 - the same
         if not durable:
             return await script(keys=[self._prefix], args=args)
         answers = await self._confirmed(script, args)

@@ -25,7 +25,7 @@ from workers.ledger.sending.hosts import Leave
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.send import Attempt, attempt, record
-from workers.processes.stopping import unless_stopped
+from workers.processes.stopping import cancelled, unless_stopped
 from workers.processes.storage import require_fit
 from workers.times.clock import rfc3339
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
@@ -59,7 +59,6 @@ class Sender:
         self._suspects: set[str] = set()
         self._free = asyncio.Event()
         self._may = False
-        self._over = False
 
     # -- one round -------------------------------------------------------------------------------
 
@@ -252,8 +251,7 @@ class Sender:
                 await self._until_something(stop)
             await self._end()
         finally:
-            self._over = True
-            keeping.cancel()
+            await cancelled(keeping)
 
     async def _until_something(self, stop: asyncio.Event) -> None:
         """Wait until something was sent, it is time to look, or we are told to stop."""
@@ -272,8 +270,7 @@ class Sender:
 
     async def _keep_leases(self) -> None:
         every = self._ledger.callbacks.lease_seconds / 4
-        # Its end is looked at: redis-py swallows a cancellation that meets a command being written.
-        while not self._over:
+        while True:
             await asyncio.sleep(every)
             held = [callback for callback, _ in self._sending.values()]
             try:

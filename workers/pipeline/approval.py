@@ -163,7 +163,7 @@ class Grace:
     """A grace period that has begun: for which meaning of the request, and until when."""
 
     of: str
-    begun_at: datetime
+    since: datetime
     until: datetime
 
     @classmethod
@@ -173,7 +173,7 @@ class Grace:
             return None
         return cls(
             of=fields["grace_of"],
-            begun_at=from_ms(fields["grace_from"]),
+            since=from_ms(fields["grace_from"]),
             until=from_ms(fields["grace_until"]),
         )
 

@@ -15,11 +15,10 @@ from redis.exceptions import RedisError
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import Kind
 from workers.ledger.ledger import Ledger
+from workers.processes.stopping import cancelled
 from workers.times.clock import Clock
 
 _TRY_AGAIN: Final = timedelta(seconds=0.5)
-# Closing a connection takes less.
-_CLEANS_UP_SECONDS: Final = 1.0
 
 T = TypeVar("T")
 
@@ -65,22 +64,7 @@ async def under_lease(
             raise Fenced(f"the lease of {kind} {held.id} was lost: {beating.result()}")
         return working.result()
     finally:
-        await _cancelled(working, beating)
-
-
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """End them, and take note of their errors, which are nobody's any more.
-
-    Cancelled again and again: redis-py swallows a cancellation that meets a command which is just
-    being written (`asyncio.wait_for` before Python 3.12).
-    """
-    while left := [each for each in tasks if not each.done()]:
-        for each in left:
-            each.cancel()
-        await asyncio.wait(left, timeout=_CLEANS_UP_SECONDS)
-    for each in tasks:
-        if not each.cancelled():
-            each.exception()
+        await cancelled(working, beating)
 
 
 async def _beat(

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from typing import Final
+from typing import Any, Final
 
 # How long work may go on once the process is told to stop.
 _LAST_SECONDS: Final = 5.0
+# Closing a connection takes less.
+_CLEANS_UP_SECONDS: Final = 1.0
 
 
 async def told_within(stop: asyncio.Event, seconds: float) -> None:
@@ -28,3 +30,18 @@ async def unless_stopped(work: Coroutine[None, None, object], stop: asyncio.Even
     finally:
         working.cancel()
         stopping.cancel()
+
+
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
+    """End them, and take note of their errors, which are nobody's any more.
+
+    Cancelled again and again: redis-py swallows a cancellation that meets a command which is just
+    being written (`asyncio.wait_for` before Python 3.12).
+    """
+    while left := [each for each in tasks if not each.done()]:
+        for each in left:
+            each.cancel()
+        await asyncio.wait(left, timeout=_CLEANS_UP_SECONDS)
+    for each in tasks:
+        if not each.cancelled():
+            each.exception()

@@ -21,9 +21,21 @@ def from_ms(milliseconds: float | str) -> datetime:
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
+def ms_or_none(milliseconds: float | str | None) -> datetime | None:
+    """The same of what may be missing, empty or 0."""
+    return from_ms(milliseconds) if milliseconds else None
+
+
 def rfc3339(when: datetime) -> str:
     """`2026-01-22T10:30:00Z`: UTC, whole seconds."""
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def precise(when: datetime | None) -> str | None:
+    """`2026-01-22T10:30:00.123Z`: UTC, to the millisecond, as records are kept."""
+    if when is None:
+        return None
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def moment(text: str | None) -> datetime | None:

@@ -1,21 +1,47 @@
-"""The forms of the API's answers, for its description. The routes write them; a test compares."""
+"""The forms of the API's answers: what its description tells, and what the routes answer with."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from workers.itglue.models import AccountView
 from workers.itglue.models import Organization as ITGlueOrganization
 from workers.pipeline.plan import Activity, Answer
 from workers.settings.schedules import Schedule
+from workers.times.clock import precise, rfc3339
 
 Details = dict[str, JsonValue]
+_TIME = WithJsonSchema({"type": "string", "format": "date-time"})
+Time = Annotated[AwareDatetime, PlainSerializer(rfc3339), _TIME]
+# To the millisecond, as records are kept: in whole seconds a list would leave some out.
+PreciseTime = Annotated[AwareDatetime, PlainSerializer(precise), _TIME]
+# A record's text; null in the answer where the record has none.
+Text = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class Form(BaseModel):
     """An answer has these fields, all of them, and no other."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    @classmethod
+    def about(cls, record: object, **other: Any) -> Self:  # noqa: ANN401 - fields of any type, which are checked
+        """The answer about a record: each field as the record names it, or as it is given here."""
+        own = {name: getattr(record, name) for name in cls.model_fields if name not in other}
+        return cls.model_validate({**own, **other})
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return self.model_dump(mode="json")
 
 
 class Error(Form):
@@ -23,7 +49,7 @@ class Error(Form):
 
     code: str
     message: str
-    timestamp: AwareDatetime
+    timestamp: Time
 
 
 class Errors(Form):
@@ -36,8 +62,8 @@ class Pause(Form):
     """Why everything stands still; `by` is null where no person said it."""
 
     cause: str
-    by: str | None
-    at: AwareDatetime
+    by: Text
+    at: Time
     reason: str
 
 
@@ -76,8 +102,8 @@ class Granted(Form):
     """Who approved it."""
 
     by: str
-    at: AwareDatetime
-    reason: str | None
+    at: Time
+    reason: Text
     force_delete: bool
 
 
@@ -114,7 +140,7 @@ class Result(Form):
     org_id: str | None
     org_name: str | None
     deleted: bool
-    timestamp: AwareDatetime
+    timestamp: Time
     dependency_check: DependencyCheck
     warnings: list[str]
     errors: list[Error]
@@ -124,7 +150,7 @@ class Result(Form):
 class JudgedPlan(Form):
     """What would be deleted, what hangs on it (null: not counted), and what each gate says."""
 
-    made_at: AwareDatetime
+    made_at: Time
     organization: ITGlueOrganization
     counts: dict[str, int | None]
     sub_organizations: list[str] | None
@@ -142,13 +168,13 @@ class ApprovalState(Form):
 
     wanted: bool
     why: str
-    asked_at: AwareDatetime
-    until: AwareDatetime
+    asked_at: Time
+    until: Time
     digest: str | None
     needs_force_delete: bool
     moved: list[str]
     by: str | None
-    at: AwareDatetime | None
+    at: Time | None
     reason: str | None
     force_delete: bool
 
@@ -156,20 +182,8 @@ class ApprovalState(Form):
 class Grace(Form):
     """The time in which it can still be stopped."""
 
-    since: AwareDatetime
-    until: AwareDatetime
-
-
-class SentResult(Form):
-    """One callback of a deletion; `status` is the newest answer's."""
-
-    id: str
-    generation: int
-    state: str
-    attempts: int
-    status: int | None
-    created_at: AwareDatetime
-    replayed_by: str | None
+    since: Time
+    until: Time
 
 
 class Earlier(Form):
@@ -177,8 +191,8 @@ class Earlier(Form):
 
     generation: int
     state: str
-    finished_at: AwareDatetime
-    replayed_by: str | None
+    finished_at: Time
+    replayed_by: Text
     errors: list[Error]
     result: Result
 
@@ -190,11 +204,11 @@ class Deletion(Form):
     state: str
     generation: int
     source: str
-    delivery_id: str | None
-    actor: str | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    due_at: AwareDatetime | None
+    delivery_id: Text
+    actor: Text
+    created_at: Time
+    updated_at: Time
+    due_at: Time | None
     waits_for: str | None
     approvers: list[str]
     request: Details
@@ -205,7 +219,7 @@ class Deletion(Form):
     grace: Grace | None
     journal: list[Details]
     result: Result | None
-    callbacks: list[SentResult]
+    callbacks: list["ResultRow"]
     history: list[Earlier]
 
 
@@ -218,10 +232,10 @@ class DeletionRow(Form):
     org_id: str | None
     org_name: str | None
     dry_run: bool
-    actor: str | None
-    created_at: AwareDatetime
-    updated_at: AwareDatetime
-    due_at: AwareDatetime | None
+    actor: Text
+    created_at: Time
+    updated_at: Time
+    due_at: Time | None
     waits_for: str | None
     approvers: list[str]
     errors: list[Error]
@@ -231,14 +245,14 @@ class DeletionList(Paused):
     """Newest first. `next_until` as `until` continues with older ones."""
 
     deletions: list[DeletionRow]
-    next_until: AwareDatetime | None
+    next_until: PreciseTime | None
 
 
 class Dismissed(Form):
     """Who said that a delivery need not hold anything."""
 
     by: str
-    at: AwareDatetime
+    at: Time
     reason: str
 
 
@@ -248,14 +262,14 @@ class DeliveryRow(Form):
     id: str
     source: str
     vendor: str
-    received_at: AwareDatetime
+    received_at: Time
     verdict: str
     reason: str
     deletion_id: str | None
     bytes: int
     body_dropped: bool
     repeats: int
-    last_seen: AwareDatetime | None
+    last_seen: Time | None
     events: list[Details]
     generation: int
     dismissed: Dismissed | None
@@ -266,7 +280,7 @@ class DeliveryList(Form):
     """Newest first. `next_until` as `until` continues with older ones."""
 
     deliveries: list[DeliveryRow]
-    next_until: AwareDatetime | None
+    next_until: PreciseTime | None
 
 
 class Delivery(DeliveryRow):
@@ -301,7 +315,7 @@ class Held(Form):
     delivery_id: str
     source: str
     verdict: Literal["rejected", "unverified"]
-    at: AwareDatetime
+    at: Time
     reason: str
     clients: list[str]
 
@@ -309,7 +323,7 @@ class Held(Form):
 class Holds(Form):
     """What holds deletions, by source."""
 
-    at: AwareDatetime
+    at: PreciseTime
     holds: dict[str, list[Held]]
 
 
@@ -323,10 +337,10 @@ class Dismissals(Form):
 class Status(Paused):
     """How things stand. `oldest` is when the oldest of a state was asked for."""
 
-    at: AwareDatetime
+    at: Time
     mode: str
     deletions: dict[str, int]
-    oldest: dict[str, AwareDatetime]
+    oldest: dict[str, Time]
     begun_within_24_hours: int
     max_deletions_per_day: int
     overdue: int
@@ -345,21 +359,22 @@ class ResultRow(Form):
     id: str
     of: str
     kind: str
+    generation: int
     state: Literal["pending", "delivered", "stopped", "dead"]
     attempts: int
     status: int | None
-    answer: str | None
-    created_at: AwareDatetime
-    due_at: AwareDatetime | None
-    replayed_by: str | None
-    waits_for: str | None
+    answer: Text
+    created_at: Time
+    due_at: Time | None
+    replayed_by: Text
+    waits_for: Text
 
 
 class Results(Form):
     """Newest first. `next_until` as `until` continues with older ones."""
 
     results: list[ResultRow]
-    next_until: AwareDatetime | None
+    next_until: PreciseTime | None
 
 
 class ReportRow(Form):
@@ -368,7 +383,7 @@ class ReportRow(Form):
     source: str
     outcome: str
     dry_run: bool
-    code: str | None
+    code: Text
     count: int
 
 
@@ -405,11 +420,11 @@ class Source(Form):
     vendor: str
     url: str
     confirm_delete: bool
-    last_delivery: AwareDatetime | None
+    last_delivery: Time | None
     silent: bool
     silence_days: int
     verdicts: dict[str, int]
-    alerts: dict[str, AwareDatetime]
+    alerts: dict[str, Time]
 
 
 class Sources(Form):
@@ -430,9 +445,9 @@ class Protection(Form):
     """An organization that stays. `by` is null for one that a file or IT Glue protects."""
 
     org_id: str
-    by: str | None
-    at: AwareDatetime
-    reason: str | None
+    by: Text
+    at: Time
+    reason: Text
     how: str
 
 
@@ -441,8 +456,8 @@ class Declined(Form):
 
     form: str
     by: str
-    at: AwareDatetime
-    reason: str | None
+    at: Time
+    reason: Text
     how: str
     deletion_id: str
 
@@ -474,7 +489,7 @@ class Operator(Form):
 
     name: str
     roles: list[Literal["request", "approve", "admin"]]
-    last_seen: AwareDatetime | None
+    last_seen: Time | None
 
 
 class Operators(Form):
@@ -487,7 +502,7 @@ class NamedSchedule(Schedule):
     """A schedule with its criteria and its next times."""
 
     name: str
-    next: list[AwareDatetime]
+    next: list[Time]
 
 
 class Schedules(Form):
@@ -503,10 +518,10 @@ class Sweep(Form):
     schedule: str
     state: str
     dry_run: bool
-    tick: AwareDatetime | None
-    by: str | None
-    created_at: AwareDatetime
-    finished_at: AwareDatetime | None
+    tick: Time | None
+    by: Text
+    created_at: Time
+    finished_at: Time | None
     summary: Details | None
 
 
@@ -542,10 +557,10 @@ class Spool(Form):
     where: str
     holds_deletions: bool
     waiting: int
-    oldest: AwareDatetime | None
+    oldest: Time | None
     set_aside: list[str]
-    seen_at: AwareDatetime
-    empty_at: AwareDatetime | None
+    seen_at: Time
+    empty_at: Time | None
 
 
 class Spools(Form):
@@ -575,9 +590,9 @@ class ReplayRow(Form):
     done: int
     replayed: int
     refused_by_reason: dict[str, int]
-    stopped_by: str | None
-    created_at: AwareDatetime
-    finished_at: AwareDatetime | None
+    stopped_by: Text
+    created_at: Time
+    finished_at: Time | None
 
 
 class Replays(Form):
@@ -613,7 +628,7 @@ class Notice(Form):
 
     id: str
     kind: str
-    at: AwareDatetime
+    at: Time
     detail: Details
     targets: list[dict[str, Any]] | None
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
 from service.api.answers import answer, invalid_fields
+from service.api.openapi import answers
 from service.api.state import caller_of, state_of
 from workers.audit.chain import Head
 from workers.audit.keys import Keyring
@@ -40,13 +41,7 @@ async def show(request: Request) -> Response:
     wanted = Filter(**query.model_dump(exclude={"before", "limit"}))
     found = await search(log, wanted, before=query.before, limit=query.limit)
     head = (await log.state()).head
-    return answer(
-        {
-            "entries": found.entries,
-            "next_before": found.next_before,
-            "head": head.plain() if head else None,
-        }
-    )
+    return answer(answers.AuditEntries.about(found, head=head))
 
 
 async def verify(request: Request) -> Response:
@@ -60,13 +55,5 @@ async def verify(request: Request) -> Response:
         raise InvalidRequest(f"expect_head: {error}") from None
     keys = Keyring.of(state.settings.secret_keys)
     report = await verify_log(state.ledger.audit_log, keys, head)
-    return answer(
-        {
-            "whole": report.fault is None,
-            "fault": str(report.fault) if report.fault else None,
-            "entries": report.entries,
-            "first": report.first,
-            "head": report.head.plain() if report.head else None,
-            "notes": list(report.notes),
-        }
-    )
+    fault = str(report.fault) if report.fault else None
+    return answer(answers.AuditVerdict.about(report, whole=fault is None, fault=fault))

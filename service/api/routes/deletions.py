@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from pydantic import Field, ValidationError
@@ -16,10 +16,10 @@ from adapters.models import DeletionRequest, Strict
 from service.access.operators import Caller
 from service.api.answers import answer, invalid, invalid_fields, waits_for
 from service.api.bodies import json_of, read_body
+from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from service.approval import deciding, standing
-from workers.ledger.deleting.views import Sending
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import ErrorEntry
 from workers.network.addresses import AddressRefused, target
 from workers.outbox.approval_link import link_of
 from workers.pipeline.result import result_of
@@ -236,51 +236,23 @@ async def _as_it_stands(
     deletion = view.deletion
     plan = deletion.plan
     may = "approve" in caller.roles
-    content = {
-        "id": deletion.id,
-        "state": deletion.state,
-        "generation": deletion.generation,
-        "source": deletion.source,
-        "delivery_id": deletion.delivery_id or None,
-        "actor": deletion.actor or None,
-        "created_at": rfc3339(deletion.created_at),
-        "updated_at": rfc3339(deletion.updated_at),
-        "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
-        "waits_for": waits_for(deletion),
-        "approvers": standing.approvers(deletion, state.settings.operators),
-        "request": deletion.request.plain(),
-        "plan": {**plan.model_dump(mode="json"), "digest": plan.digest} if plan else None,
-        "approval": standing.approval(deletion),
-        "errors": [error.plain() for error in deletion.errors],
-        "approval_url": link_of(state.settings, deletion) if may else None,
-        "grace": standing.grace(deletion),
-        "journal": view.journal,
-        "result": result_of(deletion) if deletion.terminal else None,
-        "callbacks": [_callback(each) for each in view.callbacks],
-        "history": [_ended(each) for each in view.earlier],
-    }
+    content = answers.Deletion.about(
+        deletion,
+        due_at=None if deletion.terminal else standing.due_at(deletion),
+        waits_for=waits_for(deletion),
+        approvers=standing.approvers(deletion, state.settings.operators),
+        request=deletion.request.plain(),
+        plan=answers.JudgedPlan.about(plan) if plan else None,
+        approval=standing.approval(deletion),
+        approval_url=link_of(state.settings, deletion) if may else None,
+        journal=view.journal,
+        result=result_of(deletion) if deletion.terminal else None,
+        callbacks=view.callbacks,
+        history=[
+            answers.Earlier.about(
+                each, finished_at=each.finished_at or each.updated_at, result=result_of(each)
+            )
+            for each in view.earlier
+        ],
+    )
     return answer(content, status, headers)
-
-
-def _callback(sending: Sending) -> dict[str, Any]:
-    return {
-        "id": sending.id,
-        "generation": sending.generation,
-        "state": sending.state,
-        "attempts": sending.attempts,
-        "status": sending.status,
-        "created_at": rfc3339(sending.created_at),
-        "replayed_by": sending.replayed_by or None,
-    }
-
-
-def _ended(deletion: Deletion) -> dict[str, Any]:
-    """An earlier generation, as it ended."""
-    return {
-        "generation": deletion.generation,
-        "state": deletion.state,
-        "finished_at": rfc3339(deletion.finished_at or deletion.updated_at),
-        "replayed_by": deletion.replayed_by or None,
-        "errors": [error.plain() for error in deletion.errors],
-        "result": result_of(deletion),
-    }

@@ -12,6 +12,7 @@ from adapters.models import Strict
 from service.access.operators import Caller
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.routes.replays import RecordId
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.events.holds import Why
@@ -48,14 +49,8 @@ async def show_all(request: Request) -> Response:
     state = state_of(request)
     at, held = state.clock(), await state.ledger.holds.all()
     sources = sorted({each.source for each in held})
-    return answer(
-        {
-            "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "holds": {
-                name: [each.plain() for each in held if each.source == name] for name in sources
-            },
-        }
-    )
+    holds = {name: [each for each in held if each.source == name] for name in sources}
+    return answer(answers.Holds.model_validate({"at": at, "holds": holds}))
 
 
 async def dismiss(request: Request) -> Response:
@@ -69,7 +64,7 @@ async def dismiss(request: Request) -> Response:
     became = await dismissed_by(state, caller, ids, asked.reason)
     dismissed = [each for each in ids if became[each] == "dismissed"]
     refused = {each: why for each, why in became.items() if why != "dismissed"}
-    return answer({"dismissed": dismissed, "refused": refused})
+    return answer(answers.Dismissals(dismissed=dismissed, refused=refused))
 
 
 async def dismissed_by(

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -11,14 +10,15 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
 from service.api.answers import answer, invalid_fields, waits_for
+from service.api.openapi import answers
 from service.api.routes.pause import plain
 from service.api.state import caller_of, state_of
 from service.approval import standing
+from workers.ledger.events.deliveries import Deliveries
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion, Delivery
 from workers.pipeline.states import STATES, VERDICTS
 from workers.settings.operators import Operator
-from workers.times.clock import rfc3339
 
 
 class ListQuery(BaseModel):
@@ -57,7 +57,7 @@ async def deletions(request: Request) -> Response:
     operators = state_of(request).settings.operators
     rows = [_deletion(each, operators) for each in listed.records]
     pauses = plain(await state_of(request).ledger.stop_switch.pauses())
-    return answer({"deletions": rows, "next_until": precise(listed.next_until), **pauses})
+    return answer(answers.DeletionList(deletions=rows, next_until=listed.next_until, **pauses))
 
 
 async def deliveries(request: Request) -> Response:
@@ -67,13 +67,9 @@ async def deliveries(request: Request) -> Response:
     listed = await state_of(request).ledger.listing.deliveries(page)
     deliveries = state_of(request).ledger.deliveries
     rows = [
-        {
-            **_delivery(each),
-            "history": await deliveries.history(each.id) if each.generation > 1 else [],
-        }
-        for each in listed.records
+        answers.DeliveryRow.about(each, **await _row(deliveries, each)) for each in listed.records
     ]
-    return answer({"deliveries": rows, "next_until": precise(listed.next_until)})
+    return answer(answers.DeliveryList(deliveries=rows, next_until=listed.next_until))
 
 
 async def delivery(request: Request) -> Response:
@@ -85,12 +81,12 @@ async def delivery(request: Request) -> Response:
     deliveries = state_of(request).ledger.deliveries
     found = await deliveries.get(request.path_params["delivery_id"])
     return answer(
-        {
-            **_delivery(found),
-            "headers": [[name, unsigned(name, value)] for name, value in found.headers],
-            "body": masked(found.body.decode(errors="replace")),
-            "history": await deliveries.history(found.id),
-        }
+        answers.Delivery.about(
+            found,
+            headers=[(name, unsigned(name, value)) for name, value in found.headers],
+            body=masked(found.body.decode(errors="replace")),
+            **await _row(deliveries, found),
+        )
     )
 
 
@@ -110,54 +106,22 @@ def masked(body: str) -> str:
     return _KEY_URL.sub(r"\1…", body)
 
 
-def precise(moment: datetime | None) -> str | None:
-    """To the millisecond, as records are kept: whole seconds would leave some out."""
-    if moment is None:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> dict[str, Any]:
+def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> answers.DeletionRow:
     plan = deletion.plan
     request = deletion.request
-    return {
-        "id": deletion.id,
-        "state": deletion.state,
-        "source": deletion.source,
-        "org_id": plan.organization.id if plan else request.org_id,
-        "org_name": plan.organization.name if plan else request.org_name,
-        "dry_run": deletion.dry_run,
-        "actor": deletion.actor or None,
-        "created_at": rfc3339(deletion.created_at),
-        "updated_at": rfc3339(deletion.updated_at),
-        "due_at": None if deletion.terminal else rfc3339(standing.due_at(deletion)),
-        "waits_for": waits_for(deletion),
-        "approvers": standing.approvers(deletion, operators),
-        "errors": [error.plain() for error in deletion.errors],
-    }
+    return answers.DeletionRow.about(
+        deletion,
+        org_id=plan.organization.id if plan else request.org_id,
+        org_name=plan.organization.name if plan else request.org_name,
+        due_at=None if deletion.terminal else standing.due_at(deletion),
+        waits_for=waits_for(deletion),
+        approvers=standing.approvers(deletion, operators),
+    )
 
 
-def _delivery(delivery: Delivery) -> dict[str, Any]:
+async def _row(deliveries: Deliveries, delivery: Delivery) -> dict[str, Any]:
     return {
-        "id": delivery.id,
-        "source": delivery.source,
-        "vendor": delivery.vendor,
-        "received_at": rfc3339(delivery.received_at),
-        "verdict": delivery.verdict,
-        "reason": delivery.reason,
-        "deletion_id": delivery.deletion_id,
         "bytes": len(delivery.body) if delivery.dropped is None else delivery.dropped,
         "body_dropped": delivery.dropped is not None,
-        "repeats": delivery.repeats,
-        "last_seen": rfc3339(delivery.last_seen) if delivery.last_seen else None,
-        "events": list(delivery.events),
-        "generation": delivery.generation,
-        "dismissed": _dismissed(delivery),
+        "history": await deliveries.history(delivery.id) if delivery.generation > 1 else [],
     }
-
-
-def _dismissed(delivery: Delivery) -> dict[str, str] | None:
-    said = delivery.dismissed
-    if said is None:
-        return None
-    return {"by": said.by, "at": rfc3339(said.at), "reason": said.reason}

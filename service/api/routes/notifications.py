@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, TooManyAttempts
 from service.api.answers import answer
+from service.api.openapi import answers
 from service.api.state import caller_of, state_of
-from workers.times.clock import rfc3339
 
 
 async def test(request: Request) -> Response:
@@ -22,7 +22,8 @@ async def test(request: Request) -> Response:
     notice_id = await state.ledger.notices.write("test", {"asked_by": caller.name}, now)
     if notice_id is None:
         raise TooManyAttempts("there were too many tests; try again in an hour", 3600)
-    return answer({"id": notice_id, "targets": sorted(state.settings.notifications)}, 202)
+    targets = sorted(state.settings.notifications)
+    return answer(answers.Tested(id=notice_id, targets=targets), 202)
 
 
 async def show(request: Request) -> Response:
@@ -30,15 +31,7 @@ async def show(request: Request) -> Response:
     state = state_of(request)
     caller_of(request)
     notice = await state.ledger.notices.get(request.path_params["notice_id"])
-    sent = await state.ledger.notices.sent(notice)
+    sent = [dataclasses.asdict(each) for each in await state.ledger.notices.sent(notice)]
     return answer(
-        {
-            "id": notice.id,
-            "kind": notice.kind,
-            "at": rfc3339(notice.at),
-            "detail": notice.detail,
-            "targets": None
-            if notice.targets is None
-            else [dataclasses.asdict(each) for each in sent],
-        }
+        answers.Notice.about(notice, targets=sent if notice.targets is not None else None)
     )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidIdentifier, ITGlueConnectionError, OrganizationNotFound
 from service.api.answers import answer
+from service.api.openapi import answers
 from service.api.state import caller_of, state_of
 from workers.processes.runtime import open_context
 
@@ -31,6 +32,4 @@ async def show(request: Request) -> Response:
         raise ITGlueConnectionError(f"IT Glue did not answer within {_SECONDS:g} s") from None
     if found is None:
         raise OrganizationNotFound(f"IT Glue shows no organization {org_id}")
-    return answer(
-        {"org_id": found.id, "org_name": found.name, "status": found.status, "type": found.type}
-    )
+    return answer(answers.OrganizationNow.about(found, org_id=found.id, org_name=found.name))

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +12,8 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
 from service.api.answers import answer, invalid_fields
-from service.api.report import month_of, report
+from service.api.openapi import answers
+from service.api.report import Row, month_of, report
 from service.api.routes.pause import plain
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
@@ -24,7 +26,7 @@ _STATES = ("pending", "delivered", "stopped", "dead")
 async def status(request: Request) -> Response:
     """Counts by state, today's deletions and their limit, what waits longest, who is alive."""
     caller_of(request)
-    return answer(await standing(state_of(request)))
+    return answer(answers.Status.model_validate(await standing(state_of(request))))
 
 
 async def standing(state: ServiceState) -> dict[str, Any]:
@@ -72,8 +74,7 @@ async def results(request: Request) -> Response:
     found, older = await state_of(request).ledger.results.newest(
         query.limit, state=query.state, until=query.until
     )
-    next_until = older.isoformat(timespec="milliseconds").replace("+00:00", "Z") if older else None
-    return answer({"results": [each.plain() for each in found], "next_until": next_until})
+    return answer(answers.Results.model_validate({"results": found, "next_until": older}))
 
 
 async def month(request: Request) -> Response:
@@ -84,16 +85,16 @@ async def month(request: Request) -> Response:
         since, until = month_of(asked)
     except ValueError:
         raise InvalidRequest("month must be a month, like 2026-11") from None
-    rows = [each.plain() for each in await report(state_of(request).ledger, since, until)]
+    rows = await report(state_of(request).ledger, since, until)
     if "text/csv" not in request.headers.get("accept", ""):
-        return answer({"month": asked, "rows": rows})
+        return answer(answers.Report.model_validate({"month": asked, "rows": rows}))
     return as_csv(asked, rows)
 
 
-def as_csv(month: str, rows: Sequence[Mapping[str, Any]]) -> Response:
+def as_csv(month: str, rows: Sequence[Row]) -> Response:
     """The counts of a month as a table for programs."""
     written = io.StringIO()
     table = csv.DictWriter(written, ["month", "source", "outcome", "dry_run", "code", "count"])
     table.writeheader()
-    table.writerows({"month": month, **row} for row in rows)
+    table.writerows({"month": month, **asdict(row)} for row in rows)
     return Response(written.getvalue(), media_type="text/csv")

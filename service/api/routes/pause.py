@@ -12,6 +12,7 @@ from adapters.models import Strict
 from service.access.operators import Caller
 from service.api.answers import answer
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.stop_switch import Pause
 
@@ -40,7 +41,8 @@ class Resumption(Strict):
 
 def plain(pauses: Sequence[Pause]) -> dict[str, Any]:
     """Whether everything stands still, and why."""
-    return {"paused": bool(pauses), "pauses": [each.plain() for each in pauses]}
+    fields = {"paused": bool(pauses), "pauses": pauses}
+    return answers.Paused.model_validate(fields).plain()
 
 
 async def pause(request: Request) -> Response:
@@ -72,7 +74,7 @@ async def resume(request: Request) -> Response:
     if asked.accept_account:
         await state.ledger.account.accept(caller.name, state.clock())
     ended = await go_on(state, caller, asked.reason, accept_ledger=asked.accept_ledger)
-    return answer({**plain(await switch.pauses()), "ended": [each.plain() for each in ended]})
+    return answer(answers.Resumed.model_validate({**plain(await switch.pauses()), "ended": ended}))
 
 
 async def go_on(

@@ -12,6 +12,7 @@ from adapters.models import OrgId, Strict
 from service.access.operators import Caller
 from service.api.answers import answer
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.deleting.protections import Protection
 
@@ -35,7 +36,8 @@ async def create(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
     asked = await read_body(request, NewProtection)
-    return answer((await keep(state, caller, asked.org_id, asked.reason)).plain())
+    held = await keep(state, caller, asked.org_id, asked.reason)
+    return answer(answers.Protection.about(held))
 
 
 async def keep(state: ServiceState, caller: Caller, org_id: str, reason: str) -> Protection:
@@ -58,12 +60,7 @@ async def show_all(request: Request) -> Response:
     ledger = state_of(request).ledger
     held = await ledger.protections.all()
     noes = await ledger.registers.declined()
-    return answer(
-        {
-            "protections": [each.plain() for each in held],
-            "declined": [each.plain() for each in noes],
-        }
-    )
+    return answer(answers.Protections.model_validate({"protections": held, "declined": noes}))
 
 
 async def remove(request: Request) -> Response:
@@ -84,4 +81,4 @@ async def remove(request: Request) -> Response:
             f"organization {org_id} is in policy.protected_ids, which protects it again; take it "
             "out of the file, restart, and end the protection once more"
         )
-    return answer({**ended.plain(), "warnings": warnings})
+    return answer(answers.Unprotected.about(ended, warnings=warnings))

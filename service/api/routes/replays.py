@@ -13,10 +13,11 @@ from adapters.models import Strict
 from service.access.operators import Caller
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.routes.deletions import idempotency_key
 from service.api.state import ServiceState, caller_of, state_of
 from workers.bulk.replay.selection import STATES, Filter, Found, select
-from workers.ledger.bulk.replays import BulkReplay, Order, Outcomes, What
+from workers.ledger.bulk.replays import BulkReplay, Order, What
 from workers.processes.runtime import new_id
 from workers.times.clock import rfc3339
 
@@ -74,11 +75,11 @@ async def begin(request: Request) -> Response:
     asked = await read_body(request, ReplayOrder, wrong=invalid_fields)
     found = await chosen(state, asked)
     if asked.dry_run:
-        counted = {"what": asked.what, "matched": found.matched, "total": len(found.ids)}
-        return answer({**counted, "ids": list(found.ids[:_SHOWN])})
+        shown = {"total": len(found.ids), "ids": found.ids[:_SHOWN]}
+        return answer(answers.ReplayCount.about(found, what=asked.what, **shown))
     replay = await order(state, caller, asked, found, idempotency_key(request))
-    plain = _plain(replay, await state.ledger.replays.outcomes(replay.id))
-    return answer(plain, 202, {"Location": f"/v1/replays/{replay.id}"})
+    location = {"Location": f"/v1/replays/{replay.id}"}
+    return answer(await _shown(state, replay), 202, location)
 
 
 async def chosen(state: ServiceState, asked: ReplayOrder) -> Found:
@@ -119,21 +120,18 @@ async def order(
 async def show_all(request: Request) -> Response:
     """The newest bulk replays."""
     caller_of(request)
-    replays = state_of(request).ledger.replays
-    found = [
-        _plain(each, await replays.outcomes(each.id)) for each in await replays.newest(_NEWEST)
-    ]
-    for each in found:
-        del each["refused"]
-    return answer({"replays": found})
+    state = state_of(request)
+    newest = await state.ledger.replays.newest(_NEWEST)
+    found = [answers.ReplayRow.about(await _shown(state, each)) for each in newest]
+    return answer(answers.Replays(replays=found))
 
 
 async def show(request: Request) -> Response:
     """One bulk replay: how far it is, and what it refused."""
     caller_of(request)
-    replays = state_of(request).ledger.replays
-    replay = await replays.get(request.path_params["replay_id"])
-    return answer(_plain(replay, await replays.outcomes(replay.id)))
+    state = state_of(request)
+    replay = await state.ledger.replays.get(request.path_params["replay_id"])
+    return answer(await _shown(state, replay))
 
 
 async def cancel(request: Request) -> Response:
@@ -144,7 +142,7 @@ async def cancel(request: Request) -> Response:
         request.path_params["replay_id"], by=caller.name, now=state.clock()
     )
     log.info("replay_stopped", replay_id=replay.id, operator=caller.name)
-    return answer(_plain(replay, await state.ledger.replays.outcomes(replay.id)))
+    return answer(await _shown(state, replay))
 
 
 def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
@@ -155,22 +153,14 @@ def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
     }
 
 
-def _plain(replay: BulkReplay, outcomes: Outcomes) -> dict[str, Any]:
+async def _shown(state: ServiceState, replay: BulkReplay) -> answers.Replay:
+    outcomes = await state.ledger.replays.outcomes(replay.id)
     refused = {why: count for why, count in outcomes.counts.items() if why != "replayed"}
-    return {
-        "id": replay.id,
-        "what": replay.what,
-        "state": replay.state,
-        "by": replay.by,
-        "filter": dict(replay.filter) or None,
-        "rate": replay.rate,
-        "matched": replay.matched,
-        "total": replay.total,
-        "done": replay.next,
-        "replayed": outcomes.counts.get("replayed", 0),
-        "refused_by_reason": dict(sorted(refused.items())),
-        "refused": dict(sorted(outcomes.refused.items())),
-        "stopped_by": replay.stopped_by or None,
-        "created_at": rfc3339(replay.created_at),
-        "finished_at": rfc3339(replay.finished_at) if replay.finished_at else None,
-    }
+    return answers.Replay.about(
+        replay,
+        filter=replay.filter or None,
+        done=replay.next,
+        replayed=outcomes.counts.get("replayed", 0),
+        refused_by_reason=dict(sorted(refused.items())),
+        refused=dict(sorted(outcomes.refused.items())),
+    )

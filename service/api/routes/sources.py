@@ -12,6 +12,7 @@ from adapters.errors import Conflict, NotFound
 from adapters.models import Strict
 from service.api.answers import answer
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339
@@ -49,13 +50,13 @@ async def cancel(request: Request) -> Response:
         else:
             cancelled.append(each.id)
     log.info("source_cancelled", source=source, operator=caller.name, cancelled=len(cancelled))
-    return answer({"source": source, "cancelled": cancelled, "too_late": too_late})
+    return answer(answers.SourceCancelled(source=source, cancelled=cancelled, too_late=too_late))
 
 
 async def show_all(request: Request) -> Response:
     """Every configured source, by name."""
     caller_of(request)
-    return answer({"sources": await standing(state_of(request))})
+    return answer(answers.Sources.model_validate({"sources": await standing(state_of(request))}))
 
 
 async def standing(state: ServiceState) -> list[dict[str, Any]]:

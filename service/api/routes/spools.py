@@ -10,6 +10,7 @@ from starlette.responses import Response
 from adapters.models import Strict
 from service.api.answers import answer
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.state import caller_of, state_of
 
 log = structlog.get_logger()
@@ -26,8 +27,11 @@ async def show_all(request: Request) -> Response:
     state = state_of(request)
     caller_of(request)
     now = state.clock()
-    known = await state.ledger.spools.all()
-    return answer({"spools": [spool.plain(now) for spool in known]})
+    known = [
+        answers.Spool.about(each, holds_deletions=each.holds(now), set_aside=each.aside)
+        for each in await state.ledger.spools.all()
+    ]
+    return answer(answers.Spools(spools=known))
 
 
 async def forget(request: Request) -> Response:
@@ -40,4 +44,4 @@ async def forget(request: Request) -> Response:
         spool_id, state.clock(), operator=caller.name, reason=asked.reason
     )
     log.warning("spool_forgotten", spool=spool_id, operator=caller.name)
-    return answer({"id": spool_id, "forgotten": True})
+    return answer(answers.Forgotten(id=spool_id, forgotten=True))

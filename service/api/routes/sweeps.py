@@ -1,7 +1,5 @@
 """`/v1/schedules` and `/v1/sweeps`: what is looked for and when, and what was found."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -12,6 +10,7 @@ from adapters.errors import NotFound
 from adapters.models import Strict
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
+from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.bulk.sweeps import Sweep
 from workers.processes.runtime import new_id
@@ -32,7 +31,7 @@ class SweepOrder(Strict):
 async def schedules(request: Request) -> Response:
     """Every schedule with its criteria and its next times."""
     caller_of(request)
-    return answer({"schedules": coming_of(state_of(request))})
+    return answer(answers.Schedules.model_validate({"schedules": coming_of(state_of(request))}))
 
 
 def coming_of(state: ServiceState) -> list[dict[str, Any]]:
@@ -64,14 +63,14 @@ async def begin(request: Request) -> Response:
     )
     log.info("sweep", sweep_id=sweep_id, schedule=name, operator=caller.name)
     sweep = await state.ledger.sweeps.get(sweep_id)
-    return answer(_plain(sweep), 202, {"Location": f"/v1/sweeps/{sweep_id}"})
+    return answer(_shown(sweep), 202, {"Location": f"/v1/sweeps/{sweep_id}"})
 
 
 async def show_all(request: Request) -> Response:
     """The newest sweeps."""
     caller_of(request)
     found = await state_of(request).ledger.sweeps.newest(_NEWEST)
-    return answer({"sweeps": [_plain(sweep) for sweep in found]})
+    return answer(answers.Sweeps(sweeps=[_shown(sweep) for sweep in found]))
 
 
 async def show(request: Request) -> Response:
@@ -80,23 +79,9 @@ async def show(request: Request) -> Response:
     ledger = state_of(request).ledger
     sweep = await ledger.sweeps.get(request.path_params["sweep_id"])
     rows = await ledger.sweeps.rows(sweep.id)
-    listed = []
-    for row in sorted(rows.values(), key=lambda each: (len(each.org_id), each.org_id)):
-        fields = asdict(row)
-        del fields["watch"]
-        listed.append({**fields, "met": row.met})
-    return answer({**_plain(sweep), "organizations": listed})
+    listed = sorted(rows.values(), key=lambda each: (len(each.org_id), each.org_id))
+    return answer(answers.SweepDetails.about(sweep, dry_run=sweep.preview, organizations=listed))
 
 
-def _plain(sweep: Sweep) -> Mapping[str, Any]:
-    return {
-        "id": sweep.id,
-        "schedule": sweep.schedule,
-        "state": sweep.state,
-        "dry_run": sweep.preview,
-        "tick": rfc3339(sweep.tick) if sweep.tick else None,
-        "by": sweep.by or None,
-        "created_at": rfc3339(sweep.created_at),
-        "finished_at": rfc3339(sweep.finished_at) if sweep.finished_at else None,
-        "summary": sweep.summary,
-    }
+def _shown(sweep: Sweep) -> answers.Sweep:
+    return answers.Sweep.about(sweep, dry_run=sweep.preview)

@@ -53,10 +53,16 @@ class Client:
             self.ended = ""
 
     def returned(self, since: int) -> Event | None:
-        """An active event that counts, among those after the first `since`."""
+        """An active event that counts beyond doubt, among those after the first `since`.
+
+        Where an inactive one was signed at the same moment a person decides, not this order.
+        """
         for index in range(since, len(self.events)):
             event = self.events[index]
-            if event.active and not self._overtaken(event, self.events[:index]):
+            doubtful = event.signed is not None and any(
+                not each.active and each.signed == event.signed for each in self.events[:index]
+            )
+            if event.active and not doubtful and not self._overtaken(event, self.events[:index]):
                 return event
         return None
 

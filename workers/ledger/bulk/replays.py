@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from adapters.errors import Conflict, NotFound
+from adapters.errors import Conflict
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE
+from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.deleting.refusals import KeyReused
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 
 What = Literal["deletions", "deliveries", "callbacks"]
 
@@ -44,7 +44,6 @@ class BulkReplay:
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "BulkReplay":
         """The bulk replay from its hash."""
-        finished = fields.get("finished_at")
         return cls(
             id=fields["id"],
             what=fields["what"],  # type: ignore[arg-type] # written by us only
@@ -61,7 +60,7 @@ class BulkReplay:
             stopped_by=fields.get("stopped_by", ""),
             created_at=from_ms(fields["created_at"]),
             ready_at=from_ms(fields["ready_at"]),
-            finished_at=from_ms(finished) if finished else None,
+            finished_at=ms_or_none(fields.get("finished_at")),
         )
 
 
@@ -128,10 +127,8 @@ class Replays:
 
     async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
         """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
-        store = self._store
-        args = [replay_id, to_ms(now), store.lease, "replay", DUE["replay"]]
-        flat = await store.run("lease_slice", [*args, store.own, store.holder])
-        return BulkReplay.load(text(flat)) if flat else None
+        fields = await take(self._store, "replay", replay_id, now)
+        return BulkReplay.load(fields) if fields else None
 
     async def item(self, held: BulkReplay) -> str | None:
         """The record that is next, if one is left."""
@@ -191,8 +188,6 @@ class Replays:
         answer = await self._store.run(
             "stop_replay", [replay_id, to_ms(now), by, self._store.retention]
         )
-        if answer == b"unknown":
-            raise NotFound(f"there is no replay {replay_id}")
         if answer == b"ended":
             raise Conflict(f"replay {replay_id} has ended; there is nothing left to stop")
         return await self.get(replay_id)
@@ -203,10 +198,7 @@ class Replays:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("replay", replay_id)
-        if "id" not in fields:
-            raise NotFound(f"there is no replay {replay_id}")
-        return BulkReplay.load(fields)
+        return BulkReplay.load(await self._store.found("replay", replay_id))
 
     async def outcomes(self, replay_id: str) -> Outcomes:
         """What became of its records so far."""
@@ -220,14 +212,9 @@ class Replays:
     async def newest(self, limit: int) -> list[BulkReplay]:
         """The newest of them."""
         names = await self._store.redis.zrevrange(self._store.key("replays"), 0, limit - 1)
-        found = []
-        for name in cast("list[bytes]", names):
-            try:
-                found.append(await self.get(name.decode()))
-            except NotFound:
-                continue
-        return found
+        found = [await self._store.hash("replay", name.decode()) for name in cast("Any", names)]
+        return [BulkReplay.load(fields) for fields in found if "id" in fields]
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Those that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("replays:due", "replay", now)
+        return await self._store.due(DUE["replay"], "replay", now)

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE
+from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.store import Store, text
 from workers.pipeline.identity.identities import forms_of
 from workers.settings.policy import Mode
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 from workers.times.durations import milliseconds
 
 # A time that was missed because no scheduler ran is made up for, if it is not older.
@@ -72,18 +71,16 @@ class Sweep:
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Sweep":
         """The sweep from its hash."""
-        finished, total, summary = (
-            fields.get(name) or None for name in ("finished_at", "total", "summary")
-        )
+        total, summary = fields.get("total"), fields.get("summary")
         return cls(
             id=fields["id"],
             schedule=fields["schedule"],
             state=fields["state"],
             preview=fields.get("preview") == "1",
-            tick=from_ms(fields["tick"]) if fields["tick"] else None,
+            tick=ms_or_none(fields["tick"]),
             by=fields.get("by", ""),
             created_at=from_ms(fields["created_at"]),
-            finished_at=from_ms(finished) if finished else None,
+            finished_at=ms_or_none(fields.get("finished_at")),
             fence=int(fields["fence"]),
             page=int(fields["page"]),
             size=int(fields["size"]),
@@ -151,10 +148,8 @@ class Sweeps:
 
     async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
         """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
-        store = self._store
-        args = [sweep_id, to_ms(now), store.lease, "sweep", DUE["sweep"], store.own, store.holder]
-        flat = await store.run("lease_slice", args)
-        return Sweep.load(text(flat)) if flat else None
+        fields = await take(self._store, "sweep", sweep_id, now)
+        return Sweep.load(fields) if fields else None
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
         """Write what a step did.
@@ -222,10 +217,7 @@ class Sweeps:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("sweep", sweep_id)
-        if not fields:
-            raise NotFound(f"there is no sweep {sweep_id}")
-        return Sweep.load(fields)
+        return Sweep.load(await self._store.found("sweep", sweep_id))
 
     async def rows(self, sweep_id: str) -> dict[str, Row]:
         """What the sweep knows of each organization; kept for 30 days after its end."""
@@ -250,7 +242,7 @@ class Sweeps:
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Sweeps that are due and in no queue, each with the number of its next job."""
-        return await self._store.due("sweeps:due", "sweep", now)
+        return await self._store.due(DUE["sweep"], "sweep", now)
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""

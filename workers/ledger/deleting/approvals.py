@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from adapters.errors import Conflict, NotFound, RoleMissing
+from adapters.errors import Conflict, RoleMissing
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
 from workers.ledger.store import Store
 from workers.times.clock import to_ms
@@ -69,11 +69,9 @@ class Approvals:
             raise _refusal(word.decode(), detail[0].decode() if detail else "", deletion_id)
 
 
-def _refusal(word: str, detail: str, deletion_id: str) -> NotFound | RoleMissing | Conflict:
+def _refusal(word: str, detail: str, deletion_id: str) -> RoleMissing | Conflict:
     """Why not, and what to do."""
     match word:
-        case "unknown":
-            return NotFound(f"there is no deletion {deletion_id}")
         case "requester":
             return RoleMissing(
                 "who asked for a deletion, or replayed it, may not approve it; another operator "

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast
 
 from adapters.errors import Conflict, NotFound, UnglueError
 from adapters.models import DeletionRequest
+from workers.ledger.deleting.leases import take
 from workers.ledger.deleting.refusals import KeyReused, ReplayRefused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
@@ -151,10 +152,8 @@ class Deletions:
 
     async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
         """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
-        store = self._store
-        taker = [deletion_id, to_ms(now), store.lease, store.own, store.holder]
-        answer = await store.run("lease", taker)
-        return Deletion.load(text(answer[1])) if answer[0] == b"taken" else None
+        fields = await take(self._store, "deletion", deletion_id, now)
+        return Deletion.load(fields) if fields else None
 
     async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
         """Write what a step did.
@@ -234,8 +233,6 @@ class Deletions:
         """
         said = [deletion_id, to_ms(now), operator, encode_errors((error,))]
         answer = await self._store.run("cancel", said, durable=True)
-        if answer == b"unknown":
-            raise NotFound(f"there is no deletion {deletion_id}")
         if answer == b"terminal":
             raise Conflict(f"deletion {deletion_id} has ended; there is nothing left to cancel")
         if answer == b"sent":
@@ -273,8 +270,6 @@ class Deletions:
             ],
             durable=self._store.fsync,
         )
-        if answer == b"unknown":
-            raise NotFound(f"there is no deletion {deletion_id}")
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
         return (int(rest[1]) or None) if answer == b"replayed" else None
@@ -337,7 +332,4 @@ class Deletions:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("deletion", deletion_id)
-        if not fields:
-            raise NotFound(f"there is no deletion {deletion_id}")
-        return Deletion.load(fields)
+        return Deletion.load(await self._store.found("deletion", deletion_id))

@@ -8,13 +8,19 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal
 
-from workers.ledger.store import Store
+from workers.ledger.store import Store, text
 from workers.times.clock import to_ms
 
 Kind = Literal["deletion", "sweep", "replay"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
     {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due"}
 )
+
+
+async def take(store: Store, kind: Kind, record_id: str, now: datetime) -> dict[str, str] | None:
+    """The fields of what is taken; `None` if it is somebody else's, not due, ended or unknown."""
+    args = [record_id, to_ms(now), store.lease, kind, DUE[kind], store.own, store.holder]
+    return text(await store.run("lease", args)) or None
 
 
 class Leases:

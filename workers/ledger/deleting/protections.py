@@ -34,16 +34,6 @@ class Protection:
         why = f": {self.reason}" if self.reason else ""
         return f"{who} at {rfc3339(self.at)}{why}"
 
-    def plain(self) -> dict[str, str | None]:
-        """The protection as JSON values."""
-        return {
-            "org_id": self.org_id,
-            "by": self.by or None,
-            "at": rfc3339(self.at),
-            "reason": self.reason or None,
-            "how": self.how,
-        }
-
 
 def _loaded(org_id: str, line: bytes | str) -> Protection:
     fields: dict[str, Any] = json.loads(line)

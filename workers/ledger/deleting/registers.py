@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339
+from workers.times.clock import from_ms, ms_or_none, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +71,6 @@ class Decline:
         return (
             f"operator {self.by} {self.how} deletion {self.deletion_id} at {rfc3339(self.at)}{why}"
         )
-
-    def plain(self) -> dict[str, str | None]:
-        """The no as JSON values; `form` is `org:301`, or what the request named if that was all."""
-        return {
-            "form": self.form,
-            "by": self.by,
-            "at": rfc3339(self.at),
-            "reason": self.reason or None,
-            "how": self.how,
-            "deletion_id": self.deletion_id,
-        }
 
     @classmethod
     def load(cls, form: str, line: bytes | str) -> Self:
@@ -162,7 +151,7 @@ def _register(source: str, client: str, row: Sequence[str]) -> Register:
         state,
         epoch or "0",
         int(order or 0),
-        from_ms(seen) if seen else None,
+        ms_or_none(seen),
         active_by,
         name,
     )

@@ -11,7 +11,7 @@ from adapters.errors import NotFound
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
 
 _AT_ONCE: Final = 200
 # Of a SHA-256: enough that no two bodies of one event are taken for the same.
@@ -121,7 +121,7 @@ class Deliveries:
             generation=int(fields.get("generation") or 1),
             dismissed=_dismissal(fields),
             repeats=int(fields.get("repeats") or 0),
-            last_seen=from_ms(fields["last_seen"]) if "last_seen" in fields else None,
+            last_seen=ms_or_none(fields.get("last_seen")),
             dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
         )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, cast
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339
+from workers.times.clock import from_ms
 
 Why = Literal["rejected", "unverified"]
 WHYS: Final[tuple[Why, ...]] = ("rejected", "unverified")
@@ -27,17 +27,6 @@ class Held:
     at: datetime
     reason: str
     clients: tuple[str, ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "delivery_id": self.delivery_id,
-            "source": self.source,
-            "verdict": self.verdict,
-            "at": rfc3339(self.at),
-            "reason": self.reason,
-            "clients": list(self.clients),
-        }
 
 
 class Holds:

@@ -8,11 +8,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from adapters.errors import NotFound
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 
 # The same figure stands in the script that asks.
 FRESH: Final = timedelta(seconds=3)
@@ -39,19 +38,6 @@ class KnownSpool:
     def holds_since(self) -> datetime:
         """Since when the ledger has not heard that it is empty."""
         return self.empty_at or self.since
-
-    def plain(self, now: datetime) -> dict[str, Any]:
-        """The spool as JSON values."""
-        return {
-            "id": self.id,
-            "where": self.where,
-            "holds_deletions": self.holds(now),
-            "waiting": self.waiting,
-            "oldest": rfc3339(self.oldest) if self.oldest else None,
-            "set_aside": list(self.aside),
-            "seen_at": rfc3339(self.seen_at),
-            "empty_at": rfc3339(self.empty_at) if self.empty_at else None,
-        }
 
 
 class Spools:
@@ -95,11 +81,8 @@ class Spools:
         Raises:
             NotFound: no such spool is known.
         """
-        answer = await self._store.run(
-            "forget_spool", [spool_id, to_ms(now), operator, reason], durable=True
-        )
-        if not answer:
-            raise NotFound(f"there is no spool {spool_id}")
+        said = [spool_id, to_ms(now), operator, reason]
+        await self._store.run("forget_spool", said, durable=True)
 
     async def all(self) -> list[KnownSpool]:
         """Every spool that is known, in the order of their ids."""
@@ -119,9 +102,9 @@ class Spools:
                     where=fields["where"],
                     since=from_ms(fields["since"]),
                     seen_at=from_ms(fields["seen_at"]),
-                    empty_at=from_ms(empty_at) if empty_at else None,
+                    empty_at=ms_or_none(empty_at),
                     waiting=int(fields["waiting"]),
-                    oldest=from_ms(fields["oldest"]) if fields["oldest"] else None,
+                    oldest=ms_or_none(fields["oldest"]),
                     aside=tuple(json.loads(fields["aside"])),
                 )
             )

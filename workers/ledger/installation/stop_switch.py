@@ -42,15 +42,6 @@ class Pause:
         who = f"by {self.by} " if self.by else ""
         return f"paused {who}at {rfc3339(self.at)}: {self.reason}"
 
-    def plain(self) -> dict[str, str | None]:
-        """The pause as JSON values."""
-        return {
-            "cause": self.cause,
-            "by": self.by or None,
-            "at": rfc3339(self.at),
-            "reason": self.reason,
-        }
-
 
 def _loaded(cause: str, line: bytes | str) -> Pause:
     fields = json.loads(line)
@@ -70,7 +61,8 @@ class StopSwitch:
 
     async def pause(self, operator: str, reason: str, now: datetime) -> Pause:
         """Stop: the pause that holds, which may be an older one."""
-        line = await self._store.run("pause", [to_ms(now), operator, reason], durable=True)
+        said = [to_ms(now), "operator", operator, reason]
+        line = await self._store.run("pause", said, durable=True)
         return _loaded("operator", line)
 
     async def resume(
@@ -116,7 +108,7 @@ class StopSwitch:
 
     async def lose_ledger(self, reason: str, now: datetime) -> None:
         """Redis is seen to have lost what it held: stop until an admin accepts that."""
-        await self._store.run("lose_ledger", [to_ms(now), reason])
+        await self._store.run("pause", [to_ms(now), LEDGER_LOST, "", reason])
 
     async def key_stopped(self) -> bool:
         """Whether nothing is asked of IT Glue because it refused the key too often."""

@@ -1,5 +1,7 @@
 -- An admin accepts the account that IT Glue answers for now: the ledger is for that one from here on.
+-- KEYS: account
 -- ARGV: now, operator
+-- Answer: 1, or 0 if no other account answers
 local seen = redis.call('HGET', key('account'), 'seen')
 if not seen then
   return 0

@@ -1,5 +1,8 @@
--- A person approves what was shown. ARGV: id, now, look_again, operator, digest of what was shown,
--- force ('1' or ''), plan digest as judged with that force, reason
+-- A person approves what was shown.
+-- KEYS: deletion:*, due, jobs
+-- ARGV: id, now, look_again, operator, digest of what was shown, force ('1' or ''), plan digest as judged
+--       with that force, reason
+-- Answer: {'approved', number of the job if one waits}, or {why not, detail}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local seen, force, digest, reason = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local said = table.concat({operator, seen, force}, ':')
@@ -7,7 +10,7 @@ local name = key('deletion', id)
 local deletion = load(name)
 
 if not deletion.state then
-  return {'unknown'}
+  return unknown('deletion', id)
 end
 -- The same again, while it stands: its first answer was lost on the way, or nobody could say then
 -- that it was on disk. What is void, or ended otherwise than it was meant, does not stand.
@@ -52,7 +55,7 @@ redis.call('HINCRBY', name, 'fence', 1)
 set_state(id, deletion.state, 'queued', now)
 redis.call('ZADD', key('due'), look_again, id)
 decide(id, now, 'approved', {
-  operator = operator, reason = reason ~= '' and reason or nil, why = deletion.approval_why,
+  operator = operator, reason = given(reason), why = deletion.approval_why,
   force_delete = deletion.approval_needs_force == '1', digest = seen,
 })
 return {'approved', job}

@@ -1,6 +1,8 @@
--- May this host be sent something now? ARGV: host, now, how long a probe may take
--- Answers: {'free'}, {'probe'}: this one, and nothing else until it has answered; {'probed'}: somebody
--- else is trying; {'silent', until}
+-- May this host be sent something now?
+-- KEYS: host:*
+-- ARGV: host, now, how long a probe may take
+-- Answer: {'free'}, {'probe'}: this one, and nothing else until it has answered; {'probed'}: somebody
+--         else is trying; {'silent', until}
 local name, now = key('host', ARGV[1]), tonumber(ARGV[2])
 local host = load(name)
 if not host.quiet_until then

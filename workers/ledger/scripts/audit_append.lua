@@ -1,7 +1,9 @@
--- Entries join the chain and what they were made of leaves the waiting ones, or neither. Whoever
--- made them for another head than the present one lost a race, or asks for the second time.
--- ARGV: head's seq and hash ('' for none), new head's seq, hash and key, newest number taken,
---       count of waiting ids, the ids, then seq and line of each entry
+-- Entries join the chain and what they were made of leaves the waiting ones, or neither. Whoever made
+-- them for another head than the present one lost a race, or asks for the second time.
+-- KEYS: audit:head, audit:log, audit:pending
+-- ARGV: head's seq and hash ('' for none), new head's seq, hash and key, newest number taken, count of
+--       waiting ids, the ids, then seq and line of each entry
+-- Answer: 1, or 0 if the chain has another head
 if (redis.call('HGET', key('audit', 'head'), 'seq') or '') ~= ARGV[1]
   or (redis.call('HGET', key('audit', 'head'), 'hash') or '') ~= ARGV[2] then
   return 0

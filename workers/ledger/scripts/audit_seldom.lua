@@ -1,9 +1,10 @@
--- A decision that strangers can cause: of each kind a hundred an hour are written, and that there
--- are more. ARGV: now, what, detail (JSON)
+-- A decision that strangers can cause: of each kind a hundred an hour are written, and that there are
+-- more.
+-- KEYS: none of its own
+-- ARGV: now, what, detail (JSON)
+-- Answer: 1, or 0 if this hour had too many
 local now, what, detail = tonumber(ARGV[1]), ARGV[2], cjson.decode(ARGV[3])
-local rate = key('audit', 'seldom', what, math.floor(now / 3600000))
-local number = redis.call('INCR', rate)
-redis.call('PEXPIRE', rate, 7200000)
+local number = number_this_hour(now, 'audit', 'seldom', what)
 if number > 101 then
   return 0
 end

@@ -1,5 +1,7 @@
 -- The oldest entries leave Redis, and it is known from where on they are kept.
+-- KEYS: audit:head, audit:log
 -- ARGV: oldest seq that is kept
+-- Answer: how many entries left
 local floor = tonumber(redis.call('HGET', key('audit', 'head'), 'floor') or 1)
 if tonumber(ARGV[1]) <= floor then
   return 0

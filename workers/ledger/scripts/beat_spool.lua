@@ -1,6 +1,8 @@
 -- A service says how its spool stands; with the first time the ledger knows of it.
--- ARGV: id, now, deliveries that wait, receipt of the oldest ('' if none), where,
---       sources with deliveries set aside (JSON)
+-- KEYS: spool:*, spools
+-- ARGV: id, now, deliveries that wait, receipt of the oldest ('' if none), where, sources with deliveries
+--       set aside (JSON)
+-- Answer: 1
 local id, now, waiting, oldest, where, aside = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local since = redis.call('HGET', key('spool', id), 'since') or now
 if waiting == 0 then

@@ -1,9 +1,12 @@
--- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant
--- in which the numbered intent is written; only then does the call go out.
--- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON),
---       kind (delete or soft_delete), approval required ('1' or ''), grace required,
---       what this server's clock said before it was `now`, the ledger that is expected and its lowest
---       mark, '1' if the asker keeps a time of his own, digest of the caller's configuration
+-- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant in which
+-- the numbered intent is written; only then does the call go out.
+-- KEYS: account, audited:*, begun, begun:*, claims, configurations:other, deletion:*, due,
+--       in_force, protected, quarantine:*, register:*:*
+-- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON), kind
+--       (delete or soft_delete), approval required ('1' or ''), grace required, what this server's clock
+--       said before it was `now`, the ledger that is expected and its lowest mark, '1' if the asker keeps
+--       a time of his own, digest of the caller's configuration
+-- Answer: {'begun', number of the intent}, or {why not, who or what stands in the way}
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
 local limits, kind = cjson.decode(ARGV[8]), ARGV[9]
@@ -32,7 +35,7 @@ end
 if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= leased then
   return refused('fenced')
 end
-if redis.call('EXISTS', key('running')) == 0 or redis.call('EXISTS', key('paused')) == 1 then
+if paused() then
   return refused('paused')
 end
 if before_acceptance(tonumber(deletion.replayed_at or deletion.created_at)) then
@@ -51,7 +54,7 @@ if (bound.base_url and bound.base_url ~= account.base_url)
   or (bound.primary and bound.primary ~= account.primary) then
   return refused('other_account')
 end
-local watch = cjson.decode(deletion.watch or '[]')
+local watch = list(deletion.watch)
 if deletion.client ~= '' then
   local register = load(key('register', deletion.source, deletion.client))
   if (register.epoch or '0') ~= deletion.epoch or (register.state ~= 'inactive'
@@ -63,7 +66,7 @@ if deletion.client ~= '' then
     return refused('unproved_events')
   end
 end
-local holding = held_by(deletion, watch)
+local holding = held_by(deletion)
 if holding then
   return refused('not_understood', holding)
 end
@@ -71,7 +74,7 @@ if (deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]') then
   return refused('plan_moved')
 end
 -- Everything that any source said of the organization, and any person, is as the plan saw it.
-if noes_under(cjson.decode(deletion.plan_forms or '[]')) ~= (deletion.plan_noes or '') then
+if noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '') then
   return refused('plan_moved')
 end
 for _, watched in ipairs(watch) do

@@ -1,6 +1,8 @@
 -- A ledger is for one IT Glue account: the first that is named binds it, another one is told. What
 -- another account answers pauses everything.
+-- KEYS: account, paused
 -- ARGV: now, base URL ('' if nobody says it), id of the primary organization ('' if none was seen)
+-- Answer: {'bound'}, or {'other_base_url' or 'other_primary', what it is bound to}
 local now, base_url, primary = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local name = key('account')
 local bound = load(name)

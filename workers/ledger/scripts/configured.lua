@@ -1,4 +1,7 @@
--- A part was started with other settings than before. ARGV: part, now, settings (JSON), digest, detail (JSON)
+-- A part was started with other settings than before.
+-- KEYS: audit:configuration
+-- ARGV: part, now, settings (JSON), digest, detail (JSON)
+-- Answer: 1, or 0 if that was known
 local part, now, settings, digest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local name = key('audit', 'configuration')
 local known = redis.call('HGET', name, part)

@@ -1,5 +1,7 @@
 -- A deletion asked for by an operator, once per idempotency key.
+-- KEYS: deletion:*, idempotency:*
 -- ARGV: id, now, look_again, retention, idempotency name ('' for none), fingerprint, fields (JSON)
+-- Answer: {'created', id, number of its job or 0}, {'known', id} or {'mismatch', id}
 local id, now, look_again, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local idempotency, fingerprint, fields = ARGV[5], ARGV[6], cjson.decode(ARGV[7])
 

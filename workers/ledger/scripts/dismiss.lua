@@ -1,7 +1,8 @@
--- A person says that deliveries which hold deletions need hold none: what was not understood, and
--- what nobody could prove. They stay stored, with who said so and why.
+-- A person says that deliveries which hold deletions need hold none: what was not understood, and what
+-- nobody could prove. They stay stored, with who said so and why.
+-- KEYS: delivery:*, holding:*
 -- ARGV: now, operator, reason, ids
--- Answers id and outcome in turn: dismissed, holds_nothing or unknown.
+-- Answer: id and outcome in turn: dismissed, holds_nothing or unknown
 local now, operator, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local answer = {}
 for i = 4, #ARGV do

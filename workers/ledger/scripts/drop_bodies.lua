@@ -1,7 +1,8 @@
 -- Bodies of deliveries that were ignored are dropped when nobody is likely to ask for them. What became
 -- of each stays, and what names a deletion keeps its body for as long as that is there.
+-- KEYS: deletion:*, deliveries:ignored, delivery:*
 -- ARGV: now, ids
--- Answers how many need not be looked at again.
+-- Answer: how many need not be looked at again
 local now, done, dropped = tonumber(ARGV[1]), 0, 0
 for i = 2, #ARGV do
   local id = ARGV[i]

@@ -1,19 +1,18 @@
--- What is due, each pushed forward, never removed: a lost job, a dead worker and a finished wait
--- are one case. The queue is first in, first out and every job carries a rising number, so a job
--- whose number is not below the head's is still waiting there and gets no twin.
+-- What is due, each pushed forward, never removed: a lost job, a dead worker and a finished wait are one
+-- case.
+-- KEYS: *, *:*, jobs
 -- ARGV: due set, record kind, now, look again at, limit, how many of them the queue has room for
+-- Answer: pairs of id and job number
 local due, kind, now, look_again = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit, most = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local head = redis.call('LINDEX', QUEUE, 0)
-local head_number = head and tonumber(string.match(head, '%-(%d+)$')) or nil
+local head = head_of_queue()
 -- Beside the deletions, which keep the queue full for as long as there are many.
 local room = math.min(most, SHORT + most - queue_length())
 local lost = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key(due), '-inf', now, 'LIMIT', 0, limit)) do
   local job = tonumber(redis.call('HGET', key(kind, id), 'job') or 0)
-  local waiting = head_number and job >= head_number
-  if waiting then
+  if job >= head then
     redis.call('ZADD', key(due), look_again, id)
   elseif room > 0 then
     redis.call('ZADD', key(due), look_again, id)

@@ -1,5 +1,7 @@
 -- A notice becomes one outbox entry a target, all or nothing, once.
+-- KEYS: notice:*, notices:due
 -- ARGV: id, now, how long it is kept, targets (JSON array of names)
+-- Answer: how many entries, 0 if it was done before
 local id, now, kept, targets = ARGV[1], tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
 local name = key('notice', id)
 local told = load(name)
@@ -10,10 +12,7 @@ if not told.id or told.targets then
 end
 for _, target in ipairs(targets) do
   local entry = 'ntf_' .. string.sub(id, 5) .. '_' .. target
-  redis.call('HSET', key('callback', entry), 'id', entry, 'notice_id', id, 'target', target,
-    'kind', told.kind, 'deletion_id', '', 'state', 'pending', 'attempts', 0, 'created_at', now,
-    'lease_until', 0, 'fence', 0)
-  redis.call('ZADD', key('callbacks', 'due'), now, entry)
+  enter_outbox(entry, now, 'notice_id', id, 'target', target, 'kind', told.kind, 'deletion_id', '')
 end
 redis.call('HSET', name, 'targets', ARGV[4])
 redis.call('PEXPIRE', name, kept)

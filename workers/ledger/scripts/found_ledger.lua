@@ -1,14 +1,13 @@
--- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or
--- was emptied: whoever remembers another one founds it paused. What was lost is kept by its id until
--- an admin accepts it.
+-- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or was
+-- emptied: whoever remembers another one founds it paused. What was lost is kept by its id until an admin
+-- accepts it.
+-- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, paused, running
 -- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark
+-- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock}
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
-local time = redis.call('TIME')
-local server = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function answer(what)
-  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
-  return {what, redis.call('HGET', key('ledger'), 'id'), number, server}
+  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock()}
 end
 
 local function lost(why)
@@ -21,8 +20,7 @@ end
 
 local id = redis.call('HGET', key('ledger'), 'id')
 if not id then
-  local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
-  local records = number > 0 or redis.call('EXISTS', key('deletions'), key('deliveries'), key('jobs')) > 0
+  local records = decisions() > 0 or redis.call('EXISTS', key('deletions'), key('deliveries'), key('jobs')) > 0
   redis.call('HSET', key('ledger'), 'id', fresh, 'created_at', now)
   if known ~= '' then
     return lost('Redis holds no ledger, and there was one')
@@ -36,7 +34,7 @@ if not id then
   end
   return answer('founded')
 end
-local number = tonumber(redis.call('GET', key('audit', 'number')) or 0)
+local number = decisions()
 if known == '' or known == id and number >= known_mark then
   return answer('same')
 end

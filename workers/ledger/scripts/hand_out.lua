@@ -1,17 +1,15 @@
--- Whose turn is it? Deletions that are due enter the line of their source, pushed forward in the due
--- set and never removed from it, so that a lost job, a dead worker and a finished wait are one case.
--- Then the queue is filled up to its short length: one of each line at a time, the line first that was
--- served longest ago; people's before all others, unless theirs was served last.
--- The queue is first in, first out and every job carries a rising number, so a job whose number is not
--- below the head's is still waiting there and gets no twin.
+-- Whose turn is it? Deletions that are due enter the line of their source, pushed forward in the due set
+-- and never removed from it, so that a lost job, a dead worker and a finished wait are one case. Then the
+-- queue is filled up to its short length: one of each line at a time, the line first that was served
+-- longest ago; people's before all others, unless theirs was served last.
+-- KEYS: deletion:*, due, jobs, turn:*, turns
 -- ARGV: now, look again at, how many may enter the lines
--- Answers: '1' if more wait, then pairs of id and job number
+-- Answer: '1' if more wait, then pairs of id and job number
 local now, look_again, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
-local head = redis.call('LINDEX', QUEUE, 0)
-local head_number = head and tonumber(string.match(head, '%-(%d+)$')) or nil
+local head = head_of_queue()
 local function queued(job)
-  return head_number and tonumber(job or 0) >= head_number
+  return tonumber(job or 0) >= head
 end
 
 local due = redis.call('ZRANGEBYSCORE', key('due'), '-inf', now, 'WITHSCORES', 'LIMIT', 0, limit)

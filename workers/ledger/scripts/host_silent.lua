@@ -1,7 +1,8 @@
 -- A host was tried in vain. After so many times in a row nothing is sent to it for a while, longer each
 -- time that a probe is in vain as well.
+-- KEYS: host:*, hosts:silent
 -- ARGV: host, now, how often in a row, waits (JSON array, the last one for ever)
--- Answers: {'counted'}, {'opened', until}: from now on nothing is sent; {'still', until}
+-- Answer: {'counted'}, {'opened', until}: from now on nothing is sent; {'still', until}
 local name, now, most, waits_ = key('host', ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), cjson.decode(ARGV[4])
 local host = load(name)
 redis.call('HSETNX', name, 'since', now)

@@ -1,5 +1,8 @@
 -- A part was started. What the service, which takes requests in, decides by is in force; the others are
--- compared with it. ARGV: part, digest, now, forgotten before. Answer: the digest in force
+-- compared with it.
+-- KEYS: configurations:other, in_force
+-- ARGV: part, digest, now, forgotten before
+-- Answer: the digest in force
 local part, digest, now, before = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local name = key('in_force')
 local was = redis.call('HGET', name, 'digest')

@@ -1,36 +1,38 @@
--- Take a deletion for one worker. The fence counts the takers: whoever holds an older number can
--- no longer write. ARGV: id, now, lease length, '1' if the asker keeps a time of his own, the process
---       that takes it ('' if nobody would see it die)
-local id, now, length, own, holder = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local name = key('deletion', id)
-local deletion = load(name)
+-- Take a deletion, a sweep or a bulk replay for one worker. The fence counts the takers: whoever holds an
+-- older number can no longer write. A lease that nobody gave back means that its holder died.
+-- KEYS: *, *:*
+-- ARGV: id, now, lease length, kind of record, its due set, '1' if the asker keeps a time of his own, the
+--       process that takes it ('' if nobody would see it die)
+-- Answer: the fields of the record, nothing if it is not to be taken
+local id, now, length, kind, due = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local own, holder = ARGV[6], ARGV[7]
+local name = key(kind, id)
+local work = load(name)
 local leased = lease_clock(now, own)
 
--- A scheduler whose clock is ahead pushed it forward: it is due when it is due by this one.
-local function not_yet(why, at)
-  redis.call('ZADD', key('due'), at, id)
-  return {why}
+if not work.state or work.finished_at then
+  redis.call('ZREM', key(due), id)
+  return {}
 end
-
-if not deletion.state then
-  return {'unknown'}
+local until_then = math.max(
+  tonumber(work.lease_until) > leased and tonumber(work.lease_until) or 0,
+  tonumber(work.ready_at) > earlier_clock(now, own) and tonumber(work.ready_at) or 0)
+if until_then > 0 then
+  -- A scheduler whose clock is ahead pushed it forward: it is due when it is due by this one.
+  redis.call('ZADD', key(due), until_then, id)
+  return {}
 end
-if TERMINAL[deletion.state] then
-  return {'terminal'}
-end
-if tonumber(deletion.lease_until) > leased then
-  return not_yet('leased', deletion.lease_until)
-end
-if tonumber(deletion.ready_at) > earlier_clock(now, own) then
-  return not_yet('not_due', deletion.ready_at)
-end
--- A lease that nobody gave back means that its holder died.
-if deletion.state == 'running' then
+local died = tonumber(work.lease_until) > 0
+if died then
   redis.call('HINCRBY', name, 'deaths', 1)
-  decide(id, now, 'lease_expired', {fence = tonumber(deletion.fence)})
 end
 redis.call('HINCRBY', name, 'fence', 1)
 redis.call('HSET', name, 'lease_until', leased + length, 'holder', holder)
-set_state(id, deletion.state, 'running', now)
-redis.call('ZADD', key('due'), leased + length, id)
-return {'taken', redis.call('HGETALL', name)}
+redis.call('ZADD', key(due), leased + length, id)
+if kind == 'deletion' then
+  if died then
+    decide(id, now, 'lease_expired', {fence = tonumber(work.fence)})
+  end
+  set_state(id, work.state, 'running', now)
+end
+return redis.call('HGETALL', name)

@@ -1,5 +1,8 @@
--- Take a callback for one attempt. A lease that nobody gave back means that its holder died; what
--- ends its worker three times in a row is sent no more. ARGV: id, now, lease length
+-- Take a callback for one attempt. A lease that nobody gave back means that its holder died; what ends
+-- its worker three times in a row is sent no more.
+-- KEYS: callback:*, callbacks:due
+-- ARGV: id, now, lease length
+-- Answer: the fields of the callback, nothing if it is not to be taken
 local id, now, length = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local name = key('callback', id)
 local callback = load(name)

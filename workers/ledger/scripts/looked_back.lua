@@ -1,5 +1,7 @@
--- What was seen of a deleted organization a day later. ARGV: id, now, journal line, ids of what came
--- back (JSON array)
+-- What was seen of a deleted organization a day later.
+-- KEYS: aftercare:due, deletion:*, journal:*
+-- ARGV: id, now, journal line, ids of what came back (JSON array)
+-- Answer: 1
 local id, now, line, found = ARGV[1], tonumber(ARGV[2]), ARGV[3], cjson.decode(ARGV[4])
 -- The same call again: its first answer was lost on the way.
 if redis.call('ZREM', key('aftercare', 'due'), id) == 1 then

@@ -1,5 +1,7 @@
 -- A bulk replay begins. Which records it is about is fixed now.
+-- KEYS: replay:*, replay:*:items
 -- ARGV: id, now, retention, fields (JSON), ids (JSON array)
+-- Answer: 1, 0 if it was begun before, -1 if another one has this id
 local id, now, retention = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local fields, items = cjson.decode(ARGV[4]), cjson.decode(ARGV[5])
 local name = key('replay', id)
@@ -8,17 +10,11 @@ local name = key('replay', id)
 if redis.call('EXISTS', name) == 1 then
   return redis.call('HGET', name, 'asked') == fields.asked and 0 or -1
 end
-redis.call('HSET', name, 'id', id, 'state', 'running', 'created_at', now, 'ready_at', now,
-  'lease_until', 0, 'fence', 0, 'deaths', 0, 'next', 0, 'total', #items)
-for field, value in pairs(fields) do
-  redis.call('HSET', name, field, value)
-end
+fields.state, fields.next, fields.total = 'running', 0, #items
+open_work('replay', id, now, retention, fields)
 for _, item in ipairs(items) do
   redis.call('RPUSH', key('replay', id, 'items'), item)
 end
-redis.call('ZREMRANGEBYSCORE', key('replays'), '-inf', now - retention)
-redis.call('ZADD', key('replays'), now, id)
-redis.call('ZADD', key('replays', 'due'), now, id)
 audit(now, 'replay', {
   replay_id = id, operator = fields.by, of = fields.what, filter = fields.filter, count = #items,
   rate = fields.rate,

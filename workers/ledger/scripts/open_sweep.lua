@@ -1,6 +1,8 @@
 -- A sweep begins: asked for by a person, or due by its schedule, once for each of its times.
--- ARGV: id, now, schedule, tick ('' for a person), digest of the schedule's times, oldest tick that
---       is made up for, how long an unseen schedule is remembered, retention, fields (JSON)
+-- KEYS: schedule:*:*, schedules:ticks, sweep:*
+-- ARGV: id, now, schedule, tick ('' for a person), digest of the schedule's times, oldest tick that is
+--       made up for, how long an unseen schedule is remembered, retention, fields (JSON)
+-- Answer: 1, or 0 if it is not to be, or was begun before
 local id, now, schedule, tick, digest = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local oldest, remembered, retention = tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 local fields = cjson.decode(ARGV[9])
@@ -19,14 +21,8 @@ end
 if redis.call('EXISTS', key('sweep', id)) == 1 then
   return 0
 end
-redis.call('HSET', key('sweep', id), 'id', id, 'schedule', schedule, 'state', 'looking',
-  'created_at', now, 'ready_at', now, 'lease_until', 0, 'fence', 0, 'attempts', 0, 'page', 1,
-  'size', 0, 'total', '', 'tick', tick or '')
-for field, value in pairs(fields) do
-  redis.call('HSET', key('sweep', id), field, value)
-end
-redis.call('ZREMRANGEBYSCORE', key('sweeps'), '-inf', now - retention)
-redis.call('ZADD', key('sweeps'), now, id)
-redis.call('ZADD', key('sweeps', 'due'), now, id)
+open_work('sweep', id, now, retention, with({
+  schedule = schedule, state = 'looking', attempts = 0, page = 1, size = 0, total = '', tick = tick or '',
+}, fields))
 audit(now, 'sweep', {sweep_id = id, schedule = schedule, operator = fields.by, preview = fields.preview})
 return 1

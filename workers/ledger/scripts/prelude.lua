@@ -1,5 +1,6 @@
 -- Shared by every script, which follows it in the same chunk. A script is atomic, so each of them
 -- is one decision: read, judge, write. Times are milliseconds since the epoch, handed in.
+-- On top each says what it decides, the keys that it names itself, its arguments and its answer.
 local PREFIX = KEYS[1]
 
 -- RQ's queue. It is kept short, so that whoever comes next is soon served: what finds it full waits in
@@ -25,12 +26,44 @@ local function load(name)
   return fields
 end
 
-local function journal(id, now, entry, detail)
-  local line = {entry = entry, at = now}
+local function write(name, fields)
+  for field, value in pairs(fields) do
+    redis.call('HSET', name, field, value)
+  end
+end
+
+-- A list that a record keeps as JSON.
+local function list(text)
+  return cjson.decode(text or '[]')
+end
+
+-- A text that may be empty, or nothing.
+local function given(text)
+  return text ~= '' and text or nil
+end
+
+local function with(line, detail)
   for name, value in pairs(detail or {}) do
     line[name] = value
   end
-  redis.call('RPUSH', key('journal', id), cjson.encode(line))
+  return line
+end
+
+-- Which one of its kind and of this hour something is.
+local function number_this_hour(now, ...)
+  local name = key(...) .. ':' .. math.floor(now / 3600000)
+  local number = redis.call('INCR', name)
+  redis.call('PEXPIRE', name, 7200000)
+  return number
+end
+
+-- The answer to a person who names what is not there: `Store.run` raises it.
+local function unknown(kind, id)
+  return redis.error_reply('NOTFOUND there is no ' .. kind .. ' ' .. id)
+end
+
+local function journal(id, now, entry, detail)
+  redis.call('RPUSH', key('journal', id), cjson.encode(with({entry = entry, at = now}, detail)))
 end
 
 -- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
@@ -43,13 +76,9 @@ end
 -- Decisions are written here by those who decide, in the same script. A `deletion_id` in the detail
 -- brings the organization with it, and `operator` is the person, if one decided. Nothing secret.
 local function audit(now, what, detail)
-  local line = {what = what, at = tonumber(now)}
-  for name, value in pairs(detail) do
-    line[name] = value
-  end
+  local line = with({what = what, at = tonumber(now)}, detail)
   if line.deletion_id and not line.org_id then
-    local org_id = redis.call('HGET', key('deletion', line.deletion_id), 'org_id')
-    line.org_id = org_id and org_id ~= '' and org_id or nil
+    line.org_id = given(redis.call('HGET', key('deletion', line.deletion_id), 'org_id'))
   end
   pending(cjson.encode(line))
 end
@@ -57,11 +86,7 @@ end
 -- A decision about one deletion, for its journal and for the audit log.
 local function decide(id, now, entry, detail)
   journal(id, now, entry, detail)
-  local line = {deletion_id = id}
-  for name, value in pairs(detail or {}) do
-    line[name] = value
-  end
-  audit(now, entry, line)
+  audit(now, entry, with({deletion_id = id}, detail))
 end
 
 -- Whether this is news about a deletion: what is looked at again and again is decided once.
@@ -80,15 +105,12 @@ end
 -- reads nothing. What a person has to decide on is told each time, within what a sweep may ask for.
 local MOST_NOTICES = {approval_wanted = 1000}
 local function notice(now, kind, detail, once, lasts)
-  local told = once and once ~= '' and key('told', kind, once)
+  local told = given(once) and key('told', kind, once)
   local before = told and redis.call('GET', told)
   if before then
     return before
   end
-  local rate = key('notices', 'rate', kind, math.floor(now / 3600000))
-  local number = redis.call('INCR', rate)
-  redis.call('PEXPIRE', rate, 7200000)
-  local most = MOST_NOTICES[kind] or 30
+  local number, most = number_this_hour(now, 'notices', 'rate', kind), MOST_NOTICES[kind] or 30
   if number > most + 1 then
     return nil
   end
@@ -111,7 +133,7 @@ local function unspooled(now, sources)
     if tonumber(redis.call('ZSCORE', key('spools'), id)) < now - 3000 then
       return id
     end
-    for _, source in ipairs(cjson.decode(redis.call('HGET', key('spool', id), 'aside') or '[]')) do
+    for _, source in ipairs(list(redis.call('HGET', key('spool', id), 'aside'))) do
       if source == '*' or sources[source] then
         return id
       end
@@ -120,10 +142,15 @@ local function unspooled(now, sources)
   return nil
 end
 
+-- How many decisions this ledger knows of: it only grows.
+local function decisions()
+  return tonumber(redis.call('GET', key('audit', 'number')) or 0)
+end
+
 -- Whether this is not the ledger that the asker works with, or less of it than he has seen.
 local function strange_ledger(id, mark)
   return id == '' or redis.call('HGET', key('ledger'), 'id') ~= id
-    or tonumber(redis.call('GET', key('audit', 'number')) or 0) < mark
+    or decisions() < mark
 end
 
 -- Whether this was asked for before an admin accepted that the ledger had been lost.
@@ -132,12 +159,22 @@ local function before_acceptance(at)
   return accepted and at < tonumber(accepted) or false
 end
 
+-- What a plan finds said of its deletion, so that a person decides.
+local function doubt(id, code)
+  local doubts = list(redis.call('HGET', key('deletion', id), 'doubts'))
+  for _, known in ipairs(doubts) do
+    if known == code then
+      return
+    end
+  end
+  doubts[#doubts + 1] = code
+  redis.call('HSET', key('deletion', id), 'doubts', cjson.encode(doubts))
+end
+
 -- A deletion whose event was signed before that never acts by itself.
 local function doubt_before_acceptance(id, signed)
   if signed and before_acceptance(signed) then
-    local doubts = cjson.decode(redis.call('HGET', key('deletion', id), 'doubts') or '[]')
-    doubts[#doubts + 1] = 'before_acceptance'
-    redis.call('HSET', key('deletion', id), 'doubts', cjson.encode(doubts))
+    doubt(id, 'before_acceptance')
   end
 end
 
@@ -164,11 +201,16 @@ local function clock_off(now, asked)
   return math.abs(server - now) > 2000 + math.max(0, server - asked)
 end
 
+-- Whether nothing destructive may be done: somebody paused, or nobody ever permitted it.
+local function paused()
+  return redis.call('EXISTS', key('running')) == 0 or redis.call('EXISTS', key('paused')) == 1
+end
+
 -- Nothing destructive is begun from here on. Of each cause the first word stands.
 local function pause(now, cause, by, reason)
   redis.call('DEL', key('running'))
   local line = cjson.encode({by = by, at = tonumber(now), reason = reason})
-  local operator = by ~= '' and by or nil
+  local operator = given(by)
   if redis.call('HSETNX', key('paused'), cause, line) == 0 then
     local before = redis.call('HGET', key('paused'), cause)
     if operator and before ~= line then
@@ -193,11 +235,16 @@ local function set_state(id, from, to, now)
   redis.call('HSET', key('deletion', id), 'state', to, 'updated_at', now)
 end
 
--- A result or a summary enters the outbox; `of` is the record that it is about.
-local function post(callback, of, now, ...)
+-- Something is to be sent, from now on.
+local function enter_outbox(callback, now, ...)
   redis.call('HSET', key('callback', callback), 'id', callback, 'state', 'pending', 'attempts', 0,
     'created_at', now, 'lease_until', 0, 'fence', 0, ...)
   redis.call('ZADD', key('callbacks', 'due'), now, callback)
+end
+
+-- A result or a summary enters the outbox; `of` is the record that it is about.
+local function post(callback, of, now, ...)
+  enter_outbox(callback, now, ...)
   redis.call('ZADD', key('callbacks'), now, callback)
   redis.call('ZADD', key('callbacks', 'of', of), now, callback)
 end
@@ -215,7 +262,7 @@ local function give_up(id, callback, now, why, code)
     })
   end
   audit(now, 'callback', {
-    deletion_id = callback.deletion_id ~= '' and callback.deletion_id or nil, callback_id = id,
+    deletion_id = given(callback.deletion_id), callback_id = id,
     notice_id = callback.notice_id, state = 'dead', why = code,
   })
   if callback.notice_id then
@@ -224,6 +271,60 @@ local function give_up(id, callback, now, why, code)
   else
     notice(now, 'callback_exhausted', {deletion_id = callback.deletion_id, callback_id = id})
   end
+end
+
+-- Whether a call went out that may have worked.
+local function sent(deletion)
+  return deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
+end
+
+-- Whether only looking can end it: a DELETE went out. A status is simply set again.
+local function unsettled(deletion)
+  return deletion.intent_kind == 'delete' and sent(deletion)
+end
+
+-- The organization is free for others, if it was this deletion's.
+local function release(org_id, id)
+  if redis.call('HGET', key('claims'), org_id) == id then
+    redis.call('HDEL', key('claims'), org_id)
+  end
+end
+
+-- How often a client became active, by its source's word.
+local function epoch_of(source, client)
+  return redis.call('HGET', key('register', source, client), 'epoch') or '0'
+end
+
+-- The clients that a deletion is about, {source, client} each: those its event named, those it watches.
+local function clients_of(deletion)
+  local found = list(deletion.watch)
+  for _, client in ipairs(list(deletion.identities)) do
+    found[#found + 1] = client
+  end
+  return found
+end
+
+-- Which open deletions are about a client.
+local function watching(client)
+  return key('watching', client[1], client[2])
+end
+
+local function watch_clients(id, deletion)
+  for _, client in ipairs(clients_of(deletion)) do
+    redis.call('SADD', watching(client), id)
+  end
+end
+
+local function unwatch_clients(id, deletion)
+  for _, client in ipairs(clients_of(deletion)) do
+    redis.call('SREM', watching(client), id)
+  end
+end
+
+-- Part of the result, so fixed with it: every attempt of its callback names the same head.
+local function fix_audit_head(id)
+  local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')
+  redis.call('HSET', key('deletion', id), 'audit_head', head[1] and head[1] .. ':' .. head[2] or '')
 end
 
 -- What Unglue deleted, for as long as somebody may look whether an account lacks more than that.
@@ -238,11 +339,7 @@ local function finish(id, state, now, errors)
   local deletion = load(name)
   set_state(id, deletion.state, state, now)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
-  for _, list in ipairs({deletion.watch or '[]', deletion.identities or '[]'}) do
-    for _, client in ipairs(cjson.decode(list)) do
-      redis.call('SREM', key('watching', client[1], client[2]), id)
-    end
-  end
+  unwatch_clients(id, deletion)
   redis.call('ZREM', key('due'), id)
   journal(id, now, 'ended', {state = state})
   -- Read as text: a message may quote half a character, which cjson refuses, and a deletion must be
@@ -254,9 +351,7 @@ local function finish(id, state, now, errors)
   audit(now, 'ended', {deletion_id = id, state = state, errors = #codes > 0 and codes or nil})
   redis.call('HINCRBY', key('counts', 'ended'), table.concat({deletion.source or '', state, codes[1] or ''}, '|'), 1)
   redis.call('DEL', key('audited', id))
-  -- Part of the result, so fixed with it: every attempt of its callback names the same one.
-  local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')
-  redis.call('HSET', name, 'audit_head', head[1] and head[1] .. ':' .. head[2] or '')
+  fix_audit_head(id)
 
   if state == 'failed' then
     local kind = codes[1] == 'DeletionUnverified' and 'unverified_deletion' or 'failed'
@@ -276,20 +371,13 @@ local function finish(id, state, now, errors)
 
   -- A call that IT Glue accepted, or may yet carry out, keeps the organization claimed: nobody
   -- else may send a second one while the outcome is open.
-  local sent = deletion.intent_kind == 'delete'
-    and (deletion.intent_state == 'open' or deletion.intent_state == 'accepted')
-  if deletion.intent_org and deletion.intent_org ~= '' and (not sent or state == 'deleted') then
-    if redis.call('HGET', key('claims'), deletion.intent_org) == id then
-      redis.call('HDEL', key('claims'), deletion.intent_org)
-    end
+  if not unsettled(deletion) or state == 'deleted' then
+    release(deletion.intent_org or '', id)
   end
 
-  if deletion.client ~= '' then
-    local register = key('register', deletion.source, deletion.client)
-    local epoch = redis.call('HGET', register, 'epoch') or '0'
-    if epoch == deletion.epoch and (state == 'deleted' or state == 'soft_deleted') then
-      redis.call('HSET', register, 'state', 'deleted')
-    end
+  local gone = state == 'deleted' or state == 'soft_deleted'
+  if gone and deletion.client ~= '' and epoch_of(deletion.source, deletion.client) == deletion.epoch then
+    redis.call('HSET', key('register', deletion.source, deletion.client), 'state', 'deleted')
   end
 
   if deletion.callback_url ~= '' then
@@ -307,20 +395,15 @@ end
 -- A person's no belongs to the organization, under every form in which the request or its plan knows
 -- it. It stands until a register of its client has moved on.
 local function decline(deletion, now, entry, detail)
-  local named = cjson.decode(deletion.watch or '[]')
-  if #named == 0 then
-    named = cjson.decode(deletion.identities or '[]')
-  end
-  local watch = {}
-  for _, client in ipairs(named) do
-    local epoch = redis.call('HGET', key('register', client[1], client[2]), 'epoch') or '0'
-    watch[#watch + 1] = {client[1], client[2], epoch}
+  local named, watch = list(deletion.watch), {}
+  for _, client in ipairs(#named > 0 and named or list(deletion.identities)) do
+    watch[#watch + 1] = {client[1], client[2], epoch_of(client[1], client[2])}
   end
   local line = cjson.encode({
     by = detail.operator, at = tonumber(now), reason = detail.reason, how = entry,
     deletion_id = deletion.id, watch = watch,
   })
-  for _, form in ipairs(cjson.decode(deletion.forms or '[]')) do
+  for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
   end
 end
@@ -344,11 +427,9 @@ local function stop(deletion, now, entry, detail, errors)
   if not cjson.decode(deletion.request).dry_run then
     decline(deletion, now, entry, detail)
   end
-  if deletion.client ~= '' then
-    local register = key('register', deletion.source, deletion.client)
-    if (redis.call('HGET', register, 'epoch') or '0') == deletion.epoch then
-      redis.call('HSET', register, 'state', 'cancelled', 'updated_at', now)
-    end
+  if deletion.client ~= '' and epoch_of(deletion.source, deletion.client) == deletion.epoch then
+    redis.call('HSET', key('register', deletion.source, deletion.client), 'state', 'cancelled',
+      'updated_at', now)
   end
   finish(deletion.id, 'cancelled', now, errors)
 end
@@ -359,31 +440,14 @@ local function awaits_approval(deletion)
     or (deletion.state == 'running' and deletion.step == 'approve')
 end
 
--- Which open deletions know a client by this identity; kept with what they watch.
-local function watching(source, client)
-  return key('watching', source, client)
-end
-
-local function watch_more(id, clients)
-  for _, client in ipairs(clients) do
-    redis.call('SADD', watching(client[1], client[2]), id)
-  end
-end
-
 -- What was genuine and not understood may have said that a client is active, until a person says what
 -- it was. Without a client it may have been any of its source; what no source asked for may be
 -- concerned by any of those that are watched.
-local function held_by(deletion, watch)
+local function held_by(deletion)
   local known, sources = {}, {[deletion.source] = deletion.client ~= '' or nil}
-  for _, list in ipairs({watch, cjson.decode(deletion.identities or '[]')}) do
-    for _, client in ipairs(list) do
-      known[client[1] .. '\n' .. client[2]] = true
-      if deletion.client == '' then
-        sources[client[1]] = true
-      elseif not sources[client[1]] then
-        sources[client[1]] = false
-      end
-    end
+  for _, client in ipairs(clients_of(deletion)) do
+    known[client[1] .. '\n' .. client[2]] = true
+    sources[client[1]] = sources[client[1]] or deletion.client == ''
   end
   for source, whole in pairs(sources) do
     for delivery_id, line in pairs(load(key('holding', source))) do
@@ -405,6 +469,13 @@ end
 local function queue_length()
   local length = redis.pcall('LLEN', QUEUE)
   return type(length) == 'number' and length or 2 * SHORT
+end
+
+-- The number of the job at the head of the queue. That is first in, first out and numbers rise, so a job
+-- whose number is not below it still waits there and gets no twin.
+local function head_of_queue()
+  local head = redis.call('LINDEX', QUEUE, 0)
+  return head and tonumber(string.match(head, '%-(%d+)$')) or math.huge
 end
 
 -- A deletion enters the line of its source, in the order of `at`.
@@ -443,12 +514,9 @@ local function create(id, now, look_again, fields)
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
     'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
     'epoch', 0, 'callback_url', '', 'delivery_id', '')
-  for field, value in pairs(fields) do
-    redis.call('HSET', name, field, value)
-  end
+  write(name, fields)
   redis.call('HSET', name, 'order', redis.call('GET', key('order')) or 0)
-  watch_more(id, cjson.decode(fields.identities or '[]'))
-  watch_more(id, cjson.decode(fields.watch or '[]'))
+  watch_clients(id, fields)
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
   local job = begin(id, fields.source, now, look_again)
@@ -462,6 +530,40 @@ local function create(id, now, look_again, fields)
     reason = asked.reason, psa = asked.psa,
   })
   return job
+end
+
+-- A sweep or a bulk replay begins, and is listed for as long as its kind is kept.
+local function open_work(kind, id, now, retention, fields)
+  local name, list_of_kind = key(kind, id), key(kind .. 's')
+  redis.call('HSET', name, 'id', id, 'created_at', now, 'ready_at', now, 'lease_until', 0, 'fence', 0,
+    'deaths', 0)
+  write(name, fields)
+  redis.call('ZREMRANGEBYSCORE', list_of_kind, '-inf', now - retention)
+  redis.call('ZADD', list_of_kind, now, id)
+  redis.call('ZADD', key(kind .. 's', 'due'), now, id)
+end
+
+-- Whether somebody holds a deletion, a sweep or a bulk replay, by the clock of leases.
+local function held(work, leased)
+  return work.state and not work.finished_at and tonumber(work.lease_until) > leased
+end
+
+-- The answer to who may not write of a sweep or bulk replay, nil to its holder: nothing, or how it
+-- stands where the same call ended it before, and the answer to that was lost on the way.
+local function answer_of_stranger(name, work, fence, now)
+  if not work.state or work.fence ~= fence then
+    return {}
+  end
+  if work.finished_at then
+    return tonumber(work.finished_at) == now and redis.call('HGETALL', name) or {}
+  end
+  return nil
+end
+
+-- A sweep or bulk replay goes on: under its lease, or without one (length 0) from `ready_at` on.
+local function go_on(kind, id, lease_until, ready_at)
+  redis.call('HSET', key(kind, id), 'lease_until', lease_until, 'ready_at', ready_at)
+  redis.call('ZADD', key(kind .. 's', 'due'), lease_until > 0 and lease_until or ready_at, id)
 end
 
 -- The end of a bulk replay, which keeps its books for as long as it is listed.

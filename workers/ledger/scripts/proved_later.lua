@@ -1,11 +1,12 @@
 -- A deletion that ended unverified is seen gone after all: it becomes deleted, and a corrected result
 -- goes out under an id of its own.
+-- KEYS: aftercare:due, deletion:*, journal:*, register:*:*
 -- ARGV: id, now, journal line
+-- Answer: 1, or 0 if there is nothing to prove
 local id, now, line = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local name = key('deletion', id)
 local deletion = load(name)
-if deletion.state ~= 'failed' or deletion.intent_kind ~= 'delete'
-  or (deletion.intent_state ~= 'open' and deletion.intent_state ~= 'accepted') then
+if deletion.state ~= 'failed' or not unsettled(deletion) then
   redis.call('ZREM', key('aftercare', 'due'), id)
   return 0
 end
@@ -13,14 +14,11 @@ set_state(id, 'failed', 'deleted', now)
 redis.call('HSET', name, 'errors', '[]', 'finished_at', now, 'proved_later', now)
 redis.call('RPUSH', key('journal', id), line)
 audit(now, 'proved_later', {deletion_id = id, org_id = deletion.intent_org})
-local head = redis.call('HMGET', key('audit', 'head'), 'seq', 'hash')
-redis.call('HSET', name, 'audit_head', head[1] and head[1] .. ':' .. head[2] or '')
+fix_audit_head(id)
 deleted_by_us(deletion.intent_org, now)
 -- Now somebody looks whether the PSA's sync creates it anew.
 redis.call('ZADD', key('aftercare', 'due'), now + 86400000, id)
-if redis.call('HGET', key('claims'), deletion.intent_org) == id then
-  redis.call('HDEL', key('claims'), deletion.intent_org)
-end
+release(deletion.intent_org, id)
 if deletion.client ~= '' then
   local register = key('register', deletion.source, deletion.client)
   local known = load(register)

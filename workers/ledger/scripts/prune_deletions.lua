@@ -1,6 +1,9 @@
 -- Deletions that ended before the retention time leave the record, each with a line in the audit log.
 -- What is open, unsettled or still being reported stays, however old it is.
+-- KEYS: aftercare:due, audited:*, callback:*, callbacks, callbacks:of:*, claims, deletion:*, deletions,
+--       deletions:*, history:*:*, journal:*, replayed:*
 -- ARGV: now, cutoff, then id, updated_at as it was read, and digest of the result of each
+-- Answer: how many left
 local now, cutoff = tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function stays(id, deletion, read_at)
@@ -25,7 +28,7 @@ for i = 3, #ARGV, 3 do
   if deletion.state and not stays(id, deletion, ARGV[i + 1]) then
     audit(now, 'archived', {
       deletion_id = id, source = deletion.source, state = deletion.state,
-      client = deletion.client ~= '' and deletion.client or nil,
+      client = given(deletion.client),
       generation = tonumber(deletion.generation), finished_at = tonumber(deletion.finished_at),
       result_sha256 = ARGV[i + 2],
     })

@@ -1,4 +1,7 @@
--- Sweeps' summaries leave the outbox; results of deletions leave with them. ARGV: now, cutoff, ids
+-- Sweeps' summaries leave the outbox; results of deletions leave with them.
+-- KEYS: callback:*, callbacks, callbacks:of:*, deletion:*, replayed:*, replays, sweeps
+-- ARGV: now, cutoff, ids
+-- Answer: how many left
 local now, cutoff, removed = tonumber(ARGV[1]), ARGV[2], 0
 for i = 3, #ARGV do
   local id = ARGV[i]

@@ -1,6 +1,8 @@
--- A callback waits, without using up an attempt, because its host does not answer. What has waited so
--- for too long is given up, as what used up its attempts is.
+-- A callback waits, without using up an attempt, because its host does not answer. What has waited so for
+-- too long is given up, as what used up its attempts is.
+-- KEYS: callback:*, callbacks:due, journal:*
 -- ARGV: id, now, until, host, journal line (JSON), longest wait since it was made
+-- Answer: 'waits', 'dead', or '' if it is not to be sent now
 local id, now, until_, host = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local name = key('callback', id)
 local callback = load(name)

@@ -1,5 +1,7 @@
 -- Keep a delivery whose genuineness cannot be told now, within bounds: the sender is unproved.
+-- KEYS: counts:verdicts:*, deliveries, delivery:*, quarantine:*, quarantine:bytes, quarantine:due
 -- ARGV: now, due, delivery (JSON), body, content hash, most deliveries, most bytes
+-- Answer: {'kept', id under which it is kept} or {'full'}
 local now, due, delivery, body = tonumber(ARGV[1]), ARGV[2], cjson.decode(ARGV[3]), ARGV[4]
 local hash, most, most_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local source = delivery.source

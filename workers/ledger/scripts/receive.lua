@@ -1,10 +1,14 @@
--- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and
--- creates, joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no
--- effect the first time may have one now. One that says again what was handled, byte for byte, is
--- counted with the first of its kind and not stored: each receipt then names that as `repeat_of`. So is
--- what is still not understood, while the first of its kind holds what it would hold.
--- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array),
---       of a replay: operator and token
+-- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and creates,
+-- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
+-- time may have one now. One that says again what was handled, byte for byte, is counted with the first
+-- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
+-- understood, while the first of its kind holds what it would hold.
+-- KEYS: counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due, event:*:*,
+--       history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
+--       sources:last
+-- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array), of a replay: operator and
+--       token
+-- Answer: receipts (JSON array), or of a replay {refused = why} (JSON)
 local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
 
@@ -79,22 +83,10 @@ local function same(request, other)
   return within(mine, theirs) and within(theirs, mine)
 end
 
--- What a plan finds said of its deletion, so that a person decides. Nobody waits for that: it is due now.
-local function doubt(deletion, code)
-  local doubts = cjson.decode(deletion.doubts or '[]')
-  for _, known in ipairs(doubts) do
-    if known == code then
-      return
-    end
-  end
-  doubts[#doubts + 1] = code
-  redis.call('HSET', key('deletion', deletion.id), 'doubts', cjson.encode(doubts))
-end
-
+-- Nobody waits for what was said of it: it is due now.
 local function look_again_at(deletion)
   -- Who holds it is stopped by what it watches; after the call only looking counts.
-  local sent = deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
-  if deletion.state == 'running' or sent then
+  if deletion.state == 'running' or sent(deletion) then
     return
   end
   redis.call('HSET', key('deletion', deletion.id), 'step', 'plan', 'ready_at', now)
@@ -187,15 +179,15 @@ local function watchers(known)
   end
   for _, each in ipairs(known) do
     add(each.register.deletion_id)
-    for _, id in ipairs(redis.call('SMEMBERS', key('watching', delivery.source, each.client))) do
+    for _, id in ipairs(redis.call('SMEMBERS', watching({delivery.source, each.client}))) do
       add(id)
     end
   end
   return found
 end
 
-local function called(deletion)
-  return deletion.intent_state == 'open' or deletion.intent_state == 'accepted'
+local function newest(before, at)
+  return math.max(at, tonumber(before or 0))
 end
 
 local function reactivated(event, known)
@@ -220,16 +212,18 @@ local function reactivated(event, known)
     -- Two saves within one second: neither is dropped, and a person says which one was the last.
     local asked
     for _, deletion in ipairs(open) do
-      if deletion.source == delivery.source and not called(deletion) then
-        doubt(deletion, 'order_unknown')
+      if deletion.source == delivery.source and not sent(deletion) then
+        doubt(deletion.id, 'order_unknown')
         decide(deletion.id, now, 'order_unknown', {delivery_id = delivery.id})
         look_again_at(deletion)
         asked = deletion.id
       end
     end
     if asked then
+      -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
-        redis.call('HSET', each.name, 'state', 'contested', 'active_seen', now, 'updated_at', now)
+        redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
+          'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
       end
       for _, deletion in ipairs(open) do
         look_again_at(deletion)
@@ -239,8 +233,8 @@ local function reactivated(event, known)
   end
   local order = redis.call('INCR', key('order'))
   for _, each in ipairs(known) do
-    local newest = math.max(at, tonumber(each.register.active_at or 0))
-    redis.call('HSET', each.name, 'state', 'active', 'active_at', newest, 'active_by', event.client,
+    redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
+      'active_by', event.client,
       'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
@@ -249,7 +243,7 @@ local function reactivated(event, known)
   end
   local cancelled, too_late
   for _, deletion in ipairs(open) do
-    if called(deletion) then
+    if sent(deletion) then
       decide(deletion.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
       too_late = too_late or deletion.id
     elseif deletion.source == delivery.source then
@@ -266,7 +260,7 @@ local function reactivated(event, known)
   -- One that was given up, its call unanswered or unproved, may have worked or may yet do so.
   if not too_late and register.deletion_id then
     local last = load(key('deletion', register.deletion_id))
-    if last.state and TERMINAL[last.state] and last.state ~= 'deleted' and called(last)
+    if last.state and TERMINAL[last.state] and last.state ~= 'deleted' and sent(last)
       and last.epoch == (register.epoch or '0') then
       decide(last.id, now, 'reactivated_too_late', {delivery_id = delivery.id})
       too_late = last.id

@@ -1,7 +1,9 @@
 -- What a step did, and what comes next. Written only by the holder of the newest lease.
--- ARGV: id, fence, now, next state ('running' keeps the lease), ready_at, lease length, errors,
---       '1' if the asker keeps a time of his own, count of field/value pairs, the pairs, then journal
---       lines (JSON)
+-- KEYS: deletion:*, due, journal:*
+-- ARGV: id, fence, now, next state ('running' keeps the lease), ready_at, lease length, errors, '1' if
+--       the asker keeps a time of his own, count of field/value pairs, the pairs, then journal lines
+--       (JSON)
+-- Answer: {'recorded', fields of the deletion} or {'fenced'}
 local id, fence, now, state = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local ready_at, length, errors = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
 local leased, pairs_count = lease_clock(now, ARGV[8]), tonumber(ARGV[9])
@@ -17,16 +19,12 @@ if pairs_count > 0 then
 end
 local watch = redis.call('HGET', name, 'watch')
 if watch and watch ~= deletion.watch then
-  for _, client in ipairs(cjson.decode(deletion.watch or '[]')) do
-    redis.call('SREM', watching(client[1], client[2]), id)
-  end
-  watch_more(id, cjson.decode(deletion.identities or '[]'))
-  watch_more(id, cjson.decode(watch))
+  unwatch_clients(id, deletion)
+  watch_clients(id, {watch = watch, identities = deletion.identities})
 end
 -- A refused call did nothing, so others may try.
-if redis.call('HGET', name, 'intent_state') == 'refused'
-  and redis.call('HGET', key('claims'), deletion.intent_org) == id then
-  redis.call('HDEL', key('claims'), deletion.intent_org)
+if redis.call('HGET', name, 'intent_state') == 'refused' then
+  release(deletion.intent_org, id)
 end
 local org_id = redis.call('HGET', name, 'org_id') or ''
 for i = first_line, #ARGV do

@@ -1,4 +1,7 @@
--- What an attempt came to. ARGV: id, fence, now, state, ready_at, status, answer, journal line
+-- What an attempt came to.
+-- KEYS: callback:*, callbacks:due, counts:callbacks, journal:*, targets:failing
+-- ARGV: id, fence, now, state, ready_at, status, answer, journal line
+-- Answer: 'recorded' or 'fenced'
 local id, fence, now, state, ready_at = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local name = key('callback', id)
 local callback = load(name)

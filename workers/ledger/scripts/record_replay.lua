@@ -1,19 +1,19 @@
 -- What became of one record of a bulk replay, and what comes next. Written only by the holder of the
--- newest lease. ARGV: id, fence, now, how many are done with this one, record's id, outcome
---       ('replayed', or why not; '' for none), lease length (0 gives it back), ready_at, retention,
---       '1' if the asker keeps a time of his own
+-- newest lease.
+-- KEYS: replay:*, replay:*:counts, replay:*:refused
+-- ARGV: id, fence, now, how many are done with this one, record's id, outcome ('replayed', or why not; ''
+--       for none), lease length (0 gives it back), ready_at, retention, '1' if the asker keeps a time of
+--       his own
+-- Answer: the fields of the replay, nothing to who may not write
 local id, fence, now, done = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local item, outcome, length, ready_at = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local lease_until = length > 0 and lease_clock(now, ARGV[10]) + length or 0
 local name = key('replay', id)
 local replay = load(name)
 
-if not replay.state or replay.fence ~= fence then
-  return {}
-end
-if replay.finished_at then
-  -- The same call again: its first answer was lost on the way.
-  return tonumber(replay.finished_at) == now and redis.call('HGETALL', name) or {}
+local refusal = answer_of_stranger(name, replay, fence, now)
+if refusal then
+  return refusal
 end
 if outcome ~= '' and done > tonumber(replay.next) then
   redis.call('HSET', name, 'next', done, 'deaths', 0)
@@ -26,7 +26,6 @@ local state = replay.stopped_by and 'cancelled' or done >= tonumber(replay.total
 if state then
   finish_replay(id, state, now, ARGV[9])
 else
-  redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
-  redis.call('ZADD', key('replays', 'due'), lease_until > 0 and lease_until or ready_at, id)
+  go_on('replay', id, lease_until, ready_at)
 end
 return redis.call('HGETALL', name)

@@ -1,33 +1,27 @@
--- What a slice of a sweep came to: the sweep as it stands then. Written only by the holder of the
--- newest lease; nobody else is answered anything.
--- ARGV: id, fence, now, fields (JSON), rows (JSON object by organization id),
---       lease length (0 gives it back), ready_at, end (JSON, '' to go on), kept rows, retention,
---       '1' if the asker keeps a time of his own
+-- What a slice of a sweep came to: the sweep as it stands then. Written only by the holder of the newest
+-- lease; nobody else is answered anything.
+-- KEYS: sweep:*, sweep:*:rows, sweeps:due
+-- ARGV: id, fence, now, fields (JSON), rows (JSON object by organization id), lease length (0 gives it
+--       back), ready_at, end (JSON, '' to go on), kept rows, retention, '1' if the asker keeps a time of
+--       his own
+-- Answer: the fields of the sweep, nothing to who may not write
 local id, fence, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local length, ready_at, last = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 local lease_until = length > 0 and lease_clock(now, ARGV[11]) + length or 0
 local name = key('sweep', id)
 local sweep = load(name)
 
-if not sweep.state or sweep.fence ~= fence then
-  return {}
+local refusal = answer_of_stranger(name, sweep, fence, now)
+if refusal then
+  return refusal
 end
-if sweep.finished_at then
-  -- The same call again: its first answer was lost on the way.
-  return tonumber(sweep.finished_at) == now and redis.call('HGETALL', name) or {}
-end
-for field, value in pairs(cjson.decode(ARGV[4])) do
-  redis.call('HSET', name, field, value)
-end
-for org, row in pairs(cjson.decode(ARGV[5])) do
-  redis.call('HSET', key('sweep', id, 'rows'), org, row)
-end
+write(name, cjson.decode(ARGV[4]))
+write(key('sweep', id, 'rows'), cjson.decode(ARGV[5]))
 if last == '' then
-  redis.call('HSET', name, 'lease_until', lease_until, 'ready_at', ready_at)
+  go_on('sweep', id, lease_until, ready_at)
   if lease_until == 0 then
     redis.call('HSET', name, 'deaths', 0)
   end
-  redis.call('ZADD', key('sweeps', 'due'), lease_until > 0 and lease_until or ready_at, id)
   return redis.call('HGETALL', name)
 end
 

@@ -1,10 +1,13 @@
--- A person rejects a deletion that waits for approval. ARGV: id, now, operator, reason, errors (JSON)
+-- A person rejects a deletion that waits for approval.
+-- KEYS: deletion:*
+-- ARGV: id, now, operator, reason, errors (JSON)
+-- Answer: {'rejected'}, or {why not, state}
 local id, now, operator, reason, errors = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local deletion = load(key('deletion', id))
 local said = {operator = operator, reason = reason}
 
 if not deletion.state then
-  return {'unknown'}
+  return unknown('deletion', id)
 end
 if deletion.stopped == stopped_as('rejected', said) then
   return {'rejected'}

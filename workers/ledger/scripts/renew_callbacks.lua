@@ -1,4 +1,7 @@
--- Attempts that are still being made keep their leases. ARGV: now, lease length, pairs of id and fence
+-- Attempts that are still being made keep their leases.
+-- KEYS: callback:*, callbacks:due
+-- ARGV: now, lease length, pairs of id and fence
+-- Answer: how many are kept
 local now, length = tonumber(ARGV[1]), tonumber(ARGV[2])
 local renewed = 0
 for i = 3, #ARGV, 2 do

@@ -1,7 +1,10 @@
 -- A deletion that ended begins anew, in its next generation; what was stays readable. A call that may
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
+-- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
 --       cancellation may be overruled ('1'), the policy's mode of now ('' keeps what was asked for)
+-- Answer: {'replayed', generation, number of its job or 0}, {'known', generation, job} or {'refused',
+--         why, other}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local token, callback_url, overrule = ARGV[5], ARGV[6], ARGV[7] == '1'
 local name = key('deletion', id)
@@ -13,7 +16,7 @@ local function refused(why, other)
 end
 
 if not deletion.state then
-  return {'unknown'}
+  return unknown('deletion', id)
 end
 -- The same call again: its first answer was lost on the way, or who made it died.
 local before = redis.call('HGET', key('replayed', id), token)
@@ -26,7 +29,7 @@ end
 if deletion.state == 'deleted' or deletion.state == 'soft_deleted' then
   return refused('succeeded')
 end
-for _, watched in ipairs(cjson.decode(deletion.watch or '[]')) do
+for _, watched in ipairs(list(deletion.watch)) do
   local since = tonumber(redis.call('HGET', key('register', watched[1], watched[2]), 'active_order') or 0)
   -- What another source says is for a person to weigh, with the next plan.
   local own = watched[1] == deletion.source or string.find(deletion.source, 'schedule:', 1, true) == 1
@@ -52,9 +55,7 @@ if register then
     return refused('other_open', other)
   end
 end
-local unsettled = deletion.intent_kind == 'delete'
-  and (deletion.intent_state == 'open' or deletion.intent_state == 'accepted')
-if unsettled then
+if unsettled(deletion) then
   redis.call('HSETNX', key('claims'), deletion.intent_org, id)
   local holder = redis.call('HGET', key('claims'), deletion.intent_org)
   if holder ~= id then
@@ -71,7 +72,7 @@ for field in pairs(deletion) do
 end
 redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for', 'stopped')
 local step = 'plan'
-if unsettled then
+if unsettled(deletion) then
   -- What was sent was planned and exported so; the time to look begins anew.
   step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
   redis.call('HSET', name, 'looked_from', now)
@@ -88,8 +89,7 @@ redis.call('HSET', key('replayed', id), token, generation)
 if ARGV[8] ~= '' then
   redis.call('HSET', name, 'asked_mode', ARGV[8])
 end
-watch_more(id, cjson.decode(deletion.identities or '[]'))
-watch_more(id, cjson.decode(deletion.watch or '[]'))
+watch_clients(id, deletion)
 if overrule then
   redis.call('HSET', name, 'overrules_at', now)
 end

@@ -1,12 +1,14 @@
 -- A result that was delivered, refused or given up is sent again: a new entry, so a new webhook-id.
+-- KEYS: callback:*, callbacks:of:*, replayed:*
 -- ARGV: id (of a callback, or of the record whose newest one is meant), now, operator, token, URL
+-- Answer: {'replayed' or 'known', new id} or {'refused', why}
 local id, now, operator, token, url = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 if string.sub(id, 1, 3) ~= 'cb_' then
   id = redis.call('ZREVRANGE', key('callbacks', 'of', id), 0, 0)[1] or id
 end
 local callback = load(key('callback', id))
 if not callback.state then
-  return {'unknown'}
+  return unknown('callback', id)
 end
 local first = callback.first or id
 local of = callback.deletion_id ~= '' and callback.deletion_id or callback.of

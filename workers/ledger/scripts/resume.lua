@@ -1,7 +1,11 @@
 -- An admin ends every pause: what they were. Where the ledger was lost only if he accepts it as it is
 -- now: it gets a new id, and whatever was lost is accepted by its own.
--- ARGV: now, operator, reason, '1' to accept the ledger, an id for what is accepted,
---       '1' if the asker keeps a time of his own
+-- KEYS: account, deletion:*, deletions:retrying, due, itglue:refused, ledger, ledger:accepted,
+--       ledger:lost, paused, resumed, running
+-- ARGV: now, operator, reason, '1' to accept the ledger, an id for what is accepted, '1' if the asker
+--       keeps a time of his own
+-- Answer: what was paused, [cause, line, …]; an error ANOTHERACCOUNT or LEDGERLOST where that must be
+--         accepted
 local now, operator, reason = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local call = ARGV[1] .. ' ' .. operator
 local ended = redis.call('HGETALL', key('paused'))
@@ -26,10 +30,8 @@ if lost then
   for _, each in ipairs(gone) do
     redis.call('HSET', key('ledger', 'accepted'), each, now)
   end
-  local time = redis.call('TIME')
-  local server = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('DEL', key('ledger', 'lost'))
-  redis.call('HSET', key('ledger'), 'id', ARGV[5], 'accepted_at', ARGV[6] == '1' and now or server,
+  redis.call('HSET', key('ledger'), 'id', ARGV[5], 'accepted_at', lease_clock(now, ARGV[6]),
     'accepted_by', operator)
   redis.call('HSETNX', key('ledger'), 'created_at', now)
   audit(now, 'ledger_accepted', {operator = operator, reason = reason, ledger = ARGV[5], lost = gone})
@@ -37,7 +39,7 @@ end
 redis.call('SET', key('running'), now)
 redis.call('DEL', key('paused'), key('itglue', 'refused'))
 redis.call('HSET', key('resumed'), 'call', call, 'was', cjson.encode(ended))
-audit(now, 'resumed', {operator = operator, reason = reason ~= '' and reason or nil})
+audit(now, 'resumed', {operator = operator, reason = given(reason)})
 notice(now, 'resumed', {by = operator, reason = reason})
 -- What waits because of it is due at once; if there is more, it comes by itself within minutes.
 for _, id in ipairs(redis.call('ZRANGE', key('deletions', 'retrying'), 0, 1999)) do

@@ -1,4 +1,5 @@
 -- What is said of an organization, as of one moment. Reads only.
+-- KEYS: declined, deletion:*, register:*:*
 -- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array)
 -- Answer: all noes in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
@@ -6,7 +7,7 @@ local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 -- A no stands until a register of its client has moved on.
 local function stands(line)
   for _, watched in ipairs(cjson.decode(line).watch) do
-    if (redis.call('HGET', key('register', watched[1], watched[2]), 'epoch') or '0') ~= watched[3] then
+    if epoch_of(watched[1], watched[2]) ~= watched[3] then
       return false
     end
   end

@@ -1,11 +1,13 @@
 -- A person stops a bulk replay; who holds it just now ends it after the record that he is at.
+-- KEYS: replay:*
 -- ARGV: id, now, operator, retention
+-- Answer: 'stopped' or 'ended'
 local id, now, operator = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local name = key('replay', id)
 local replay = load(name)
 
 if not replay.state then
-  return 'unknown'
+  return unknown('replay', id)
 end
 if replay.stopped_by == operator then
   return 'stopped'

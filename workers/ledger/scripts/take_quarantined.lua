@@ -1,6 +1,8 @@
--- A worker begins to verify a quarantined delivery. What was begun three times without an end may be
--- what ends its workers: it is tried once an hour, and people are told.
+-- A worker begins to verify a quarantined delivery. What was begun three times without an end may be what
+-- ends its workers: it is tried once an hour, and people are told.
+-- KEYS: delivery:*, quarantine:due
 -- ARGV: id, now
+-- Answer: 'taken', or 'gone' if it is no longer there
 local id, now = ARGV[1], tonumber(ARGV[2])
 local name = key('delivery', id)
 local delivery = load(name)

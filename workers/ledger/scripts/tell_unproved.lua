@@ -1,5 +1,7 @@
 -- Have people told of each source whose deliveries nobody could prove for too long; once an hour each.
+-- KEYS: delivery:*, quarantine:due
 -- ARGV: now, patience
+-- Answer: 1
 local now, patience = tonumber(ARGV[1]), tonumber(ARGV[2])
 local sources = {}
 for _, id in ipairs(redis.call('ZRANGE', key('quarantine', 'due'), 0, -1)) do

@@ -1,5 +1,7 @@
 -- A person with the admin role ends a protection: what it was, or nothing if there was none.
+-- KEYS: declined, protected, unprotected
 -- ARGV: organization id, now, operator, reason
+-- Answer: what protected it (JSON), '' if nothing did
 local org, now, operator, reason = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local call = now .. ' ' .. operator
 local line = redis.call('HGET', key('protected'), org)

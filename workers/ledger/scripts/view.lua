@@ -1,6 +1,12 @@
--- A deletion with everything that is told of it, as of one moment. ARGV: id
+-- A deletion with everything that is told of it, as of one moment.
+-- KEYS: callback:*, callbacks:of:*, deletion:*, history:*:*, journal:*
+-- ARGV: id
+-- Answer: {fields, journal lines, fields of each earlier generation, fields of each callback}
 local id = ARGV[1]
 local deletion = redis.call('HGETALL', key('deletion', id))
+if #deletion == 0 then
+  return unknown('deletion', id)
+end
 local generation = tonumber(redis.call('HGET', key('deletion', id), 'generation') or 1)
 
 local earlier = {}

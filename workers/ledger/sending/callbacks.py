@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from adapters.errors import NotFound
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.records import Callback
 from workers.ledger.store import Store, text
@@ -73,8 +72,6 @@ class Callbacks:
         answer, *rest = await self._store.run(
             "replay_callback", [callback_id, to_ms(now), operator, token, url]
         )
-        if answer == b"unknown":
-            raise NotFound(f"there is no callback {callback_id}")
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), callback_id)
         new: str = rest[0].decode()

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-from adapters.errors import NotFound
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, to_ms
 from workers.times.durations import milliseconds
@@ -78,9 +77,7 @@ class Notices:
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.hash("notice", notice_id)
-        if "id" not in fields:
-            raise NotFound(f"there is no notification {notice_id}")
+        fields = await self._store.found("notice", notice_id, "notification")
         targets = fields.get("targets")
         return Notice(
             id=notice_id,

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.times.clock import from_ms, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Result:
     id: str
     of: str
     kind: str
+    generation: int
     state: str
     attempts: int
     status: int | None
@@ -37,6 +38,7 @@ class Result:
             id=fields["id"],
             of=fields.get("deletion_id") or fields.get("of", ""),
             kind=fields.get("kind") or "deletion",
+            generation=int(fields.get("generation") or 1),
             state=fields["state"],
             attempts=int(fields["attempts"]),
             status=int(status) if status else None,
@@ -46,22 +48,6 @@ class Result:
             replayed_by=fields.get("replayed_by", ""),
             waits_for=fields.get("waits_for", "") if pending else "",
         )
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "id": self.id,
-            "of": self.of,
-            "kind": self.kind,
-            "state": self.state,
-            "attempts": self.attempts,
-            "status": self.status,
-            "answer": self.answer or None,
-            "created_at": rfc3339(self.created_at),
-            "due_at": rfc3339(self.due_at) if self.due_at else None,
-            "replayed_by": self.replayed_by or None,
-            "waits_for": self.waits_for or None,
-        }
 
 
 class Results:

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from workers.ledger.deleting.deletions import Change
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import Deletion
 from workers.pipeline.approval import NOT_GRANTED, Why, asking, encode_moved
 from workers.pipeline.plan import Plan
-from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
-from workers.pipeline.steps.outcome import Context, end, go_on, wait
+from workers.pipeline.states import AWAITING_APPROVAL
+from workers.pipeline.steps.outcome import Context, cancel, go_on, wait
 from workers.pipeline.terms import no_approver
 from workers.settings import Settings
 from workers.times.clock import rfc3339
@@ -125,9 +125,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
     if now >= asked.until:
         ttl = in_words(asked.until - asked.at)
         message = f"nobody approved it within {ttl}; ask again, or replay it"
-        error = ErrorEntry("Cancelled", message, rfc3339(now))
-        line = {"entry": "approval_expired", "until": rfc3339(asked.until)}
-        return end(CANCELLED, line, errors=(error,))
+        return cancel(message, now, {"entry": "approval_expired", "until": rfc3339(asked.until)})
     past = sum(moment <= now for moment in _reminders(asked.at, asked.until))
     due = _next_look(asked.at, asked.until, now)
     if past <= asked.reminded:

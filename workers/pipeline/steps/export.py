@@ -14,10 +14,9 @@ from adapters.errors import DeletionBlocked, ITGlueConnectionError
 from workers.itglue.http.failures import ExportUnproved
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion, Exported
-from workers.network.retry import decide
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import BLOCKED, EXPORTING
-from workers.pipeline.steps.outcome import Context, fail, go_on, stand_still, wait
+from workers.pipeline.steps.outcome import Context, again, fail, go_on, stand_still, wait
 from workers.pipeline.steps.verify import keep_looking
 
 _SOONEST, _LATEST = timedelta(seconds=2), timedelta(minutes=5)
@@ -63,7 +62,11 @@ async def _export(deletion: Deletion, context: Context) -> Change:
         message = f"export: the file could not be written to {_folder(context)}: {error.strerror}"
         return fail(BLOCKED, DeletionBlocked(message), context.clock())
     except ITGlueConnectionError as error:
-        return _again(deletion, error, context)
+        # Without it nothing goes.
+        blocked = DeletionBlocked(f"export: {error.message}")
+        return again(
+            deletion, error, context, "export", waiting=EXPORTING, at_last=(BLOCKED, blocked)
+        )
 
 
 def _folder(context: Context) -> Path:
@@ -157,20 +160,3 @@ def _prepare(folder: Path, now: datetime, retention_days: int) -> None:
     for path in folder.glob("*-del_*.zip"):
         if path.stat().st_mtime < oldest:
             path.unlink(missing_ok=True)
-
-
-def _again(deletion: Deletion, error: ITGlueConnectionError, context: Context) -> Change:
-    """A download that failed is tried again, and blocks in the end: without it nothing goes."""
-    now = context.clock()
-    attempt = deletion.attempts + 1
-    decision = decide(
-        error,
-        attempt=attempt,
-        max_attempts=context.settings.worker.max_attempts,
-        now=now,
-        random=context.random,
-    )
-    line = {"entry": "attempt", "step": "export", "code": error.code, "why": decision.why}
-    if decision.at is None:
-        return fail(BLOCKED, DeletionBlocked(f"export: {error.message}"), now, line)
-    return wait(EXPORTING, "export", decision.at, line, attempts=attempt)

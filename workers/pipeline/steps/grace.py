@@ -35,7 +35,7 @@ def until(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> 
     begun = deletion.grace
     if begun is None or begun.of != plan.meaning:
         return now + length
-    return max(begun.until, begun.begun_at + length)
+    return max(begun.until, begun.since + length)
 
 
 def begin(
@@ -44,11 +44,11 @@ def begin(
     """Wait until it ends, then plan again."""
     end = until(deletion, plan, settings, now)
     begun = deletion.grace
-    begun_at = begun.begun_at if begun is not None and begun.of == plan.meaning else now
+    since = begun.since if begun is not None and begun.of == plan.meaning else now
     line = {"entry": "scheduled", "until": rfc3339(end)}
     fields: dict[str, str | int] = {
         "grace_of": plan.meaning,
-        "grace_from": to_ms(begun_at),
+        "grace_from": to_ms(since),
         "grace_until": to_ms(end),
         "grace_generation": deletion.generation,
     }

@@ -12,10 +12,10 @@ from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.network.retry import decide
-from workers.pipeline.states import FAILED, RETRYING, RUNNING
+from workers.pipeline.states import CANCELLED, FAILED, RETRYING, RUNNING
 from workers.psa.companies import Companies, Nobody
 from workers.settings import Settings
-from workers.times.clock import Clock
+from workers.times.clock import Clock, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ def end(
     return Change(state=state, fields=fields, journal=journal, errors=errors)
 
 
+def cancel(why: str, now: datetime, *journal: Mapping[str, Any]) -> Change:
+    """The deletion is over: it is no longer wanted."""
+    return end(CANCELLED, *journal, errors=(ErrorEntry("Cancelled", why, rfc3339(now)),))
+
+
 def fail(state: str, error: UnglueError, now: datetime, *journal: Mapping[str, Any]) -> Change:
     """The deletion is over, for this reason."""
     return end(state, *journal, errors=(ErrorEntry.of(error, now),))
@@ -72,9 +77,14 @@ def again(
     context: Context,
     step: str,
     *journal: Mapping[str, Any],
+    waiting: str = RETRYING,
+    at_last: tuple[str, UnglueError] | None = None,
     **fields: str | int,
 ) -> Change:
-    """The step failed: back-off, or the end if trying again is of no use."""
+    """The step failed: back-off, or the end if trying again is of no use.
+
+    `at_last` is the state in which it ends then and its error, if not failed and this one.
+    """
     now = context.clock()
     attempt = deletion.attempts + 1
     decision = decide(
@@ -87,5 +97,6 @@ def again(
     )
     line = {"entry": "attempt", "step": step, "code": error.code, "why": decision.why}
     if decision.at is None:
-        return fail(FAILED, error, now, *journal, line).with_fields(**fields)
-    return wait(RETRYING, step, decision.at, *journal, line, attempts=attempt, **fields)
+        state, reason = at_last or (FAILED, error)
+        return fail(state, reason, now, *journal, line).with_fields(**fields)
+    return wait(waiting, step, decision.at, *journal, line, attempts=attempt, **fields)

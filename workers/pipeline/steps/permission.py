@@ -9,18 +9,18 @@ import structlog
 from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.itglue.account import measured
 from workers.ledger.deleting.deletions import Begun, Change, Conditions, Fenced
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import Deletion
 from workers.pipeline.limits import Limit, limits_of
-from workers.pipeline.states import BLOCKED, CANCELLED, RETRYING
+from workers.pipeline.states import BLOCKED, RETRYING
 from workers.pipeline.steps.approve import hold, wanted
+from workers.pipeline.steps.facts import judged, look
 from workers.pipeline.steps.grace import period, until
-from workers.pipeline.steps.outcome import Context, end, fail, go_on, stand_still, wait
-from workers.pipeline.steps.plan import following, judged, look
+from workers.pipeline.steps.outcome import Context, cancel, fail, go_on, stand_still, wait
+from workers.pipeline.steps.plan import following
 from workers.pipeline.steps.verify import keep_looking, unverified
 from workers.pipeline.terms import terms_of
 from workers.processes.in_force import policy_digest
 from workers.psa.asking import Said, told
-from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
 PLAN_LASTS = timedelta(seconds=60)
@@ -214,8 +214,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
         case "moved_on":
             return unverified(deletion, now, line)
         case "reactivated" | "before_acceptance":
-            error = ErrorEntry("Cancelled", _CANCELLED[begun.decision], rfc3339(now))
-            return end(CANCELLED, line, errors=(error,))
+            return cancel(_CANCELLED[begun.decision], now, line)
         case "claimed":
             message = f"claimed: deletion {begun.holder} acts on this organization already"
             return fail(BLOCKED, DeletionBlocked(message), now, line)

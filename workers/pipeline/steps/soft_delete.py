@@ -49,7 +49,7 @@ async def _sent(given: Permission, status_id: str, deletion: Deletion, context: 
         error = ITGlueConnectionError(
             f"IT Glue accepted the status {wanted!r} and does not show it"
         )
-        return again(deletion, error, context, "plan", line, **done)
+        return again(deletion, error, context, "plan", line).with_fields(**done)
     match answer.status:
         case 401 | 403:
             change = fail(FAILED, PermissionDenied(answer.detail), now, line)

@@ -1,0 +1,39 @@
+"""What several tests of this folder set up alike. A module's own fixture of a name goes first."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.integration.itglue_loopback import KEY, ScriptedITGlue, scripted
+from tests.support.command import Command
+from tests.support.service import Service, token
+from workers.itglue.client import ITGlue
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[ScriptedITGlue]:
+    with scripted() as itglue:
+        yield itglue
+
+
+@pytest.fixture
+def server(running: ScriptedITGlue) -> ScriptedITGlue:
+    running.forget()
+    return running
+
+
+@pytest.fixture
+async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
+    async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
+        yield client
+
+
+@pytest.fixture
+def unglue(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """The command, as alice, of the service that the module runs."""
+    monkeypatch.setenv("UNGLUE_URL", service.url)
+    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+    monkeypatch.setenv("COLUMNS", "160")
+    return Command(monkeypatch, capsys)

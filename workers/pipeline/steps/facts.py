@@ -1,0 +1,180 @@
+"""The facts of a plan: resolve the organization, count what hangs on it, hear who knows it, judge.
+
+Reads only. The same plan is what a dry run shows and what a deletion acts on.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from adapters.errors import ITGlueConnectionError, PermissionDenied
+from workers.itglue.client import ITGlue
+from workers.itglue.contents.together import both
+from workers.itglue.models import Inventory, Organization
+from workers.itglue.presence.witnesses import normalised
+from workers.ledger.deleting.protections import Protection
+from workers.ledger.deleting.registers import NOTHING_SAID, Standing
+from workers.ledger.records import Deletion
+from workers.pipeline.gates import judge
+from workers.pipeline.gates.subject import Subject
+from workers.pipeline.gates.synced import ADVICE
+from workers.pipeline.identity.identities import clients_of, forms_of, known_as_all
+from workers.pipeline.identity.resolve import resolve
+from workers.pipeline.plan import Activity, Plan
+from workers.pipeline.protection import protection_of
+from workers.pipeline.steps import approve
+from workers.pipeline.steps.outcome import Context
+from workers.pipeline.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
+from workers.psa.asking import Said, ask, questions, weighed
+from workers.settings import Settings
+from workers.settings.linked import psa_sources
+
+# Earlier than the documented cut, in case that counts otherwise than Python.
+_CUT_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a plan rests on beside IT Glue's answers: the configuration, and what was said."""
+
+    settings: Settings
+    standing: Standing = NOTHING_SAID
+    protection: Protection | None = None
+    said: tuple[Said, ...] = ()
+
+
+def judged(
+    deletion: Deletion,
+    organization: Organization,
+    inventory: Inventory,
+    activity: Activity | None,
+    settings: Settings,
+    now: datetime,
+    known: Known,
+) -> Plan:
+    """The plan of these facts: pure.
+
+    `settings` are the terms of the deletion, `known.settings` those of the installation.
+    """
+    granted = deletion.granted
+    subject = Subject(
+        request=deletion.request,
+        organization=organization,
+        inventory=inventory,
+        policy=settings.policy,
+        now=now,
+        activity=activity,
+        by_webhook=deletion.by_webhook,
+        protection=known.protection,
+        asks=approve.confirms(deletion, settings),
+        forced=granted is not None and granted.force,
+        standing=known.standing,
+        psa_sources=psa_sources(known.settings),
+        pinned=deletion.pinned,
+        distrust=distrust(deletion, known.settings),
+        harder_now=harder_now(deletion, known.settings),
+        overrules_at=deletion.overrules_at,
+        known_name=deletion.known_name,
+        schedule=schedule_of(deletion, known.settings),
+        said=known.said,
+    )
+    warnings = inventory.warnings
+    if organization.psa_ids and ADVICE not in warnings:
+        warnings = (*warnings, ADVICE)
+    return Plan(
+        made_at=now,
+        organization=organization,
+        counts=inventory.counts,
+        sub_organizations=inventory.sub_organizations,
+        answers=judge(subject),
+        warnings=warnings,
+        activity=activity,
+        act=act_of(settings),
+        word=word_of(deletion, known.settings),
+        account=inventory.account,
+    )
+
+
+async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
+    """What PSAs, sources, persons and the file say of the organization now.
+
+    Raises:
+        PsaError: a PSA that is to be asked did not say.
+    """
+    said = await heard(deletion, organization, context)
+    protection = await protection_of(
+        organization,
+        context.settings.policy.protected_ids,
+        context.ledger.protections,
+        context.clock(),
+    )
+    clients = dict.fromkeys(
+        (*deletion.identities, *clients_of(organization, context.settings.sources))
+    )
+    forms = dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request)))
+    standing = await context.ledger.registers.standing(tuple(clients), tuple(forms), deletion.id)
+    return Known(context.settings, standing, protection, said)
+
+
+async def heard(
+    deletion: Deletion, organization: Organization, context: Context
+) -> tuple[Said, ...]:
+    """What the PSAs say of the organization's companies, where they are to be asked.
+
+    Raises:
+        PsaError: one of them did not say.
+    """
+    sources = context.settings.sources
+    asked = questions(deletion.request, deletion.source, organization, sources)
+    answers = await ask(asked, context.companies) if asked else ()
+    name = deletion.request.org_name or deletion.known_name
+    return tuple(
+        weighed(question, company, organization, name)
+        for question, company in zip(asked, answers, strict=True)
+    )
+
+
+async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
+    """A fresh plan, and what it rests on beside IT Glue's answers."""
+    found = await resolve(context.itglue, deletion.request)
+    settings, now = terms_of(deletion, context.settings), context.clock()
+    organization, (inventory, activity) = await both(
+        _whole(context.itglue, found),
+        both(
+            context.itglue.inventory(found),
+            _activity(context.itglue, found.id, settings.policy.min_idle_days, now),
+        ),
+    )
+    if activity is not None and not activity.read:
+        warnings = (*inventory.warnings, "user metrics may not be read with this API key")
+        inventory = replace(inventory, warnings=warnings)
+    if inventory.account is not None:
+        seen = replace(inventory.account, base_url=normalised(settings.itglue.base_url))
+        inventory = replace(inventory, account=seen)
+    known = await look(deletion, organization, context)
+    return judged(deletion, organization, inventory, activity, settings, now, known), known
+
+
+async def _whole(itglue: ITGlue, found: Organization) -> Organization:
+    """The organization with all of its quick notes.
+
+    A list cuts them to 250 characters (api.itglue.com/developer), and a tag may stand behind that.
+    """
+    if len(found.quick_notes or "") < _CUT_AT:
+        return found
+    organization = await itglue.organization(found.id)
+    if organization is None:
+        raise ITGlueConnectionError(
+            f"IT Glue lists organization {found.id} and does not show it by its id"
+        )
+    return organization
+
+
+async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:
+    """The last activity, if the policy asks for idle time: it costs a request a week."""
+    if days == 0:
+        return None
+    try:
+        newest = await itglue.last_activity(org_id, since=now - timedelta(days=days), now=now)
+    except PermissionDenied:
+        return Activity(read=False)
+    return Activity(read=True, newest=newest)
