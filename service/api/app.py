@@ -51,7 +51,7 @@ from service.console.door.sign_on import open_provider
 from service.console.page import readable as on_page
 from service.console.routes import routes as console_routes
 from service.dashboard.guard import open_dashboard
-from service.supervision.logs import BoundIds
+from service.supervision.logs import BoundIds, Traced
 from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
 
@@ -152,7 +152,12 @@ def create_app(
             ClientDisconnect: on_disconnect,
             Exception: told(on_internal_error),
         },
-        middleware=[Middleware(BoundIds), Middleware(Deadline), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(Traced),
+            Middleware(BoundIds),
+            Middleware(Deadline),
+            Middleware(BodyLimit),
+        ],
         lifespan=lifespan,
     )
     # A sender that is sent elsewhere loses its event: no vendor follows a redirect.

@@ -1,5 +1,6 @@
 """The connection, the key names and the scripts that the ledger's parts share."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from importlib import resources
@@ -7,13 +8,14 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from adapters.errors import NotFound
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
+from workers.traces.tracing import carried
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
@@ -99,6 +101,13 @@ class Store:
         if "id" not in fields:
             raise NotFound(f"there is no {called or kind} {name}")
         return fields
+
+    async def carry_trace(self, deletion_id: str) -> None:
+        """Let whoever goes on with this deletion find the trace of what goes on here, if any."""
+        if context := carried():
+            # What was decided stands, traced or not.
+            with contextlib.suppress(RedisError, OSError):
+                await self.run("carry_trace", [deletion_id, context])
 
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""

@@ -18,6 +18,8 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from workers.traces.tracing import traced
+
 QUEUE: Final = "unglue"
 QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
 
@@ -54,6 +56,7 @@ class JobQueue:
         )
         self._queue = Queue(queue, connection=self._redis, serializer=JSONSerializer)
 
+    @traced("enqueue", "producer")
     async def enqueue(self, job: Job, record_id: str, number: int) -> None:
         """Queue a job for a record, under a number that is used once.
 

@@ -118,6 +118,12 @@ class MetricsSettings(Section):
     access: Literal["operators", "loopback", "everybody"] = "operators"
 
 
+class TracesSettings(Section):
+    """`[traces]`: where spans are sent by OTLP over HTTP; "" for nowhere."""
+
+    endpoint: HttpUrl | Literal[""] = ""
+
+
 class Settings(BaseSettings):
     """The whole file. See the README's configuration section for each key's meaning."""
 
@@ -152,6 +158,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    traces: TracesSettings = TracesSettings()
 
     @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod
