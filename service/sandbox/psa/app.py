@@ -55,6 +55,7 @@ def create_vendor(
     app = Starlette(
         routes=[
             *ROUTES[vendor](tenant),
+            Route("/{version}//system/callbackkey/index.rails", it.key),
             Route(KEY_PATH, it.key),
             Route("/_sandbox/clients/{id:int}", it.change, methods=["POST"]),
             Route("/_sandbox/mishaps", it.spoil, methods=["POST"]),
