@@ -1,9 +1,11 @@
 """Each vendor's sandbox: registered, a status changes, it is sent, deleted, and called back."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -35,6 +37,7 @@ from workers.outbox.sender import Sender
 from workers.pipeline.states import AWAITING_APPROVAL
 from workers.psa.companies import Asked
 
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 PUBLIC = "https://unglue.example.com"
 GUID = "11111111-2222-4333-8444-555555555555"
 BEARER = "Bearer a long shared secret"
@@ -229,3 +232,30 @@ def test_lost_doubled_and_overtaken() -> None:
         assert [fate for fate, _ in it.sent()] == ["lost", *["delivered"] * 3]
         came = [body.split('"client_id":"')[1][0] for body in it.service.bodies]
         assert came == ["2", "2", "4", "3"]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "fixture", "optional"),
+    [
+        ("connectwise", "company-updated-inactive", {"PartnerId", "ProductInstanceId"}),
+        ("autotask", "company-update-inactive", set[str]()),
+        ("halopsa", "client-inactive", set[str]()),
+    ],
+)
+def test_the_shapes_are_those_of_the_fixtures(
+    vendor: str, fixture: str, optional: set[str]
+) -> None:
+    known = json.loads((FIXTURES / vendor / f"{fixture}.body").read_text())
+    with rig(vendor) as it:
+        it.tenant.fields = [
+            {"webhookID": 1, "fieldID": number, "isDisplayAlwaysField": True} for number in (3, 5)
+        ]
+        it.change(5)
+        it.sent()
+    (body,) = it.service.bodies
+    sent = json.loads(body)
+    assert set(sent) | optional == set(known)
+    assert {type(value) for value in sent.values()} <= {type(value) for value in known.values()}
+    if vendor == "connectwise":
+        entity, model = json.loads(sent["Entity"]), json.loads(known["Entity"])
+        assert set(entity) <= set(model)
