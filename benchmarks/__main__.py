@@ -12,7 +12,10 @@ import traceback
 
 from benchmarks.figure import Figure, Size, keep, table
 
-MEASURES = ("intake", "memory")
+MEASURES = (
+    "start", "intake", "disk", "steady", "first_step", "deletion", "budget", "ledger_size",
+    "resident", "memory",
+)  # fmt: skip
 
 
 def main() -> None:

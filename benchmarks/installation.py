@@ -18,9 +18,13 @@ from redis import Redis
 
 from service.demo.installation import free_ports
 from service.demo.stand_ins import KEY_PATH, key_server
+from service.sandbox.app import create_sandbox
+from tests.support.plant.crowd import Crowd, crowded
 from tests.support.serve import serve
 from tests.support.service import COMPANY, HOST, KEY
 from tests.support.valkey import running_valkey
+from workers.itglue.models import KINDS
+from workers.times.clock import system_clock
 
 ROOT: Final = Path(__file__).parents[1]
 _READY_SECONDS: Final = 60.0
@@ -140,6 +144,21 @@ def installation(*, appendfsync: str = "everysec", **tables: Any) -> Iterator[In
         finally:
             for name in reversed(list(made.processes)):
                 made.stop(name)
+
+
+@contextmanager
+def with_itglue(latency_ms: float) -> Iterator[Installation]:
+    """One that may delete without being held up, at an IT Glue that answers after the latency."""
+    settings = crowded(Crowd(size=1)).model_copy(update={"latency_ms": latency_ms})
+    policy = {
+        "export": False, "grace_period": "0s", "approval": "never",
+        "dependency_limits": dict.fromkeys(KINDS, "unlimited"), "max_deletions_per_day": 10_000,
+        "max_deletions_per_hour": 10_000,
+    }  # fmt: skip
+    with serve(create_sandbox(settings, now=system_clock)) as url:
+        asked = {"api_key": "ITG.sandbox", "base_url": url, "requests_per_5_minutes": 100_000}
+        with installation(itglue=asked, policy=policy) as made:
+            yield made
 
 
 def busy(pids: Sequence[int]) -> float:
