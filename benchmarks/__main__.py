@@ -13,7 +13,7 @@ import traceback
 from benchmarks.figure import Figure, Size, keep, table
 
 MEASURES = (
-    "start", "intake", "disk", "steady", "first_step", "deletion", "budget", "ledger_size",
+    "start", "intake", "processes", "disk", "steady", "first_step", "deletion", "budget", "ledger_size",
     "resident", "memory",
 )  # fmt: skip
 
