@@ -4,11 +4,10 @@ from collections.abc import Iterator
 
 from benchmarks.figure import Figure, Size, over_runs
 from benchmarks.installation import installation
-from benchmarks.load import callback, companies, prepare, request, send
+from benchmarks.load import saturate
 
-_RUNS = {"quick": 1, "default": 2, "full": 4}
+_RUNS = {"quick": 1, "default": 1, "full": 4}
 _SECONDS = {"quick": 2, "default": 4, "full": 10}
-_MOST_PER_SECOND = 5000
 
 
 def measure(size: Size) -> Iterator[Figure]:
@@ -20,12 +19,7 @@ def measure(size: Size) -> Iterator[Figure]:
             url = f"{made.serve()}/webhooks/cw"
             for _ in range(_RUNS[size]):
                 for status in ("Inactive", "Active"):
-                    some = companies(_MOST_PER_SECOND * seconds)
-                    bodies = (callback(each, made.key_url, status=status) for each in some)
-                    file = prepare(made.folder / "load", map(request, bodies))
-                    send(url, file, 1, rate=100)
-                    done = send(url, file, seconds)
-                    assert not done.failed, done
+                    done = saturate(url, made, seconds, status=status)
                     rates.setdefault(f"{rhythm} {status}", []).append(done.rate)
     plain = rates["everysec Inactive"]
     for rhythm in ("everysec", "always"):

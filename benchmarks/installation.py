@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -159,13 +159,3 @@ def with_itglue(latency_ms: float) -> Iterator[Installation]:
         asked = {"api_key": "ITG.sandbox", "base_url": url, "requests_per_5_minutes": 100_000}
         with installation(itglue=asked, policy=policy) as made:
             yield made
-
-
-def busy(pids: Sequence[int]) -> float:
-    """Seconds of processor time that these have used."""
-    tick = os.sysconf("SC_CLK_TCK")
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / tick

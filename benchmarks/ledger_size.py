@@ -11,7 +11,7 @@ from redis import Redis
 
 from benchmarks.figure import Figure, Size, over_runs
 from benchmarks.installation import Installation, installation
-from benchmarks.load import callback, companies, prepare, request, send
+from benchmarks.load import saturate
 from workers.processes.duties import duties
 from workers.processes.runtime import open_ledger, open_queue
 from workers.processes.scheduler import Scheduler
@@ -61,11 +61,7 @@ def measure(size: Size) -> Iterator[Figure]:
         for _ in range(_RUNS[size]):
             rates = []
             for made, url in zip((empty, full), urls, strict=True):
-                some = companies(5000 * seconds)
-                bodies = (callback(each, made.key_url) for each in some)
-                file = prepare(made.folder / "load", map(request, bodies))
-                send(url, file, 1, rate=100)
-                rates.append(send(url, file, seconds).rate)
+                rates.append(saturate(url, made, seconds).rate)
             ratios.append(rates[1] / rates[0])
         ticks = [asyncio.run(_ticks(made)) for made in (empty, full)]
     note = f"{number:,} deletions"
