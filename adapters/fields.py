@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.models import OrgName, Verdict
-from adapters.payload import Malformed, parse_json
+from adapters.payload import Malformed, parse_json, parse_once
 
 _MAX_ID = 2**63 - 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -47,13 +47,13 @@ class Unreadable(ValueError):
 
 
 def json_value(raw: bytes | str, prefix: str = "") -> Any:  # noqa: ANN401 - JSON is any value
-    """The JSON of a body, or of a text inside one.
+    """The JSON of a body, or of a text inside one. Whoever gets it must not change it.
 
     Raises:
         Unreadable: `parse_json`'s code, after the prefix.
     """
     try:
-        return parse_json(raw)
+        return parse_once(raw) if isinstance(raw, bytes) else parse_json(raw)
     except Malformed as error:
         raise Unreadable(f"{prefix}{error}") from None
 
@@ -178,6 +178,8 @@ def printable(value: Any, limit: int) -> str | None:  # noqa: ANN401 - a vendor'
         value = str(value)
     if not isinstance(value, str):
         return None
+    if value.isascii() and value.isprintable():
+        return value[:limit].strip() or None
     shown = "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char) in _HIDDEN else char
         for char in value[:limit]
@@ -194,6 +196,8 @@ def quoted(value: Any) -> str:  # noqa: ANN401 - a vendor's value
 
 def folded(text: str) -> str:
     """The text as people compare it: composed, trimmed, whatever its case."""
+    if text.isascii():
+        return text.strip().lower()
     return unicodedata.normalize("NFC", text).strip().casefold()
 
 

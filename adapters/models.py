@@ -31,6 +31,8 @@ def _org_id(value: str) -> str:
 def _printable(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
+    if value.isascii() and value.isprintable():
+        return value
     # Cc and Cs would let a name look like another one in a log line or on an approval page.
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in value):
         raise ValueError("must not contain control characters")

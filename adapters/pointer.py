@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -21,14 +22,20 @@ def _pointer(value: str) -> str:
 Pointer = Annotated[str, Field(max_length=500), AfterValidator(_pointer)]
 
 
+@lru_cache(maxsize=512)
+def _names(pointer: str) -> tuple[str, ...]:
+    parts = pointer.split("/")[1:]
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
+
+
 def at(document: Any, pointer: str) -> Any:  # noqa: ANN401 - any part of any JSON
     """The value that the pointer names, or `None` where nothing is.
 
     A JSON null and an absent value are the same to every reader here.
     """
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, Mapping):
+    for name in _names(pointer):
+        # Asking for the abstract class costs more than all the rest.
+        if type(document) is dict or isinstance(document, Mapping):
             document = document.get(name)
         elif isinstance(document, Sequence) and not isinstance(document, str):
             inside = _INDEX.fullmatch(name) is not None and int(name) < len(document)

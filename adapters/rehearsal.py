@@ -16,7 +16,8 @@ def renewed(body: bytes, event_id: str, change: Change) -> bytes:
     Raises:
         Unreadable: it is neither an object nor an array of objects.
     """
-    value = json_value(body)
+    # What was read is kept for the next reader, and here it is changed.
+    value = json.loads(compact(json_value(body)))
     if not isinstance(value, list):
         return compact(change(as_object(value, "not_object"), event_id))
     if not value:

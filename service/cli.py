@@ -12,12 +12,12 @@ from types import MappingProxyType
 import click
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
-from service.terminal.screen import say
 from workers.times.clock import rfc3339, system_clock
 
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
     {
+        "alive": "service.commands.alive",
         "approve": "service.commands.approvals",
         "audit": "service.commands.audit",
         "cancel": "service.commands.deletions",
@@ -31,6 +31,7 @@ COMMANDS = MappingProxyType(
         "doctor": "service.commands.doctor",
         "holds": "service.commands.holds",
         "init": "service.commands.init",
+        "links": "service.commands.links",
         "operators": "service.commands.operators",
         "outbox": "service.commands.outbox",
         "pause": "service.commands.pause",
@@ -56,6 +57,72 @@ COMMANDS = MappingProxyType(
     }
 )
 
+# The first sentence of each command's own help: to list them loads none of them.
+FIRST_SENTENCES = MappingProxyType(
+    {
+        "alive": "Whether the part in this container is alive: for probes.",
+        "approve": (
+            "Look at a deletion's plan and approve exactly that (role approve, and not your own)."
+        ),
+        "audit": "The audit log: every decision, chained and signed.",
+        "cancel": (
+            "Stop a deletion before its call goes out: while it waits, or in its grace period."
+        ),
+        "completion": (
+            'Print the completion script of a shell; for bash: eval "$(unglue completion bash)".'
+        ),
+        "config": "Check the configuration, or show what it comes to.",
+        "delete": "Delete one organization and print the result object; a dry run prints the plan.",
+        "deletions": "List deletions, newest first; or show one with its plan and journal.",
+        "deliveries": (
+            "List deliveries, newest first: the verdict, why, and the deletion it led to."
+        ),
+        "demo": "Run the main job end to end on this machine: nothing real is touched.",
+        "dismiss": "Say that deliveries need hold no deletion (role approve or admin).",
+        "doctor": "Check configuration, Redis, IT Glue, callback and export directory.",
+        "holds": (
+            "List the deliveries that hold deletions: not understood, or not proved to be genuine."
+        ),
+        "init": "Ask five things and write the configuration of a pilot, with new secrets.",
+        "links": "How the companies in the PSA of SOURCE are found in IT Glue.",
+        "notifications": "Try the targets of [notifications].",
+        "operators": "List the operators, their roles and when they were last seen (role admin).",
+        "outbox": "Send results to callback URLs and notices to people.",
+        "pause": "Stop every deletion at once (any role).",
+        "protect": "Protect an organization from deletion until an admin ends that.",
+        "protections": (
+            "List the protected organizations, and those whose deletion a person stopped."
+        ),
+        "reject": "End a deletion that waits for approval (role approve).",
+        "replay": (
+            "Replay IDS, or what the filters find: deletions, deliveries or callbacks (results)."
+        ),
+        "report": (
+            "What was asked for in a month and what came of it: counts by source, outcome and code."
+        ),
+        "results": (
+            "List results on their way to callback URLs, newest first, with attempts and answers."
+        ),
+        "resume": "Let deletions go on (role admin).",
+        "sandbox": (
+            "Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm."
+        ),
+        "scheduler": "Dispatch work whose time has come.",
+        "schedules": "List the schedules with their next times (UTC).",
+        "serve": "Receive webhooks and answer the API.",
+        "sources": "List the sources: last delivery, verdicts, alerts, and who fell silent.",
+        "spools": "List the services' spools.",
+        "status": "How everything stands, on one screen.",
+        "sweep": "Sweep for the organizations that the schedule NAME looks for, and request each.",
+        "unprotect": "End a protection (role admin).",
+        "up": (
+            "Run service, scheduler, outbox and worker; with an embedded Valkey if no "
+            "redis_url is set."
+        ),
+        "worker": "Carry deletions out.",
+    }
+)
+
 
 class Commands(click.Group):
     """The commands, each imported when it is named."""
@@ -72,6 +139,16 @@ class Commands(click.Group):
             return None
         command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
         return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them with what each does."""
+        room = formatter.width - 6 - max(map(len, COMMANDS))
+        rows = [
+            (name, click.Command(name, help=FIRST_SENTENCES[name]).get_short_help_str(room))
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -115,6 +192,9 @@ def main() -> None:
 
 
 def _refuse(code: str, message: str, *, as_json: bool) -> None:
+    # It brings rich with it, which the list of commands need not wait for.
+    from service.terminal.screen import say  # noqa: PLC0415
+
     if as_json:
         entry = {"code": code, "message": message, "timestamp": rfc3339(system_clock())}
         say(json.dumps({"errors": [entry]}), err=True)

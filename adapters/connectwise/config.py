@@ -1,6 +1,7 @@
 """`[sources.<name>]` with `vendor = "connectwise"`."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -14,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from adapters.contract import AskableSource
+from adapters.contract import CatchingSource
 from adapters.fields import folded
 from adapters.models import PsaIntegration
 from adapters.origin import secure_origin, split_url
@@ -62,7 +63,7 @@ class ConnectWiseApi(BaseModel):
     base_url: Annotated[str, AfterValidator(secure_origin)] | None = None
 
 
-class ConnectWiseConfig(AskableSource):
+class ConnectWiseConfig(CatchingSource):
     """One ConnectWise tenant that sends company callbacks.
 
     `host` and `company` bind every callback to this tenant: they are `FromUrl` and `CompanyId` of
@@ -97,14 +98,14 @@ class ConnectWiseConfig(AskableSource):
         named = self.host.endswith(_CLOUD) and not self.host.startswith("api-")
         return f"https://{'api-' if named else ''}{self.host}"
 
-    @property
+    @cached_property
     def inactive_names(self) -> frozenset[str]:
         """The names among the inactive statuses, as they are compared."""
         return frozenset(
             folded(status) for status in self.inactive_statuses if isinstance(status, str)
         )
 
-    @property
+    @cached_property
     def inactive_ids(self) -> frozenset[str]:
         """The record ids among the inactive statuses."""
         return frozenset(

@@ -22,7 +22,7 @@ from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid
 from adapters.headers import Headers
 from adapters.origin import split_url
-from adapters.payload import Malformed, parse_json
+from adapters.payload import Malformed, parse_once
 from adapters.pointer import at
 
 HEADER = "x-content-signature"
@@ -52,7 +52,7 @@ def find_key_url(body: bytes) -> str | None:
     A genuine callback that we cannot read is kept as rejected, so its key must be found too.
     """
     try:
-        url = at(parse_json(body), "/Metadata/key_url")
+        url = at(parse_once(body), "/Metadata/key_url")
     except Malformed:
         found = {match[1] for match in _RAW_KEY_URL.finditer(body)}
         if len(found) != 1:

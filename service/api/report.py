@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from workers.ledger.ledger import Ledger
+from workers.ledger.packing import REHEARSED
 from workers.ledger.store import Store
 from workers.pipeline.states import TERMINAL
 from workers.times.clock import to_ms
 
 _AT_ONCE: Final = 500
-_FIELDS: Final = ("source", "state", "mode", "request", "errors")
+_FIELDS: Final = ("source", "state", "mode", "request", "errors", REHEARSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,10 @@ async def report(ledger: Ledger, since: datetime, until: datetime) -> list[Row]:
 
 
 def _counted_as(
-    source: str, state: str, mode: str, request: str, errors: str
+    source: str, state: str, mode: str, request: str, errors: str, rehearsed: str
 ) -> tuple[str, str, bool, str]:
     found = json.loads(errors or "[]")
-    dry_run = mode == "preview" or bool(json.loads(request).get("dry_run"))
+    dry_run = mode == "preview" or bool(rehearsed or json.loads(request or "{}").get("dry_run"))
     return (
         source,
         state if state in TERMINAL else "open",
@@ -61,7 +62,7 @@ def _counted_as(
 
 async def _asked_for(
     store: Store, since: datetime, until: datetime
-) -> AsyncIterator[tuple[str, str, str, str, str]]:
+) -> AsyncIterator[tuple[str, str, str, str, str, str]]:
     """The few fields that are counted of each: whole records take a minute for a busy month."""
     index = store.key("deletions")
     names = cast(
@@ -75,7 +76,7 @@ async def _asked_for(
             for fields in await reads.execute():
                 # Between the two reads retention may have removed it.
                 if fields[0] is not None:
-                    source, state, mode, request, errors = (
+                    source, state, mode, request, errors, rehearsed = (
                         (each or b"").decode() for each in fields
                     )
-                    yield source, state, mode, request, errors
+                    yield source, state, mode, request, errors, rehearsed

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -23,12 +23,15 @@ from workers.intake.intake import Intake
 from workers.intake.spool.keeper import SpoolKeeper
 from workers.intake.spool.spool import Spool
 from workers.ledger.ledger import Ledger
-from workers.processes.queue import JobQueue
+from workers.processes.queue import HandOff, JobQueue
 from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
 from workers.processes.storage import StorageUnfit, fit_unless_away
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
 from workers.upkeep.continuity import continuity_of
+
+if TYPE_CHECKING:
+    from service.access.oidc import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ class ServiceState:
     ledger: Ledger
     intake: Intake
     jobs: JobQueue
+    hand_off: HandOff
     clock: Clock
     attempts: FailedAttempts
     logins: Logins
     server: Server
     spool: Spool | None = None
+    provider: "Provider | None" = None
 
 
 Refuse = Callable[[StorageUnfit], None]
@@ -61,7 +66,7 @@ _FIRST_SECONDS = 1.0
 
 @asynccontextmanager
 async def open_state(
-    settings: Settings, refuse: Refuse, server: Server
+    settings: Settings, refuse: Refuse, server: Server, provider: "Provider | None" = None
 ) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs.
 
@@ -74,31 +79,42 @@ async def open_state(
         spool = Spool(Path(settings.spool_dir), settings.spool_max_bytes, new_id)
     async with (
         open_queue(settings) as jobs,
+        (hand_off := HandOff(jobs)).running(),
         open_ledger(settings, prompt=True) as ledger,
-        open_intake(settings, ledger, spool) as intake,
+        open_intake(settings, ledger, spool, hand_off) as intake,
         _beside(_compared(settings, ledger, looked)),
         recorded(settings, ledger, "service", system_clock),
         _beside(_until_fit(ledger, refuse)),
-        _kept(spool, ledger, intake, jobs),
+        _kept(spool, ledger, intake, hand_off),
         logins.reporting(ledger.audit),
     ):
         with contextlib.suppress(TimeoutError):
             # A new ledger is founded before the first request.
             await asyncio.wait_for(looked.wait(), _FIRST_SECONDS)
         yield ServiceState(
-            settings, ledger, intake, jobs, system_clock, attempts, logins, server, spool
+            settings,
+            ledger,
+            intake,
+            jobs,
+            hand_off,
+            system_clock,
+            attempts,
+            logins,
+            server,
+            spool,
+            provider,
         )
 
 
 @asynccontextmanager
 async def _kept(
-    spool: Spool | None, ledger: Ledger, intake: Intake, jobs: JobQueue
+    spool: Spool | None, ledger: Ledger, intake: Intake, hand_off: HandOff
 ) -> AsyncIterator[None]:
     """The spool is drained in the background, and at the end signed off or left to the next."""
     if spool is None:
         yield
         return
-    keeper = SpoolKeeper(spool, ledger, intake, system_clock, partial(accepted, jobs))
+    keeper = SpoolKeeper(spool, ledger, intake, system_clock, partial(accepted, hand_off))
     # Before the first request: who asks at once must not hear that the spool is unusable.
     await keeper.look_around()
     try:

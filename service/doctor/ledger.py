@@ -25,7 +25,7 @@ async def ledger_findings(settings: Settings, ledger: Ledger, clock: Clock) -> A
     after = to_ms(clock())
     off = max(before - server, server - after)
     if off > _MOST_OFF_MS:
-        cure = "set both by NTP: until then this machine hands out and deletes nothing"
+        cure = "set both by NTP: until then this machine dispatches and deletes nothing"
         yield "clock", "fail", f"differs from the clock of Redis by {off / 1000:.1f} s", cure
     for said in await _known(settings, ledger):
         yield said

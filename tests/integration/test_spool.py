@@ -73,7 +73,7 @@ class Box:
 
         self.intake._deliveries.receive = through  # type: ignore[method-assign]
 
-    async def _recorded(self, source: str, acknowledged: Acknowledged) -> None:
+    def _recorded(self, source: str, acknowledged: Acknowledged) -> None:
         assert source == "cw"
         self.done.append(acknowledged)
 

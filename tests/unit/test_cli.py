@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from service.cli import COMMANDS, main
+from service.cli import COMMANDS, FIRST_SENTENCES, main
 from service.supervision import embedded
 from service.supervision.readiness import redis_answers
 from tests.support.serve import serve
@@ -73,6 +74,21 @@ def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         return exit_.value.code, *capsys.readouterr()
 
     return run
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_list_says_what_each_commands_own_help_begins_with(name: str) -> None:
+    command = getattr(import_module(COMMANDS[name]), name)
+    assert FIRST_SENTENCES[name] == command.get_short_help_str(1000)
+
+
+def test_the_list_loads_no_command() -> None:
+    loaded = "import sys, service.cli as cli; cli.cli.main(['--help'], standalone_mode=False)"
+    told = (
+        f"{loaded}; sys.exit(' '.join(set(sys.modules) & {{'rich', 'httpx', 'pydantic', 'redis'}}))"
+    )
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert (done.returncode, done.stderr.strip()) == (1, "")
 
 
 def test_help_lists_every_command(unglue: Run) -> None:

@@ -10,6 +10,7 @@ from workers.ledger.deleting.leases import Leases
 from workers.ledger.deleting.protections import Protections
 from workers.ledger.deleting.registers import Registers
 from workers.ledger.deleting.views import Views
+from workers.ledger.events.catch_ups import CatchUps
 from workers.ledger.events.deliveries import Deliveries
 from workers.ledger.events.holds import Holds
 from workers.ledger.events.quarantine import Quarantine
@@ -53,6 +54,7 @@ class Ledger:
         self.budget = RequestBudget(store)
         self.quarantine = Quarantine(store)
         self.holds = Holds(store)
+        self.catch_ups = CatchUps(store)
         self.sources = Sources(store)
         self.form = Form(store)
         self.heartbeats = Heartbeats(store)

@@ -1,19 +1,23 @@
 """The connection, the key names and the scripts that the ledger's parts share."""
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from adapters.errors import NotFound
 from workers.ledger.installation.condition import NotDurable, condition_of
 from workers.ledger.installation.memory import Memory
+from workers.ledger.packing import open_record
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
+from workers.traces.tracing import carried
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
@@ -22,12 +26,24 @@ _LOOKED_THROUGH: Final = 200
 _MOST_AT_ONCE: Final = 4
 # A replica that is there has it within some milliseconds.
 REPLICA_MS: Final = 400
+_NUDGE_SECONDS: Final = 0.002
+_MOST_NUDGE_SECONDS: Final = 0.05
 
 
 def text(flat: Sequence[bytes]) -> dict[str, str]:
     """The fields of a hash, from the flat list that a script answers."""
-    pairs = zip(flat[::2], flat[1::2], strict=True)
-    return {name.decode(): value.decode() for name, value in pairs}
+    return record_of(dict(zip(flat[::2], flat[1::2], strict=True)))[0]
+
+
+def record_of(raw: Mapping[bytes, bytes]) -> tuple[dict[str, str], list[str]]:
+    """The fields of a record, all of them text, and the lines of its journal that are packed.
+
+    Raises:
+        ValueError: it is no record of ours.
+    """
+    kept, lines, rest = open_record(raw)
+    # What was written since it was packed is newer.
+    return {**kept, **{name.decode(): value.decode() for name, value in rest.items()}}, lines
 
 
 def numbered(flat: Sequence[bytes]) -> list[tuple[str, int]]:
@@ -91,8 +107,7 @@ class Store:
 
     async def hash(self, *parts: str) -> dict[str, str]:
         """The fields of a record, all of them text; empty if there is none."""
-        fields = cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts)))
-        return {name.decode(): value.decode() for name, value in fields.items()}
+        return record_of(cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts))))[0]
 
     async def found(self, kind: str, name: str, called: str = "") -> dict[str, str]:
         """The fields of the record that is asked for; `called` is what people call its kind.
@@ -104,6 +119,13 @@ class Store:
         if "id" not in fields:
             raise NotFound(f"there is no {called or kind} {name}")
         return fields
+
+    async def carry_trace(self, deletion_id: str) -> None:
+        """Let whoever goes on with this deletion find the trace of what goes on here, if any."""
+        if context := carried():
+            # What was decided stands, traced or not.
+            with contextlib.suppress(RedisError, OSError):
+                await self.run("carry_trace", [deletion_id, context])
 
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""
@@ -138,46 +160,80 @@ class Store:
         """
         replicated = (durable or replicated) and self.min_replicas > 0
         try:
-            return await self._run(self._script(name), args, durable=durable, replicated=replicated)
+            if not durable and not replicated:
+                return await self._script(name)(keys=[self._prefix], args=args)
+            (outcome,) = await self.run_together(
+                name, [args], durable=durable, replicated=replicated
+            )
+            if isinstance(outcome, Exception):
+                raise outcome
         except ResponseError as error:
             word, _, message = str(error).partition(" ")
             if word != "NOTFOUND":
                 raise
             raise NotFound(message) from None
+        return outcome
 
-    async def _run(
-        self, script: AsyncScript, args: Sequence[Any], *, durable: bool, replicated: bool
-    ) -> Any:  # noqa: ANN401 - the same
-        if not durable and not replicated:
-            return await script(keys=[self._prefix], args=args)
-        confirming: list[tuple[Any, ...]] = (
-            [("WAIT", self.min_replicas, REPLICA_MS)] if replicated else []
-        )
+    async def run_together(
+        self,
+        name: str,
+        calls: Sequence[Sequence[Any]],
+        *,
+        durable: bool = False,
+        replicated: bool = False,
+    ) -> list[Any]:
+        """The answers of the script to each of the calls, in one round trip.
+
+        Each is a decision of its own: where one fails, its answer is the error, which is then none
+        of the others'. With `durable` they wait for the disk together, with either for the
+        replicas.
+
+        Raises:
+            redis.RedisError: there are no answers: the way to Redis broke.
+        """
+        script, confirming = self._script(name), list[tuple[Any, ...]]()
+        if (durable or replicated) and self.min_replicas > 0:
+            confirming.append(("WAIT", self.min_replicas, REPLICA_MS))
         if durable:
             confirming.append(("WAITAOF", 1, 0, self._confirm_within))
-        answers = await self._confirmed(script, args, confirming)
-        if isinstance(answers[0], NoScriptError):
+        answers, confirmed = await self._answered(script, calls, confirming)
+        unknown = [place for place, each in enumerate(answers) if isinstance(each, NoScriptError)]
+        if unknown:
             await self.redis.script_load(script.script)
-            answers = await self._confirmed(script, args, confirming)
-        for failed in answers[:2]:
-            if isinstance(failed, Exception):
-                raise failed
-        answer, _, *confirmed = answers
-        if durable:
-            await self._require_on_disk(answer, confirmed.pop())
-        for replicas in confirmed:
-            if isinstance(replicas, Exception):
-                raise NotDurable(f"Redis cannot confirm its replicas: {replicas}", answer)
-            if int(replicas) < self.min_replicas:
-                raise NotDurable("too few replicas had it in time", answer)
-        return answer
+            again = [calls[place] for place in unknown]
+            found, confirmed = await self._answered(script, again, confirming)
+            for place, answer in zip(unknown, found, strict=True):
+                answers[place] = answer
+        if not confirming:
+            return answers
+        problem = await self._unconfirmed(confirmed, durable=durable)
+        if isinstance(problem, Exception):
+            return [each if isinstance(each, Exception) else problem for each in answers]
+        return [
+            NotDurable(problem, answer) if problem and not isinstance(answer, Exception) else answer
+            for answer in answers
+        ]
 
-    async def _require_on_disk(self, answer: Any, confirmed: Any) -> None:  # noqa: ANN401 - a script's, and WAITAOF's
-        if not isinstance(confirmed, Exception):
-            if int(confirmed[0]) < 1:
-                raise NotDurable("Redis did not have it on disk in time", answer)
-        elif self.fsync and await self.appendfsync() != "always":
-            raise NotDurable(f"Redis cannot confirm that it is on disk: {confirmed}", answer)
+    async def _unconfirmed(self, confirmed: Sequence[Any], *, durable: bool) -> str | Exception:
+        """Why what was decided may yet be lost, "" if it may not."""
+        marked, *arrived = confirmed
+        if isinstance(marked, Exception):
+            return marked
+        if durable and (problem := await self._not_on_disk(arrived.pop())):
+            return problem
+        for replicas in arrived:
+            if isinstance(replicas, Exception):
+                return f"Redis cannot confirm its replicas: {replicas}"
+            if int(replicas) < self.min_replicas:
+                return "too few replicas had it in time"
+        return ""
+
+    async def _not_on_disk(self, on_disk: Any) -> str:  # noqa: ANN401 - WAITAOF's answer
+        if not isinstance(on_disk, Exception):
+            return "" if int(on_disk[0]) else "Redis did not have it on disk in time"
+        if self.fsync and await self.appendfsync() != "always":
+            return f"Redis cannot confirm that it is on disk: {on_disk}"
+        return ""
 
     async def appendfsync(self) -> str | None:
         """How often Redis syncs its file, `None` where it keeps none or does not say.
@@ -200,21 +256,45 @@ class Store:
             self._scripts[name] = self.redis.register_script(f"{prelude}\n{body}")
         return self._scripts[name]
 
-    async def _confirmed(
-        self, script: AsyncScript, args: Sequence[Any], confirming: Sequence[tuple[Any, ...]]
-    ) -> list[Any]:
-        """The answers to the script, to a write of ours, and to where all of it has arrived.
+    async def _answered(
+        self,
+        script: AsyncScript,
+        calls: Sequence[Sequence[Any]],
+        confirming: Sequence[tuple[Any, ...]],
+    ) -> tuple[list[Any], list[Any]]:
+        """The answers to the script and, if it is asked, to where all of it has arrived.
 
-        WAIT and WAITAOF wait for what their own connection wrote, so all go over one. If they are
-        repeated together, the script finds its work done and writes nothing; the marker is written
-        after whatever was written before, and the file and the replicas have an order.
+        WAIT and WAITAOF wait for what their own connection wrote, so all of it goes over one, with
+        a write of ours. If they are repeated together, the script finds its work done and writes
+        nothing; the marker is written after whatever was written before, and the file and the
+        replicas have an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
-        pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        for args in calls:
+            pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        if not confirming:
+            return await pipeline.execute(raise_on_error=False), []
         pipeline.set(self.key("marker"), "1")
         for command in confirming:
             pipeline.execute_command(*command)
-        return await pipeline.execute(raise_on_error=False)
+        answers = await self._nudged(pipeline.execute(raise_on_error=False))
+        return answers[: len(calls)], answers[len(calls) :]
+
+    async def _nudged(self, answering: Coroutine[Any, Any, list[Any]]) -> list[Any]:
+        """The answers, with the server kept awake.
+
+        Where the disk is not written for each command, an idle server looks only ten times a second
+        whether somebody who waits for it may go on.
+        """
+        task, pause = asyncio.ensure_future(answering), _NUDGE_SECONDS
+        try:
+            while not (await asyncio.wait({task}, timeout=pause))[0]:
+                pause = min(2 * pause, _MOST_NUDGE_SECONDS)
+                with contextlib.suppress(RedisError, OSError):
+                    await self.redis.ping()
+            return task.result()
+        finally:
+            task.cancel()
 
     async def due(self, index: str, kind: str, now: datetime) -> list[tuple[str, int]]:
         """Some of what is due and in no queue, each with the number of its next job."""

@@ -10,12 +10,10 @@ from typing import Any, Final, get_args
 
 from rq.job import Job as RqJob
 
-from workers.processes.queue import Job
+from workers.processes.queue import JOBS, Job
 
 FOREIGN: Final = "foreign_job"
 
-# In front of a job's name.
-JOBS: Final = "workers.processes.jobs."
 # What an older version queued and what nobody queues any more; it is done without doing anything.
 RETIRED: Final = frozenset({"send_callback", "tell_people"})
 

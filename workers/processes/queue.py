@@ -6,7 +6,9 @@ lost is seen as done.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, Literal
 
 import structlog
@@ -19,8 +21,11 @@ from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
 from workers.network.redis_url import connect_blocking
+from workers.traces.tracing import traced
 
 QUEUE: Final = "unglue"
+# In front of a job's name.
+JOBS: Final = "workers.processes.jobs."
 QUEUE_KEY: Final = f"rq:queue:{QUEUE}"
 
 # The functions of `jobs`. Their paths are data: jobs that wait in Redis name them.
@@ -31,6 +36,7 @@ Job = Literal[
     "run_sweep",
     "run_replay",
     "read_the_account",
+    "catch_up",
 ]
 
 # `JobQueue.advance`, as those see it who hand on a deletion: it does not raise.
@@ -39,6 +45,8 @@ Enqueue = Callable[[str, int], Awaitable[None]]
 # Longer than a step may take: what hangs and yet renews its lease ends by this.
 _JOB_SECONDS = 100
 _KEPT_SECONDS = 7 * 24 * 3600
+_PUSHED_AT_ONCE: Final = 100
+_PUSH_SECONDS: Final = 0.5
 
 log = structlog.get_logger()
 
@@ -60,6 +68,7 @@ class JobQueue:
         )
         self._queue = Queue(queue, connection=self._redis, serializer=JSONSerializer)
 
+    @traced("enqueue", "producer")
     async def enqueue(self, job: Job, record_id: str, number: int) -> None:
         """Queue a job for a record, under a number that is used once.
 
@@ -75,12 +84,39 @@ class JobQueue:
         except RedisError as error:
             log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
 
+    async def advance_all(self, jobs: Sequence[tuple[str, int]]) -> None:
+        """Queue the next step of these deletions, all or none, in one round trip.
+
+        Raises:
+            redis.RedisError: they are not known to be queued; the scheduler will see.
+        """
+        await asyncio.to_thread(self._advance_all, jobs)
+
+    def _advance_all(self, jobs: Sequence[tuple[str, int]]) -> None:
+        self._queue.enqueue_many(
+            [
+                Queue.prepare_data(
+                    f"{JOBS}advance_deletion",
+                    (deletion_id,),
+                    job_id=self._job_id(deletion_id, number),
+                    description=f"advance_deletion {deletion_id}",
+                    timeout=_JOB_SECONDS,
+                    result_ttl=0,
+                    failure_ttl=_KEPT_SECONDS,
+                )
+                for deletion_id, number in jobs
+            ]
+        )
+
+    def _job_id(self, record_id: str, number: int) -> str:
+        return f"{self._of}{record_id}-{number}"
+
     def _enqueue(self, job: Job, record_id: str, number: int) -> None:
         try:
             self._queue.enqueue(
-                f"workers.processes.jobs.{job}",
+                f"{JOBS}{job}",
                 record_id,
-                job_id=f"{self._of}{record_id}-{number}",
+                job_id=self._job_id(record_id, number),
                 unique=True,
                 description=f"{job} {record_id}",
                 job_timeout=_JOB_SECONDS,
@@ -94,3 +130,60 @@ class JobQueue:
     def close(self) -> None:
         """Give the connections back."""
         self._redis.close()
+
+
+class HandOff:
+    """New deletions on their way to the workers, beside the requests that asked for them.
+
+    An answer of 202 needs no job: the record is the ledger, and what was not queued is found by its
+    due score. So jobs are pushed after the answer, in batches, by the one task of `running`.
+    """
+
+    def __init__(self, jobs: JobQueue) -> None:
+        self._jobs = jobs
+        self._waiting: list[tuple[str, int]] = []
+        self._under_way = 0
+        self._news = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """How many are not known to be in the queue."""
+        return self._under_way + len(self._waiting)
+
+    def push(self, deletion_id: str, number: int) -> None:
+        """Have this job pushed soon."""
+        self._waiting.append((deletion_id, number))
+        self._news.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Push what comes until the block ends, and then what is left."""
+        pushing = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            pushing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await pushing
+            await self._push()
+
+    async def _run(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._waiting:
+                await self._push()
+
+    async def _push(self) -> None:
+        some, self._waiting = self._waiting[:_PUSHED_AT_ONCE], self._waiting[_PUSHED_AT_ONCE:]
+        if not some:
+            return
+        self._under_way = len(some)
+        try:
+            async with asyncio.timeout(_PUSH_SECONDS):
+                await self._jobs.advance_all(some)
+        except (RedisError, TimeoutError) as error:
+            kind, ids = type(error).__name__, [deletion_id for deletion_id, _ in some]
+            log.warning("not_enqueued", deletions=len(some), first=ids[0], error=kind)
+        finally:
+            self._under_way = 0

@@ -24,8 +24,9 @@ from workers.ledger.store import Store
 from workers.network.redis_url import connect, speaks_tls, with_authority
 from workers.pipeline.steps.outcome import Context
 from workers.processes.lease import own_holder
-from workers.processes.queue import JobQueue
+from workers.processes.queue import HandOff, JobQueue
 from workers.psa.companies import Asked
+from workers.psa.watched import Watched
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
@@ -83,8 +84,9 @@ async def open_ledger(
             socket_connect_timeout=2,
             socket_timeout=5,
         )
+    ledger: Ledger | None = None
     try:
-        yield Ledger(
+        ledger = Ledger(
             Store(
                 redis,
                 queue_key=f"rq:queue:{queue_of(settings)}",
@@ -101,7 +103,10 @@ async def open_ledger(
             ),
             base_url=settings.itglue.base_url,
         )
+        yield ledger
     finally:
+        if ledger is not None:
+            await ledger.deliveries.close()
         await redis.aclose()
 
 
@@ -117,9 +122,9 @@ async def open_queue(settings: Settings) -> AsyncIterator[JobQueue]:
 
 @asynccontextmanager
 async def open_intake(
-    settings: Settings, ledger: Ledger, spool: Spool | None = None
+    settings: Settings, ledger: Ledger, spool: Spool | None = None, hand_off: HandOff | None = None
 ) -> AsyncIterator[Intake]:
-    """The way in for deliveries."""
+    """The way in for deliveries; `hand_off` is how new deletions get from there to the workers."""
     async with SigningKeys.connect() as keys:
         intake = Intake(
             sources=settings.sources,
@@ -132,6 +137,8 @@ async def open_intake(
             new_id=new_id,
         )
         intake.spool, intake.mode = spool, settings.policy.mode
+        if hand_off is not None:
+            intake.on_the_way = lambda: hand_off.count
         yield intake
 
 
@@ -184,6 +191,7 @@ async def open_context(
                 settings=settings,
                 clock=system_clock,
                 random=SystemRandom(),
-                companies=companies,
+                companies=Watched(companies, ledger, settings.sources, system_clock),
+                tally=tally,
             )
         await ledger.asset_types.store(types)

@@ -26,9 +26,9 @@ from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
 from workers.network.redis_url import connect_blocking
-from workers.processes.job_table import FOREIGN, JOBS, TableJob, foreign
+from workers.processes.job_table import FOREIGN, TableJob, foreign
 from workers.processes.lease import holder_of
-from workers.processes.queue import QUEUE
+from workers.processes.queue import JOBS, QUEUE
 
 # RQ's own defaults leave a dead worker's job alone for up to 17 minutes. The ledger's due scores
 # are what recovers it; this keeps RQ's own books short behind.

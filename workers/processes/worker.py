@@ -25,11 +25,17 @@ from workers.settings import Settings
 from workers.times.clock import system_clock, to_ms
 from workers.times.durations import milliseconds
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
+from workers.upkeep.pulse import beat
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
 _LEASED: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"advance_deletion": "deletion", "run_sweep": "sweep", "run_replay": "replay"}
+    {
+        "advance_deletion": "deletion",
+        "run_sweep": "sweep",
+        "run_replay": "replay",
+        "catch_up": "catch_up",
+    }
 )
 
 __all__ = ["jobs", "run_worker"]
@@ -67,6 +73,7 @@ def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:
         said, wait = None, _FIRST_WAIT
 
     while not stop.told():
+        beat(settings.worker.pulse)
         if sender is not None:
             sender.keep()
         trouble = asyncio.run(_trouble(settings))
@@ -115,6 +122,7 @@ def _keep_up(settings: Settings, sender: Beside | None, redis: Redis) -> None:
 
     Another ledger, or less of this one, is not taken in: the job sees the difference.
     """
+    beat(settings.worker.pulse)
     if sender is not None:
         sender.keep()
     with redis.pipeline(transaction=True) as at_once:

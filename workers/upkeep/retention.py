@@ -13,6 +13,7 @@ import structlog
 
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
+from workers.ledger.store import record_of
 from workers.pipeline.result import result_body
 from workers.times.clock import to_ms
 
@@ -71,8 +72,8 @@ class Retention:
             found = await reads.execute()
         args: list[str] = []
         for name, raw in zip(names, found, strict=True):
-            fields = {field.decode(): value.decode() for field, value in raw.items()}
             try:
+                fields, _ = record_of(raw)
                 deletion = Deletion.load(fields)
                 digest = hashlib.sha256(result_body(deletion)).hexdigest()
             except (LookupError, ValueError):

@@ -1,13 +1,13 @@
-"""`POST /webhooks/{source}`: record first, enqueue second, answer last."""
+"""`POST /webhooks/{source}`: record first, answer second; what follows is queued beside that."""
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 
 import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
-from structlog.contextvars import bind_contextvars
 
 from adapters.errors import (
     SignatureInvalid,
@@ -20,7 +20,7 @@ from adapters.headers import Headers
 from service.access.peers import peer_of
 from service.api.acceptance import accepted
 from service.api.answers import answer, error_answer
-from service.api.state import state_of
+from service.api.state import ServiceState, state_of
 from workers.intake.coding import UnsupportedEncoding
 from workers.intake.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
 from workers.ledger.installation.condition import condition_of
@@ -29,7 +29,7 @@ from workers.ledger.records import Receipt
 log = structlog.get_logger()
 
 # A sender that gets no answer may never send again, so it hears of a failure while it still waits:
-# after this share of its patience. The rest is for the enqueue and for the way.
+# after this share of its patience. The rest is for the way.
 _SHARE = 0.7
 _UNKNOWN_PATIENCE = 10.0
 _COUNT_SECONDS = 0.5
@@ -37,16 +37,28 @@ _COUNT_SECONDS = 0.5
 
 async def receive(request: Request) -> Response:
     """One delivery of a source. 202 means that it is durable."""
-    state = state_of(request)
-    name = request.path_params["source"]
+    state, name = state_of(request), request.path_params["source"]
+    # Nobody sends a body to a source that there is not.
+    state.intake.source(name)
+    peer = peer_of(request.client.host if request.client else None)
+    return await taken(state, name, request.headers.raw, await request.body(), peer)
+
+
+async def taken(
+    state: ServiceState, name: str, fields: Sequence[tuple[bytes, bytes]], body: bytes, peer: str
+) -> Response:
+    """The answer to a delivery; `peer` is whose failures are counted together.
+
+    Raises:
+        NotFound: no source has this name.
+        SignatureInvalid, TooManyAttempts, UnsupportedEncoding: it is refused.
+    """
     _, adapter = state.intake.source(name)
-    body = await request.body()
-    headers = Headers.of(
-        [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.headers.raw]
+    headers = Headers(
+        tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in fields)
     )
     patience = adapter.sender.timeout_seconds or _UNKNOWN_PATIENCE
     attempts = state.attempts
-    peer = peer_of(request.client.host if request.client else None)
     try:
         async with asyncio.timeout(_SHARE * patience):
             # What is genuine is never refused for what was not, so it is verified first.
@@ -76,14 +88,13 @@ async def receive(request: Request) -> Response:
         # This vendor sends it again only for this status.
         not_now = _not_now(name, error)
         return error_answer(not_now, adapter.sender.retry_status, {"Retry-After": "5"})
-    bind_contextvars(delivery_id=acknowledged.delivery_id)
     if acknowledged.strongest.reason == KEY_NOT_ASKED_FOR:
         # Kept, for it may be genuine; but so many unknown keys look like made-up ones.
         attempts.fail(peer, name)
     if acknowledged.strongest.reason == "spooled":
         log.warning("spooled", source=name, delivery_id=acknowledged.delivery_id)
     else:
-        await accepted(state.jobs, name, acknowledged)
+        accepted(state.hand_off, name, acknowledged)
     return answer(_body(acknowledged), 202)
 
 

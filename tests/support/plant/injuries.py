@@ -1,6 +1,5 @@
 """What is done to a plant, and how RQ's books are read."""
 
-import hashlib
 import signal
 from typing import cast
 
@@ -11,14 +10,14 @@ from rq.registry import (
     ScheduledJobRegistry,
     StartedJobRegistry,
 )
-from rq.scripts import UNIQUE_ENQUEUE_SCRIPT
 from rq.serializers import JSONSerializer
 
 from tests.support.plant.plant import Plant, eventually
 from workers.processes.queue import QUEUE_KEY
 
 INTERMEDIATE = f"{QUEUE_KEY}:intermediate"
-ENQUEUE = hashlib.sha1(UNIQUE_ENQUEUE_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+# In whatever queues a step of a deletion: a job alone, or several together.
+ENQUEUE = "advance_deletion del_"
 SLOW_READS = {"value": 1500, "method": "GET"}
 SLOW_DELETE = {"value": 1500, "method": "DELETE", "count": 1}
 _SLOW_SEARCH = {"method": "GET", "path": "/organizations", "count": 1}

@@ -42,7 +42,7 @@ from workers.settings import Settings, load_settings
 
 RESULTS_SECRET = "whsec_" + "A" * 32
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
-TOKEN = "a-token-of-the-tests"
+TOKEN = "a-token-of-the-tests-of-faults"
 LEASE_SECONDS = 4.0
 SOURCE = "rw"
 _END_SECONDS = 90.0

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -31,7 +31,7 @@ class SpoolKeeper:
         ledger: Ledger,
         intake: Intake,
         clock: Clock,
-        recorded: Callable[[str, Acknowledged], Awaitable[None]],
+        recorded: Callable[[str, Acknowledged], None],
     ) -> None:
         self._spool = spool
         self._ledger = ledger
@@ -119,7 +119,7 @@ class SpoolKeeper:
         await self._spool.note_known()
 
     async def _record(self, delivery: Spooled) -> None:
-        await self._recorded(delivery.source, await self._intake.unspool(delivery))
+        self._recorded(delivery.source, await self._intake.unspool(delivery))
 
     async def _tell(self, file: str, delivery: Spooled | None, why: str) -> None:
         detail = {"file": file, "where": self._where, "why": why}

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from workers.audit.chain import Head, Waiting, body_of, canonical, head_of
+from workers.ledger.packing import Unpackable, packed, unpacked
 from workers.ledger.store import Store
 
 _Stream = list[tuple[bytes, dict[bytes, bytes]]]
@@ -95,7 +96,11 @@ class AuditLog:
                 number,
                 len(taken),
                 *(each.id for each in taken),
-                *(part for entry in entries for part in (entry["seq"], canonical(entry))),
+                *(
+                    part
+                    for entry in entries
+                    for part in (entry["seq"], packed(canonical(entry).encode()))
+                ),
             ],
             # What the file has must not be lost by a fail-over.
             replicated=True,
@@ -133,9 +138,17 @@ class AuditLog:
 
 def _lines(raw: _Stream) -> list[Line]:
     return [
-        Line(int(name.decode().partition("-")[0]), fields.get(b"entry", b""))
+        Line(int(name.decode().partition("-")[0]), _text(fields.get(b"entry", b"")))
         for name, fields in raw
     ]
+
+
+def _text(value: bytes) -> bytes:
+    """The line, as older versions wrote it or packed; what is damaged is no entry."""
+    try:
+        return unpacked(value)
+    except Unpackable:
+        return value
 
 
 def _head(line: Line) -> Head:

@@ -6,7 +6,7 @@ from typing import Any
 
 from workers.ledger.records import Deletion
 from workers.ledger.sending.results import Result
-from workers.ledger.store import Store, text
+from workers.ledger.store import Store, record_of, text
 from workers.times.clock import from_ms, rfc3339
 
 
@@ -36,9 +36,10 @@ class Views:
             NotFound: there is none of this id.
         """
         deletion, journal, earlier, callbacks = await self._store.run("view", [deletion_id])
-        entries = [json.loads(line) for line in journal]
+        fields, kept = record_of(dict(zip(deletion[::2], deletion[1::2], strict=True)))
+        entries = [json.loads(line) for line in (*kept, *journal)]
         return View(
-            deletion=Deletion.load(text(deletion)),
+            deletion=Deletion.load(fields),
             journal=tuple({**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries),
             earlier=tuple(Deletion.load(text(each)) for each in earlier if each),
             callbacks=tuple(Result.load(text(each)) for each in callbacks if each),

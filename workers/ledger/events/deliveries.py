@@ -9,9 +9,12 @@ from typing import Any, Final, cast
 
 from adapters.errors import NotFound
 from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.events.commits import Commits
+from workers.ledger.packing import FIELD, unpacked
 from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+from workers.traces.tracing import traced
 
 _AT_ONCE: Final = 200
 # Of a SHA-256: enough that no two bodies of one event are taken for the same.
@@ -20,10 +23,14 @@ _DIGEST: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Who has something replayed. `token` names the replay: with the same one it is done once."""
+    """Who has something replayed. `token` names the replay: with the same one it is done once.
+
+    `last_seen` is when a delivery came again and was only counted, if it did.
+    """
 
     operator: str
     token: str
+    last_seen: datetime | None = None
 
 
 def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:
@@ -38,7 +45,14 @@ class Deliveries:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._commits = Commits(store, "receive")
+        self._asking = 0
 
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._commits.close()
+
+    @traced("ledger receive")
     async def receive(
         self,
         *,
@@ -47,38 +61,46 @@ class Deliveries:
         events: Sequence[Mapping[str, Any]],
         now: datetime,
         replay: Replay | None = None,
+        on_the_way: int = 0,
     ) -> tuple[Receipt, ...]:
         """Make a verified delivery durable, and do what its events ask for.
 
         `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
-        `delivery` may say when it was `received_at`, in milliseconds, if that is not now. With
+        `delivery` may say when it was `received_at`, in milliseconds, if that is not now, and that
+        it is `caught_up`: then it has one event, and what is known already is not stored. With
         `replay` it is stored already, and what had no effect then may have one now. What says
         again what was handled, byte for byte, is not stored; its receipts name the first such.
+        What waits at the same moment is sent together. `on_the_way` are the jobs of this process
+        that will soon be in the queue, which is kept short.
 
         Raises:
             NotDurable: it was recorded, and may yet be lost with the server: send it again.
             ReplayRefused: the replay must not be, and why.
         """
         reactivates = any(event["kind"] == "reactivated" for event in events)
+        asking = sum(event["kind"] == "request" for event in events)
         at = to_ms(now)
-        raw = await self._store.run(
-            "receive",
-            [
-                at,
-                at + self._store.requeue_after,
-                self._store.retention,
-                json.dumps({**delivery, "digest": hashlib.sha256(body).hexdigest()[:_DIGEST]}),
-                body,
-                json.dumps(events),
-                *((replay.operator, replay.token) if replay else ()),
-            ],
-            durable=self._store.fsync or reactivates,
-            replicated=True,
-        )
+        digest = hashlib.sha256(body).hexdigest()[:_DIGEST]
+        args = [
+            at,
+            at + self._store.requeue_after,
+            self._store.retention,
+            json.dumps({**delivery, "digest": digest, "on_the_way": on_the_way + self._asking}),
+            body,
+            json.dumps(events),
+            *((replay.operator, replay.token) if replay else ()),
+        ]
+        self._asking += asking
+        try:
+            raw = await self._commits.run(
+                args, size=len(body), durable=self._store.fsync or reactivates
+            )
+        finally:
+            self._asking -= asking
         entries = json.loads(raw)
         if isinstance(entries, dict):
             raise ReplayRefused(entries["refused"], delivery["id"])
-        return tuple(
+        receipts = tuple(
             Receipt(
                 verdict=entry["verdict"],
                 reason=entry["reason"],
@@ -91,6 +113,10 @@ class Deliveries:
             )
             for entry in entries
         )
+        for receipt in receipts:
+            if receipt.job is not None and receipt.deletion_id is not None:
+                await self._store.carry_trace(receipt.deletion_id)
+        return receipts
 
     async def get(self, delivery_id: str) -> Delivery:
         """One delivery.
@@ -102,7 +128,9 @@ class Deliveries:
         raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:
             raise NotFound(f"there is no delivery {delivery_id}")
-        body = raw.pop(b"body", b"")
+        body, value = raw.pop(b"body", b""), raw.pop(FIELD.encode(), None)
+        if value is not None:
+            raw[b"headers"], _, body = unpacked(value).partition(b"\0")
         fields = {name.decode(): value.decode() for name, value in raw.items()}
         return Delivery(
             id=fields["id"],
@@ -120,6 +148,7 @@ class Deliveries:
             repeats=int(fields.get("repeats") or 0),
             last_seen=ms_or_none(fields.get("last_seen")),
             dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
+            caught_up="caught_up" in fields,
         )
 
     async def dismiss(

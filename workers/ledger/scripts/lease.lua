@@ -1,4 +1,4 @@
--- Take a deletion, a sweep or a bulk replay for one worker. The fence counts the takers: whoever holds an
+-- Take a deletion, a sweep, a bulk replay or a catch-up for one worker. The fence counts the takers: whoever holds an
 -- older number can no longer write. A lease that nobody gave back means that its holder died.
 -- KEYS: *, *:*
 -- ARGV: id, now, lease length, kind of record, its due set, '1' if the asker keeps a time of his own, the

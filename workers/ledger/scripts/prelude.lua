@@ -7,14 +7,23 @@ local PREFIX = KEYS[1]
 -- the line of its source. What people ask for has more room.
 local QUEUE = 'rq:queue:' .. string.sub(PREFIX, 1, -2)
 local SHORT, PEOPLE = 4, 'api'
+-- Jobs that were numbered and are not in it yet.
+local ON_THE_WAY = 0
 
 local TERMINAL = {
   deleted = true, soft_deleted = true, previewed = true,
   blocked = true, cancelled = true, failed = true,
 }
 
-local function key(...)
-  return PREFIX .. table.concat({...}, ':')
+local function key(one, two, three, four)
+  if not two then
+    return PREFIX .. one
+  elseif not three then
+    return PREFIX .. one .. ':' .. two
+  elseif not four then
+    return PREFIX .. one .. ':' .. two .. ':' .. three
+  end
+  return PREFIX .. one .. ':' .. two .. ':' .. three .. ':' .. four
 end
 
 -- The form in which the ledger is written: raised, with a step in take_form.lua, by whoever changes what
@@ -368,6 +377,7 @@ local function finish(id, state, now, errors)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
   unwatch_clients(id, deletion)
   redis.call('ZREM', key('due'), id)
+  redis.call('ZADD', key('unpacked'), now, id)
   journal(id, now, 'ended', {state = state})
   -- Read as text: a message may quote half a character, which cjson refuses, and a deletion must be
   -- able to end. No message can hold this itself, for its quotes are escaped.
@@ -433,7 +443,18 @@ local function decline(deletion, now, entry, detail)
   for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
   end
-  redis.call('INCR', key('declines'))
+end
+
+-- What persons said no to under these forms, in one word: where it differs, somebody said something.
+local function noes_under(forms)
+  local said = {}
+  for _, form in ipairs(forms) do
+    local line = redis.call('HGET', key('declined'), form)
+    if line then
+      said[#said + 1] = form .. '=' .. line
+    end
+  end
+  return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
 end
 
 -- A person ends a deletion: its client's further events are ignored until it was active again.
@@ -508,7 +529,7 @@ end
 -- `look_again` is when the scheduler asks what became of it.
 local function begin(id, source, now, look_again)
   local room = source == PEOPLE and 2 * SHORT or SHORT
-  local direct = queue_length() < room and not waits(source)
+  local direct = queue_length() + ON_THE_WAY < room and not waits(source)
   if direct and source ~= PEOPLE then
     for _, other in ipairs(redis.call('ZRANGE', key('turns'), 0, -1)) do
       direct = direct and not waits(other)
@@ -517,7 +538,9 @@ local function begin(id, source, now, look_again)
   redis.call('ZADD', key('due'), look_again, id)
   local job = direct and redis.call('INCR', key('jobs')) or nil
   redis.call('HSET', key('deletion', id), 'job', job or 0)
-  if not direct then
+  if direct then
+    ON_THE_WAY = ON_THE_WAY + 1
+  else
     line_up(source, id, now)
   end
   return job
@@ -525,20 +548,25 @@ end
 
 -- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
 local function create(id, now, look_again, fields)
-  local name = key('deletion', id)
-  redis.call('HSET', name, 'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
+  local asked = cjson.decode(fields.request)
+  local line = {
+    'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
     'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
-    'epoch', 0, 'callback_url', '', 'delivery_id', '')
-  write(name, fields)
-  redis.call('HSET', name, 'order', redis.call('GET', key('order')) or 0)
+    'epoch', 0, 'callback_url', '', 'delivery_id', '', 'order', redis.call('GET', key('order')) or 0,
+    'org_id', asked.org_id or '',
+  }
+  -- Of a field that is named twice the last one counts.
+  for field, value in pairs(fields) do
+    line[#line + 1] = field
+    line[#line + 1] = value
+  end
+  redis.call('HSET', key('deletion', id), unpack(line))
   watch_clients(id, fields)
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
   local job = begin(id, fields.source, now, look_again)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
-  local asked = cjson.decode(fields.request)
-  redis.call('HSET', name, 'org_id', asked.org_id or '')
   audit(now, 'created', {
     deletion_id = id, source = fields.source, actor = fields.actor, delivery_id = fields.delivery_id,
     operator = fields.source == 'api' and fields.actor or nil, org_name = asked.org_name,

@@ -1,6 +1,6 @@
 -- A deletion that ended unverified is seen gone after all: it becomes deleted, and a corrected result
 -- goes out under an id of its own.
--- KEYS: aftercare:due, deletion:*, journal:*, register:*:*
+-- KEYS: aftercare:due, deletion:*, journal:*, register:*:*, unpacked
 -- ARGV: id, now, journal line
 -- Answer: 1, or 0 if there is nothing to prove
 local id, now, line = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -13,6 +13,7 @@ end
 set_state(id, 'failed', 'deleted', now)
 redis.call('HSET', name, 'errors', '[]', 'finished_at', now, 'proved_later', now)
 redis.call('RPUSH', key('journal', id), line)
+redis.call('ZADD', key('unpacked'), now, id)
 audit(now, 'proved_later', {deletion_id = id, org_id = deletion.intent_org})
 fix_audit_head(id)
 deleted_by_us(deletion.intent_org, now)

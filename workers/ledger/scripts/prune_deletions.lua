@@ -1,7 +1,7 @@
 -- Deletions that ended before the retention time leave the record, each with a line in the audit log.
 -- What is open, unsettled or still being reported stays, however old it is.
 -- KEYS: aftercare:due, audited:*, callback:*, callbacks, callbacks:of:*, claims, deletion:*, deletions,
---       deletions:*, history:*:*, journal:*, replayed:*
+--       deletions:*, history:*:*, journal:*, replayed:*, unpacked
 -- ARGV: now, cutoff, then id, updated_at as it was read, and digest of the result of each
 -- Answer: how many left
 local now, cutoff = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -42,6 +42,7 @@ for i = 3, #ARGV, 3 do
     redis.call('DEL', key('deletion', id), key('journal', id), key('replayed', id), key('audited', id),
       key('callbacks', 'of', id))
     redis.call('ZREM', key('deletions'), id)
+    redis.call('ZREM', key('unpacked'), id)
     redis.call('ZREM', key('deletions', deletion.state), id)
     removed = removed + 1
   end

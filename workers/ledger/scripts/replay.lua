@@ -26,6 +26,9 @@ end
 if not TERMINAL[deletion.state] then
   return refused('not_terminal')
 end
+if deletion.packed0 then
+  return {'packed'}
+end
 if deletion.state == 'deleted' or deletion.state == 'soft_deleted' then
   return refused('succeeded')
 end

@@ -1,0 +1,111 @@
+"""A deletion that ended takes less room and is read, replayed and pruned as before."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from service.sandbox.settings import SandboxSettings
+from tests.support.clock import TestClock
+from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.ledger import Ledger
+from workers.upkeep.packing import REST, Packing
+from workers.upkeep.retention import Retention
+
+
+def rehearsal(ledger: Ledger, clock: TestClock) -> Rehearsal:
+    return Rehearsal(ledger, clock, SandboxSettings(removal_seconds=0), {"approval": "never"})
+
+
+async def pack(ledger: Ledger, clock: TestClock) -> None:
+    clock.now += REST
+    await Packing(ledger).pack(clock())
+
+
+async def size(redis: Redis, ledger: Ledger, deletion_id: str) -> int:
+    names = [ledger.store.key(kind, deletion_id) for kind in ("deletion", "journal")]
+    return sum([await redis.memory_usage(name) or 0 for name in names])
+
+
+async def test_it_reads_as_before_in_a_third_of_the_room(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal(ledger, clock) as here:
+        deletion_id = (await here.event()).deletion_id
+        assert deletion_id is not None
+        assert (await here.run(deletion_id))["deleted"]
+        before, large = await ledger.views.of(deletion_id), await size(redis, ledger, deletion_id)
+        delivery = await ledger.deliveries.get(before.deletion.delivery_id)
+        await pack(ledger, clock)
+        assert await ledger.views.of(deletion_id) == before
+        assert await ledger.deletions.get(deletion_id) == before.deletion
+        assert await ledger.deliveries.get(delivery.id) == delivery
+        assert 3 * await size(redis, ledger, deletion_id) < large
+        # A day later somebody looks back, and that is packed too.
+        line = {"entry": "looked_back", "found": []}
+        clock.now += timedelta(days=1)
+        await ledger.deletions.looked_back(deletion_id, line, clock())
+        await pack(ledger, clock)
+        journal = (await ledger.views.of(deletion_id)).journal
+        assert [entry["entry"] for entry in journal] == [
+            *(entry["entry"] for entry in before.journal), "looked_back",
+        ]  # fmt: skip
+        assert await redis.exists(ledger.store.key("journal", deletion_id)) == 0
+
+
+async def failed(here: Rehearsal) -> str:
+    here.reconfigure(eligible_statuses=("Nobody",))
+    deletion_id = (await here.event()).deletion_id
+    assert deletion_id is not None
+    assert not (await here.run(deletion_id))["deleted"]
+    return deletion_id
+
+
+async def test_it_begins_anew_as_what_it_was(ledger: Ledger, clock: TestClock) -> None:
+    async with rehearsal(ledger, clock) as here:
+        deletion_id = await failed(here)
+        before = await ledger.views.of(deletion_id)
+        await pack(ledger, clock)
+        asked: dict[str, Any] = {"operator": "bob", "callback_url": "", "overrule": False}
+        await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
+        view = await ledger.views.of(deletion_id)
+        assert view.earlier == (before.deletion,)
+        assert view.journal[: len(before.journal)] == before.journal
+        here.reconfigure()
+        assert (await here.run(deletion_id))["deleted"]
+
+
+async def test_who_came_back_is_seen_though_it_is_packed(ledger: Ledger, clock: TestClock) -> None:
+    async with rehearsal(ledger, clock) as here:
+        deletion_id = await failed(here)
+        await pack(ledger, clock)
+        clock.forward(seconds=5)
+        await here.event(active=True)
+        asked: dict[str, Any] = {"operator": "bob", "callback_url": "", "overrule": True}
+        with pytest.raises(ReplayRefused, match="active"):
+            await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
+
+
+async def test_what_is_not_over_is_not_packed(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal(ledger, clock) as here:
+        deletion_id = await here.ask(org_id=TEST_COMPANY)
+        raw = await redis.hgetall(ledger.store.key("deletion", deletion_id))
+        await redis.zadd(ledger.store.key("unpacked"), {deletion_id: 0})
+        await pack(ledger, clock)
+        assert await redis.hgetall(ledger.store.key("deletion", deletion_id)) == raw
+        assert await redis.zcard(ledger.store.key("unpacked")) == 0
+
+
+async def test_what_is_packed_leaves_the_record_in_its_time(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal(ledger, clock) as here:
+        deletion_id = await failed(here)
+        await pack(ledger, clock)
+        clock.now += timedelta(days=401)
+        await Retention(ledger).prune(clock())
+        assert await redis.exists(ledger.store.key("deletion", deletion_id)) == 0

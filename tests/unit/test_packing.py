@@ -1,0 +1,41 @@
+"""What is packed is read as it was, and so is what never was."""
+
+import hashlib
+from importlib import resources
+
+import pytest
+
+from workers.ledger.packing import Unpackable, open_record, pack_record, packed, unpacked
+
+# Records that were packed with it could not be read with another one.
+SAMPLE = "66e804746bcdc1cb55e9c336bccb094c0c0a2c4a567d279169e36bbd548f3e6a"
+
+
+def test_the_sample_is_part_of_the_form() -> None:
+    sample = (resources.files("workers.ledger") / "packed_1.txt").read_bytes()
+    assert hashlib.sha256(sample).hexdigest() == SAMPLE
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\x00\x01\xff" * 3000, b'{"a":"\xc3\xa4"}'])
+def test_it_comes_back_as_it_was(content: bytes) -> None:
+    assert unpacked(packed(content)) == content
+
+
+def test_what_was_never_packed_is_itself() -> None:
+    assert unpacked(b'{"what":"ended"}') == b'{"what":"ended"}'
+    raw = {b"state": b"deleted"}
+    assert open_record(raw) == ({}, [], raw)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 10, -1])
+def test_what_is_damaged_is_said(cut: int) -> None:
+    with pytest.raises(Unpackable):
+        unpacked(packed(b'{"what":"ended","deletion_id":"del_1"}' * 3)[:cut])
+
+
+def test_a_record_in_parts_that_a_hash_keeps_shortly() -> None:
+    fields, journal = {"plan": "{}" * 2000, "watch": "[]"}, ['{"entry":"planned"}', "ä"]
+    parts = pack_record(fields, journal)
+    assert all(len(part) <= 64 for part in parts.values())
+    raw = {name.encode(): part for name, part in parts.items()} | {b"state": b"failed"}
+    assert open_record(raw) == (fields, journal, {b"state": b"failed"})
