@@ -13,9 +13,10 @@ from adapters.models import Reactivated, Rejected
 def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     """Every identity of a client, the most certain first: `id:5`, `name:example client`.
 
-    Names are folded: taking two clients for one can only keep a deletion from happening.
+    Names and numbers are folded: taking two clients for one can only keep a deletion from
+    happening.
     """
-    found = [f"{kind}:{value}" for kind, value in ids.items() if value]
+    found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
     return (*found, f"name:{likeness(name)}") if name else tuple(found)
 
 
@@ -44,6 +45,13 @@ def reactivated(
             name=name,
         ),
     )
+
+
+def folded_number(identifier: str) -> str:
+    """A number, perhaps behind the name of what counts so, as it is compared: `manage:250`."""
+    counter, colon, number = likeness(identifier).rpartition(":")
+    number = number.strip()
+    return counter + colon + ((number.lstrip("0") or number) if number.isdecimal() else number)
 
 
 _CLIENTS: Final = ("client", "customer", "compan", "organi", "account", "tenant")

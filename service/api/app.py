@@ -52,7 +52,7 @@ from service.console.door.sign_on import open_provider
 from service.console.page import readable as on_page
 from service.console.routes import routes as console_routes
 from service.dashboard.guard import open_dashboard
-from service.supervision.logs import BoundIds
+from service.supervision.logs import BoundIds, Traced
 from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
 
@@ -155,10 +155,11 @@ def create_app(
             Exception: told(on_internal_error),
         },
         middleware=[
+            Middleware(Traced),
+            Middleware(BodyLimit),
             Middleware(Straight),
             Middleware(BoundIds),
             Middleware(Deadline),
-            Middleware(BodyLimit),
         ],
         lifespan=lifespan,
     )

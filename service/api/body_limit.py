@@ -18,16 +18,6 @@ _RETRY_AFTER: Final = 2
 log = structlog.get_logger()
 
 
-def require_small(size: int) -> None:
-    """Go on with a body of so many bytes.
-
-    Raises:
-        PayloadTooLarge: they are more than an event or a request may need.
-    """
-    if size > MAX_BODY:
-        raise PayloadTooLarge("the body is larger than 1 MiB")
-
-
 class BodyLimit:
     """Raises `PayloadTooLarge` where a route reads a body of more than 1 MiB.
 
@@ -56,7 +46,8 @@ class BodyLimit:
             nonlocal read, held
             message: Message = {} if size > MAX_BODY else await receive()
             read += len(message.get("body", b""))
-            require_small(max(size, read))
+            if max(size, read) > MAX_BODY:
+                raise PayloadTooLarge("the body is larger than 1 MiB")
             more = max(0, read - FREE) - held
             if self._held + more > self._most:
                 self._tell()

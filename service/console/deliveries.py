@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -149,12 +150,21 @@ async def results(visit: Visit) -> Response:
 async def result(visit: Visit) -> Response:
     """One result: each attempt with its answer."""
     name = visit.request.path_params["callback_id"]
-    found, attempts = await visit.state.ledger.results.get(name)
+    ledger = visit.state.ledger
+    found = await ledger.results.get(name)
+    lines: Sequence[Mapping[str, Any]] = ()
+    if not found.of.startswith("del_"):
+        lines = await ledger.results.lines(name)
+    else:
+        # Retention may have removed it; and its journal holds every result that it ever had.
+        with contextlib.suppress(NotFound):
+            lines = (await ledger.views.of(found.of)).journal
+    own = f"msg_{name.removeprefix('cb_')}"
     return visit.page(
         "result.html",
         f"Result {found.id}",
         result=found,
-        attempts=attempts,
+        attempts=[each for each in lines if each.get("webhook_id") == own],
         may_resend=visit.may("request") and found.state != "pending" and found.of,
         live=found.state == "pending",
     )

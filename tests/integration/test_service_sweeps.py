@@ -146,6 +146,7 @@ async def test_the_commands(
             status, shown, _ = unglue("sweep", "monthly", "--dry-run", "--json")
             preview = json.loads(shown)
             assert (status, preview["state"], preview["summary"]["requested"]) == (0, "finished", 0)
+            assert preview["dry_run"] is preview["summary"]["dry_run"] is True
             met = [each["org_id"] for each in preview["organizations"] if each["met"]]
             assert "301" in met
             assert "101" not in met

@@ -101,7 +101,7 @@ GRANT: Final = (
     ),
     _asked(
         "no person said no since the plan",
-        "noes_under(cjson.decode(deletion.plan_forms or '[]')) ~= (deletion.plan_noes or '')",
+        "noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '')",
         "tests/integration/test_grant.py",
         f"{_CONTRACT}one_no.py",
     ),

@@ -36,7 +36,14 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 }
 # Nobody answers there.
 NOBODY = "http://127.0.0.1:1"
-_BESIDE = {"configuration", "login_failed", "in_force", "ledger_founded", "account_bound"}
+_BESIDE = {
+    "configuration",
+    "login_failed",
+    "logged_in",
+    "in_force",
+    "ledger_founded",
+    "account_bound",
+}
 # What a part writes that starts, or looks whether Redis takes writes.
 _STARTED = (
     b"audit:configuration", b"marker", b"probe", b"ledger", b"ledger:accepted", b"running",

@@ -132,9 +132,12 @@ class Listing:
                 for name in chunk:
                     reads.hmget(self._store.key("deletion", name), *_SUBJECT)
                 rows = cast("Iterable[list[bytes | None]]", await reads.execute())
-            kept |= {
-                name
-                for name, row in zip(chunk, rows, strict=True)
-                if about([name.encode(), *(each or b"" for each in row)])
-            }
+            for name, row in zip(chunk, rows, strict=True):
+                known = [each or b"" for each in row]
+                if not known[0]:
+                    # Every deletion has a request: this one is stored otherwise, or gone.
+                    fields = await self._store.hash("deletion", name)
+                    known = [fields.get(each, "").encode() for each in _SUBJECT]
+                if known[0] and about([name.encode(), *known]):
+                    kept.add(name)
         return kept

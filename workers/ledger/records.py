@@ -193,6 +193,7 @@ class Deletion:
     known_name: str = ""
     overrules_at: datetime | None = None
     identities: tuple[tuple[str, str], ...] = ()
+    trace: str = ""
 
     @property
     def looking_since(self) -> datetime:
@@ -292,6 +293,7 @@ class Deletion:
             pinned=json.loads(pinned) if pinned else None,
             known_name=fields.get("known_name", ""),
             overrules_at=ms_or_none(fields.get("overrules_at")),
+            trace=fields.get("trace", ""),
             identities=tuple((source, client) for source, client in named or ()),
         )
 

@@ -17,6 +17,7 @@ from workers.ledger.installation.memory import Memory
 from workers.ledger.packing import open_record
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
+from workers.traces.tracing import carried
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
@@ -118,6 +119,13 @@ class Store:
         if "id" not in fields:
             raise NotFound(f"there is no {called or kind} {name}")
         return fields
+
+    async def carry_trace(self, deletion_id: str) -> None:
+        """Let whoever goes on with this deletion find the trace of what goes on here, if any."""
+        if context := carried():
+            # What was decided stands, traced or not.
+            with contextlib.suppress(RedisError, OSError):
+                await self.run("carry_trace", [deletion_id, context])
 
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""

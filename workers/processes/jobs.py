@@ -25,6 +25,7 @@ from workers.processes.runtime import new_id, open_context, open_intake, open_le
 from workers.psa.companies import Asked
 from workers.settings import Settings, load_settings
 from workers.times.clock import rfc3339, system_clock
+from workers.traces import tracing
 from workers.upkeep.aftercare import look_back
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
 
@@ -45,7 +46,11 @@ def _about(name: str) -> Callable[[_Job], _Job]:
         @wraps(job)
         async def run(record_id: str) -> None:
             with bound_contextvars(**{name: record_id}):
-                await job(record_id)
+                try:
+                    await job(record_id)
+                finally:
+                    # A job's process ends without a word.
+                    tracing.flush()
 
         return run
 

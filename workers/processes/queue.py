@@ -21,6 +21,7 @@ from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
 from workers.network.redis_url import connect_blocking
+from workers.traces.tracing import traced
 
 QUEUE: Final = "unglue"
 # In front of a job's name.
@@ -67,6 +68,7 @@ class JobQueue:
         )
         self._queue = Queue(queue, connection=self._redis, serializer=JSONSerializer)
 
+    @traced("enqueue", "producer")
     async def enqueue(self, job: Job, record_id: str, number: int) -> None:
         """Queue a job for a record, under a number that is used once.
 

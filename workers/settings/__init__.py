@@ -110,6 +110,12 @@ class MetricsSettings(Section):
     access: Literal["operators", "loopback", "everybody"] = "operators"
 
 
+class TracesSettings(Section):
+    """`[traces]`: where spans are sent by OTLP over HTTP; "" for nowhere."""
+
+    endpoint: HttpUrl | Literal[""] = ""
+
+
 class Settings(BaseSettings):
     """The whole file. See docs/configuration.md for each key's meaning."""
 
@@ -147,6 +153,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    traces: TracesSettings = TracesSettings()
 
     @property
     def replicas(self) -> int:

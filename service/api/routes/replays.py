@@ -59,7 +59,9 @@ class ReplayOrder(Strict):
         if wrong in given:
             raise ValueError(f"{self.what} are not chosen by {wrong}")
         if self.chosen is not None and self.chosen not in STATES[self.what]:
-            raise ValueError(f"of {self.what} only these: {', '.join(STATES[self.what])}")
+            raise ValueError(
+                f"a filter finds of {self.what} only these: {', '.join(STATES[self.what])}"
+            )
         return self
 
     @property

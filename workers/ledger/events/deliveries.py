@@ -14,6 +14,7 @@ from workers.ledger.packing import FIELD, unpacked
 from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+from workers.traces.tracing import traced
 
 _AT_ONCE: Final = 200
 # Of a SHA-256: enough that no two bodies of one event are taken for the same.
@@ -51,6 +52,7 @@ class Deliveries:
         """End what is under way."""
         await self._commits.close()
 
+    @traced("ledger receive")
     async def receive(
         self,
         *,
@@ -98,7 +100,7 @@ class Deliveries:
         entries = json.loads(raw)
         if isinstance(entries, dict):
             raise ReplayRefused(entries["refused"], delivery["id"])
-        return tuple(
+        receipts = tuple(
             Receipt(
                 verdict=entry["verdict"],
                 reason=entry["reason"],
@@ -111,6 +113,10 @@ class Deliveries:
             )
             for entry in entries
         )
+        for receipt in receipts:
+            if receipt.job is not None and receipt.deletion_id is not None:
+                await self._store.carry_trace(receipt.deletion_id)
+        return receipts
 
     async def get(self, delivery_id: str) -> Delivery:
         """One delivery.

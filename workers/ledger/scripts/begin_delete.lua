@@ -74,7 +74,7 @@ if (deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]') then
   return refused('plan_moved')
 end
 -- Everything that any source said of the organization, and any person, is as the plan saw it.
-if noes_under(cjson.decode(deletion.plan_forms or '[]')) ~= (deletion.plan_noes or '') then
+if noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '') then
   return refused('plan_moved')
 end
 for _, watched in ipairs(watch) do

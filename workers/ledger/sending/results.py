@@ -83,20 +83,16 @@ class Results:
         more = len(names) == self._most and last is not None
         return found, from_ms(cast("float", last)) if more else None
 
-    async def get(self, callback_id: str) -> tuple[Result, list[dict[str, Any]]]:
-        """One result, and its attempts so far, oldest first; their times are RFC 3339.
+    async def get(self, callback_id: str) -> Result:
+        """One result.
 
         Raises:
             NotFound: there is none of this id.
         """
-        fields = await self._store.found("callback", callback_id, "result")
-        subject = fields.get("deletion_id") or fields.get("notice_id") or callback_id
-        lines = await self._store.redis.lrange(self._store.key("journal", subject), 0, -1)
+        return Result.load(await self._store.found("callback", callback_id, "result"))
+
+    async def lines(self, callback_id: str) -> list[dict[str, Any]]:
+        """The journal of a result that is no deletion's, oldest first; its times are RFC 3339."""
+        lines = await self._store.redis.lrange(self._store.key("journal", callback_id), 0, -1)
         entries = [json.loads(line) for line in lines]
-        # The journal of a deletion holds every result that it ever had.
-        own = f"msg_{callback_id.removeprefix('cb_')}"
-        return Result.load(fields), [
-            {**entry, "at": rfc3339(from_ms(entry["at"]))}
-            for entry in entries
-            if entry.get("webhook_id") == own
-        ]
+        return [{**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries]
