@@ -127,6 +127,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "audit.file": "Where the audit log goes beside Redis; empty: nowhere",
     "audit.keep_entries": "How many entries Redis keeps, if there is a file",
     "metrics.access": "Who may read `/metrics` without a token ([monitoring](monitoring.md))",
+    "traces.endpoint": "Where spans are sent by OTLP over HTTP; empty: nowhere",
     "heartbeat.url": "Called once a minute while all is well",
     "heartbeat.allow_private_networks": "Whether it may lie in your own network",
 }

@@ -160,7 +160,7 @@ async def walk(engine: Engine, folder: Path) -> None:
     """The demo's path, then what a container is, then its stop."""
     InImage.engine = engine
     async with (
-        running(folder, kind=InImage) as installation,
+        running(folder, kind=InImage, asks=True) as installation,
         httpx.AsyncClient(trust_env=False) as http,
     ):
         await Story(installation, http).tell()

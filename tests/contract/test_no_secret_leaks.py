@@ -19,6 +19,7 @@ from publishing.configuration import settings_of, vendor_keys
 from service.api.openapi.operations import OPERATIONS
 from service.demo.installation import Installation, running
 from service.demo.story import Story
+from service.sandbox.psa.connectwise import CW_KEYS
 from service.supervision.processes import Processes
 
 
@@ -46,7 +47,6 @@ SECRETS: Mapping[str, str] = {
     "UNGLUE_SOURCES__AT__SECRETS": json.dumps([marked("autotask")]),
     "UNGLUE_SOURCES__AT__API__SECRET": marked("autotask-api"),
     "UNGLUE_SOURCES__AT__API__INTEGRATION_CODE": marked("autotask-code"),
-    "UNGLUE_SOURCES__CW__API__PRIVATE_KEY": marked("connectwise-api"),
     "UNGLUE_SOURCES__HALO__API__CLIENT_SECRET": marked("halo-api"),
 }
 AROUND: Mapping[str, str] = {
@@ -64,9 +64,6 @@ AROUND: Mapping[str, str] = {
     "UNGLUE_SOURCES__AT__VENDOR": "autotask",
     "UNGLUE_SOURCES__AT__ASK_SOURCE": "false",
     "UNGLUE_SOURCES__AT__API__USERNAME": "unglue@example.com",
-    "UNGLUE_SOURCES__CW__ASK_SOURCE": "false",
-    "UNGLUE_SOURCES__CW__API__PUBLIC_KEY": "PUBLIC",
-    "UNGLUE_SOURCES__CW__API__CLIENT_ID": "CLIENT",
     "UNGLUE_SOURCES__HALO__ASK_SOURCE": "false",
     "UNGLUE_SOURCES__HALO__API__CLIENT_ID": "CLIENT",
     "UNGLUE_SOURCES__HALO__API__BASE_URL": "http://127.0.0.1:9",
@@ -92,6 +89,7 @@ def needles(installation: Installation) -> dict[str, bytes]:
         "a password's value": PASSWORD,
         "an operator's token": installation.token,
         "a signing key of ConnectWise": installation.signing_key,
+        "a key of ConnectWise's API": CW_KEYS["private_key"],
         "a callback's secret": installation.callback_secret.removeprefix("whsec_"),
         "a source's secret": installation.source_secret.removeprefix("whsec_"),
     }
@@ -182,6 +180,7 @@ async def on_pages(at: Installation, deletion: str) -> AsyncIterator[tuple[str, 
 
 # What the demo's own configuration sets, or what is no secret of Unglue's: a hash, an address.
 ELSEWHERE = {"callback.secrets", "operators.NAME.token_sha256", "redis_url", "dashboard_redis_url"}
+ELSEWHERE |= {"sources.NAME.api.private_key"}
 
 
 def test_every_kind_of_secret_is_looked_for() -> None:
@@ -207,13 +206,14 @@ async def test_no_secret_is_found_anywhere(
     options = ("--removal-seconds", "0.2", "--export-seconds", "0.2")
     key = ("--api-key", SECRETS["UNGLUE_ITGLUE__API_KEY"])
     async with (
-        running(folder, sandbox=(*options, *key), kind=WithPasswords) as at,
+        running(folder, sandbox=(*options, *key), kind=WithPasswords, asks=True) as at,
         httpx.AsyncClient(trust_env=False, timeout=40) as http,
     ):
         await Story(at, http).tell()
         ours = {"Authorization": f"Bearer {at.token}"}
         listed = (await http.get(f"{at.service}/v1/deletions", headers=ours)).json()["deletions"]
-        (deleted, *_) = [each for each in listed if each["state"] == "deleted"]
+        # The first one, which came by a webhook.
+        (*_, deleted) = [each for each in listed if each["state"] == "deleted"]
         found = [each async for each in in_redis(at.redis_url)]
         found += [each async for each in on_pages(at, deleted["id"])]
         found += list(on_disk(folder))
