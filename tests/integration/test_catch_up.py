@@ -342,6 +342,24 @@ async def test_autotask_in_its_form_and_with_its_own_reason(it: Caught) -> None:
     assert told["cause"] == "Autotask gave up at least 1 callouts, the last one: 503"
 
 
+async def test_an_event_that_comes_after_all_joins(it: Caught) -> None:
+    it.psa.account(174, "Zinc & Sons")
+    at = it.clock()
+    await it.run("at")
+    (deletion,) = await it.deletions()
+    # Its callout waited in a spool, and its webhook does not show the name.
+    callout = {
+        "Action": "Update", "Guid": GUID, "EntityType": "Account", "Id": 174,
+        "Fields": {"isActive": "False"}, "EventTime": written(at), "SequenceNumber": 1,
+    }  # fmt: skip
+    body = json.dumps(callout).encode()
+    config, adapter = it.way.intake.source("at")
+    signed = adapter.sign(config, body, None, "", it.clock())
+    taken = await it.way.intake.accept("at", Headers.of(list(signed.items())), body)
+    assert (taken.strongest.reason, taken.strongest.deletion_id) == ("joined", deletion.id)
+    assert len(await it.deletions()) == 1
+
+
 async def test_what_was_caught_up_with_can_be_replayed(it: Caught) -> None:
     it.psa.company(250, "Violet Pump Works")
     await it.run()

@@ -56,6 +56,10 @@ class Tenant:
         """As it was made; who serves it goes on."""
         self.__dict__.update(type(self)().__dict__)
 
+    def now(self) -> datetime:
+        """The time by the vendor's clock."""
+        return self.clock()
+
     def company(self, number: int, name: str, status: int = 2, more: Any = None) -> None:  # noqa: ANN401 - as the vendor shows it
         """A company of ConnectWise, saved now."""
         reference = {"id": status, "name": self.statuses.get(status, ("?", False))[0]}

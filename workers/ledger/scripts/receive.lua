@@ -67,9 +67,18 @@ local function registers_of(event)
   return found
 end
 
--- Whether two requests ask for the same, whatever their words for why.
-local function same(request, other)
+-- Whether a deletion was made up for before its event came.
+local function made_up(deletion)
+  return redis.call('HEXISTS', key('delivery', deletion.delivery_id), 'caught_up') == 1
+end
+
+-- Whether two requests ask for the same, whatever their words for why. An event may lack the `name` that
+-- its PSA said when it was asked.
+local function same(request, other, name)
   local mine, theirs = cjson.decode(request), cjson.decode(other)
+  if name and not theirs.org_name then
+    mine.org_name = nil
+  end
   mine.reason, theirs.reason = nil, nil
   local function within(one, two)
     for name, value in pairs(one) do
@@ -129,7 +138,7 @@ local function request(event, known)
     mine[each.client] = true
   end
   local open = open_deletion(register)
-  local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request)
+  local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request, made_up(open))
   -- A rehearsal says nothing of the client.
   if not asked.dry_run then
     for place, each in ipairs(known) do
