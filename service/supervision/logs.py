@@ -133,5 +133,9 @@ class Traced:
                 await send(message)
 
             await self._app(scope, receive, noted)
-            if (path := getattr(scope.get("route"), "path", None)) is not None:
+            path = getattr(scope.get("route"), "path", None)
+            if path is None and scope["path"].startswith("/webhooks/"):
+                # Deliveries are taken without looking through the routes.
+                path = "/webhooks/{source}"
+            if path is not None:
                 span.called(f"{scope['method']} {path}")

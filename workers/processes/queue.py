@@ -21,7 +21,7 @@ from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
 from workers.network.redis_url import connect_blocking
-from workers.traces.tracing import traced
+from workers.traces.tracing import span, traced
 
 QUEUE: Final = "unglue"
 # In front of a job's name.
@@ -152,8 +152,9 @@ class HandOff:
 
     def push(self, deletion_id: str, number: int) -> None:
         """Have this job pushed soon."""
-        self._waiting.append((deletion_id, number))
-        self._news.set()
+        with span("enqueue", "producer"):
+            self._waiting.append((deletion_id, number))
+            self._news.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
