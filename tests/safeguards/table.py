@@ -203,7 +203,7 @@ EVENTS: Final = (
     Safeguard(
         "event: only what asks for the same is joined",
         RECEIVE,
-        " and same(open.request, event.request)",
+        " and same(open.request, event.request, made_up(open))",
         "",
         ("tests/integration/test_ledger_receive.py::test_only_what_asks_for_the_same_is_joined",),
     ),
