@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,13 @@ from redis import Redis
 
 from service.demo.installation import free_ports
 from service.demo.stand_ins import KEY_PATH, key_server
+from service.sandbox.app import create_sandbox
+from tests.support.plant.crowd import Crowd, crowded
 from tests.support.serve import serve
 from tests.support.service import COMPANY, HOST, KEY
 from tests.support.valkey import running_valkey
+from workers.itglue.models import KINDS
+from workers.times.clock import system_clock
 
 ROOT: Final = Path(__file__).parents[1]
 _READY_SECONDS: Final = 60.0
@@ -142,11 +146,16 @@ def installation(*, appendfsync: str = "everysec", **tables: Any) -> Iterator[In
                 made.stop(name)
 
 
-def busy(pids: Sequence[int]) -> float:
-    """Seconds of processor time that these have used."""
-    tick = os.sysconf("SC_CLK_TCK")
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / tick
+@contextmanager
+def with_itglue(latency_ms: float) -> Iterator[Installation]:
+    """One that may delete without being held up, at an IT Glue that answers after the latency."""
+    settings = crowded(Crowd(size=1)).model_copy(update={"latency_ms": latency_ms})
+    policy = {
+        "export": False, "grace_period": "0s", "approval": "never",
+        "dependency_limits": dict.fromkeys(KINDS, "unlimited"), "max_deletions_per_day": 10_000,
+        "max_deletions_per_hour": 10_000,
+    }  # fmt: skip
+    with serve(create_sandbox(settings, now=system_clock)) as url:
+        asked = {"api_key": "ITG.sandbox", "base_url": url, "requests_per_5_minutes": 100_000}
+        with installation(itglue=asked, policy=policy) as made:
+            yield made

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -19,7 +19,16 @@ from tests.support.service import COMPANY, HOST, signature
 
 _LUA: Final = Path(__file__).with_name("load.lua")
 CONNECTIONS: Final = 32
+_FIRST: Final = 5000
+_MORE: Final = 1.8
 _companies = count(1000)
+
+
+class Prepared(Protocol):
+    """Where requests are kept, and where their sender keeps its key."""
+
+    folder: Path
+    key_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,22 @@ def send(
         own += ["-s", str(_LUA), url, "--", str(requests), "1"]
     done = subprocess.run(own, capture_output=True, text=True, check=True, timeout=seconds + 120)  # noqa: S603 - our own
     return Measured(**json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def saturate(url: str, made: Prepared, seconds: float, *, status: str = "Inactive") -> Measured:
+    """As much as it takes, each of another client; a first second says how many that is."""
+    path = made.folder / "load"
+
+    def some(number: int) -> Path:
+        bodies = (callback(each, made.key_url, status=status) for each in companies(number))
+        return prepare(path, map(request, bodies))
+
+    first = send(url, some(_FIRST), 1)
+    number = int(_MORE * first.rate * seconds) + CONNECTIONS
+    done = send(url, some(number), seconds)
+    assert not done.failed, done
+    assert done.requests <= number, "some were sent twice"
+    return done
 
 
 def generator() -> str:

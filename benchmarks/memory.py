@@ -24,8 +24,6 @@ from workers.times.clock import system_clock
 
 _NUMBER = {"quick": 20, "default": 60, "full": 200}
 _END_SECONDS: Final = 150.0
-# The scheduler packs what ended a while ago.
-_SETTLED_SECONDS: Final = 20.0
 
 
 def usage(redis: Redis) -> Counter[str]:
@@ -73,7 +71,7 @@ def measure(size: Size) -> Iterator[Figure]:
             _wait(lambda: redis.zcard("unglue:deletions:deleted") == number, "all are deleted")
             _wait(lambda: not redis.zcard("unglue:callbacks:due"), "all results are received")
             _wait(lambda: not redis.xlen("unglue:audit:pending"), "the audit log is written")
-            time.sleep(_SETTLED_SECONDS)
+            _wait(lambda: not redis.zcard("unglue:unpacked"), "all are packed")
             after = usage(redis)
             more = (redis.info("memory")["used_memory"] - used) / number
     after.subtract(before)

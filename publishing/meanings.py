@@ -101,6 +101,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "oidc.claim": "The claim that names the person, as `sign_on` does",
     "oidc.roles_claim": "The claim whose values `roles` knows; empty: roles stand in `operators`",
     "oidc.roles": "What each value of that claim lets somebody do",
+    "traces.endpoint": "Where traces go, by OTLP over HTTP ([monitoring](monitoring.md#traces)); "
+    "empty: nowhere",
     "schedules.NAME.kind": "Look for organizations to delete, or ask PSAs what was not sent",
     "schedules.NAME.sources": "Of a `catch_up`: only these sources; empty: all with credentials",
     "schedules.NAME.cron": "When: minute hour day month weekday",

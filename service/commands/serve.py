@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import socket
+import sys
+from functools import partial
 from typing import Final
 
 import click
@@ -13,7 +15,9 @@ from service.api.app import create_app
 from service.api.bounded_http import bounded
 from service.api.connections import Bounds, Connections
 from service.supervision.checks import require_fit_storage, start_up
+from service.supervision.forks import work_in
 from workers.processes.storage import StorageUnfit
+from workers.settings import Settings
 
 # How long a request may go on once the service is told to stop.
 _GRACE_SECONDS: Final = 10
@@ -44,10 +48,28 @@ class _Server(uvicorn.Server):
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-def serve(host: str, port: int) -> None:
+@click.option(
+    "--processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many processes answer, on one socket.",
+)
+def serve(host: str, port: int, processes: int) -> None:
     """Receive webhooks and answer the API."""
     settings = start_up("service")
     require_fit_storage(settings)
+    if processes == 1:
+        _serve(settings, host, port, None)
+        return
+    listener = socket.create_server(
+        (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
+    )
+    sys.exit(work_in(processes, partial(_serve, settings, host, port, listener)))
+
+
+def _serve(settings: Settings, host: str, port: int, listener: socket.socket | None) -> None:
+    """Answer until told to stop, on the listener if there is one."""
     unfit: list[StorageUnfit] = []
 
     def refuse(error: StorageUnfit) -> None:
@@ -75,6 +97,6 @@ def serve(host: str, port: int) -> None:
         stopping,
     )
     log.info("serving", host=host, port=port, sources=sorted(settings.sources))
-    server.run()
+    server.run([listener] if listener is not None else None)
     for error in unfit:
         raise error

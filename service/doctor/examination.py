@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from adapters.errors import ITGlueError, PermissionDenied, UnglueError
 from service.doctor.caught_up import caught_up_findings
-from service.doctor.configuration import in_force
+from service.doctor.configuration import exposed, in_force
 from service.doctor.finding import Finding, alone
 from service.doctor.holds import held_findings
 from service.doctor.ledger import ACCEPT, ledger_findings
@@ -43,6 +43,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     there = await _answers(settings)
     checks = [
         ("configuration", _each(_configuration(settings))),
+        ("configuration", _each(exposed(os.environ))),
         ("redis", _redis(settings, there)),
     ]
     if there is None:

@@ -30,7 +30,7 @@ from workers.processes.queue import QUEUE_KEY
 from workers.upkeep.continuity import Continuity
 from workers.upkeep.witness import Witnesses
 
-CLIENTS, EVENTS = 8, 30
+CLIENTS, EVENTS = 4, 60
 
 
 def test_the_primary_is_killed_during_deliveries() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +16,7 @@ from workers.ledger.deleting.leases import Kind
 from workers.ledger.installation.condition import condition, condition_of
 from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
 from workers.ledger.store import REPLICA_MS
+from workers.network.tls import public_authorities
 from workers.outbox.process import Beside
 from workers.processes import jobs  # imported before the fork, so that a job starts at once
 from workers.processes.job_table import FOREIGN
@@ -53,6 +55,7 @@ def run_worker(settings: Settings, *, outbox: bool = False) -> None:
     """
     stop = Stop()
     stop.listen()
+    _load_ahead()
     sender = Beside.of(settings) if outbox else None
     try:
         _work_on(settings, stop, sender)
@@ -60,6 +63,14 @@ def run_worker(settings: Settings, *, outbox: bool = False) -> None:
         if sender is not None:
             sender.stop()
     log.info("stopped")
+
+
+def _load_ahead() -> None:
+    """What the process of each job would load anew: it is a fork of this one."""
+    public_authorities(trust_env=True)
+    public_authorities()
+    # What httpx imports at its first request.
+    import_module("anyio._backends._asyncio")
 
 
 def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:

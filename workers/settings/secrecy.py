@@ -66,6 +66,17 @@ def secrets_in(model: BaseModel, place: str) -> Iterator[tuple[str, str]]:
             yield f"{place}.{name}", each
 
 
+def written_secrets(tables: Mapping[str, object], place: str = "") -> Iterator[str]:
+    """The names of the secrets that stand in a file itself, and not in one that it names."""
+    # A hash is none, and an address is one only with a password in it.
+    names = {*_SHORTEST, *MADE_ELSEWHERE} - {"token_sha256", "redis_url", "dashboard_redis_url"}
+    for name, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from written_secrets(value, f"{place}{name}.")
+        elif value and name in names and (name, place) != ("url", "callback."):
+            yield f"{place}{name}"
+
+
 def shared_secret(sources: Mapping[str, BaseModel], callback: BaseModel) -> str | None:
     """What is wrong if a secret has two owners: a message of one would be genuine at the other."""
     owners: dict[str, str] = {}

@@ -31,7 +31,8 @@ Text = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 class Form(BaseModel):
     """An answer has these fields, all of them, and no other."""
 
-    model_config = ConfigDict(extra="forbid", from_attributes=True)
+    # Built when the first of them is answered, not while the service starts.
+    model_config = ConfigDict(extra="forbid", from_attributes=True, defer_build=True)
 
     @classmethod
     def about(cls, record: object, **other: Any) -> Self:  # noqa: ANN401 - fields of any type, which are checked

@@ -16,7 +16,7 @@ from workers.ledger.store import Store
 _MOST_CALLS: Final = 64
 _MOST_BYTES: Final = 1024 * 1024
 # Who comes while the disk is waited for need not wait for that and for the next time.
-_AT_ONCE: Final = {False: 1, True: 4}
+_AT_ONCE: Final = {False: 2, True: 4}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+"""From 202 to a worker's first step on an idle system, and from its death to the next one's."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.figure import Figure, Size
+from benchmarks.installation import Installation, with_itglue
+from benchmarks.load import callback, companies, request_headers
+
+_NUMBER = {"quick": 10, "default": 30, "full": 200}
+_LATENCY_MS = 300
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    """Deletions one at a time, each begun while nothing else is under way."""
+    took, gone_on = list[float](), None
+    with with_itglue(_LATENCY_MS) as made:
+        url = made.serve()
+        made.start("scheduler", "scheduler")
+        made.start("worker", "worker")
+        _until(lambda: made.redis.exists("unglue:heartbeat:worker"))
+        with httpx.Client(base_url=url) as http:
+            for _ in range(_NUMBER[size] + 1):
+                deletion_id = _asked(made, http)
+                answered = time.perf_counter()
+                _until(lambda: int(_field(made, deletion_id, "fence")) > 0)  # noqa: B023 - called at once
+                took.append(1000 * (time.perf_counter() - answered))
+                _until(lambda: not int(_field(made, deletion_id, "lease_until")))  # noqa: B023 - called at once
+                time.sleep(0.3)
+            if size != "quick":
+                # The second worker takes over what the first one held.
+                deletion_id = _asked(made, http)
+                _until(lambda: int(_field(made, deletion_id, "fence")) > 0)
+                made.start("worker-2", "worker")
+                died = time.perf_counter()
+                _kill(made.processes["worker"].pid)
+                _until(lambda: int(_field(made, deletion_id, "fence")) > 1)
+                gone_on = time.perf_counter() - died
+    # The first one loads what those after it find loaded.
+    found = sorted(took[1:])
+    yield Figure("202 to the worker's first step, p50", found[len(found) // 2], "< 20", "ms")
+    yield Figure(
+        "202 to the worker's first step, p99", found[len(found) * 99 // 100], "< 100", "ms",
+        note=f"{len(found)} deletions",
+    )  # fmt: skip
+    yield Figure("a killed worker's deletion goes on after", gone_on, "<= 16.5", "s",
+             note="worker.lease is 15 s, and it is looked for every second")  # fmt: skip
+
+
+def _asked(made: Installation, http: httpx.Client) -> str:
+    body = callback(companies(1)[0], made.key_url)
+    answer = http.post("/webhooks/cw", content=body, headers=request_headers(body))
+    return str(answer.json()["deletion_id"])
+
+
+def _kill(pid: int) -> None:
+    """With the process of its job, as a machine that loses its power would."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    for each in (pid, *map(int, children)):
+        os.kill(each, signal.SIGKILL)
+
+
+def _field(made: Installation, deletion_id: str, name: str) -> Any:  # noqa: ANN401 - redis-py's
+    return made.redis.hget(f"unglue:deletion:{deletion_id}", name) or 0
+
+
+def _until(look: Callable[[], Any]) -> None:
+    end = time.monotonic() + 60
+    while not look():
+        assert time.monotonic() < end, "not within 60 s"
+        time.sleep(0.0005)

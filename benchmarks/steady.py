@@ -1,0 +1,31 @@
+"""A steady load beside working workers and scheduler: latency, and nothing lost."""
+
+from collections.abc import Iterator
+
+from benchmarks.figure import Figure, Size
+from benchmarks.installation import with_itglue
+from benchmarks.load import callback, companies, prepare, request, send
+
+_SECONDS = {"quick": 8, "default": 20, "full": 60}
+_RATE = 1000
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    """1,000 deliveries a second, each of another client."""
+    seconds = _SECONDS[size]
+    with with_itglue(50) as made:
+        url = f"{made.serve()}/webhooks/cw"
+        made.start("scheduler", "scheduler")
+        made.start("worker", "worker")
+        some = companies(_RATE * seconds + 300)
+        bodies = (callback(each, made.key_url) for each in some)
+        file = prepare(made.folder / "load", map(request, bodies))
+        warm = send(url, file, 1, rate=100)
+        before = made.redis.zcard("unglue:deliveries")
+        done = send(url, file, seconds, rate=_RATE)
+        stored = made.redis.zcard("unglue:deliveries")
+    # The generator begins anew with the requests of the warm-up, which are then repeats.
+    lost = warm.requests + done.requests - before - (stored - before) - before
+    note = f"{done.rate:.0f}/s for {seconds} s, p50 {done.p50:.1f} ms, not 202: {done.failed}"
+    yield Figure("p99 at 1,000/s, worker and scheduler running", done.p99, "< 25", "ms", note=note)
+    yield Figure("answered with 202 and not in the ledger", max(0, lost), "<= 0")
