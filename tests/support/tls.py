@@ -33,7 +33,9 @@ def encrypted_server() -> Iterator[str]:
             "tls-auth-clients": "no",
         }
         with contextlib.ExitStack() as stack:
-            stack.enter_context(failing_valkey(folder, **(own if OTHER else {})))
+            stack.enter_context(
+                failing_valkey(folder, appendfsync="always", **(own if OTHER else {}))
+            )
             if not OTHER:
                 stack.enter_context(_in_front(folder / "valkey.sock", port))
             yield f"rediss://localhost:{port}/0"
