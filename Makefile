@@ -9,7 +9,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test faults whole soak soak-faults fuzz bench check format lint types demo states messages metrics clean lock
+.PHONY: help install test test-redis7 faults whole soak soak-faults fuzz bench image image-check check format lint types demo states messages metrics reference docs audit wheel release-check clean lock
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_cou
 test: $(READY) ## Run the tests against a real Valkey, without those that kill processes
 	$(PYTEST) tests/contract tests/integration tests/unit
 
+# Where the ledger, intake and durability meet the server.
+REDIS7 ?= redis-server
+ON_REDIS = tests/contract/test_continuity.py tests/faults/test_failing_valkey.py $(addprefix tests/integration/, test_ledger_*.py test_durability.py test_lease.py test_decided_twice.py test_repeats.py test_quarantine.py test_fair_hand_out.py test_outbox.py test_audit_writer.py test_retention.py test_jobs.py test_service_health.py test_foreign_jobs.py test_rq_dashboard.py test_redis_*.py)
+test-redis7: $(READY) ## The tests about the server, against Redis (REDIS7=path; Debian: redis-server)
+	REDIS_SERVER=$(REDIS7) $(PYTEST) $(ON_REDIS)
+
 faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
 	$(PYTEST) tests/faults tests/end_to_end
 
@@ -47,6 +53,17 @@ bench: $(READY) ## Measure everything in docs/performance.md (BENCH=--quick or -
 soak: $(READY) ## Run the stateful test for long and print how many steps it ran
 	$(BIN)/python -m tests.soak
 
+# BASE by digest for a release: make image BASE=python:3.13-slim@sha256:…
+ENGINE ?= docker
+BASE ?= python:3.13-slim
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+image: ## Build the image with docker (ENGINE=podman: with that)
+	$(ENGINE) build --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) -t unglue:$(VERSION) .
+
+image-check: $(READY) ## Build the image on a base of Debian packages, without a registry, and run the demo in it
+	$(BIN)/python -m tests.image_check
+
 DELIVERIES ?= 20000
 soak-faults: $(READY) ## 20000 deliveries while every process is killed again and again (DELIVERIES=n)
 	$(BIN)/python -m tests.soak_faults --deliveries $(DELIVERIES)
@@ -55,9 +72,10 @@ format: $(READY) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-lint: $(READY) ## Check formatting and lint
+lint: $(READY) ## Check formatting, lint, and the patterns that only bandit knows
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive adapters workers service publishing
 
 types: $(READY) ## Check types (mypy strict)
 	$(BIN)/mypy
@@ -76,8 +94,38 @@ messages: $(READY) ## Write docs/errors.md from the code
 metrics: $(READY) ## Write the table of docs/monitoring.md from the code
 	$(BIN)/python -m service.supervision.metrics.reference
 
+reference: $(READY) states messages metrics ## Write every page that is made from the code
+	$(BIN)/python -m publishing.configuration > docs/configuration.md
+	$(BIN)/python -m publishing.commands > docs/cli.md
+	$(BIN)/python -m publishing.api > docs/api.md
+	$(BIN)/python -m publishing.licences > docs/licences.md
+
+# The group's tools are installed where they are asked for, and not for every check.
+GROUP = UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --frozen --all-extras --inexact --system-certs --group
+
+docs: $(READY) ## Build the documentation as a site into site/; a warning fails it
+	$(GROUP) docs
+	$(BIN)/python -m publishing.site build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+audit: $(READY) ## Look the locked packages up among known vulnerabilities; asks the package index
+	$(GROUP) audit
+	@mkdir -p build
+	$(BIN)/uv export --quiet --frozen --no-dev --all-extras --no-emit-project > build/requirements.txt
+	$(BIN)/pip-audit --requirement build/requirements.txt --require-hashes --disable-pip --strict
+
+wheel: $(READY) ## Build wheel, sdist and bill of materials into dist/
+	@rm -rf dist
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv build --quiet --system-certs --out-dir dist
+	$(BIN)/uv export --quiet --frozen --no-dev --all-extras --format cyclonedx1.5 \
+	  --preview-features sbom-export > dist/unglue-$(VERSION).cdx.json
+	@ls dist
+
+release-check: $(READY) ## Walk the checklist of docs/releasing.md, and stop at what is not met
+	$(BIN)/python -m publishing.release
+
 lock: $(READY) ## Resolve the dependencies anew into uv.lock
 	$(BIN)/uv lock --system-certs
 
-clean: ## Remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove .venv, caches and what was built
+	rm -rf build dist site .image .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,9 @@
 """By what a client is known to a sender that may name it by id, by name, or by both."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 from adapters.fields import Identity, Unreadable
 from adapters.likeness import likeness
@@ -11,9 +13,10 @@ from adapters.models import Reactivated, Rejected
 def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     """Every identity of a client, the most certain first: `id:5`, `name:example client`.
 
-    Names are folded: taking two clients for one can only keep a deletion from happening.
+    Names and numbers are folded: taking two clients for one can only keep a deletion from
+    happening.
     """
-    found = [f"{kind}:{value}" for kind, value in ids.items() if value]
+    found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
     return (*found, f"name:{likeness(name)}") if name else tuple(found)
 
 
@@ -42,6 +45,28 @@ def reactivated(
             name=name,
         ),
     )
+
+
+def folded_number(identifier: str) -> str:
+    """A number, perhaps behind the name of what counts so, as it is compared: `manage:250`."""
+    counter, colon, number = likeness(identifier).rpartition(":")
+    number = number.strip()
+    return counter + colon + ((number.lstrip("0") or number) if number.isdecimal() else number)
+
+
+_CLIENTS: Final = ("client", "customer", "compan", "organi", "account", "tenant")
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+
+
+def is_a_client(name: str) -> bool:
+    """Whether the name of a kind of record may be another one for clients; a part of one is not."""
+    words = _WORD.findall(name)
+    return bool(words) and all(likeness(word).startswith(_CLIENTS) for word in words)
+
+
+def is_of_a_client(name: str) -> bool:
+    """Whether an event or a field of this name may be about a client."""
+    return likeness(name).startswith(_CLIENTS)
 
 
 def rejected(error: Unreadable, identity: Identity, clients: Sequence[str] = ()) -> Rejected:

@@ -47,6 +47,16 @@ class SourceConfig(BaseModel):
         """Whether the sender's own API is asked about a client before anything is deleted."""
         return False
 
+    @property
+    def catches_up(self) -> bool:
+        """Whether the sender's own API is asked for what its events did not say."""
+        return False
+
+    @property
+    def deletes_only(self) -> bool:
+        """Whether its events know no inactive client, but only one that is gone."""
+        return False
+
 
 class AskableSource(SourceConfig):
     """A sender whose API can be asked: `api` holds the credentials.
@@ -67,6 +77,20 @@ class AskableSource(SourceConfig):
     def asks(self) -> bool:
         """Whether the vendor's API is asked about a client before anything is deleted."""
         return self.api is not None and self.ask_source is not False
+
+
+class CatchingSource(AskableSource):
+    """A sender whose API says what changed: events that never came are made up for.
+
+    `catch_up = false` believes that all of them come.
+    """
+
+    catch_up: bool = True
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether the vendor's API is asked for what its events did not say."""
+        return self.asks and self.catch_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,34 @@ organization is compared strictly, elsewhere.
 import html
 import unicodedata
 
-# What is read as a hyphen: Unicode's dashes, the soft hyphen, the minus signs.
-_HYPHENS = dict.fromkeys(
-    map(ord, "\u00ad\u058a\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"), "-"
-)
+# What is read as a hyphen beside Unicode's dashes (Pd), as an apostrophe, as a quotation mark, as a
+# blank; and what is not seen at all beside formats (Cf): Default_Ignorable_Code_Point.
+_LOOKS_LIKE = {
+    **dict.fromkeys(map(ord, "\u2043\u207b\u208b\u2212"), "-"),
+    **dict.fromkeys(map(ord, "\u0060\u00b4\u02b9\u02bc\u2018\u2019\u201a\u201b\u2032\u2035"), "'"),
+    **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u2033\u2036"), '"'),
+    **dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"), " "),
+    **dict.fromkeys((0x34F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))),
+    **dict.fromkeys(range(0xE0100, 0xE01F0)),
+}
+# What escaped an escape once more stops here.
+_MOST_ESCAPES = 3
 
 
 def likeness(text: str) -> str:
     """The text without what people do not see: entities, width, case, blanks, kinds of hyphen."""
-    plain = unicodedata.normalize("NFKC", html.unescape(text).translate(_HYPHENS))
-    seen = "".join(char for char in plain.translate(_HYPHENS) if unicodedata.category(char) != "Cf")
+    for _ in range(_MOST_ESCAPES):
+        text = html.unescape(text)
+    plain = unicodedata.normalize("NFKC", text.translate(_LOOKS_LIKE)).translate(_LOOKS_LIKE)
+    seen = "".join(map(_seen, plain))
     return unicodedata.normalize("NFKC", " ".join(seen.casefold().split()))
+
+
+def _seen(char: str) -> str:
+    match unicodedata.category(char):
+        case "Cf":
+            return ""
+        case "Pd":
+            return "-"
+        case _:
+            return char

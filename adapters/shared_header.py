@@ -20,6 +20,8 @@ def _ascii(value: str) -> str:
 
 
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$", to_lower=True)]
+# Sent in a header or a form, so nothing that those cannot carry.
+Credential = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,500}$")]
 SharedSecret = Annotated[
     str, StringConstraints(min_length=16, max_length=500), AfterValidator(_ascii)
 ]

@@ -17,6 +17,7 @@ from workers.times.clock import rfc3339, system_clock
 # A process of an installation loads what its own command needs, not what all of them need.
 COMMANDS = MappingProxyType(
     {
+        "alive": "service.commands.alive",
         "approve": "service.commands.approvals",
         "audit": "service.commands.audit",
         "cancel": "service.commands.deletions",
@@ -30,6 +31,7 @@ COMMANDS = MappingProxyType(
         "doctor": "service.commands.doctor",
         "holds": "service.commands.holds",
         "init": "service.commands.init",
+        "links": "service.commands.links",
         "operators": "service.commands.operators",
         "outbox": "service.commands.outbox",
         "pause": "service.commands.pause",
@@ -58,6 +60,7 @@ COMMANDS = MappingProxyType(
 # The first sentence of each command's own help: to list them loads none of them.
 FIRST_SENTENCES = MappingProxyType(
     {
+        "alive": "Whether the part in this container is alive: for probes.",
         "approve": (
             "Look at a deletion's plan and approve exactly that (role approve, and not your own)."
         ),
@@ -81,6 +84,7 @@ FIRST_SENTENCES = MappingProxyType(
             "List the deliveries that hold deletions: not understood, or not proved to be genuine."
         ),
         "init": "Ask five things and write the configuration of a pilot, with new secrets.",
+        "links": "How the companies in the PSA of SOURCE are found in IT Glue.",
         "notifications": "Try the targets of [notifications].",
         "operators": "List the operators, their roles and when they were last seen (role admin).",
         "outbox": "Send results to callback URLs and notices to people.",
@@ -103,7 +107,7 @@ FIRST_SENTENCES = MappingProxyType(
         "sandbox": (
             "Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm."
         ),
-        "scheduler": "Hand out what is due.",
+        "scheduler": "Dispatch work whose time has come.",
         "schedules": "List the schedules with their next times (UTC).",
         "serve": "Receive webhooks and answer the API.",
         "sources": "List the sources: last delivery, verdicts, alerts, and who fell silent.",

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.autotask.config import AutotaskConfig
-from adapters.clients import known_as, readable, rejected
+from adapters.clients import is_a_client, known_as, readable, rejected
 from adapters.fields import (
     Identity,
     Unreadable,
@@ -77,7 +77,7 @@ def judge(config: AutotaskConfig, body: bytes, now: datetime) -> Verdict:
 def _known(config: AutotaskConfig, fields: Mapping[str, Any]) -> list[str]:
     """Which company it may be about, where it cannot be read whole."""
     kind = _word(fields.get("EntityType"))
-    if kind is not None and kind not in _COMPANIES:
+    if kind is not None and kind not in _COMPANIES and not is_a_client(kind):
         return []
     numbers = readable(lambda: positive_id(fields.get("Id"), "id"))
     names = readable(
@@ -127,6 +127,8 @@ def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
     if kind is None:
         raise Unreadable("entity_type_missing")
     if kind not in _COMPANIES:
+        if is_a_client(kind):
+            raise Unreadable("entity_type_unknown", quoted(callout.fields.get("EntityType")))
         return Ignored(event_id=event, reason="other_entity", **callout.stamp)
     if action not in _ACTIONS:
         raise Unreadable("action_unknown", quoted(callout.fields.get("Action")))

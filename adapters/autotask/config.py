@@ -3,9 +3,9 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
-from adapters.contract import AskableSource
+from adapters.contract import CatchingSource
 from adapters.models import PsaIntegration
 from adapters.origin import secure_origin
 
@@ -29,7 +29,8 @@ Credential = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 class AutotaskApi(BaseModel):
     """An API user of Autotask, and the tracking identifier of the integration.
 
-    `base_url` is the server that knows in which zone the tenant is.
+    `base_url` is the server that knows in which zone the tenant is. `excluded_resources` are users
+    whose own changes are to send nothing; they are registered with the webhook.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,9 +39,10 @@ class AutotaskApi(BaseModel):
     secret: Annotated[Credential, Field(repr=False)]
     integration_code: Annotated[Credential, Field(repr=False)]
     base_url: Annotated[str, AfterValidator(secure_origin)] = "https://webservices.autotask.net"
+    excluded_resources: tuple[Annotated[StrictInt, Field(gt=0)], ...] = ()
 
 
-class AutotaskConfig(AskableSource):
+class AutotaskConfig(CatchingSource):
     """One webhook of one Autotask tenant.
 
     `webhook_guid` is Autotask's own id of the webhook, and binds its callouts to this source.

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from adapters.clients import known_as, readable, rejected
+from adapters.clients import is_a_client, known_as, readable, rejected
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.fields import (
     Identity,
@@ -69,6 +69,8 @@ def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Ident
     if not isinstance(kind, str):
         raise Unreadable("type_missing")
     if folded(kind) != "company":
+        if is_a_client(kind):
+            raise Unreadable("type_unknown", quoted(kind))
         return Ignored(event_id=identity.event, reason="other_entity")
     _require_tenant(config, callback)
     action = callback.get("Action")

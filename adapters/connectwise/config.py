@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from adapters.contract import AskableSource
+from adapters.contract import CatchingSource
 from adapters.fields import folded
 from adapters.models import PsaIntegration
 from adapters.origin import secure_origin, split_url
@@ -63,7 +63,7 @@ class ConnectWiseApi(BaseModel):
     base_url: Annotated[str, AfterValidator(secure_origin)] | None = None
 
 
-class ConnectWiseConfig(AskableSource):
+class ConnectWiseConfig(CatchingSource):
     """One ConnectWise tenant that sends company callbacks.
 
     `host` and `company` bind every callback to this tenant: they are `FromUrl` and `CompanyId` of

@@ -3,11 +3,19 @@
 import base64
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
-from adapters.contract import SourceConfig
+from adapters.contract import AskableSource
+from adapters.origin import secure_origin
 from adapters.pointer import Pointer
-from adapters.shared_header import HeaderName, SharedSecrets, refuse_confirmation
+from adapters.shared_header import Credential, HeaderName, SharedSecrets, refuse_confirmation
 
 _AUTHORIZATION = "authorization"
 
@@ -26,7 +34,21 @@ class HaloPSAPointers(BaseModel):
     event_id: Pointer | None = None
 
 
-class HaloPSAConfig(SourceConfig):
+class HaloPSAApi(BaseModel):
+    """An API application of HaloPSA (client id and secret, services), and where the tenant is.
+
+    `tenant` is its name where HaloPSA hosts several at one address.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: Credential
+    client_secret: Annotated[Credential, Field(repr=False)]
+    base_url: Annotated[str, AfterValidator(secure_origin)]
+    tenant: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")] | None = None
+
+
+class HaloPSAConfig(AskableSource):
     """One HaloPSA webhook.
 
     `auth` is the webhook's authentication type: `basic` (user name and password), `bearer` (a
@@ -38,6 +60,7 @@ class HaloPSAConfig(SourceConfig):
     header: HeaderName = _AUTHORIZATION
     secrets: SharedSecrets
     pointers: HaloPSAPointers = HaloPSAPointers()
+    api: HaloPSAApi | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import known_as, reactivated, readable
+from adapters.clients import is_of_a_client, known_as, reactivated, readable
 from adapters.fields import (
     Unreadable,
     as_object,
@@ -69,7 +69,7 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
             ),
         )
     if code not in _ORGANIZATION_CODES:
-        if folded(code).startswith("client_") and not folded(code).startswith(_OF_A_CLIENT):
+        if is_of_a_client(code) and not folded(code).startswith(_OF_A_CLIENT):
             raise Unreadable("status_code_unknown", quoted(code))
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="other_event"),)
     if code == "CLIENT_UPDATED" and config.inactive_when is None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -13,9 +14,11 @@ from pydantic import (
     model_validator,
 )
 
-from adapters.contract import SourceConfig
+from adapters.contract import AskableSource
+from adapters.origin import secure_origin
 from adapters.pointer import Pointer
 from adapters.shared_header import (
+    Credential,
     HeaderName,
     SharedSecret,
     SharedSecrets,
@@ -45,7 +48,17 @@ class NinjaOnePointers(BaseModel):
     organization_name: Pointer | None = None
 
 
-class NinjaOneConfig(SourceConfig):
+class NinjaOneApi(BaseModel):
+    """An API client of NinjaOne (client credentials), and the host of one's own region."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: Credential
+    client_secret: Annotated[Credential, Field(repr=False)]
+    base_url: Annotated[str, AfterValidator(secure_origin)] = "https://app.ninjarmm.com"
+
+
+class NinjaOneConfig(AskableSource):
     """One NinjaOne API client's webhook.
 
     `secrets` are whole values of the header, like "Bearer …". `hmac_header` is for a sender or
@@ -60,6 +73,17 @@ class NinjaOneConfig(SourceConfig):
     inactive_when: InactiveWhen | None = None
     name_template: Annotated[StrictStr, Field(max_length=200)] | None = None
     pointers: NinjaOnePointers = NinjaOnePointers()
+    api: NinjaOneApi | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether NinjaOne is asked: it says only whether an organization was deleted."""
+        return super().asks and self.inactive_when is None
+
+    @property
+    def deletes_only(self) -> bool:
+        """An event that asks for a deletion says that the organization is gone there."""
+        return True
 
     @field_validator("name_template")
     @classmethod

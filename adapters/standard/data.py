@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.clients import known_as, reactivated, rejected
+from adapters.clients import is_of_a_client, known_as, reactivated, rejected
 from adapters.fields import Identity, Unreadable, as_object, folded, printable, readable_name
 from adapters.models import DeletionRequest, Reactivated, Rejected, Request
 from adapters.standard.config import StandardConfig
@@ -108,11 +108,13 @@ def _lenient(value: Any) -> Any:  # noqa: ANN401 - any JSON
 def is_about_a_client(kind: str, known_types: Sequence[str] = ("client.active",)) -> bool:
     """Whether a type that is not known may mean that a client is active.
 
-    It does if it is a known type in another case, or begins as one does, up to its last dot.
+    It does if it begins with a word for a client, or as a known type does, up to its last dot, or
+    is one in another case.
     """
     meant = folded(kind)
     beginnings = {folded(each).rpartition(".")[0] + "." for each in known_types if "." in each}
-    return meant in map(folded, known_types) or meant.startswith(("client.", *beginnings))
+    known = meant in map(folded, known_types) or meant.startswith(tuple(beginnings))
+    return known or is_of_a_client(kind)
 
 
 def _identities(request: DeletionRequest) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ proxy, and nobody who guesses there may keep an operator from stopping a deletio
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -60,15 +60,24 @@ class Logins:
             Unauthorized: nobody known does.
             TooManyAttempts: the same, and this address tried too often.
         """
-        try:
+        # A request without a token is no attempt: browsers begin with one.
+        with self.attempt(host) if authorization else nullcontext():
             caller = authenticate(authorization)
-        except Unauthorized:
-            if authorization:
-                # A request without a token is no attempt: browsers begin with one.
-                self._failed(peer_of(host))
-            raise
         self.seen[caller.name] = self._clock()
         return caller
+
+    @contextmanager
+    def attempt(self, host: str | None) -> Iterator[None]:
+        """An attempt to log in from this host, which `Unauthorized` ends as a failed one.
+
+        Raises:
+            TooManyAttempts: it failed, and this address tried too often.
+        """
+        try:
+            yield
+        except Unauthorized:
+            self._failed(peer_of(host))
+            raise
 
     def _failed(self, name: str) -> None:
         now = self._clock()

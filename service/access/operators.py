@@ -6,12 +6,15 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 from adapters.errors import RoleMissing, Unauthorized
-from workers.settings.operators import Operator
+from workers.settings.operators import Operator, Role
+from workers.settings.secrecy import SAMPLES
 
-Role = Literal["request", "approve", "admin"]
+# In characters. A hash does not tell how long its token is, so this is asked when one is used.
+SHORTEST: Final = 24
+_FORM: Final = f"see [operators] in unglue.toml; one of less than {SHORTEST} characters is nobody's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,14 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def _short(token: bytes) -> bool:
+    """Whether a token could be guessed, for wrong ones are limited and right ones never.
+
+    The README's are shorter, and refused for a real account.
+    """
+    return len(token) < SHORTEST and hashlib.sha256(token).hexdigest() not in SAMPLES
+
+
 def authenticate(operators: Mapping[str, Operator], authorization: str | None) -> Caller:
     """The operator whose token this is.
 
@@ -73,13 +84,14 @@ def authenticate(operators: Mapping[str, Operator], authorization: str | None) -
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized("send an operator token as: Authorization: Bearer <token>")
-    digest = token_hash(token.strip())
+    token = token.strip()
+    digest = token_hash(token)
     found = None
     for name, operator in operators.items():
         if hmac.compare_digest(operator.token_sha256, digest):
             found = Caller(name, operator.roles)
-    if found is None:
-        raise Unauthorized("unknown operator token; see [operators] in unglue.toml")
+    if found is None or _short(token.encode()):
+        raise Unauthorized(f"unknown operator token; {_FORM}")
     return found
 
 
@@ -104,6 +116,6 @@ def authenticate_basic(operators: Mapping[str, Operator], authorization: str | N
         named = hmac.compare_digest(name.encode(), user)
         if hmac.compare_digest(operator.token_sha256, digest) and named:
             found = Caller(name, operator.roles)
-    if found is None:
-        raise Unauthorized("unknown operator name or token; see [operators] in unglue.toml")
+    if found is None or _short(token):
+        raise Unauthorized(f"unknown operator name or token; {_FORM}")
     return found

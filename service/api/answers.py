@@ -56,6 +56,10 @@ def waits_for(deletion: Deletion) -> str | None:
     return deletion.waits_for or None if deletion.state in WAITING else None
 
 
+# What asks for these changes nothing.
+READS: Final = frozenset({"GET", "HEAD"})
+
+
 def error_answer(
     error: UnglueError, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -105,11 +109,13 @@ def storage_trouble(error: Exception) -> str:
     return how
 
 
-async def on_redis_error(_request: Request, error: Exception) -> Response:
+async def on_redis_error(request: Request, error: Exception) -> Response:
     """The record does not answer."""
     how = storage_trouble(error)
     unavailable = StorageUnavailable(
-        f"Redis is not usable ({how}), so it is not known whether anything was changed; "
+        f"Redis is not usable ({how}), so nothing can be shown; ask again later"
+        if request.method in READS
+        else f"Redis is not usable ({how}), so it is not known whether anything was changed; "
         "send the same again later, with the same Idempotency-Key if you sent one"
     )
     return error_answer(unavailable, headers={"Retry-After": RETRY_AFTER})

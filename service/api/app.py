@@ -48,10 +48,11 @@ from service.api.routes import (
 from service.api.routes.straight import Straight
 from service.api.state import Refuse, Server, ServiceState, open_state
 from service.approval.refusals import Handler, readable
+from service.console.door.sign_on import open_provider
 from service.console.page import readable as on_page
 from service.console.routes import routes as console_routes
 from service.dashboard.guard import open_dashboard
-from service.supervision.logs import BoundIds
+from service.supervision.logs import BoundIds, Traced
 from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
 
@@ -77,14 +78,18 @@ def create_app(
     """The service of an installation; `refuse` is called if its Redis would lose the record.
 
     `connections` are those of the server around it, which sets `stopping` once it is told to stop.
+
+    Raises:
+        ConfigurationError: single sign-on is configured and not installed.
     """
     dashboard = open_dashboard(settings)
+    provider = open_provider(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
         try:
             server = Server(connections, stopping or asyncio.Event())
-            async with open_state(settings, refuse, server) as state:
+            async with open_state(settings, refuse, server, provider) as state:
                 yield {"service": state}
         finally:
             dashboard.close()
@@ -112,6 +117,7 @@ def create_app(
             Route("/v1/audit", audit.show, methods=["GET"]),
             Route("/v1/audit/verify", audit.verify, methods=["GET"]),
             Route("/v1/sources", sources.show_all, methods=["GET"]),
+            Route("/v1/sources/{source}/catch-up", sources.catch_up, methods=["POST"]),
             Route("/v1/sources/{source}/cancel", sources.cancel, methods=["POST"]),
             Route("/v1/protections", protections.create, methods=["POST"]),
             Route("/v1/protections", protections.show_all, methods=["GET"]),
@@ -149,10 +155,11 @@ def create_app(
             Exception: told(on_internal_error),
         },
         middleware=[
+            Middleware(Traced),
+            Middleware(BodyLimit),
             Middleware(Straight),
             Middleware(BoundIds),
             Middleware(Deadline),
-            Middleware(BodyLimit),
         ],
         lifespan=lifespan,
     )

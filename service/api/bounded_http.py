@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from service.access.proxied import PEER
 from service.api.connections import Connections
 from workers.times.clock import rfc3339, system_clock
 
@@ -124,6 +125,8 @@ class BoundedHttp(HttpToolsProtocol):
         """The first byte of a head, perhaps in the middle of a piece."""
         super().on_message_begin()
         self._counted = self._counted or 1
+        # uvicorn replaces the scope's client by what a trusted proxy says.
+        self.scope["state"][PEER] = self.client
 
     def on_url(self, url: bytes) -> None:
         """A part of the URL."""

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.errors import Unavailable
-from service.api.answers import error_answer
+from service.api.answers import READS, error_answer
 
 _SECONDS: Final = 20.0
 # What the longest `Prefer: wait=…` adds, and how long the whole audit log may be looked through.
@@ -41,10 +41,12 @@ class Deadline:
         except TimeoutError:
             if begun:
                 raise
-            late = Unavailable(
-                f"no answer within {seconds:g} s, so it is not known whether anything was changed; "
+            unknown = (
+                "so it is not known whether anything was changed; "
                 "look, or send the same again with the same Idempotency-Key"
             )
+            then = "ask again later" if scope["method"] in READS else unknown
+            late = Unavailable(f"no answer within {seconds:g} s, {then}")
             await error_answer(late, headers={"Retry-After": "5"})(scope, receive, send)
 
     def _seconds(self, scope: Scope) -> float:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -29,6 +29,9 @@ from workers.processes.storage import StorageUnfit, fit_unless_away
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
 from workers.upkeep.continuity import continuity_of
+
+if TYPE_CHECKING:
+    from service.access.oidc import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class ServiceState:
     logins: Logins
     server: Server
     spool: Spool | None = None
+    provider: "Provider | None" = None
 
 
 Refuse = Callable[[StorageUnfit], None]
@@ -62,7 +66,7 @@ _FIRST_SECONDS = 1.0
 
 @asynccontextmanager
 async def open_state(
-    settings: Settings, refuse: Refuse, server: Server
+    settings: Settings, refuse: Refuse, server: Server, provider: "Provider | None" = None
 ) -> AsyncIterator[ServiceState]:
     """The parts, for as long as the service runs.
 
@@ -88,7 +92,17 @@ async def open_state(
             # A new ledger is founded before the first request.
             await asyncio.wait_for(looked.wait(), _FIRST_SECONDS)
         yield ServiceState(
-            settings, ledger, intake, jobs, hand_off, system_clock, attempts, logins, server, spool
+            settings,
+            ledger,
+            intake,
+            jobs,
+            hand_off,
+            system_clock,
+            attempts,
+            logins,
+            server,
+            spool,
+            provider,
         )
 
 

@@ -18,7 +18,10 @@ from workers.audit.chain import Head
 from workers.audit.keys import Keyring
 from workers.audit.verify import Report, Verifier
 from workers.settings import load_settings
+from workers.times.clock import from_ms, rfc3339
 
+# In 2001; `looked_at` of a sweep is a count.
+_FIRST_MS = 10**12
 _SHOWN_BY_ITSELF = {
     "seq", "at", "what", "deletion_id", "org_id", "operator", "prev", "key", "hash", "sig",
     "sig_old",
@@ -73,7 +76,11 @@ def _line(entry: dict[str, Any]) -> str:
         f"org {entry['org_id']}" if "org_id" in entry else "",
         f"by {entry['operator']}" if "operator" in entry else "",
     ]
-    rest = [f"{name}={_brief(v)}" for name, v in entry.items() if name not in _SHOWN_BY_ITSELF]
+    rest = [
+        f"{name}={rfc3339(from_ms(value)) if _is_time(name, value) else _brief(value)}"
+        for name, value in entry.items()
+        if name not in _SHOWN_BY_ITSELF
+    ]
     at = str(entry.get("at", "?"))[:19].replace("T", " ")
     words = [at, f"#{entry.get('seq', '?')}", f"{entry.get('what', '?'):<13}", *subject, *rest]
     line = "  ".join(word for word in words if word)
@@ -82,6 +89,11 @@ def _line(entry: dict[str, Any]) -> str:
         width = shutil.get_terminal_size().columns
         line = line if len(line) <= width else f"{line[: width - 1]}…"
     return line
+
+
+def _is_time(name: str, value: object) -> bool:
+    """Whether it is a moment as the ledger keeps it, in milliseconds."""
+    return name.endswith("_at") and isinstance(value, int) and value > _FIRST_MS
 
 
 def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -67,10 +67,20 @@ def delete(
     if fields["dry_run"] and not as_json:
         console = screen()
         show_plan(deletion, console)
-        for line in (*result["warnings"], *(error["message"] for error in result["errors"])):
+        for line in _beside_the_plan(deletion):
             console.print(f"- {escape(line)}")
     else:
         show_json(result)
     say(summary(result), err=True)
     would_not = fields["dry_run"] and exit_code and not result["details"]["would_delete"]
     sys.exit(0 if result["success"] and not would_not else 1)
+
+
+def _beside_the_plan(deletion: dict[str, Any]) -> list[str]:
+    """What is to be known and stands neither among the gates nor as why there is no plan."""
+    if deletion["plan"] is None:
+        return []
+    result = deletion["result"]
+    said = [answer["message"] for answer in deletion["plan"]["answers"] if answer["message"]]
+    warnings = [each for each in result["warnings"] if not each.endswith(tuple(said))]
+    return warnings + [error["message"] for error in result["errors"]]

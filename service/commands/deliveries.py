@@ -62,6 +62,8 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
         became += f", {found['deletion_id']}"
     console.print(escape(f"{found['id']}  {became}"))
     console.print(escape(f"received {found['received_at']} from source {found['source']}"))
+    if found["caught_up"]:
+        console.print("nobody sent it: the PSA said it when it was asked")
     if found["repeats"]:
         times = "once" if found["repeats"] == 1 else f"{found['repeats']} times"
         console.print(f"repeated {times}, last at {found['last_seen']}")

@@ -50,11 +50,14 @@ async def _demo(folder: Path, *, keep: bool) -> bool:
 
 
 async def _tell(folder: Path, *, keep: bool) -> None:
-    say("Starting Valkey, IT Glue sandbox, key server, callback receiver,", err=True)
+    say("Starting Valkey, IT Glue sandbox, ConnectWise sandbox, callback receiver,", err=True)
     say("service, scheduler and worker on loopback …", err=True)
-    async with running(folder) as installation, httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        running(folder, asks=True) as installation,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
         await Story(installation, http).tell()
-        click.secho("\nAll five came out as they should.", fg="green", err=True)
+        click.secho("\nAll six came out as they should.", fg="green", err=True)
         if keep:
             _show(installation, folder)
             while True:

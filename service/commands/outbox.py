@@ -9,6 +9,7 @@ from service.supervision.checks import start_up
 from service.supervision.signals import stop_on_signals
 from workers.outbox.process import send_until
 from workers.settings import Settings
+from workers.upkeep.pulse import pulsing
 
 log = structlog.get_logger()
 
@@ -26,5 +27,6 @@ def outbox() -> None:
 async def _send(settings: Settings) -> None:
     stop = stop_on_signals()
     log.info("sending")
-    await send_until(settings, stop)
+    async with pulsing(settings.worker.pulse):
+        await send_until(settings, stop)
     log.info("stopped")

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.waiting import interruptible
 
 _KINDS = {"del": "deletions", "dlv": "deliveries", "cb": "callbacks"}
 _LOOK_EVERY = 0.3
@@ -49,7 +50,7 @@ def replay(
 ) -> None:  # fmt: skip
     """Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).
 
-    A deletion begins anew in its next generation; a stored delivery is read again with the
+    A deletion restarts with the same id (generation + 1); a stored delivery is read again with the
     configuration of now; a result is sent again under a new webhook-id.
 
     Exit status: 0 everything was replayed, 1 something was refused or is not done yet, 2 usage.
@@ -76,7 +77,9 @@ def replay(
         if fields["dry_run"]:
             _counted(begun, as_json=as_json)
             return
-        done = begun if no_wait else _followed(service, begun, timeout)
+        goes_on = f"{begun['id']} goes on without this command; to stop it: --stop {begun['id']}"
+        with interruptible(goes_on):
+            done = begun if no_wait else _followed(service, begun, timeout)
     if as_json:
         show_json(done)
     else:
@@ -139,8 +142,10 @@ def _counted(counted: dict[str, Any], *, as_json: bool) -> None:
     elif counted["matched"] == 0:
         say(f"No {counted['what']} match.")
     else:
-        say(f"{counted['matched']} {counted['what']} match, {counted['total']} would be")
-        say("replayed, beginning with:\n" + "\n".join(counted["ids"]))
+        say(f"{counted['what']} that match: {counted['matched']}; to be replayed, beginning with:")
+        say("\n".join(counted["ids"]))
+        if counted["total"] < counted["matched"]:
+            say(f"no more than {counted['total']} of them; --limit takes more", err=True)
 
 
 def _show(done: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""`unglue sandbox`: a stand-in for IT Glue, for rehearsals."""
+"""`unglue sandbox`: a stand-in for IT Glue, or for a PSA that sends, for rehearsals."""
 
 import click
 import uvicorn
@@ -6,6 +6,7 @@ import uvicorn
 from adapters.errors import ConfigurationError
 from service.sandbox.app import create_sandbox
 from service.sandbox.faults import FAULTS, InvalidFault, parse_faults
+from service.sandbox.psa.app import ROUTES, create_vendor, populated
 from service.sandbox.settings import SandboxSettings
 from service.terminal.screen import say
 from workers.times.clock import system_clock
@@ -31,17 +32,48 @@ def _fault_list() -> str:
     metavar="NAME[=VALUE][@WHERE][:COUNT]",
     help="Make something go wrong; may be given several times. See --list-faults.",
 )
+@click.option(
+    "--vendor",
+    type=click.Choice(tuple(ROUTES)),
+    help="Run this PSA or RMM instead of IT Glue: its API, and what it sends.",
+)
+@click.option("--signing-key", default="a-signing-key", help="ConnectWise's, with --vendor.")
+@click.option("--deliver-to", metavar="ORIGIN", help="With --vendor: where the service really is.")
+@click.option("--pace", default=1.0, help="With --vendor: its waits between attempts, times this.")
 @click.option("--list-faults", is_flag=True, help="List the faults and leave.")
 def sandbox(
-    host: str, port: int, faults: tuple[str, ...], *, list_faults: bool, **settings: float
+    host: str,
+    port: int,
+    faults: tuple[str, ...],
+    vendor: str | None,
+    signing_key: str,
+    deliver_to: str | None,
+    pace: float,
+    *,
+    list_faults: bool,
+    **settings: float,
 ) -> None:
     """Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm.
 
     Point Unglue at it with UNGLUE_ITGLUE__BASE_URL and UNGLUE_ITGLUE__API_KEY. What was asked of
     it stands at /_sandbox/requests, what is left at /_sandbox/world.
+
+    With --vendor: a tenant of ConnectWise, Autotask, NinjaOne or HaloPSA with the same clients, in
+    the vendor's documented shapes. POST /_sandbox/clients/ID changes one, and what is registered is
+    sent, with the vendor's time-outs, retries and deactivation; POST /_sandbox/mishaps loses,
+    doubles, delays or turns round what is sent next; it stands at /_sandbox/deliveries. The keys:
+    ConnectWise Cobalt+PUB:a-private-key, clientId guid-1; Autotask api@zinc.example, an-api-secret,
+    CODE; NinjaOne and HaloPSA unglue-client, an-oauth-secret.
     """
     if list_faults:
         say(_fault_list())
+        return
+    if vendor is not None:
+        say(f"{vendor} sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
+        app = create_vendor(
+            vendor, populated(), signing_key=signing_key, pace=pace, origin=deliver_to
+        )
+        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
         return
     try:
         configured = SandboxSettings(faults=parse_faults(list(faults)), **settings)

@@ -1,4 +1,4 @@
-"""`unglue scheduler`: hand out what is due."""
+"""`unglue scheduler`: dispatch work whose time has come."""
 
 import asyncio
 import contextlib
@@ -16,13 +16,14 @@ from workers.settings import Settings
 from workers.times.clock import system_clock
 from workers.upkeep.continuity import continuity_of
 from workers.upkeep.heartbeat import DeadManSwitch
+from workers.upkeep.pulse import pulsing
 
 log = structlog.get_logger()
 
 
 @click.command()
 def scheduler() -> None:
-    """Hand out what is due. One is enough; two do no harm."""
+    """Dispatch work whose time has come. One is enough; two do no harm."""
     asyncio.run(_schedule(start_up("scheduler")))
 
 
@@ -32,6 +33,7 @@ async def _schedule(settings: Settings) -> None:
         open_queue(settings) as jobs,
         open_ledger(settings) as ledger,
         recorded(settings, ledger, "scheduler", system_clock),
+        pulsing(settings.worker.pulse),
     ):
         log.info("scheduling")
         interval = settings.worker.scheduler_interval

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import httpx
@@ -20,7 +21,7 @@ from adapters.registry import VENDORS
 from service.demo.key_at import serving_key
 from service.doctor.finding import Finding
 from service.doctor.psa import findings_of
-from service.doctor.registered import compared
+from service.doctor.registered import compared, removed
 from service.terminal.client import ServiceClient, service_url
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
@@ -45,7 +46,7 @@ def sources(context: click.Context, *, as_json: bool) -> None:
         return
     columns = (
         Column("source", "keep"), Column("last delivery", "keep"), Column("verdicts"),
-        Column("alerts"), Column("vendor", "spare"),
+        Column("alerts"), Column("caught up to", "spare"), Column("vendor", "spare"),
     )  # fmt: skip
     show_list(columns, [_row(each) for each in listed])
 
@@ -59,8 +60,30 @@ def _row(source: dict[str, Any]) -> tuple[str, ...]:
         source["last_delivery"] or "never",
         ", ".join(verdicts),
         "; ".join(alerts),
+        _caught_up(source),
         source["vendor"],
     )
+
+
+def _caught_up(source: dict[str, Any]) -> str:
+    known = source["caught_up"]
+    if known is None:
+        return ""
+    made_up = known["inactive"] + known["active"]
+    found = f", {made_up} never came" if made_up else ""
+    return f"{known['to']}{found}{': ' + known['fault'] if known['fault'] else ''}"
+
+
+@sources.command("catch-up")
+@click.argument("name")
+def catch_up(name: str) -> None:
+    """Ask the PSA of the source NAME now for what changed and was not sent.
+
+    That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
+    """
+    with ServiceClient.from_environment() as service:
+        begun = service.call("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
+    say(f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources")
 
 
 @sources.command()
@@ -165,9 +188,12 @@ async def _examined(name: str, config: SourceConfig, company: str | None) -> lis
 @click.option("--check", "only_check", is_flag=True, help="Tell what differs; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def register(name: str, *, only_check: bool, as_json: bool) -> None:
-    """Have ConnectWise send its companies to the source NAME: make its callback, or put it right.
+    """Have the vendor of the source NAME send here: make its webhook, or put it right.
 
-    Done twice it changes nothing. Callbacks of others are left alone, and none is removed.
+    ConnectWise's callback, Autotask's webhook with its fields (switched on again, if it was off),
+    NinjaOne's webhook with its header. Done twice it changes nothing. What others registered is
+    left alone, and nothing is removed; but a NinjaOne API client has only one webhook, which is
+    replaced.
 
     Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
     """
@@ -184,3 +210,26 @@ async def _registered(
     name: str, config: SourceConfig, public_url: str, *, repair: bool
 ) -> list[Finding]:
     return [finding async for finding in compared(name, config, public_url, repair=repair)]
+
+
+@sources.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def unregister(name: str, *, as_json: bool) -> None:
+    """Remove at the vendor what sends to the source NAME, and nothing of others.
+
+    NinjaOne does not show whose the one webhook of an API client is; it is removed.
+
+    Exit status: 0 it is gone, 1 it is not known to be, 2 there is nothing to register.
+    """
+    settings = load_settings()
+    config = settings.sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    found = asyncio.run(_removed(name, config, settings.public_url))
+    _show(found, as_json=as_json)
+    sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
+
+
+async def _removed(name: str, config: SourceConfig, public_url: str) -> list[Finding]:
+    return [finding async for finding in removed(name, config, public_url)]

@@ -9,7 +9,9 @@ from rich.markup import escape
 
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.waiting import interruptible
 
+_LOOK_EVERY = 0.3
 _TELL_EVERY = 10
 
 
@@ -30,25 +32,41 @@ def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
     Exit status: 0 finished, 1 held, failed or not yet at its end, 2 usage.
     """
     with ServiceClient.from_environment() as service:
-        begun = service.call("POST", f"/v1/schedules/{name}/sweep", {"dry_run": dry_run})
-        say(f"{begun['id']}: looking through the organizations …", err=True)
-        deadline = time.monotonic() + timeout
-        path = f"/v1/sweeps/{begun['id']}"
-        found = service.call("GET", path)
-        said = 0
-        while found["finished_at"] is None and time.monotonic() < deadline:
-            time.sleep(0.3)
-            found = service.call("GET", path)
-            if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
-                said = looked
-                say(f"{begun['id']}: {looked} organizations looked at …", err=True)
+        sys.exit(follow(service, name, {"dry_run": dry_run}, timeout, as_json=as_json))
+
+
+def follow(
+    service: ServiceClient, name: str, order: dict[str, Any], timeout: float, *, as_json: bool
+) -> int:
+    """Begin a sweep, wait for its end, show it; the exit status."""
+    begun = service.call("POST", f"/v1/schedules/{name}/sweep", order)
+    say(f"{begun['id']}: looking through the organizations …", err=True)
+    dry_run = order.get("dry_run")
+    stop = "" if dry_run else f"; unglue cancel --source schedule:{name} stops what it asks for"
+    with interruptible(f"{begun['id']} goes on without this command{stop}"):
+        found = _end_of(service, begun["id"], timeout)
     if as_json:
         show_json(found)
     elif found["summary"] is not None:
         _show(found)
     if found["finished_at"] is None:
         say(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
-    sys.exit(0 if found["state"] == "finished" else 1)
+    return 0 if found["state"] == "finished" else 1
+
+
+def _end_of(service: ServiceClient, sweep_id: str, seconds: float) -> dict[str, Any]:
+    """The sweep once it ended, or as it stands when the time is up."""
+    deadline = time.monotonic() + seconds
+    path = f"/v1/sweeps/{sweep_id}"
+    found: dict[str, Any] = service.call("GET", path)
+    said = 0
+    while found["finished_at"] is None and time.monotonic() < deadline:
+        time.sleep(_LOOK_EVERY)
+        found = service.call("GET", path)
+        if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
+            said = looked
+            say(f"{sweep_id}: {looked} organizations looked at …", err=True)
+    return found
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -58,16 +76,19 @@ def _show(found: dict[str, Any]) -> None:
         Column("status", "spare"),
     )  # fmt: skip
     rows = []
+    # A dry run finishes all the same.
+    too_many = summary["allowed"] is not None and summary["met"] > summary["allowed"]
+    held = too_many or summary["state"] != "finished"
     for row in sorted(found["organizations"], key=lambda each: not each["met"]):
         asked = row["deletion_id"] or "would be requested"
         verdict = asked if row["met"] else ("skipped" if row["skipped"] else "not selected")
-        answer = verdict if summary["state"] == "finished" or not row["met"] else "held"
+        answer = "held" if held and row["met"] else verdict
         why = "; ".join(row["why"]) or "meets all criteria"
         rows.append((row["org_id"], row["name"], answer, why, row["status"]))
     show_list(columns, rows)
     for error in summary["errors"]:
         console.print(f"[red]{escape(error['message'])}[/]")
-    if summary["allowed"] is not None and summary["met"] > summary["allowed"]:
+    if too_many:
         console.print(
             f"{summary['met']} candidates are more than the {summary['allowed']} that limit and "
             "max_share allow: nothing is requested. If they are right, raise them and sweep again."
@@ -97,7 +118,9 @@ def schedules(*, as_json: bool) -> None:
     rows = []
     for each in listed:
         asks = "dry runs" if each["dry_run"] else "deletions"
-        if not each["confirm_delete"] and not each["dry_run"]:
+        if each["kind"] == "catch_up":
+            asks = f"events that never came ({', '.join(each['sources']) or 'every PSA'})"
+        elif not each["confirm_delete"] and not each["dry_run"]:
             asks += ", unconfirmed"
         first, then = each["next"][:1], each["next"][1:]
         rows.append((

@@ -4,12 +4,14 @@ Whatever deletes or lets delete asks for the organization's name; what stops nev
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
 from adapters.errors import (
     Conflict,
+    Forbidden,
     InvalidIdentifier,
     InvalidRequest,
     NotFound,
@@ -18,15 +20,17 @@ from adapters.errors import (
     UnglueError,
 )
 from service.api.routes import deletions as api
-from service.api.routes import holds, protections, replays
+from service.api.routes import holds, organizations, protections, replays
 from service.approval import deciding
 from service.approval.names import difference
 from service.console.deletions import shown, subject
 from service.console.deliveries import shown as delivery_shown
-from service.console.front import Look, Visit
+from service.console.door.front import Look, Visit
 from workers.ledger.records import Deletion
+from workers.outbox.approval_link import opened, sealed
 
 _LONGEST_KEY: Final = 100
+_NAMED: Final = "console name"
 _PASSED_ON: Final = (NotFound, Unauthorized, TooManyAttempts)
 
 
@@ -81,15 +85,11 @@ async def _cancel(visit: Visit, deletion: Deletion) -> str:
 
 async def _replay(visit: Visit, deletion: Deletion) -> str:
     visit.caller.require("request")
-    found, typed = subject(deletion), visit.form.get("name", "")
-    if not deletion.terminal:
-        # The same form once more, or too late; the ledger tells them apart.
-        pass
-    elif not found.name and typed.strip() != found.id:
-        raise InvalidIdentifier("type the organization's IT Glue id; its name is not known")
-    elif found.name and (why := difference(typed, found.name)) is not None:
-        raise InvalidIdentifier(why)
-    await api.begin_anew(visit.state, visit.caller, deletion.id, _once(visit))
+    found = subject(deletion)
+    # Otherwise it is the same form once more, or too late; the ledger tells them apart.
+    if deletion.terminal:
+        _typed(visit, found.name, found.id)
+    await api.begin_anew(visit.state, visit.caller, deletion.id, once(visit))
     return "replayed"
 
 
@@ -105,8 +105,8 @@ replay: Final = _about_deletion(_replay)
 resend: Final = _about_deletion(_resend)
 
 
-def _once(visit: Visit) -> str | None:
-    """What makes a form that is sent twice act once: every page gives out another."""
+def once(visit: Visit) -> str | None:
+    """The key that makes a form that is sent twice act once: every page gives out another."""
     key = visit.form.get("once", "")
     return f"console-{key}" if 1 <= len(key) <= _LONGEST_KEY else None
 
@@ -117,7 +117,7 @@ async def _ordered(visit: Visit, what: str, name: str) -> None:
     except ValueError:
         raise InvalidRequest("the form names nothing that could be sent again") from None
     found = await replays.chosen(visit.state, asked)
-    await replays.order(visit.state, visit.caller, asked, found, _once(visit))
+    await replays.order(visit.state, visit.caller, asked, found, once(visit))
 
 
 async def send_again(visit: Visit) -> Response:
@@ -160,6 +160,76 @@ async def _dismiss(visit: Visit, delivery_id: str) -> str:
 
 replay_delivery: Final = _about_delivery(_replay_delivery)
 dismiss: Final = _about_delivery(_dismiss)
+
+
+async def show_kept(visit: Visit) -> Response:
+    """What keeps an organization, and the form to end that."""
+    return await _kept(visit)
+
+
+async def _kept(
+    visit: Visit, *, problem: tuple[str, str] | None = None, status: int = 200
+) -> Response:
+    org_id, state = visit.request.path_params["org_id"], visit.state
+    held = await state.ledger.protections.get(org_id)
+    noes = [
+        each for each in await state.ledger.registers.declined() if each.form == f"org:{org_id}"
+    ]
+    if held is None and not noes:
+        raise NotFound(f"nothing keeps organization {org_id[:20]}")
+    name = ""
+    if problem is None:
+        # While IT Glue does not answer, its id must do.
+        with suppress(UnglueError):
+            found = await organizations.shown(state, org_id)
+            name = found.name if found else ""
+    else:
+        name = _named(visit, org_id)
+    return visit.page(
+        "kept.html",
+        name or f"Organization {org_id}",
+        status=status,
+        org_id=org_id,
+        name=name,
+        named=sealed(state.settings.secret_keys, _NAMED, (org_id, name)),
+        held=held,
+        noes=noes,
+        may_end=visit.may("admin"),
+        typed=visit.form.get("name", ""),
+        why=visit.form.get("reason", ""),
+        problem=problem,
+    )
+
+
+def _named(visit: Visit, org_id: str) -> str:
+    """The organization's name as the form showed it."""
+    content = opened(visit.state.settings.secret_keys, _NAMED, visit.form.get("named", ""))
+    if content is None or content[0] != org_id:
+        raise Forbidden("the form did not come from this organization's page; open it again")
+    return str(content[1])
+
+
+async def unprotect(visit: Visit) -> Response:
+    """End what keeps an organization."""
+    visit.caller.require("admin")
+    org_id = visit.request.path_params["org_id"]
+    name = _named(visit, org_id)
+    try:
+        _typed(visit, name, org_id)
+        _, warnings = await protections.end(visit.state, visit.caller, org_id, _reason(visit))
+    except InvalidRequest as error:
+        problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
+        return await _kept(visit, problem=problem, status=error.http_status)
+    return RedirectResponse(f"/protected?said={'again' if warnings else 'ended'}", 303)
+
+
+def _typed(visit: Visit, name: str, org_id: str) -> None:
+    """Go on only if the organization's name was typed, or its id where no name is known."""
+    typed = visit.form.get("name", "")
+    if not name and typed.strip() != org_id:
+        raise InvalidIdentifier("type the organization's IT Glue id; its name is not known")
+    if name and (why := difference(typed, name)) is not None:
+        raise InvalidIdentifier(why)
 
 
 async def protect(visit: Visit) -> Response:

@@ -1,7 +1,7 @@
 """`/deletions` and `/deletions/{id}`: which there are, and everything that is known of one."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +12,7 @@ from adapters.errors import InvalidRequest
 from service.api.answers import waits_for
 from service.approval import standing
 from service.approval.pages import consequence
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.page import address
 from service.console.words import entry_words, outcome
 from workers.ledger.deleting.views import View
@@ -28,8 +28,6 @@ from workers.times.clock import moment, precise
 from workers.times.durations import in_words
 
 PER_PAGE: Final = 100
-_STEP: Final = 200
-_MOST_LOOKED_AT: Final = 2000
 _REPLAYABLE: Final = frozenset({FAILED, BLOCKED, CANCELLED})
 _LONGEST_SEARCH: Final = 200
 
@@ -44,13 +42,32 @@ class Subject:
 
 def subject(deletion: Deletion) -> Subject:
     """The organization of a deletion."""
-    request, organization = deletion.request, deletion.plan.organization if deletion.plan else None
+    organization = deletion.plan.organization if deletion.plan else None
+    return _subject(
+        {"id": organization.id, "name": organization.name} if organization else None,
+        {"org_id": deletion.request.org_id, "org_name": deletion.request.org_name},
+        deletion.pinned or {},
+        deletion.known_name,
+    )
+
+
+def stored_subject(request: str, plan: str, pinned: str, known_name: str) -> Subject:
+    """The same from the fields of its record, of which there may be thousands to look at."""
+    organization = json.loads(plan)["organization"] if plan else None
+    return _subject(
+        organization, json.loads(request), json.loads(pinned or "null") or {}, known_name
+    )
+
+
+def _subject(
+    organization: Mapping[str, Any] | None, request: Mapping[str, Any], pinned: Mapping[str, Any],
+    known_name: str,
+) -> Subject:  # fmt: skip
     if organization is not None:
-        return Subject(organization.id, organization.name)
+        return Subject(organization["id"], organization["name"])
     # A replayed one has no plan yet, and still what its first plan found.
-    pinned = deletion.pinned or {}
-    name = request.org_name or pinned.get("name") or deletion.known_name
-    return Subject(request.org_id or pinned.get("id") or "", name or "")
+    name = request.get("org_name") or pinned.get("name") or known_name
+    return Subject(request.get("org_id") or pinned.get("id") or "", name or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +85,17 @@ class Search:
                  "until": precise(until)}  # fmt: skip
         return address("/deletions", asked)
 
-    def fits(self, deletion: Deletion) -> bool:
-        """Whether what is searched for is this one's id, or in its organization's name."""
-        found, text = subject(deletion), self.text.casefold()
-        return text in {found.id, deletion.id.casefold()} or text in found.name.casefold()
+    def fits(self, stored: Sequence[bytes]) -> bool:
+        """Whether what is searched for is its id, or in its organization's name, as stored."""
+        text = self.text.casefold()
+        # Most hold it nowhere, and need not be read. But an escape may, or a letter beyond ASCII.
+        if all(each.isascii() and b"\\" not in each for each in stored) and not any(
+            text.encode() in each.lower() for each in stored
+        ):
+            return False
+        deletion_id, *fields = (each.decode() for each in stored)
+        found = stored_subject(*fields)
+        return text in {found.id, deletion_id.casefold()} or text in found.name.casefold()
 
 
 def searched(query: Mapping[str, str]) -> Search:
@@ -92,17 +116,9 @@ def searched(query: Mapping[str, str]) -> Search:
 
 async def find(ledger: Ledger, asked: Search) -> tuple[list[Deletion], datetime | None]:
     """A page of what fits, and from where to look on: after much that did not fit, with less."""
-    found: list[Deletion] = []
-    until, looked_at = asked.until, 0
-    step = _STEP if asked.text else PER_PAGE
-    while True:
-        wanted = Page(step, asked.source or None, asked.state or None, None, until)
-        listed = await ledger.listing.deletions(wanted)
-        found += [each for each in listed.records if not asked.text or asked.fits(each)]
-        looked_at += max(len(listed.records), 1)
-        until = listed.next_until
-        if until is None or len(found) >= PER_PAGE or looked_at >= _MOST_LOOKED_AT:
-            return found, until
+    page = Page(PER_PAGE, asked.source or None, asked.state or None, None, asked.until)
+    listed = await ledger.listing.deletions(page, asked.fits if asked.text else None)
+    return listed.records, listed.next_until
 
 
 async def show_all(visit: Visit) -> Response:

@@ -1,15 +1,16 @@
-"""`/deliveries`, `/deliveries/{id}`, `/results`: what came in, and what goes out."""
+"""`/deliveries`, `/results` and a page of each: what came in, and what goes out."""
 
 import contextlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, unsigned
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.page import address
 from workers.ledger.listing import Page
 from workers.ledger.records import Delivery
@@ -143,4 +144,27 @@ async def results(visit: Visit) -> Response:
         may_resend=visit.may("request"),
         older=address("/results", asked) if older else "",
         said=_SAID.get(query.get("said", "")),
+    )
+
+
+async def result(visit: Visit) -> Response:
+    """One result: each attempt with its answer."""
+    name = visit.request.path_params["callback_id"]
+    ledger = visit.state.ledger
+    found = await ledger.results.get(name)
+    lines: Sequence[Mapping[str, Any]] = ()
+    if not found.of.startswith("del_"):
+        lines = await ledger.results.lines(name)
+    else:
+        # Retention may have removed it; and its journal holds every result that it ever had.
+        with contextlib.suppress(NotFound):
+            lines = (await ledger.views.of(found.of)).journal
+    own = f"msg_{name.removeprefix('cb_')}"
+    return visit.page(
+        "result.html",
+        f"Result {found.id}",
+        result=found,
+        attempts=[each for each in lines if each.get("webhook_id") == own],
+        may_resend=visit.may("request") and found.state != "pending" and found.of,
+        live=found.state == "pending",
     )

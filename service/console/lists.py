@@ -11,13 +11,18 @@ from adapters.errors import InvalidRequest
 from service.api.openapi import answers
 from service.api.report import month_of, report
 from service.api.routes import overview, sources, sweeps
-from service.console.front import Visit
+from service.console.door.front import Visit
 from workers.audit.keys import Keyring
 from workers.audit.reading import Filter, search, verify_log
 
 _PER_PAGE: Final = 100
 _SWEEPS: Final = 20
-_SAID: Final = {"protected": "Protected. It stays until an admin says otherwise."}
+_SAID: Final = {
+    "protected": "Protected. It stays until an admin says otherwise.",
+    "ended": "Nothing of people keeps it any more.",
+    "again": "Ended; but policy.protected_ids names it and protects it again. Take it out of the "
+    "file, restart, and end the protection once more.",
+}
 
 
 async def _page(visit: Visit, template: str, title: str, **shown: Any) -> Response:  # noqa: ANN401
@@ -63,6 +68,7 @@ async def show_protected(visit: Visit) -> Response:
             answers.Declined.about(each).plain() for each in await ledger.registers.declined()
         ],
         may_protect=visit.may(),
+        may_end=visit.may("admin"),
     )
 
 

@@ -25,9 +25,15 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
     """The needs of an installation, from what `GET /v1/status` says of it."""
     for each in now["pauses"]:
         yield Need(f"deletions are {paused(each)}", "; to go on: unglue resume", "/pause")
+    # A service of an older version does not say.
+    if not now.get("worker", True):
+        yield Need("no worker is alive: what is accepted stays queued", "; start: unglue worker")
+    others = now.get("other_configurations", 0)
+    if others:
+        text = _many(others, "other configuration", "other configurations")
+        yield Need(f"{text} within the last hour may delete nothing", ": unglue doctor")
     if not now["scheduler"]:
         yield Need("no scheduler is alive", "; start: unglue scheduler")
-    # A service of an older version does not say.
     if not now.get("outbox", True):
         yield Need("nobody sends results and notices", "; start: unglue outbox")
     if now["overdue"]:

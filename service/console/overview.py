@@ -7,13 +7,13 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
-from adapters.errors import InvalidRequest
+from adapters.errors import Conflict, InvalidRequest
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
 from service.api.routes import sources
-from service.console.front import Visit
+from service.console.door.front import Visit
 from service.console.needs import Need, needs
-from workers.ledger.installation.heartbeats import WORKER
+from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, LEDGER_LOST
 from workers.pipeline.states import (
     BLOCKED,
     CANCELLED,
@@ -36,6 +36,15 @@ _PARTS: Final = (
 _HEIGHT: Final = 100
 _ENDED: Final = {FAILED: "failed", BLOCKED: "was blocked by a gate"}
 _LONGEST_REASON: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Requests to IT Glue within 5 minutes; `held` is for how many seconds none is sent."""
+
+    left: int
+    limit: int
+    held: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +82,8 @@ async def _shown(
 ) -> Response:
     state = visit.state
     now = await api.standing(state)
-    working = await state.ledger.heartbeats.alive(WORKER)
+    causes = {each["cause"] for each in now["pauses"]}
     found = list(needs(now))
-    if not working:
-        found.insert(len(now["pauses"]), Need("no worker is alive", "; start: unglue worker"))
     midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
     counted = await state.ledger.overviews.days(begins, STATES)
@@ -95,6 +102,8 @@ async def _shown(
     if dead:
         text = f"{len(dead)} of the newest results reached nobody"
         found.append(Need(text, ": unglue results --state dead", "/results?state=dead"))
+    limit = state.settings.itglue.requests_per_5_minutes
+    used, held = await state.ledger.budget.used(state.clock())
     waiting = {name: since for name, since in now["oldest"].items() if name not in TERMINAL}
     return visit.page(
         "overview.html",
@@ -102,7 +111,9 @@ async def _shown(
         status=status,
         now=now,
         needs=found,
-        working=working,
+        budget=Budget(max(0, limit - used), limit, held),
+        lost=LEDGER_LOST in causes,
+        changed=ACCOUNT_CHANGED in causes,
         bars=chart(begins, counted),
         counts=[(name, now["deletions"][name]) for name in STATES if now["deletions"][name]],
         oldest=min(waiting.items(), key=lambda each: each[1], default=None),
@@ -135,5 +146,11 @@ async def pause(visit: Visit) -> Response:
 
 async def resume(visit: Visit) -> Response:
     """Go on."""
-    await switch.go_on(visit.state, visit.caller, _reason(visit))
+    accepted = {name: visit.form.get(name) == "yes" for name in ("accept_ledger", "accept_account")}
+    asked = switch.Resumption(reason=_reason(visit), **accepted)
+    try:
+        await switch.go_on(visit.state, visit.caller, asked)
+    except Conflict as error:
+        problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
+        return await _shown(visit, problem=problem, status=error.http_status)
     return RedirectResponse("/?said=resumed", 303)

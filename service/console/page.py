@@ -14,15 +14,16 @@ from starlette.responses import HTMLResponse
 
 from service.api.answers import RETRY_AFTER
 from service.approval.refusals import Handler, as_page
-from service.console.session import Session, caller
+from service.console.door.session import Session, caller
 from service.console.words import TONES, state_words, when
 from workers.outbox.cleaning import clean
 from workers.settings import Settings
 
 NAV: Final = (
     ("/", "Overview"), ("/deletions", "Deletions"), ("/deliveries", "Deliveries"),
-    ("/results", "Results out"), ("/sources", "Sources"), ("/schedules", "Schedules"),
-    ("/protected", "Protected"), ("/audit", "Audit"), ("/month", "Month"),
+    ("/results", "Results out"), ("/replays", "Replays"), ("/sources", "Sources"),
+    ("/schedules", "Schedules"), ("/protected", "Protected"), ("/audit", "Audit"),
+    ("/month", "Month"),
 )  # fmt: skip
 # Everything under these addresses is answered by a page, also what goes wrong.
 _PLACES: Final = frozenset({"", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)})

@@ -2,9 +2,10 @@
 
 from starlette.routing import BaseRoute, Route
 
-from service.console import acting, deletions, deliveries, front, lists, overview
-from service.console.front import Look, looking
-from service.console.front import acting as form
+from service.console import acting, bulk, deletions, deliveries, lists, overview
+from service.console.door import front, log_in, sign_on
+from service.console.door.front import Look, looking
+from service.console.door.front import acting as form
 
 
 def routes() -> list[BaseRoute]:
@@ -16,9 +17,12 @@ def routes() -> list[BaseRoute]:
         "/deliveries": deliveries.show_all,
         "/deliveries/{delivery_id}": deliveries.show,
         "/results": deliveries.results,
+        "/results/{callback_id}": deliveries.result,
+        "/replays": bulk.show,
         "/sources": lists.show_sources,
         "/schedules": lists.show_schedules,
         "/protected": lists.show_protected,
+        "/protected/{org_id}": acting.show_kept,
         "/audit": lists.show_audit,
         "/month": lists.show_month,
     }
@@ -32,13 +36,19 @@ def routes() -> list[BaseRoute]:
         "/deliveries/{delivery_id}/dismiss": acting.dismiss,
         "/results/{callback_id}/send-again": acting.send_again,
         "/protected": acting.protect,
+        "/protected/{org_id}/end": acting.unprotect,
+        "/replays": bulk.begin,
+        "/replays/{replay_id}/stop": bulk.stop,
         "/pause": overview.pause,
         "/pause/end": overview.resume,
     }
     return [
-        Route(front.LOG_IN, front.show, methods=["GET"]),
-        Route(front.LOG_IN, front.log_in, methods=["POST"]),
-        Route("/log-out", front.log_out, methods=["POST"]),
+        Route(front.LOG_IN, log_in.show, methods=["GET"]),
+        Route(front.LOG_IN, log_in.log_in, methods=["POST"]),
+        Route(front.BY_PROXY, log_in.by_proxy, methods=["GET"]),
+        Route(sign_on.BEGIN, sign_on.begin, methods=["GET"]),
+        Route(sign_on.BACK, sign_on.back, methods=["GET"]),
+        Route("/log-out", log_in.log_out, methods=["POST"]),
         *(Route(path, looking(look), methods=["GET"]) for path, look in pages.items()),
         *(Route(path, form(act), methods=["POST"]) for path, act in forms.items()),
     ]

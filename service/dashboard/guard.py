@@ -19,8 +19,8 @@ from adapters.errors import MethodNotAllowed, NotFound, TooManyAttempts, Unautho
 from service.access.operators import authenticate_basic
 from service.api.answers import error_answer
 from service.api.state import ServiceState
-from service.console.session import live
-from workers.processes.runtime import redis_url
+from service.console.door.session import live
+from workers.processes.runtime import dashboard_redis_url
 from workers.settings import Settings
 from workers.settings.operators import Operator
 
@@ -113,9 +113,9 @@ class Guard:
 
 async def _in_console(scope: Scope, state: ServiceState) -> bool:
     """Whether who asks is logged in to the console; while Redis is away that is not known."""
-    cookies = HTTPConnection(scope).cookies
+    connection, store = HTTPConnection(scope), state.ledger.store
     with suppress(RedisError, OSError):
-        return await live(state.settings, state.ledger.store, cookies, state.clock()) is not None
+        return await live(state.settings, store, connection, state.clock()) is not None
     return False
 
 
@@ -126,4 +126,4 @@ def open_dashboard(settings: Settings) -> Guard:
     except ModuleNotFoundError as error:
         log.debug("no_dashboard", missing=error.name)
         return Guard(settings.operators, None)
-    return Guard(settings.operators, Installed(redis_url(settings)))
+    return Guard(settings.operators, Installed(dashboard_redis_url(settings)))

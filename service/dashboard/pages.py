@@ -24,6 +24,7 @@ from adapters.errors import NotFound, StorageUnavailable, UnglueError
 from service.api.answers import error_answer
 from service.dashboard.reading import ReadingRedis
 from service.dashboard.templates import CorrectedLoader, compiled
+from workers.network.redis_url import connect_blocking
 
 log = structlog.get_logger()
 _OURS: Final = Path(__file__).parent / "static"
@@ -69,8 +70,8 @@ class Pages:
     """The pages as an ASGI application."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis = ReadingRedis.from_url(
-            redis_url, socket_connect_timeout=2, socket_timeout=5, max_connections=20
+        self._redis = connect_blocking(
+            redis_url, ReadingRedis, socket_connect_timeout=2, socket_timeout=5, max_connections=20
         )
         self.flask = _application(self._redis)
         wsgi = WSGIMiddleware(self.flask)  # type: ignore[arg-type] # the same protocol, written twice

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from service.sandbox.psa.connectwise import CW_KEYS
 from service.supervision import embedded
 from service.supervision.processes import Processes
 from service.supervision.readiness import StartFailed, redis_answers
@@ -38,6 +39,7 @@ class Installation:
     config: Path
     log_dir: Path
     processes: Processes
+    psa: str = ""
 
 
 def free_ports(count: int) -> list[int]:
@@ -102,16 +104,29 @@ company = "{COMPANY}"
 key_origin = "{installation.key_origin}"
 inactive_statuses = ["Inactive"]
 confirm_delete = true
-"""
+{installation.psa}"""
+
+
+def _asked(url: str) -> str:
+    """The table with which ConnectWise is asked, too."""
+    keys = "".join(f'{name} = "{value}"\n' for name, value in CW_KEYS.items())
+    return f'[sources.cw.api]\nbase_url = "{url}"\n{keys}'
 
 
 @asynccontextmanager
 async def running(
-    data_dir: Path, *, policy: str = "", sandbox: Sequence[str] = ("--removal-seconds", "1.5")
+    data_dir: Path,
+    *,
+    policy: str = "",
+    sandbox: Sequence[str] = ("--removal-seconds", "1.5"),
+    asks: bool = False,
+    kind: type[Processes] = Processes,
 ) -> AsyncIterator[Installation]:
     """Start everything, and end everything.
 
-    `policy` is appended to that table of the configuration, `sandbox` are that command's options.
+    `policy` is appended to that table of the configuration, `sandbox` are that command's options,
+    `kind` is what starts a part. With `asks` there is a ConnectWise that is asked, and not only its
+    key server.
     """
     log_dir = data_dir / "logs"
     log_dir.mkdir(parents=True, exist_ok=True)
@@ -119,7 +134,7 @@ async def running(
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     config = data_dir / "unglue.toml"
     environment = {"UNGLUE_CONFIG": str(config), "UNGLUE_WORKER__SCHEDULER_INTERVAL": "0.2s"}
-    async with Processes(environment, log_dir=log_dir) as processes:
+    async with kind(environment, log_dir=log_dir) as processes:
         installation = Installation(
             service=urls[0],
             sandbox=urls[1],
@@ -133,6 +148,7 @@ async def running(
             config=config,
             log_dir=log_dir,
             processes=processes,
+            psa=_asked(urls[3]) if asks else "",
         )
         config.touch(mode=0o600)
         config.write_text(_configuration(installation, policy), encoding="utf-8")
@@ -148,11 +164,11 @@ async def _start(
     await start("valkey", "service.supervision.embedded", ["--data-dir", str(data_dir)])
     await start("sandbox", "service", ["sandbox", "--port", sandbox, *options])
     await start("receiver", "service.demo.stand_ins", ["receiver", "--port", receiver])
-    await start(
-        "key-server",
-        "service.demo.stand_ins",
-        ["key-server", "--port", keys, "--signing-key", installation.signing_key],
-    )
+    key = ["--port", keys, "--signing-key", installation.signing_key]
+    if installation.psa:
+        await start("connectwise", "service", ["sandbox", "--vendor", "connectwise", *key])
+    else:
+        await start("key-server", "service.demo.stand_ins", ["key-server", *key])
     await redis_answers(installation.redis_url, _START_SECONDS)
     await start("service", "service", ["serve", "--port", service])
     await start("scheduler", "service", ["scheduler"])

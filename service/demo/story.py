@@ -16,7 +16,7 @@ from adapters.registry import VENDORS
 from adapters.rehearsal import timestamp
 from service.demo.installation import COMPANY, HOST, Installation
 from service.demo.stand_ins import KEY_PATH
-from service.sandbox.seed import EMPTY, EXAMPLE_CLIENT, TEST_COMPANY, WITH_DEPENDENTS
+from service.sandbox.seed import EMPTY, EXAMPLE_CLIENT, LONG_ID, TEST_COMPANY, WITH_DEPENDENTS
 from service.terminal.screen import say, show_json
 from workers.pipeline.states import AWAITING_APPROVAL, TERMINAL
 from workers.settings import load_settings
@@ -92,6 +92,7 @@ class Story:
         _require(result, success=False, deleted=False)
         await self._approval()
         await self._reactivation()
+        await self._lost()
 
     async def _approval(self) -> None:
         _title(4, "A sender that may not confirm by itself: a person looks, and approves")
@@ -115,6 +116,33 @@ class Story:
             raise DemoFailed(f"the reactivation cancelled nothing: {json.dumps(answer)}")
         result = await self._follow(deletion["id"])
         _require(result, success=False, deleted=False)
+
+    async def _lost(self) -> None:
+        _title(6, "A webhook that got lost: ConnectWise is asked, and the deletion is made up for")
+        name, company = "Far Meridian Surveying", 28
+        url = f"{self._at.key_origin}/_sandbox/clients/{company}"
+        saved = {"name": name, "active": False, "ago": 300}
+        await self._http.post(url, json=saved)
+        _say(f"company {company}, {name!r}, was made Inactive 5 minutes ago; nothing was sent")
+        url = f"{self._at.service}/v1/sources/cw/catch-up"
+        answer = await self._http.post(url, headers=self._operator)
+        _say(f"POST {url} (done every hour by itself) → {answer.status_code}")
+        result = await self._follow(await self._made_up_for())
+        _require(result, success=True, deleted=True)
+        if result["org_id"] != str(LONG_ID):
+            raise DemoFailed(f"organization {result['org_id']} was deleted")
+
+    async def _made_up_for(self) -> str:
+        """The deletion that nobody sent a webhook about."""
+        url = f"{self._at.service}/v1/deliveries?source=cw"
+        async with asyncio.timeout(_END_SECONDS):
+            while True:
+                listed = (await self._http.get(url, headers=self._operator)).json()["deliveries"]
+                for each in listed:
+                    if each["caught_up"] and each["deletion_id"]:
+                        found: str = each["deletion_id"]
+                        return found
+                await asyncio.sleep(0.1)
 
     async def _waiting(self, org_id: int) -> dict[str, Any]:
         """A deletion that waits for a person."""

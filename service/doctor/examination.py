@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from redis.exceptions import RedisError
 
 from adapters.errors import ITGlueError, PermissionDenied, UnglueError
-from service.doctor.configuration import in_force
+from service.doctor.caught_up import caught_up_findings
+from service.doctor.configuration import exposed, in_force
 from service.doctor.finding import Finding, alone
 from service.doctor.holds import held_findings
 from service.doctor.ledger import ACCEPT, ledger_findings
@@ -42,6 +43,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     there = await _answers(settings)
     checks = [
         ("configuration", _each(_configuration(settings))),
+        ("configuration", _each(exposed(os.environ))),
         ("redis", _redis(settings, there)),
     ]
     if there is None:
@@ -53,6 +55,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             ("ledger", _ledger(settings)),
             ("deletions", _pauses(settings)),
             ("deletions", _work(settings)),
+            ("catch-up", _caught_up(settings)),
         ]
     checks += [
         ("it glue", _itglue(settings, counted=there is None)),
@@ -84,13 +87,17 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 def _configuration(settings: Settings) -> list[Finding]:
     part = "configuration"
     found = [
-        Finding(part, "fail", f"cannot be enforced: {name}", "see the README's configuration")
+        Finding(part, "fail", f"cannot be enforced: {name}", "see docs/configuration.md")
         for name in unenforced(settings)
     ]
     if not any("request" in operator.roles for operator in settings.operators.values()):
         cure = "add one to [operators] if people or programs are to call the API"
         found.append(Finding(part, "warn", "no operator has the role request", cure))
     found += _approvals(settings)
+    if settings.samples:
+        message = f"secrets of the README, which everybody knows: {', '.join(settings.samples)}"
+        cure = "make your own before anybody else can reach this: unglue init, unglue operators add"
+        found.append(Finding(part, "warn", message, cure))
     if not settings.sources:
         found.append(Finding(part, "warn", "no source sends webhooks", "add one to [sources]"))
     if settings.callback.url is None:
@@ -132,6 +139,8 @@ async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Findi
     if trouble is not None:
         cure = "start it, or correct redis_url"
         yield Finding("redis", "fail", f"does not answer ({trouble})", cure)
+        message = "not looked at without Redis: who is alive, what is paused, held or overdue"
+        yield Finding("ledger", "warn", message, "ask again when it answers")
         return
     async with open_ledger(settings) as ledger:
         yield _version(await ledger.store.redis.info("server"))
@@ -139,7 +148,9 @@ async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Findi
 
 async def _storage(settings: Settings) -> AsyncIterator[Finding]:
     async with open_ledger(settings) as ledger:
-        faults = (await storage_of(ledger)).faults(fsync=ledger.store.fsync)
+        store = ledger.store
+        storage = await storage_of(ledger)
+        faults = storage.faults(fsync=store.fsync, min_replicas=store.min_replicas)
         for level, what, cure in faults:
             yield Finding("redis", level, what, cure)
         if not faults:
@@ -176,6 +187,12 @@ async def _work(settings: Settings) -> AsyncIterator[Finding]:
     async with open_ledger(settings) as ledger:
         for found in await work_findings(settings, ledger, system_clock()):
             yield Finding(*found)
+
+
+async def _caught_up(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        async for found in caught_up_findings(settings, ledger, system_clock()):
+            yield found
 
 
 def _version(server: dict[str, Any]) -> Finding:

@@ -25,11 +25,8 @@ async def ledger_findings(settings: Settings, ledger: Ledger, clock: Clock) -> A
     after = to_ms(clock())
     off = max(before - server, server - after)
     if off > _MOST_OFF_MS:
-        cure = "set both by NTP: until then this machine hands out and deletes nothing"
+        cure = "set both by NTP: until then this machine dispatches and deletes nothing"
         yield "clock", "fail", f"differs from the clock of Redis by {off / 1000:.1f} s", cure
-    if not await ledger.store.can_confirm():
-        cure = "use Redis 7.2 or Valkey with appendonly yes: a crash may lose what was decided"
-        yield "redis", "warn", "cannot confirm that a decision is on disk (WAITAOF)", cure
     for said in await _known(settings, ledger):
         yield said
 

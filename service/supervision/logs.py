@@ -12,8 +12,11 @@ from collections.abc import MutableMapping
 from typing import Any, Final
 
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.tracebacks import ExceptionDictTransformer
+
+from workers.traces import tracing
 
 # As they stand in a path; a longer one is none of ours.
 _IDS: Final = re.compile(r"/(del|dlv|swp|rpl|ntc)_([A-Za-z0-9_-]{1,100})(?=/|$)", re.ASCII)
@@ -104,3 +107,31 @@ class BoundIds:
         ids = {_NAMES[kind]: f"{kind}_{rest}" for kind, rest in found}
         with structlog.contextvars.bound_contextvars(**ids):
             await self._app(scope, receive, send)
+
+
+class Traced:
+    """A request is a span; one of the API goes on with the trace that its caller names.
+
+    A stranger's word on a trace is not taken: vendors name none.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        if scope["type"] != "http" or not tracing.on():
+            await self._app(scope, receive, send)
+            return
+        of_api = scope["path"].startswith("/v1/")
+        parent = Headers(scope=scope).get("traceparent", "") if of_api else ""
+        with tracing.span(scope["method"], "server", parent) as span:
+
+            async def noted(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.note("http.response.status_code", message["status"])
+                await send(message)
+
+            await self._app(scope, receive, noted)
+            if (path := getattr(scope.get("route"), "path", None)) is not None:
+                span.called(f"{scope['method']} {path}")

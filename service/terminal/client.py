@@ -8,6 +8,7 @@ from typing import Any, Self
 import httpx
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
+from service.terminal.screen import say
 from workers.network.addresses import may_be_plain
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
@@ -93,9 +94,7 @@ class ServiceClient:
             "is it running, and is UNGLUE_URL right?"
         )
 
-    def call(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
-    ) -> Any:  # noqa: ANN401 - any JSON value
+    def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
         """The answer's JSON.
 
         Raises:
@@ -103,9 +102,13 @@ class ServiceClient:
             ServiceError: it refuses for another reason, or does not answer.
         """
         try:
-            answer = self._http.request(method, path, json=body, headers=headers)
+            answer = self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise self._silent(error) from None
+        except KeyboardInterrupt:
+            if method != "GET":
+                say("Nobody waited for the answer: it may have been done all the same.", err=True)
+            raise
         try:
             content = answer.json()
         except ValueError:

@@ -1,6 +1,8 @@
 """Waiting at the command line for the end of a deletion, and stopping it from there."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from adapters.errors import UnglueError
@@ -29,6 +31,16 @@ def ask_and_follow(service: ServiceClient, request: dict[str, Any], seconds: flo
         raise SystemExit(INTERRUPTED) from None
 
 
+@contextmanager
+def interruptible(goes_on: str) -> Iterator[None]:
+    """Ctrl-C ends the command here, and says that what it waited for does not end with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(goes_on, err=True)
+        raise SystemExit(INTERRUPTED) from None
+
+
 def _end_of(service: ServiceClient, deletion: dict[str, Any], seconds: float) -> dict[str, Any]:
     deadline = time.monotonic() + seconds
     said = deletion["state"]
@@ -44,7 +56,7 @@ def _end_of(service: ServiceClient, deletion: dict[str, Any], seconds: float) ->
 
 def _interrupted(service: ServiceClient, deletion: dict[str, Any] | None) -> None:
     if deletion is None:
-        say("It may have been accepted all the same; look: unglue deletions", err=True)
+        say("look: unglue deletions", err=True)
         return
     name = deletion["id"]
     try:

@@ -36,6 +36,7 @@ ASKS: dict[str, Asks] = {
     "api_name": lambda them: them.it.ask(org_name=NAME),
     "sweep": _by_sweep,
 }
+WIDE = {ord(digit): ord(digit) - ord("0") + 0xFF10 for digit in "0123456789"}
 LINK = {"integration_type": "manage", "company_id": str(COMPANY)}
 SAYS: dict[str, Says] = {
     "cw": lambda them: them.cw("Active"),
@@ -43,6 +44,15 @@ SAYS: dict[str, Says] = {
     "std_id": lambda them: them.std("client.active", org_id=ORG),
     "std_name": lambda them: them.std("client.active", org_name=NAME),
     "std_shouted": lambda them: them.std("client.active", org_name=f"  {NAME.upper()} "),
+    "std_link_with_zeros": lambda them: them.std(
+        "client.active", psa={**LINK, "company_id": f"00{COMPANY}"}
+    ),
+    "std_link_with_blanks": lambda them: them.std(
+        "client.active", psa={**LINK, "company_id": f" {COMPANY} "}
+    ),
+    "std_link_in_wide_digits": lambda them: them.std(
+        "client.active", psa={**LINK, "company_id": str(COMPANY).translate(WIDE)}
+    ),
     "std_link": lambda them: them.std("client.active", psa=LINK),
     "ce_id": lambda them: them.ce("client.active", org_id=ORG),
     "ninja_created": lambda them: them.ninja("CLIENT_CREATED", number=8),

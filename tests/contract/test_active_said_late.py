@@ -69,3 +69,18 @@ async def test_understood_at_last(rehearse: Rehearse, asked: str) -> None:
         await them.untouched()
         assert found.state == "awaiting_approval"
         assert "halo" in await them.shown(found)
+
+
+@pytest.mark.parametrize("asked", ["std", "cw"])
+async def test_said_before_anybody_knew_whose_it_is(rehearse: Rehearse, asked: str) -> None:
+    """Under an identity that only the first plan finds out: of its own source it is no doubt."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        if asked == "std":
+            name = await created(them.std(org_name=NAME))
+            await them.std("client.active", org_id=ORG)
+        else:
+            name = await created(them.cw(Action="deleted", Entity=None))
+            await them.cw("Active", company=9)
+        assert (await them.settle(name)).state == "cancelled"
+        await them.untouched()

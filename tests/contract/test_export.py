@@ -102,9 +102,9 @@ async def test_one_bad_export_is_followed_by_a_good_one(rehearse: Rehearse, tmp_
         assert (await it.journal(deletion_id)).count("export_unproved") == 1
 
 
-@pytest.mark.parametrize("grown", [True, False])
+@pytest.mark.parametrize("then", ["grown", "changed", "old"])
 async def test_an_export_from_before_a_pause_is_made_again(
-    rehearse: Rehearse, tmp_path: Path, *, grown: bool
+    rehearse: Rehearse, tmp_path: Path, then: str
 ) -> None:
     async with rehearse(export=True, export_dir=str(tmp_path)) as it:
         switch = it.ledger.stop_switch
@@ -114,10 +114,13 @@ async def test_an_export_from_before_a_pause_is_made_again(
             it.clock.now = max(deletion.ready_at, it.clock())
             deletion = await it.advance(deletion.id)
         assert (await it.journal(deletion.id)).count("exported") == 1
-        if grown:
-            it.fill(TEST_COMPANY, "configurations", 40)
-        else:
-            it.clock.now += timedelta(days=20)
+        match then:
+            case "grown":
+                it.fill(TEST_COMPANY, "configurations", 40)
+            case "changed":
+                await it.change(TEST_COMPANY, description="how to reach their lawyers")
+            case _:
+                it.clock.now += timedelta(days=20)
         await switch.resume("alice", "", it.clock())
         it.clock.now += timedelta(minutes=2)
         result = await it.run(deletion.id)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.errors import SigningKeyUnavailable
 from service.sandbox.shapes import Psa
 from tests.contract.conftest import Rehearse
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
@@ -39,6 +40,18 @@ UNREADABLE: dict[str, Says] = {
     "at_fields_as_text": lambda them: them.at(Fields="isActive=True"),
     "ninja_two_names": lambda them: them.ninja("CLIENT_DELETED", data={"clientName": "Other"}),
     "ninja_no_state": lambda them: them.ninja("CLIENT_UPDATED", data={}),
+    "cw_another_word": lambda them: them.cw("Active", Type="Companies"),
+    "std_another_word": lambda them: them.std("customer.active", org_id=ORG),
+    "std_underscore": lambda them: them.std("client_active", org_id=ORG),
+    "std_wide": lambda them: them.std("\uff43\uff4c\uff49\uff45\uff4e\uff54.active", org_id=ORG),
+    "at_another_word": lambda them: them.at("True", EntityType="Organization"),
+    "ninja_renamed": lambda them: them.ninja("ORGANIZATION_CREATED"),
+    "halo_elsewhere": lambda them: them.send(
+        "halo", {"client": {"id": 57, "name": NAME, "inactive": False}, "user": {"id": 3}}
+    ),
+    "halo_other_names": lambda them: them.send(
+        "halo", {"for_id": 57, "inactive": False, "user": "bob"}
+    ),
     "halo_perhaps": lambda them: them.halo("perhaps"),
     "halo_nobody": lambda them: them.halo(inactive=False, client=None, name=None),
 }
@@ -128,6 +141,22 @@ async def test_one_client_that_can_be_read_holds_only_its_own(rehearse: Rehearse
         name = (await them.in_grace(await created(them.cw()))).id
         await them.cw({"id": 1}, company=9, name="Client 201")
         assert (await them.settle(name)).state == "deleted"
+
+
+@pytest.mark.parametrize("asked", ["std", "ninja", "halo", "api"])
+async def test_what_nobody_can_prove_may_be_about_any_client(
+    rehearse: Rehearse, asked: str
+) -> None:
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        if asked == "api":
+            name = await it.ask(org_id=ORG, org_name=NAME)
+        else:
+            name = (await them.in_grace(await created(ASKS[asked](them)))).id
+        them.keys.answer = SigningKeyUnavailable
+        assert (await them.cw("Active")).strongest.verdict == "unverified"
+        assert (await them.settle(name)).state == "retrying"
+        await them.untouched()
 
 
 async def test_a_noisy_sender_is_told_of_once_an_hour(rehearse: Rehearse) -> None:

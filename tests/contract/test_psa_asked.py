@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from service.sandbox.psa.app import create_psa
+from service.sandbox.psa.autotask import AT_KEYS
+from service.sandbox.psa.connectwise import CW_KEYS
+from service.sandbox.psa.tenant import Tenant
 from service.sandbox.shapes import Psa
 from tests.contract.conftest import Rehearse
 from tests.support.links import Links
-from tests.support.psa import AT_KEYS, CW_KEYS, StandInPsa
 from tests.support.serve import serve
 from tests.support.sources import AT, COMPANY, CW, NAME, ORG, STD, Sources, account
 from tests.support.sweeps import Sweeping
@@ -24,14 +27,14 @@ OTHER = 261
 
 
 @pytest.fixture(scope="module")
-def serving() -> Iterator[tuple[StandInPsa, str]]:
-    psa = StandInPsa()
-    with serve(psa.app()) as url:
+def serving() -> Iterator[tuple[Tenant, str]]:
+    psa = Tenant()
+    with serve(create_psa(psa)) as url:
         yield psa, url
 
 
 @pytest.fixture
-def psa(serving: tuple[StandInPsa, str]) -> StandInPsa:
+def psa(serving: tuple[Tenant, str]) -> Tenant:
     """A PSA in which the client that left is inactive."""
     known, _ = serving
     known.reset()
@@ -44,7 +47,7 @@ Asking = Callable[..., AbstractAsyncContextManager[Sources]]
 
 
 @pytest.fixture
-def asking(rehearse: Rehearse, serving: tuple[StandInPsa, str]) -> Asking:
+def asking(rehearse: Rehearse, serving: tuple[Tenant, str]) -> Asking:
     """An installation with credentials for its PSAs."""
     url = serving[1]
     cw: Mapping[str, Any] = {**CW, "api": {**CW_KEYS, "base_url": url}}
@@ -90,7 +93,7 @@ async def ended(them: Sources, deletion_id: str, state: str) -> Deletion:
 
 
 @pytest.mark.parametrize("source", ["cw", "at"])
-async def test_inactive_in_the_psa_too(asking: Asking, psa: StandInPsa, source: str) -> None:
+async def test_inactive_in_the_psa_too(asking: Asking, psa: Tenant, source: str) -> None:
     org = {"psa": Psa("manage" if source == "cw" else "autotask", str(COMPANY))}
     async with asking(org=org) as them:
         found = await ended(them, await begun(await getattr(them, source)()), "deleted")
@@ -100,7 +103,7 @@ async def test_inactive_in_the_psa_too(asking: Asking, psa: StandInPsa, source: 
         assert ("psa_says", "pass") in {(each.gate, each.verdict) for each in found.plan.answers}
 
 
-async def test_whoever_asks_nobody_decides_as_before(asking: Asking, psa: StandInPsa) -> None:
+async def test_whoever_asks_nobody_decides_as_before(asking: Asking, psa: Tenant) -> None:
     seen = {}
     quiet = {"cw": {**CW}, "switched_off": {**CW, "ask_source": False, "api": CW_KEYS}}
     for name, cw in quiet.items():
@@ -119,7 +122,7 @@ async def test_whoever_asks_nobody_decides_as_before(asking: Asking, psa: StandI
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_active_whatever_was_sent(asking: Asking, psa: StandInPsa, mode: str) -> None:
+async def test_active_whatever_was_sent(asking: Asking, psa: Tenant, mode: str) -> None:
     psa.company(COMPANY, NAME, 1)
     org = {"psa": Psa("manage", str(COMPANY), synced=False)}
     async with asking(org=org, mode=mode) as them:
@@ -135,14 +138,14 @@ async def test_active_whatever_was_sent(asking: Asking, psa: StandInPsa, mode: s
         )
 
 
-async def test_the_flag_counts_and_not_the_name(asking: Asking, psa: StandInPsa) -> None:
+async def test_the_flag_counts_and_not_the_name(asking: Asking, psa: Tenant) -> None:
     psa.statuses[2] = ("Inactive", False)
     async with asking() as them:
         await ended(them, await begun(await them.cw()), "cancelled")
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_active_between_plan_and_call(asking: Asking, psa: StandInPsa, mode: str) -> None:
+async def test_active_between_plan_and_call(asking: Asking, psa: Tenant, mode: str) -> None:
     psa.before[2] = lambda: psa.company(COMPANY, NAME, 1)
     async with asking(mode=mode) as them:
         found = await ended(them, await begun(await them.cw()), "cancelled")
@@ -152,7 +155,7 @@ async def test_active_between_plan_and_call(asking: Asking, psa: StandInPsa, mod
                            "psa_asked", "active_in_psa", "ended"]  # fmt: skip
 
 
-async def test_active_after_an_unanswered_call(asking: Asking, psa: StandInPsa) -> None:
+async def test_active_after_an_unanswered_call(asking: Asking, psa: Tenant) -> None:
     """The DELETE was lost on the way: it is not sent again for a client that is active."""
     async with asking("drop-before") as them:
         psa.before[3] = lambda: psa.company(COMPANY, NAME, 1)
@@ -163,7 +166,7 @@ async def test_active_after_an_unanswered_call(asking: Asking, psa: StandInPsa) 
         assert await them.it.exists(ORG)
 
 
-async def test_silent_after_an_unanswered_call(asking: Asking, psa: StandInPsa) -> None:
+async def test_silent_after_an_unanswered_call(asking: Asking, psa: Tenant) -> None:
     async with asking("drop-before") as them:
 
         def silence() -> None:
@@ -184,7 +187,7 @@ async def test_silent_after_an_unanswered_call(asking: Asking, psa: StandInPsa) 
 @pytest.mark.parametrize("when", ["before_the_plan", "before_the_call"])
 @pytest.mark.parametrize("fault", [503, 429, 400])
 async def test_a_psa_that_is_away_is_waited_for(
-    asking: Asking, psa: StandInPsa, when: str, fault: int
+    asking: Asking, psa: Tenant, when: str, fault: int
 ) -> None:
     def away() -> None:
         psa.fault = fault
@@ -210,14 +213,14 @@ async def test_a_psa_that_is_away_is_waited_for(
         assert found.waits_for == ""
 
 
-async def test_how_long_it_asks_to_be_left_alone(asking: Asking, psa: StandInPsa) -> None:
+async def test_how_long_it_asks_to_be_left_alone(asking: Asking, psa: Tenant) -> None:
     psa.fault, psa.headers = 429, {"retry-after": "1800"}
     async with asking() as them:
         found = await them.it.advance(await begun(await them.cw()))
         assert found.ready_at == them.it.clock() + timedelta(minutes=30)
 
 
-async def test_a_day_is_waited_and_no_longer(asking: Asking, psa: StandInPsa) -> None:
+async def test_a_day_is_waited_and_no_longer(asking: Asking, psa: Tenant) -> None:
     psa.fault = 503
     async with asking() as them:
         start = them.it.clock()
@@ -226,7 +229,7 @@ async def test_a_day_is_waited_and_no_longer(asking: Asking, psa: StandInPsa) ->
         assert them.it.clock() - start >= them.settings.policy.eligibility_window
 
 
-async def test_active_when_it_is_back(asking: Asking, psa: StandInPsa) -> None:
+async def test_active_when_it_is_back(asking: Asking, psa: Tenant) -> None:
     psa.fault = 503
     async with asking() as them:
         deletion = await begun(await them.cw())
@@ -236,7 +239,7 @@ async def test_active_when_it_is_back(asking: Asking, psa: StandInPsa) -> None:
         await ended(them, deletion, "cancelled")
 
 
-async def test_a_process_without_a_way_waits(asking: Asking, psa: StandInPsa) -> None:
+async def test_a_process_without_a_way_waits(asking: Asking, psa: Tenant) -> None:
     async with asking() as them:
         them.it.context = replace(them.it.context, companies=Nobody())
         found = await them.it.advance(await begun(await them.cw()))
@@ -245,7 +248,7 @@ async def test_a_process_without_a_way_waits(asking: Asking, psa: StandInPsa) ->
 
 
 @pytest.mark.parametrize("fault", [401, 403])
-async def test_refused_credentials_stand_still(asking: Asking, psa: StandInPsa, fault: int) -> None:
+async def test_refused_credentials_stand_still(asking: Asking, psa: Tenant, fault: int) -> None:
     psa.fault = fault
     async with asking() as them:
         deletions = [await begun(await them.cw())]
@@ -259,7 +262,7 @@ async def test_refused_credentials_stand_still(asking: Asking, psa: StandInPsa, 
         await ended(them, deletions[0], "deleted")
 
 
-async def test_refused_credentials_are_told_once(asking: Asking, psa: StandInPsa) -> None:
+async def test_refused_credentials_are_told_once(asking: Asking, psa: Tenant) -> None:
     psa.fault = 401
     async with asking() as them:
         deletion = await begun(await them.cw())
@@ -278,9 +281,7 @@ async def test_refused_credentials_are_told_once(asking: Asking, psa: StandInPsa
 
 @pytest.mark.parametrize("deleted", ["", "action", "flag"])
 @pytest.mark.parametrize("source", ["cw", "at"])
-async def test_gone_from_the_psa(
-    asking: Asking, psa: StandInPsa, source: str, deleted: str
-) -> None:
+async def test_gone_from_the_psa(asking: Asking, psa: Tenant, source: str, deleted: str) -> None:
     psa.companies.clear()
     psa.accounts.clear()
     org = {"psa": Psa("manage" if source == "cw" else "autotask", str(COMPANY))}
@@ -319,7 +320,7 @@ def asked_of(found: Deletion) -> str:
     ],
 )
 async def test_another_company_than_was_meant(
-    asking: Asking, psa: StandInPsa, record: dict[str, Any], words: str
+    asking: Asking, psa: Tenant, record: dict[str, Any], words: str
 ) -> None:
     psa.company(COMPANY, NAME, 2, record)
     async with asking() as them:
@@ -333,7 +334,7 @@ async def test_another_company_than_was_meant(
         await ended(them, found.id, "deleted")
 
 
-async def test_a_number_that_is_none(asking: Asking, psa: StandInPsa) -> None:
+async def test_a_number_that_is_none(asking: Asking, psa: Tenant) -> None:
     links = Links({ORG: (("manage", "../../../system/info"),)})
     async with asking(links=links) as them:
         found = await ended(them, await begun(await them.cw()), "awaiting_approval")
@@ -344,14 +345,14 @@ async def test_a_number_that_is_none(asking: Asking, psa: StandInPsa) -> None:
 # -- several links --------------------------------------------------------------------------------
 
 
-async def test_two_links_one_of_them_active(asking: Asking, psa: StandInPsa) -> None:
+async def test_two_links_one_of_them_active(asking: Asking, psa: Tenant) -> None:
     psa.company(OTHER, NAME, 1)
     async with asking(links=Links({ORG: (("manage", str(OTHER)),)}), at=AT) as them:
         found = await ended(them, await begun(await them.cw()), "cancelled")
         assert f"company {OTHER} of source cw" in found.errors[-1].message
 
 
-async def test_the_other_one_is_another_psas(asking: Asking, psa: StandInPsa) -> None:
+async def test_the_other_one_is_another_psas(asking: Asking, psa: Tenant) -> None:
     psa.account(OTHER, NAME, active=True)
     async with asking(links=Links({ORG: (("autotask", str(OTHER)),)})) as them:
         found = await ended(them, await begun(await them.cw()), "awaiting_approval")
@@ -359,7 +360,7 @@ async def test_the_other_one_is_another_psas(asking: Asking, psa: StandInPsa) ->
         assert "is active in the PSA" in asked_of(found)
 
 
-async def test_the_other_one_cannot_be_asked(asking: Asking, psa: StandInPsa) -> None:
+async def test_the_other_one_cannot_be_asked(asking: Asking, psa: Tenant) -> None:
     """One that answers does not make up for one that does not."""
     links = Links({ORG: (("autotask", str(OTHER)),)})
     at = {**AT, "api": {**AT_KEYS, "secret": "wrong", "base_url": "http://127.0.0.1:1"}}
@@ -370,7 +371,7 @@ async def test_the_other_one_cannot_be_asked(asking: Asking, psa: StandInPsa) ->
 
 
 @pytest.mark.parametrize("active", [True, False])
-async def test_a_person_asked_for_it(asking: Asking, psa: StandInPsa, *, active: bool) -> None:
+async def test_a_person_asked_for_it(asking: Asking, psa: Tenant, *, active: bool) -> None:
     """By name, over the API: its linked company is asked all the same, and a person decides."""
     psa.company(COMPANY, NAME, 1 if active else 2)
     types = Links(types={ORG: "ConnectWise Manage"})
@@ -381,7 +382,7 @@ async def test_a_person_asked_for_it(asking: Asking, psa: StandInPsa, *, active:
             assert "is active in the PSA" in asked_of(found)
 
 
-async def test_another_sender_asked_for_it(asking: Asking, psa: StandInPsa) -> None:
+async def test_another_sender_asked_for_it(asking: Asking, psa: Tenant) -> None:
     psa.company(COMPANY, NAME, 1)
     link = {"integration_type": "manage", "company_id": str(COMPANY)}
     async with asking() as them:
@@ -390,7 +391,7 @@ async def test_another_sender_asked_for_it(asking: Asking, psa: StandInPsa) -> N
 
 
 @pytest.mark.parametrize("active", [True, False])
-async def test_a_schedule_asked_for_it(asking: Asking, psa: StandInPsa, *, active: bool) -> None:
+async def test_a_schedule_asked_for_it(asking: Asking, psa: Tenant, *, active: bool) -> None:
     """It has no source of its own, so any PSA's word ends it."""
     psa.company(COMPANY, NAME, 1 if active else 2)
     async with asking(links=Links(types={ORG: "ConnectWise Manage"})) as them:

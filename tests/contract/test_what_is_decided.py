@@ -256,6 +256,17 @@ async def test_the_criteria_hold_until_the_call(rehearse: Rehearse, stop: str, w
         assert found.state in HELD
 
 
+async def test_a_schedules_status_counts_where_a_status_is_set(rehearse: Rehearse) -> None:
+    """The policy's is not asked then, for it is what changes."""
+    async with rehearse(sandbox=free(**TAGGED), grace_period="1h", **SOFT) as it:
+        them = Sources(it)
+        name = await _swept(them, statuses=["Inactive"])
+        await them.once(name, "scheduled")
+        it.world.statuses[3] = "On hold"
+        await it.change(ORG, status="On hold")
+        assert (await them.settle(name)).state == "blocked"
+
+
 @pytest.mark.parametrize("then", ["gone", "unconfirmed", "narrower"])
 async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
     async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:
@@ -312,6 +323,35 @@ async def test_the_source_as_it_is_configured_now(
         found = await them.settle(name)
         await them.untouched()
         assert found.state in {"awaiting_approval", "blocked"}
+
+
+def _operators(**roles: list[str]) -> dict[str, Any]:
+    return {
+        name: {"token_sha256": digit * 64, "roles": each}
+        for digit, (name, each) in zip("abc", roles.items(), strict=False)
+    }
+
+
+@pytest.mark.parametrize("then", ["gone", "of no role"])
+@pytest.mark.parametrize("who", ["alice", "carol"])
+async def test_the_operators_as_they_are_configured_now(
+    rehearse: Rehearse, who: str, then: str
+) -> None:
+    """Whoever asked, or approved, and has left meanwhile or whose token leaked."""
+    approval = "always" if who == "carol" else "webhooks"
+    async with rehearse(sandbox=account(), grace_period="48h", approval=approval) as it:
+        roles = {"alice": ["request"], "carol": ["approve"], "dave": ["approve"]}
+        them = Sources(it, operators=_operators(**roles))
+        waiting = await _waits(them)
+        them.configure(SOURCES, operators=_operators(**roles | {who: []}))
+        if then == "gone":
+            del roles[who]
+            them.configure(SOURCES, operators=_operators(**roles))
+        found = await them.settle(waiting.id)
+        assert found.state == "awaiting_approval"
+        await them.untouched()
+        await them.approve(found, operator="dave")
+        assert (await them.settle(found.id)).state == "deleted"
 
 
 async def test_trust_that_comes_later_is_not_for_what_came_before(rehearse: Rehearse) -> None:

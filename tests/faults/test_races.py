@@ -73,8 +73,7 @@ async def ready(ledger: Ledger, client: str) -> Deletion:
     await ledger.deliveries.receive(delivery=delivery, body=b"{}", events=[event], now=NOW)
     held = await ledger.deletions.lease(f"del_{client}", NOW)
     assert held is not None
-    noes = int(await ledger.store.redis.get("unglue:declines") or 0)
-    fields: dict[str, str | int] = {"step": "delete", "plan_digest": "d", "plan_declines": noes}
+    fields: dict[str, str | int] = {"step": "delete", "plan_digest": "d"}
     planned = Change(state="running", fields=fields)
     return await ledger.deletions.record(held, planned, NOW)
 

@@ -142,8 +142,11 @@ async def test_approved(service: Service, ledger: Ledger, settings: Settings, re
     assert (deletion.granted.by, deletion.granted.reason) == ("carol", "they left")
     again_ = service.http.get(path)
     assert again_.status_code == 409
-    assert says(again_, "carol approved it")
-    assert await entries(redis) == [("link_refused", "approved_before")]
+    assert says(again_, "carol approved it. To stop it still: unglue cancel del_1")
+    gone = {"intent_kind": "delete", "intent_state": "accepted", "state": "verifying"}
+    await redis.hset("unglue:deletion:del_1", mapping=dict[Any, Any](gone))
+    assert says(service.http.get(path), "so it cannot be stopped any more")
+    assert await entries(redis) == [("link_refused", "approved_before")] * 2
 
 
 async def test_rejected(service: Service, ledger: Ledger, settings: Settings) -> None:
@@ -329,10 +332,15 @@ async def test_a_link_of_an_earlier_generation(
     await refused(service, redis, path, 409, "an earlier attempt", "generation")
 
 
-async def test_strangers_cannot_fill_the_audit_log(service: Service, redis: Redis) -> None:
+async def test_strangers_cannot_fill_the_audit_log_nor_hide_in_it(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis
+) -> None:
+    path = link(settings, await awaiting(ledger, settings, ago=timedelta(days=7)))
     for number in range(105):
         assert service.http.get(f"/approve/x{number}").status_code == 403
     assert len(await entries(redis)) == 101
+    assert service.http.get(path).status_code == 410
+    assert (await entries(redis))[-1] == ("link_refused", "expired")
 
 
 @pytest.mark.usefixtures("redis")

@@ -11,7 +11,7 @@ from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.deletions import leased
-from workers.audit.configuration import configuration_of, record_configuration
+from workers.audit.configuration import changed_since, configuration_of, record_configuration
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
@@ -157,6 +157,18 @@ async def test_a_configuration_is_written_when_it_changed(ledger: Ledger, clock:
     assert (first["part"], first["changed"]) == ("worker", [])
     assert second["changed"] == ["itglue.api_key", "policy.max_deletions_per_day"]
     assert first["digest"] != second["digest"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "changed"),
+    [(2, ["policy.max_deletions_per_day", "secret_keys"]), (1, ["secret_keys"])],
+    ids=["rotated", "replaced"],
+)
+def test_a_new_key_changes_no_other_setting(keys: int, changed: list[str]) -> None:
+    old = settings()
+    rotated = ("another very-secret key of 32 characters", *old.secret_keys)[:keys]
+    new = settings(secret_keys=rotated, policy={"max_deletions_per_day": 11})
+    assert changed_since(configuration_of(old).plain(), new) == changed
 
 
 def test_no_secret_is_in_a_configuration() -> None:

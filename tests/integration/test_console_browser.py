@@ -1,77 +1,211 @@
-"""The console in a real browser, where there is one: it obeys only us."""
+"""The console in a real browser, where there is one: what people do there, and who can."""
 
-import shutil
-import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Page
 
-from service.api.app import create_app
-from service.console.session import begun, cookie_name
+from adapters.models import DeletionRequest
+from service.sandbox import SandboxSettings, create_sandbox
 from tests.support.approvals import DEPENDENCIES, awaiting
+from tests.support.browsing import DESK, PHONE, browsing, needs_browser
+from tests.support.busy_console import PAGES, busy, rejected
+from tests.support.rehearsal import RELAXED, TEST_COMPANY
 from tests.support.serve import serve
-from tests.support.service import Outside, configured, secret_key
+from tests.support.service import Service, configured, running_service, secret_key, token
 from workers.ledger.ledger import Ledger
+from workers.outbox.approval_link import link_of
+from workers.pipeline.advance import advance
+from workers.processes.runtime import open_context
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), ""
-)
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
+pytestmark = needs_browser
 HOSTILE = "<script>fetch('/owned')</script><img src=/owned onerror=fetch('/owned')>"
-
-
-class LoggedIn:
-    """The app, as somebody sees it who has logged in."""
-
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
-        now = system_clock()
-        value = begun(settings, "carol", 0, now).sealed(settings, now)
-        self._cookie = (b"cookie", f"{cookie_name(settings)}={value}".encode())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            scope = {**scope, "headers": [*scope["headers"], self._cookie]}
-        await self._app(scope, receive, send)
+NAME = "TestCompany"
+UNFOLD = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
 @pytest.fixture
-def settings(valkey_url: str) -> Settings:
-    policy = {"export": False, "approval": "always", "grace_period": "48h"}
-    return configured(valkey_url, policy=policy, secret_keys=[secret_key("k")])
+def sandbox() -> Iterator[str]:
+    settings = SandboxSettings(removal_seconds=0)
+    with serve(create_sandbox(settings, now=system_clock)) as url:
+        yield url
+
+
+def settings_of(valkey_url: str, sandbox: str, grace: str = "0s") -> Settings:
+    policy = {**RELAXED, "export": False, "approval": "always", "grace_period": grace}
+    return configured(
+        valkey_url, policy=policy, secret_keys=[secret_key("k")],
+        itglue={"api_key": "ITG.sandbox", "base_url": sandbox},
+        schedules={"monthly": {"cron": "0 3 1 * *", "confirm_delete": True}},
+    )  # fmt: skip
 
 
 @pytest.fixture
-def console(settings: Settings) -> Iterator[tuple[str, Outside]]:
-    asked = Outside(LoggedIn(create_app(settings), settings))
-    with serve(asked) as url:
-        yield url, asked
+async def service(
+    request: pytest.FixtureRequest, valkey_url: str, sandbox: str, ledger: Ledger
+) -> AsyncIterator[tuple[Service, Settings]]:
+    del ledger
+    settings = settings_of(valkey_url, sandbox, getattr(request, "param", "0s"))
+    with running_service(settings) as running:
+        running.http.get("/healthz")
+        yield running, settings
 
 
-async def test_a_browser_obeys_only_us(
-    console: tuple[str, Outside], settings: Settings, ledger: Ledger
+async def work(ledger: Ledger, settings: Settings, deletion_id: str) -> None:
+    """What a worker does with it until it waits for somebody."""
+    async with open_context(settings, memory=ledger.store.memory) as context:
+        while await advance(deletion_id, context) is not None:
+            pass
+
+
+async def asked_for(ledger: Ledger, settings: Settings) -> None:
+    await ledger.deletions.create(
+        deletion_id="del_1",
+        request=DeletionRequest(org_id=TEST_COMPANY, confirm_delete=True, reason="contract ended"),
+        operator="alice", callback_url="", idempotency_key=None, now=datetime.now(UTC),
+        mode=settings.policy.mode,
+    )  # fmt: skip
+    await work(ledger, settings, "del_1")
+
+
+async def log_in(page: Page, operator: str, path: str = "/") -> None:
+    await page.goto(path)
+    await page.get_by_label("Operator").fill(operator)
+    await page.get_by_label("Token").fill(token(operator))
+    await page.get_by_role("button", name="Log in").click()
+
+
+async def test_a_plan_is_read_approved_by_name_and_watched_to_its_end(
+    service: tuple[Service, Settings], ledger: Ledger
 ) -> None:
-    await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
-    url, asked = console
-    seen = subprocess.run(  # noqa: ASYNC221, S603 - nothing else is to be done meanwhile
-        [
-            BROWSER,
-            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            *("--enable-logging=stderr", "--virtual-time-budget=6000"),
-            *("--dump-dom", f"{url}/deletions/del_1"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
+    running, settings = service
+    await asked_for(ledger, settings)
+    async with browsing(running.url) as page:
+        await log_in(page, "carol")
+        await page.get_by_role("link", name="1 deletion waits for approval").click()
+        await page.get_by_role("link", name=NAME).click()
+        assert await page.get_by_text("contacts").count()
+        await page.get_by_label("Type the organization").fill("Testcompany")
+        await page.get_by_role("button", name="Approve the deletion").click()
+        assert "differs in upper and lower case" in await page.get_by_role("alert").inner_text()
+        assert (await ledger.deletions.get("del_1")).granted is None
+        await page.get_by_label("Type the organization").fill(NAME)
+        await page.get_by_role("button", name="Approve the deletion").click()
+        await page.get_by_text("Approved. The plan is made once more").wait_for()
+        # Nobody reloads it: the page brings itself up to date.
+        await work(ledger, settings, "del_1")
+        await page.get_by_text("The organization is deleted, and was seen gone.").wait_for()
+        assert await page.get_by_text("Approved by carol").count()
+
+
+@pytest.mark.parametrize("service", ["48h"], indirect=True)
+async def test_it_is_cancelled_in_its_grace_period(
+    service: tuple[Service, Settings], ledger: Ledger
+) -> None:
+    running, settings = service
+    await asked_for(ledger, settings)
+    held = await ledger.deletions.get("del_1")
+    assert held.asked is not None
+    await ledger.approvals.approve(
+        held, seen=held.asked.seen, operator="carol", force=False, reason="", now=datetime.now(UTC)
     )
-    assert "Approve the deletion" in seen.stdout
-    assert "Content Security Policy" not in seen.stderr
-    assert "CONSOLE" not in seen.stderr
-    assert not [path for path in asked.asked if "owned" in path]
-    # The script looked whether there is something new.
-    assert asked.asked.count("/deletions/del_1") > 1
+    await work(ledger, settings, "del_1")
+    async with browsing(running.url) as page:
+        await log_in(page, "alice", "/deletions/del_1")
+        assert await page.get_by_text("It waits out its grace period").count()
+        await page.get_by_role("button", name="Cancel this deletion").click()
+        await page.get_by_text("Cancelled. Nothing was deleted.", exact=True).wait_for()
+    assert (await ledger.deletions.get("del_1")).state == "cancelled"
+
+
+async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused(
+    service: tuple[Service, Settings], ledger: Ledger
+) -> None:
+    await rejected(ledger, datetime.now(UTC))
+    async with browsing(service[0].url) as page:
+        await log_in(page, "alice")
+        await page.get_by_role("link", name="1 delivery holds deletions").click()
+        await page.get_by_role("link", name="dlv_1").click()
+        assert '"Status": "odd"' in await page.locator("pre").inner_text()
+        await page.get_by_role("button", name="Replay this delivery").click()
+        await page.get_by_text("It is taken in again").wait_for()
+        await page.get_by_role("link", name="Overview").click()
+        await page.get_by_text("Stop every deletion at once").click()
+        await page.get_by_label("Why", exact=True).fill("too many today")
+        await page.get_by_role("button", name="Pause").click()
+        await page.get_by_text("Everything destructive stands still").wait_for()
+        await page.get_by_text("alice").first.click()
+        await page.get_by_role("button", name="Log out", exact=True).click()
+        await page.get_by_role("heading", name="Log in to Unglue").wait_for()
+    (replay,) = await ledger.replays.newest(5)
+    assert (replay.what, replay.by) == ("deliveries", "alice")
+    (pause,) = await ledger.stop_switch.pauses()
+    assert pause.reason == "too many today"
+
+
+async def test_a_browser_obeys_only_us(service: tuple[Service, Settings], ledger: Ledger) -> None:
+    running, settings = service
+    await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
+    said: list[str] = []
+    asked: list[str] = []
+    async with browsing(running.url) as page:
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        await log_in(page, "carol", "/deletions/del_1")
+        await page.get_by_role("button", name="Approve the deletion").wait_for()
+        async with page.expect_response(
+            lambda answer: "x-live" in answer.request.headers and answer.ok
+        ):
+            pass
+        for path in ("/", "/deletions", "/audit"):
+            await page.goto(path)
+    assert said == []
+    assert not [url for url in asked if "owned" in url]
+
+
+async def told(page: Page, rules: dict[str, Any]) -> list[tuple[str, str]]:
+    """What axe-core finds: each rule that is broken, and where first."""
+    found = await page.evaluate("rules => axe.run(rules)", rules)
+    return [(each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
+
+
+async def test_nobody_is_kept_out_by_how_a_page_is_made(
+    service: tuple[Service, Settings], ledger: Ledger
+) -> None:
+    """axe-core's rules, colours in both schemes, and nothing to scroll aside on a phone."""
+    running, settings = service
+    await busy(ledger, settings)
+    faults = []
+    link = link_of(settings, await ledger.deletions.get("del_1"))
+    assert link is not None
+    pages = (*PAGES, urlsplit(link).path, "/docs")
+    whole = {"resultTypes": ["violations"]}
+    colours = {**whole, "runOnly": ["color-contrast"]}
+    async with browsing(running.url, color_scheme="light") as page:
+        await log_in(page, "carol")
+        await page.locator("main").wait_for()
+        for path in pages:
+            await page.goto(path)
+            # What is folded is looked at as well, where it is not a whole manual.
+            if path != "/docs":
+                await page.evaluate(UNFOLD)
+            await page.evaluate(AXE_SCRIPT)
+            await page.emulate_media(color_scheme="light")
+            faults += [(path, "light", *each) for each in await told(page, whole)]
+            await page.emulate_media(color_scheme="dark")
+            faults += [(path, "dark", *each) for each in await told(page, colours)]
+            await page.set_viewport_size(PHONE)
+            wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            faults += [(path, "phone", "it scrolls aside", "")] if wide else []
+            await page.set_viewport_size(DESK)
+        # And it would have told.
+        await page.evaluate("document.querySelector('main').append(document.createElement('img'))")
+        assert [rule for rule, _ in await told(page, whole)] == ["image-alt"]
+    assert faults == []

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from adapters.models import DeletionRequest
 from service.console.overview import chart
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
+from tests.support.busy_console import ended
 from tests.support.console import Browser, logged_in
 from tests.support.service import Service, configured, running_service, secret_key
 from workers.ledger.deleting.deletions import Change
@@ -24,8 +25,9 @@ HOSTILE = "<script>alert(1)</script>\u202e\"'&{{7*7}}\u2028\x07x"
 PAGES = (
     "/", "/deletions", "/deletions?q=301", "/deletions?state=awaiting_approval&source=api",
     "/deletions/del_1", "/deliveries", "/deliveries?held=yes", "/results", "/sources",
-    "/schedules", "/protected", "/audit", "/audit?verify=yes", "/month", "/month/none",
-    "/deletions/del_none", "/deliveries/dlv_none",
+    "/replays", "/replays?what=deletions", "/schedules", "/protected", "/audit",
+    "/audit?verify=yes", "/month", "/month/none", "/deletions/del_none", "/deliveries/dlv_none",
+    "/results/cb_none", "/protected/none", "/protected/9/none",
 )  # fmt: skip
 
 
@@ -187,7 +189,21 @@ async def test_what_others_wrote_is_text_on_every_page(
     await ledger.protections.protect("9", datetime.now(UTC), how="api", by="x", reason=HOSTILE)
     await ledger.stop_switch.pause("bob", HOSTILE, datetime.now(UTC))
     await receive(ledger, body=f'{{"name": "{HOSTILE}'.encode(), reason=HOSTILE)
-    for path in (*PAGES, "/deliveries/dlv_1", f"/deletions?q={quote(HOSTILE)}"):
+    now = datetime.now(UTC)
+    await ended(ledger, "del_2", "<script>alert(2)</script>", "failed", now)
+    sent = await ledger.callbacks.lease("cb_2_1", now)
+    assert sent is not None
+    line = {"webhook_id": "msg_2_1", "attempt": 1, "status": 500, "state": "dead", "why": HOSTILE,
+            "answer": HOSTILE}  # fmt: skip
+    await ledger.callbacks.record(
+        sent, state="dead", ready_at=now, status=500, answer=HOSTILE, line=line, now=now
+    )
+    for path in (
+        *PAGES, "/deliveries/dlv_1", "/results/cb_2_1", "/protected/9", "/deletions/del_2",
+        f"/deletions?q={quote(HOSTILE)}", f"/replays?what=deliveries&source={quote(HOSTILE)}",
+        f"/audit?operator={quote(HOSTILE)}", f"/log-in?next={quote(HOSTILE)}",
+        f"/log-in/oidc/back?error={quote(HOSTILE)}",
+    ):  # fmt: skip
         page = alice.http.get(path).text
         assert "<script>alert" not in page, path
         assert not re.search("[\u202e\u2028\x07]", page), path

@@ -1,14 +1,25 @@
 """Who gets into the console, for how long, and what a form must bring along."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from redis.asyncio import Redis
+from starlette.routing import Route
 
-from service.console.session import IDLE, LONGEST, begun, read
+from service.console.door.session import IDLE, LONGEST, begun, read
+from service.console.routes import routes
+from tests.support.busy_console import PAGES
 from tests.support.console import logged_in, stranger
-from tests.support.service import Service, configured, running_service, secret_key, token
+from tests.support.service import (
+    Service,
+    configured,
+    running_service,
+    secret_key,
+    stored,
+    token,
+)
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
@@ -194,6 +205,32 @@ async def test_a_form_must_come_from_a_page_of_the_session(
     assert await redis.hlen("unglue:paused") == 0
 
 
+FORMS = [
+    path for route in routes() if isinstance(route, Route) and "POST" in (route.methods or ())
+    and (path := re.sub(r"{(\w+)_id}", r"\1_1", route.path)) != "/log-in"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FORMS)
+async def test_no_form_acts_for_another_site_or_for_nobody(
+    service: Service, redis: Redis, path: str
+) -> None:
+    assert len(FORMS) > 12
+    alice = logged_in(service, "alice")
+    before = await stored(redis)
+    form = {"reason": "x", "csrf": alice.csrf()}
+    for answer in (
+        alice.http.post(path, data={"reason": "x"}),
+        alice.http.post(path, data=form, headers={"sec-fetch-site": "cross-site"}),
+        alice.http.post(path, data=form, headers={"sec-fetch-site": "same-site"}),
+        alice.http.post(path, json=form),
+    ):
+        assert answer.status_code == 403, path
+    nobody = stranger(service).http.post(path, data=form)
+    assert (nobody.status_code, nobody.headers["location"]) == (303, "/log-in")
+    assert await stored(redis) == before
+
+
 @pytest.mark.usefixtures("redis")
 async def test_without_keys_it_says_what_to_set(valkey_url: str) -> None:
     with running_service(configured(valkey_url)) as service:
@@ -212,8 +249,16 @@ def test_while_redis_is_away_there_is_a_page_that_says_what_to_do(settings: Sett
     gone = configured("redis://127.0.0.1:1/0", secret_keys=settings.secret_keys)
     cookies = {"unglue_session": begun(settings, "dave", 0, now).sealed(settings, now)}
     with running_service(gone) as service:
-        page = stranger(service, cookies).http.get("/deletions")
-    assert page.status_code == 503
-    assert page.headers["content-type"].startswith("text/html")
-    assert "unglue doctor" in page.text
-    assert int(page.headers["retry-after"]) > 0
+        browser = stranger(service, cookies)
+        looked = [browser.http.get(path) for path in PAGES if path != "/log-in"]
+        form = {"name": "dave", "token": token("dave")}
+        acted = [browser.http.post(path, data=form) for path in ("/log-in", "/pause")]
+    for page in looked:
+        assert page.status_code == 503, page.url
+        assert page.headers["content-type"].startswith("text/html")
+        assert "unglue doctor" in page.text
+        assert int(page.headers["retry-after"]) > 0
+    for page in acted:
+        assert page.status_code == 503, page.url
+        assert "Look at the page before you send it again" in page.text
+        assert "set-cookie" not in page.headers

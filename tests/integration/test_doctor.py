@@ -16,6 +16,7 @@ from tests.support.serve import serve
 from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
+from workers.settings.secrecy import SAMPLE_TOKEN_SHA256
 
 
 @pytest.fixture
@@ -34,9 +35,22 @@ async def test_without_redis_the_rest_is_examined(sandbox: str) -> None:
     assert [each.message for each in found if each.part == "redis"] == [
         "does not answer (ConnectionError)"
     ]
+    (unseen,) = [each.message for each in found if each.part == "ledger"]
+    assert unseen.startswith("not looked at")
     assert "accepts the key" in next(each.message for each in found if each.part == "it glue")
     assert {"configuration", "notifications", "exports", "spool"} <= {each.part for each in found}
     assert not [each for each in found if "could not be checked" in each.message]
+
+
+async def test_secrets_that_everybody_knows_are_named(sandbox: str) -> None:
+    operator = {"token_sha256": SAMPLE_TOKEN_SHA256, "roles": ["request"]}
+    settings = Settings(
+        redis_url="redis://127.0.0.1:1/0",
+        itglue={"base_url": sandbox, "api_key": "ITG.sandbox"},
+        operators={"alice": operator},
+    )
+    said = [each.message async for each in examine(settings) if each.part == "configuration"]
+    assert any("everybody knows: operators.alice.token_sha256" in each for each in said)
 
 
 async def test_nobody_works(sandbox: str, valkey_url: str, ledger: Ledger) -> None:

@@ -38,6 +38,7 @@ FOREIGN_JOBS: list[Callable[[Queue, str], Job]] = [
     lambda queue, touch: one(queue, "builtins.exec", f"import os; os.system({touch!r})"),
     lambda queue, touch: one(queue, "workers.processes.jobs.os.system", touch),
     lambda queue, touch: one(queue, GOOD[0], f"del_1; {touch}"),
+    lambda queue, _: one(queue, "os.mkdir", GOOD[1]),
     lambda queue, _: one(queue, GOOD[0], "del_1\n"),
     lambda queue, _: one(queue, GOOD[0], GOOD[1], "del_2"),
     lambda queue, _: one(queue, GOOD[0]),
@@ -57,6 +58,7 @@ def test_nothing_of_a_foreign_job_runs_and_the_worker_goes_on(
     valkey_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marker = tmp_path / "ran"
+    monkeypatch.chdir(tmp_path)
     settings = Settings(
         redis_url=valkey_url, itglue={"base_url": "http://127.0.0.1:1", "api_key": "ITG.x"}
     )
@@ -77,7 +79,7 @@ def test_nothing_of_a_foreign_job_runs_and_the_worker_goes_on(
         assert threading.current_thread() is threading.main_thread()
         worker = SteadyWorker(valkey_url, Stop(), lambda: None, refused)
         worker.work(burst=True, max_jobs=len(bad) + 1, logging_level="CRITICAL")
-        assert not marker.exists()
+        assert list(tmp_path.iterdir()) == []
         assert told == bad
         failed = queue.failed_job_registry.get_job_ids(cleanup=False)
         assert set(bad) <= set(failed)

@@ -18,6 +18,7 @@ from workers.ledger.bulk.replays import BulkReplay, Order
 from workers.ledger.bulk.sweeps import Progress, Sweep
 from workers.ledger.deleting.deletions import Change, Conditions, Fenced
 from workers.ledger.deleting.leases import DUE, Kind
+from workers.ledger.events.catch_ups import CatchUp, Slice
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.ledger.store import Store
@@ -27,11 +28,16 @@ from workers.times.clock import system_clock, to_ms
 
 LEASE = timedelta(seconds=15)
 MINE = holder_of("worker-1", 4711)
-NAMES: dict[Kind, str] = {"deletion": "del_1", "sweep": "swp_1", "replay": "rpl_1"}
+NAMES: dict[Kind, str] = {
+    "deletion": "del_1",
+    "sweep": "swp_1",
+    "replay": "rpl_1",
+    "catch_up": "cup_cw",
+}
 KINDS = pytest.mark.parametrize("kind", NAMES)
 
 Make = Callable[..., Ledger]
-Taken = Deletion | Sweep | BulkReplay
+Taken = Deletion | Sweep | BulkReplay | CatchUp
 
 
 @pytest.fixture
@@ -67,6 +73,8 @@ async def begin(ledger: Ledger, kind: Kind, now: datetime) -> None:
         case "replay":
             order = Order("deletions", "alice", ("del_9",), 1, named=True, rate=60, filter={})
             await ledger.replays.begin("rpl_1", order, now)
+        case "catch_up":
+            await ledger.catch_ups.begin("cw", None, now)
 
 
 async def take(ledger: Ledger, kind: Kind, now: datetime) -> Taken | None:
@@ -77,6 +85,8 @@ async def take(ledger: Ledger, kind: Kind, now: datetime) -> Taken | None:
             return await ledger.sweeps.lease("swp_1", now)
         case "replay":
             return await ledger.replays.lease("rpl_1", now)
+        case "catch_up":
+            return await ledger.catch_ups.lease("cup_cw", now)
 
 
 async def taken(ledger: Ledger, kind: Kind, now: datetime) -> Taken:
@@ -140,6 +150,8 @@ async def test_what_waits_or_is_not_there_is_not_renewed(
             await ledger.sweeps.record(held, Progress(until=later), clock())
         case BulkReplay():
             await ledger.replays.record(held, "del_9", "unknown", until=later, now=clock())
+        case CatchUp():
+            await ledger.catch_ups.record(held, Slice(until=later), clock())
     before = await due_at(ledger, kind)
     assert not await ledger.leases.renew(kind, held.id, held.fence, clock())
     assert await due_at(ledger, kind) == before

@@ -1,5 +1,6 @@
 """Receiving: durable, deduplicated, ordered by the register, in one step."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
@@ -100,6 +101,24 @@ async def test_a_second_inactive_event_joins_the_open_deletion(sender: Sender) -
 
     assert (second.verdict, second.reason) == ("accepted", "joined")
     assert second.deletion_id == first.deletion_id
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"confirm_delete": True}, {"dry_run": True}, {"org_id": "5"}, {"force_delete": True}],
+)
+async def test_only_what_asks_for_the_same_is_joined(
+    sender: Sender, otherwise: dict[str, Any]
+) -> None:
+    first = await sender.inactive()
+    asked = json.dumps(json.loads(REQUEST) | otherwise)
+    (second,) = await sender.send({**inactive(), "request": asked})
+    assert (second.verdict, second.reason) == ("accepted", "created")
+    assert second.deletion_id != first.deletion_id
+    # Why it is asked for makes no other request of it.
+    again = json.dumps(json.loads(asked) | {"reason": "in other words"})
+    (third,) = await sender.send({**inactive(), "request": again})
+    assert third.reason == ("created" if "dry_run" in otherwise else "joined")
 
 
 async def test_active_after_inactive_cancels(sender: Sender, ledger: Ledger) -> None:

@@ -137,9 +137,26 @@ async def test_requests_of_several_jobs_add_up_and_the_budget_shrinks(
     assert left == 1
 
 
+@pytest.mark.usefixtures("redis")
+async def test_the_times_of_steps_of_several_jobs_are_one_histogram(
+    service: Service, ledger: Ledger
+) -> None:
+    for seconds in (0.05, 0.1, 0.3, 700.0, -4.0):
+        tally = Tally()
+        async with counted_at_the_end(tally, ledger.budget):
+            tally.stepped("plan", seconds)
+    seen = scrape(service)
+    name = "unglue_step_seconds"
+    for bound, count in (("0.1", 3), ("0.25", 3), ("0.5", 4), ("180.0", 4), ("+Inf", 5)):
+        assert value(seen, f"{name}_bucket", step="plan", le=bound) == count, bound
+    assert value(seen, f"{name}_count", step="plan") == 5
+    assert value(seen, f"{name}_sum", step="plan") == pytest.approx(700.45)
+    assert value(seen, f"{name}_count", step="delete") == 0
+
+
 async def test_a_job_ends_well_though_its_requests_cannot_be_counted() -> None:
     class Away:
-        async def count(self, _requests: object) -> None:
+        async def count(self, _requests: object, _steps: object) -> None:
             raise ConnectionRefusedError
 
     tally = Tally()

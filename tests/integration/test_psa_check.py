@@ -13,7 +13,11 @@ from service.cli import cli
 from service.doctor.finding import Finding
 from service.doctor.psa import psa_findings
 from service.doctor.registered import registered_findings
-from tests.support.psa import AT_KEYS, CW_KEYS, StandInPsa
+from service.sandbox.psa.app import create_psa
+from service.sandbox.psa.autotask import AT_KEYS
+from service.sandbox.psa.connectwise import CW_KEYS
+from service.sandbox.psa.oauth import OAUTH_KEYS
+from service.sandbox.psa.tenant import Tenant
 from tests.support.serve import serve
 from workers.settings import load_settings
 
@@ -21,13 +25,13 @@ Check = Any
 
 
 @pytest.fixture
-def psa() -> StandInPsa:
-    return StandInPsa()
+def psa() -> Tenant:
+    return Tenant()
 
 
 @pytest.fixture
-def url(psa: StandInPsa) -> Iterator[str]:
-    with serve(psa.app()) as url:
+def url(psa: Tenant) -> Iterator[str]:
+    with serve(create_psa(psa)) as url:
         yield url
 
 
@@ -40,7 +44,9 @@ def check(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
         "cw.api": {**CW_KEYS, "base_url": url},
         "at": {"vendor": "autotask", "secrets": ["sixteen characters"],
                "webhook_guid": "11111111-2222-4333-8444-555555555555"},
-        "at.api": {**AT_KEYS, "base_url": url},
+        "at.api": {**AT_KEYS, "base_url": url, "excluded_resources": [77]},
+        "ninja": {"vendor": "ninjaone", "secrets": ["Bearer seventeen characters"]},
+        "ninja.api": {**OAUTH_KEYS, "base_url": url},
         "std": {"vendor": "standard", "secrets": ["whsec_" + "A" * 32]},
     }  # fmt: skip
     lines = ['public_url = "https://unglue.example.com"', '[itglue]\napi_key = "ITG.x"']
@@ -56,7 +62,7 @@ def check(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     return run
 
 
-def test_it_can_be_asked(psa: StandInPsa, check: Check) -> None:
+def test_it_can_be_asked(psa: Tenant, check: Check) -> None:
     psa.company(250, "Violet Pump Works")
     found = check("cw", "--company", "250")
     assert found.exit_code == 0, found.output
@@ -69,7 +75,7 @@ def test_it_can_be_asked(psa: StandInPsa, check: Check) -> None:
     assert [each["level"] for each in json.loads(found.output)] == ["ok", "ok"]
 
 
-def test_the_statuses_disagree(psa: StandInPsa, check: Check) -> None:
+def test_the_statuses_disagree(psa: Tenant, check: Check) -> None:
     psa.statuses = {1: ("Active", False), 2: ("Inactive", False), 3: ("Left", True)}
     found = check("cw")
     assert found.exit_code == 0
@@ -81,7 +87,7 @@ def test_the_statuses_disagree(psa: StandInPsa, check: Check) -> None:
     ("fault", "words"), [(401, "refuses its credentials"), (503, "answers 503"), (404, "")]
 )
 @pytest.mark.parametrize("source", ["cw", "at"])
-def test_it_cannot(psa: StandInPsa, check: Check, source: str, fault: int, words: str) -> None:
+def test_it_cannot(psa: Tenant, check: Check, source: str, fault: int, words: str) -> None:
     psa.fault = fault
     found = check(source)
     assert found.exit_code == 1
@@ -97,15 +103,15 @@ def test_there_is_nothing_to_ask(check: Check) -> None:
         assert isinstance(check(name).exception, ConfigurationError)
 
 
-async def test_doctor_says_it(psa: StandInPsa, check: Check) -> None:
+async def test_doctor_says_it(psa: Tenant, check: Check) -> None:
     del check
 
     async def told() -> list[Finding]:
         return [each async for each in psa_findings(load_settings())]
 
-    assert [each.level for each in await told()] == ["ok", "ok", "ok"]
+    assert [each.level for each in await told()] == ["ok", "ok", "ok", "ok"]
     psa.fault = 401
-    assert [each.level for each in await told()] == ["fail", "fail"]
+    assert [each.level for each in await told()] == ["fail", "fail", "fail"]
 
 
 # -- callbacks --------------------------------------------------------------------------------
@@ -122,11 +128,11 @@ OTHERS = [
 ]
 
 
-def changed(psa: StandInPsa) -> list[str]:
+def changed(psa: Tenant) -> list[str]:
     return [each for each in psa.asked if not each.startswith("GET")]
 
 
-def test_nothing_is_registered_and_then_it_is(psa: StandInPsa, check: Check) -> None:
+def test_nothing_is_registered_and_then_it_is(psa: Tenant, check: Check) -> None:
     psa.callbacks = list(OTHERS)
     told = check("cw", "--check", command="register")
     assert (told.exit_code, changed(psa)) == (1, [])
@@ -153,7 +159,7 @@ def test_nothing_is_registered_and_then_it_is(psa: StandInPsa, check: Check) -> 
     ],
 )
 def test_what_differs_is_put_right(
-    psa: StandInPsa, check: Check, wrong: dict[str, Any], words: str
+    psa: Tenant, check: Check, wrong: dict[str, Any], words: str
 ) -> None:
     psa.callbacks = [*OTHERS, {**RIGHT, **wrong}]
     told = check("cw", "--check", command="register")
@@ -166,7 +172,7 @@ def test_what_differs_is_put_right(
     assert [each for each in psa.callbacks if each["id"] != 7] == OTHERS
 
 
-def test_a_second_one_is_told_and_left(psa: StandInPsa, check: Check) -> None:
+def test_a_second_one_is_told_and_left(psa: Tenant, check: Check) -> None:
     psa.callbacks = [{**RIGHT, "id": 8, "inactiveFlag": True}, RIGHT]
     told = check("cw", command="register")
     assert told.exit_code == 1
@@ -176,17 +182,20 @@ def test_a_second_one_is_told_and_left(psa: StandInPsa, check: Check) -> None:
 
 
 @pytest.mark.parametrize("fault", [401, 403, 503, 404])
-def test_it_cannot_be_registered(psa: StandInPsa, check: Check, fault: int) -> None:
+def test_it_cannot_be_registered(psa: Tenant, check: Check, fault: int) -> None:
     psa.fault = fault
     told = check("cw", command="register")
     assert told.exit_code == 1
     assert told.exception is None or isinstance(told.exception, SystemExit)
-    for name in ("at", "std", "nobody"):
-        assert isinstance(check(name, command="register").exception, ConfigurationError)
+    for name in ("std", "nobody"):
+        for command in ("register", "unregister"):
+            assert isinstance(check(name, command=command).exception, ConfigurationError)
+    for name in ("at", "ninja"):
+        assert check(name, command="register").exit_code == 1
 
 
 def test_an_address_that_nobody_reaches_is_not_registered(
-    psa: StandInPsa, check: Check, monkeypatch: pytest.MonkeyPatch
+    psa: Tenant, check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNGLUE_PUBLIC_URL", "http://127.0.0.1:8000")
     told = check("cw", command="register")
@@ -194,9 +203,87 @@ def test_an_address_that_nobody_reaches_is_not_registered(
     assert "nobody can send to" in told.output
 
 
-async def test_doctor_tells_what_is_registered(psa: StandInPsa, check: Check) -> None:
+async def test_doctor_tells_what_is_registered(psa: Tenant, check: Check) -> None:
     del check
     psa.callbacks = [{**RIGHT, "inactiveFlag": True}]
-    (found,) = [each async for each in registered_findings(load_settings())]
-    assert (found.level, found.cure) == ("fail", "unglue sources register cw")
+    found = [each async for each in registered_findings(load_settings())]
+    assert [(each.level, each.cure) for each in found] == [
+        ("fail", "unglue sources register cw"),
+        ("fail", "unglue sources register at"),
+        ("ok", "to set it (anew): unglue sources register ninja"),
+    ]
+    assert [each for each in changed(psa) if "query" not in each] == []
+
+
+GUID = "11111111-2222-4333-8444-555555555555"
+OTHER = {"id": 3, "webhookUrl": "https://other.example.com/webhooks/at", "isActive": True}
+
+
+def test_autotask_gets_its_webhook_with_its_fields(psa: Tenant, check: Check) -> None:
+    psa.webhooks = [dict(OTHER)]
+    told = check("at", "--check", command="register")
+    assert (told.exit_code, psa.webhooks) == (1, [OTHER])
+    assert "no webhook is registered" in told.output
+    told = check("at", command="register")
+    _, made = psa.webhooks
+    assert (told.exit_code, made["webhookGUID"] in told.output) == (1, True)
+    assert (made["webhookUrl"], made["secretKey"], made["isActive"]) == (
+        "https://unglue.example.com/webhooks/at", "sixteen characters", True,
+    )  # fmt: skip
+    assert [(row["fieldID"], row["isSubscribedField"]) for row in psa.fields] == [
+        (5, True), (3, False),
+    ]  # fmt: skip
+    assert [row["resourceID"] for row in psa.excluded] == []
+    # It is the configured one now; whose changes are not to be sent is put right.
+    made["webhookGUID"] = GUID
+    told = check("at", "--check", command="register")
+    assert "excluded resource is 'none', not 77" in told.output
+    assert check("at", command="register").exit_code == 0
+    assert [row["resourceID"] for row in psa.excluded] == [77]
+    assert check("at", "--check", command="register").exit_code == 0
+    assert psa.webhooks[0] == OTHER
+
+
+@pytest.mark.parametrize("wrong", ["off", "silent", "deletes"])
+def test_autotask_is_put_right(psa: Tenant, check: Check, wrong: str) -> None:
+    check("at", command="register")
+    psa.webhooks[0]["webhookGUID"] = GUID
+    check("at", command="register")
+    match wrong:
+        case "off":
+            psa.webhooks[0]["isActive"] = False
+        case "silent":
+            psa.fields[0]["isDisplayAlwaysField"] = False
+        case _:
+            psa.webhooks[0]["isSubscribedToDeleteEvents"] = False
+    assert check("at", "--check", command="register").exit_code == 1
+    assert check("at", command="register").exit_code == 0
+    assert check("at", "--check", command="register").exit_code == 0
+    assert len(psa.webhooks) == 1
+
+
+def test_ninja_gets_its_webhook_with_its_header(psa: Tenant, check: Check) -> None:
+    assert check("ninja", "--check", command="register").exit_code == 0
     assert changed(psa) == []
+    for _ in range(2):
+        assert check("ninja", command="register").exit_code == 0
+    assert psa.webhook is not None
+    assert psa.webhook["url"] == "https://unglue.example.com/webhooks/ninja"
+    assert psa.webhook["headers"] == [
+        {"name": "authorization", "value": "Bearer seventeen characters"}
+    ]
+    assert check("ninja", command="unregister").exit_code == 0
+    assert psa.webhook is None
+
+
+def test_what_is_ours_is_removed_and_nothing_else(psa: Tenant, check: Check) -> None:
+    psa.callbacks = [*OTHERS, RIGHT]
+    psa.webhooks = [dict(OTHER)]
+    check("at", command="register")
+    for name in ("cw", "at"):
+        told = check(name, command="unregister")
+        assert (told.exit_code, "was removed" in told.output) == (0, True)
+        assert "sends here" in check(name, command="unregister").output
+    assert (psa.callbacks, psa.webhooks) == (OTHERS, [OTHER])
+    psa.fault = 503
+    assert check("cw", command="unregister").exit_code == 1

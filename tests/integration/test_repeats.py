@@ -91,18 +91,71 @@ async def test_the_same_event_in_other_bytes_is_stored_once(
     assert (await ledger.deliveries.get(first.delivery_id)).repeats == 0
 
 
-async def test_what_is_not_understood_is_stored_each_time(
+async def test_what_is_still_not_understood_is_counted_while_it_holds(
     ledger: Ledger, clock: TestClock, redis: Redis
 ) -> None:
     it = Installation(ledger, clock)
-    first, second = await it.send(event()), await it.send(event())
-    assert (first.strongest.verdict, second.strongest.verdict) == ("rejected", "rejected")
-    assert len(await kept(redis)) == 2
+    first = await it.send(event())
+    for _ in range(5):
+        clock.forward(seconds=1)
+        again = await it.send(event())
+        assert said(again) == (first.delivery_id, "rejected", None)
+    assert await kept(redis) == [first.delivery_id]
+    delivery = await ledger.deliveries.get(first.delivery_id)
+    assert (delivery.verdict, delivery.repeats, delivery.last_seen) == ("rejected", 5, clock())
+    assert (await ledger.sources.activity("halo")).verdicts == {"rejected": 6}
+    # A person said what that one was, and did not know of this one.
+    await ledger.deliveries.dismiss([first.delivery_id], operator="a", reason="r", now=clock())
+    anew = await it.send(event())
+    assert await held(redis) == {anew.delivery_id}
+    assert (await it.send(event())).delivery_id == anew.delivery_id
+    # It may be about another client by the configuration of now.
+    it.configure(client_name="/client", client_id="/client_name")
+    other = await it.send(event())
+    assert await held(redis) == {anew.delivery_id, other.delivery_id}
     it.configure()
-    assert (await it.replay(first.delivery_id)).strongest.verdict == "accepted"
+    assert (await it.replay(anew.delivery_id)).strongest.verdict == "accepted"
+    assert said(await it.send(event()))[1] == "duplicate"
+
+
+async def held(redis: Redis) -> set[str]:
+    return {name.decode() for name in cast("list[bytes]", await redis.hkeys("unglue:holding:halo"))}
+
+
+async def test_what_is_understood_when_it_comes_again_is_not_lost(
+    ledger: Ledger, clock: TestClock, redis: Redis
+) -> None:
+    """The sender tries again after the pointer was corrected, and nobody replays."""
+    it = Installation(ledger, clock)
+    first = await it.send(event())
+    assert await held(redis) == {first.delivery_id}
+    it.configure()
     again = await it.send(event())
-    assert said(again)[:2] == (first.delivery_id, "duplicate")
-    assert len(await kept(redis)) == 2
+    assert again.strongest.verdict == "accepted"
+    assert again.delivery_id != first.delivery_id
+    assert await held(redis) == set()
+    assert said(await it.send(event()))[:2] == (again.delivery_id, "duplicate")
+    assert (await it.replay(first.delivery_id)).strongest.verdict == "duplicate"
+    assert len(await it.deletions()) == 1
+
+
+async def test_a_counted_reactivation_is_as_new_as_it_was_last_said(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    """Read again, it is not older than the deletion that was asked for in between."""
+    it = Installation(ledger, clock)
+    it.configure()
+    active = {"client_id": 7, "client_name": "Client 7", "gone": "no"}
+    first = await it.send(active)
+    assert first.strongest.reason == "inactive_missing"
+    clock.forward(seconds=5)
+    asked = await it.send(event())
+    clock.forward(seconds=5)
+    assert (await it.send(active)).delivery_id == first.delivery_id
+    clock.forward(seconds=5)
+    it.configure(inactive="/gone")
+    assert (await it.replay(first.delivery_id)).strongest.verdict == "cancelled"
+    assert (await ledger.deletions.get(asked.strongest.deletion_id or "")).state == "cancelled"
 
 
 async def test_a_repeat_has_no_effect_on_a_client_that_came_back(

@@ -110,11 +110,23 @@ async def test_the_status_says_what_needs_somebody(
     now = service.call("GET", "/v1/status", operator="dave").json()
     assert now["deletions"]["failed"] == 1
     assert now["max_deletions_per_day"] == 10
+    assert (now["worker"], now["scheduler"]) == (False, True)
     service.call("POST", "/v1/pause", json={"reason": "stop!"})
     shown = unglue("status")
     assert shown.status == 1
     assert "deletions are paused by alice" in shown.out
     assert json.loads(unglue("status", "--json").out)["needs"]
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_source_is_silent_only_after_it_was_looked_after_for_so_long(
+    service: Service, redis: Redis
+) -> None:
+    (source,) = service.call("GET", "/v1/sources").json()["sources"]
+    assert (source["last_delivery"], source["silent"]) == (None, False)
+    await redis.hset("unglue:sources:since", source["name"], "1")
+    (source,) = service.call("GET", "/v1/sources").json()["sources"]
+    assert (source["last_delivery"], source["silent"]) == (None, True)
 
 
 def state(**changes: Any) -> dict[str, Any]:
@@ -128,6 +140,8 @@ def state(**changes: Any) -> dict[str, Any]:
         ({}, ""),
         ({"scheduler": False}, "unglue scheduler"),
         ({"outbox": False}, "unglue outbox"),
+        ({"worker": False}, "unglue worker"),
+        ({"other_configurations": 1}, "1 other configuration within"),
         ({"overdue": 3}, "is a worker running"),
         ({"quarantined": 1}, "cannot be proved"),
         ({"holds": 2}, "2 deliveries hold deletions: unglue holds"),

@@ -164,7 +164,7 @@ async def test_the_commands(
         await blocked(ledger, f"del_{number:02}")
     await blocked(ledger, "del_done", DELETED)
     chosen = ("--what", "deletions", "--state", "failed", "--rate", "6000")
-    assert "12 deletions match, 12 would be" in unglue("replay", *chosen, "--dry-run")[1]
+    assert "deletions that match: 12; to be replayed" in unglue("replay", *chosen, "--dry-run")[1]
     with carried_out(config):
         status, out, err = unglue("replay", *chosen, "--json")
         done = json.loads(out)

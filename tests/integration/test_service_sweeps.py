@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from asyncio import to_thread
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from redis.asyncio import Redis
 
 from service.demo.installation import AT_ONCE, MAY_GO
 from service.sandbox.app import create_sandbox
+from service.sandbox.psa.app import create_psa
+from service.sandbox.psa.connectwise import CW_KEYS
+from service.sandbox.psa.tenant import Tenant
 from service.sandbox.settings import SandboxSettings
 from tests.support.command import Command
 from tests.support.serve import serve
@@ -62,6 +66,8 @@ async def test_a_sweep_is_begun(service: Service, redis: Redis, ledger: Ledger) 
         ("alice", "/v1/schedules/weekly/sweep", None, 404, "NotFound"),
         ("alice", "/v1/schedules/monthly/sweep", {"dry_run": "yes"}, 422, "InvalidRequest"),
         ("alice", "/v1/schedules/monthly/sweep", {"limit": 5000}, 422, "InvalidRequest"),
+        ("alice", "/v1/schedules/monthly/sweep", {"only": []}, 422, "InvalidRequest"),
+        ("alice", "/v1/schedules/monthly/sweep", {"only": ["x"]}, 422, "InvalidRequest"),
     ],
 )
 async def test_what_begins_no_sweep(
@@ -122,24 +128,45 @@ async def test_the_commands(
     unglue = Command(monkeypatch, capsys)
 
     sandbox = create_sandbox(SandboxSettings(), now=lambda: datetime.now(UTC))
-    with serve(sandbox) as itglue:
+    psa = Tenant()
+    psa.company(2, "TestCompany")
+    psa.company(21, "Paper Moon Cinema GmbH")
+    psa.company(11, "Copper Kettle Bakery", status=1)
+    with serve(sandbox) as itglue, serve(create_psa(psa)) as vendor:
         config.write_text(
             f'redis_url = "{valkey_url}"\n[itglue]\napi_key = "ITG.sandbox"\n'
             f'base_url = "{itglue}"\n[policy]\nexport = false\n{AT_ONCE}\n'
             f"dependency_limits = {{ {MAY_GO} }}\n{tables}"
+            '[sources.cw]\nvendor = "connectwise"\nhost = "na.myconnectwise.net"\n'
+            f'company = "Cobalt"\nconfirm_delete = true\n[sources.cw.api]\nbase_url = "{vendor}"\n'
+            + "".join(f'{key} = "{value}"\n' for key, value in CW_KEYS.items())
         )
+        monkeypatch.setenv("UNGLUE_CONFIG", str(config))
         with carried_out(config):
             status, shown, _ = unglue("sweep", "monthly", "--dry-run", "--json")
             preview = json.loads(shown)
             assert (status, preview["state"], preview["summary"]["requested"]) == (0, "finished", 0)
+            assert preview["dry_run"] is preview["summary"]["dry_run"] is True
             met = [each["org_id"] for each in preview["organizations"] if each["met"]]
             assert "301" in met
             assert "101" not in met
             status, shown, _ = unglue("sweep", "monthly", "--dry-run")
-            assert (status, "would be requested" in shown) == (0, True)
+            assert (status, "would be requested" in shown, "  held  " in shown) == (0, False, True)
             assert "nothing is requested" in shown
             assert unglue("sweep", "monthly", "--json")[0] == 1  # held
             assert service.call("GET", "/v1/deletions").json()["deletions"] == []
+
+            status, shown, told = await to_thread(unglue, "links", "cw", "--backlog", "--csv")
+            assert (status, told) == (0, "")
+            assert [line.partition(",")[0] for line in shown.splitlines()] == [
+                "state", "linked", "ambiguous",
+            ]  # fmt: skip
+            assert "2 inactive in the PSA" in (await to_thread(unglue, "links", "cw"))[2]
+            sweep = ("links", "cw", "--sweep", "all", "--json")
+            status, shown, told = await to_thread(unglue, *sweep, "--dry-run")
+            only = {each["org_id"]: each["met"] for each in json.loads(shown)["organizations"]}
+            assert (status, [org for org, yes in only.items() if yes]) == (0, ["301"])
+            assert "1 of the backlog are not linked beyond doubt" in told
 
             status, shown, _ = unglue("sweep", "all", "--json")
             asked = {

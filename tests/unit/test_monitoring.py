@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.supervision.metrics.catalogue import ALWAYS, METRICS
+from service.supervision.metrics.reading import Metric
 from service.supervision.metrics.reference import with_table
 from service.supervision.metrics.scrape import scraped
 from tests.support.service import configured
@@ -34,9 +37,10 @@ MEASURES = Measures(
     ended={("api", "failed", "PermissionDenied"): 1},
     attempts={("result", "dead"): 1},
     requests={("GET", "organizations", "2xx"): 1},
+    steps={("plan", "0.5"): 1, ("plan", "sum"): 400},
     silent_hosts=1, failing_targets=1, chain_seq=1, audit_pending=1,
     spools=1, spools_holding=1, spooled=1, spool_oldest=1.0,
-    sources={"cw": Of(1.0, {"accepted": 1}, 1, 1)},
+    sources={"cw": Of(1.0, {"accepted": 1}, 1, 1, {"active": 1}, 1.0)},
 )  # fmt: skip
 
 
@@ -74,11 +78,20 @@ def boards() -> Iterator[str]:
             yield target["expr"]
 
 
+def samples_of(metric: Metric) -> tuple[str, ...]:
+    if metric.kind != "histogram":
+        return (metric.name,)
+    return tuple(f"{metric.name}_{part}" for part in ("bucket", "count", "sum"))
+
+
 def test_a_scrape_has_every_metric_of_the_catalogue() -> None:
-    assert set(scrape()) == {metric.name for metric in METRICS} | {name for name, *_ in ALWAYS}
+    names = {name for metric in METRICS for name in samples_of(metric)}
+    assert set(scrape()) == names | {name for name, *_ in ALWAYS}
     for metric in METRICS:
         assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
-        assert all(set(labels) == set(metric.labels) for labels in scrape()[metric.name])
+        for name in samples_of(metric):
+            own = {*metric.labels, *(["le"] if name.endswith("_bucket") else [])}
+            assert all(set(labels) == own for labels in scrape()[name])
 
 
 @pytest.mark.parametrize(
@@ -109,13 +122,18 @@ def test_labels_that_rules_speak_of_are_left_by_their_expressions() -> None:
             assert label in (grouped[0] if grouped else own | {"instance"}), rule["alert"]
 
 
-def test_every_alert_leads_to_its_section_of_the_page() -> None:
-    anchors = {line[3:].strip().lower() for line in PAGE.splitlines() if line.startswith("## ")}
-    anchors |= {line[4:].strip().lower() for line in PAGE.splitlines() if line.startswith("### ")}
+def test_every_alert_has_its_runbook() -> None:
+    page = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
+    assert {rule["alert"] for rule in rules()} - {"UnglueQueueStuck"} == sections.keys()
+    for text in sections.values():
+        assert re.findall(r"^- \*\*(\w+)\*\*", text, re.MULTILINE) == ["Means", "Look", "Do"]
     for rule in rules():
         where, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert where == "docs/monitoring.md"
-        assert anchor in anchors, rule["alert"]
+        assert where == "docs/runbooks.md"
+        # A job that waits and a deletion that does have one cause.
+        alert = rule["alert"].replace("QueueStuck", "Overdue")
+        assert anchor == alert.lower()
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"]["summary"]
 
@@ -128,3 +146,13 @@ def test_the_prometheus_file_reads_the_rules_beside_it() -> None:
     read = yaml.safe_load((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
     assert [(MONITORING / name).is_file() for name in read["rule_files"]] == [True]
     assert read["scrape_configs"][0]["job_name"] == "unglue"
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool on this machine")
+def test_prometheus_itself_takes_the_rules() -> None:
+    done = subprocess.run(  # noqa: S603 - a file of ours
+        ["promtool", "check", "rules", str(MONITORING / "rules.yaml")],  # noqa: S607 - as installed
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "SUCCESS" in done.stdout

@@ -25,7 +25,7 @@ def test_other_private_ones_are_open_where_they_are_allowed(address: str) -> Non
     assert choose("hook", [address], allow_private=True) == address
 
 
-@pytest.mark.parametrize("proxies", ["0.0.0.0/0", "::/0", "10.0.0.0/0"])
+@pytest.mark.parametrize("proxies", ["0.0.0.0/0", "::/0", "10.0.0.0/0", "128.0.0.0/1", "8000::/1"])
 def test_not_everybody_is_a_proxy(proxies: str) -> None:
     with pytest.raises(ValueError, match=r"everybody|must be an address"):
         Settings(itglue={"api_key": "ITG.x"}, trusted_proxies=[proxies])

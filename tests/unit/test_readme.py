@@ -23,9 +23,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 @pytest.fixture
 def sample() -> str:
     """The configuration that a reader copies."""
-    found = re.search(r"<!-- sample.*?-->\n```toml\n(.*?)```", README, re.DOTALL)
-    assert found
-    return found[1]
+    return (ROOT / "deploy" / "unglue.example.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -98,7 +96,7 @@ def test_its_rehearsal_secrets_are_for_a_loopback_host(sample: str, tmp_path: Pa
             text = text.replace(other, own)
         path.write_text(text, encoding="utf-8")
         variables = {"UNGLUE_CONFIG": str(path), "UNGLUE_ITGLUE__API_KEY": "ITG.own"}
-        with pytest.raises(ConfigurationError, match="is the README's sample"):
+        with pytest.raises(ConfigurationError, match="is the sample's"):
             load_settings(variables)
 
 
@@ -107,23 +105,26 @@ def test_the_sample_has_no_unknown_name(sample: str) -> None:
     assert tomllib.loads(sample).keys() <= Settings.model_fields.keys()
 
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 VARIABLES = {name for page in PAGES for name in re.findall(r"UNGLUE_[A-Z_]+", page.read_text())}
 
 
 @pytest.mark.parametrize("name", sorted(VARIABLES))
 def test_every_variable_is_one(name: str) -> None:
-    table = name.removeprefix("UNGLUE_").removesuffix("_FILE").split("__")[0].lower()
+    table = name.removeprefix("UNGLUE_").split("__")[0].removesuffix("_FILE").lower()
     assert table in {"config", "token", "url"} or table in Settings.model_fields
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_module_that_is_named_is_there(page: Path) -> None:
     named = re.findall(
         r"`((?:service|workers|adapters)/[\w/.]+)`", page.read_text(encoding="utf-8")
@@ -131,5 +132,30 @@ def test_every_module_that_is_named_is_there(page: Path) -> None:
     assert [path for path in named if "VENDOR" not in path and not (ROOT / path).exists()] == []
 
 
+def slug(heading: str) -> str:
+    """The anchor of a heading, where the repository and the site agree on it."""
+    plain = re.sub(r"[^\w\s-]", "", heading.strip().lower())
+    return re.sub(r"[-\s]+", "-", plain)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_a_heading(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    missing = []
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*\.md|)#([^)]+)\)", text):
+        target = (page.parent / path).read_text(encoding="utf-8") if path else text
+        headings = re.findall(r"^#+ (.*)$", target, re.MULTILINE)
+        if anchor not in map(slug, headings):
+            missing.append(f"{path}#{anchor}")
+    assert missing == []
+
+
+def test_every_page_is_in_the_sites_navigation() -> None:
+    navigation = set(
+        re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    )
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - navigation == set(), "mkdocs.yml"
+
+
 def test_the_readme_is_read_at_once() -> None:
-    assert len(README.splitlines()) <= 240
+    assert len(README.splitlines()) <= 130

@@ -15,6 +15,8 @@ SPELLINGS = [
     ("#keep", "#ke\u00adep"), ("#keep", "#KEEP,"), ("#keep", "&amp;#35;keep"),
     ("#keep", "#\u00a0keep"),
     ("#legal-hold", "#legal\u2011hold"), ("#legal-hold", "#legal\u2013hold"),
+    ("#legal-hold", "#legal\u00adhold"), ("#legal-hold", "<b>#legal</b>-hold"),
+    ("#keep", "#<b>keep</b>"), ("#legal-hold", "#legal\u2043hold"), ("#keep", "&amp;amp;#35;keep"),
     ("#größe", unicodedata.normalize("NFD", "#größe")), ("#keep", "<p>#keep</p>"),
 ]  # fmt: skip
 
@@ -42,6 +44,10 @@ def test_what_permits_is_written_exactly() -> None:
         ("*Müller*", unicodedata.normalize("NFD", "Auto Müller KG")),
         (unicodedata.normalize("NFD", "*Müller*"), "Auto Müller KG"),
         ("[MSP]*", "[MSP] Our own"), ("Acme", "Acme "), ("Acme Inc", "Acme\u00a0Inc"),
+        ("*O'Brien*", "O\u2019Brien Ltd"), ("*O\u00b4Brien*", "O'Brien Ltd"),
+        ('J "B" Ltd', "J \u201cB\u201d Ltd"), ("*internal*", "Inter\u00adnal IT"),
+        ("*in-house*", "In\u00adhouse IT"), ("*internal*", "Inter\ufe0fnal IT"),
+        ("Acme Inc", "Acme\u3164Inc"), ("A & B", "A &amp;amp; B"),
         ("acme  inc", "ACME Inc"), ("A & B", "A &amp; B"), ("A-B?", "A\u2011Bx"),
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ from adapters.registry import VENDORS
 from workers.settings import Settings
 from workers.settings.destinations import CallbackSettings, Notification
 from workers.settings.itglue import ITGlueSettings
-from workers.settings.operators import Operator
+from workers.settings.operators import OidcSettings, Operator
 from workers.settings.policy import PolicySettings
 from workers.settings.secrecy import (
     _SHORTEST,
@@ -98,7 +98,7 @@ def test_what_is_long_enough_is_taken() -> None:
 def test_every_secret_is_in_the_table() -> None:
     """One that is not would have no least length."""
     models: list[Any] = [Settings, CallbackSettings, Notification, ITGlueSettings, PolicySettings]
-    models += [Operator, *(vendor.config for vendor in VENDORS.values())]
+    models += [Operator, OidcSettings, *(vendor.config for vendor in VENDORS.values())]
     models += [ConnectWiseApi, AutotaskApi]
     secret = {
         name for model in models for name, field in model.model_fields.items() if not field.repr

@@ -479,3 +479,12 @@ def test_the_address_of_a_target_may_come_from_a_file(tmp_path: Path) -> None:
         }
     )
     assert settings.notifications["ops"].url == "https://hooks.chat.example/s3cr3t"
+
+
+def test_a_pasted_secret_is_one_line(load: Load) -> None:
+    table = "[sources.rewst]\nvendor = 'standard'\nsecrets = ['sk_live_s3cret']\n"
+    with pytest.raises(ConfigurationError) as refused:
+        load(table)
+    assert str(refused.value).splitlines() == [
+        "sources.rewst.secrets.0: must be whsec_ followed by the base64 of 24 to 64 bytes"
+    ]

@@ -49,13 +49,13 @@ class Configuration:
         return {"digest": self.digest, "values": dict(self.values), "secrets": secrets}
 
 
-def configuration_of(settings: Settings) -> Configuration:
-    """The settings as hashes. A field is secret if it is hidden from `repr`."""
-    # Keyed, so that a short password cannot be guessed from its hash.
-    key = derived(
-        settings.secret_keys[0] if settings.secret_keys else settings.itglue.api_key,
-        b"configuration",
-    )
+def configuration_of(settings: Settings, keyed: str | None = None) -> Configuration:
+    """The settings as hashes. A field is secret if it is hidden from `repr`.
+
+    They are keyed with this one, or else with the newest key, so that a short password cannot be
+    guessed from its hash.
+    """
+    key = derived(keyed or _keys(settings)[0], b"configuration")
     values: dict[str, str] = {}
     secrets: dict[str, tuple[str, ...]] = {}
     for name, value, secret in _fields(settings, ""):
@@ -66,6 +66,18 @@ def configuration_of(settings: Settings) -> Configuration:
             secrets[name] = tuple(_short(key, name, one) for one in each)
     content = json.dumps([values, secrets], sort_keys=True)
     return Configuration(hashlib.sha256(content.encode()).hexdigest(), values, secrets)
+
+
+def _keys(settings: Settings) -> tuple[str, ...]:
+    return (*settings.secret_keys, settings.itglue.api_key)
+
+
+def changed_since(before: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Names of the settings that differ from those recorded before, under whichever key."""
+    told = [configuration_of(settings, each).changed(before) for each in _keys(settings)]
+    least = min(told, key=len)
+    # Under a key that is gone nothing can be compared.
+    return ["secret_keys"] if least and set(before["values"]) <= set(least) else least
 
 
 def _short(key: bytes, name: str, value: object) -> str:
@@ -106,7 +118,7 @@ async def record_configuration(settings: Settings, ledger: Ledger, part: str, cl
     before = await ledger.audit.configuration(part)
     if before.get("digest") == configuration.digest:
         return
-    changed = configuration.changed(before) if before else []
+    changed = changed_since(before, settings) if before else []
     detail = {
         "part": part,
         "digest": configuration.digest,

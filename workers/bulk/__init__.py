@@ -1,1 +1,1 @@
-"""Many deletions or deliveries at once: sweeps and replays, in slices that survive a crash."""
+"""Many of them at once: sweeps, replays, catching up and links, in slices that survive a crash."""

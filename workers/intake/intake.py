@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, Literal
 
+from adapters import caught_up
 from adapters.contract import Adapter, SourceConfig
 from adapters.errors import (
     ConfigurationError,
@@ -16,7 +17,7 @@ from adapters.errors import (
     UnglueError,
 )
 from adapters.headers import Headers
-from adapters.models import Reactivated, Request, Verdict
+from adapters.models import Ignored, Reactivated, Request, Verdict
 from adapters.registry import VENDORS
 from workers.intake.coding import decoded, require_readable
 from workers.intake.events import event_of, too_old
@@ -188,7 +189,7 @@ class Intake:
         verdicts = adapter.read(config, headers, decoded(headers, delivery.body), came)
         return await self.record(
             delivery.source, headers, delivery.body, verdicts, delivery.id, came,
-            in_order=True,
+            how="in_order",
         )  # fmt: skip
 
     async def release(self, delivery_id: str) -> Acknowledged | None:
@@ -260,9 +261,11 @@ class Intake:
         if config is None or config.vendor != delivery.vendor:
             raise ReplayRefused("no_source", delivery_id)
         headers, came = Headers.of(delivery.headers), delivery.received_at
-        verdicts = VENDORS[config.vendor].read(
-            config, headers, decoded(headers, delivery.body), came
-        )
+        if delivery.caught_up:
+            verdicts = caught_up.read(config, delivery.body, came)
+        else:
+            adapter = VENDORS[config.vendor]
+            verdicts = adapter.read(config, headers, decoded(headers, delivery.body), came)
         return await self.record(
             delivery.source,
             headers,
@@ -270,8 +273,27 @@ class Intake:
             verdicts,
             delivery_id,
             came,
-            replay,
+            replace(replay, last_seen=delivery.last_seen),
+            how="caught_up" if delivery.caught_up else "sent",
         )
+
+    async def catch_up(self, source: str, company: Mapping[str, Any]) -> Receipt | None:
+        """Take in what a source's PSA said of a company, unless it is known already.
+
+        What became of it; `None` if it was known, or an event that said so would ask for nothing.
+
+        Raises:
+            NotFound: the source is unknown.
+            redis.RedisError, NotDurable: it is not known whether it is durable; say it again.
+        """
+        config, _ = self.source(source)
+        body = caught_up.body_of(company)
+        verdicts = caught_up.read(config, body, self._clock())
+        if isinstance(verdicts[0], Ignored):
+            return None
+        taken = await self.record(source, Headers.of(()), body, verdicts, how="caught_up")
+        (receipt,) = taken.receipts
+        return None if receipt.verdict == "duplicate" else receipt
 
     async def _verify(
         self, adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes, *,
@@ -306,23 +328,26 @@ class Intake:
         arrived_at: datetime | None = None,
         replay: Replay | None = None,
         *,
-        in_order: bool = False,
+        how: Literal["sent", "in_order", "caught_up"] = "sent",
     ) -> Acknowledged:
         """Record the verdicts of a genuine delivery and do what they ask for.
 
-        `arrived_at` is when it came, if that is not now. With `in_order` everything else from its
+        `arrived_at` is when it came, if that is not now. `in_order`: everything else from its
         process waited with it, and all of it is judged as if it were that moment. What is replayed
-        was believed then, so its age is the one that it had then.
+        was believed then, so its age is the one that it had then. Where it was only counted when it
+        came again, it is as new as it was last seen: between them the client may have been back.
+        What a PSA says when it is asked (`caught_up`) is never too old.
         """
         now = self._clock()
         came = arrived_at or now
-        as_it_came = in_order or replay is not None
-        counts = came if as_it_came else now
+        as_it_came = how == "in_order" or replay is not None
+        counts, said = came if as_it_came else now, (replay and replay.last_seen) or came
         events = []
         for verdict in verdicts:
             # What could not be proved in time was not sent too late.
-            judged = too_old(verdict, self._max_event_age, came)
-            event = event_of(judged, came, counts, in_order=as_it_came)
+            old = too_old(verdict, self._max_event_age, came)
+            judged = verdict if how == "caught_up" else old
+            event = event_of(judged, said, max(counts, said), in_order=as_it_came)
             if event["kind"] == "request":
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
@@ -330,8 +355,10 @@ class Intake:
             events.append(event)
         vendor = self._sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)
-        if in_order:
+        if how == "in_order":
             delivery["received_at"] = str(to_ms(came))
+        if how == "caught_up":
+            delivery["caught_up"] = "1"
         receipts = await self._deliveries.receive(
             delivery=delivery,
             body=body,

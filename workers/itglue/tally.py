@@ -1,4 +1,4 @@
-"""Which requests were sent to IT Glue and how they were answered, for monitoring.
+"""What a job did, for monitoring: its requests to IT Glue with their answers, its steps' times.
 
 Counted in memory and written down when the work is over: a count must neither slow down nor fail a
 DELETE. A process that is killed at work loses the few that it had not written down; the request
@@ -39,6 +39,10 @@ ENDPOINTS: Final = frozenset(
     }
 )
 OTHER: Final = "other"
+# In seconds; a step of many requests takes minutes where the budget is short.
+BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0)
+ABOVE: Final = "+Inf"
+SUM: Final = "sum"
 STATUSES: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
 
 log = structlog.get_logger()
@@ -57,15 +61,30 @@ def status_of(status: int | None) -> str:
     return "429" if status == 429 else f"{status // 100}xx"
 
 
+def bucket_of(seconds: float) -> str:
+    """The bound of the first bucket that a duration is in."""
+    return next((str(bound) for bound in BUCKETS if seconds <= bound), ABOVE)
+
+
 class Tally:
-    """The requests of one job."""
+    """The requests and the steps of one job.
+
+    `steps` counts by step and bucket, and has under `SUM` the milliseconds of all of a step.
+    """
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, ...]] = Counter()
+        self.steps: Counter[tuple[str, ...]] = Counter()
 
     def answered(self, method: str, path: str, status: int | None) -> None:
         """One more was sent."""
         self.counts[method, endpoint_of(path), status_of(status)] += 1
+
+    def stepped(self, step: str, seconds: float) -> None:
+        """One more step was done. A clock that was set back made it take no time."""
+        seconds = max(seconds, 0.0)
+        self.steps[step, bucket_of(seconds)] += 1
+        self.steps[step, SUM] += round(seconds * 1000)
 
 
 @asynccontextmanager
@@ -75,6 +94,6 @@ async def counted_at_the_end(tally: Tally, budget: RequestBudget) -> AsyncIterat
         yield
     finally:
         try:
-            await budget.count(tally.counts)
+            await budget.count(tally.counts, tally.steps)
         except (RedisError, OSError) as error:
-            log.warning("requests_not_counted", error=type(error).__name__)
+            log.warning("work_not_counted", error=type(error).__name__)

@@ -10,6 +10,7 @@ from workers.ledger.deleting.leases import Leases
 from workers.ledger.deleting.protections import Protections
 from workers.ledger.deleting.registers import Registers
 from workers.ledger.deleting.views import Views
+from workers.ledger.events.catch_ups import CatchUps
 from workers.ledger.events.deliveries import Deliveries
 from workers.ledger.events.holds import Holds
 from workers.ledger.events.quarantine import Quarantine
@@ -18,6 +19,7 @@ from workers.ledger.events.spools import Spools
 from workers.ledger.installation.account import Account
 from workers.ledger.installation.asset_types import AssetTypes
 from workers.ledger.installation.budget import RequestBudget
+from workers.ledger.installation.form import Form
 from workers.ledger.installation.heartbeats import Heartbeats
 from workers.ledger.installation.in_force import InForce
 from workers.ledger.installation.measures import Measuring
@@ -52,7 +54,9 @@ class Ledger:
         self.budget = RequestBudget(store)
         self.quarantine = Quarantine(store)
         self.holds = Holds(store)
+        self.catch_ups = CatchUps(store)
         self.sources = Sources(store)
+        self.form = Form(store)
         self.heartbeats = Heartbeats(store)
         self.in_force = InForce(store)
         self.audit = Audit(store)

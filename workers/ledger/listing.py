@@ -1,12 +1,12 @@
 """Lists of deletions and deliveries, newest first, a page at a time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Generic, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 from adapters.errors import NotFound
 from workers.ledger.deleting.deletions import Deletions
@@ -17,6 +17,10 @@ from workers.pipeline.states import QUEUED, RUNNING, WAITING
 from workers.times.clock import from_ms, to_ms
 
 T = TypeVar("T")
+# Where a deletion's record says what organization it is about.
+_SUBJECT: Final = ("request", "plan", "pinned", "known_name")
+_AT_ONCE: Final = 500
+Sift = Callable[[Sequence[bytes]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,18 @@ class Listing:
         self._deletions = deletions
         self._deliveries = deliveries
 
-    async def deletions(self, page: Page) -> Listed[Deletion]:
-        """Deletions by the time they were asked for."""
+    async def deletions(self, page: Page, about: Sift | None = None) -> Listed[Deletion]:
+        """Deletions by the time they were asked for.
+
+        `about` says of a record's id, and of its fields that tell what organization it is about,
+        whether it is wanted: whole records take far longer to read.
+        """
 
         def fits(deletion: Deletion) -> bool:
             return page.source in (None, deletion.source) and page.state in (None, deletion.state)
 
         index = ("deletions", page.state) if page.state else ("deletions",)
-        return await self._page(index, page, self._deletions.get, fits)
+        return await self._page(index, page, self._deletions.get, fits, about)
 
     async def deliveries(self, page: Page) -> Listed[Delivery]:
         """Deliveries by the time they came; `state` is the verdict."""
@@ -84,6 +92,7 @@ class Listing:
         page: Page,
         read: Callable[[str], Awaitable[T]],
         fits: Callable[[T], bool],
+        about: Sift | None = None,
     ) -> Listed[T]:
         names = await self._store.redis.zrevrangebyscore(
             self._store.key(*index),
@@ -98,9 +107,14 @@ class Listing:
         complete = len(names) < self._most
         if not complete and len(moments) > 1:
             moments.pop()  # of which more may be left
+        kept = None
+        if about is not None:
+            kept = await self._sifted([name for _, group in moments for name in group], about)
         records: list[T] = []
         for place, (moment, group) in enumerate(moments, start=1):
             for name in group:
+                if kept is not None and name not in kept:
+                    continue
                 # Between the two reads retention may have removed it.
                 with suppress(NotFound):
                     record = await read(name)
@@ -109,3 +123,21 @@ class Listing:
             if len(records) >= page.limit and not (complete and place == len(moments)):
                 return Listed(records, from_ms(moment))
         return Listed(records, None if complete else from_ms(moments[-1][0]))
+
+    async def _sifted(self, names: Sequence[str], about: Sift) -> set[str]:
+        kept = set()
+        for start in range(0, len(names), _AT_ONCE):
+            chunk = names[start : start + _AT_ONCE]
+            async with self._store.redis.pipeline(transaction=False) as reads:
+                for name in chunk:
+                    reads.hmget(self._store.key("deletion", name), *_SUBJECT)
+                rows = cast("Iterable[list[bytes | None]]", await reads.execute())
+            for name, row in zip(chunk, rows, strict=True):
+                known = [each or b"" for each in row]
+                if not known[0]:
+                    # Every deletion has a request: this one is stored otherwise, or gone.
+                    fields = await self._store.hash("deletion", name)
+                    known = [fields.get(each, "").encode() for each in _SUBJECT]
+                if known[0] and about([name.encode(), *known]):
+                    kept.add(name)
+        return kept

@@ -193,6 +193,7 @@ class Deletion:
     known_name: str = ""
     overrules_at: datetime | None = None
     identities: tuple[tuple[str, str], ...] = ()
+    trace: str = ""
 
     @property
     def looking_since(self) -> datetime:
@@ -292,6 +293,7 @@ class Deletion:
             pinned=json.loads(pinned) if pinned else None,
             known_name=fields.get("known_name", ""),
             overrules_at=ms_or_none(fields.get("overrules_at")),
+            trace=fields.get("trace", ""),
             identities=tuple((source, client) for source, client in named or ()),
         )
 
@@ -310,7 +312,7 @@ class Delivery:
     """One HTTP request from a source, as it arrived, and what became of it.
 
     It came `repeats` times more, the last time at `last_seen`. `dropped` is how many bytes the body
-    had, if it is no longer kept.
+    had, if it is no longer kept. `caught_up`: nobody sent it, the PSA said it when it was asked.
     """
 
     id: str
@@ -328,6 +330,7 @@ class Delivery:
     repeats: int = 0
     last_seen: datetime | None = None
     dropped: int | None = None
+    caught_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

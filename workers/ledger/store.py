@@ -12,17 +12,20 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from adapters.errors import NotFound
-from workers.ledger.installation.condition import NotDurable
+from workers.ledger.installation.condition import NotDurable, condition_of
 from workers.ledger.installation.memory import Memory
 from workers.ledger.packing import open_record
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
+from workers.traces.tracing import carried
 
 PREFIX = "unglue:"
 _FOLDER = resources.files("workers.ledger") / "scripts"
 _LOOKED_THROUGH: Final = 200
 # Of a kind of work that is not deletions: they share the queue, which is kept short.
 _MOST_AT_ONCE: Final = 4
+# A replica that is there has it within some milliseconds.
+REPLICA_MS: Final = 400
 _NUDGE_SECONDS: Final = 0.002
 _MOST_NUDGE_SECONDS: Final = 0.05
 
@@ -55,9 +58,10 @@ class Store:
     `lease` is how long a taker keeps a record, `requeue_after` when the scheduler looks again at
     what it queued, `retention` how long event ids are kept; all in milliseconds. While it works a
     taker renews its lease every `beat`; `holder` is what its process is known by. With `fsync`
-    nothing that must be durable is believed to be before Redis has it on disk; `confirm_within` is
-    how long to wait for that. `memory` says which ledger is expected. With `own_clock` the times
-    handed in are not compared with the server's: a rehearsal moves its clock.
+    nothing that must be durable is believed to be before Redis has it on disk, nor before
+    `min_replicas` have it; `confirm_within` is how long to wait for the disk. `memory` says which
+    ledger is expected. With `own_clock` the times handed in are not compared with the server's: a
+    rehearsal moves its clock.
     """
 
     def __init__(  # noqa: PLR0913 - what the parts share, each by its name
@@ -70,6 +74,7 @@ class Store:
         retention: timedelta,
         prefix: str = PREFIX,
         fsync: bool = False,
+        min_replicas: int = 0,
         confirm_within: timedelta = timedelta(seconds=1),
         memory: Memory | None = None,
         own_clock: bool = False,
@@ -82,6 +87,7 @@ class Store:
         self.beat = beat
         self.holder = holder
         self.fsync = fsync
+        self.min_replicas = min_replicas
         self._confirm_within = milliseconds(confirm_within)
         self.queue_key = queue_key
         self.lease = milliseconds(lease)
@@ -114,6 +120,13 @@ class Store:
             raise NotFound(f"there is no {called or kind} {name}")
         return fields
 
+    async def carry_trace(self, deletion_id: str) -> None:
+        """Let whoever goes on with this deletion find the trace of what goes on here, if any."""
+        if context := carried():
+            # What was decided stands, traced or not.
+            with contextlib.suppress(RedisError, OSError):
+                await self.run("carry_trace", [deletion_id, context])
+
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""
         seconds, microseconds = await self.redis.time()
@@ -127,20 +140,31 @@ class Store:
             return False
         return True
 
-    async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
+    async def run(
+        self,
+        name: str,
+        args: Sequence[Any],
+        *,
+        durable: bool = False,
+        replicated: bool = False,
+    ) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.
 
-        With `durable`, after Redis has on disk what was decided. A server without append-only file
-        cannot, and that is an error only with `fsync`.
+        With `durable`, after Redis has on disk what was decided: a server that cannot confirm that
+        is an error only with `fsync`. With either, after `min_replicas` have it, and all that was
+        decided before by whomever.
 
         Raises:
-            NotDurable: it was decided, and was not seen on disk.
+            NotDurable: it was decided, and was not seen on disk, or at the replicas.
             NotFound: the record that somebody named is not there.
         """
+        replicated = (durable or replicated) and self.min_replicas > 0
         try:
-            if not durable:
+            if not durable and not replicated:
                 return await self._script(name)(keys=[self._prefix], args=args)
-            (outcome,) = await self.run_together(name, [args], durable=True)
+            (outcome,) = await self.run_together(
+                name, [args], durable=durable, replicated=replicated
+            )
             if isinstance(outcome, Exception):
                 raise outcome
         except ResponseError as error:
@@ -151,44 +175,79 @@ class Store:
         return outcome
 
     async def run_together(
-        self, name: str, calls: Sequence[Sequence[Any]], *, durable: bool = False
+        self,
+        name: str,
+        calls: Sequence[Sequence[Any]],
+        *,
+        durable: bool = False,
+        replicated: bool = False,
     ) -> list[Any]:
         """The answers of the script to each of the calls, in one round trip.
 
         Each is a decision of its own: where one fails, its answer is the error, which is then none
-        of the others'. With `durable` they wait for the disk together.
+        of the others'. With `durable` they wait for the disk together, with either for the
+        replicas.
 
         Raises:
             redis.RedisError: there are no answers: the way to Redis broke.
         """
-        script = self._script(name)
-        answers, confirmed = await self._answered(script, calls, durable=durable)
+        script, confirming = self._script(name), list[tuple[Any, ...]]()
+        if (durable or replicated) and self.min_replicas > 0:
+            confirming.append(("WAIT", self.min_replicas, REPLICA_MS))
+        if durable:
+            confirming.append(("WAITAOF", 1, 0, self._confirm_within))
+        answers, confirmed = await self._answered(script, calls, confirming)
         unknown = [place for place, each in enumerate(answers) if isinstance(each, NoScriptError)]
         if unknown:
             await self.redis.script_load(script.script)
             again = [calls[place] for place in unknown]
-            found, confirmed = await self._answered(script, again, durable=durable)
+            found, confirmed = await self._answered(script, again, confirming)
             for place, answer in zip(unknown, found, strict=True):
                 answers[place] = answer
-        if not durable:
+        if not confirming:
             return answers
+        problem = await self._unconfirmed(confirmed, durable=durable)
+        if isinstance(problem, Exception):
+            return [each if isinstance(each, Exception) else problem for each in answers]
         return [
-            answer if isinstance(answer, Exception) else self._durable(answer, confirmed)
+            NotDurable(problem, answer) if problem and not isinstance(answer, Exception) else answer
             for answer in answers
         ]
 
-    def _durable(self, answer: Any, confirmed: Sequence[Any]) -> Any:  # noqa: ANN401 - as above
-        """The answer, or why it may yet be lost."""
-        marked, on_disk = confirmed
+    async def _unconfirmed(self, confirmed: Sequence[Any], *, durable: bool) -> str | Exception:
+        """Why what was decided may yet be lost, "" if it may not."""
+        marked, *arrived = confirmed
         if isinstance(marked, Exception):
             return marked
-        if isinstance(on_disk, Exception):
-            if not self.fsync:
-                return answer
-            return NotDurable(f"Redis cannot confirm that it is on disk: {on_disk}", answer)
-        if int(on_disk[0]) < 1:
-            return NotDurable("Redis did not have it on disk in time", answer)
-        return answer
+        if durable and (problem := await self._not_on_disk(arrived.pop())):
+            return problem
+        for replicas in arrived:
+            if isinstance(replicas, Exception):
+                return f"Redis cannot confirm its replicas: {replicas}"
+            if int(replicas) < self.min_replicas:
+                return "too few replicas had it in time"
+        return ""
+
+    async def _not_on_disk(self, on_disk: Any) -> str:  # noqa: ANN401 - WAITAOF's answer
+        if not isinstance(on_disk, Exception):
+            return "" if int(on_disk[0]) else "Redis did not have it on disk in time"
+        if self.fsync and await self.appendfsync() != "always":
+            return f"Redis cannot confirm that it is on disk: {on_disk}"
+        return ""
+
+    async def appendfsync(self) -> str | None:
+        """How often Redis syncs its file, `None` where it keeps none or does not say.
+
+        With "always" it answers nothing that it does not have on disk.
+        """
+        try:
+            config: dict[Any, Any] = await self.redis.config_get("append*")
+        except ResponseError as error:
+            # A managed server does not show it, nor does one to a user of few rights.
+            if condition_of(error) not in {None, "password"}:
+                raise
+            return None
+        return config.get("appendfsync") if config.get("appendonly") == "yes" else None
 
     def _script(self, name: str) -> AsyncScript:
         if name not in self._scripts:
@@ -198,23 +257,28 @@ class Store:
         return self._scripts[name]
 
     async def _answered(
-        self, script: AsyncScript, calls: Sequence[Sequence[Any]], *, durable: bool
+        self,
+        script: AsyncScript,
+        calls: Sequence[Sequence[Any]],
+        confirming: Sequence[tuple[Any, ...]],
     ) -> tuple[list[Any], list[Any]]:
-        """The answers to the script and, if it is asked, to whether all of it is on disk.
+        """The answers to the script and, if it is asked, to where all of it has arrived.
 
-        WAITAOF waits for what its own connection wrote, so all of it goes over one, with a write of
-        ours. If they are repeated together, the script finds its work done and writes nothing; the
-        marker is written after whatever it wrote before, and the file has an order.
+        WAIT and WAITAOF wait for what their own connection wrote, so all of it goes over one, with
+        a write of ours. If they are repeated together, the script finds its work done and writes
+        nothing; the marker is written after whatever was written before, and the file and the
+        replicas have an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
         for args in calls:
             pipeline.evalsha(script.sha, 1, self._prefix, *args)
-        if not durable:
+        if not confirming:
             return await pipeline.execute(raise_on_error=False), []
         pipeline.set(self.key("marker"), "1")
-        pipeline.execute_command("WAITAOF", 1, 0, self._confirm_within)
+        for command in confirming:
+            pipeline.execute_command(*command)
         answers = await self._nudged(pipeline.execute(raise_on_error=False))
-        return answers[:-2], answers[-2:]
+        return answers[: len(calls)], answers[len(calls) :]
 
     async def _nudged(self, answering: Coroutine[Any, Any, list[Any]]) -> list[Any]:
         """The answers, with the server kept awake.

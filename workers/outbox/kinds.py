@@ -12,7 +12,7 @@ Kind = Literal[
     "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
     "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
     "account_changed", "configuration_differs", "clock_off", "redis_filling", "receiver_silent",
-    "target_failing", "psa_refused",
+    "target_failing", "psa_refused", "psa_silent", "catch_up_failing", "events_missed",
 ]  # fmt: skip
 
 
@@ -160,6 +160,21 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "A PSA refuses to be asked",
             "Deletions of its clients stand still. Correct the credentials in [sources.NAME.api], "
             "or what their user may read; unglue sources check NAME tries them.",
+        ),
+        "psa_silent": Meaning(
+            "A PSA does not answer",
+            "Deletions of its clients wait for it, and fail when eligibility_window is over. Look "
+            "at the way there; unglue sources check NAME tries it.",
+        ),
+        "catch_up_failing": Meaning(
+            "What a PSA changed cannot be caught up with",
+            "An event that got lost is not found meanwhile. Nothing is skipped: once it works it "
+            "begins where it stopped. See: unglue doctor.",
+        ),
+        "events_missed": Meaning(
+            "Events of a source never came, and were made up for",
+            "The PSA itself said it when it was asked, so nothing is lost. Find out why: unglue "
+            "sources register NAME --check.",
         ),
         "test": Meaning("A test", "Somebody tries whether notifications arrive here. They do."),
     }

@@ -13,6 +13,7 @@ from workers.outbox.outgoing import Means, NotSent, Outgoing, host_of
 from workers.outbox.post import CALLBACK_HINT, Posted, post
 from workers.outbox.schedule import Next, after
 from workers.pipeline.result import result_body
+from workers.traces import tracing
 
 log = structlog.get_logger()
 
@@ -114,15 +115,23 @@ async def _post(held: Callback, outgoing: Outgoing, means: Means) -> Posted:
         if outgoing.secrets
         else {"content-type": "application/json"}
     )
-    return await post(
-        outgoing.url,
-        body=outgoing.body,
-        headers=headers,
-        allowed_hosts=outgoing.allowed_hosts,
-        allow_private=outgoing.allow_private,
-        hint=outgoing.hint,
-        seconds=means.patience,
-    )
+    parent = await means.ledger.deletions.trace(held.deletion_id) if tracing.on() else ""
+    with tracing.span("POST callback", "client", parent) as span:
+        span.note("unglue.callback_id", held.id)
+        if parent:
+            headers = {**headers, "traceparent": tracing.carried()}
+        posted = await post(
+            outgoing.url,
+            body=outgoing.body,
+            headers=headers,
+            allowed_hosts=outgoing.allowed_hosts,
+            allow_private=outgoing.allow_private,
+            hint=outgoing.hint,
+            seconds=means.patience,
+        )
+        if posted.status is not None:
+            span.note("http.response.status_code", posted.status)
+    return posted
 
 
 def webhook_id(callback: Callback) -> str:

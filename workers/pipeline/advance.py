@@ -31,6 +31,7 @@ from workers.pipeline.steps.verify import keep_looking, look_again, unverified
 from workers.pipeline.terms import terms_of
 from workers.processes.lease import under_lease
 from workers.times.clock import to_ms
+from workers.traces import tracing
 
 STEPS: Mapping[str, Callable[[Deletion, Context], Coroutine[Any, Any, Change]]] = MappingProxyType(
     {
@@ -62,9 +63,22 @@ async def advance(deletion_id: str, context: Context) -> Deletion | None:
     held = await context.ledger.deletions.lease(deletion_id, context.clock())
     if held is None:
         return None
+    with tracing.span("advance", "consumer", held.trace) as span:
+        span.note("unglue.deletion_id", deletion_id)
+        if not held.trace:
+            await context.ledger.store.carry_trace(deletion_id)
+        held = await _advanced(held, context)
+        span.note("unglue.state", held.state)
+    return held
+
+
+async def _advanced(held: Deletion, context: Context) -> Deletion:
     requests = held.requests - context.itglue.requests
     for _ in range(_MOST_STEPS):
-        change = await _step(held, context)
+        began = context.clock()
+        with tracing.span(f"step {held.step}"):
+            change = await _step(held, context)
+        context.tally.stepped(held.step, (context.clock() - began).total_seconds())
         change = change.with_fields(requests=requests + context.itglue.requests)
         held = await context.ledger.deletions.record(held, change, context.clock())
         if held.state != RUNNING:

@@ -66,7 +66,7 @@ def _of_source(source: str, settings: Settings) -> tuple[str, int | None]:
         return "policy.max_api_deletions_per_day", settings.policy.max_api_deletions_per_day
     if source.startswith(_SCHEDULE):
         name = source.removeprefix(_SCHEDULE)
-        schedule = settings.schedules.get(name)
+        schedule = settings.sweeps.get(name)
         most = schedule.max_deletions_per_day if schedule else None
         return f"schedules.{name}.max_deletions_per_day", most
     config = settings.sources.get(source)

@@ -42,6 +42,8 @@ def _warnings(deletion: Deletion) -> list[str]:
     ]
     warnings += deletion.export.warnings if deletion.export is not None else ()
     if deletion.state == PREVIEWED:
+        if deletion.by_request and not deletion.request.confirm_delete:
+            warnings.append("it is not confirmed: for real it needs confirm_delete")
         warnings += [f"would block: {answer.gate}: {answer.message}" for answer in plan.refusals]
         warnings += [f"would ask a person: {answer.gate}: {answer.message}" for answer in plan.asks]
     if deletion.state == DELETED and deletion.intent.missing:

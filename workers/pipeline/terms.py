@@ -18,9 +18,7 @@ _SCHEDULE = "schedule:"
 
 def schedule_of(deletion: Deletion, settings: Settings) -> Schedule | None:
     """The schedule that asked for it, as it is configured now."""
-    return (
-        settings.schedules.get(deletion.source.removeprefix(_SCHEDULE)) if deletion.swept else None
-    )
+    return settings.sweeps.get(deletion.source.removeprefix(_SCHEDULE)) if deletion.swept else None
 
 
 def terms_of(deletion: Deletion, settings: Settings) -> Settings:
@@ -49,7 +47,7 @@ def distrust(deletion: Deletion, settings: Settings) -> str:
             return f"{deletion.source} confirmed it, and is not to confirm any more"
         return ""
     if not deletion.by_webhook:
-        return ""
+        return _no_requester(deletion.actor, settings)
     source = settings.sources.get(deletion.source)
     if source is None:
         return f"source {deletion.source} asked for it, which is configured no more"
@@ -66,6 +64,26 @@ def distrust(deletion: Deletion, settings: Settings) -> str:
             f"Glue does not say whose it is; this one's is {source.itglue_integration!r}"
         )
     return ""
+
+
+def _no_requester(name: str, settings: Settings) -> str:
+    """What changed about the operator who asked; without any operator nobody asks by the API."""
+    if not settings.operators:
+        return ""
+    operator = settings.operators.get(name)
+    if operator is None:
+        return f"operator {name} asked for it, who is configured no more"
+    if "request" not in operator.roles:
+        return f"operator {name} asked for it, and may not ask for deletions any more"
+    return ""
+
+
+def no_approver(name: str, settings: Settings) -> str:
+    """What changed about who approved it, so that the approval is void; "" if nothing did."""
+    operator = settings.operators.get(name)
+    if not settings.operators or (operator is not None and "approve" in operator.roles):
+        return ""
+    return f"operator {name} approved it, and may not approve any more"
 
 
 def _shared(integration_type: PsaIntegration | None, settings: Settings) -> bool:

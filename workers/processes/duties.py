@@ -13,6 +13,7 @@ from workers.ledger.ledger import Ledger
 from workers.pipeline.protection import record_file
 from workers.processes.queue import JobQueue
 from workers.settings import Settings
+from workers.settings.schedules import catch_ups
 from workers.times.cron import newest_tick
 from workers.upkeep.packing import Packing
 from workers.upkeep.retention import Retention
@@ -34,6 +35,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
     return (
         _file_protections(settings, ledger),
         *_sweeps(settings, ledger),
+        *_catch_ups(settings, ledger),
         *_audit(settings, ledger),
         _silence(settings, ledger),
         _spools(ledger),
@@ -60,12 +62,23 @@ def _sweeps(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
     """The sweeps that are due; each of a schedule's times is claimed where its sweep is made."""
 
     async def run(now: datetime) -> None:
-        for name, schedule in settings.schedules.items():
+        for name, schedule in settings.sweeps.items():
             tick = newest_tick(schedule.cron, schedule.timezone, now)
             times = f"{schedule.cron} {schedule.timezone}"
             await ledger.sweeps.begin_due(name, times, tick, now)
 
-    return (Duty("sweeps", timedelta(seconds=1), run),) if settings.schedules else ()
+    return (Duty("sweeps", timedelta(seconds=1), run),) if settings.sweeps else ()
+
+
+def _catch_ups(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
+    """The catch-ups that are due. One that was missed, however long ago, begins at once."""
+    times = catch_ups(settings.schedules, settings.sources)
+
+    async def run(now: datetime) -> None:
+        for source, (cron, zone) in times.items():
+            await ledger.catch_ups.begin(source, newest_tick(cron, zone, now), now)
+
+    return (Duty("catch_ups", timedelta(seconds=5), run),) if times else ()
 
 
 def _audit(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:

@@ -33,7 +33,8 @@ def policy_digest(settings: Settings) -> str:
         for name, source in settings.sources.items()
     }
     schedules = {
-        name: schedule.model_dump(mode="json") for name, schedule in settings.schedules.items()
+        name: schedule.model_dump(mode="json", exclude={"kind", "sources"})
+        for name, schedule in settings.sweeps.items()
     }
     content = [settings.itglue.base_url, policy, sources, schedules]
     return _digest(json.dumps(content, sort_keys=True))

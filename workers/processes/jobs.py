@@ -13,6 +13,7 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 from adapters.errors import CallsStopped, UnglueError
+from workers.bulk.catch_up.walk import Way, advance_catch_up
 from workers.bulk.replay.walk import Means, advance_replay
 from workers.bulk.sweep.walk import advance_sweep
 from workers.itglue.account import daily_read
@@ -21,8 +22,10 @@ from workers.ledger.installation.memory import Memory
 from workers.pipeline.advance import advance
 from workers.pipeline.states import FAILED
 from workers.processes.runtime import new_id, open_context, open_intake, open_ledger, open_queue
+from workers.psa.companies import Asked
 from workers.settings import Settings, load_settings
-from workers.times.clock import system_clock
+from workers.times.clock import rfc3339, system_clock
+from workers.traces import tracing
 from workers.upkeep.aftercare import look_back
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
 
@@ -43,7 +46,11 @@ def _about(name: str) -> Callable[[_Job], _Job]:
         @wraps(job)
         async def run(record_id: str) -> None:
             with bound_contextvars(**{name: record_id}):
-                await job(record_id)
+                try:
+                    await job(record_id)
+                finally:
+                    # A job's process ends without a word.
+                    tracing.flush()
 
         return run
 
@@ -140,6 +147,27 @@ async def run_replay(replay_id: str) -> None:
     else:
         if replay is not None:
             log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
+
+
+@_about("catch_up_id")
+async def catch_up(catch_up_id: str) -> None:
+    """Do the next slice of catching up with a source."""
+    settings = _settings()
+    try:
+        async with (
+            open_queue(settings) as jobs,
+            open_ledger(settings) as ledger,
+            open_intake(settings, ledger) as intake,
+            Asked(settings.sources) as companies,
+        ):
+            way = Way(ledger, intake, companies, settings, jobs.advance, system_clock)
+            run = await advance_catch_up(catch_up_id, way)
+    except Fenced as error:
+        log.warning("fenced", catch_up_id=catch_up_id, detail=error.message)
+    else:
+        if run is not None:
+            found = {"inactive": run.inactive, "active": run.active}
+            log.info("caught_up", source=run.source, point=rfc3339(run.point), **found)
 
 
 async def send_callback(_callback_id: str) -> None:

@@ -20,6 +20,9 @@ from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
+from workers.network.redis_url import connect_blocking
+from workers.traces.tracing import traced
+
 QUEUE: Final = "unglue"
 # In front of a job's name.
 JOBS: Final = "workers.processes.jobs."
@@ -33,6 +36,7 @@ Job = Literal[
     "run_sweep",
     "run_replay",
     "read_the_account",
+    "catch_up",
 ]
 
 # `JobQueue.advance`, as those see it who hand on a deletion: it does not raise.
@@ -55,11 +59,16 @@ class JobQueue:
         self._of = "" if queue == QUEUE else f"{queue}-"
         # No retry inside redis-py: a repeated EXEC would push a job twice, and the scheduler finds
         # what was not queued.
-        self._redis = Redis.from_url(
-            redis_url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=2, socket_timeout=5
+        self._redis = connect_blocking(
+            redis_url,
+            Redis,
+            retry=Retry(NoBackoff(), 0),
+            socket_connect_timeout=2,
+            socket_timeout=5,
         )
         self._queue = Queue(queue, connection=self._redis, serializer=JSONSerializer)
 
+    @traced("enqueue", "producer")
     async def enqueue(self, job: Job, record_id: str, number: int) -> None:
         """Queue a job for a record, under a number that is used once.
 

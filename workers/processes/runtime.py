@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from random import SystemRandom
 
-from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 - redis-py's own is meant
@@ -22,10 +21,12 @@ from workers.itglue.tally import Tally, counted_at_the_end
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
+from workers.network.redis_url import connect, speaks_tls, with_authority
 from workers.pipeline.steps.outcome import Context
 from workers.processes.lease import own_holder
 from workers.processes.queue import HandOff, JobQueue
 from workers.psa.companies import Asked
+from workers.psa.watched import Watched
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
@@ -34,7 +35,17 @@ DEFAULT_REDIS_URL = "redis://localhost:6379/0"
 
 def redis_url(settings: Settings) -> str:
     """The server to use: the configured one, or the usual local one."""
-    return settings.redis_url or DEFAULT_REDIS_URL
+    return _believed(settings, settings.redis_url or DEFAULT_REDIS_URL)
+
+
+def dashboard_redis_url(settings: Settings) -> str:
+    """The same for the RQ dashboard, which may have a user of its own that only reads."""
+    own = settings.dashboard_redis_url
+    return _believed(settings, own) if own else redis_url(settings)
+
+
+def _believed(settings: Settings, url: str) -> str:
+    return with_authority(url, settings.redis_ca) if settings.redis_ca and speaks_tls(url) else url
 
 
 def queue_of(settings: Settings) -> str:
@@ -59,7 +70,7 @@ async def open_ledger(
     """
     if prompt:
         once = Retry(ExponentialWithJitterBackoff(cap=0.1, base=0.02), 1, (ConnectionError,))
-        redis = Redis.from_url(
+        redis = connect(
             redis_url(settings),
             retry=once,
             socket_connect_timeout=0.8,
@@ -67,7 +78,7 @@ async def open_ledger(
             max_connections=500,
         )
     else:
-        redis = Redis.from_url(
+        redis = connect(
             redis_url(settings),
             retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 2),
             socket_connect_timeout=2,
@@ -86,6 +97,7 @@ async def open_ledger(
                 requeue_after=settings.worker.requeue_after,
                 retention=timedelta(days=settings.retention_days),
                 fsync=settings.durability == "fsync",
+                min_replicas=settings.replicas,
                 confirm_within=timedelta(seconds=STORAGE_SECONDS - 0.1 if prompt else 3),
                 memory=memory,
             ),
@@ -179,6 +191,7 @@ async def open_context(
                 settings=settings,
                 clock=system_clock,
                 random=SystemRandom(),
-                companies=companies,
+                companies=Watched(companies, ledger, settings.sources, system_clock),
+                tally=tally,
             )
         await ledger.asset_types.store(types)

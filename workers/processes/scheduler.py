@@ -1,4 +1,4 @@
-"""The scheduler: hands out what is due. It decides nothing, and two of them do no harm.
+"""The scheduler: dispatches work whose time has come. It decides nothing; two of them do no harm.
 
 A lost job, a dead worker and a finished wait are one case: the due score has passed and no job
 is waiting. The queue is kept short and filled up again at once while more waits, so that whoever
@@ -92,6 +92,7 @@ class Scheduler:
             ("run_replay", ledger.replays.take_due),
             ("verify_delivery", ledger.quarantine.take_due),
             ("look_back_at_deletion", ledger.deletions.take_aftercare),
+            ("catch_up", ledger.catch_ups.take_due),
         )
         self._first = (self._first + 1) % len(kinds)
         for job, take in (*kinds[self._first :], *kinds[: self._first]):

@@ -25,6 +25,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from workers.network.redis_url import connect_blocking
 from workers.processes.job_table import FOREIGN, TableJob, foreign
 from workers.processes.lease import holder_of
 from workers.processes.queue import JOBS, QUEUE
@@ -107,8 +108,8 @@ class SteadyWorker(Worker):
         # Once: a command that was carried out and not answered leaves an entry too many in RQ's
         # books, which the ledger does not read.
         once = Retry(NoBackoff(), 1, (ConnectionLost,))
-        connection = Redis.from_url(
-            redis_url, retry=once, socket_connect_timeout=2, socket_timeout=_ANSWER_SECONDS
+        connection = connect_blocking(
+            redis_url, Redis, retry=once, socket_connect_timeout=2, socket_timeout=_ANSWER_SECONDS
         )
         super().__init__(
             [queue],

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from adapters.errors import ConfigurationError
 from workers.ledger.installation.account import AnotherAccount
-from workers.ledger.installation.condition import condition_of
+from workers.ledger.installation.form import NewerLedger
 from workers.ledger.ledger import Ledger
 from workers.times.clock import system_clock
 
@@ -25,13 +25,20 @@ class StorageUnfit(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """How Redis keeps what it is given. `appendfsync` is `None` where it may not be asked."""
+    """How Redis keeps what it is given. `appendfsync` is `None` where it may not be asked.
+
+    `confirms`: it says when something is on disk; `replicas` is how many are connected.
+    """
 
     maxmemory_policy: str
     append_only: bool
     appendfsync: str | None = None
+    confirms: bool = True
+    replicas: int = 0
 
-    def faults(self, *, fsync: bool) -> list[tuple[Literal["fail", "warn"], str, str]]:
+    def faults(
+        self, *, fsync: bool, min_replicas: int = 0
+    ) -> list[tuple[Literal["fail", "warn"], str, str]]:
         """What is wrong with it, each with its cure; `fsync`: every 202 waits for the disk."""
         found: list[tuple[Literal["fail", "warn"], str, str]] = []
         if self.maxmemory_policy != _EVICTS_NOTHING:
@@ -54,6 +61,23 @@ class Storage:
                 "and on Valkey and Redis 7.4 it confirms before the disk has it"
             )
             found.append(("fail", f"appendfsync is {self.appendfsync}", cure))
+        elif not self.confirms and self.appendfsync is None and fsync:
+            cure = "use Redis 7.2 or Valkey, or allow this user CONFIG GET, with appendfsync always"
+            what = "neither confirms what is on disk (WAITAOF) nor lets its appendfsync be read"
+            found.append(("fail", what, cure))
+        elif not self.confirms and self.appendfsync != "always":
+            cure = (
+                "use Redis 7.2 or Valkey, or set appendfsync always: a power cut may lose the last "
+                "two seconds, of what was decided, too"
+            )
+            found.append(("warn", "cannot confirm what is on disk (WAITAOF)", cure))
+        if self.replicas < min_replicas:
+            cure = (
+                "connect them, or lower min_replicas: until then what is sent goes to the spool, "
+                "or is refused, and nothing is deleted"
+            )
+            what = f"{self.replicas} replicas are connected, and min_replicas is {min_replicas}"
+            found.append(("warn", what, cure))
         return found
 
 
@@ -66,17 +90,14 @@ async def storage_of(ledger: Ledger) -> Storage:
     redis = ledger.store.redis
     memory: dict[str, Any] = await redis.info("memory")
     persistence: dict[str, Any] = await redis.info("persistence")
-    try:
-        config: dict[Any, Any] = await redis.config_get("appendfsync")
-    except ResponseError as error:
-        if condition_of(error) not in {None, "password"}:
-            raise
-        # A managed server does not show its configuration.
-        config = {}
+    replication: dict[str, Any] = await redis.info("replication")
+    append_only = bool(persistence.get("aof_enabled"))
     return Storage(
         str(memory.get("maxmemory_policy", "unknown")),
-        append_only=bool(persistence.get("aof_enabled")),
-        appendfsync=config.get("appendfsync"),
+        append_only=append_only,
+        appendfsync=await ledger.store.appendfsync(),
+        confirms=not append_only or await ledger.store.can_confirm(),
+        replicas=int(replication.get("connected_slaves", 0)),
     )
 
 
@@ -84,26 +105,27 @@ async def require_fit(ledger: Ledger) -> None:
     """Go on only with a Redis that keeps the record.
 
     Raises:
-        StorageUnfit: it would lose it, or it is that of another IT Glue account.
+        StorageUnfit: it would lose it, or it is that of another IT Glue account or newer release.
         redis.RedisError, OSError: it does not answer.
     """
     try:
+        await ledger.form.require_known(system_clock())
         await ledger.account.require_ours(system_clock())
-    except AnotherAccount as error:
+    except (AnotherAccount, NewerLedger) as error:
         raise StorageUnfit(error.message) from error
     storage = await storage_of(ledger)
-    faults = storage.faults(fsync=ledger.store.fsync)
+    faults = storage.faults(fsync=ledger.store.fsync, min_replicas=ledger.store.min_replicas)
     for level, what, cure in faults:
         if level == "warn":
             log.warning("storage", redis=what, cure=cure)
-    if storage.append_only and not await ledger.store.can_confirm():
-        cure = "use Redis 7.2 or Valkey: a crash may lose what was decided"
-        log.warning("storage", redis="cannot confirm what is on disk (WAITAOF)", cure=cure)
     unfit = [f"  {what}: {cure}" for level, what, cure in faults if level == "fail"]
     if unfit:
         raise StorageUnfit(
             "Redis cannot hold the record, so Unglue does not start:\n" + "\n".join(unfit)
         )
+    before, present = await ledger.form.take_on(system_clock())
+    if before < present:
+        log.info("ledger_form", before=before, now=present)
 
 
 async def fit_unless_away(ledger: Ledger) -> bool:

@@ -15,6 +15,7 @@ from workers.audit.configuration import record_configuration
 from workers.ledger.deleting.leases import Kind
 from workers.ledger.installation.condition import condition, condition_of
 from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.store import REPLICA_MS
 from workers.network.tls import public_authorities
 from workers.outbox.process import Beside
 from workers.processes import jobs  # imported before the fork, so that a job starts at once
@@ -26,11 +27,17 @@ from workers.settings import Settings
 from workers.times.clock import system_clock, to_ms
 from workers.times.durations import milliseconds
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
+from workers.upkeep.pulse import beat
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
 _LEASED: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"advance_deletion": "deletion", "run_sweep": "sweep", "run_replay": "replay"}
+    {
+        "advance_deletion": "deletion",
+        "run_sweep": "sweep",
+        "run_replay": "replay",
+        "catch_up": "catch_up",
+    }
 )
 
 __all__ = ["jobs", "run_worker"]
@@ -77,6 +84,7 @@ def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:
         said, wait = None, _FIRST_WAIT
 
     while not stop.told():
+        beat(settings.worker.pulse)
         if sender is not None:
             sender.keep()
         trouble = asyncio.run(_trouble(settings))
@@ -125,20 +133,25 @@ def _keep_up(settings: Settings, sender: Beside | None, redis: Redis) -> None:
 
     Another ledger, or less of this one, is not taken in: the job sees the difference.
     """
+    beat(settings.worker.pulse)
     if sender is not None:
         sender.keep()
-    redis.set(
-        f"{settings.redis_prefix}heartbeat:{WORKER}",
-        to_ms(system_clock()),
-        px=milliseconds(WORKER_LASTS),
-    )
-    with redis.pipeline(transaction=True) as both:
-        both.hget(f"{settings.redis_prefix}ledger", "id")
-        both.get(f"{settings.redis_prefix}audit:number")
-        ledger_id, mark = both.execute()
+    with redis.pipeline(transaction=True) as at_once:
+        at_once.hget(f"{settings.redis_prefix}ledger", "id")
+        at_once.get(f"{settings.redis_prefix}audit:number")
+        at_once.lindex(f"{settings.redis_prefix}audit:tips", -1)
+        # Last, so that the replicas that have it have what was read.
+        at_once.set(
+            f"{settings.redis_prefix}heartbeat:{WORKER}",
+            to_ms(system_clock()),
+            px=milliseconds(WORKER_LASTS),
+        )
+        ledger_id, mark, tip, _ = at_once.execute()
     known = jobs.memory()
-    if ledger_id is not None and ledger_id.decode() == known.id:
-        known.remember(known.id, int(mark or 0))
+    if ledger_id is None or ledger_id.decode() != known.id:
+        return
+    if not settings.replicas or redis.wait(settings.replicas, REPLICA_MS) >= settings.replicas:
+        known.remember(known.id, int(mark or 0), (tip or b"").decode())
 
 
 async def _give_back(settings: Settings, kind: Kind, record_id: str, holder: str) -> None:

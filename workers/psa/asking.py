@@ -20,6 +20,7 @@ from workers.psa.companies import Companies
 from workers.psa.company import Company
 
 # What goes into the path of a request. A link's number is IT Glue's text.
+_NUMBERED: Final = "id:"
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -65,10 +66,12 @@ def questions(
     by: str,
     organization: Organization,
     sources: Mapping[str, SourceConfig],
+    identities: Sequence[tuple[str, str]] = (),
 ) -> tuple[Question, ...]:
     """The company that the event named, then every linked one that a source can answer for.
 
-    `by` is the source of the event, which knows its own company best.
+    `by` is the source of the event, which knows its own company best. By its `identities` the event
+    named the client where IT Glue's links know nothing of the vendor.
     A link whose integration IT Glue does not state is asked of every source: that a PSA does not
     know it, or knows another client under its number, is a person's to look at.
     """
@@ -80,6 +83,13 @@ def questions(
         for source in [by] if by in alike else alike:
             question = Question(source, named.company_id, own=True, deleted=bool(named.deleted))
             found[source, named.company_id] = question
+    own = sources.get(by)
+    if named is None and own is not None and own.asks and own.integration_type is None:
+        for source, client in identities:
+            if source == by and client.startswith(_NUMBERED):
+                number = client.removeprefix(_NUMBERED)
+                question = Question(by, number, own=True, deleted=own.deletes_only)
+                found[by, number] = question
     numbers = organization.psa_ids or ()
     kinds = organization.psa_types or ("",) * len(numbers)
     for number, stated in zip(numbers, kinds, strict=True):

@@ -8,10 +8,14 @@ from adapters.autotask.config import AutotaskConfig
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.contract import SourceConfig
 from adapters.errors import PsaUnreachable
-from workers.psa.autotask import AutotaskClient
+from adapters.halopsa.config import HaloPSAConfig
+from adapters.ninjaone.config import NinjaOneConfig
+from workers.psa.autotask.client import AutotaskClient
 from workers.psa.company import Company, PsaClient
-from workers.psa.connectwise import ConnectWiseClient
+from workers.psa.connectwise.client import ConnectWiseClient
+from workers.psa.halopsa.client import HaloPSAClient
 from workers.psa.http import PsaHttp
+from workers.psa.ninjaone.client import NinjaOneClient
 
 
 class Companies(Protocol):
@@ -79,5 +83,9 @@ def _client(config: SourceConfig | None, http: PsaHttp) -> PsaClient:
             return ConnectWiseClient(config, api, http)
         case AutotaskConfig(api=api) if api is not None:
             return AutotaskClient(api, http)
+        case NinjaOneConfig(api=api) if api is not None:
+            return NinjaOneClient(api, http)
+        case HaloPSAConfig(api=api) if api is not None:
+            return HaloPSAClient(api, http)
         case _:
             raise http.unreachable("cannot be asked: it has no credentials")

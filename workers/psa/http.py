@@ -2,22 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
 import httpx
 
 from adapters.errors import PsaAnswerUnreadable, PsaRefused, PsaUnreachable
-from adapters.fields import printable
+from adapters.fields import Unreadable, as_object, positive_id, printable
 from adapters.origin import is_loopback, split_url
 from adapters.payload import Malformed, parse_json
 from workers.network.addresses import AddressRefused, NameUnknown, resolve
 from workers.network.retry import retry_after
 from workers.network.tls import public_authorities
+from workers.psa.company import Company, Page
 
 SECONDS: Final = 15.0
 _ANSWER_LIMIT: Final = 4 * 1024**2
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _LATER: Final = {408, 425, 429}
 
 # At INFO httpx logs whole URLs, and one of ours holds a user's name.
@@ -26,7 +28,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A status of 200, 201 or 404, and the JSON that came with it; `None` if a 404 had none."""
+    """A status of 200, 201, 204 or 404, and its JSON; `None` if a 204 or a 404 had none."""
 
     status: int
     content: Any
@@ -68,13 +70,16 @@ class PsaHttp:
 
     async def send(
         self,
-        method: Literal["GET", "POST", "PUT"],
+        method: Method,
         url: str,
         headers: Mapping[str, str],
         query: Mapping[str, str] | None = None,
         content: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
     ) -> Reply:
         """What the PSA answers to a request, which may change something there.
+
+        `form` asks for a token, which is refused with 400 as well.
 
         Raises:
             PsaUnreachable: no complete answer in time, 5xx, or not now (408, 425, 429).
@@ -83,7 +88,7 @@ class PsaHttp:
         """
         try:
             async with asyncio.timeout(self._seconds):
-                status, body, wait = await self._fetch(method, url, headers, query, content)
+                status, body, wait = await self._fetch(method, url, headers, query, content, form)
         except TimeoutError:
             raise self.unreachable(f"did not answer within {self._seconds:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -91,7 +96,7 @@ class PsaHttp:
             raise self.unreachable(f"could not be asked ({type(error).__name__})") from None
         except (AddressRefused, NameUnknown) as error:
             raise self.unreachable(f"could not be asked: {error.message}") from None
-        if status in {401, 403}:
+        if status in {401, 403} or (form is not None and status == 400):
             raise PsaRefused(
                 f"the PSA of source {self.source} refuses its credentials ({status}){_why(body)}; "
                 f"look at sources.{self.source}.api, and at what its user may read",
@@ -99,14 +104,14 @@ class PsaHttp:
             )
         if status >= 500 or status in _LATER:
             raise self.unreachable(f"answers {status}", wait)
-        if status not in {200, 201, 404}:
+        if status not in {200, 201, 204, 404}:
             raise self.unreadable(f"answers {status}{_why(body)}")
         if len(body) > _ANSWER_LIMIT:
             raise self.unreadable(f"answers more than {_ANSWER_LIMIT} bytes")
         try:
             return Reply(status, parse_json(body))
         except Malformed as error:
-            if status == 404:
+            if status == 404 or (status == 204 and not body):
                 return Reply(status, None)
             raise self.unreadable(f"answers what is no JSON ({error})") from None
 
@@ -125,6 +130,7 @@ class PsaHttp:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
         content: Mapping[str, Any] | None,
+        form: Mapping[str, str] | None,
     ) -> tuple[int, bytes, float | None]:
         _, parts = split_url(url)
         host = parts.hostname or ""
@@ -136,6 +142,7 @@ class PsaHttp:
             to,
             params=query,
             json=content,
+            data=form,
             headers={
                 "accept": "application/json",
                 "accept-encoding": "identity",
@@ -176,3 +183,32 @@ def _why(body: bytes) -> str:
         return ""
     told = printable(said.get("message"), 200) if isinstance(said, dict) else None
     return f": {told}" if told else ""
+
+
+def page_of(
+    http: PsaHttp, rows: object, after: str, read: Callable[[dict[str, Any]], Company | None]
+) -> Page:
+    """The page that these rows are; `read` answers nothing for what is no company to speak of.
+
+    Raises:
+        PsaAnswerUnreadable: it is no list, or not of the ids that were asked for.
+    """
+    if not isinstance(rows, list):
+        raise http.unreadable("answers no list of companies")
+    companies, faults, last = [], [], int(after)
+    for row in rows:
+        try:
+            record = as_object(row, "company_malformed")
+            number = int(positive_id(record.get("id"), "id"))
+        except Unreadable as error:
+            raise http.unreadable(f"answers no companies ({error})") from None
+        if number <= last:
+            raise http.unreadable(f"lists company {number} after {last}, which was not asked for")
+        last = number
+        try:
+            company = read(record)
+        except Unreadable as error:
+            faults.append(f"company {number} cannot be read ({error})")
+        else:
+            companies += [company] if company is not None else []
+    return Page(tuple(companies), str(last) if rows else None, tuple(faults))

@@ -5,7 +5,6 @@ is overridden by the environment: prefix `UNGLUE_`, nesting `__`. A variable tha
 names a file that holds the value, for secrets that are mounted.
 """
 
-import ipaddress
 import os
 import re
 from collections import Counter
@@ -24,20 +23,25 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from redis.connection import parse_url
 
 from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.models import HttpUrl
 from adapters.registry import VENDORS
-from workers.network.addresses import may_be_plain
+from workers.network.redis_url import asks_sentinels, require_redis_url, speaks_tls
 from workers.settings.destinations import CallbackSettings, HeartbeatSettings, Notification
 from workers.settings.itglue import ITGlueSettings
-from workers.settings.operators import Operator
+from workers.settings.operators import (
+    LoginSettings,
+    Network,
+    OidcSettings,
+    Operator,
+    private_or_https,
+)
 from workers.settings.policy import PolicySettings
 from workers.settings.reading import PREFIX, from_environment, from_file, merged
 from workers.settings.schedules import Schedule, unusable
-from workers.settings.secrecy import sample_secret, shared_secret, weak_secret
+from workers.settings.secrecy import sample_secret, samples_in, shared_secret, weak_secret
 from workers.settings.section import Section
 from workers.settings.spelling import meant
 from workers.settings.wrong_input import faults
@@ -48,39 +52,11 @@ _BEATS_A_LEASE: Final = 3
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_:-]{0,98}:", re.ASCII)
 
 
-def _redis_url(value: str) -> str:
-    try:
-        parse_url(value)  # type: ignore[no-untyped-call] # redis-py does not say that it is a str
-    except ValueError:
-        # Its own words may quote a password.
-        raise ValueError(
-            'must be a URL that begins with redis://, rediss:// or unix://, like "redis://'
-            'localhost:6379/0", with what is special in a password percent-encoded'
-        ) from None
-    return value
-
-
 def _redis_prefix(value: str) -> str:
     if not _PREFIX.fullmatch(value):
         raise ValueError(
             'must be letters, digits, -, _ and :, with a : at the end, like "unglue-staging:"'
         )
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        network = ipaddress.ip_network(value)
-    except ValueError:
-        raise ValueError(f'{value!r} must be an address or a network, like "10.0.0.0/8"') from None
-    if network.prefixlen == 0:
-        raise ValueError(f"{value!r} is everybody: any sender could choose its own address")
-    return value
-
-
-def _private_or_https(value: str) -> str:
-    if not may_be_plain(value):
-        raise ValueError("must be https: tokens and approvals would cross the net in clear")
     return value
 
 
@@ -96,6 +72,9 @@ def _source(value: object, vendors: Mapping[str, Any]) -> object:
 Source = Annotated[SerializeAsAny[SourceConfig], BeforeValidator(partial(_source, vendors=VENDORS))]
 
 
+RedisUrl = Annotated[str, AfterValidator(require_redis_url)]
+
+
 class WorkerSettings(Section):
     """`[worker]`: how long things may take before somebody else looks again."""
 
@@ -104,6 +83,7 @@ class WorkerSettings(Section):
     requeue_after: SomeDuration = Field(default="30s", validate_default=True)
     scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
+    pulse: str = ""
 
     @model_validator(mode="after")
     def _lease_holds(self) -> Self:
@@ -130,8 +110,14 @@ class MetricsSettings(Section):
     access: Literal["operators", "loopback", "everybody"] = "operators"
 
 
+class TracesSettings(Section):
+    """`[traces]`: where spans are sent by OTLP over HTTP; "" for nowhere."""
+
+    endpoint: HttpUrl | Literal[""] = ""
+
+
 class Settings(BaseSettings):
-    """The whole file. See the README's configuration section for each key's meaning."""
+    """The whole file. See docs/configuration.md for each key's meaning."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -141,27 +127,47 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(default=None, repr=False)
+    redis_url: RedisUrl | None = Field(default=None, repr=False)
+    dashboard_redis_url: RedisUrl | None = Field(default=None, repr=False)
+    redis_ca: str = ""
     redis_prefix: Annotated[str, AfterValidator(_redis_prefix)] = "unglue:"
-    public_url: Annotated[HttpUrl, AfterValidator(_private_or_https)] = "http://127.0.0.1:8000"
+    public_url: Annotated[HttpUrl, AfterValidator(private_or_https)] = "http://127.0.0.1:8000"
     secret_keys: Annotated[tuple[str, ...], Field(repr=False)] = ()
     durability: Literal["everysec", "fsync"] = "everysec"
+    min_replicas: Annotated[int, Field(ge=0)] | None = None
     spool_dir: str = ""
     state_dir: str = ""
     spool_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**2
     retention_days: Annotated[int, Field(ge=1)] = 400
-    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     itglue: ITGlueSettings
     callback: CallbackSettings = CallbackSettings()
     policy: PolicySettings = PolicySettings()
     notifications: Mapping[str, Notification] = Field(default_factory=dict)
     operators: Mapping[str, Operator] = Field(default_factory=dict)
+    login: LoginSettings = LoginSettings()
+    oidc: OidcSettings = OidcSettings()
     sources: Mapping[str, Source] = Field(default_factory=dict)
     schedules: Mapping[str, Schedule] = Field(default_factory=dict)
     worker: WorkerSettings = WorkerSettings()
     audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    traces: TracesSettings = TracesSettings()
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas must have what is answered: one where a fail-over is expected."""
+        if self.min_replicas is not None:
+            return self.min_replicas
+        return 1 if asks_sentinels(self.redis_url or "") else 0
+
+    @model_validator(mode="after")
+    def _authority_is_asked_for(self) -> Self:
+        urls = (self.redis_url or "", self.dashboard_redis_url or "")
+        if self.redis_ca and not any(speaks_tls(url) for url in urls):
+            raise ValueError("redis_ca is of no use without rediss:// in redis_url")
+        return self
 
     @field_validator("sources", "operators", "schedules", "notifications")
     @classmethod
@@ -204,19 +210,37 @@ class Settings(BaseSettings):
     @field_validator("operators")
     @classmethod
     def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:
-        owners: dict[str, str] = {}
+        owners: dict[tuple[str, str], str] = {}
         for name, operator in table.items():
-            other = owners.setdefault(operator.token_sha256, name)
-            if other != name:
-                raise ValueError(
-                    f"{other} and {name} have the same token: who acts would be a guess"
-                )
+            known = {"token": operator.token_sha256, "sign_on": operator.sign_on}
+            for what, value in known.items():
+                other = owners.setdefault((what, value), name) if value else name
+                if other != name:
+                    raise ValueError(
+                        f"{other} and {name} have the same {what}: who acts would be a guess"
+                    )
         return table
+
+    @model_validator(mode="after")
+    def _people_can_sign_on(self) -> Self:
+        named = {"login.header": self.login.header, "oidc.issuer": self.oidc.issuer}
+        for setting, value in named.items():
+            if value and not self.secret_keys:
+                raise ValueError(f"{setting} needs secret_keys: sessions are signed with them")
+        signs_on = any(operator.sign_on for operator in self.operators.values())
+        if self.login.header and not signs_on:
+            raise ValueError("login.header: no operator has sign_on, so it would let nobody in")
+        if self.oidc.issuer and not (signs_on or self.oidc.roles):
+            raise ValueError(
+                "oidc.issuer: no operator has sign_on and there is no roles_claim, so it would "
+                "let nobody in"
+            )
+        return self
 
     @model_validator(mode="after")
     def _schedules_select(self) -> Self:
         for name, schedule in self.schedules.items():
-            problem = unusable(schedule, self.policy)
+            problem = unusable(schedule, self.policy, self.sources)
             if problem:
                 raise ValueError(f"schedules.{name}: {problem}")
             if schedule.callback_url is not None:
@@ -226,6 +250,11 @@ class Settings(BaseSettings):
                     why = error.errors()[0]["msg"].removeprefix("Value error, ")
                     raise ValueError(f"schedules.{name}.callback_url: {why}") from None
         return self
+
+    @property
+    def sweeps(self) -> Mapping[str, Schedule]:
+        """The schedules that look for organizations."""
+        return {name: each for name, each in self.schedules.items() if each.kind == "sweep"}
 
     @model_validator(mode="after")
     def _secrets_protect(self) -> Self:
@@ -238,6 +267,11 @@ class Settings(BaseSettings):
         if problem:
             raise ValueError(problem)
         return self
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """The settings whose secret is the README's, which everybody knows."""
+        return tuple(samples_in(self._tables()))
 
     def _tables(self) -> dict[str, BaseModel]:
         """Every table that may hold a secret, by its name; "" is the top of the file."""

@@ -11,7 +11,8 @@ from workers.settings import Settings
 
 def unenforced(settings: Settings) -> Iterator[str]:
     """The name of every setting that promises what nobody can keep, with the way out."""
-    if not any("approve" in operator.roles for operator in settings.operators.values()):
+    given = [*(each.roles for each in settings.operators.values()), *settings.oidc.roles.values()]
+    if not any("approve" in roles for roles in given):
         for name in asks_for_approval(settings):
             yield (
                 f"{name}: nobody can approve, and what nobody approves is cancelled; give an "
@@ -32,7 +33,7 @@ def asks_for_approval(settings: Settings) -> Iterator[str]:
         if (source.approval or policy.approval) == "webhooks" and not source.confirm_delete:
             yield f'approval = "webhooks" with sources.{name}.confirm_delete = false'
     if policy.approval == "webhooks":
-        for name, schedule in settings.schedules.items():
+        for name, schedule in settings.sweeps.items():
             if not schedule.confirm_delete and not schedule.dry_run:
                 yield f'approval = "webhooks" with schedules.{name}.confirm_delete = false'
 

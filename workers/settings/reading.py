@@ -86,7 +86,7 @@ def _require_known(ours: Mapping[str, str], kind: type[BaseSettings]) -> None:
     tables = {name.upper() for name in kind.model_fields}
     for name in sorted(ours):
         rest = name.removeprefix(PREFIX)
-        table = rest.removesuffix(_FILE).partition("__")[0]
+        table = (_of_file(rest) or rest).partition("__")[0]
         if table in tables or rest in _OTHERS or _ANNOUNCED.fullmatch(rest):
             continue
         hint = next((known for known in tables if table.startswith(f"{known}_")), None)
@@ -95,12 +95,18 @@ def _require_known(ours: Mapping[str, str], kind: type[BaseSettings]) -> None:
         raise ConfigurationError(f"{name}: there is no such setting{ending}")
 
 
+def _of_file(name: str) -> str | None:
+    """The setting whose value stands in a file; `AUDIT__FILE` is itself one that is called so."""
+    setting = name.removesuffix(_FILE)
+    return None if setting == name or setting.endswith("_") else setting
+
+
 def _with_secret_files(ours: Mapping[str, str]) -> dict[str, str]:
     values = dict(ours)
     for name, path in ours.items():
-        if not name.endswith(_FILE):
+        setting = _of_file(name)
+        if setting is None:
             continue
-        setting = name.removesuffix(_FILE)
         if setting in ours:
             raise ConfigurationError(f"{setting} and {name} are both set; keep one of them")
         try:

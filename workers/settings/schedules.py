@@ -1,22 +1,32 @@
-"""`[schedules.<name>]`: sweeps, and which of them make no sense under a policy."""
+"""`[schedules.<name>]`: sweeps and catch-ups, and which make no sense under a policy."""
 
-from typing import Annotated
+import hashlib
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from adapters.contract import SourceConfig
 from adapters.models import HttpUrl
 from workers.settings.policy import Hashtags, PolicySettings
 from workers.settings.section import Section
 from workers.times.cron import checked_cron, checked_zone
+
+# What a catch-up is told; everything else is a sweep's.
+_OF_BOTH: Final = {"kind", "cron", "timezone", "sources"}
 
 
 class Schedule(Section):
     """`[schedules.<name>]`: a sweep for organizations that meet the policy and these criteria.
 
     A criterion that is left empty is the policy's own. A sweep that finds more than `limit`, or
-    more than `max_share` of all organizations (and more than 5), asks for nothing.
+    more than `max_share` of all organizations (and more than 5), asks for nothing. With
+    `kind = "catch_up"` it says when the PSAs of `sources` (none named: of all that can be asked)
+    are asked for what their events did not say, and has no criteria.
     """
 
+    kind: Literal["sweep", "catch_up"] = "sweep"
+    sources: tuple[str, ...] = ()
     cron: Annotated[str, AfterValidator(checked_cron)]
     timezone: Annotated[str, AfterValidator(checked_zone)] = "UTC"
     statuses: tuple[str, ...] = ()
@@ -30,9 +40,45 @@ class Schedule(Section):
     max_share: Annotated[float, Field(gt=0, le=1)] = 0.2
     max_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
 
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> Self:
+        given = self.model_fields_set
+        if self.kind == "catch_up" and given - _OF_BOTH:
+            raise ValueError(f"a catch-up has no {min(given - _OF_BOTH)}")
+        if self.kind == "sweep" and self.sources:
+            raise ValueError('sources belongs to kind = "catch_up"')
+        return self
 
-def unusable(schedule: Schedule, policy: PolicySettings) -> str | None:
+
+def catch_ups(
+    schedules: Mapping[str, Schedule], sources: Mapping[str, SourceConfig]
+) -> dict[str, tuple[str, str]]:
+    """When each source is caught up with (cron and zone): hourly, where no schedule says else.
+
+    The hourly ones are spread over the hour, the same for a name every time.
+    """
+    told = [each for each in schedules.values() if each.kind == "catch_up"]
+    found = {}
+    for name, source in sources.items():
+        if not source.catches_up:
+            continue
+        named = [each for each in told if name in each.sources]
+        every = [each for each in told if not each.sources]
+        minute = hashlib.sha256(name.encode()).digest()[0] % 60
+        hourly = (f"{minute} * * * *", "UTC")
+        found[name] = next(((each.cron, each.timezone) for each in (*named, *every)), hourly)
+    return found
+
+
+def unusable(
+    schedule: Schedule, policy: PolicySettings, sources: Mapping[str, SourceConfig]
+) -> str | None:
     """Why a schedule can select nothing, or would select everything."""
+    if schedule.kind == "catch_up":
+        for name in schedule.sources:
+            if name not in sources or not sources[name].catches_up:
+                return f"sources: {name!r} has no credentials to ask its PSA with"
+        return None
     soft = policy.mode == "soft_delete"
     if not soft:
         for key, mine, theirs in (

@@ -1,4 +1,4 @@
-"""Secrets that would not protect: used twice, or printed in the README."""
+"""Secrets that would not protect: used twice, or printed in the sample."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from adapters.origin import is_loopback
 
-# The README's: known to everybody, so good for a rehearsal on a loopback host only.
+# Those of deploy/unglue.example.toml: known to everybody, so for a rehearsal on a loopback host.
 SAMPLE_TOKEN_SHA256: Final = "2bcd3e14dca8fdb18ca3d4e958bb1c4df002598ae6e5d80fc9d9824a6b5dc450"  # noqa: S105 - it is public
 SAMPLE_SECRET: Final = "whsec_cmVoZWFyc2FsLXNlY3JldC1yZXBsYWNlLW1l"  # noqa: S105 - it is public
 
@@ -32,8 +32,11 @@ _SHORTEST: Final[Mapping[str, int]] = {
     "export_zip_password": 16,
 }
 MADE_ELSEWHERE: Final = frozenset(
-    {"redis_url", "api_key", "url", "token_sha256", "private_key", "secret", "integration_code"}
-)
+    {
+        "redis_url", "dashboard_redis_url", "api_key", "url", "token_sha256", "private_key",
+        "secret", "integration_code", "client_secret",
+    }
+)  # fmt: skip
 
 
 def weak_secret(tables: Mapping[str, BaseModel]) -> str | None:
@@ -63,6 +66,17 @@ def secrets_in(model: BaseModel, place: str) -> Iterator[tuple[str, str]]:
             yield f"{place}.{name}", each
 
 
+def written_secrets(tables: Mapping[str, object], place: str = "") -> Iterator[str]:
+    """The names of the secrets that stand in a file itself, and not in one that it names."""
+    # A hash is none, and an address is one only with a password in it.
+    names = {*_SHORTEST, *MADE_ELSEWHERE} - {"token_sha256", "redis_url", "dashboard_redis_url"}
+    for name, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from written_secrets(value, f"{place}{name}.")
+        elif value and name in names and (name, place) != ("url", "callback."):
+            yield f"{place}{name}"
+
+
 def shared_secret(sources: Mapping[str, BaseModel], callback: BaseModel) -> str | None:
     """What is wrong if a secret has two owners: a message of one would be genuine at the other."""
     owners: dict[str, str] = {}
@@ -79,12 +93,16 @@ def shared_secret(sources: Mapping[str, BaseModel], callback: BaseModel) -> str 
 
 
 def sample_secret(base_url: str, tables: Mapping[str, BaseModel]) -> str | None:
-    """What is wrong if a secret of the README is used for a real account."""
-    if is_loopback(urlsplit(base_url).hostname or ""):
+    """What is wrong if a secret of the sample is used for a real account."""
+    name = next(samples_in(tables), None)
+    if name is None or is_loopback(urlsplit(base_url).hostname or ""):
         return None
+    return f"{name} is the sample's, which everybody knows; make your own"
+
+
+def samples_in(tables: Mapping[str, BaseModel]) -> Iterator[str]:
+    """The settings whose secret is one of the sample's."""
     for table, model in tables.items():
         for place, secret in secrets_in(model, table):
             if secret in SAMPLES:
-                name = place.lstrip(".")
-                return f"{name} is the README's sample, which everybody knows; make your own"
-    return None
+                yield place.lstrip(".")

@@ -31,7 +31,10 @@ def faults(error: ValidationError, *, whole: str, meant: Meant | None = None) ->
 
     `whole` names the input itself; `meant` knows which name an unknown one resembles.
     """
-    found = error.errors(include_url=False, include_input=False)
+    every = error.errors(include_url=False, include_input=False)
+    inside = {fault["loc"][:end] for fault in every for end in range(len(fault["loc"]))}
+    # A list that is too short only because its members are wrong is not news.
+    found = [each for each in every if each["type"] != "too_short" or each["loc"] not in inside]
     for fault in found[:_MOST]:
         place = ".".join(_shortened(str(part)) for part in fault["loc"]) or whole
         near = meant(fault["loc"]) if meant and fault["type"] == "extra_forbidden" else None

@@ -7,10 +7,11 @@ every deletion until an admin accepts what is there.
 import asyncio
 import secrets
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal, cast
 
 import structlog
 
+from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
@@ -55,31 +56,44 @@ class Continuity:
             return LEDGER_LOST
         if memory.id:
             known = [each for each in known if not _within(each, memory)]
-            known.append(Witness(memory.id, memory.mark))
+            known.append(Witness(memory.id, memory.mark, memory.tip))
         answers = [await self._met(each) for each in known or [Witness("", 0)]]
         trouble: Trouble | None = None
-        if "lost" in (what for what, _, _ in answers):
+        if "lost" in (what for what, _ in answers):
             trouble = LEDGER_LOST
         else:
-            _, ledger_id, mark = answers[-1]
-            memory.remember(ledger_id, mark)
-            await asyncio.to_thread(self._witnesses.keep, Witness(memory.id, memory.mark))
+            _, here = answers[-1]
+            memory.remember(here.ledger, here.mark, here.tip)
+            here = Witness(memory.id, memory.mark, memory.tip)
+            await asyncio.to_thread(self._witnesses.keep, here)
             if self._off_ms > _MOST_OFF_MS:
                 trouble = CLOCK_OFF
         await self._say(trouble)
         return trouble
 
-    async def _met(self, known: Witness) -> tuple[str, str, int]:
+    async def _met(self, known: Witness) -> tuple[str, Witness]:
         before = self._clock()
-        answer = await self._ledger.store.run(
-            "found_ledger", [to_ms(before), secrets.token_hex(16), known.ledger, known.mark]
-        )
+        asked: list[Any] = [
+            to_ms(before),
+            secrets.token_hex(16),
+            known.ledger,
+            known.mark,
+            known.tip,
+        ]
+        try:
+            answer = await self._ledger.store.run("found_ledger", asked, replicated=True)
+        except NotDurable as error:
+            # A fail-over may lose what was seen, and who remembers it would stop everything.
+            answer = list(cast("list[Any]", error.answer))
+            same = answer[1].decode() == known.ledger
+            answer[2], answer[4] = (known.mark, known.tip.encode()) if same else (0, b"")
         after = self._clock()
         server = int(answer[3])
         # The server was asked between the two: only what is outside of them is a difference.
         ahead, behind = to_ms(before) - server, server - to_ms(after)
         self._off_ms = 0 if self._ledger.store.own_clock else max(ahead, behind, 0)
-        return answer[0].decode(), answer[1].decode(), int(answer[2])
+        here = Witness(answer[1].decode(), int(answer[2]), answer[4].decode())
+        return answer[0].decode(), here
 
     async def _say(self, trouble: Trouble | None) -> None:
         if trouble == CLOCK_OFF:

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +22,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A ledger's id, and the number of decisions that it is known to have made."""
+    """A ledger's id, the number of decisions that it is known to have made, and their tip."""
 
     ledger: str
     mark: int
+    tip: str = ""
 
 
 class WitnessUnreadable(OSError):
@@ -50,7 +51,8 @@ def read_witness(path: Path) -> Witness | None:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Witness(str(content["ledger"]), int(content["mark"]))
+        tip = str(content.get("tip", ""))
+        return Witness(str(content["ledger"]), int(content["mark"]), tip)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, LookupError):
@@ -70,7 +72,7 @@ def write_witness(path: Path, witness: Witness) -> None:
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"ledger": witness.ledger, "mark": witness.mark}, file)
+            json.dump(asdict(witness), file)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
@@ -99,12 +101,13 @@ class Witnesses:
             WitnessUnreadable: one of them holds something else.
             OSError: one of them cannot be read.
         """
-        highest: dict[str, int] = {}
+        highest: dict[str, Witness] = {}
         for path in self._places:
             found = read_witness(path)
             if found is not None:
-                highest[found.ledger] = max(found.mark, highest.get(found.ledger, 0))
-        return [Witness(ledger, mark) for ledger, mark in highest.items()]
+                other = highest.get(found.ledger, found)
+                highest[found.ledger] = max(other, found, key=lambda each: each.mark)
+        return list(highest.values())
 
     def keep(self, witness: Witness) -> None:
         """Write it wherever less is known. A disk that refuses is said once, and stops nothing."""

@@ -269,6 +269,7 @@ class DeliveryRow(Form):
     deletion_id: str | None
     bytes: int
     body_dropped: bool
+    caught_up: bool
     repeats: int
     last_seen: Time | None
     events: list[Details]
@@ -348,6 +349,8 @@ class Status(Paused):
     quarantined: int
     holds: int
     results_due: int
+    worker: bool
+    other_configurations: int
     scheduler: bool
     outbox: bool
 
@@ -412,6 +415,29 @@ class AuditVerdict(Form):
     notes: list[str]
 
 
+class CaughtUp(Form):
+    """How far it is known what a PSA changed.
+
+    `to` is the point, confirmed at `at`. `fault` says why it stands still, with the `code` of an
+    error, `since` when. `inactive` and `active` count what was found that no event had said.
+    """
+
+    to: Time
+    at: Time | None
+    fault: str
+    code: str
+    since: Time | None
+    inactive: int
+    active: int
+
+
+class CatchUpBegun(Form):
+    """A source is being caught up with."""
+
+    source: str
+    caught_up: CaughtUp
+
+
 class Source(Form):
     """A configured source and what came of it."""
 
@@ -424,6 +450,7 @@ class Source(Form):
     silence_days: int
     verdicts: dict[str, int]
     alerts: dict[str, Time]
+    caught_up: CaughtUp | None
 
 
 class Sources(Form):

@@ -81,8 +81,9 @@ def _document() -> dict[str, Any]:
                 "signature": {
                     "type": "apiKey",
                     "in": "header",
-                    "name": "(the vendor's)",
-                    "description": "Each vendor signs in its own way: see `adapters/VENDOR`.",
+                    "name": "webhook-signature",
+                    "description": "Of Standard Webhooks. Each vendor signs in its own way, "
+                    "most in another header: see `adapters/VENDOR`.",
                 },
             },
         },

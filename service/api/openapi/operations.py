@@ -148,6 +148,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _get("/v1/audit", audit.show, "audit", answers.AuditEntries, query=audit.AuditQuery),
     _get("/v1/audit/verify", audit.verify, "audit", answers.AuditVerdict, query=HeadQuery),
     _get("/v1/sources", sources.show_all, "sources", answers.Sources),
+    _post("/v1/sources/{source}/catch-up", sources.catch_up, "sources", answers.CatchUpBegun,
+          needs="request"),
     _post("/v1/sources/{source}/cancel", sources.cancel, "sources", answers.SourceCancelled,
           needs="any", body=sources.Cancellation),
     _post("/v1/protections", protections.create, "protections", answers.Protection, needs="any",

@@ -171,7 +171,12 @@ async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:
         text = "It was replayed since, and is asked about anew. Use the newest link."
         return _Refused("generation", 409, "This link is of an earlier attempt", text, name)
     if granted is not None:
-        text = f"{granted.by} approved it. To stop it still: unglue cancel {name}"
+        stop = (
+            "The call has gone out to IT Glue, so it cannot be stopped any more."
+            if deletion.intent.unsettled
+            else f"To stop it still: unglue cancel {name}"
+        )
+        text = f"{granted.by} approved it. {stop}"
         return _Refused("approved_before", 409, "This deletion is approved already", text, name)
     asked = deletion.asked
     if asked is None or not deletion.awaits_approval:

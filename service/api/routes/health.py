@@ -9,6 +9,7 @@ from starlette.responses import Response
 from service.api.answers import answer
 from service.api.state import ServiceState, state_of
 from workers.ledger.installation.condition import condition
+from workers.ledger.installation.form import NewerLedger
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
 from workers.ledger.installation.stop_switch import LEDGER_LOST, Pause
 from workers.processes.scheduler import HEARTBEAT
@@ -79,6 +80,11 @@ async def _storage(state: ServiceState) -> dict[str, str]:
     failing = await condition(store.redis, store.key("probe"))
     if failing in {"unreachable", "certificate", "password", "loading"}:
         return {"redis": failing, "scheduler": "unknown", "worker": "unknown"}
+    if failing is None:
+        try:
+            await state.ledger.form.require_known(state.clock())
+        except NewerLedger:
+            failing = "newer form"
     beating = await state.ledger.heartbeats.alive(HEARTBEAT)
     working = await state.ledger.heartbeats.alive(WORKER)
     return {

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from adapters.errors import InvalidIdentifier, ITGlueConnectionError, OrganizationNotFound
 from service.api.answers import answer
 from service.api.openapi import answers
-from service.api.state import caller_of, state_of
+from service.api.state import ServiceState, caller_of, state_of
+from workers.itglue.models import Organization
 from workers.processes.runtime import open_context
 
 # Whoever asks waits at a terminal.
@@ -21,15 +22,23 @@ async def show(request: Request) -> Response:
     org_id = request.path_params["org_id"]
     if not (org_id.isascii() and org_id.isdigit()):
         raise InvalidIdentifier("org_id must be an IT Glue organization id")
-    state = state_of(request)
+    found = await shown(state_of(request), org_id)
+    if found is None:
+        raise OrganizationNotFound(f"IT Glue shows no organization {org_id}")
+    return answer(answers.OrganizationNow.about(found, org_id=found.id, org_name=found.name))
+
+
+async def shown(state: ServiceState, org_id: str) -> Organization | None:
+    """The organization as IT Glue shows it now, `None` if it shows none.
+
+    Raises:
+        ITGlueConnectionError: it does not answer.
+    """
     try:
         async with (
             asyncio.timeout(_SECONDS),
             open_context(state.settings, memory=state.ledger.store.memory) as context,
         ):
-            found = await context.itglue.organization(org_id)
+            return await context.itglue.organization(org_id)
     except TimeoutError:
         raise ITGlueConnectionError(f"IT Glue did not answer within {_SECONDS:g} s") from None
-    if found is None:
-        raise OrganizationNotFound(f"IT Glue shows no organization {org_id}")
-    return answer(answers.OrganizationNow.about(found, org_id=found.id, org_name=found.name))

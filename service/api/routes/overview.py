@@ -16,7 +16,7 @@ from service.api.openapi import answers
 from service.api.report import Row, month_of, report
 from service.api.routes.pause import plain
 from service.api.state import ServiceState, caller_of, state_of
-from workers.ledger.installation.heartbeats import OUTBOX
+from workers.ledger.installation.heartbeats import OUTBOX, WORKER
 from workers.processes.scheduler import HEARTBEAT
 from workers.times.clock import rfc3339
 
@@ -44,6 +44,8 @@ async def standing(state: ServiceState) -> dict[str, Any]:
         "quarantined": seen.quarantined,
         "holds": await state.ledger.holds.count(),
         "results_due": seen.results_due,
+        "worker": await state.ledger.heartbeats.alive(WORKER),
+        "other_configurations": len(await state.ledger.in_force.others(now)),
         "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
         "outbox": await state.ledger.heartbeats.alive(OUTBOX),
         **plain(await state.ledger.stop_switch.pauses()),

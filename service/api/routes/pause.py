@@ -71,15 +71,11 @@ async def resume(request: Request) -> Response:
     caller.require("admin")
     asked = await read_body(request, Resumption, optional=True)
     switch = state.ledger.stop_switch
-    if asked.accept_account:
-        await state.ledger.account.accept(caller.name, state.clock())
-    ended = await go_on(state, caller, asked.reason, accept_ledger=asked.accept_ledger)
+    ended = await go_on(state, caller, asked)
     return answer(answers.Resumed.model_validate({**plain(await switch.pauses()), "ended": ended}))
 
 
-async def go_on(
-    state: ServiceState, caller: Caller, reason: str, *, accept_ledger: bool = False
-) -> Sequence[Pause]:
+async def go_on(state: ServiceState, caller: Caller, asked: Resumption) -> Sequence[Pause]:
     """Let deletions go on for this operator: what was ended.
 
     Raises:
@@ -87,8 +83,10 @@ async def go_on(
         Conflict: the ledger was lost, or the account is another, and nobody accepted that.
     """
     caller.require("admin")
+    if asked.accept_account:
+        await state.ledger.account.accept(caller.name, state.clock())
     ended = await state.ledger.stop_switch.resume(
-        caller.name, reason, state.clock(), accept_ledger=accept_ledger
+        caller.name, asked.reason, state.clock(), accept_ledger=asked.accept_ledger
     )
     log.warning("resumed", operator=caller.name)
     return ended

@@ -71,8 +71,22 @@ async def remove(request: Request) -> Response:
     if not org_id.isdigit():
         raise InvalidIdentifier("org_id must be an IT Glue organization id")
     asked = await read_body(request, Unprotection)
+    ended, warnings = await end(state, caller, org_id, asked.reason)
+    return answer(answers.Unprotected.about(ended, warnings=warnings))
+
+
+async def end(
+    state: ServiceState, caller: Caller, org_id: str, reason: str
+) -> tuple[Protection, list[str]]:
+    """End a protection, or a person's no: what it was, and what will protect again.
+
+    Raises:
+        RoleMissing: the operator is no admin.
+        NotFound: there is none.
+    """
+    caller.require("admin")
     ended = await state.ledger.protections.unprotect(
-        org_id, state.clock(), operator=caller.name, reason=asked.reason
+        org_id, state.clock(), operator=caller.name, reason=reason
     )
     log.info("unprotected", org_id=org_id, operator=caller.name)
     warnings = []
@@ -81,4 +95,4 @@ async def remove(request: Request) -> Response:
             f"organization {org_id} is in policy.protected_ids, which protects it again; take it "
             "out of the file, restart, and end the protection once more"
         )
-    return answer(answers.Unprotected.about(ended, warnings=warnings))
+    return ended, warnings

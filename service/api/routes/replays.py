@@ -59,7 +59,9 @@ class ReplayOrder(Strict):
         if wrong in given:
             raise ValueError(f"{self.what} are not chosen by {wrong}")
         if self.chosen is not None and self.chosen not in STATES[self.what]:
-            raise ValueError(f"of {self.what} only these: {', '.join(STATES[self.what])}")
+            raise ValueError(
+                f"a filter finds of {self.what} only these: {', '.join(STATES[self.what])}"
+            )
         return self
 
     @property
@@ -79,7 +81,7 @@ async def begin(request: Request) -> Response:
         return answer(answers.ReplayCount.about(found, what=asked.what, **shown))
     replay = await order(state, caller, asked, found, idempotency_key(request))
     location = {"Location": f"/v1/replays/{replay.id}"}
-    return answer(await _shown(state, replay), 202, location)
+    return answer(await told(state, replay), 202, location)
 
 
 async def chosen(state: ServiceState, asked: ReplayOrder) -> Found:
@@ -110,8 +112,7 @@ async def order(
         filter=_filter(asked),
         asked=hashlib.sha256(asked.model_dump_json().encode()).hexdigest(),
     )
-    named = f"{caller.name}:{key}".encode()
-    replay_id = f"rpl_{hashlib.sha256(named).hexdigest()[:20]}" if key else new_id("rpl")
+    replay_id = named(caller, key) if key else new_id("rpl")
     replay = await state.ledger.replays.begin(replay_id, ordered, state.clock())
     log.info("replay", replay_id=replay_id, what=asked.what, operator=caller.name)
     return replay
@@ -122,7 +123,7 @@ async def show_all(request: Request) -> Response:
     caller_of(request)
     state = state_of(request)
     newest = await state.ledger.replays.newest(_NEWEST)
-    found = [answers.ReplayRow.about(await _shown(state, each)) for each in newest]
+    found = [answers.ReplayRow.about(await told(state, each)) for each in newest]
     return answer(answers.Replays(replays=found))
 
 
@@ -131,18 +132,33 @@ async def show(request: Request) -> Response:
     caller_of(request)
     state = state_of(request)
     replay = await state.ledger.replays.get(request.path_params["replay_id"])
-    return answer(await _shown(state, replay))
+    return answer(await told(state, replay))
 
 
 async def cancel(request: Request) -> Response:
     """Stop a bulk replay after the record that it is at. What was replayed stays replayed."""
     state, caller = state_of(request), caller_of(request)
+    replay = await stop(state, caller, request.path_params["replay_id"])
+    return answer(await told(state, replay))
+
+
+def named(caller: Caller, key: str) -> str:
+    """The id of the bulk replay that this operator begins with this key."""
+    return f"rpl_{hashlib.sha256(f'{caller.name}:{key}'.encode()).hexdigest()[:20]}"
+
+
+async def stop(state: ServiceState, caller: Caller, replay_id: str) -> BulkReplay:
+    """Stop a bulk replay for this operator.
+
+    Raises:
+        RoleMissing: the operator may not.
+        NotFound: there is none of this id.
+        Conflict: it has ended.
+    """
     caller.require("request")
-    replay = await state.ledger.replays.stop(
-        request.path_params["replay_id"], by=caller.name, now=state.clock()
-    )
+    replay = await state.ledger.replays.stop(replay_id, by=caller.name, now=state.clock())
     log.info("replay_stopped", replay_id=replay.id, operator=caller.name)
-    return answer(await _shown(state, replay))
+    return replay
 
 
 def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
@@ -153,7 +169,8 @@ def _filter(asked: ReplayOrder) -> Mapping[str, Any]:
     }
 
 
-async def _shown(state: ServiceState, replay: BulkReplay) -> answers.Replay:
+async def told(state: ServiceState, replay: BulkReplay) -> answers.Replay:
+    """A bulk replay with what came of it so far."""
     outcomes = await state.ledger.replays.outcomes(replay.id)
     refused = {why: count for why, count in outcomes.counts.items() if why != "replayed"}
     return answers.Replay.about(

@@ -1,4 +1,4 @@
-"""`/v1/sources`: who sends, what came of it, who fell silent; and stopping what one asked for."""
+"""`/v1/sources`: who sends, what came of it, who fell silent; catching up; stopping one's."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -53,6 +53,34 @@ async def cancel(request: Request) -> Response:
     return answer(answers.SourceCancelled(source=source, cancelled=cancelled, too_late=too_late))
 
 
+async def catch_up(request: Request) -> Response:
+    """Ask the source's PSA now for what changed and was not sent."""
+    state, caller = state_of(request), caller_of(request)
+    caller.require("request")
+    source = request.path_params["source"]
+    config = state.settings.sources.get(source)
+    if config is None or not config.catches_up:
+        raise NotFound("no source of this name has credentials to ask its PSA with")
+    await state.ledger.catch_ups.begin(source, None, state.clock())
+    log.info("catch_up", source=source, operator=caller.name)
+    begun = {"source": source, "caught_up": await _caught_up(state, source)}
+    return answer(answers.CatchUpBegun.model_validate(begun))
+
+
+async def _caught_up(state: ServiceState, source: str) -> dict[str, Any] | None:
+    known = await state.ledger.catch_ups.get(source)
+    if known is None:
+        return None
+    return {
+        "to": rfc3339(known.point),
+        "at": rfc3339(known.confirmed_at) if known.confirmed_at else None,
+        "fault": known.fault,
+        "code": known.code,
+        "since": rfc3339(known.since) if known.since else None,
+        **await state.ledger.catch_ups.found(source),
+    }
+
+
 async def show_all(request: Request) -> Response:
     """Every configured source, by name."""
     caller_of(request)
@@ -66,6 +94,7 @@ async def standing(state: ServiceState) -> list[dict[str, Any]]:
     for name, source in sorted(state.settings.sources.items()):
         activity = await state.ledger.sources.activity(name)
         last = activity.last_delivery
+        since = last or await state.ledger.sources.known_since(name, now)
         patience = timedelta(days=source.silence_days)
         listed.append(
             {
@@ -74,10 +103,11 @@ async def standing(state: ServiceState) -> list[dict[str, Any]]:
                 "url": f"{state.settings.public_url.rstrip('/')}/webhooks/{name}",
                 "confirm_delete": source.confirm_delete,
                 "last_delivery": rfc3339(last) if last else None,
-                "silent": source.silence_days > 0 and (last is None or now - last > patience),
+                "silent": source.silence_days > 0 and now - since > patience,
                 "silence_days": source.silence_days,
                 "verdicts": dict(activity.verdicts),
                 "alerts": {code: rfc3339(at) for code, at in activity.alerts.items()},
+                "caught_up": await _caught_up(state, name),
             }
         )
     return listed

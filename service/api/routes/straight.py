@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.errors import UnglueError
 from service.access.peers import peer_of
 from service.api.answers import on_unglue_error
-from service.api.body_limit import require_small
 from service.api.routes.webhooks import taken
 
 _PREFIX: Final = "/webhooks/"
@@ -36,7 +35,7 @@ class Straight:
         try:
             state = scope["state"]["service"]
             state.intake.source(name)
-            body = await _body(scope, receive)
+            body = await _body(receive)
             if body is None:
                 return
             peer = peer_of(scope["client"][0] if scope["client"] else None)
@@ -46,23 +45,13 @@ class Straight:
         await response(scope, receive, send)
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body, or `None` if the sender left before its end.
-
-    Raises:
-        PayloadTooLarge: it is larger than an event may be.
-    """
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            require_small(int(value))
-    parts, size = list[bytes](), 0
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, or `None` if the sender left before its end. `BodyLimit` bounds it."""
+    parts = list[bytes]()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
-        part = message.get("body", b"")
-        size += len(part)
-        require_small(size)
-        parts.append(part)
+        parts.append(message.get("body", b""))
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,13 +1,14 @@
 """`/v1/schedules` and `/v1/sweeps`: what is looked for and when, and what was found."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import NotFound
-from adapters.models import Strict
+from adapters.models import OrgId, Strict
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
 from service.api.openapi import answers
@@ -23,9 +24,13 @@ _COMING = 3
 
 
 class SweepOrder(Strict):
-    """The body of `POST /v1/schedules/{name}/sweep`, which may be left out."""
+    """The body of `POST /v1/schedules/{name}/sweep`, which may be left out.
+
+    With `only` no other organizations are candidates; the schedule's criteria are asked of them.
+    """
 
     dry_run: bool = False
+    only: Annotated[list[OrgId], Field(min_length=1, max_length=20_000)] | None = None
 
 
 async def schedules(request: Request) -> Response:
@@ -54,13 +59,14 @@ async def begin(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("request")
     name = request.path_params["name"]
-    if name not in state.settings.schedules:
+    if name not in state.settings.sweeps:
         raise NotFound("there is no schedule of this name; see [schedules] in unglue.toml")
     asked = await read_body(request, SweepOrder, optional=True, wrong=invalid_fields)
     sweep_id = new_id("swp")
     await state.ledger.sweeps.begin(
-        sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock()
-    )
+        sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock(),
+        only=asked.only or (),
+    )  # fmt: skip
     log.info("sweep", sweep_id=sweep_id, schedule=name, operator=caller.name)
     sweep = await state.ledger.sweeps.get(sweep_id)
     return answer(_shown(sweep), 202, {"Location": f"/v1/sweeps/{sweep_id}"})

@@ -6,7 +6,9 @@ from service.supervision.metrics.reading import (
     Metric,
     attempts,
     beats,
+    behind,
     by_source,
+    caught_up,
     deliveries,
     ended,
     errors,
@@ -15,6 +17,7 @@ from service.supervision.metrics.reading import (
     paused,
     requests,
     silence,
+    step_seconds,
 )
 from workers.ledger.installation.measures import PARTS
 from workers.pipeline.states import STATES, TERMINAL
@@ -41,6 +44,20 @@ METRICS: Final[tuple[Metric, ...]] = (
         "The source's `silence_days`; absent where it is 0.",
         ("source",),
         patience,
+    ),
+    Metric(
+        "unglue_caught_up_total",
+        "counter",
+        "Changes that a PSA said when it was asked, and no event had said.",
+        ("source", "said"),
+        caught_up,
+    ),
+    Metric(
+        "unglue_catch_up_age_seconds",
+        "gauge",
+        "Time since it was last known that nothing of a source is missing; absent until then.",
+        ("source",),
+        behind,
     ),
     Metric(
         "unglue_held_deliveries",
@@ -178,6 +195,13 @@ METRICS: Final[tuple[Metric, ...]] = (
         "Requests to IT Glue, counted when a job is over; status `none`: no answer came.",
         ("method", "endpoint", "status"),
         requests,
+    ),
+    Metric(
+        "unglue_step_seconds",
+        "histogram",
+        "How long the steps of deletions took, counted when a job is over.",
+        ("step",),
+        step_seconds,
     ),
     Metric(
         "unglue_itglue_budget_left",

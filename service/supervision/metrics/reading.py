@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from service.terminal.messages_page import codes
-from workers.itglue.tally import ENDPOINTS, OTHER, STATUSES
+from workers.itglue.tally import ABOVE, BUCKETS, ENDPOINTS, OTHER, STATUSES, SUM
 from workers.ledger.installation.measures import PARTS, Measures
 from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, KEY_REFUSED, LEDGER_LOST
+from workers.pipeline.advance import STEPS
 from workers.pipeline.states import TERMINAL, VERDICTS
 from workers.settings import Settings
 
-Kind = Literal["gauge", "counter"]
-Sample = tuple[tuple[str, ...], float]
+Kind = Literal["gauge", "counter", "histogram"]
+# Of a histogram: the bounds with so many at or below each, and the sum of all.
+Distribution = tuple[list[tuple[str, float]], float]
+Sample = tuple[tuple[str, ...], float | Distribution]
 
 API: Final = "api"
 # Beside the verdicts: what was not signed by its sender, and what was not even looked at.
@@ -28,6 +31,7 @@ _CODES: Final = frozenset({each.code for each in codes()} | {"Cancelled", "Delet
 _KINDS: Final = ("result", "notice")
 # What an attempt came to; "pending" is tried again.
 _OUTCOMES: Final = ("delivered", "pending", "stopped", "dead")
+_SAID: Final = ("inactive", "active")
 _METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
 
 
@@ -46,7 +50,7 @@ class Seen:
     @property
     def askers(self) -> tuple[str, ...]:
         """Whoever may ask for a deletion."""
-        schedules = (f"schedule:{name}" for name in self.settings.schedules)
+        schedules = (f"schedule:{name}" for name in self.settings.sweeps)
         return (API, *self.sources, *sorted(schedules))
 
 
@@ -108,6 +112,24 @@ def patience(seen: Seen) -> Iterator[Sample]:
             yield (source,), days * 86_400
 
 
+def caught_up(seen: Seen) -> Iterator[Sample]:
+    """What was made up for, by source and what its PSA said."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    counts.update({(source, state): 0 for source in seen.sources for state in _SAID})
+    for source, each in seen.measures.sources.items():
+        for state, count in each.caught_up.items():
+            counts[_known(source, seen.sources), _known(state, _SAID)] += count
+    yield from counts.items()
+
+
+def behind(seen: Seen) -> Iterator[Sample]:
+    """Seconds since each source was last caught up with."""
+    for source in seen.sources:
+        each = seen.measures.sources.get(source)
+        if each is not None and each.behind is not None:
+            yield (source,), max(0.0, each.behind)
+
+
 def ended(seen: Seen) -> Iterator[Sample]:
     """Ends by who asked and state."""
     counts: Counter[tuple[str, ...]] = Counter()
@@ -146,6 +168,17 @@ def requests(seen: Seen) -> Iterator[Sample]:
         )
         counts[labels] += count
     yield from counts.items()
+
+
+def step_seconds(seen: Seen) -> Iterator[Sample]:
+    """Each step's times: how many took at most so long."""
+    steps = seen.measures.steps
+    for step in sorted(STEPS):
+        buckets, total = [], 0
+        for bound in (*map(str, BUCKETS), ABOVE):
+            total += steps.get((step, bound), 0)
+            buckets.append((bound, float(total)))
+        yield (step,), (buckets, steps.get((step, SUM), 0) / 1000)
 
 
 def beats(seen: Seen) -> Iterator[Sample]:

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector, CollectorRegistry
@@ -15,7 +19,11 @@ from workers.ledger.installation.measures import Measures
 from workers.settings import Settings
 
 _VERSION: Final = version("unglue")
-_FAMILIES: Final = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily}
+_FAMILIES: Final[dict[str, Any]] = {
+    "gauge": GaugeMetricFamily,
+    "counter": CounterMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
 
 
 class _Scrape(Collector):
@@ -40,7 +48,7 @@ class _Scrape(Collector):
         for metric in METRICS:
             family = _FAMILIES[metric.kind](metric.name, metric.meaning, labels=metric.labels)
             for found, value in metric.read(seen):
-                family.add_metric(found, value)
+                family.add_metric(found, *(value if isinstance(value, tuple) else (value,)))
             yield family
 
 

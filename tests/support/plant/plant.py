@@ -8,7 +8,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,12 +35,14 @@ from tests.support.plant.stops import PIDS
 from tests.support.plant.wire import Wire, wired
 from workers.ledger.records import Deletion
 from workers.ledger.store import PREFIX, record_of
+from workers.network.redis_url import connect_blocking
 from workers.processes.queue import QUEUE, QUEUE_KEY
+from workers.processes.runtime import redis_url as url_of
 from workers.settings import Settings, load_settings
 
 RESULTS_SECRET = "whsec_" + "A" * 32
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVowMTIzNDU="
-TOKEN = "a-token-of-the-tests"
+TOKEN = "a-token-of-the-tests-of-faults"
 LEASE_SECONDS = 4.0
 SOURCE = "rw"
 _END_SECONDS = 90.0
@@ -86,6 +88,9 @@ class Plant:
     more: str = ""
     watched: bool = False
     times: Times = field(default_factory=Times)
+    redis_url: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    redis_urls: Mapping[str, str] = field(default_factory=dict)
     running: dict[str, Forked] = field(default_factory=dict)
     _starts: dict[str, Callable[[], Forked]] = field(default_factory=dict)
     _ever: list[Forked] = field(default_factory=list)
@@ -97,15 +102,16 @@ class Plant:
         self.sandbox_port = sandbox
         self.sandbox = f"http://127.0.0.1:{sandbox}"
         self.service = f"http://127.0.0.1:{self.port}"
-        self.redis = Redis.from_url(self.server.socket_url)
+        self.redis_url = self.redis_url or self.server.socket_url
         self.http = httpx.Client(trust_env=False, timeout=40)
         config = self.folder / "unglue.toml"
         config.write_text(self._configuration(), encoding="utf-8")
-        self.environment = {"UNGLUE_CONFIG": str(config)}
+        self.environment = {"UNGLUE_CONFIG": str(config), **self.variables}
+        self.redis = connect_blocking(url_of(self.settings), Redis)
 
     def _configuration(self) -> str:
         return f"""\
-redis_url = "{self.server.socket_url}"
+redis_url = "{self.redis_url}"
 
 [itglue]
 base_url = "{self.sandbox}"
@@ -150,7 +156,8 @@ dependency_limits = {{ {MAY_GO} }}
 
     def _start(self, name: str, run: Callable[[], None], through: Wire | None = None) -> Forked:
         environment = dict(self.environment)
-        environment["UNGLUE_REDIS_URL"] = through.url if through else self.server.socket_url
+        own = self.redis_urls.get(name, self.redis_url)
+        environment["UNGLUE_REDIS_URL"] = through.url if through else own
         log = self.folder / f"{name}.log"
 
         def start() -> Forked:
@@ -387,8 +394,15 @@ def plant(
     more: str = "",
     watched: bool = False,
     times: Times | None = None,
+    redis_url: str = "",
+    redis_urls: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Plant]:
-    """An installation of which nothing but the Valkey runs yet. Everything ends with the block."""
+    """An installation of which nothing but the Valkey runs yet. Everything ends with the block.
+
+    With `redis_url` it works with another server than that Valkey, with `redis_urls` each part of
+    these names by its own; `variables` are added to the environment of all.
+    """
     with ExitStack() as stack:
         # A socket's path is short, and pytest's own folders are not.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-")))
@@ -405,6 +419,9 @@ def plant(
             more,
             watched,
             times or Times(),
+            redis_url,
+            variables or {},
+            redis_urls or {},
         )
         stack.callback(made.http.close)
         stack.callback(made.redis.close)

@@ -91,9 +91,11 @@ class WatchedStore(Store):
         self._watcher = watcher
         self.misfortune = Order.GO
 
-    async def run(self, name: str, args: Sequence[Any], *, durable: bool = False) -> Any:
+    async def run(
+        self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
+    ) -> Any:
         # The server of this test does not crash, so nothing waits for its disk.
-        del durable
+        del durable, replicated
         job = JOB.get()
         point = _script_point(name, args)
         if job is None or point is None:
@@ -108,6 +110,17 @@ class WatchedStore(Store):
             answer = await self._told_of(job, name, args)
         self._watcher.told(job, name, answer)
         return answer
+
+    async def run_together(
+        self,
+        name: str,
+        calls: Sequence[Sequence[Any]],
+        *,
+        durable: bool = False,
+        replicated: bool = False,
+    ) -> list[Any]:
+        del durable, replicated
+        return [await self.run(name, args) for args in calls]
 
     async def _unobstructed(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
         if name == "take_quarantined":

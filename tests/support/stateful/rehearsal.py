@@ -319,8 +319,9 @@ class Rehearsal(Crew):
         if told and proved and at_once and not again and self.watch.ledgers == 1:
             self.watch.faults += self._lost(client, event, told.strongest)
         if proved and event.garbled:
-            newest: Any = self._server.zrevrange(self.store.key("deliveries"), 0, 0)
-            name = told.delivery_id if told else newest[0].decode()
+            kept: Any = self._server.zrange(self.store.key("deliveries"), 0, -1)
+            newest = max(kept, key=lambda each: int(each.decode().partition("_")[2]))
+            name = told.delivery_id if told else newest.decode()
             self.watch.decided.words.unclear[name] = event
         created = [name for name in self.books.ids() if name not in known]
         self.known += created
@@ -522,12 +523,12 @@ class Rehearsal(Crew):
 
     def lose_ledger(self, *, copy: bool) -> None:
         """The server is emptied, or the copy comes back."""
-        mark = self._server.get(self.store.key("audit", "number"))
+        mark = self._server.lrange(self.store.key("audit", "tips"), -1, -1)
         self.forgotten |= set(self.known)
         self._server.flushdb()
         for name, value in (self._copy if copy else {}).items():
             self._server.restore(name, 0, value)
-        if copy and self._server.get(self.store.key("audit", "number")) == mark:
+        if copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark:
             return  # nothing was decided since
         self.known = self.books.ids()
         self.watch.another_ledger()

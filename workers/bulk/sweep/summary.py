@@ -39,7 +39,7 @@ def summary_of(
         "tick": rfc3339(sweep.tick) if sweep.tick else None,
         "by": sweep.by or None,
         "preview": sweep.preview,
-        "dry_run": schedule.dry_run if schedule else False,
+        "dry_run": sweep.preview or (schedule is not None and schedule.dry_run),
         "began_at": rfc3339(sweep.created_at),
         "timestamp": rfc3339(now),
         "looked_at": len(rows),

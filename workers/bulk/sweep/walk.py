@@ -44,6 +44,7 @@ SLICE: Final = timedelta(seconds=40)
 _SIZES: Final = (500, 250, 100)
 _MOST_PAGES: Final = 2000
 _MOST_DEATHS: Final = 3
+_NOT_LISTED: Final = "only: it is none of those that the sweep was asked for"
 NewId = Callable[[str], str]
 
 
@@ -110,7 +111,9 @@ class Walk:
                 each.id,
                 each.name,
                 each.status,
-                unmet(
+                (_NOT_LISTED,)
+                if self.sweep.only and each.id not in self.sweep.only
+                else unmet(
                     each,
                     self.schedule,
                     policy,
@@ -303,7 +306,7 @@ async def advance_sweep(
     sweep = await ledger.sweeps.lease(sweep_id, context.clock())
     if sweep is None:
         return None
-    schedule = context.settings.schedules.get(sweep.schedule)
+    schedule = context.settings.sweeps.get(sweep.schedule)
     # Of a large account that takes its time, too.
     reading = _books(ledger, sweep_id)
     rows, deletions, head = await under_lease(reading, "sweep", sweep, ledger, context.clock)

@@ -18,6 +18,7 @@ from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFai
 from workers.itglue.http.replies import Payload, Reply, checked, key_accepted
 from workers.network.retry import retry_after
 from workers.network.tls import public_authorities
+from workers.traces import tracing
 
 BeforeRequest = Callable[[bool], Awaitable[None]]
 JustBefore = Callable[[], None]
@@ -131,7 +132,9 @@ class Transport:
             self.requests += 1
             status = None
             try:
-                reply = await self._sent(method, path, query, body, (self._api_key, *hide))
+                with tracing.span(f"{method} {_kind(path)}", "client") as span:
+                    reply = await self._sent(method, path, query, body, (self._api_key, *hide))
+                    span.note("http.response.status_code", reply.status)
                 status = reply.status
             finally:
                 if self._hooks.answered is not None:
@@ -233,3 +236,10 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # The message of an httpx error may hold the URL, which is a secret.
             raise CallFailed(f"the download broke off: {type(error).__name__}") from None
+
+
+def _kind(path: str) -> str:
+    """A path without the ids in it."""
+    return "/".join(
+        "{id}" if part.isdigit() else part for part in path.partition("?")[0].split("/")
+    )

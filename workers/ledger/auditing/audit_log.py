@@ -102,6 +102,8 @@ class AuditLog:
                     for part in (entry["seq"], packed(canonical(entry).encode()))
                 ),
             ],
+            # What the file has must not be lost by a fail-over.
+            replicated=True,
         )
         return bool(answer)
 

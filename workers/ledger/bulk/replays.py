@@ -120,6 +120,7 @@ class Replays:
                 json.dumps(list(order.ids)),
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == -1:
             raise KeyReused

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -50,6 +50,7 @@ class Sweep:
 
     States: looking (through all organizations), checking (each candidate by itself), requesting,
     and at the end finished, held (too many candidates) or failed. `preview`: nothing is requested.
+    `only`: no other organizations are candidates; empty means all.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Sweep:
     attempts: int
     summary: Mapping[str, Any] | None
     deaths: int = 0
+    only: frozenset[str] = frozenset()
 
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Sweep":
@@ -88,6 +90,7 @@ class Sweep:
             attempts=int(fields["attempts"]),
             summary=json.loads(summary) if summary else None,
             deaths=int(fields.get("deaths") or 0),
+            only=frozenset(json.loads(fields.get("only") or "[]")),
         )
 
 
@@ -129,10 +132,13 @@ class Sweeps:
         return await self._open(sweep_id, schedule, to_ms(tick), digest, {}, now)
 
     async def begin(
-        self, sweep_id: str, schedule: str, *, by: str, preview: bool, now: datetime
-    ) -> None:
-        """Begin a sweep that a person asked for."""
+        self, sweep_id: str, schedule: str, *, by: str, preview: bool, now: datetime,
+        only: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """Begin a sweep that a person asked for: of all organizations, or of these."""
         fields = {"by": by, "preview": "1" if preview else ""}
+        if only:
+            fields["only"] = json.dumps(list(only))
         await self._open(sweep_id, schedule, "", "", fields, now)
 
     async def _open(

@@ -20,6 +20,7 @@ from workers.pipeline.limits import Limit
 from workers.settings.policy import Mode
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
+from workers.traces.tracing import traced
 
 
 class Fenced(UnglueError):
@@ -102,6 +103,7 @@ class Deletions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    @traced("ledger create")
     async def create(
         self,
         *,
@@ -146,16 +148,21 @@ class Deletions:
                 json.dumps(fields),
             ],
             durable=self._store.fsync,
+            replicated=True,
         )
         if answer == b"mismatch":
             raise KeyReused
-        return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
+        if answer != b"created":
+            return known[0].decode(), None
+        await self._store.carry_trace(known[0].decode())
+        return known[0].decode(), int(known[1]) or None
 
     async def lease(self, deletion_id: str, now: datetime) -> Deletion | None:
         """Take the deletion, or `None` if it is somebody else's, not due, ended or unknown."""
         fields = await take(self._store, "deletion", deletion_id, now)
         return Deletion.load(fields) if fields else None
 
+    @traced("ledger record")
     async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
         """Write what a step did.
 
@@ -211,6 +218,7 @@ class Deletions:
             self._store.memory.mark,
             self._store.own,
             conditions.configuration,
+            self._store.memory.tip,
         ]
         confirmed = True
         try:
@@ -241,6 +249,13 @@ class Deletions:
                 f"the DELETE of deletion {deletion_id} was sent; it can no longer be cancelled"
             )
 
+    async def trace(self, deletion_id: str) -> str:
+        """The `traceparent` that this deletion carries, "" if none does."""
+        name = self._store.key("deletion", deletion_id)
+        found = cast("bytes | None", await self._store.redis.hget(name, "trace"))
+        return found.decode() if found else ""
+
+    @traced("ledger replay")
     async def replay(
         self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
         now: datetime, mode: Mode | None = None,
@@ -273,10 +288,14 @@ class Deletions:
                     mode or "",
                 ],
                 durable=self._store.fsync,
+                replicated=True,
             )
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), deletion_id, rest[1].decode())
-        return (int(rest[1]) or None) if answer == b"replayed" else None
+        if answer != b"replayed":
+            return None
+        await self._store.carry_trace(deletion_id)
+        return int(rest[1]) or None
 
     async def _unpack(self, deletion_id: str) -> None:
         """What ended becomes again what scripts can read."""

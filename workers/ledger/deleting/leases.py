@@ -11,9 +11,14 @@ from typing import Final, Literal
 from workers.ledger.store import Store, text
 from workers.times.clock import to_ms
 
-Kind = Literal["deletion", "sweep", "replay"]
+Kind = Literal["deletion", "sweep", "replay", "catch_up"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
-    {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due"}
+    {
+        "deletion": "due",
+        "sweep": "sweeps:due",
+        "replay": "replays:due",
+        "catch_up": "catch_ups:due",
+    }
 )
 
 
@@ -24,7 +29,7 @@ async def take(store: Store, kind: Kind, record_id: str, now: datetime) -> dict[
 
 
 class Leases:
-    """The leases of deletions, sweeps and bulk replays."""
+    """The leases of deletions, sweeps, bulk replays and catch-ups."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -91,13 +91,15 @@ class Decline:
 class Standing:
     """How an organization stands with everybody who may know it, as of one moment.
 
-    `noes` are those that stand, `declines` counts the noes of the whole ledger: where it has moved,
-    somebody said no since. `said_doubts` are the doubts as the ledger keeps them.
+    `noes` are those that stand under these `forms`, `said_noes` is all of them in one word: where
+    that differs, somebody said something since. `said_doubts` are the doubts as the ledger keeps
+    them.
     """
 
     registers: tuple[Register, ...] = ()
     noes: tuple[Decline, ...] = ()
-    declines: int = 0
+    forms: tuple[str, ...] = ()
+    said_noes: str = ""
     doubts: tuple[str, ...] = ()
     said_doubts: str = "[]"
 
@@ -120,7 +122,7 @@ class Registers:
     ) -> Standing:
         """What is known under these clients and forms, and the doubts about a deletion."""
         args = [deletion_id, json.dumps(clients), json.dumps(forms)]
-        declines, doubts, noes, rows = await self._store.run("standing", args)
+        said, doubts, noes, rows = await self._store.run("standing", args)
         lines = zip(noes[::2], noes[1::2], strict=True)
         return Standing(
             registers=tuple(
@@ -128,7 +130,8 @@ class Registers:
                 for (source, client), row in zip(clients, rows, strict=True)
             ),
             noes=tuple(Decline.load(form.decode(), line) for form, line in lines),
-            declines=int(declines),
+            forms=tuple(forms),
+            said_noes=bytes(said).decode(),
             doubts=tuple(json.loads(doubts)),
             said_doubts=bytes(doubts).decode(),
         )

@@ -39,7 +39,7 @@ class Commits:
         """The script's answer; `size` is about how many bytes the call has.
 
         Raises:
-            NotDurable: it was decided, and was not seen on disk.
+            NotDurable: it was decided, and was not seen on disk, or at the replicas.
             redis.RedisError: it is not known whether it was decided.
         """
         call = _Call(args, size, asyncio.get_running_loop().create_future())
@@ -74,7 +74,7 @@ class Commits:
         answers: Sequence[Any]
         try:
             answers = await self._store.run_together(
-                self._script, [call.args for call in calls], durable=durable
+                self._script, [call.args for call in calls], durable=durable, replicated=True
             )
         except Exception as error:  # noqa: BLE001 - each of those who wait raises it
             answers = [error] * len(calls)

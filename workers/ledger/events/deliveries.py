@@ -14,6 +14,7 @@ from workers.ledger.packing import FIELD, unpacked
 from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+from workers.traces.tracing import traced
 
 _AT_ONCE: Final = 200
 # Of a SHA-256: enough that no two bodies of one event are taken for the same.
@@ -22,10 +23,14 @@ _DIGEST: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Who has something replayed. `token` names the replay: with the same one it is done once."""
+    """Who has something replayed. `token` names the replay: with the same one it is done once.
+
+    `last_seen` is when a delivery came again and was only counted, if it did.
+    """
 
     operator: str
     token: str
+    last_seen: datetime | None = None
 
 
 def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:
@@ -47,6 +52,7 @@ class Deliveries:
         """End what is under way."""
         await self._commits.close()
 
+    @traced("ledger receive")
     async def receive(
         self,
         *,
@@ -60,7 +66,8 @@ class Deliveries:
         """Make a verified delivery durable, and do what its events ask for.
 
         `events` holds at least one event, each with `kind`, `event_id` and what its kind needs.
-        `delivery` may say when it was `received_at`, in milliseconds, if that is not now. With
+        `delivery` may say when it was `received_at`, in milliseconds, if that is not now, and that
+        it is `caught_up`: then it has one event, and what is known already is not stored. With
         `replay` it is stored already, and what had no effect then may have one now. What says
         again what was handled, byte for byte, is not stored; its receipts name the first such.
         What waits at the same moment is sent together. `on_the_way` are the jobs of this process
@@ -93,7 +100,7 @@ class Deliveries:
         entries = json.loads(raw)
         if isinstance(entries, dict):
             raise ReplayRefused(entries["refused"], delivery["id"])
-        return tuple(
+        receipts = tuple(
             Receipt(
                 verdict=entry["verdict"],
                 reason=entry["reason"],
@@ -106,6 +113,10 @@ class Deliveries:
             )
             for entry in entries
         )
+        for receipt in receipts:
+            if receipt.job is not None and receipt.deletion_id is not None:
+                await self._store.carry_trace(receipt.deletion_id)
+        return receipts
 
     async def get(self, delivery_id: str) -> Delivery:
         """One delivery.
@@ -137,6 +148,7 @@ class Deliveries:
             repeats=int(fields.get("repeats") or 0),
             last_seen=ms_or_none(fields.get("last_seen")),
             dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
+            caught_up="caught_up" in fields,
         )
 
     async def dismiss(

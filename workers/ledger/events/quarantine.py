@@ -41,6 +41,8 @@ class Quarantine:
                 MOST_DELIVERIES,
                 MOST_BYTES,
             ],
+            durable=self._store.fsync,
+            replicated=True,
         )
         return answer[1].decode() if answer[0] == b"kept" else None
 

@@ -1,12 +1,14 @@
 """What each source sent so far."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, to_ms
+from workers.times.durations import milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,34 @@ class Sources:
         """Count what is not stored: deliveries that are not genuine."""
         key = self._store.key("counts", "verdicts", name)
         await self._store.redis.hincrby(key, verdict, number)
+
+    # -- whether their PSAs answer ---------------------------------------------------------------
+
+    async def refused(self, name: str, credentials: str, message: str, until: datetime) -> None:
+        """These credentials of the source were refused, and are not tried until then."""
+        line = {"by": credentials, "until": to_ms(until), "message": message}
+        await self._store.redis.hset(self._store.key("psa", "refused"), name, json.dumps(line))
+
+    async def refusal(self, name: str, credentials: str, now: datetime) -> str | None:
+        """With which words these credentials were refused lately; `None` if they may be tried."""
+        key = self._store.key("psa", "refused")
+        line = cast("bytes | None", await self._store.redis.hget(key, name))
+        known = json.loads(line) if line is not None else {}
+        if known.get("by") != credentials or to_ms(now) >= known["until"]:
+            return None
+        return str(known["message"])
+
+    async def silent(self, name: str, now: datetime, forgotten: timedelta) -> datetime:
+        """Since when the source's PSA has not answered; an older silence is `forgotten` by then."""
+        key = self._store.key("psa", "silent")
+        line = cast("bytes | None", await self._store.redis.hget(key, name))
+        known = json.loads(line) if line is not None else {}
+        at = to_ms(now)
+        lasting = at - known.get("last", 0) <= milliseconds(forgotten)
+        first = known["first"] if lasting else at
+        await self._store.redis.hset(key, name, json.dumps({"first": first, "last": at}))
+        return from_ms(first)
+
+    async def answered(self, name: str) -> None:
+        """The source's PSA answers."""
+        await self._store.redis.hdel(self._store.key("psa", "silent"), name)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from adapters.errors import CallsStopped
-from workers.ledger.installation.measures import counted
+from workers.ledger.installation.measures import budget_used, counted
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, to_ms
 
@@ -46,16 +46,28 @@ class RequestBudget:
             )
         return from_ms(until) if until else None
 
+    async def used(self, now: datetime) -> tuple[int, float]:
+        """Requests of the last 5 minutes, and for how many seconds nobody may send one."""
+        key = self._store.key
+        async with self._store.redis.pipeline(transaction=True) as reads:
+            reads.hgetall(key("itglue", "requests"))
+            reads.get(key("itglue", "held_until"))
+            steps, held_until = await reads.execute()
+        return budget_used(steps, held_until, to_ms(now))
+
     async def hold(self, until: datetime, now: datetime) -> None:
         """Let nobody ask until then."""
         await self._store.run("hold_requests", [to_ms(until), to_ms(now)])
 
-    async def count(self, requests: Mapping[tuple[str, ...], int]) -> None:
-        """Add to the requests that were sent, by method, endpoint and status."""
-        if not requests:
+    async def count(
+        self, requests: Mapping[tuple[str, ...], int], steps: Mapping[tuple[str, ...], int]
+    ) -> None:
+        """Add to what was done: requests by method, endpoint and status, steps by their times."""
+        if not requests and not steps:
             return
-        name = self._store.key("counts", "requests")
         async with self._store.redis.pipeline(transaction=True) as writes:
-            for labels, number in requests.items():
-                writes.hincrby(name, counted(*labels), number)
+            for kind, counts in (("requests", requests), ("steps", steps)):
+                name = self._store.key("counts", kind)
+                for labels, number in counts.items():
+                    writes.hincrby(name, counted(*labels), number)
             await writes.execute()

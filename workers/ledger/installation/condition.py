@@ -23,11 +23,15 @@ Condition = Literal[
     "password",
     "loading",
     "not durable",
+    "newer form",
     "refusing",
 ]
 
+NEWER: Final = "NEWERFORM"
+
 # Before 7, what a script's command was answered stands somewhere in the script's own error.
 _IN_WORDS: Final[tuple[tuple[str, Condition], ...]] = (
+    (NEWER, "newer form"),
     ("READONLY", "read-only"),
     ("NOREPLICAS", "read-only"),
     ("MISCONF", "read-only"),
@@ -59,7 +63,7 @@ def condition_of(error: BaseException) -> Condition | None:
     """What this error says of Redis, `None` if it says nothing: what was asked was wrong.
 
     Read-only is also a server that lacks replicas or cannot write its own files; certificate is
-    one that TLS does not believe.
+    one that TLS does not believe, and newer form a ledger that a newer release wrote.
     """
     match error:
         case NotDurable():

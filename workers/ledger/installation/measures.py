@@ -5,10 +5,11 @@ decide. So it does not matter how many processes there are, and which of them an
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from workers.ledger.events.catch_ups import id_of
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.store import Store
 from workers.pipeline.states import STATES
@@ -27,12 +28,18 @@ Counts = Mapping[tuple[str, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class Of:
-    """What is known of one source: seconds since its newest delivery, and what waits or holds."""
+    """What is known of one source: seconds since its newest delivery, and what waits or holds.
+
+    `caught_up` counts what its PSA said and no event, by state; `behind` is how long ago it was
+    last known to be everything.
+    """
 
     silent_for: float | None
     verdicts: Mapping[str, int]
     held: int
     quarantined: int
+    caught_up: Mapping[str, int] = field(default_factory=dict)
+    behind: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +48,10 @@ class Measures:
 
     `oldest` is the age of the deletion that waits longest, by state; `beats` the age of a part's
     last sign of life, without those that gave none lately. `ended` counts by source, state and
-    error code, `attempts` by kind and outcome, `requests` by method, endpoint and status.
-    `queue_oldest` is how long the next job has waited, `line_oldest` the same of what waits for its
-    turn. `chain_seq` is the newest entry of the audit log, `audit_pending` what is to join it.
+    error code, `attempts` by kind and outcome, `requests` by method, endpoint and status, `steps`
+    by step and time (`workers/itglue/tally.py`). `queue_oldest` is how long the next job has
+    waited, `line_oldest` the same of what waits for its turn. `chain_seq` is the newest entry of
+    the audit log, `audit_pending` what is to join it.
     """
 
     deletions: Mapping[str, int]
@@ -65,6 +73,7 @@ class Measures:
     ended: Counts
     attempts: Counts
     requests: Counts
+    steps: Counts
     silent_hosts: int
     failing_targets: int
     chain_seq: int
@@ -93,6 +102,7 @@ class Measuring:
         known = sorted({*sources, *_words(first["last"])})
         second = await self._second(first, known)
         spools = [_words(fields) for fields in second["spools"]]
+        used, held_for = budget_used(first["budget"], first["held_until"], at)
         return Measures(
             deletions=dict(zip(STATES, first["counts"], strict=True)),
             oldest={
@@ -118,15 +128,12 @@ class Measuring:
                 if said is not None
             },
             pauses=tuple(_words(first["paused"])),
-            budget_used=sum(
-                int(count)
-                for step, count in first["budget"].items()
-                if int(step) > at // _STEP - _STEPS
-            ),
-            budget_held=max(0.0, -_age(at, first["held_until"] or 0)),
+            budget_used=used,
+            budget_held=held_for,
             ended=_counts(first["ended"]),
             attempts=_counts(first["attempts"]),
             requests=_counts(first["requests"]),
+            steps=_counts(first["steps"]),
             silent_hosts=first["silent_hosts"],
             failing_targets=first["failing_targets"],
             chain_seq=int(first["chain_seq"] or 0),
@@ -149,8 +156,10 @@ class Measuring:
                     {verdict: int(count) for verdict, count in _words(verdicts).items()},
                     held,
                     quarantined,
+                    {state: int(count) for state, count in _words(found).items()},
+                    _age(at, confirmed) if confirmed else None,
                 )
-                for name, (verdicts, held, quarantined) in zip(
+                for name, (verdicts, held, quarantined, found, confirmed) in zip(
                     known, second["sources"], strict=True
                 )
             },
@@ -179,6 +188,7 @@ class Measuring:
             ask("ended", reads.hgetall(key("counts", "ended")))
             ask("attempts", reads.hgetall(key("counts", "callbacks")))
             ask("requests", reads.hgetall(key("counts", "requests")))
+            ask("steps", reads.hgetall(key("counts", "steps")))
             ask("silent_hosts", reads.hlen(key("hosts", "silent")))
             ask("failing_targets", reads.hlen(key("targets", "failing")))
             ask("chain_seq", reads.hget(key("audit", "head"), "seq"))
@@ -209,17 +219,28 @@ class Measuring:
                 reads.hgetall(key("counts", "verdicts", source))
                 reads.hlen(key("holding", source))
                 reads.hlen(key("quarantine", source))
+                reads.hgetall(key("counts", "caught_up", source))
+                reads.hget(key("catch_up", id_of(source)), "confirmed_at")
             for name in first["turns"]:
                 reads.zcard(key("turn", name.decode()))
                 reads.zrange(key("turn", name.decode()), 0, 0, withscores=True)
             for name, _ in first["spools"]:
                 reads.hgetall(key("spool", name.decode()))
             enqueued, *answers = await reads.execute()
-        rows = [answers[place : place + 3] for place in range(0, 3 * len(sources), 3)]
-        answers = answers[3 * len(sources) :]
+        rows = [answers[place : place + 5] for place in range(0, 5 * len(sources), 5)]
+        answers = answers[5 * len(sources) :]
         lines = [answers[place : place + 2] for place in range(0, 2 * len(first["turns"]), 2)]
         spools = answers[2 * len(first["turns"]) :]
         return {"enqueued": enqueued, "sources": rows, "lines": lines, "spools": spools}
+
+
+def budget_used(
+    steps: Mapping[bytes, bytes], held_until: bytes | None, at: int
+) -> tuple[int, float]:
+    """Requests of the last 5 minutes, and for how many seconds nobody may send one. Pure."""
+    newer = at // _STEP - _STEPS
+    used = sum(int(count) for step, count in steps.items() if int(step) > newer)
+    return used, max(0.0, -_age(at, held_until or 0))
 
 
 def counted(*labels: str) -> str:

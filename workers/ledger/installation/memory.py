@@ -7,15 +7,17 @@ from dataclasses import dataclass
 class Memory:
     """Which ledger a process works with, "" for none, and the highest mark that it saw there.
 
-    The mark is the number of decisions made (`audit:number`), which only rises. `trouble` is what
-    keeps this process from acting, "ledger_lost" or "clock_off".
+    The mark is the number of decisions made (`audit:number`), which only rises; its tip follows
+    from what they were, "" if that is not known. `trouble` is what keeps this process from acting,
+    "ledger_lost" or "clock_off".
     """
 
     id: str = ""
     mark: int = 0
+    tip: str = ""
     trouble: str | None = None
 
-    def remember(self, ledger_id: str, mark: int) -> None:
+    def remember(self, ledger_id: str, mark: int, tip: str = "") -> None:
         """The ledger is this one, and has come so far."""
-        self.mark = max(self.mark, mark) if ledger_id == self.id else mark
-        self.id = ledger_id
+        if ledger_id != self.id or mark >= self.mark:
+            self.id, self.mark, self.tip = ledger_id, mark, tip

@@ -1,11 +1,11 @@
 -- The one road to DELETE. Everything that may forbid the call is asked here, in the same instant in which
 -- the numbered intent is written; only then does the call go out.
--- KEYS: account, audited:*, begun, begun:*, claims, configurations:other, declines, deletion:*, due,
+-- KEYS: account, audited:*, begun, begun:*, claims, configurations:other, deletion:*, due,
 --       in_force, protected, quarantine:*, register:*:*
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON), kind
 --       (delete or soft_delete), approval required ('1' or ''), grace required, what this server's clock
 --       said before it was `now`, the ledger that is expected and its lowest mark, '1' if the asker keeps
---       a time of his own, digest of the caller's configuration
+--       a time of his own, digest of the caller's configuration, the tip of that mark ('' if unknown)
 -- Answer: {'begun', number of the intent}, or {why not, who or what stands in the way}
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -26,7 +26,7 @@ local function refused(why, holder, limit)
   return {why, holder or limit}
 end
 
-if strange_ledger(ARGV[13], tonumber(ARGV[14])) then
+if strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17]) then
   return refused('ledger_changed')
 end
 if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then
@@ -74,7 +74,7 @@ if (deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]') then
   return refused('plan_moved')
 end
 -- Everything that any source said of the organization, and any person, is as the plan saw it.
-if (redis.call('GET', key('declines')) or '0') ~= (deletion.plan_declines or '0') then
+if noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '') then
   return refused('plan_moved')
 end
 for _, watched in ipairs(watch) do
@@ -82,8 +82,8 @@ for _, watched in ipairs(watch) do
   if (said[1] or '0') ~= watched[3] or (said[2] or '') ~= watched[4] then
     return refused('plan_moved')
   end
-  -- What no source asked for may be concerned by any event that nobody can prove.
-  if deletion.client == '' and redis.call('HLEN', key('quarantine', watched[1])) > 0 then
+  -- An event that nobody can prove may say, whoever asked, that the client is active.
+  if redis.call('HLEN', key('quarantine', watched[1])) > 0 then
     return refused('unproved_events')
   end
 end

@@ -2,12 +2,13 @@
 -- emptied: whoever remembers another one founds it paused. What was lost is kept by its id until an admin
 -- accepts it.
 -- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, paused, running
--- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark
--- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock}
+-- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip
+-- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip}
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
+local known_tip = ARGV[5]
 
 local function answer(what)
-  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock()}
+  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock(), tip()}
 end
 
 local function lost(why)
@@ -34,14 +35,17 @@ if not id then
   end
   return answer('founded')
 end
-local number = decisions()
-if known == '' or known == id and number >= known_mark then
+if known == '' or not strange_ledger(known, known_mark, known_tip) then
   return answer('same')
 end
 if redis.call('HEXISTS', key('ledger', 'accepted'), known) == 1 then
   return answer('accepted')
 end
 if known == id then
+  local number = decisions()
+  if number >= known_mark then
+    return lost('Redis lost decisions that were made, and made others, as after a fail-over')
+  end
   return lost('Redis lost decisions that were made (it has ' .. number .. ' of at least '
     .. known_mark .. '), as after a restore')
 end

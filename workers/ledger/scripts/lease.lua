@@ -1,4 +1,4 @@
--- Take a deletion, a sweep or a bulk replay for one worker. The fence counts the takers: whoever holds an
+-- Take a deletion, a sweep, a bulk replay or a catch-up for one worker. The fence counts the takers: whoever holds an
 -- older number can no longer write. A lease that nobody gave back means that its holder died.
 -- KEYS: *, *:*
 -- ARGV: id, now, lease length, kind of record, its due set, '1' if the asker keeps a time of his own, the
@@ -26,8 +26,8 @@ local died = tonumber(work.lease_until) > 0
 if died then
   redis.call('HINCRBY', name, 'deaths', 1)
 end
-redis.call('HINCRBY', name, 'fence', 1)
-redis.call('HSET', name, 'lease_until', leased + length, 'holder', holder)
+redis.call('HSET', name, 'fence', next_fence(work.fence, leased), 'lease_until', leased + length,
+  'holder', holder)
 redis.call('ZADD', key(due), leased + length, id)
 if kind == 'deletion' then
   if died then

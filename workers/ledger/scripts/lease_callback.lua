@@ -24,8 +24,7 @@ if tonumber(callback.lease_until) > 0 and redis.call('HINCRBY', name, 'deaths', 
     'killed_its_worker')
   return {}
 end
-redis.call('HINCRBY', name, 'fence', 1)
-redis.call('HSET', name, 'lease_until', now + length)
+redis.call('HSET', name, 'fence', next_fence(callback.fence, now), 'lease_until', now + length)
 redis.call('HDEL', name, 'waits_for')
 redis.call('ZADD', key('callbacks', 'due'), now + length, id)
 return redis.call('HGETALL', name)

@@ -26,6 +26,14 @@ local function key(one, two, three, four)
   return PREFIX .. one .. ':' .. two .. ':' .. three .. ':' .. four
 end
 
+-- The form in which the ledger is written: raised, with a step in take_form.lua, by whoever changes what
+-- older releases would misread. Nobody writes into a form that it does not know.
+local FORM = 1
+local written = tonumber(redis.call('HGET', key('ledger'), 'form') or 0)
+if written > FORM then
+  return redis.error_reply('NEWERFORM ' .. written .. ' ' .. FORM)
+end
+
 local function load(name)
   local flat = redis.call('HGETALL', name)
   local fields = {}
@@ -75,10 +83,18 @@ local function journal(id, now, entry, detail)
   redis.call('RPUSH', key('journal', id), cjson.encode(with({entry = entry, at = now}, detail)))
 end
 
+-- What the newest decision was, after all others; '' if that is not known.
+local function tip()
+  return redis.call('LINDEX', key('audit', 'tips'), -1) or ''
+end
+
 -- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
--- not fill the memory that the record lives in. The number shows the writer what was dropped.
+-- not fill the memory that the record lives in. The number shows the writer what was dropped. The tip
+-- follows from every decision before, so that another past which came as far is told apart.
 local function pending(line, ...)
   local number = redis.call('INCR', key('audit', 'number'))
+  redis.call('RPUSH', key('audit', 'tips'), number .. ':' .. redis.sha1hex(tip() .. line))
+  redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
   redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
 end
 
@@ -157,9 +173,14 @@ local function decisions()
 end
 
 -- Whether this is not the ledger that the asker works with, or less of it than he has seen.
-local function strange_ledger(id, mark)
-  return id == '' or redis.call('HGET', key('ledger'), 'id') ~= id
-    or decisions() < mark
+local function strange_ledger(id, mark, tip)
+  if id == '' or redis.call('HGET', key('ledger'), 'id') ~= id then
+    return true
+  end
+  -- A release without tips may have decided in between; then the one at this place is another's.
+  local now = tip ~= '' and redis.call('LINDEX', key('audit', 'tips'), mark - decisions() - 1)
+  return decisions() < mark
+    or now and now ~= tip and string.match(now, '%d+') == string.match(tip, '%d+')
 end
 
 -- Whether this was asked for before an admin accepted that the ledger had been lost.
@@ -196,6 +217,12 @@ end
 -- '1' where the asker keeps a time of his own.
 local function lease_clock(now, own)
   return own == '1' and now or server_clock()
+end
+
+-- The number of the next taker. By the clock and not by counting: a server that took over after a
+-- fail-over may never have heard of the last taker, and must not give that number to another one.
+local function next_fence(before, at)
+  return math.max(tonumber(before) + 1, at)
 end
 
 -- By this is judged what must have passed: a clock that is ahead does not bring it forward.
@@ -416,7 +443,18 @@ local function decline(deletion, now, entry, detail)
   for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
   end
-  redis.call('INCR', key('declines'))
+end
+
+-- What persons said no to under these forms, in one word: where it differs, somebody said something.
+local function noes_under(forms)
+  local said = {}
+  for _, form in ipairs(forms) do
+    local line = redis.call('HGET', key('declined'), form)
+    if line then
+      said[#said + 1] = form .. '=' .. line
+    end
+  end
+  return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
 end
 
 -- A person ends a deletion: its client's further events are ignored until it was active again.

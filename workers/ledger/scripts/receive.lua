@@ -1,9 +1,11 @@
 -- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and creates,
 -- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
 -- time may have one now. One that says again what was handled, byte for byte, is counted with the first
--- of its kind and not stored: each receipt then names that as `repeat_of`.
--- KEYS: counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due, event:*:*,
---       history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
+-- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
+-- understood, while the first of its kind holds what it would hold.
+-- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
+-- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
+--       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
 --       sources:last
 -- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array), of a replay: operator and
 --       token
@@ -65,9 +67,18 @@ local function registers_of(event)
   return found
 end
 
--- Whether two requests ask for the same, whatever their words for why.
-local function same(request, other)
+-- Whether a deletion was made up for before its event came.
+local function made_up(deletion)
+  return redis.call('HEXISTS', key('delivery', deletion.delivery_id), 'caught_up') == 1
+end
+
+-- Whether two requests ask for the same, whatever their words for why. An event may lack the `name` that
+-- its PSA said when it was asked.
+local function same(request, other, name)
   local mine, theirs = cjson.decode(request), cjson.decode(other)
+  if name and not theirs.org_name then
+    mine.org_name = nil
+  end
   mine.reason, theirs.reason = nil, nil
   local function within(one, two)
     for name, value in pairs(one) do
@@ -127,7 +138,7 @@ local function request(event, known)
     mine[each.client] = true
   end
   local open = open_deletion(register)
-  local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request)
+  local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request, made_up(open))
   -- A rehearsal says nothing of the client.
   if not asked.dry_run then
     for place, each in ipairs(known) do
@@ -301,6 +312,9 @@ local function missing_before(event)
   return missing > 0 and missing or nil
 end
 
+-- What came before, byte for byte, and is not understood yet.
+local still_rejected = {}
+
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
   local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
@@ -313,9 +327,9 @@ local function handle(event)
     seen = key('event', delivery.source, event.event_id)
     known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
   end
-  -- What had no effect is no reason to drop what follows: not in a replay, and not if it is still not
-  -- understood, for then each of them is kept to be replayed.
-  local anew = known[3] == '1' and (operator or event.kind == 'rejected')
+  -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
+  -- understood, for this one may be.
+  local anew = known[3] == '2' or known[3] == '1' and (operator or event.kind == 'rejected')
   if known[1] and not anew then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
@@ -327,6 +341,7 @@ local function handle(event)
   local receipt
   if event.kind == 'ignored' or event.kind == 'rejected' then
     receipt = {verdict = event.kind, reason = event.reason}
+    still_rejected[receipt] = known[1] and event.kind == 'rejected'
   else
     local registers = registers_of(event)
     receipt = event.kind == 'request' and request(event, registers) or reactivated(event, registers)
@@ -340,9 +355,9 @@ local function handle(event)
   end
   receipt.alert = receipt.alert or event.alert
   -- Whether it had no effect, so that it may be handled once more.
-  local idle = receipt.verdict == 'rejected'
-    or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late'
-  local said = {'delivery_id', delivery.id, 'idle', idle and 1 or 0, 'content', content}
+  local idle = receipt.verdict == 'rejected' and 2
+    or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late' and 1
+  local said = {'delivery_id', delivery.id, 'idle', idle or 0, 'content', content}
   if receipt.deletion_id then
     said[#said + 1] = 'deletion_id'
     said[#said + 1] = receipt.deletion_id
@@ -350,6 +365,35 @@ local function handle(event)
   redis.call('HSET', seen, unpack(said))
   redis.call('PEXPIRE', seen, retention)
   return receipt
+end
+
+-- Whether the PSA, asked for what changed, says what is known: an event brought it, its deletion is on
+-- its way, or it ended otherwise than by the client's being active. Clocks of one PSA may differ a bit.
+local function no_news(event)
+  local known, at = registers_of(event), event.occurred_at
+  local register = known[1].register
+  if event.kind == 'reactivated' then
+    for _, each in ipairs(known) do
+      local since = tonumber(each.register.active_at or 0)
+      if each.register.state ~= 'active' or at and since < at then
+        return false
+      end
+    end
+    return true
+  end
+  if event.kind ~= 'request' or register.state == 'active' or not register.state then
+    return false
+  end
+  local last = register.deletion_id and load(key('deletion', register.deletion_id)) or {}
+  if last.state and not TERMINAL[last.state] or register.state == 'deleted' or register.state == 'cancelled' then
+    return true
+  end
+  local slack = last.state == 'cancelled' and 0 or 120000
+  return not at or tonumber(register.inactive_at or 0) + slack >= at
+end
+
+if delivery.caught_up and not operator and no_news(events[1]) then
+  return cjson.encode({{verdict = 'duplicate', reason = 'known', event_id = events[1].event_id}})
 end
 
 -- What a person must hear of. A sender repeats itself, so what comes again is told once an hour.
@@ -399,6 +443,24 @@ for _, event in ipairs(events) do
   end
 end
 
+-- What was not understood holds what it may be about, until it is, or until a person says what it was.
+local held, rejected = {}, nil
+local clients, whole = {}, false
+-- Reading it again tells nothing that the person who dismissed it did not know.
+local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
+for place, event in ipairs(events) do
+  rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
+  if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
+    held[#held + 1] = event
+    whole = whole or #(event.clients or {}) == 0
+    for _, client in ipairs(event.clients or {}) do
+      clients[#clients + 1] = client
+    end
+  end
+end
+-- An empty table would be written as an object.
+local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
+
 -- Under its first event it is remembered which delivery brought these bytes. One that was stored
 -- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
 local first_seen = key('event', delivery.source, receipts[1].event_id)
@@ -408,7 +470,13 @@ if first and redis.call('EXISTS', key('delivery', first)) == 0 then
 end
 local repeated = first and not stored[5] and not delivery.received_at
 for _, receipt in ipairs(receipts) do
-  repeated = repeated and receipt.verdict == 'duplicate'
+  repeated = repeated and (receipt.verdict == 'duplicate' or still_rejected[receipt])
+end
+if repeated and #held > 0 then
+  -- One that a person dismissed since, or that is read otherwise now, is not held by the first.
+  local line = redis.call('HGET', key('holding', delivery.source), first)
+  local same_clients = '"clients":' .. named .. '}'
+  repeated = line and string.sub(line, -#same_clients) == same_clients
 end
 
 local function power_of_two(number)
@@ -449,28 +517,12 @@ for place, event in ipairs(events) do
   end
 end
 
--- What was not understood holds what it may be about, until it is, or until a person says what it was.
-local held, rejected = {}, nil
-local clients, whole = {}, false
--- Reading it again tells nothing that the person who dismissed it did not know.
-local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
-for place, event in ipairs(events) do
-  rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
-  if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
-    held[#held + 1] = event
-    whole = whole or #(event.clients or {}) == 0
-    for _, client in ipairs(event.clients or {}) do
-      clients[#clients + 1] = client
-    end
-  end
-end
 if #held > 0 then
-  -- An empty table would be written as an object.
-  local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
   redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
     '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
 else
-  redis.call('HDEL', key('holding', delivery.source), delivery.id)
+  -- The same bytes are understood now, whenever they came.
+  redis.call('HDEL', key('holding', delivery.source), delivery.id, first or delivery.id)
 end
 if rejected and not operator then
   -- What holds nothing must not be all that is told within the hour.
@@ -496,14 +548,20 @@ if operator then
     'deletion_id', strongest.deletion_id or '', 'events', outcome)
 else
   received_at = delivery.received_at or now
-  if not first then
+  if not first or strongest.verdict ~= 'duplicate' then
     redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
   end
   redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
     'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
     'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
   redis.call('ZADD', key('deliveries'), received_at, delivery.id)
-  redis.call('HSET', key('sources', 'last'), delivery.source, now)
+  if delivery.caught_up then
+    local state = events[1].kind == 'request' and 'inactive' or 'active'
+    redis.call('HSET', name, 'caught_up', 1)
+    redis.call('HINCRBY', key('counts', 'caught_up', delivery.source), state, 1)
+  else
+    redis.call('HSET', key('sources', 'last'), delivery.source, now)
+  end
 end
 if strongest.verdict == 'ignored' then
   -- Its body is kept for less long.

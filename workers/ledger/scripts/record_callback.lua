@@ -46,6 +46,10 @@ if callback.notice_id then
 end
 if callback.deletion_id ~= '' then
   redis.call('RPUSH', key('journal', callback.deletion_id), ARGV[8])
+else
+  -- A summary has no deletion whose journal it could be in.
+  redis.call('RPUSH', key('journal', id), ARGV[8])
+  redis.call('PEXPIRE', key('journal', id), 2592000000)
 end
 if state ~= 'pending' then
   audit(now, 'callback', {

@@ -1,7 +1,7 @@
 -- What is said of an organization, as of one moment. Reads only.
--- KEYS: declined, declines, deletion:*, register:*:*
+-- KEYS: declined, deletion:*, register:*:*
 -- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array)
--- Answer: noes counted, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
+-- Answer: all noes in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 
 -- A no stands until a register of its client has moved on.
@@ -27,5 +27,5 @@ for _, client in ipairs(clients) do
   registers[#registers + 1] = redis.call('HMGET', key('register', client[1], client[2]),
     'state', 'epoch', 'active_order', 'active_seen', 'active_by', 'name')
 end
-return {redis.call('GET', key('declines')) or '0', redis.call('HGET', key('deletion', id), 'doubts') or '[]',
+return {noes_under(forms), redis.call('HGET', key('deletion', id), 'doubts') or '[]',
   noes, registers}

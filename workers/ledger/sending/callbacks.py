@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import Callback
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, to_ms
@@ -38,8 +39,19 @@ class Callbacks:
         self._store = store
 
     async def lease(self, callback_id: str, now: datetime) -> Callback | None:
-        """Take a callback for one attempt, or `None` if it is not due or not ours to send."""
-        flat = await self._store.run("lease_callback", [callback_id, to_ms(now), self._store.lease])
+        """Take a callback for one attempt, or `None` if it is not due or not ours to send.
+
+        Raises:
+            NotDurable: what it tells may yet be lost by a fail-over; it is given back.
+        """
+        taker = [callback_id, to_ms(now), self._store.lease]
+        try:
+            flat = await self._store.run("lease_callback", taker, replicated=True)
+        except NotDurable as error:
+            if taken := text(cast("list[bytes]", error.answer)):
+                held = [callback_id, taken["fence"], to_ms(now)]
+                await self._store.run("give_back_callback", held)
+            raise
         if not flat:
             return None
         fields = text(flat)

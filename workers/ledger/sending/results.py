@@ -1,12 +1,13 @@
 """The outbox as a list: results and summaries on their way, with what came back."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import from_ms, rfc3339, to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +82,17 @@ class Results:
                 found.append(Result.load(fields))
         more = len(names) == self._most and last is not None
         return found, from_ms(cast("float", last)) if more else None
+
+    async def get(self, callback_id: str) -> Result:
+        """One result.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return Result.load(await self._store.found("callback", callback_id, "result"))
+
+    async def lines(self, callback_id: str) -> list[dict[str, Any]]:
+        """The journal of a result that is no deletion's, oldest first; its times are RFC 3339."""
+        lines = await self._store.redis.lrange(self._store.key("journal", callback_id), 0, -1)
+        entries = [json.loads(line) for line in lines]
+        return [{**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries]

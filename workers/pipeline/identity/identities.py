@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Final, get_args
 
-from adapters.clients import known_as
+from adapters.clients import folded_number, known_as
 from adapters.models import DeletionRequest, PsaIntegration
 from workers.itglue.models import Organization
 
@@ -32,7 +32,7 @@ def clients_of(organization: Organization, sources: Iterable[str]) -> list[Clien
     The forms are those of the adapters: a PSA's own number, and `adapters.clients.known_as`.
     """
     numbers = tuple(organization.psa_ids or ())
-    forms = (*numbers, *known_as_all(organization))
+    forms = dict.fromkeys((*numbers, *map(folded_number, numbers), *known_as_all(organization)))
     return [(source, bounded(form)) for source in sources for form in forms]
 
 

@@ -14,12 +14,12 @@ _SHOWN = 5
 
 def _only(found: Sequence[Organization], described: str) -> Organization:
     if not found:
-        raise OrganizationNotFound(f"no organization in IT Glue {described}")
+        raise OrganizationNotFound(f"no organization in IT Glue is {described}")
     if len(found) > 1:
         listed = ", ".join(f"{item.id} {item.name!r}" for item in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise InvalidIdentifier(
-            f"{len(found)} organizations in IT Glue {described}: {listed}{more}; ask by org_id"
+            f"{len(found)} organizations in IT Glue are {described}: {listed}{more}; ask by org_id"
         )
     return found[0]
 
@@ -53,17 +53,17 @@ async def _by_name(itglue: ITGlue, name: str) -> Organization:
             f"{name!r} is not the only name of its like in IT Glue, they differ only in blanks, "
             f"case or characters that look alike: {shown}{more}; ask by org_id"
         )
-    return _only(found, f"is called {name!r}")
+    return _only(found, f"called {name!r}")
 
 
 async def _by_link(itglue: ITGlue, link: PsaLink, name: str | None) -> Organization:
-    described = f"is linked to company {link.company_id} in the PSA ({link.integration_type})"
+    described = f"linked to company {link.company_id} in the PSA ({link.integration_type})"
     linked = await itglue.organizations_linked(link)
     organization = _only(linked.found, described)
     if not linked.filter_honoured and name is None:
         raise InvalidIdentifier(
             f"IT Glue ignored the PSA filter, so only the remote id says that organization "
-            f"{organization.id} {described}; without a name to compare that is not proof enough"
+            f"{organization.id} is {described}; without a name to compare that is not proof enough"
         )
     return organization
 

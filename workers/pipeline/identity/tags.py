@@ -10,6 +10,7 @@ from workers.itglue.models import Organization
 _HASHTAG = re.compile(r"#[\w-]+")
 _APART = re.compile(r"#\s+")
 _SOFT_HYPHEN = "\u00ad"
+_MARKUP = re.compile(r"<[^<>]*>")
 
 
 def tags_of(organization: Organization) -> frozenset[str]:
@@ -36,6 +37,6 @@ def _texts(organization: Organization) -> tuple[str, ...]:
 
 
 def _loosely(text: str) -> Iterator[str]:
-    # Escaped twice where a form escaped what was escaped; a soft hyphen may be seen or not.
-    for form in (text, text.replace(_SOFT_HYPHEN, ""), html.unescape(text)):
+    # A soft hyphen may be seen or not, and markup may stand within a word or be a word's end.
+    for form in (text, text.replace(_SOFT_HYPHEN, "-"), _MARKUP.sub("", html.unescape(text))):
         yield from _HASHTAG.findall(_APART.sub("#", likeness(form)))

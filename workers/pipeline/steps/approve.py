@@ -15,6 +15,7 @@ from workers.pipeline.approval import NOT_GRANTED, Why, asking, encode_moved
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import AWAITING_APPROVAL
 from workers.pipeline.steps.outcome import Context, cancel, go_on, wait
+from workers.pipeline.terms import no_approver
 from workers.settings import Settings
 from workers.times.clock import rfc3339
 from workers.times.durations import in_words
@@ -66,7 +67,9 @@ def confirms(deletion: Deletion, settings: Settings) -> bool:
 def missing(deletion: Deletion, plan: Plan, settings: Settings) -> bool:
     """Whether somebody must be asked (again) before anything is done."""
     why, granted = wanted(deletion, plan, settings), deletion.granted
-    return why is not None and (granted is None or (why == "limit" and granted.passes != why))
+    if why is None or granted is None:
+        return why is not None
+    return (why == "limit" and granted.passes != why) or bool(no_approver(granted.by, settings))
 
 
 def void(deletion: Deletion, moved: tuple[str, ...]) -> Deletion:
@@ -103,14 +106,12 @@ def ask(
     return wait(AWAITING_APPROVAL, "approve", due, *journal, line, **fields)
 
 
-def hold(
-    deletion: Deletion, context: Context, *journal: Mapping[str, Any], why: Why = "limit"
-) -> Change:
-    """Hold a deletion that was on its way, for this reason, whatever was approved before."""
+def hold(deletion: Deletion, context: Context, *journal: Mapping[str, Any]) -> Change:
+    """Hold a deletion that was on its way because of a limit, whatever was approved before."""
     if deletion.plan is None:
         return go_on("plan", *journal)
     plan = deletion.plan.with_force(force=deletion.request.force_delete)
-    change = ask(deletion, plan, context.settings, context.clock(), *journal, why=why)
+    change = ask(deletion, plan, context.settings, context.clock(), *journal, why="limit")
     return change.with_fields(plan=plan.model_dump_json(), plan_digest=plan.digest)
 
 

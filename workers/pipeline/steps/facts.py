@@ -124,7 +124,8 @@ async def heard(
         PsaError: one of them did not say.
     """
     sources = context.settings.sources
-    asked = questions(deletion.request, deletion.source, organization, sources)
+    by, named = deletion.source, deletion.identities
+    asked = questions(deletion.request, by, organization, sources, named)
     answers = await ask(asked, context.companies) if asked else ()
     name = deletion.request.org_name or deletion.known_name
     return tuple(

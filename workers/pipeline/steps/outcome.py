@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.errors import UnglueError
 from workers.itglue.client import ITGlue
+from workers.itglue.tally import Tally
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
@@ -28,6 +29,7 @@ class Context:
     clock: Clock
     random: Random
     companies: Companies = field(default_factory=Nobody)
+    tally: Tally = field(default_factory=Tally)
 
 
 def go_on(step: str, *journal: Mapping[str, Any], **fields: str | int) -> Change:

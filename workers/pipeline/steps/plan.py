@@ -15,7 +15,7 @@ from workers.pipeline.steps import approve, grace
 from workers.pipeline.steps.facts import Known, make_plan
 from workers.pipeline.steps.outcome import Context, cancel, end, fail, go_on, wait
 from workers.pipeline.steps.verify import keep_looking
-from workers.pipeline.terms import terms_of
+from workers.pipeline.terms import no_approver, terms_of
 from workers.psa.asking import told
 from workers.settings import Settings
 from workers.settings.policy import PolicySettings
@@ -88,7 +88,8 @@ def decide(
     )
     fields: dict[str, str | int] = {
         "watch": known.standing.encoded_watch(),
-        "plan_declines": known.standing.declines,
+        "plan_forms": json.dumps(known.standing.forms),
+        "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
         "forms": json.dumps([f"org:{plan.organization.id}"]),
     }
@@ -142,6 +143,8 @@ def _no_longer_wanted(
 def _weighed(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> Change:
     granted = deletion.granted
     moved = granted.moved(plan) if granted is not None else ()
+    if granted is not None and (gone := no_approver(granted.by, settings)):
+        moved = (*moved, gone)
     if granted is None or not moved:
         return _decided(deletion, plan, settings, now)
     # What was approved is not what there is now: judged as if nobody had said anything. That the

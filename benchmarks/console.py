@@ -1,0 +1,113 @@
+"""How long the console's pages take with a hundred thousand deletions in the ledger.
+
+python -m benchmarks.console [--deletions 100000]
+"""
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from tests.support.approvals import awaiting
+from tests.support.console import Browser, logged_in
+from tests.support.ledgers import begin_anew, memory_of
+from tests.support.service import configured, running_service, secret_key
+from tests.support.valkey import running_valkey
+from workers.ledger.ledger import Ledger
+from workers.ledger.store import Store
+from workers.pipeline.states import STATES
+from workers.processes.queue import QUEUE_KEY
+from workers.settings import Settings
+from workers.times.clock import to_ms
+
+GOAL_MS: Final = 200
+ROUNDS: Final = 5
+CHUNK: Final = 1000
+# Over so many days, as an installation's year would be.
+DAYS: Final = 365
+PAGES: Final[Mapping[str, str]] = {
+    "overview": "/",
+    "deletions": "/deletions",
+    "deletions of one state": "/deletions?state=failed",
+    "search by id": "/deletions?q=70001",
+    "search by name": "/deletions?q=Client+99",
+    "search without a hit": "/deletions?q=nobody+has+this+name",
+    "one deletion": "/deletions/del_1",
+    "deliveries": "/deliveries",
+    "results out": "/results",
+    "sources": "/sources",
+    "protected": "/protected",
+    "audit": "/audit",
+    "month": "/month",
+}
+
+
+async def filled(url: str, settings: Settings, count: int) -> None:
+    """A ledger with copies of a planned deletion, of all states and a year."""
+    redis = Redis.from_url(url)
+    await begin_anew(redis)
+    minute = timedelta(minutes=1)
+    store = Store(
+        redis, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute,
+        retention=timedelta(days=400), memory=await memory_of(redis), own_clock=True,
+    )  # fmt: skip
+    await awaiting(Ledger(store), settings)
+    known = await store.hash("deletion", "del_1")
+    now = datetime.now(UTC)
+    for begin in range(0, count, CHUNK):
+        async with redis.pipeline(transaction=False) as writes:
+            for number in range(begin, min(begin + CHUNK, count)):
+                name, state = f"del_b{number}", STATES[number % len(STATES)]
+                at = to_ms(now - timedelta(days=DAYS) * (number / count))
+                plan = known["plan"].replace('"301"', f'"{number + 1000}"')
+                fields: dict[Any, Any] = {
+                    **known, "id": name, "state": state, "created_at": str(at),
+                    "plan": plan.replace("B\u00e4ckerei", f"Client {number}"),
+                }  # fmt: skip
+                writes.hset(store.key("deletion", name), mapping=fields)
+                writes.zadd(store.key("deletions"), {name: at})
+                writes.zadd(store.key("deletions", state), {name: at})
+            await writes.execute()
+    await redis.aclose()
+
+
+def milliseconds(browser: Browser, path: str) -> float:
+    """The median time of a page."""
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        answer = browser.get(path)
+        taken.append((time.perf_counter() - began) * 1000)
+        assert answer.status_code == 200, (path, answer.status_code)
+    return median(taken)
+
+
+def main() -> None:
+    """Print a line a page: figure, value, goal."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--deletions", type=int, default=100_000)
+    count: int = parser.parse_args().deletions
+    with tempfile.TemporaryDirectory(prefix="unglue-") as folder, running_valkey(
+        Path(folder), appendfsync="everysec"
+    ) as url:  # fmt: skip
+        settings = configured(url, policy={"approval": "always"}, secret_keys=[secret_key("k")])
+        asyncio.run(filled(url, settings, count))
+        with running_service(settings) as service:
+            browser = logged_in(service, "alice")
+            for name, path in PAGES.items():
+                print(
+                    f"console, {count} deletions, {name:<24}{milliseconds(browser, path):8.0f} ms"
+                    f"   goal {GOAL_MS} ms",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

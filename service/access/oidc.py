@@ -1,0 +1,200 @@
+"""Single sign-on by OpenID Connect: the authorization code flow, with PKCE, state and nonce.
+
+What the provider says of somebody counts only after the id token's signature, issuer, audience,
+times and nonce were looked at. Imported only where `[oidc]` is configured: an extra.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import httpx
+from joserfc import jwk, jwt
+from joserfc.errors import JoseError
+
+from service.access.claims import Begun, SignOnFailed
+from workers.network.addresses import may_be_plain
+from workers.network.tls import public_authorities
+from workers.settings.operators import OidcSettings
+
+# Signatures that only the provider can make. With HS256 whoever knows the client's secret could.
+_ALGORITHMS: Final = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519",
+    "EdDSA",
+)  # fmt: skip
+_SECONDS: Final = 5.0
+_MOST_BYTES: Final = 512 * 1024
+# How far the provider's clock may be from ours, in seconds.
+_LEEWAY: Final = 60
+_CONFIGURATION: Final = "/.well-known/openid-configuration"
+
+
+class Provider:
+    """The configured provider. `back` is the address that it sends browsers back to."""
+
+    def __init__(self, settings: OidcSettings, back: str) -> None:
+        self._settings = settings
+        self._issuer = settings.issuer
+        self._back = back
+
+    async def begin(self) -> tuple[str, Begun]:
+        """Where to send the browser, and what it must bring back.
+
+        Raises:
+            SignOnFailed: the provider does not answer as one does.
+        """
+        about = await self._about()
+        begun = Begun(*(secrets.token_urlsafe(32) for _ in range(3)))
+        challenge = hashlib.sha256(begun.verifier.encode()).digest()
+        asked = {
+            "response_type": "code",
+            "client_id": self._settings.client_id,
+            "redirect_uri": self._back,
+            "scope": " ".join(self._settings.scopes),
+            "state": begun.state,
+            "nonce": begun.nonce,
+            "code_challenge": _base64url(challenge),
+            "code_challenge_method": "S256",
+        }
+        endpoint = _endpoint(about, "authorization_endpoint")
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(asked)}", begun
+
+    async def finish(
+        self, begun: Begun, answer: Mapping[str, str], now: datetime
+    ) -> Mapping[str, Any]:
+        """The claims of who came back with this answer in the address.
+
+        Raises:
+            SignOnFailed: it is no answer to this beginning, or its id token proves nothing.
+        """
+        if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
+            raise SignOnFailed("the answer is not of this sign-on; begin it again")
+        if answer.get("iss", self._issuer) != self._issuer:
+            raise SignOnFailed("the answer comes from another identity provider")
+        if "error" in answer:
+            raise SignOnFailed(f"the identity provider says: {answer['error'][:200]}")
+        about = await self._about()
+        tokens = await self._redeem(about, answer.get("code", ""), begun.verifier)
+        keys = await self._fetch("GET", _endpoint(about, "jwks_uri"))
+        return self._proved(tokens, keys, begun.nonce, now)
+
+    async def _about(self) -> Mapping[str, Any]:
+        about = await self._fetch("GET", f"{self._issuer.rstrip('/')}{_CONFIGURATION}")
+        if about.get("issuer") != self._issuer:
+            itself = str(about.get("issuer"))[:200]
+            raise SignOnFailed(f"the identity provider calls itself {itself}, not as oidc.issuer")
+        return about
+
+    async def _redeem(
+        self, about: Mapping[str, Any], code: str, verifier: str
+    ) -> Mapping[str, Any]:
+        client_id, secret = self._settings.client_id, self._settings.client_secret
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._back,
+            "client_id": client_id,
+            "code_verifier": verifier,
+        }
+        headers = {}
+        ways = about.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        if secret and "client_secret_basic" in ways:
+            pair = f"{quote(client_id, safe='')}:{quote(secret, safe='')}".encode()
+            headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+        elif secret:
+            form["client_secret"] = secret
+        return await self._fetch("POST", _endpoint(about, "token_endpoint"), form, headers)
+
+    def _proved(
+        self, tokens: Mapping[str, Any], keys: Mapping[str, Any], nonce: str, now: datetime
+    ) -> Mapping[str, Any]:
+        known = []
+        for each in keys.get("keys") or ():
+            # A key of a kind that nobody here can read may stand beside the one that is needed.
+            with contextlib.suppress(JoseError, ValueError, TypeError, KeyError):
+                if each.get("use", "sig") == "sig":
+                    known.append(jwk.import_key(each))
+        registry = jwt.JWTClaimsRegistry(
+            now=int(now.timestamp()),
+            leeway=_LEEWAY,
+            iss={"essential": True, "value": self._issuer},
+            aud={"essential": True, "value": self._settings.client_id},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+            nonce={"essential": True, "value": nonce},
+        )
+        try:
+            token = jwt.decode(
+                str(tokens.get("id_token", "")), jwk.KeySet(known), algorithms=_ALGORITHMS
+            )
+            registry.validate(token.claims)
+        except (JoseError, ValueError) as error:
+            raise SignOnFailed(
+                f"the identity provider's token proves nothing: {type(error).__name__}"
+            ) from None
+        audience, party = token.claims["aud"], token.claims.get("azp")
+        several = isinstance(audience, list) and len(audience) > 1
+        if party != self._settings.client_id and (several or party is not None):
+            raise SignOnFailed("the identity provider's token is for another program")
+        return token.claims
+
+    async def _fetch(
+        self,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Any]:
+        body = b""
+        try:
+            async with (
+                asyncio.timeout(2 * _SECONDS),
+                httpx.AsyncClient(
+                    # A provider of one's own may have a certificate of one's own.
+                    verify=public_authorities(trust_env=True),
+                    timeout=_SECONDS,
+                    trust_env=False,
+                ) as client,
+                client.stream(
+                    method,
+                    url,
+                    data=form,
+                    headers={
+                        "accept": "application/json",
+                        "user-agent": "Unglue",
+                        **(headers or {}),
+                    },
+                ) as answer,
+            ):
+                async for chunk in answer.aiter_bytes():
+                    body += chunk
+                    if len(body) > _MOST_BYTES:
+                        raise SignOnFailed("the identity provider's answer is too large")
+            content = json.loads(body) if answer.status_code == 200 else None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
+            raise SignOnFailed(
+                f"the identity provider does not answer: {type(error).__name__}"
+            ) from None
+        if not isinstance(content, dict):
+            raise SignOnFailed(f"the identity provider answers {answer.status_code}, and no more")
+        return content
+
+
+def _endpoint(about: Mapping[str, Any], name: str) -> str:
+    url = about.get(name)
+    if not isinstance(url, str) or not url.startswith("http") or not may_be_plain(url):
+        raise SignOnFailed(f"the identity provider names no {name} that is https")
+    return url
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

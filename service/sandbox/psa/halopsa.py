@@ -1,0 +1,35 @@
+"""HaloPSA: clients, in pages that are counted."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from service.sandbox.psa.oauth import OAuth
+from service.sandbox.psa.tenant import Tenant
+
+
+def halopsa_routes(tenant: Tenant) -> list[Route]:
+    """Its endpoints."""
+    oauth, it = OAuth(tenant), _HaloPSA(tenant)
+    return [
+        Route("/auth/token", oauth.token, methods=["POST"]),
+        Route("/api/Client", oauth.guarded(it.clients)),
+        Route("/api/Client/{id}", oauth.guarded(it.client)),
+    ]
+
+
+class _HaloPSA:
+    def __init__(self, tenant: Tenant) -> None:
+        self._at = tenant
+
+    async def clients(self, request: Request) -> Response:
+        self._at.read()
+        size, page = int(request.query_params["page_size"]), int(request.query_params["page_no"])
+        rows = sorted(self._at.clients.values(), key=lambda row: int(row["id"]))
+        shown = rows[size * (page - 1) : size * page]
+        return JSONResponse({"record_count": len(rows), "clients": shown})
+
+    async def client(self, request: Request) -> Response:
+        self._at.read()
+        found = self._at.clients.get(request.path_params["id"])
+        return Response(status_code=404) if found is None else JSONResponse(found)

@@ -1,0 +1,206 @@
+"""What each vendor posts when a client changes, to whatever is registered with it."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from adapters.autotask.signature import HEADER as AUTOTASK_HEADER
+from adapters.autotask.signature import signature_of as autotask_signature
+from adapters.connectwise.signature import HEADER as CONNECTWISE_HEADER
+from adapters.connectwise.signature import signature_of as connectwise_signature
+from adapters.fields import folded
+from adapters.registry import VENDORS
+from service.sandbox.psa.connectwise import COMPANY
+from service.sandbox.psa.sending import (
+    AUTOTASK_FAILURES,
+    CONNECTWISE_AGAIN,
+    CONNECTWISE_DAYS,
+    Habits,
+    Outgoing,
+)
+from service.sandbox.psa.tenant import Tenant, written
+
+KEY_PATH: Final = "/v4_6_release/system/callbackkey/index.rails"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Somebody saves a client, or deletes it."""
+
+    number: int
+    name: str
+    active: bool = True
+    deleted: bool = False
+
+
+Post = Callable[[Tenant, Outgoing, Change, str, str], None]
+
+
+def connectwise(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:
+    """A callback for each entry that is on. What was deleted comes without its record."""
+    if change.deleted:
+        tenant.companies.pop(str(change.number), None)
+    else:
+        tenant.company(change.number, change.name, 1 if change.active else 2)
+    entity = tenant.companies.get(str(change.number))
+    for entry in tenant.callbacks:
+        if folded(entry["type"]) != "company" or entry.get("inactiveFlag"):
+            continue
+        action = "deleted" if change.deleted else "updated"
+        body = _compact(
+            {
+                "Action": action,
+                "CallbackObjectRecId": entry["id"],
+                "CompanyId": COMPANY,
+                "Entity": None if entity is None else json.dumps(entity),
+                "FromUrl": "na.myconnectwise.net",
+                "ID": change.number,
+                "MemberId": "admin1",
+                "MessageId": secrets.token_hex(16),
+                "Metadata": {"key_url": f"{origin}{KEY_PATH}?companyName={COMPANY}&id=1"},
+                "Type": "company",
+            }
+        )
+        url = f"{entry['url']}{change.number}&action={action}"
+        headers = {CONNECTWISE_HEADER: connectwise_signature(body, key)}
+        out.send(url, body, headers, _switch(entry, "inactiveFlag", on=True), _nothing)
+
+
+def autotask(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:
+    """A callout for each webhook that is on and subscribes to what changed."""
+    del origin, key
+    if change.deleted:
+        tenant.accounts.pop(str(change.number), None)
+    else:
+        tenant.account(change.number, change.name, active=change.active)
+    for hook in tenant.webhooks:
+        if not hook.get("isActive"):
+            continue
+        shown = {row["fieldID"] for row in tenant.fields
+                 if row["webhookID"] == hook["id"] and row["isDisplayAlwaysField"]}  # fmt: skip
+        fields = {}
+        if 5 in shown:
+            fields["IsActive"] = str(change.active)
+        if 3 in shown:
+            fields["CompanyName"] = change.name
+        hook["sequence"] = hook.get("sequence", 0) + 1
+        number = hook["sequence"]
+        body = _compact(
+            {
+                "Action": "Delete" if change.deleted else "Update",
+                "Guid": hook["webhookGUID"],
+                "EntityType": "Account",
+                "Id": change.number,
+                "Fields": fields,
+                "EventTime": written(tenant.clock()),
+                "SequenceNumber": number,
+                "PersonID": 30691780,
+            }
+        )
+        headers = {AUTOTASK_HEADER: autotask_signature(body, hook["secretKey"])}
+
+        def gave_up(status: int | None, hook: dict[str, Any] = hook, number: int = number) -> None:
+            tenant.errors.append(
+                {
+                    "id": len(tenant.errors) + 1,
+                    "accountWebhookID": hook["id"],
+                    "createDateTime": written(tenant.clock()),
+                    "errorMessage": f"HTTP {status}" if status else "no answer",
+                    "sequenceNumber": number,
+                }
+            )
+
+        out.send(hook["webhookUrl"], body, headers, _switch(hook, "isActive", on=False), gave_up)
+
+
+def ninjaone(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:
+    """An activity for the one webhook, if it asks for its code."""
+    del origin, key
+    if change.deleted:
+        tenant.organizations.pop(str(change.number), None)
+    else:
+        tenant.organization(change.number, change.name)
+    code = "CLIENT_DELETED" if change.deleted else "CLIENT_UPDATED"
+    hook = tenant.webhook
+    if hook is None or code not in hook.get("activities", {}).get("SYSTEM", [code]):
+        return
+    body = _compact(
+        {
+            "id": secrets.randbelow(2**40),
+            "activityTime": tenant.clock().timestamp(),
+            "activityType": "SYSTEM",
+            "statusCode": code,
+            "organizationId": change.number,
+            "organization": {"id": change.number, "name": change.name},
+        }
+    )
+    out.send(hook["url"], body, _agreed(hook), _nothing_at_all, _nothing)
+
+
+def halopsa(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:
+    """The body that the adapter's README has one write, for the webhook that a person set up."""
+    del origin, key
+    inactive = change.deleted or not change.active
+    if change.deleted:
+        tenant.clients.pop(str(change.number), None)
+    else:
+        tenant.client(change.number, change.name, active=change.active)
+    if tenant.webhook is None:
+        return
+    body = _compact(
+        {
+            "client_id": str(change.number),
+            "client_name": change.name,
+            "inactive": str(inactive),
+            "occurred_at": written(tenant.clock()),
+        }
+    )
+    out.send(tenant.webhook["url"], body, _agreed(tenant.webhook), _nothing_at_all, _nothing)
+
+
+POSTS: Final[Mapping[str, Post]] = MappingProxyType(
+    {
+        "connectwise": connectwise,
+        "autotask": autotask,
+        "ninjaone": ninjaone,
+        "halopsa": halopsa,
+    }
+)
+
+
+def habits_of(vendor: str) -> Habits:
+    """How this vendor delivers."""
+    sender = VENDORS[vendor].sender
+    match vendor:
+        case "connectwise":
+            return Habits(sender, CONNECTWISE_AGAIN, days=CONNECTWISE_DAYS)
+        case "autotask":
+            return Habits(sender, failures=AUTOTASK_FAILURES)
+        case _:
+            return Habits(sender)
+
+
+def _switch(entry: dict[str, Any], name: str, *, on: bool) -> Callable[[], None]:
+    def switch() -> None:
+        entry[name] = on
+
+    return switch
+
+
+def _agreed(hook: Mapping[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in hook.get("headers", ())}
+
+
+def _nothing_at_all() -> None:
+    """Nobody knows when it would be switched off."""
+
+
+def _nothing(_status: int | None) -> None:
+    """Nothing is kept of what was given up."""
+
+
+def _compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()

@@ -1,0 +1,578 @@
+"""The safeguards: what stands where, what stands there without it, and the tests that miss it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+BEGIN: Final = "workers/ledger/scripts/begin_delete.lua"
+RECEIVE: Final = "workers/ledger/scripts/receive.lua"
+GATES: Final = "workers/pipeline/gates/__init__.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguard:
+    """One of them. `old` stands exactly once in `file`; `tests` are files, or tests in them."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _asked(name: str, condition: str, *tests: str) -> Safeguard:
+    """A question of the script that grants the call, which is no longer asked."""
+    return Safeguard(f"grant: {name}", BEGIN, f"if {condition} then", "if false then", tests)
+
+
+def _gate(name: str, *tests: str) -> Safeguard:
+    """A gate that is no longer asked."""
+    asked = "for gate in gates)"
+    others = f'for gate in gates if gate.__name__ != "{name}")'
+    return Safeguard(f"gate: {name}", GATES, asked, others, tests)
+
+
+_CONTRACT = "tests/contract/test_"
+_OF_GATES = f"{_CONTRACT}gates.py"
+_PIPELINE = "tests/integration/test_ledger_pipeline.py"
+
+GRANT: Final = (
+    _asked(
+        "the ledger is the one that is known",
+        "strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17])",
+        f"{_CONTRACT}continuity.py",
+    ),
+    _asked(
+        "the clock is right",
+        "ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12]))",
+        f"{_CONTRACT}continuity.py::test_a_worker_whose_clock_is_wrong_is_refused",
+    ),
+    _asked(
+        "nobody took it over",
+        "deletion.state ~= 'running' or deletion.fence ~= fence or "
+        "tonumber(deletion.lease_until) <= leased",
+        f"{_PIPELINE}::test_a_worker_that_was_away_cannot_begin",
+        f"{_PIPELINE}::test_cancel_races_begin_and_exactly_one_wins",
+    ),
+    _asked(
+        "deletions may run",
+        "paused()",
+        f"{_CONTRACT}stop_switch.py::test_nothing_destructive_is_sent_until_somebody_resumes",
+        f"{_CONTRACT}continuity.py",
+    ),
+    _asked(
+        "asked for since the ledger was accepted",
+        "before_acceptance(tonumber(deletion.replayed_at or deletion.created_at))",
+        f"{_CONTRACT}continuity.py",
+    ),
+    _asked(
+        "the configuration is the one in force",
+        "in_force and in_force ~= ARGV[16]",
+        f"{_CONTRACT}configuration_in_force.py",
+    ),
+    Safeguard(
+        "grant: the account is that of the plan",
+        BEGIN,
+        "  return refused('other_account')",
+        "  refused('other_account')",
+        (f"{_CONTRACT}gone.py",),
+    ),
+    Safeguard(
+        "grant: its own register has not moved",
+        BEGIN,
+        "    return refused('reactivated')",
+        "    refused('reactivated')",
+        ("tests/integration/test_grant.py",),
+    ),
+    _asked(
+        "no event of its source is unproved",
+        "redis.call('HLEN', key('quarantine', deletion.source)) > 0",
+        "tests/integration/test_grant.py",
+    ),
+    _asked(
+        "no event of a source that may know it is unproved",
+        "redis.call('HLEN', key('quarantine', watched[1])) > 0",
+        f"{_CONTRACT}in_doubt.py::test_what_nobody_can_prove_may_be_about_any_client",
+    ),
+    _asked("nothing that is not understood holds it", "holding", f"{_CONTRACT}in_doubt.py"),
+    _asked(
+        "no doubt came since the plan",
+        "(deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]')",
+        "tests/integration/test_grant.py",
+    ),
+    _asked(
+        "no person said no since the plan",
+        "noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '')",
+        "tests/integration/test_grant.py",
+        f"{_CONTRACT}one_no.py",
+    ),
+    _asked(
+        "no source said anything since the plan",
+        "(said[1] or '0') ~= watched[3] or (said[2] or '') ~= watched[4]",
+        "tests/integration/test_grant.py",
+        f"{_CONTRACT}active_by_anyone.py",
+    ),
+    _asked("no spool may hold a reactivation", "spool", "tests/integration/test_spool_ledger.py"),
+    _asked(
+        "a call that was accepted is not repeated",
+        "deletion.intent_state == 'accepted'",
+        f"{_PIPELINE}::test_an_accepted_intent_is_never_repeated",
+    ),
+    _asked(
+        "a call that was not answered had its time",
+        "passed < tonumber(deletion.intent_at) + resend_after",
+        f"{_PIPELINE}::test_no_second_intent_until_the_first_had_its_time",
+    ),
+    _asked(
+        "the second call is for the same organization",
+        "deletion.intent_org ~= org",
+        "tests/integration/test_grant.py",
+    ),
+    _asked(
+        "the plan is the one that was judged",
+        "deletion.plan_digest ~= digest",
+        f"{_PIPELINE}::test_a_plan_that_moved_is_not_acted_on",
+    ),
+    _asked(
+        "it is approved where somebody is to be asked",
+        "(approval or asked) and not approved()",
+        "tests/integration/test_approval_script.py",
+    ),
+    _asked(
+        "no count is above the approved one",
+        "count > (before == cjson.null and 0 or before)",
+        "tests/integration/test_approval_script.py",
+    ),
+    _asked(
+        "the grace period is over",
+        "not from or passed < math.max(from + grace, tonumber(deletion.grace_until))",
+        "tests/integration/test_approval_script.py::test_the_grace_must_be_over",
+    ),
+    _asked(
+        "it is not protected",
+        "redis.call('HEXISTS', key('protected'), org) == 1",
+        f"{_CONTRACT}protection.py::test_protected_in_the_last_instant",
+    ),
+    _asked(
+        "nobody else acts on the organization",
+        "holder and holder ~= id",
+        f"{_PIPELINE}::test_an_organization_is_claimed_by_one_deletion",
+    ),
+    _asked(
+        "no limit is reached",
+        "redis.call('ZCOUNT', counted(limit.source), since, '+inf') >= limit.allowed",
+        f"{_PIPELINE}::test_the_daily_limit_counts_deletions_not_calls",
+    ),
+)
+
+EVENTS: Final = (
+    Safeguard(
+        "event: the same one is one",
+        RECEIVE,
+        "  if known[1] and not anew then",
+        "  if false then",
+        ("tests/integration/test_ledger_receive.py",),
+    ),
+    Safeguard(
+        "event: another content under a used id is another one",
+        RECEIVE,
+        "known[4] ~= '' and known[4] ~= content then",
+        "known[4] ~= '' and false then",
+        (f"{_CONTRACT}in_doubt.py::test_a_reactivation_under_a_used_id_counts",),
+    ),
+    Safeguard(
+        "event: an older inactive is stale",
+        RECEIVE,
+        "    if active_at and at < active_at and not after then",
+        "    if false then",
+        ("tests/integration/test_ledger_receive.py",),
+    ),
+    Safeguard(
+        "event: of equal times a person says which was the last",
+        RECEIVE,
+        "  if equal then",
+        "  if false then",
+        ("tests/integration/test_ledger_receive.py",),
+    ),
+    Safeguard(
+        "event: without a signed time a person decides",
+        RECEIVE,
+        "    doubts[#doubts + 1] = 'time_missing'",
+        "",
+        (f"{_CONTRACT}in_doubt_of_order.py::test_without_a_signed_time_nothing_confirms_itself",),
+    ),
+    Safeguard(
+        "event: only what asks for the same is joined",
+        RECEIVE,
+        " and same(open.request, event.request, made_up(open))",
+        "",
+        ("tests/integration/test_ledger_receive.py::test_only_what_asks_for_the_same_is_joined",),
+    ),
+    Safeguard(
+        "event: active cancels what its source asked for",
+        RECEIVE,
+        "      finish(deletion.id, 'cancelled', now, event.cancelled)",
+        "",
+        ("tests/integration/test_ledger_receive.py::test_active_after_inactive_cancels",),
+    ),
+    Safeguard(
+        "event: what is not understood holds",
+        RECEIVE,
+        "if #held > 0 then\n  redis",
+        "if false then\n  redis",
+        (f"{_CONTRACT}in_doubt.py",),
+    ),
+    Safeguard(
+        "event: what is counted goes on to hold",
+        RECEIVE,
+        "if repeated and #held > 0 then",
+        "if false then",
+        ("tests/integration/test_repeats.py",),
+    ),
+    Safeguard(
+        "event: what is counted is as new as it was last said",
+        "workers/intake/intake.py",
+        "(replay and replay.last_seen) or came",
+        "came",
+        ("tests/integration/test_repeats.py",),
+    ),
+    Safeguard(
+        "event: another word for a client is not ignored",
+        "adapters/clients.py",
+        "    return likeness(name).startswith(_CLIENTS)",
+        "    return False",
+        (f"{_CONTRACT}in_doubt.py::test_it_holds_the_deletions_of_its_source",),
+    ),
+    Safeguard(
+        "event: a Standard Webhook is signed",
+        "adapters/standard/signature.py",
+        "    if not any(hmac.compare_digest(ours, theirs)",
+        "    if False and not any(hmac.compare_digest(ours, theirs)",
+        ("tests/unit/test_adapter_standard.py",),
+    ),
+    Safeguard(
+        "event: a Standard Webhook is signed just now",
+        "adapters/standard/signature.py",
+        "    if abs(now.timestamp()",
+        "    if False and abs(now.timestamp()",
+        ("tests/unit/test_adapter_standard.py",),
+    ),
+    Safeguard(
+        "event: a ConnectWise callback is signed",
+        "adapters/connectwise/signature.py",
+        "    if not hmac.compare_digest(",
+        "    if False and not hmac.compare_digest(",
+        ("tests/unit/test_adapter_connectwise_proof.py",),
+    ),
+    Safeguard(
+        "event: its key lies where this tenant's do",
+        "adapters/connectwise/signature.py",
+        "    if companies != [config.company]",
+        "    if False and companies != [config.company]",
+        ("tests/unit/test_adapter_connectwise_proof.py",),
+    ),
+    Safeguard(
+        "event: a shared header has its value",
+        "adapters/shared_header.py",
+        "    if not any(hmac",
+        "    if False and not any(hmac",
+        ("tests/unit/test_adapter_ninjaone.py", "tests/unit/test_adapter_halopsa.py"),
+    ),
+)
+
+_STANDING = "tests/unit/test_gates_standing.py"
+_DECIDED = f"{_CONTRACT}what_is_decided.py"
+_ONE = f"{_CONTRACT}one_organization.py"
+OF_THE_PLAN: Final = (
+    *(
+        _gate(name, _OF_GATES)
+        for name in (
+            "primary_organization",
+            "sub_organizations",
+            "my_glue_account",
+            "psa_name",
+            "only_ids",
+            "protected_ids",
+            "protected_names",
+            "protected_types",
+            "eligible_statuses",
+            "eligible_types",
+            "required_tags",
+            "blocking_tags",
+            "idle",
+            "psa_synced",
+            "dependencies",
+        )
+    ),
+    _gate("proof", f"{_ONE}::test_a_bare_number_never_confirms_itself"),
+    _gate("identity", f"{_DECIDED}::test_the_subject_moves_while_it_waits"),
+    _gate("psa_links", f"{_ONE}::test_one_of_two_linked_companies_goes"),
+    _gate("client_active", f"{_CONTRACT}active_by_anyone.py::test_said_before_it_was_asked_for"),
+    _gate("event", f"{_CONTRACT}in_doubt_of_order.py"),
+    _gate("declined", f"{_CONTRACT}one_no.py::test_every_road_asks_it"),
+    _gate("trust", f"{_DECIDED}::test_the_source_as_it_is_configured_now"),
+    _gate("act", f"{_DECIDED}::test_a_soft_deletion_does_not_become_a_hard_one", _DECIDED),
+    _gate("protection", f"{_CONTRACT}protection.py"),
+    _gate("schedule_statuses", f"{_DECIDED}::test_a_schedules_status_counts_where_a_status_is_set"),
+    _gate("confirmation", "tests/contract/test_approval.py::test_who_is_asked_about_a_webhook"),
+    Safeguard(
+        "gate: psa_says",
+        GATES,
+        "(*GATES, psa_says) if subject.said else GATES",
+        "GATES",
+        (f"{_CONTRACT}psa_asked.py",),
+    ),
+    Safeguard(
+        "plan: what the PSA says is active cancels",
+        "workers/pipeline/steps/plan.py",
+        "    if active:\n",
+        "    if False:\n",
+        (f"{_CONTRACT}psa_asked.py::test_active_whatever_was_sent",),
+    ),
+    Safeguard(
+        "plan: active since it was asked for cancels",
+        "workers/pipeline/steps/plan.py",
+        "    if not since:\n",
+        "    if True:\n",
+        (f"{_CONTRACT}active_said_late.py::test_said_before_anybody_knew_whose_it_is",),
+    ),
+    Safeguard(
+        "plan: of another account it is not carried out",
+        "workers/pipeline/steps/plan.py",
+        "    if (lost or moved) and not plan.refusals:",
+        "    if False:",
+        (f"{_CONTRACT}gone.py",),
+    ),
+    Safeguard(
+        "plan: an approval of another plan is void",
+        "workers/pipeline/steps/plan.py",
+        "granted.moved(plan) if granted is not None else ()",
+        "()",
+        (f"{_CONTRACT}approval.py", "tests/contract/test_what_is_decided.py"),
+    ),
+    Safeguard(
+        "plan: an operator who may not ask any more",
+        "workers/pipeline/terms.py",
+        "        return _no_requester(deletion.actor, settings)",
+        '        return ""',
+        (f"{_DECIDED}::test_the_operators_as_they_are_configured_now",),
+    ),
+    Safeguard(
+        "plan: an operator who may not approve any more",
+        "workers/pipeline/terms.py",
+        '    return f"operator {name} approved it, and may not approve any more"',
+        '    return ""',
+        (f"{_DECIDED}::test_the_operators_as_they_are_configured_now",),
+    ),
+    Safeguard(
+        "plan: the milder mode of then and now",
+        "workers/pipeline/terms.py",
+        "min(deletion.asked_mode or policy.mode, policy.mode, key=MODES.index)",
+        "policy.mode",
+        (f"{_DECIDED}::test_who_is_asked_again_has_the_last_word",),
+    ),
+    Safeguard(
+        "plan: a link and its integration agree",
+        "workers/itglue/organizations.py",
+        "if row.linked_to(link.integration_type, link.company_id))",
+        "if link.company_id in (row.psa_ids or ()))",
+        (f"{_ONE}::test_the_integration_that_was_asked_for",),
+    ),
+    Safeguard(
+        "plan: a name is unique among those that look like it",
+        "workers/pipeline/identity/resolve.py",
+        "    if others:\n",
+        "    if False:\n",
+        (f"{_CONTRACT}names.py",),
+    ),
+    Safeguard(
+        "plan: id and name agree",
+        "workers/pipeline/identity/resolve.py",
+        "    if name is not None and not same(name, organization.name):",
+        "    if False:",
+        (f"{_ONE}::test_identifiers_that_disagree", _ONE),
+    ),
+)
+
+THE_CALL: Final = (
+    Safeguard(
+        "call: looked at once more right before",
+        "workers/pipeline/steps/permission.py",
+        "    if moved:\n",
+        "    if False:\n",
+        (f"{_CONTRACT}misbehaviour.py::test_what_moved_since_the_plan_is_judged_afresh",),
+    ),
+    Safeguard(
+        "call: a plan lasts a minute",
+        "workers/pipeline/steps/permission.py",
+        "if plan is None or context.clock() - plan.made_at > PLAN_LASTS:",
+        "if plan is None:",
+        (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
+    ),
+    Safeguard(
+        "call: not after its permission has ended",
+        "workers/pipeline/steps/permission.py",
+        "        if now >= self.until:",
+        "        if False:",
+        (f"{_CONTRACT}found_by_soak.py",),
+    ),
+    Safeguard(
+        "call: an intent that Redis may lose is not sent",
+        "workers/pipeline/steps/permission.py",
+        'if begun.decision == "not_durable":',
+        "if False:",
+        ("tests/integration/test_durability.py",),
+    ),
+    Safeguard(
+        "proof: gone takes the same witnesses",
+        "workers/itglue/presence/witnesses.py",
+        "    if missing:\n",
+        "    if False:\n",
+        ("tests/unit/test_itglue_judging.py", f"{_CONTRACT}gone.py"),
+    ),
+    Safeguard(
+        "proof: gone takes as many organizations as before",
+        "workers/itglue/presence/witnesses.py",
+        "    if total < least:",
+        "    if False:",
+        ("tests/unit/test_itglue_judging.py", f"{_CONTRACT}gone.py"),
+    ),
+    Safeguard(
+        "proof: gone takes a control",
+        "workers/itglue/presence/presence.py",
+        "        and isinstance(controlled, Listing)\n        and not against",
+        "        and not against",
+        ("tests/unit/test_itglue_judging.py",),
+    ),
+    Safeguard(
+        "proof: gone takes a list without it",
+        "workers/itglue/presence/presence.py",
+        "        and not listed.rows\n        and listed.total == 0\n",
+        "",
+        ("tests/unit/test_itglue_judging.py",),
+    ),
+    Safeguard(
+        "proof: no record of it is left",
+        "workers/itglue/presence/presence.py",
+        "    elif remains:\n",
+        "    elif False:\n",
+        ("tests/unit/test_itglue_judging.py",),
+    ),
+    Safeguard(
+        "export: not from before the newest change",
+        "workers/ledger/records.py",
+        "        if self.updated_at != organization.updated_at:",
+        "        if False:",
+        (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
+    ),
+    Safeguard(
+        "export: not too old",
+        "workers/ledger/records.py",
+        " or now - self.stored_at > max_age:",
+        ":",
+        (f"{_CONTRACT}export.py",),
+    ),
+    Safeguard(
+        "export: something of each counted kind",
+        "workers/ledger/records.py",
+        "    return f\"it holds nothing of: {', '.join(missing)}\" if missing else None",
+        "    return None",
+        (f"{_CONTRACT}export.py", "tests/unit/test_export_archive.py"),
+    ),
+)
+
+PEOPLE_AND_STRANGERS: Final = (
+    Safeguard(
+        "approval: not by who asked",
+        "workers/ledger/scripts/approve.lua",
+        "if (deletion.client == '' and deletion.actor == operator) "
+        "or deletion.replayed_by == operator then",
+        "if false then",
+        (f"{_CONTRACT}approval.py::test_the_requester_may_not_approve",),
+    ),
+    Safeguard(
+        "approval: of what was shown",
+        "workers/ledger/scripts/approve.lua",
+        "if deletion.approval_seen ~= seen then",
+        "if false then",
+        (f"{_CONTRACT}approval.py", "tests/integration/test_approval_page.py"),
+    ),
+    Safeguard(
+        "approval: not after its time",
+        "workers/ledger/scripts/approve.lua",
+        "if tonumber(deletion.approval_until) <= now then",
+        "if false then",
+        (f"{_CONTRACT}approval.py::test_an_approval_that_comes_too_late_is_none",),
+    ),
+    Safeguard(
+        "approval: with force where the dependency gate refuses",
+        "workers/ledger/scripts/approve.lua",
+        "if deletion.approval_needs_force == '1' and force ~= '1' then",
+        "if false then",
+        (f"{_CONTRACT}approval.py", "tests/integration/test_service_approvals.py"),
+    ),
+    Safeguard(
+        "names: protections compare loosely",
+        "adapters/likeness.py",
+        '    return unicodedata.normalize("NFKC", " ".join(seen.casefold().split()))',
+        "    return text",
+        ("tests/unit/test_safeguards_loosely.py",),
+    ),
+    Safeguard(
+        "queue: only jobs of the table",
+        "workers/processes/job_table.py",
+        "    if not isinstance(name, str) or name not in _NAMES or instance is not None:",
+        "    if not isinstance(name, str):",
+        ("tests/integration/test_foreign_jobs.py",),
+    ),
+    Safeguard(
+        "secrets: one owner each",
+        "workers/settings/secrecy.py",
+        '            if other.rpartition(".")[0] != table:',
+        "            if False:",
+        ("tests/unit/test_secrecy.py",),
+    ),
+    Safeguard(
+        "secrets: none of the README's for a real account",
+        "workers/settings/secrecy.py",
+        "            if secret in SAMPLES:",
+        "            if False:",
+        ("tests/unit/test_secrecy.py",),
+    ),
+    Safeguard(
+        "addresses: none that is not public",
+        "workers/network/addresses.py",
+        "        if not allow_private and not is_public(address):",
+        "        if False:",
+        ("tests/unit/test_addresses.py",),
+    ),
+    Safeguard(
+        "addresses: none of a cloud's metadata",
+        "workers/network/addresses.py",
+        "        if is_metadata(address):",
+        "        if False:",
+        ("tests/unit/test_never_called.py",),
+    ),
+    Safeguard(
+        "tokens: none that could be guessed",
+        "service/access/operators.py",
+        "    return len(token) < SHORTEST and",
+        "    return False and",
+        ("tests/unit/test_operators.py",),
+    ),
+    Safeguard(
+        "bodies: no more at once than there is room for",
+        "service/api/body_limit.py",
+        "            if self._held + more > self._most:",
+        "            if False:",
+        ("tests/unit/test_body_limit.py",),
+    ),
+    Safeguard(
+        "safeguards that nobody can keep stop start-up",
+        "workers/settings/enforcement.py",
+        "    if faults:\n",
+        "    if False:\n",
+        ("tests/unit/test_enforcement.py",),
+    ),
+)
+
+SAFEGUARDS: Final = (*GRANT, *EVENTS, *OF_THE_PLAN, *THE_CALL, *PEOPLE_AND_STRANGERS)

@@ -1,0 +1,92 @@
+"""Pictures of the console for the documentation: `python -m tests.screenshots`.
+
+Needs Chromium. Look at them before they are committed.
+"""
+
+import asyncio
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from redis.asyncio import Redis
+
+from tests.support.browsing import DESK, PHONE, browsing
+from tests.support.busy_console import busy
+from tests.support.ledgers import begin_anew, memory_of
+from tests.support.service import configured, running_service, secret_key, token
+from tests.support.valkey import running_valkey
+from workers.ledger.ledger import Ledger
+from workers.ledger.store import Store
+from workers.processes.queue import QUEUE_KEY
+from workers.settings import Settings
+
+FOLDER: Final = Path("docs/screenshots")
+Scheme = Literal["light", "dark"]
+# Name, address, colours, whether on a phone, who looks.
+SHOTS: Final[tuple[tuple[str, str, Scheme, bool, str], ...]] = (
+    ("overview", "/", "light", False, "alice"),
+    ("overview-dark", "/", "dark", False, "alice"),
+    ("overview-phone", "/", "light", True, "alice"),
+    ("deletions-phone", "/deletions", "dark", True, "alice"),
+    ("deletion", "/deletions/del_1", "light", False, "carol"),
+    ("deletion-dark", "/deletions/del_1", "dark", False, "carol"),
+    ("delivery", "/deliveries/dlv_1", "light", False, "alice"),
+    ("result", "/results/cb_2_1", "light", False, "alice"),
+    ("replays", "/replays?what=deletions", "light", False, "alice"),
+    ("replays-phone", "/replays?what=deletions", "dark", True, "alice"),
+    ("protected", "/protected/4", "dark", False, "alice"),
+    ("log-in", "/log-in", "light", False, "alice"),
+)
+
+
+async def filled(redis_url: str, settings: Settings) -> None:
+    """A ledger with something of everything."""
+    redis = Redis.from_url(redis_url)
+    await begin_anew(redis)
+    minute = timedelta(minutes=1)
+    store = Store(
+        redis, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute,
+        retention=timedelta(days=400), memory=await memory_of(redis), own_clock=True,
+    )  # fmt: skip
+    await busy(Ledger(store), settings)
+    await redis.aclose()
+
+
+async def taken(url: str) -> None:
+    """Every picture."""
+    async with browsing(url) as page:
+        was = ""
+        for name, path, scheme, phone, operator in SHOTS:
+            if operator != was:
+                await page.goto("/log-in")
+                await page.get_by_label("Operator").fill(operator)
+                await page.get_by_label("Token").fill(token(operator))
+                await page.get_by_role("button", name="Log in", exact=True).click()
+                await page.get_by_role("link", name="Overview").wait_for()
+                was = operator
+            await page.emulate_media(color_scheme=scheme)
+            await page.set_viewport_size(PHONE if phone else DESK)
+            await page.goto(path)
+            await page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
+
+
+def main() -> None:
+    """Write them all."""
+    with tempfile.TemporaryDirectory(prefix="unglue-") as folder, running_valkey(
+        Path(folder)
+    ) as redis_url:  # fmt: skip
+        settings = configured(
+            redis_url, policy={"approval": "always", "grace_period": "48h"},
+            secret_keys=[secret_key("k")], public_url="http://127.0.0.1:8000",
+            schedules={"monthly": {"cron": "0 3 1 * *", "confirm_delete": True}},
+            oidc={"issuer": "https://login.example.com", "client_id": "unglue",
+                  "roles_claim": "groups", "roles": {"unglue": ["approve"]}},
+        )  # fmt: skip
+        asyncio.run(filled(redis_url, settings))
+        with running_service(settings) as service:
+            asyncio.run(taken(service.url))
+
+
+if __name__ == "__main__":
+    main()

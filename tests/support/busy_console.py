@@ -1,0 +1,86 @@
+"""A ledger in which every page of the console has something to show."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from adapters.models import DeletionRequest
+from tests.support.approvals import DEPENDENCIES, awaiting
+from workers.ledger.deleting.deletions import Change
+from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
+from workers.ledger.ledger import Ledger
+from workers.ledger.records import ErrorEntry
+from workers.settings import Settings
+from workers.times.clock import rfc3339
+
+CLIENTS = (
+    ("Blue Heron Canoes", "deleted"), ("Copper Kettle Bakery", "deleted"),
+    ("Tin Whistle Holdings", "blocked"), ("Glass Harbour Aquarium", "previewed"),
+    ("Clockwork Orchard", "deleted"), ("Saffron Bicycle Repair", "cancelled"),
+    ("Marble Umbrella Works", "failed"), ("Moss, Fern and Partners", "soft_deleted"),
+    ("Lantern Street Dental", "deleted"), ("Quiet River Law", "deleted"),
+    ("North Pier Ferries", "deleted"), ("Seven Maples School", "blocked"),
+)  # fmt: skip
+# Each page with something on it.
+PAGES = (
+    "/", "/deletions", "/deletions?state=failed&q=works", "/deletions/del_1", "/deletions/del_2",
+    "/deliveries", "/deliveries?held=yes", "/deliveries/dlv_1", "/results", "/results/cb_2_1",
+    "/replays", "/replays?what=deletions", "/sources", "/schedules", "/protected",
+    "/protected/4", "/audit", "/audit?verify=yes", "/month", "/deletions/del_none", "/log-in",
+)  # fmt: skip
+
+
+async def busy(ledger: Ledger, settings: Settings) -> None:
+    """Something of everything; `settings` must ask for approval always."""
+    now = datetime.now(UTC)
+    for part in (WORKER, SCHEDULER, OUTBOX):
+        await ledger.heartbeats.beat(part, now, timedelta(minutes=5))
+    await awaiting(ledger, settings, DEPENDENCIES, assets=7, ago=timedelta(hours=2))
+    await ended(ledger, "del_2", "Paper Moon Cinema", "failed", now - timedelta(days=1))
+    for number, (name, state) in enumerate(CLIENTS, start=3):
+        await ended(ledger, f"del_{number}", name, state, now - timedelta(days=number * number / 9))
+    held = await ledger.callbacks.lease("cb_2_1", now)
+    assert held is not None
+    line = {
+        "entry": "callback", "webhook_id": "msg_2_1", "attempt": 1, "status": 503,
+        "state": "dead", "why": "", "answer": "Service Unavailable",
+    }  # fmt: skip
+    await ledger.callbacks.record(
+        held, state="dead", ready_at=now, status=503, answer="Service Unavailable", line=line,
+        now=now,
+    )  # fmt: skip
+    await rejected(ledger, now)
+    await ledger.protections.protect("4", now, how="api", by="bob", reason="they pay until May")
+    await ledger.budget.take(now, limit=3000, reserve=1, destructive=False)
+
+
+async def ended(ledger: Ledger, name: str, client: str, state: str, now: datetime) -> None:
+    """A deletion that came to this state."""
+    request = DeletionRequest(
+        org_id=f"30{name.removeprefix('del_')}", org_name=client, confirm_delete=True
+    )
+    await ledger.deletions.create(
+        deletion_id=name, request=request, operator="alice",
+        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=now,
+    )  # fmt: skip
+    held = await ledger.deletions.lease(name, now)
+    assert held is not None
+    error = ErrorEntry("ITGlueConnectionError", "IT Glue did not answer", rfc3339(now))
+    errors = (error,) if state in {"failed", "blocked"} else ()
+    await ledger.deletions.record(held, Change(state, errors=errors), now)
+
+
+async def rejected(ledger: Ledger, now: datetime, body: bytes = b'{"Status": "odd"}') -> None:
+    """A delivery that was not understood, and holds deletions."""
+    headers = [["content-type", "application/json"], ["x-content-signature", "abc"]]
+    event = {
+        "kind": "rejected", "event_id": "e1", "reason": "unknown_status", "detail": "",
+        "clients": [],
+    }  # fmt: skip
+    await ledger.deliveries.receive(
+        delivery={
+            "id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": json.dumps(headers),
+        },
+        body=body,
+        events=[event],
+        now=now,
+    )  # fmt: skip

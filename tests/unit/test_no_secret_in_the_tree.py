@@ -1,0 +1,70 @@
+"""No secret lies in the repository: detect-secrets, with a reason for all that it finds."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+from detect_secrets.core.secrets_collection import SecretsCollection
+from detect_secrets.settings import transient_settings
+
+ROOT = Path(__file__).parents[2]
+# What has a form that somebody gave out. Only this is looked for in tests and fixtures, which are
+# full of throw-away secrets.
+SURE = {"AWS Access Key", "GitHub Token", "Slack Token", "JSON Web Token", "Private Key"}
+GUESSES = {"Secret Keyword", "Base64 High Entropy String", "Hex High Entropy String"}
+PATHS = {
+    "adapters/autotask/README.md": "placeholders of an example",
+    "adapters/connectwise/README.md": "placeholders of an example",
+    "adapters/standard/README.md": "placeholders of an example",
+    "README.md": "placeholders of an example",
+    "deploy/compose.yaml": "paths of secrets",
+    "deploy/kubernetes/base/scheduler.yaml": "the name of a Secret",
+    "deploy/kubernetes/base/service.yaml": "the name of a Secret",
+    "deploy/kubernetes/base/valkey.yaml": "the name of a Secret",
+    "deploy/kubernetes/base/worker.yaml": "the name of a Secret",
+    "deploy/kubernetes/example/ingress.yaml": "the name of a Secret",
+    "deploy/kubernetes/example/unglue.toml": "the sample's, refused for real accounts",
+    "deploy/unglue.example.toml": "the sample's, refused for real accounts",
+    "docs/configuration.md": "the sample's, refused for real accounts",
+    "docs/cookbook.md": "placeholders of an example",
+    "publishing/meanings.py": "texts about secrets",
+    "service/demo/installation.py": "a template, filled with new secrets",
+    "service/sandbox/psa/autotask.py": "what the sandbox asks for; everybody knows it",
+    "service/sandbox/psa/connectwise.py": "what the sandbox asks for; everybody knows it",
+    "workers/itglue/contents/inventory.py": "the name of a kind of record",
+    "workers/itglue/export/archive.py": "the name of a kind of record",
+    "workers/ledger/packed_1.txt": "words that records hold often; no value of anybody's",
+    "workers/pipeline/steps/proof.py": "the name of a gate",
+    "workers/settings/secrecy.py": "the sample's, refused for real accounts",
+    "tests/fixtures/redis/server.key": "of a server that tests start",
+    "tests/fixtures/keyserver/keys.example.test.pem": "a host that does not exist; tests only",
+}
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607 - whichever git there is
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    return [each for each in listed if each != "uv.lock" and not each.endswith(".png")]
+
+
+def found(paths: list[str], kinds: Mapping[str, type]) -> set[str]:
+    secrets = SecretsCollection(root=str(ROOT))
+    with transient_settings({"plugins_used": [{"name": each.__name__} for each in kinds.values()]}):
+        for path in paths:
+            secrets.scan_file(path)
+    return set(secrets.files)
+
+
+def test_what_is_found_has_a_reason() -> None:
+    known: dict[str, type] = get_mapping_from_secret_type_to_class()
+    sure = {name: known[name] for name in SURE}
+    kinds = sure | {name: known[name] for name in GUESSES}
+    ours = [path for path in tracked() if not path.startswith(("tests/", "benchmarks/"))]
+    theirs = [path for path in tracked() if path.startswith(("tests/", "benchmarks/"))]
+    assert found(ours, kinds) | found(theirs, sure) == PATHS.keys()

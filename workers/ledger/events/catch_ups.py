@@ -1,0 +1,161 @@
+"""Catching up with a source: how far it is, and what the newest run came to.
+
+One record a source, with its `point`: everything that its PSA changed before is known. It moves
+only at the end of a run that took everything in.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from workers.ledger.deleting.deletions import Fenced
+from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.store import Store, text
+from workers.times.clock import from_ms, to_ms
+
+_ID: Final = "cup_"
+
+
+def id_of(source: str) -> str:
+    """The record's id, as it goes through the queue."""
+    return _ID + source
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """One source's. While a run is under way it reads on `after` a company's id.
+
+    `newest` is the newest change that the run saw, `unread` what it could not read. `fault` is why
+    the point stands still and `since` when that was first so; both are empty while it moves.
+    `inactive` and `active` are what this run found that no event had said.
+    """
+
+    id: str
+    source: str
+    point: datetime
+    began_at: datetime
+    finished_at: datetime | None
+    after: str
+    newest: datetime | None
+    unread: str
+    fault: str
+    code: str
+    since: datetime | None
+    inactive: int
+    active: int
+    fence: int
+    attempts: int
+    deaths: int
+    confirmed_at: datetime | None
+
+    @classmethod
+    def load(cls, fields: Mapping[str, str]) -> "CatchUp":
+        """The record from its hash."""
+
+        def moment(name: str) -> datetime | None:
+            value = fields.get(name, "0")
+            return from_ms(value) if value not in {"", "0"} else None
+
+        return cls(
+            id=fields["id"],
+            source=fields["source"],
+            point=from_ms(fields["point"]),
+            began_at=from_ms(fields["began_at"]),
+            finished_at=moment("finished_at"),
+            after=fields["after"],
+            newest=moment("newest"),
+            unread=fields.get("unread", ""),
+            fault=fields.get("fault", ""),
+            code=fields.get("code", ""),
+            since=moment("since"),
+            inactive=int(fields["inactive"]),
+            active=int(fields["active"]),
+            fence=int(fields["fence"]),
+            attempts=int(fields["attempts"]),
+            deaths=int(fields.get("deaths") or 0),
+            confirmed_at=moment("confirmed_at"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What people are told with a slice, once within `lasts` milliseconds."""
+
+    kind: str
+    detail: Mapping[str, Any]
+    once: str
+    lasts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a slice came to. `until`: it goes on then; `over`: the run is."""
+
+    fields: Mapping[str, str | int] = field(default_factory=dict)
+    until: datetime | None = None
+    over: bool = False
+    notices: Sequence[Notice] = ()
+
+
+class CatchUps:
+    """The records."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def begin(self, source: str, tick: datetime | None, now: datetime) -> bool:
+        """Begin a run for this time, once, or now; true if one begins or is brought forward."""
+        args = [id_of(source), to_ms(now), source, to_ms(tick) if tick else 0]
+        return bool(await self._store.run("begin_catch_up", args))
+
+    async def lease(self, record_id: str, now: datetime) -> CatchUp | None:
+        """Take the run, or `None` if it is somebody else's, not due or over."""
+        fields = await take(self._store, "catch_up", record_id, now)
+        return CatchUp.load(fields) if fields else None
+
+    async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
+        """Write what a slice came to.
+
+        Raises:
+            Fenced: the lease is no longer ours.
+        """
+        at, waits = to_ms(now), slice_.until is not None
+        ready = 0 if slice_.over else to_ms(slice_.until) if slice_.until else at
+        notices = [
+            {"kind": each.kind, "detail": each.detail, "once": each.once, "lasts": each.lasts}
+            for each in slice_.notices
+        ]
+        flat = await self._store.run(
+            "record_catch_up",
+            [
+                held.id,
+                held.fence,
+                at,
+                json.dumps(slice_.fields),
+                0 if waits or slice_.over else self._store.lease,
+                ready,
+                json.dumps(notices),
+                self._store.own,
+            ],
+        )
+        if not flat:
+            raise Fenced(
+                f"catching up with {held.source} was taken over while this worker was away"
+            )
+        return CatchUp.load(text(flat))
+
+    async def get(self, source: str) -> CatchUp | None:
+        """How far it is with this source; `None` if nobody has begun."""
+        fields = await self._store.hash("catch_up", id_of(source))
+        return CatchUp.load(fields) if fields else None
+
+    async def found(self, source: str) -> dict[str, int]:
+        """How many changes were ever found that no event had said: `inactive` and `active`."""
+        counts = await self._store.hash("counts", "caught_up", source)
+        return {state: int(counts.get(state, 0)) for state in ("inactive", "active")}
+
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
+        """Runs that are due and in no queue, each with the number of its next job."""
+        return await self._store.due(DUE["catch_up"], "catch_up", now)

@@ -1,0 +1,28 @@
+-- What a slice of catching up came to: the run as it stands then. Written only by the holder of the newest
+-- lease; nobody else is answered anything.
+-- KEYS: catch_up:*, catch_ups:due
+-- ARGV: id, fence, now, fields (JSON), lease length (0 gives it back), ready_at (0: the run is over),
+--       notices (JSON list of kind, detail, once and lasts), '1' if the asker keeps a time of his own
+-- Answer: the fields of the run, nothing to who may not write
+local id, fence, now, length, ready_at = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local name = key('catch_up', id)
+
+local refusal = answer_of_stranger(name, load(name), fence, now)
+if refusal then
+  return refusal
+end
+write(name, cjson.decode(ARGV[4]))
+for _, each in ipairs(list(ARGV[7])) do
+  notice(now, each.kind, each.detail, each.once, each.lasts)
+end
+local lease_until = length > 0 and lease_clock(now, ARGV[8]) + length or 0
+if lease_until == 0 then
+  redis.call('HSET', name, 'deaths', 0)
+end
+if ready_at == 0 then
+  redis.call('HSET', name, 'finished_at', now, 'lease_until', 0)
+  redis.call('ZREM', key('catch_ups', 'due'), id)
+else
+  go_on('catch_up', id, lease_until, ready_at)
+end
+return redis.call('HGETALL', name)

@@ -1,0 +1,1 @@
+"""Autotask PSA as it is asked: the tenant's server, and its companies."""

@@ -1,0 +1,1 @@
+"""ConnectWise PSA as it is asked: its companies, and what it has registered to send here."""

@@ -1,0 +1,1 @@
+"""HaloPSA as it is asked: its clients, active and inactive."""

@@ -1,0 +1,84 @@
+"""NinjaOne: organizations. There is none that is inactive: it is there, or it was deleted.
+
+Public API 2.0.9 (`GET /v2/organizations`, `/v2/organization/{id}`).
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from adapters.errors import PsaAnswerUnreadable
+from adapters.fields import Unreadable, as_object, positive_id
+from adapters.ninjaone.config import NinjaOneApi
+from workers.psa.company import Company, Page
+from workers.psa.http import PsaHttp, page_of
+from workers.psa.oauth import Tokens
+
+_ORGANIZATIONS: Final = 500
+
+
+def tokens_of(api: NinjaOneApi, http: PsaHttp) -> Tokens:
+    """The requests of this API client."""
+    form = {"client_id": api.client_id, "client_secret": api.client_secret}
+    scope = {"scope": "monitoring management"}
+    return Tokens(http, f"{api.base_url}/ws/oauth/token", {**form, **scope})
+
+
+class NinjaOneClient:
+    """One instance."""
+
+    def __init__(self, api: NinjaOneApi, http: PsaHttp) -> None:
+        self._base = f"{api.base_url}/v2"
+        self._http = http
+        self._tokens = tokens_of(api, http)
+
+    def unreadable(self, what: str) -> PsaAnswerUnreadable:
+        """The error for an answer that says nothing."""
+        return self._http.unreadable(what)
+
+    async def company(self, company_id: str) -> Company | None:
+        """The organization, or `None` if NinjaOne knows none of this id.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
+        """
+        reply = await self._tokens.get(f"{self._base}/organization/{company_id}")
+        if reply.status == 404:
+            # A wrong address answers 404 as well, and not in this form.
+            told = reply.content if isinstance(reply.content, dict) else {}
+            if "resultCode" not in told and "errorMessage" not in told:
+                raise self._http.unreadable(
+                    "answers 404 as no API of NinjaOne does; look at its base_url"
+                )
+            return None
+        try:
+            return _company(as_object(reply.content, "organization_malformed"))
+        except Unreadable as error:
+            raise self._http.unreadable(f"answers no organization ({error})") from None
+
+    async def statuses(self) -> None:
+        """Nothing: an organization is there or not. Asking for one shows that the keys work.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        """
+        await self.page("0", None)
+
+    async def page(self, after: str, since: datetime | None) -> Page:
+        """The organizations with the ids that follow `after`; NinjaOne does not say since when.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        """
+        if since is not None:
+            raise self._http.unreadable("does not say when an organization was changed")
+        query = {"pageSize": str(_ORGANIZATIONS), "after": after}
+        reply = await self._tokens.get(f"{self._base}/organizations", query)
+        return page_of(self._http, reply.content, after, _company)
+
+
+def _company(record: dict[str, Any]) -> Company:
+    name = record.get("name")
+    if not isinstance(name, str) or not name:
+        raise Unreadable("name_missing")
+    number = positive_id(record.get("id"), "id")
+    return Company(number, name, active=True, because="it is there, and was not deleted")

@@ -1,0 +1,76 @@
+"""The PSAs as deletions ask them: a refusal counts for all of them, and silence is told."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from adapters.contract import AskableSource, SourceConfig
+from adapters.errors import PsaError, PsaRefused
+from workers.ledger.ledger import Ledger
+from workers.psa.companies import Companies
+from workers.psa.company import Company
+from workers.times.clock import Clock, rfc3339
+
+# Seldom: a PSA may lock an account that is refused often.
+REFUSED_FOR: Final = timedelta(minutes=14)
+SILENT_FOR: Final = timedelta(minutes=15)
+_TOLD_FOR: Final = timedelta(hours=1)
+
+
+class Watched:
+    """What the PSAs say, asked through `companies`.
+
+    One refusal counts for all deletions of the source until it is over, or other credentials are
+    configured. A PSA that did not answer for 15 minutes is told of, once an hour.
+    """
+
+    def __init__(
+        self,
+        companies: Companies,
+        ledger: Ledger,
+        sources: Mapping[str, SourceConfig],
+        clock: Clock,
+    ) -> None:
+        self._companies = companies
+        self._ledger = ledger
+        self._sources = sources
+        self._clock = clock
+
+    async def company(self, source: str, company_id: str) -> Company | None:
+        """What the PSA of this source says of the company; `None` if it has none of this id.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
+        """
+        known, digest = self._ledger.sources, _digest(self._sources.get(source))
+        refusal = await known.refusal(source, digest, self._clock())
+        if refusal is not None:
+            raise PsaRefused(refusal, source)
+        try:
+            company = await self._companies.company(source, company_id)
+        except PsaRefused as error:
+            until = self._clock() + REFUSED_FOR
+            await known.refused(source, digest, error.message, until)
+            raise
+        except PsaError as error:
+            await self._tell(source, error)
+            raise
+        await known.answered(source)
+        return company
+
+    async def _tell(self, source: str, error: PsaError) -> None:
+        now = self._clock()
+        since = await self._ledger.sources.silent(source, now, SILENT_FOR)
+        if now - since >= SILENT_FOR:
+            detail = {"source": source, "since": rfc3339(since), "detail": error.message}
+            await self._ledger.notices.write(
+                "psa_silent", detail, now, once=source, lasts=_TOLD_FOR
+            )
+
+
+def _digest(config: SourceConfig | None) -> str:
+    """By which other credentials are seen; nothing can be read from it."""
+    api = config.api if isinstance(config, AskableSource) else None
+    content = api.model_dump_json() if api is not None else ""
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,0 +1,47 @@
+"""A file whose time shows that a part without a port still turns: for a container's probe.
+
+It asks nothing of Redis: a probe that did would restart every part when Redis is away.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+# Longer than one job (100 s) with Redis away, during which a worker cannot beat.
+STALE_SECONDS: Final = 150.0
+_BEAT_SECONDS: Final = 10.0
+
+
+def beat(path: str) -> None:
+    """Say that this part turns; "" says nothing."""
+    if path:
+        Path(path).touch()
+
+
+def age(path: str) -> float | None:
+    """For how many seconds the part has said nothing; `None` if it never did."""
+    try:
+        return max(0.0, time.time() - Path(path).stat().st_mtime)
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.asynccontextmanager
+async def pulsing(path: str) -> AsyncIterator[None]:
+    """Beat for as long as the event loop turns."""
+
+    async def go_on() -> None:
+        while True:
+            beat(path)
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    beating = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating
