@@ -49,7 +49,7 @@ def measure(size: Size) -> Iterator[Figure]:
         "202 to the worker's first step, p99", found[len(found) * 99 // 100], "< 100", "ms",
         note=f"{len(found)} deletions",
     )  # fmt: skip
-    yield Figure("a killed worker's deletion goes on after", gone_on, "<= 16.5", "s",
+    yield Figure("a killed worker's deletion goes on after", gone_on, "<= 15", "s",
              note="worker.lease is 15 s, and it is looked for every second")  # fmt: skip
 
 

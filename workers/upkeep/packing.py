@@ -19,6 +19,7 @@ _MOST_STEPS: Final = 5
 _PACKED: Final = frozenset(
     {
         "plan", "plan_account", "plan_counts", "plan_declines", "plan_digest", "plan_doubts",
+        "plan_forms",
         "intent_account", "intent_at", "intent_missing", "intent_no", "pinned", "watch",
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
         "attempts", "deaths", "lease_until", "order", "looked_from", "eligible_until", "export",

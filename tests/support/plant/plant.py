@@ -16,7 +16,7 @@ from functools import cached_property, partial
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import httpx
 from redis import Redis
@@ -34,7 +34,7 @@ from tests.support.plant.receiver import Receiver, receiving
 from tests.support.plant.stops import PIDS
 from tests.support.plant.wire import Wire, wired
 from workers.ledger.records import Deletion
-from workers.ledger.store import PREFIX
+from workers.ledger.store import PREFIX, record_of
 from workers.network.redis_url import connect_blocking
 from workers.processes.queue import QUEUE, QUEUE_KEY
 from workers.processes.runtime import redis_url as url_of
@@ -303,12 +303,19 @@ dependency_limits = {{ {MAY_GO} }}
     # -- looking ---------------------------------------------------------------------------------
 
     def deletion(self, deletion_id: str) -> Deletion:
-        raw = cast("dict[bytes, bytes]", self.redis.hgetall(f"{PREFIX}deletion:{deletion_id}"))
-        return Deletion.load({name.decode(): value.decode() for name, value in raw.items()})
+        return Deletion.load(self._record(deletion_id)[0])
 
     def journal(self, deletion_id: str) -> list[str]:
-        lines = cast("list[bytes]", self.redis.lrange(f"{PREFIX}journal:{deletion_id}", 0, -1))
-        return [json.loads(line)["entry"] for line in lines]
+        return [json.loads(line)["entry"] for line in self._record(deletion_id)[1]]
+
+    def _record(self, deletion_id: str) -> tuple[dict[str, str], list[str]]:
+        """The fields and the journal of a deletion, packed or not, as of one moment."""
+        with self.redis.pipeline(transaction=True) as both:
+            both.hgetall(f"{PREFIX}deletion:{deletion_id}")
+            both.lrange(f"{PREFIX}journal:{deletion_id}", 0, -1)
+            raw, lines = both.execute()
+        fields, kept = record_of(raw)
+        return fields, [*kept, *(line.decode() for line in lines)]
 
     def ended(self, deletion_id: str) -> Deletion:
         """The deletion, once it has ended."""

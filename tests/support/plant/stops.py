@@ -8,7 +8,7 @@ out and acts on it: so it strikes once, in whichever process that is. DELETE cou
 import json
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
@@ -17,13 +17,15 @@ from redis.asyncio import Redis
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import JustBefore
 from workers.itglue.models import DeleteAnswer
-from workers.ledger.store import Store
+from workers.ledger.events.commits import Commits
+from workers.ledger.store import Store, record_of
 
 STOPS, STRUCK, PIDS = "test:stops", "test:struck", "test:pids"
 _OF_DELETIONS = {"lease", "record", "begin_delete", "approve"}
 _OF_CALLBACKS = {"lease_callback", "record_callback"}
 
 _run_script = Store.run
+_run_commit = Commits.run
 _delete = ITGlue.delete_organization
 
 
@@ -73,20 +75,34 @@ def trace(client: str) -> str:
 def watch() -> None:
     """Have this process, and what it forks, look for stops."""
     Store.run = _watched  # type: ignore[method-assign]
+    Commits.run = _watched_commit  # type: ignore[method-assign]
     ITGlue.delete_organization = _watched_delete  # type: ignore[method-assign]
 
 
 async def _watched(self: Store, name: str, args: Sequence[Any], **waits: bool) -> Any:
-    client = await _client(self, name, args)
+    return await _around(self, name, args, lambda: _run_script(self, name, args, **waits))
+
+
+async def _watched_commit(self: Commits, args: Sequence[Any], *, size: int, durable: bool) -> Any:
+    async def run() -> Any:
+        return await _run_commit(self, args, size=size, durable=durable)
+
+    return await _around(self._store, self._script, args, run)
+
+
+async def _around(
+    store: Store, name: str, args: Sequence[Any], run_it: Callable[[], Awaitable[Any]]
+) -> Any:
+    client = await _client(store, name, args)
     if client is None:
-        return await _run_script(self, name, args, **waits)
-    nth = await _reach(self.redis, client, name)
+        return await run_it()
+    nth = await _reach(store.redis, client, name)
     deletion_id = _deletion_of(name, args)
-    before = len(await _journal(self, client, deletion_id))
-    answer = await _run_script(self, name, args, **waits)
-    run = Run(name, nth, (await _journal(self, client, deletion_id))[before:])
-    await self.redis.rpush(trace(client), run.dump())
-    await _strike(self.redis, client, name, nth, "after")
+    before = len(await _journal(store, client, deletion_id))
+    answer = await run_it()
+    run = Run(name, nth, (await _journal(store, client, deletion_id))[before:])
+    await store.redis.rpush(trace(client), run.dump())
+    await _strike(store.redis, client, name, nth, "after")
     return answer
 
 
@@ -133,8 +149,12 @@ def _deletion_of(name: str, args: Sequence[Any]) -> str | None:
 async def _journal(store: Store, client: str, deletion_id: str | None) -> tuple[str, ...]:
     """The entries in the journal of the client's deletion; its register knows no dry run."""
     known = await store.redis.hget(store.key("register", "rw", client), "deletion_id")
-    name = store.key("journal", cast("bytes", known).decode() if known else deletion_id or "")
-    return tuple(json.loads(line)["entry"] for line in await store.redis.lrange(name, 0, -1))
+    name = cast("bytes", known).decode() if known else deletion_id or ""
+    async with store.redis.pipeline(transaction=True) as both:
+        both.hgetall(store.key("deletion", name))
+        both.lrange(store.key("journal", name), 0, -1)
+        raw, lines = await both.execute()
+    return tuple(json.loads(line)["entry"] for line in (*record_of(raw)[1], *lines))
 
 
 async def _reach(redis: Redis, client: str, name: str) -> int:
