@@ -8,9 +8,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "redis_url": "Where Redis or Valkey is: `redis://`, `rediss://`, `unix://` or "
     "`redis+sentinel://`. Without it, `unglue up` runs a Valkey of its own",
     "dashboard_redis_url": "The same with a user who may only read, for `/rq`; empty: `redis_url`",
-    "redis_ca": "A file with the private authority that signs the certificate of Redis",
-    "min_replicas": "How many replicas have what is answered with 202; fewer in time: it is "
-    "answered so that the sender repeats it",
+    "redis_ca": "The private authority that signs the certificate of Redis: a PEM file, or its text",
+    "min_replicas": "How many replicas have what is answered with 202 (with Sentinel 1 if not "
+    "said); fewer in time: it is answered so that the sender repeats it",
     "redis_prefix": "What every key of this installation begins with; two installations on one "
     "server need two",
     "public_url": "Under which address people and senders reach the service; in links",
@@ -127,7 +127,6 @@ MEANINGS: Final[Mapping[str, str]] = {
     "audit.file": "Where the audit log goes beside Redis; empty: nowhere",
     "audit.keep_entries": "How many entries Redis keeps, if there is a file",
     "metrics.access": "Who may read `/metrics` without a token ([monitoring](monitoring.md))",
-    "traces.endpoint": "Where spans are sent by OTLP over HTTP; empty: nowhere",
     "heartbeat.url": "Called once a minute while all is well",
     "heartbeat.allow_private_networks": "Whether it may lie in your own network",
 }
