@@ -22,9 +22,9 @@ _PACKED: Final = frozenset(
         "plan_forms",
         "intent_account", "intent_at", "intent_missing", "intent_no", "pinned", "watch",
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
-        "attempts", "deaths", "lease_until", "order", "looked_from", "eligible_until", "export",
+        "order", "looked_from", "eligible_until", "export",
         "request", "approval_plan", "approval_counts", "approval_passes", "approval_why",
-        "approval_reason", "step", "vendor", "actor", "ready_at",
+        "approval_reason", "step", "vendor", "actor",
     }
 )  # fmt: skip
 
