@@ -17,7 +17,7 @@ SHOWN = {
     "README.md": ("would not be deleted: 302", '"accepted"', "311"),
     "docs/quick-start.md": (
         "Paper Moon Cinema", "would not be deleted: 302", "deleted: 301 TestCompany", '"accepted"',
-        '"cancelled"', "monthly", "would be requested",
+        '"cancelled"', "monthly", "nothing is requested",
     ),
 }  # fmt: skip
 

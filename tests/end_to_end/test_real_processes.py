@@ -24,7 +24,9 @@ from service.demo.story import company_updated, signed
 from service.supervision import embedded
 from tests.support.part import part
 from tests.support.plant.plant import eventually
+from tests.support.queued import queued
 from workers.pipeline.states import TERMINAL
+from workers.processes.queue import QUEUE_KEY
 
 QUICK = {
     "UNGLUE_WORKER__LEASE": "3s",
@@ -101,7 +103,8 @@ async def test_the_scheduler_finds_what_was_never_queued(monkeypatch: pytest.Mon
         await at.processes.stop("worker")
         receipt = await send(at, http)
         redis = Redis.from_url(at.redis_url)
-        assert await redis.delete("rq:queue:unglue") == 1
+        await queued(redis)
+        assert await redis.delete(QUEUE_KEY) == 1
         await redis.aclose()
         await at.processes.start("worker", "service", ["worker"])
 

@@ -37,7 +37,7 @@ def configured(
         f'redis_url = "{valkey_url}"\n[itglue]\napi_key = "ITG.sandbox"\n'
         f"[policy]\nexport = false\ndependency_limits = {{ {MAY_GO} }}\n"
         f"[worker]\nmax_attempts = 1\n"
-        f'[operators.a]\ntoken_sha256 = "{digest}"\n'
+        f'[operators.alice]\ntoken_sha256 = "{digest}"\nroles = ["request"]\n'
     )
     monkeypatch.setenv("UNGLUE_CONFIG", str(config))
     jobs._settings.cache_clear()
@@ -128,8 +128,11 @@ def until_ended(valkey_url: str) -> None:
             queue.close()
             return (await ledger.deletions.get("del_1")).terminal
 
-    while not asyncio.run(due()):
+    for _ in range(20):
+        if asyncio.run(due()):
+            return
         work(valkey_url)
+    raise AssertionError(asyncio.run(look()))
 
 
 async def ask(valkey_url: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
+from tests.support.queued import queued
 from tests.support.service import Service, service_with_keys, signature, stored
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import TERMINAL
@@ -61,7 +62,7 @@ async def test_an_inactive_client_becomes_a_deletion(
     assert deletion.callback_url == "https://rewst.example.com/hook"
     delivery = await ledger.deliveries.get(receipt["delivery_id"])
     assert (delivery.body, delivery.deletion_id) == (body, deletion.id)
-    assert await redis.llen(QUEUE_KEY) == 1
+    await queued(redis)
 
 
 async def test_a_repeated_delivery_is_one_deletion(
@@ -73,7 +74,7 @@ async def test_a_repeated_delivery_is_one_deletion(
     assert {entry["verdict"] for entry in again} == {"duplicate"}
     assert {entry["deletion_id"] for entry in again} == {first["deletion_id"]}
     assert list(await states(ledger, redis)) == [first["deletion_id"]]
-    assert await redis.llen(QUEUE_KEY) == 1
+    await queued(redis)
 
 
 async def test_another_inactive_event_joins_the_open_deletion(
@@ -84,7 +85,7 @@ async def test_another_inactive_event_joins_the_open_deletion(
     assert (second["verdict"], second["reason"]) == ("accepted", "joined")
     assert second["deletion_id"] == first["deletion_id"]
     assert len(await states(ledger, redis)) == 1
-    assert await redis.llen(QUEUE_KEY) == 1
+    await queued(redis)
 
 
 @pytest.mark.parametrize("order", ["as it happened", "reversed"])

@@ -1,0 +1,20 @@
+"""Jobs are queued beside the answer, so they may come a moment after it."""
+
+import asyncio
+
+from redis.asyncio import Redis
+
+from workers.processes.queue import QUEUE_KEY
+
+_LOOK_EVERY = 0.01
+
+
+async def queued(redis: "Redis", jobs: int = 1) -> None:
+    """Go on once exactly so many jobs wait.
+
+    Raises:
+        TimeoutError: they did not come.
+    """
+    async with asyncio.timeout(5):
+        while await redis.llen(QUEUE_KEY) != jobs:
+            await asyncio.sleep(_LOOK_EVERY)
