@@ -500,7 +500,7 @@ def machine(server: "redis.Redis") -> Iterator[type[Everything]]:
 
 
 QUICK = settings(
-    max_examples=100,
+    max_examples=50,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

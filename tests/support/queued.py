@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from workers.processes.queue import QUEUE_KEY
 
 _LOOK_EVERY = 0.01
+_LOOKS = 500
 
 
 async def queued(redis: "Redis", jobs: int = 1) -> None:
@@ -15,6 +16,8 @@ async def queued(redis: "Redis", jobs: int = 1) -> None:
     Raises:
         TimeoutError: they did not come.
     """
-    async with asyncio.timeout(5):
-        while await redis.llen(QUEUE_KEY) != jobs:
-            await asyncio.sleep(_LOOK_EVERY)
+    for _ in range(_LOOKS):
+        if await redis.llen(QUEUE_KEY) == jobs:
+            return
+        await asyncio.sleep(_LOOK_EVERY)
+    raise TimeoutError(f"there are not {jobs} jobs in the queue")
