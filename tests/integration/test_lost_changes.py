@@ -26,7 +26,7 @@ from workers.ledger.ledger import Ledger
 from workers.pipeline.advance import advance
 from workers.psa.companies import Asked
 
-CHANGES = int(os.environ.get("UNGLUE_CHANGES", "60"))
+CHANGES = int(os.environ.get("UNGLUE_CHANGES", "100"))
 # Of ten changes seven make a client inactive, and three bring one of those back.
 COUNT, BACK = 7 * CHANGES // 10, 3 * CHANGES // 10
 CLIENTS = range(1001, 1001 + COUNT)
