@@ -14,10 +14,10 @@ from benchmarks.figure import Figure, Size, keep, table
 
 MEASURES = (
     "start", "intake", "processes", "disk", "steady", "first_step", "deletion", "budget",
-    "ledger_size", "resident", "memory",
+    "ledger_size", "resident", "memory", "console",
 )  # fmt: skip
 # They wait for times that are those of an installation.
-_SLOW = ("budget", "memory")
+_SLOW = ("budget", "memory", "console")
 
 
 def main() -> None:

@@ -38,9 +38,10 @@ def measure(size: Size) -> Iterator[Figure]:
                 deletion_id = _asked(made, http)
                 _until(lambda: int(_field(made, deletion_id, "fence")) > 0)
                 made.start("worker-2", "worker")
+                held = int(_field(made, deletion_id, "fence"))
                 died = time.perf_counter()
                 _kill(made.processes["worker"].pid)
-                _until(lambda: int(_field(made, deletion_id, "fence")) > 1)
+                _until(lambda: int(_field(made, deletion_id, "fence")) != held)
                 gone_on = time.perf_counter() - died
     # The first one loads what those after it find loaded.
     found = sorted(took[1:])
