@@ -24,8 +24,9 @@ _SLOW_SEARCH = {"method": "GET", "path": "/organizations", "count": 1}
 
 
 def only_job(it: Plant, deletion_id: str) -> Job:
-    """The one job of a deletion in RQ's books."""
-    keys = cast("list[bytes]", it.redis.keys(f"rq:job:{deletion_id}-*"))
+    """The one job of a deletion in RQ's books, which comes beside the answer."""
+    pattern = f"rq:job:{deletion_id}-*"
+    keys = eventually(lambda: cast("list[bytes]", it.redis.keys(pattern)), "it is queued")
     names = [key.decode() for key in keys]
     assert len(names) == 1, names
     return Job.fetch(

@@ -324,7 +324,11 @@ dependency_limits = {{ {MAY_GO} }}
             deletion = self.deletion(deletion_id)
             return deletion if deletion.terminal else None
 
-        found = eventually(look, f"{deletion_id} ends; see {self.folder}")
+        try:
+            found = eventually(look, f"{deletion_id} ends")
+        except AssertionError as error:
+            # What it waits for is in its record, and the folder goes with the test.
+            raise AssertionError(f"{error}: {self.deletion(deletion_id)}") from None
         assert found is not None
         return found
 
