@@ -17,14 +17,12 @@ from redis.asyncio import Redis
 from benchmarks.figure import Figure, Size, over_runs, table
 from tests.support.approvals import awaiting
 from tests.support.console import Browser, logged_in
-from tests.support.ledgers import begin_anew, memory_of
+from tests.support.ledgers import new_store
 from tests.support.service import configured, running_service, secret_key
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
 from workers.ledger.packing import pack_record
-from workers.ledger.store import Store
 from workers.pipeline.states import STATES, TERMINAL
-from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.times.clock import to_ms
 from workers.upkeep.packing import _PACKED
@@ -54,12 +52,7 @@ PAGES: Final[Mapping[str, str]] = {
 async def filled(url: str, settings: Settings, count: int) -> None:
     """A ledger with copies of a planned deletion, of all states and a year."""
     redis = Redis.from_url(url)
-    await begin_anew(redis)
-    minute = timedelta(minutes=1)
-    store = Store(
-        redis, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute,
-        retention=timedelta(days=400), memory=await memory_of(redis), own_clock=True,
-    )  # fmt: skip
+    store = await new_store(redis)
     await awaiting(Ledger(store), settings)
     known = await store.hash("deletion", "del_1")
     lines = await redis.lrange(store.key("journal", "del_1"), 0, -1)

@@ -5,7 +5,6 @@ Needs Chromium. Look at them before they are committed.
 
 import asyncio
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,12 +12,10 @@ from redis.asyncio import Redis
 
 from tests.support.browsing import DESK, PHONE, browsing
 from tests.support.busy_console import busy
-from tests.support.ledgers import begin_anew, memory_of
+from tests.support.ledgers import new_store
 from tests.support.service import configured, running_service, secret_key, token
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
-from workers.ledger.store import Store
-from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
 
 FOLDER: Final = Path("docs/screenshots")
@@ -43,13 +40,7 @@ SHOTS: Final[tuple[tuple[str, str, Scheme, bool, str], ...]] = (
 async def filled(redis_url: str, settings: Settings) -> None:
     """A ledger with something of everything."""
     redis = Redis.from_url(redis_url)
-    await begin_anew(redis)
-    minute = timedelta(minutes=1)
-    store = Store(
-        redis, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute,
-        retention=timedelta(days=400), memory=await memory_of(redis), own_clock=True,
-    )  # fmt: skip
-    await busy(Ledger(store), settings)
+    await busy(Ledger(await new_store(redis)), settings)
     await redis.aclose()
 
 

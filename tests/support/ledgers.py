@@ -1,11 +1,14 @@
 """Ledgers as the tests need them: new, and known to whoever worked with the one before."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
 
 from workers.ledger.installation.memory import Memory
+from workers.ledger.store import Store
+from workers.processes.queue import QUEUE_KEY
 
 
 async def begin_anew(server: Redis) -> None:
@@ -31,3 +34,13 @@ async def memory_of(server: Redis) -> Memory:
     """What somebody remembers who has just looked."""
     redis: Any = server
     return Memory((await redis.hget("unglue:ledger", "id")).decode())
+
+
+async def new_store(server: Redis) -> Store:
+    """The store of a ledger that is founded here, for records of any time."""
+    await begin_anew(server)
+    minute = timedelta(minutes=1)
+    return Store(
+        server, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute,
+        retention=timedelta(days=400), memory=await memory_of(server), own_clock=True,
+    )  # fmt: skip
