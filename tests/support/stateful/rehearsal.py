@@ -35,10 +35,11 @@ from tests.support.stateful.watch import Watch
 from tests.support.stateful.words import folded
 from workers.intake.intake import Acknowledged, Intake
 from workers.intake.signing_keys import SigningKeys
+from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry, Receipt
+from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
 from workers.processes.in_force import policy_digest
 from workers.processes.queue import QUEUE_KEY
