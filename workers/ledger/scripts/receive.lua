@@ -571,7 +571,7 @@ else
     'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
   redis.call('ZADD', key('deliveries'), received_at, delivery.id)
   if delivery.caught_up then
-    local state = events[1].kind == 'request' and 'inactive' or 'active'
+    local state = ({request = 'inactive', reactivated = 'active'})[events[1].kind] or 'unread'
     redis.call('HSET', name, 'caught_up', 1)
     redis.call('HINCRBY', key('counts', 'caught_up', delivery.source), state, 1)
   else
