@@ -4,11 +4,11 @@ import asyncio
 import dataclasses
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import click
@@ -112,9 +112,7 @@ def send(
     (ConnectWise) can be played only with a key_origin on a loopback port: the key is served there
     while the delivery is under way.
     """
-    config = load_settings().sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    config, _ = _configured(name)
     adapter = VENDORS[config.vendor]
     now = datetime.now(UTC)
     event_id = secrets.token_hex(8)
@@ -158,9 +156,7 @@ def check(name: str, company: str | None, *, as_json: bool) -> None:
 
     Exit status: 0 it can be asked, 1 it cannot, 2 there is no such source or it has no credentials.
     """
-    config = load_settings().sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    config, _ = _configured(name)
     if not config.asks:
         raise ConfigurationError(
             f"source {name!r} is not asked: it has no credentials in [sources.{name}.api], or "
@@ -202,19 +198,8 @@ def register(name: str, *, only_check: bool, as_json: bool) -> None:
 
     Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
     """
-    settings = load_settings()
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    found = asyncio.run(_registered(name, config, settings.public_url, repair=not only_check))
-    _show(found, as_json=as_json)
-    sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
-
-
-async def _registered(
-    name: str, config: SourceConfig, public_url: str, *, repair: bool
-) -> list[Finding]:
-    return [finding async for finding in compared(name, config, public_url, repair=repair)]
+    config, public_url = _configured(name)
+    _show_whether_ok(compared(name, config, public_url, repair=not only_check), as_json=as_json)
 
 
 @sources.command()
@@ -227,14 +212,24 @@ def unregister(name: str, *, as_json: bool) -> None:
 
     Exit status: 0 it is gone, 1 it is not known to be, 2 there is nothing to register.
     """
-    settings = load_settings()
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    found = asyncio.run(_removed(name, config, settings.public_url))
+    config, public_url = _configured(name)
+    _show_whether_ok(removed(name, config, public_url), as_json=as_json)
+
+
+def _show_whether_ok(findings: AsyncIterator[Finding], *, as_json: bool) -> NoReturn:
+    found = asyncio.run(_all(findings))
     _show(found, as_json=as_json)
     sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
 
 
-async def _removed(name: str, config: SourceConfig, public_url: str) -> list[Finding]:
-    return [finding async for finding in removed(name, config, public_url)]
+async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in findings]
+
+
+def _configured(name: str) -> tuple[SourceConfig, str]:
+    """The configuration of a source, and the address at which it reaches the service."""
+    settings = load_settings()
+    config = settings.sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    return config, settings.public_url

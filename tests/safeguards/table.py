@@ -501,7 +501,7 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/ledger/scripts/approve.lua",
         "if tonumber(deletion.approval_until) <= now then",
         "if false then",
-        (f"{_CONTRACT}approval.py::test_an_approval_that_comes_too_late_is_none",),
+        (f"{_CONTRACT}approval.py::test_a_clock_that_is_not_the_workers",),
     ),
     Safeguard(
         "approval: with force where the dependency gate refuses",
