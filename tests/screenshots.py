@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
+from playwright.async_api import FloatRect
 from redis.asyncio import Redis
 
 from tests.support.browsing import DESK, PHONE, browsing
@@ -19,6 +20,7 @@ from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
 FOLDER: Final = Path("docs/screenshots")
+MOST: Final = 1800
 Scheme = Literal["light", "dark"]
 # Name, address, colours, whether on a phone, who looks.
 SHOTS: Final[tuple[tuple[str, str, Scheme, bool, str], ...]] = (
@@ -72,9 +74,12 @@ async def taken(url: str) -> None:
                 await page.get_by_role("link", name="Overview").wait_for()
                 was = operator
             await page.emulate_media(color_scheme=scheme)
-            await page.set_viewport_size(PHONE if phone else DESK)
+            size = PHONE if phone else DESK
+            await page.set_viewport_size(size)
             await page.goto(path)
-            await page.screenshot(path=FOLDER / f"{name}.png", full_page=True)
+            height = await page.evaluate("document.documentElement.scrollHeight")
+            part: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": min(height, MOST)}
+            await page.screenshot(path=FOLDER / f"{name}.png", full_page=True, clip=part)
 
 
 def main() -> None:
