@@ -19,8 +19,7 @@ from structlog.contextvars import bind_contextvars
 
 from workers.ledger.installation.condition import condition_of
 from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS
-from workers.ledger.records import Callback
-from workers.ledger.sending.callbacks import Waiting
+from workers.ledger.sending.callbacks import Callback, Waiting
 from workers.ledger.sending.hosts import Leave
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
