@@ -76,7 +76,8 @@ def _about(name: str) -> Callable[[_Job], _Job]:
 
 
 @cache
-def _settings() -> Settings:
+def configured() -> Settings:
+    """As this worker found them when it began; a job's process inherits them."""
     return load_settings(os.environ)
 
 
@@ -95,7 +96,7 @@ def stop() -> Stop:
 @_about("deletion_id")
 async def advance_deletion(deletion_id: str) -> None:
     """Do what is due of a deletion and, while that waits, of others that are next in the queue."""
-    settings = _settings()
+    settings = configured()
     began = time.monotonic()
     async with open_connections(settings, memory=memory()) as connections:
         leases = connections.ledger.leases
@@ -141,7 +142,7 @@ async def _advance(deletion_id: str, settings: Settings, connections: Connection
 @_about("delivery_id")
 async def verify_delivery(delivery_id: str) -> None:
     """Verify one quarantined delivery."""
-    settings = _settings()
+    settings = configured()
     async with open_ledger(settings) as ledger, open_intake(settings, ledger) as intake:
         acknowledged = await intake.release(delivery_id)
         if acknowledged is not None:
@@ -152,7 +153,7 @@ async def verify_delivery(delivery_id: str) -> None:
 @_about("deletion_id")
 async def look_back_at_deletion(deletion_id: str) -> None:
     """Look whether a deleted organization came back."""
-    async with open_context(_settings()) as context:
+    async with open_context(configured()) as context:
         try:
             await look_back(deletion_id, context)
         except CallsStopped:
@@ -162,7 +163,7 @@ async def look_back_at_deletion(deletion_id: str) -> None:
 @_about("sweep_id")
 async def run_sweep(sweep_id: str) -> None:
     """Do the next slice of a sweep."""
-    settings = _settings()
+    settings = configured()
     async with open_queue(settings) as jobs, open_context(settings) as context:
         sweep = await advance_sweep(sweep_id, context, jobs.advance, new_id)
     if sweep is not None:
@@ -172,7 +173,7 @@ async def run_sweep(sweep_id: str) -> None:
 @_about("replay_id")
 async def run_replay(replay_id: str) -> None:
     """Do the next slice of a bulk replay."""
-    settings = _settings()
+    settings = configured()
     url = settings.callback.url or ""
     async with (
         open_queue(settings) as jobs,
@@ -188,7 +189,7 @@ async def run_replay(replay_id: str) -> None:
 @_about("catch_up_id")
 async def catch_up(catch_up_id: str) -> None:
     """Do the next slice of catching up with a source."""
-    settings = _settings()
+    settings = configured()
     async with (
         open_queue(settings) as jobs,
         open_ledger(settings) as ledger,
@@ -212,5 +213,5 @@ async def tell_people(_notice_id: str) -> None:
 
 async def read_the_account(_name: str) -> None:
     """Make the daily read, even while IT Glue is asked nothing else."""
-    async with open_context(_settings(), while_stopped=True) as context:
+    async with open_context(configured(), while_stopped=True) as context:
         await daily_read(context)

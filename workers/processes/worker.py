@@ -1,6 +1,7 @@
 """The worker process: works while Redis is there, and waits while it is not."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -15,7 +16,7 @@ from workers.audit.configuration import record_configuration
 from workers.ledger.deleting.leases import Kind
 from workers.ledger.installation.condition import condition, condition_of
 from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
-from workers.ledger.store import REPLICA_MS
+from workers.ledger.store import REPLICA_MS, source
 from workers.network.tls import public_authorities
 from workers.outbox.process import Beside
 from workers.processes import jobs  # imported before the fork, so that a job starts at once
@@ -67,10 +68,18 @@ def run_worker(settings: Settings, *, outbox: bool = False) -> None:
 
 def _load_ahead() -> None:
     """What the process of each job would load anew: it is a fork of this one."""
+    jobs.configured()
     public_authorities(trust_env=True)
     public_authorities()
-    # What httpx imports at its first request.
-    import_module("anyio._backends._asyncio")
+    # What httpx imports with its first client, and at its first request.
+    for module in ("httpcore", "anyio._backends._asyncio"):
+        import_module(module)
+    for script in ("found_ledger", "bind_account", "take_along", "lease", "renew", "take_request",
+                   "record", "begin_delete"):  # fmt: skip
+        source(script)
+    # Nothing of this is garbage, and a page that nobody writes to is not copied for a fork.
+    gc.collect()
+    gc.freeze()
 
 
 def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:
