@@ -27,7 +27,9 @@ NAV: Final = (
     ("/month", "Month"),
 )  # fmt: skip
 # Everything under these addresses is answered by a page, also what goes wrong.
-_PLACES: Final = frozenset({"", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)})
+_PLACES: Final = frozenset(
+    {"", "holds", "links", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)}
+)
 _LONGEST: Final = 2000
 
 
