@@ -56,7 +56,7 @@ _REFUSED = 2
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="How many deletions are carried out at once.",
+    help="How many worker processes.",
 )
 def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     """Run service, scheduler, outbox and worker; with an embedded Valkey if no redis_url is set."""
