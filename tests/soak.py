@@ -36,7 +36,7 @@ from tests.support.stateful.driver import Machine, Rule, Step, chosen, drive, ru
 from tests.support.valkey import running_valkey
 
 LENGTH = 50  # of a sequence
-_TOLD_EVERY = 20_000  # steps
+_TOLD_EVERY = 5_000  # steps
 _KINDS = {
     "false": re.compile(r" is (soft_)?deleted: | says deleted="),
     "lost": re.compile(r"^after [0-9]+ rounds: | was lost", re.MULTILINE),

@@ -268,10 +268,11 @@ class Rehearsal(Crew):
         """The sender says the opposite under an id that it used before."""
         event = self.delivered[index % len(self.delivered)]
         before = json.loads(self._bodies[event.content])
+        request = json.loads(before["request"])
         return self._say(
             replace(event, active=not event.active, signed=self._signed(age),
-                    delivered=self.clock()),
-            before["clients"], json.loads(before["request"]), answer,
+                    delivered=self.clock(), dry=event.active and request.get("dry_run", False)),
+            before["clients"], request, answer,
         )  # fmt: skip
 
     def _deliver(self, event: Event, answer: Order) -> str | None:
