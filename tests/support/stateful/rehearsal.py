@@ -34,14 +34,16 @@ from tests.support.stateful.psa import StandIn
 from tests.support.stateful.sender import SOURCES, KeyServer, vendors
 from tests.support.stateful.watch import Watch
 from tests.support.stateful.words import folded
-from workers.bulk.catch_up.walk import SETTLED, Way, advance_catch_up
+from workers.bulk.catch_up.compared import SETTLED
+from workers.bulk.catch_up.walk import Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
 from workers.intake.signing_keys import SigningKeys
 from workers.ledger.events.catch_ups import id_of
+from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry, Receipt
+from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
 from workers.processes.in_force import policy_digest
 from workers.processes.queue import QUEUE_KEY
