@@ -6,7 +6,7 @@ source names is tried, and places that disagree are an error.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -123,6 +123,33 @@ def _active(
         return back
     beside = replace(identity, event=f"{identity.event}#nameless")
     return (*back, rejected(Unreadable("name_missing"), beside))
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An activity that says that an organization was deleted, as far as it says which."""
+
+    activity: int
+    at: datetime
+    organization: str | None
+    name: str | None
+
+
+def deletion_in(config: NinjaOneConfig, activity: Mapping[str, Any]) -> Deleted | None:
+    """What an activity of NinjaOne's own log says of a deletion; `None` if it is of other things.
+
+    Raises:
+        Unreadable: it says too little.
+    """
+    if activity.get("statusCode") != "CLIENT_DELETED":
+        return None
+    at = _time(activity.get("activityTime"))
+    if at is None:
+        raise Unreadable("time_missing")
+    number, name = _organization_id(config, activity), _name(config, activity)
+    if number is None and name is None:
+        raise Unreadable("client_missing", "in no known place; see pointers and name_template")
+    return Deleted(int(positive_id(activity.get("id"), "id")), at, number, name)
 
 
 def known(config: NinjaOneConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adapters.counting import counted
 from adapters.errors import InvalidIdentifier, OrganizationNotFound
 from adapters.models import DeletionRequest, PsaLink
 from workers.itglue.client import ITGlue
@@ -18,9 +19,8 @@ def _only(found: Sequence[Organization], described: str) -> Organization:
     if len(found) > 1:
         listed = ", ".join(f"{item.id} {item.name!r}" for item in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise InvalidIdentifier(
-            f"{len(found)} organizations in IT Glue are {described}: {listed}{more}; ask by org_id"
-        )
+        many = counted(len(found), "organizations")
+        raise InvalidIdentifier(f"{many} in IT Glue are {described}: {listed}{more}; ask by org_id")
     return found[0]
 
 
