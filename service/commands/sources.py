@@ -15,6 +15,7 @@ import click
 import httpx
 
 from adapters.contract import SourceConfig
+from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
 from adapters.registry import VENDORS
@@ -52,7 +53,11 @@ def sources(context: click.Context, *, as_json: bool) -> None:
 
 
 def _row(source: dict[str, Any]) -> tuple[str, ...]:
-    alerts = [f"silent for more than {source['silence_days']} days"] if source["silent"] else []
+    alerts = (
+        [f"silent for more than {counted(source['silence_days'], 'days')}"]
+        if source["silent"]
+        else []
+    )
     alerts += [f"{code} {at}" for code, at in source["alerts"].items()]
     verdicts = [f"{count} {verdict}" for verdict, count in source["verdicts"].items()]
     return (
@@ -76,13 +81,17 @@ def _caught_up(source: dict[str, Any]) -> str:
 
 @sources.command("catch-up")
 @click.argument("name")
-def catch_up(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def catch_up(name: str, *, as_json: bool) -> None:
     """Ask the PSA of the source NAME now for what changed and was not sent.
 
     That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
     """
     with ServiceClient.from_environment() as service:
         begun = service.call("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
+    if as_json:
+        show_json(begun)
+        return
     say(f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources")
 
 
@@ -96,8 +105,15 @@ def catch_up(name: str) -> None:
 @click.option(
     "--inactive/--active", default=True, show_default=True, help="What is said of that client."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as it came.")
 def send(
-    name: str, fixture: Path | None, *, org_id: str | None, org_name: str | None, inactive: bool
+    name: str,
+    fixture: Path | None,
+    *,
+    org_id: str | None,
+    org_name: str | None,
+    inactive: bool,
+    as_json: bool,
 ) -> None:
     """Post FIXTURE (a file with a body) as the source NAME would: bound to it, new, and signed.
 
@@ -138,8 +154,14 @@ def send(
             answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
             raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
-    say(answer.text)
-    sys.exit(0 if answer.status_code == 202 else 1)
+    taken = answer.status_code == 202
+    say(answer.text if as_json or not taken else _taken(answer.json()))
+    sys.exit(0 if taken else 1)
+
+
+def _taken(said: dict[str, Any]) -> str:
+    deletion = f": unglue deletions {said['deletion_id']}" if said["deletion_id"] else ""
+    return f"{said['delivery_id']} {said['verdict']} ({said['reason']}){deletion}"
 
 
 @sources.command()

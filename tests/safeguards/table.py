@@ -182,7 +182,7 @@ EVENTS: Final = (
     Safeguard(
         "event: an older inactive is stale",
         RECEIVE,
-        "    if active_at and at < active_at and not after then",
+        "    if active_at and at < active_at and not after and not equal then",
         "    if false then",
         ("tests/integration/test_ledger_receive.py",),
     ),

@@ -25,9 +25,9 @@ from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.send import Attempt, attempt, record
 from workers.processes.stopping import cancelled, unless_stopped
-from workers.processes.storage import require_fit
 from workers.times.clock import rfc3339
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
+from workers.upkeep.storage import require_fit
 
 MOST: Final = 50
 MOST_OF_A_HOST: Final = 4

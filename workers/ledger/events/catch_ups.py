@@ -5,10 +5,11 @@ only at the end of a run that took everything in.
 """
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import Work
@@ -63,13 +64,56 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """A client as its PSA's list last showed it; `missed`: it is told that it is there no more."""
+
+    active: bool
+    name: str
+    missed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a PSA's whole list last said, where it does not say what changed.
+
+    `tenant` is a digest of whose list it is, `mark` the newest entry read of the PSA's own log.
+    """
+
+    tenant: str
+    clients: Mapping[str, Client]
+    mark: int = 0
+
+    def packed(self) -> bytes:
+        """As the ledger keeps it."""
+        rows = {
+            number: [int(each.active), each.name, *([1] if each.missed else ())]
+            for number, each in self.clients.items()
+        }
+        return zlib.compress(json.dumps([self.tenant, self.mark, rows]).encode())
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> "Known":
+        """From what the ledger kept."""
+        tenant, mark, rows = json.loads(zlib.decompress(content))
+        clients = {
+            number: Client(bool(active), name, bool(missed))
+            for number, (active, name, *missed) in rows.items()
+        }
+        return cls(tenant, clients, mark)
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
-    """What a slice came to. `until`: it goes on then; `over`: the run is."""
+    """What a slice came to. `until`: it goes on then; `over`: the run is.
+
+    `known` is what its PSA's list says from now on, where it has to be compared.
+    """
 
     fields: Mapping[str, str | int] = field(default_factory=dict)
     until: datetime | None = None
     over: bool = False
     notices: Sequence[Notice] = ()
+    known: Known | None = None
 
 
 class CatchUps(Work[CatchUp]):
@@ -106,6 +150,7 @@ class CatchUps(Work[CatchUp]):
                 ready,
                 json.dumps(notices),
                 self._store.own,
+                slice_.known.packed() if slice_.known else "",
             ],
         )
         if not flat:
@@ -113,6 +158,12 @@ class CatchUps(Work[CatchUp]):
                 f"catching up with {held.source} was taken over while this worker was away"
             )
         return loaded(CatchUp, text(flat))
+
+    async def known(self, source: str) -> Known | None:
+        """What this source's PSA last listed; `None` before it was read for the first time."""
+        name = self._store.key("catch_ups", "known", source)
+        content = cast("bytes | None", await self._store.redis.get(name))
+        return Known.unpacked(content) if content else None
 
     async def get(self, source: str) -> CatchUp | None:
         """How far it is with this source; `None` if nobody has begun."""
