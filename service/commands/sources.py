@@ -2,9 +2,10 @@
 
 import asyncio
 import dataclasses
+import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,16 +18,18 @@ import httpx
 from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
+from adapters.ninjaone.config import NinjaOneConfig
 from adapters.registry import VENDORS
 from service.demo.key_at import serving_key
 from service.doctor.finding import Finding
 from service.doctor.psa import findings_of
 from service.doctor.registered import compared, removed
+from service.terminal import secret_file
 from service.terminal.client import ServiceClient, service_url
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
 from workers.psa.companies import Asked
-from workers.settings import load_settings
+from workers.settings import Settings, load_settings
 
 
 @click.group(invoke_without_command=True)
@@ -195,21 +198,43 @@ def register(name: str, *, only_check: bool, as_json: bool) -> None:
     left alone, and nothing is removed; but a NinjaOne API client has only one webhook, which is
     replaced.
 
+    Where UNGLUE_SOURCES__NAME__SECRETS_FILE names a file that is not there, a secret is made, given
+    to the vendor and stored in it, readable by its owner alone. It is not shown.
+
     Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
     """
-    settings = load_settings()
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    found = asyncio.run(_registered(name, config, settings.public_url, repair=not only_check))
+    absent = secret_file.missing(name, os.environ)
+    if absent is None:
+        settings = load_settings()
+        found = asyncio.run(_registered(name, settings, repair=not only_check))
+    elif only_check:
+        cure = f"unglue sources register {name} makes a secret, gives it to the vendor, stores it"
+        found = [Finding("callbacks", "fail", f"{name}: {absent.words}", cure)]
+    else:
+        found = _registered_anew(name, absent)
     _show(found, as_json=as_json)
     sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
 
 
+def _registered_anew(name: str, absent: secret_file.Missing) -> list[Finding]:
+    """Registered with a secret of our own making, which is stored once the vendor has it."""
+    with secret_file.made(absent) as secret:
+        settings = load_settings(secret.environment(os.environ))
+        config = settings.sources.get(name)
+        if isinstance(config, NinjaOneConfig) and config.header == "authorization":
+            # There the secret is the header's whole value.
+            settings = load_settings(secret.environment(os.environ, "Bearer "))
+        return asyncio.run(_registered(name, settings, repair=True, keep=secret.keep))
+
+
 async def _registered(
-    name: str, config: SourceConfig, public_url: str, *, repair: bool
+    name: str, settings: Settings, *, repair: bool, keep: Callable[[], None] | None = None
 ) -> list[Finding]:
-    return [finding async for finding in compared(name, config, public_url, repair=repair)]
+    config = settings.sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    told = compared(name, config, settings.public_url, repair=repair, keep=keep)
+    return [finding async for finding in told]
 
 
 @sources.command()
