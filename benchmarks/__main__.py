@@ -13,8 +13,8 @@ import traceback
 from benchmarks.figure import Figure, Size, keep, table
 
 MEASURES = (
-    "start", "intake", "processes", "disk", "steady", "first_step", "deletion", "budget",
-    "ledger_size", "resident", "memory", "console",
+    "start", "intake", "processes", "disk", "steady", "first_step", "deletion", "together",
+    "budget", "ledger_size", "resident", "memory", "console",
 )  # fmt: skip
 # They wait for times that are those of an installation.
 _SLOW = ("budget", "memory", "console")

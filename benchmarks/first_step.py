@@ -51,7 +51,7 @@ def measure(size: Size) -> Iterator[Figure]:
         note=f"{len(found)} deletions",
     )  # fmt: skip
     yield Figure("a killed worker's deletion goes on after", gone_on, "<= 15", "s",
-             note="worker.lease is 15 s, and it is looked for every second")  # fmt: skip
+             note="worker.lease is 14 s, and it is looked for five times a second")  # fmt: skip
 
 
 def _asked(made: Installation, http: httpx.Client) -> str:

@@ -147,9 +147,14 @@ def installation(*, appendfsync: str = "everysec", **tables: Any) -> Iterator[In
 
 
 @contextmanager
-def with_itglue(latency_ms: float) -> Iterator[Installation]:
+def with_itglue(
+    latency_ms: float,
+    *,
+    crowd: Crowd | None = None,
+    **tables: Any,  # noqa: ANN401 - as above
+) -> Iterator[Installation]:
     """One that may delete without being held up, at an IT Glue that answers after the latency."""
-    settings = crowded(Crowd(size=1)).model_copy(update={"latency_ms": latency_ms})
+    settings = crowded(crowd or Crowd(size=1)).model_copy(update={"latency_ms": latency_ms})
     policy = {
         "export": False, "grace_period": "0s", "approval": "never",
         "dependency_limits": dict.fromkeys(KINDS, "unlimited"), "max_deletions_per_day": 10_000,
@@ -157,5 +162,5 @@ def with_itglue(latency_ms: float) -> Iterator[Installation]:
     }  # fmt: skip
     with serve(create_sandbox(settings, now=system_clock)) as url:
         asked = {"api_key": "ITG.sandbox", "base_url": url, "requests_per_5_minutes": 100_000}
-        with installation(itglue=asked, policy=policy) as made:
+        with installation(itglue=asked, policy=policy, **tables) as made:
             yield made

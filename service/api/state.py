@@ -25,10 +25,11 @@ from workers.intake.spool.spool import Spool
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import HandOff, JobQueue
 from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
-from workers.processes.storage import StorageUnfit, fit_unless_away
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
 from workers.upkeep.continuity import continuity_of
+from workers.upkeep.silence import warn_of_gone_sources
+from workers.upkeep.storage import StorageUnfit, fit_unless_away
 
 if TYPE_CHECKING:
     from service.access.oidc import Provider
@@ -84,7 +85,7 @@ async def open_state(
         open_intake(settings, ledger, spool, hand_off) as intake,
         _beside(_compared(settings, ledger, looked)),
         recorded(settings, ledger, "service", system_clock),
-        _beside(_until_fit(ledger, refuse)),
+        _beside(_until_fit(settings, ledger, refuse)),
         _kept(spool, ledger, intake, hand_off),
         logins.reporting(ledger.audit),
     ):
@@ -147,10 +148,12 @@ async def _compared(settings: Settings, ledger: Ledger, looked: asyncio.Event) -
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
-async def _until_fit(ledger: Ledger, refuse: Refuse) -> None:
+async def _until_fit(settings: Settings, ledger: Ledger, refuse: Refuse) -> None:
     while True:
         try:
             if await fit_unless_away(ledger):
+                with contextlib.suppress(RedisError, OSError):
+                    await warn_of_gone_sources(settings, ledger)
                 return
         except StorageUnfit as error:
             refuse(error)

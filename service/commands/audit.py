@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import click
 
+from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from service.terminal.client import ServiceClient
 from service.terminal.screen import say, show_json
@@ -42,7 +43,13 @@ def audit() -> None:
 @click.option("--what", help="This decision, like intent, ended, cancelled.")
 @click.option("--since", help="Decided at or after this time (RFC 3339).")
 @click.option("--until", help="Decided before this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Most entries.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry a line.")
 def show(*, limit: int, as_json: bool, **filters: str | None) -> None:
     """Print the newest entries that fit, the newest last."""
@@ -223,8 +230,9 @@ def _conclude(found: dict[str, Any], *, as_json: bool) -> None:
         if found["whole"]:
             place = f", {found['first']} to {head['seq']}; head " if head else ""
             end = f"{head['seq']}:{head['hash']}" if head else ""
-            say(f"valid: {found['entries']} entries{place}{end}")
+            say(f"valid: {counted(found['entries'], 'entries')}{place}{end}")
         else:
             say(f"INVALID: {found['fault']}")
-            say(f"({found['entries']} entries before it are valid)", err=True)
+            many = counted(found["entries"], "entries before it are", "entry before it is")
+            say(f"({many} valid)", err=True)
     sys.exit(0 if found["whole"] else 1)

@@ -22,7 +22,9 @@ _NOT_READ = {"at", "entry", "digest"}
 @click.option("--source", help="Only those of this source.")
 @click.option("--since", help="Asked for at or after this time (RFC 3339).")
 @click.option("--until", help="Asked for before this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List deletions, newest first; or show one with its plan and journal."""

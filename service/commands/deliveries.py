@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 import click
 from rich.markup import escape
 
+from adapters.counting import counted
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
 from workers.pipeline.states import VERDICTS
@@ -23,7 +24,9 @@ _COLUMNS = (
 @click.option("--source", help="Only those of this source.")
 @click.option("--since", help="Received at or after this time (RFC 3339).")
 @click.option("--until", help="Received before this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def deliveries(delivery_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List deliveries, newest first: the verdict, why, and the deletion it led to.
@@ -65,7 +68,7 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
     if found["caught_up"]:
         console.print("nobody sent it: the PSA said it when it was asked")
     if found["repeats"]:
-        times = "once" if found["repeats"] == 1 else f"{found['repeats']} times"
+        times = counted(found["repeats"], "times")
         console.print(f"repeated {times}, last at {found['last_seen']}")
     if found["dismissed"]:
         said = found["dismissed"]
@@ -77,7 +80,7 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
         console.print(escape(f"{name}: {value}"))
     console.print()
     if found["body_dropped"]:
-        console.print(f"its body ({found['bytes']} bytes) is no longer kept")
+        console.print(f"its body ({counted(found['bytes'], 'bytes')}) is no longer kept")
     console.print(escape(found["body"]), soft_wrap=True)
 
 

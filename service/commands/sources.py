@@ -5,17 +5,18 @@ import dataclasses
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import click
 import httpx
 
 from adapters.contract import SourceConfig
+from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
 from adapters.ninjaone.config import NinjaOneConfig
@@ -29,7 +30,7 @@ from service.terminal.client import ServiceClient, service_url
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
 from workers.psa.companies import Asked
-from workers.settings import Settings, load_settings
+from workers.settings import load_settings
 
 
 @click.group(invoke_without_command=True)
@@ -55,7 +56,11 @@ def sources(context: click.Context, *, as_json: bool) -> None:
 
 
 def _row(source: dict[str, Any]) -> tuple[str, ...]:
-    alerts = [f"silent for more than {source['silence_days']} days"] if source["silent"] else []
+    alerts = (
+        [f"silent for more than {counted(source['silence_days'], 'days')}"]
+        if source["silent"]
+        else []
+    )
     alerts += [f"{code} {at}" for code, at in source["alerts"].items()]
     verdicts = [f"{count} {verdict}" for verdict, count in source["verdicts"].items()]
     return (
@@ -79,13 +84,17 @@ def _caught_up(source: dict[str, Any]) -> str:
 
 @sources.command("catch-up")
 @click.argument("name")
-def catch_up(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def catch_up(name: str, *, as_json: bool) -> None:
     """Ask the PSA of the source NAME now for what changed and was not sent.
 
     That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
     """
     with ServiceClient.from_environment() as service:
         begun = service.call("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
+    if as_json:
+        show_json(begun)
+        return
     say(f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources")
 
 
@@ -99,8 +108,15 @@ def catch_up(name: str) -> None:
 @click.option(
     "--inactive/--active", default=True, show_default=True, help="What is said of that client."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as it came.")
 def send(
-    name: str, fixture: Path | None, *, org_id: str | None, org_name: str | None, inactive: bool
+    name: str,
+    fixture: Path | None,
+    *,
+    org_id: str | None,
+    org_name: str | None,
+    inactive: bool,
+    as_json: bool,
 ) -> None:
     """Post FIXTURE (a file with a body) as the source NAME would: bound to it, new, and signed.
 
@@ -110,9 +126,7 @@ def send(
     (ConnectWise) can be played only with a key_origin on a loopback port: the key is served there
     while the delivery is under way.
     """
-    config = load_settings().sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    config, _ = _configured(name)
     adapter = VENDORS[config.vendor]
     now = datetime.now(UTC)
     event_id = secrets.token_hex(8)
@@ -143,8 +157,14 @@ def send(
             answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
             raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
-    say(answer.text)
-    sys.exit(0 if answer.status_code == 202 else 1)
+    taken = answer.status_code == 202
+    say(answer.text if as_json or not taken else _taken(answer.json()))
+    sys.exit(0 if taken else 1)
+
+
+def _taken(said: dict[str, Any]) -> str:
+    deletion = f": unglue deletions {said['deletion_id']}" if said["deletion_id"] else ""
+    return f"{said['delivery_id']} {said['verdict']} ({said['reason']}){deletion}"
 
 
 @sources.command()
@@ -156,9 +176,7 @@ def check(name: str, company: str | None, *, as_json: bool) -> None:
 
     Exit status: 0 it can be asked, 1 it cannot, 2 there is no such source or it has no credentials.
     """
-    config = load_settings().sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    config, _ = _configured(name)
     if not config.asks:
         raise ConfigurationError(
             f"source {name!r} is not asked: it has no credentials in [sources.{name}.api], or "
@@ -204,37 +222,25 @@ def register(name: str, *, only_check: bool, as_json: bool) -> None:
     Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
     """
     absent = secret_file.missing(name, os.environ)
-    if absent is None:
-        settings = load_settings()
-        found = asyncio.run(_registered(name, settings, repair=not only_check))
-    elif only_check:
+    if absent is not None and only_check:
         cure = f"unglue sources register {name} makes a secret, gives it to the vendor, stores it"
-        found = [Finding("callbacks", "fail", f"{name}: {absent.words}", cure)]
-    else:
-        found = _registered_anew(name, absent)
-    _show(found, as_json=as_json)
-    sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
+        _show([Finding("callbacks", "fail", f"{name}: {absent.words}", cure)], as_json=as_json)
+        sys.exit(1)
+    if absent is not None:
+        _register_anew(name, absent, as_json=as_json)
+    config, public_url = _configured(name)
+    _show_whether_ok(compared(name, config, public_url, repair=not only_check), as_json=as_json)
 
 
-def _registered_anew(name: str, absent: secret_file.Missing) -> list[Finding]:
-    """Registered with a secret of our own making, which is stored once the vendor has it."""
+def _register_anew(name: str, absent: secret_file.Missing, *, as_json: bool) -> NoReturn:
+    """Register with a secret of our own making, which is stored once the vendor has it."""
     with secret_file.made(absent) as secret:
-        settings = load_settings(secret.environment(os.environ))
-        config = settings.sources.get(name)
+        config, public_url = _configured(name, secret.environment(os.environ))
         if isinstance(config, NinjaOneConfig) and config.header == "authorization":
             # There the secret is the header's whole value.
-            settings = load_settings(secret.environment(os.environ, "Bearer "))
-        return asyncio.run(_registered(name, settings, repair=True, keep=secret.keep))
-
-
-async def _registered(
-    name: str, settings: Settings, *, repair: bool, keep: Callable[[], None] | None = None
-) -> list[Finding]:
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    told = compared(name, config, settings.public_url, repair=repair, keep=keep)
-    return [finding async for finding in told]
+            config, public_url = _configured(name, secret.environment(os.environ, "Bearer "))
+        told = compared(name, config, public_url, repair=True, keep=secret.keep)
+        _show_whether_ok(told, as_json=as_json)
 
 
 @sources.command()
@@ -247,14 +253,26 @@ def unregister(name: str, *, as_json: bool) -> None:
 
     Exit status: 0 it is gone, 1 it is not known to be, 2 there is nothing to register.
     """
-    settings = load_settings()
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    found = asyncio.run(_removed(name, config, settings.public_url))
+    config, public_url = _configured(name)
+    _show_whether_ok(removed(name, config, public_url), as_json=as_json)
+
+
+def _show_whether_ok(findings: AsyncIterator[Finding], *, as_json: bool) -> NoReturn:
+    found = asyncio.run(_all(findings))
     _show(found, as_json=as_json)
     sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
 
 
-async def _removed(name: str, config: SourceConfig, public_url: str) -> list[Finding]:
-    return [finding async for finding in removed(name, config, public_url)]
+async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in findings]
+
+
+def _configured(
+    name: str, environment: Mapping[str, str] | None = None
+) -> tuple[SourceConfig, str]:
+    """The configuration of a source, and the address at which it reaches the service."""
+    settings = load_settings(environment)
+    config = settings.sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    return config, settings.public_url

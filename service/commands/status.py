@@ -63,7 +63,13 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
     "--state", type=click.Choice(("pending", "delivered", "stopped", "dead")), help="Only those."
 )
 @click.option("--until", help="Only older ones than this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 500),
+    help="Most entries.",
+)
 @_JSON
 def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List results on their way to callback URLs, newest first, with attempts and answers.

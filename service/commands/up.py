@@ -34,8 +34,16 @@ _REFUSED = 2
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
+)
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port at which it listens; public_url must lead there.",
+)
 @click.option(
     "--data-dir",
     default="data",
@@ -43,7 +51,13 @@ _REFUSED = 2
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the embedded Valkey keeps its data (used when no redis_url is set).",
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many worker processes.",
+)
 def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     """Run service, scheduler, outbox and worker; with an embedded Valkey if no redis_url is set."""
     settings = start_up("up")

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from adapters.counting import counted
 from service.api.answers import RETRY_AFTER
 from service.approval.refusals import Handler, as_page
 from service.console.door.session import Session, caller
@@ -59,7 +60,7 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(lines=_lines, when=when, state=state_words)
+_TEMPLATES.filters.update(counted=counted, lines=_lines, when=when, state=state_words)
 _TEMPLATES.globals.update(tones=TONES)
 _STYLE: Final = Markup(_TEMPLATES.get_template("style.css").render())  # noqa: S704 - our own
 _SCRIPT: Final = Markup(_TEMPLATES.get_template("live.js").render())  # noqa: S704 - our own

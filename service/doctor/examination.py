@@ -19,6 +19,7 @@ from service.doctor.pilot import unnoticed
 from service.doctor.policy import idle_safeguards
 from service.doctor.psa import psa_findings
 from service.doctor.registered import registered_findings
+from service.doctor.sign_on import sign_on_findings
 from service.doctor.work import work_findings
 from workers.itglue.client import ITGlue
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
@@ -27,11 +28,12 @@ from workers.network.addresses import resolve
 from workers.outbox.notify import targets_of
 from workers.processes.runtime import open_context, open_ledger
 from workers.processes.scheduler import HEARTBEAT
-from workers.processes.storage import storage_of
 from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval, unenforced
 from workers.times.clock import rfc3339, system_clock
 from workers.upkeep.room import room_of
+from workers.upkeep.silence import GONE
+from workers.upkeep.storage import storage_of
 
 __all__ = ["Finding", "examine"]
 
@@ -52,6 +54,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             ("scheduler", _heartbeats(settings)),
             ("outbox", _receivers(settings)),
             ("configuration", _in_force(settings)),
+            ("sources", _gone(settings)),
             ("ledger", _ledger(settings)),
             ("deletions", _pauses(settings)),
             ("deletions", _work(settings)),
@@ -61,6 +64,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         ("it glue", _itglue(settings, counted=there is None)),
         ("psa", psa_findings(settings)),
         ("callbacks", registered_findings(settings)),
+        ("sign-on", sign_on_findings(settings)),
         ("callback", _callback(settings)),
         ("notifications", _notifications(settings)),
         ("heartbeat", _heartbeat(settings)),
@@ -165,6 +169,13 @@ async def _in_force(settings: Settings) -> AsyncIterator[Finding]:
     async with open_ledger(settings) as ledger:
         for level, message, cure in await in_force(settings, ledger, system_clock()):
             yield Finding("configuration", level, message, cure)
+
+
+async def _gone(settings: Settings) -> AsyncIterator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for name, last in (await ledger.sources.others(settings.sources)).items():
+            message = f"{name} sent something at {rfc3339(last)} and is not configured any more"
+            yield Finding("sources", "warn", message, GONE)
 
 
 async def _ledger(settings: Settings) -> AsyncIterator[Finding]:

@@ -84,7 +84,7 @@ def test_the_job_makes_two_requests(
     monkeypatch.setenv("UNGLUE_REDIS_URL", valkey_url)
     monkeypatch.setenv("UNGLUE_ITGLUE__BASE_URL", sandbox)
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "ITG.sandbox")
-    jobs._settings.cache_clear()
+    jobs.configured.cache_clear()
     with SyncRedis.from_url(valkey_url) as redis:
         redis.flushall()
         queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
@@ -93,7 +93,7 @@ def test_the_job_makes_two_requests(
         worker.work(burst=True, logging_level="CRITICAL")
         assert queue.failed_job_registry.get_job_ids(cleanup=False) == []
         assert redis.hget("unglue:account", "organizations") == b"20"
-    jobs._settings.cache_clear()
+    jobs.configured.cache_clear()
     requests = httpx.get(f"{sandbox}/_sandbox/requests", trust_env=False).json()["requests"]
     # The second asks whose account it is.
     assert [(each["method"], each["path"]) for each in requests] == 2 * [("GET", "/organizations")]

@@ -40,7 +40,7 @@ def configured(
         f'[operators.alice]\ntoken_sha256 = "{digest}"\nroles = ["request"]\n'
     )
     monkeypatch.setenv("UNGLUE_CONFIG", str(config))
-    jobs._settings.cache_clear()
+    jobs.configured.cache_clear()
     return monkeypatch
 
 

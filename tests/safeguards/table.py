@@ -182,7 +182,7 @@ EVENTS: Final = (
     Safeguard(
         "event: an older inactive is stale",
         RECEIVE,
-        "    if active_at and at < active_at and not after then",
+        "    if active_at and at < active_at and not after and not equal then",
         "    if false then",
         ("tests/integration/test_ledger_receive.py",),
     ),
@@ -459,21 +459,21 @@ THE_CALL: Final = (
     ),
     Safeguard(
         "export: not from before the newest change",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:",
         "        if False:",
         (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
     ),
     Safeguard(
         "export: not too old",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         " or now - self.stored_at > max_age:",
         ":",
         (f"{_CONTRACT}export.py",),
     ),
     Safeguard(
         "export: something of each counted kind",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         "    return f\"it holds nothing of: {', '.join(missing)}\" if missing else None",
         "    return None",
         (f"{_CONTRACT}export.py", "tests/unit/test_export_archive.py"),
@@ -501,7 +501,7 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/ledger/scripts/approve.lua",
         "if tonumber(deletion.approval_until) <= now then",
         "if false then",
-        (f"{_CONTRACT}approval.py::test_an_approval_that_comes_too_late_is_none",),
+        (f"{_CONTRACT}approval.py::test_a_clock_that_is_not_the_workers",),
     ),
     Safeguard(
         "approval: with force where the dependency gate refuses",

@@ -296,7 +296,7 @@ class Sources:
             if self.it.clock() >= stop:
                 return deletion
             self.it.clock.now = max(deletion.ready_at, self.it.clock() + pause)
-            pause = min(pause * 2, timedelta(hours=12))
+            pause = min(pause * 8, timedelta(hours=12))
 
     async def in_grace(self, deletion_id: str) -> Deletion:
         """The deletion in its grace period, approved if somebody has to be asked."""

@@ -157,7 +157,7 @@ def test_a_client_is_active_under_each_of_its_names() -> None:
     assert (both.client, both.also) == ("id:500", ("name:example client",))
     # An unreadable name does not hide that the client is active.
     unreadable = {"id": 500, "name": "\x00"}
-    verdict = only(read(activity(statusCode="CLIENT_CREATED", organization=unreadable)))
+    verdict, _held = read(activity(statusCode="CLIENT_CREATED", organization=unreadable))
     assert isinstance(verdict, Reactivated)
     nobody = only(read(activity(statusCode="CLIENT_CREATED")))
     assert isinstance(nobody, Rejected)
@@ -183,6 +183,7 @@ def test_a_changed_webhook_alarms() -> None:
         (1592600700, datetime(2020, 6, 19, 21, 5, tzinfo=UTC)),
         ("2026-06-12T10:00:00.000Z", datetime(2026, 6, 12, 10, tzinfo=UTC)),
         (1e300, None),
+        (0, None),
         (True, None),
         (None, None),
         ("soon", None),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 from redis.asyncio import Redis
 from starlette.applications import Starlette
@@ -29,6 +30,9 @@ from workers.pipeline.states import DELETED, FAILED
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("worker", "scheduler", "outbox", "up")
 
+
+# They run until they are stopped, ask, or print what only a shell reads.
+WITHOUT_JSON = {*PROCESSES, "serve", "sandbox", "demo", "init", "completion", "alive"}
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -304,3 +308,21 @@ def test_up_does_not_wait_for_a_server_that_does_not_start() -> None:
         status, out, err = ended(command)
     assert (status, out) == (1, "")
     assert "ended unexpectedly: valkey (exit 1)" in err
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    known = [(name, getattr(import_module(module), name)) for name, module in COMMANDS.items()]
+    for name, command in known:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield name, command
+        if isinstance(command, click.Group):
+            known += [(f"{name} {one}", each) for one, each in command.commands.items()]
+
+
+@pytest.mark.parametrize(("name", "command"), tuple(every_command()))
+def test_every_option_says_what_it_is_for(name: str, command: click.Command) -> None:
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == []
+    named = {option for each in options for option in each.opts}
+    assert ("--json" in named) is (name not in WITHOUT_JSON)
+    assert (command.help or "").split("\n\n")[0].rstrip().endswith(".")

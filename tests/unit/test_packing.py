@@ -16,9 +16,42 @@ def test_the_sample_is_part_of_the_form() -> None:
     assert hashlib.sha256(sample).hexdigest() == SAMPLE
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x00\x01\xff" * 3000, b'{"a":"\xc3\xa4"}'])
+FIRST_FORM = (
+    "55d9c10dc0300804c15e52011c187039068b26a2f41ebf22a58195f63df75f563e09c1766653a4c3"
+    "9254890d5e6bf63911f4a818429d3c49aa74270123fc54c14b23f87a5e"
+)
+DIGEST = hashlib.sha256(b"x").hexdigest().encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"\x00\x01\xff" * 3000,
+        b'{"a":"\xc3\xa4"}',
+        b'{"hash":"%b","prev":"%b","id":"del_%b","odd":"%b"}'
+        % (DIGEST, DIGEST[::-1], DIGEST[:20], DIGEST[:19]),
+        DIGEST * 300,
+        b"\x02" + DIGEST,
+        b"".join(hashlib.sha256(bytes((no % 256, no // 256))).hexdigest().encode() + b" "
+                 for no in range(600)),
+    ],
+)  # fmt: skip
 def test_it_comes_back_as_it_was(content: bytes) -> None:
     assert unpacked(packed(content)) == content
+
+
+def test_what_the_first_form_packed_is_read() -> None:
+    line = bytes.fromhex("01" + FIRST_FORM)
+    assert unpacked(line) == b'{"what":"ended","hash":"%b"}' % DIGEST
+
+
+def test_a_digest_takes_its_bytes_once() -> None:
+    line = b'{"what":"ended","hash":"%b"}'
+    assert len(packed(line % DIGEST)) < len(packed(line % b"")) + len(DIGEST) // 2 + 8
+    twice = b"[%b,%b]"
+    assert len(packed(twice % (DIGEST, DIGEST))) < len(packed(twice % (DIGEST, b""))) + 6
 
 
 def test_what_was_never_packed_is_itself() -> None:

@@ -2,9 +2,13 @@
 
 The sample is a part of the form: a record that was packed with it can be read only with it, so it
 never changes. A better one gets a number of its own. What was never packed is read as it is.
+
+Digests and ids do not compress: as hexadecimal digits each of their bytes takes two. So in the
+second form each of them stands once, as bytes, behind what is compressed.
 """
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,7 +18,13 @@ from typing import Final
 FIELD: Final = "packed"
 # Beside a packed request: it asked for a dry run.
 REHEARSED: Final = "rehearsed"
-_FIRST: Final = b"\x01"
+_PLAIN: Final = b"\x01"
+_DRAWN: Final = b"\x02"
+# In the content: the number of what was drawn from here follows.
+_MARK: Final = b"\x02"
+_MARKED: Final = re.compile(rb"\x02(.)", re.DOTALL)
+_HEX: Final = re.compile(rb"(?:[0-9a-f]{2}){8,64}")
+_MOST_DRAWN: Final = 256
 _WINDOW: Final = -15
 _FIRST_PART: Final = f"{FIELD}0".encode()
 # A hash is kept in the short way while none of its values is longer (hash-max-listpack-value).
@@ -34,8 +44,22 @@ def _sample() -> bytes:
 
 def packed(content: bytes) -> bytes:
     """The content in fewer bytes; nothing that JSON or a body begins with begins it."""
+    if _MARK in content:
+        return _PLAIN + _pressed(content)
+    drawn: dict[bytes, int] = {}
+
+    def draw(found: re.Match[bytes]) -> bytes:
+        number = drawn.setdefault(found[0], len(drawn))
+        return _MARK + bytes((number,)) if number < _MOST_DRAWN else found[0]
+
+    rest = _HEX.sub(draw, content)
+    tail = [bytes.fromhex(each.decode()) for each in list(drawn)[:_MOST_DRAWN]]
+    return _DRAWN + _pressed(rest) + b"".join(bytes((len(each),)) + each for each in tail)
+
+
+def _pressed(content: bytes) -> bytes:
     press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample())
-    return _FIRST + press.compress(content) + press.flush()
+    return press.compress(content) + press.flush()
 
 
 def unpacked(content: bytes) -> bytes:
@@ -44,7 +68,7 @@ def unpacked(content: bytes) -> bytes:
     Raises:
         Unpackable: it is damaged.
     """
-    if content[:1] != _FIRST:
+    if content[:1] not in {_PLAIN, _DRAWN}:
         return content
     press = zlib.decompressobj(_WINDOW, zdict=_sample())
     try:
@@ -53,7 +77,21 @@ def unpacked(content: bytes) -> bytes:
         raise Unpackable(str(error)) from None
     if not press.eof:
         raise Unpackable("it does not end")
-    return plain
+    return plain if content[:1] == _PLAIN else _put_back(plain, press.unused_data)
+
+
+def _put_back(content: bytes, tail: bytes) -> bytes:
+    drawn = list[bytes]()
+    while tail:
+        end = 1 + tail[0]
+        if end > len(tail):
+            raise Unpackable("its end is missing")
+        drawn.append(tail[1:end].hex().encode())
+        tail = tail[end:]
+    try:
+        return _MARKED.sub(lambda found: drawn[found[1][0]], content)
+    except IndexError:
+        raise Unpackable("its end is missing") from None
 
 
 def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, bytes]:

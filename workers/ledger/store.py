@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from importlib import resources
 from typing import Any, Final, cast
 
@@ -28,6 +29,13 @@ _MOST_AT_ONCE: Final = 4
 REPLICA_MS: Final = 400
 _NUDGE_SECONDS: Final = 0.002
 _MOST_NUDGE_SECONDS: Final = 0.05
+
+
+@cache
+def source(name: str) -> str:
+    """The script of this name, with what all of them share in front."""
+    prelude = (_FOLDER / "prelude.lua").read_text(encoding="utf-8")
+    return f"{prelude}\n{(_FOLDER / f'{name}.lua').read_text(encoding='utf-8')}"
 
 
 def text(flat: Sequence[bytes]) -> dict[str, str]:
@@ -251,9 +259,7 @@ class Store:
 
     def _script(self, name: str) -> AsyncScript:
         if name not in self._scripts:
-            prelude = (_FOLDER / "prelude.lua").read_text(encoding="utf-8")
-            body = (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")
-            self._scripts[name] = self.redis.register_script(f"{prelude}\n{body}")
+            self._scripts[name] = self.redis.register_script(source(name))
         return self._scripts[name]
 
     async def _answered(

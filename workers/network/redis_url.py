@@ -105,6 +105,8 @@ class _Pool(SentinelConnectionPool):
 
 def connect(url: str, **options: Any) -> Redis:  # noqa: ANN401 - redis-py's own options
     """A client for an event loop; the options are redis-py's."""
+    # Not to say which library it is saves a round trip a connection.
+    options = {"driver_info": None, **options}
     if not asks_sentinels(url):
         return Redis.from_url(url, **options)
     at = _watched(url)

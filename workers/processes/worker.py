@@ -1,6 +1,7 @@
 """The worker process: works while Redis is there, and waits while it is not."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -15,19 +16,19 @@ from workers.audit.configuration import record_configuration
 from workers.ledger.deleting.leases import Kind
 from workers.ledger.installation.condition import condition, condition_of
 from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
-from workers.ledger.store import REPLICA_MS
+from workers.ledger.store import REPLICA_MS, source
 from workers.network.tls import public_authorities
 from workers.outbox.process import Beside
 from workers.processes import jobs  # imported before the fork, so that a job starts at once
 from workers.processes.job_table import FOREIGN
 from workers.processes.runtime import open_ledger, queue_of, redis_url
 from workers.processes.steady_worker import SteadyWorker, Stop
-from workers.processes.storage import require_fit
 from workers.settings import Settings
 from workers.times.clock import system_clock, to_ms
 from workers.times.durations import milliseconds
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
 from workers.upkeep.pulse import beat
+from workers.upkeep.storage import require_fit
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
@@ -53,7 +54,7 @@ def run_worker(settings: Settings, *, outbox: bool = False) -> None:
     Raises:
         StorageUnfit: Redis would lose the record.
     """
-    stop = Stop()
+    stop = jobs.stop()
     stop.listen()
     _load_ahead()
     sender = Beside.of(settings) if outbox else None
@@ -67,10 +68,18 @@ def run_worker(settings: Settings, *, outbox: bool = False) -> None:
 
 def _load_ahead() -> None:
     """What the process of each job would load anew: it is a fork of this one."""
+    jobs.configured()
     public_authorities(trust_env=True)
     public_authorities()
-    # What httpx imports at its first request.
-    import_module("anyio._backends._asyncio")
+    # What httpx imports with its first client, and at its first request.
+    for module in ("httpcore", "anyio._backends._asyncio"):
+        import_module(module)
+    for script in ("found_ledger", "bind_account", "take_along", "lease", "renew", "take_request",
+                   "record", "begin_delete"):  # fmt: skip
+        source(script)
+    # Nothing of this is garbage, and a page that nobody writes to is not copied for a fork.
+    gc.collect()
+    gc.freeze()
 
 
 def _work_on(settings: Settings, stop: Stop, sender: Beside | None) -> None:
@@ -158,12 +167,14 @@ async def _give_back(settings: Settings, kind: Kind, record_id: str, holder: str
     """What the process of a job held, when it was seen to end."""
     try:
         async with open_ledger(settings, prompt=True) as ledger:
-            given = await ledger.leases.give_back(kind, record_id, holder, system_clock())
+            leases = ledger.leases
+            along = await leases.taken_along(holder) if kind == "deletion" else ()
+            for each in (record_id, *along):
+                given = await leases.give_back(kind, each, holder, system_clock())
+                log.warning("job_died", record_id=each, given_back=given)
     except (RedisError, OSError) as error:
         # The end of the lease does the same, later.
         log.warning("not_given_back", record_id=record_id, error=type(error).__name__)
-    else:
-        log.warning("job_died", record_id=record_id, given_back=given)
 
 
 async def _audit(settings: Settings, job_id: str, why: str) -> None:

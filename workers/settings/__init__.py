@@ -78,11 +78,12 @@ RedisUrl = Annotated[str, AfterValidator(require_redis_url)]
 class WorkerSettings(Section):
     """`[worker]`: how long things may take before somebody else looks again."""
 
-    lease: SomeDuration = Field(default="15s", validate_default=True)
+    lease: SomeDuration = Field(default="14s", validate_default=True)
     beat: SomeDuration = Field(default="3s", validate_default=True)
     requeue_after: SomeDuration = Field(default="30s", validate_default=True)
     scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     pulse: str = ""
 
     @model_validator(mode="after")

@@ -47,7 +47,7 @@ class Continuity:
         """
         memory = self._ledger.store.memory
         try:
-            known = await asyncio.to_thread(self._witnesses.known)
+            known = await asyncio.to_thread(self._witnesses.known) if self._witnesses.any else []
         except OSError as error:
             await self._ledger.stop_switch.lose_ledger(
                 f"what is known of the ledger on disk cannot be read: {error}", self._clock()
@@ -65,7 +65,8 @@ class Continuity:
             _, here = answers[-1]
             memory.remember(here.ledger, here.mark, here.tip)
             here = Witness(memory.id, memory.mark, memory.tip)
-            await asyncio.to_thread(self._witnesses.keep, here)
+            if self._witnesses.kept:
+                await asyncio.to_thread(self._witnesses.keep, here)
             if self._off_ms > _MOST_OFF_MS:
                 trouble = CLOCK_OFF
         await self._say(trouble)

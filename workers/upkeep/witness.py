@@ -92,6 +92,8 @@ class Witnesses:
     def __init__(self, places: Sequence[Path], *, writes: bool) -> None:
         self._places = places
         self._writes = writes
+        # Whether there is anything to be read, or to be written.
+        self.any, self.kept = bool(places), bool(places) and writes
         self._failing: set[Path] = set()
 
     def known(self) -> list[Witness]:

@@ -72,11 +72,11 @@ async def _caught_up(state: ServiceState, source: str) -> dict[str, Any] | None:
     if known is None:
         return None
     return {
-        "to": rfc3339(known.point),
-        "at": rfc3339(known.confirmed_at) if known.confirmed_at else None,
+        "to": known.point,
+        "at": known.confirmed_at,
         "fault": known.fault,
         "code": known.code,
-        "since": rfc3339(known.since) if known.since else None,
+        "since": known.since,
         **await state.ledger.catch_ups.found(source),
     }
 
@@ -88,7 +88,7 @@ async def show_all(request: Request) -> Response:
 
 
 async def standing(state: ServiceState) -> list[dict[str, Any]]:
-    """The same as JSON values."""
+    """What the description says of each."""
     now = state.clock()
     listed: list[dict[str, Any]] = []
     for name, source in sorted(state.settings.sources.items()):
@@ -102,11 +102,11 @@ async def standing(state: ServiceState) -> list[dict[str, Any]]:
                 "vendor": source.vendor,
                 "url": f"{state.settings.public_url.rstrip('/')}/webhooks/{name}",
                 "confirm_delete": source.confirm_delete,
-                "last_delivery": rfc3339(last) if last else None,
+                "last_delivery": last,
                 "silent": source.silence_days > 0 and now - since > patience,
                 "silence_days": source.silence_days,
                 "verdicts": dict(activity.verdicts),
-                "alerts": {code: rfc3339(at) for code, at in activity.alerts.items()},
+                "alerts": dict(activity.alerts),
                 "caught_up": await _caught_up(state, name),
             }
         )

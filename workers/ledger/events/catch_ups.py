@@ -13,8 +13,9 @@ from typing import Any, Final, cast
 
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import to_ms
 
 _ID: Final = "cup_"
 
@@ -24,7 +25,7 @@ def id_of(source: str) -> str:
     return _ID + source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CatchUp:
     """One source's. While a run is under way it reads on `after` a company's id.
 
@@ -40,44 +41,16 @@ class CatchUp:
     finished_at: datetime | None
     after: str
     newest: datetime | None
-    unread: str
-    fault: str
-    code: str
+    unread: str = ""
+    fault: str = ""
+    code: str = ""
     since: datetime | None
     inactive: int
     active: int
     fence: int
     attempts: int
-    deaths: int
+    deaths: int = 0
     confirmed_at: datetime | None
-
-    @classmethod
-    def load(cls, fields: Mapping[str, str]) -> "CatchUp":
-        """The record from its hash."""
-
-        def moment(name: str) -> datetime | None:
-            value = fields.get(name, "0")
-            return from_ms(value) if value not in {"", "0"} else None
-
-        return cls(
-            id=fields["id"],
-            source=fields["source"],
-            point=from_ms(fields["point"]),
-            began_at=from_ms(fields["began_at"]),
-            finished_at=moment("finished_at"),
-            after=fields["after"],
-            newest=moment("newest"),
-            unread=fields.get("unread", ""),
-            fault=fields.get("fault", ""),
-            code=fields.get("code", ""),
-            since=moment("since"),
-            inactive=int(fields["inactive"]),
-            active=int(fields["active"]),
-            fence=int(fields["fence"]),
-            attempts=int(fields["attempts"]),
-            deaths=int(fields.get("deaths") or 0),
-            confirmed_at=moment("confirmed_at"),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +130,7 @@ class CatchUps:
     async def lease(self, record_id: str, now: datetime) -> CatchUp | None:
         """Take the run, or `None` if it is somebody else's, not due or over."""
         fields = await take(self._store, "catch_up", record_id, now)
-        return CatchUp.load(fields) if fields else None
+        return loaded(CatchUp, fields) if fields else None
 
     async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
         """Write what a slice came to.
@@ -189,7 +162,7 @@ class CatchUps:
             raise Fenced(
                 f"catching up with {held.source} was taken over while this worker was away"
             )
-        return CatchUp.load(text(flat))
+        return loaded(CatchUp, text(flat))
 
     async def known(self, source: str) -> Known | None:
         """What this source's PSA last listed; `None` before it was read for the first time."""
@@ -200,7 +173,7 @@ class CatchUps:
     async def get(self, source: str) -> CatchUp | None:
         """How far it is with this source; `None` if nobody has begun."""
         fields = await self._store.hash("catch_up", id_of(source))
-        return CatchUp.load(fields) if fields else None
+        return loaded(CatchUp, fields) if fields else None
 
     async def found(self, source: str) -> dict[str, int]:
         """How many changes were ever found that no event had said: `inactive` and `active`."""

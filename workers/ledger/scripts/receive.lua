@@ -2,7 +2,8 @@
 -- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
 -- time may have one now. One that says again what was handled, byte for byte, is counted with the first
 -- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
--- understood, while the first of its kind holds what it would hold.
+-- understood, while the first of its kind holds what it would hold; and that a client is active still,
+-- which without an id of the vendor's is handled each time it is said.
 -- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
 -- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
 --       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
@@ -105,6 +106,14 @@ local function look_again_at(deletion)
   redis.call('ZADD', key('due'), now, deletion.id)
 end
 
+-- Of two times within one second, one of which is whole, nobody knows which one is the later.
+local function same_moment(one, two)
+  if not one or not two or one == two then
+    return one == two
+  end
+  return (one % 1000 == 0 or two % 1000 == 0) and math.floor(one / 1000) == math.floor(two / 1000)
+end
+
 local function request(event, known)
   local name, register = known[1].name, known[1].register
   local at = event.occurred_at or event.arrived_at or now
@@ -114,10 +123,13 @@ local function request(event, known)
     -- Without a signed time, what came after it is not older than it, though both were proved late.
     local after = not event.occurred_at and event.came
       and event.came > (tonumber(each.register.active_came) or math.huge)
-    if active_at and at < active_at and not after then
+    local equal = active_at and same_moment(at, active_at)
+    if active_at and at < active_at and not after and not equal then
       return {verdict = 'ignored', reason = 'stale'}
     end
-    if (active_at == at or active_at and at < active_at) and #doubts == 0 then
+    -- That it came later says nothing where its own time is before one that lay ahead.
+    local ahead = (event.claims or at) < tonumber(each.register.active_claims or 0)
+    if (equal or ahead or active_at and at < active_at) and #doubts == 0 then
       -- Two saves within one second: which one was the last a person must say.
       doubts[1] = 'order_unknown'
     end
@@ -150,7 +162,7 @@ local function request(event, known)
         local state = doubts[1] == 'order_unknown' and 'contested' or 'inactive'
         if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
           redis.call('HSET', each.name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0,
-            'state', state, 'updated_at', now)
+            'inactive_claims', event.claims or 0, 'state', state, 'updated_at', now)
         else
           redis.call('HSET', each.name, 'state', state, 'updated_at', now)
         end
@@ -215,8 +227,11 @@ local function reactivated(event, known)
     local comparable = event.occurred_at and signed
       or operator and event.arrived_at and not event.occurred_at and not signed
     local inactive_at = comparable and tonumber(each.register.inactive_at)
-    stale = stale and inactive_at and at < inactive_at
-    equal = equal or inactive_at == at
+    -- A time that lay ahead is not when it was, so only what is later by its own time is.
+    local ahead = inactive_at and (event.claims or at) < tonumber(each.register.inactive_claims or 0)
+    local same = inactive_at and (ahead or same_moment(inactive_at, at))
+    stale = stale and inactive_at and at < inactive_at and not same
+    equal = equal or same
   end
   if stale then
     return {verdict = 'ignored', reason = 'stale'}
@@ -237,7 +252,8 @@ local function reactivated(event, known)
       -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
         redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
-          'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
+          'active_claims', event.claims or 0, 'active_seen', now, 'active_came', event.came or now,
+          'updated_at', now)
       end
       for _, deletion in ipairs(open) do
         look_again_at(deletion)
@@ -248,7 +264,7 @@ local function reactivated(event, known)
   local order = redis.call('INCR', key('order'))
   for _, each in ipairs(known) do
     redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
-      'active_by', event.client,
+      'active_by', event.client, 'active_claims', event.claims or 0,
       'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
@@ -461,16 +477,28 @@ end
 -- An empty table would be written as an object.
 local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
 
+-- That a client is active has an id of its own each time, if it has none of the vendor's (`Identity`).
+local said_again, still_active = {}, {}
+for place, event in ipairs(events) do
+  if event.kind == 'reactivated' and string.find(event.event_id, '^sha256:%x+@') then
+    local receipt = receipts[place]
+    said_again[#said_again + 1] = event.client
+    still_active[receipt] = receipt.reason == 'client_active' and not receipt.alert
+  end
+end
+
 -- Under its first event it is remembered which delivery brought these bytes. One that was stored
 -- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
-local first_seen = key('event', delivery.source, receipts[1].event_id)
+local first_seen = key('event', delivery.source, #said_again > 0
+  and 'active:' .. redis.sha1hex(cjson.encode(said_again)) or receipts[1].event_id)
 local first = not operator and redis.call('HGET', first_seen, 'body:' .. delivery.digest)
 if first and redis.call('EXISTS', key('delivery', first)) == 0 then
   first = nil
 end
 local repeated = first and not stored[5] and not delivery.received_at
 for _, receipt in ipairs(receipts) do
-  repeated = repeated and (receipt.verdict == 'duplicate' or still_rejected[receipt])
+  repeated = repeated
+    and (receipt.verdict == 'duplicate' or still_rejected[receipt] or still_active[receipt])
 end
 if repeated and #held > 0 then
   -- One that a person dismissed since, or that is read otherwise now, is not held by the first.
@@ -503,6 +531,10 @@ if repeated then
   end
   for _, receipt in ipairs(receipts) do
     receipt.repeat_of = first
+    if still_active[receipt] then
+      -- Only the same call again, soon, asks for it.
+      redis.call('PEXPIRE', key('event', delivery.source, receipt.event_id), 300000)
+    end
   end
   return cjson.encode(receipts)
 end
@@ -550,6 +582,7 @@ else
   received_at = delivery.received_at or now
   if not first or strongest.verdict ~= 'duplicate' then
     redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
+    redis.call('PEXPIRE', first_seen, retention)
   end
   redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
     'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
