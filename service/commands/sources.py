@@ -2,9 +2,10 @@
 
 import asyncio
 import dataclasses
+import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +19,13 @@ from adapters.contract import SourceConfig
 from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
+from adapters.ninjaone.config import NinjaOneConfig
 from adapters.registry import VENDORS
 from service.demo.key_at import serving_key
 from service.doctor.finding import Finding
 from service.doctor.psa import findings_of
 from service.doctor.registered import compared, removed
+from service.terminal import secret_file
 from service.terminal.client import ServiceClient, service_url
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
@@ -213,10 +216,31 @@ def register(name: str, *, only_check: bool, as_json: bool) -> None:
     left alone, and nothing is removed; but a NinjaOne API client has only one webhook, which is
     replaced.
 
+    Where UNGLUE_SOURCES__NAME__SECRETS_FILE names a file that is not there, a secret is made, given
+    to the vendor and stored in it, readable by its owner alone. It is not shown.
+
     Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
     """
+    absent = secret_file.missing(name, os.environ)
+    if absent is not None and only_check:
+        cure = f"unglue sources register {name} makes a secret, gives it to the vendor, stores it"
+        _show([Finding("callbacks", "fail", f"{name}: {absent.words}", cure)], as_json=as_json)
+        sys.exit(1)
+    if absent is not None:
+        _register_anew(name, absent, as_json=as_json)
     config, public_url = _configured(name)
     _show_whether_ok(compared(name, config, public_url, repair=not only_check), as_json=as_json)
+
+
+def _register_anew(name: str, absent: secret_file.Missing, *, as_json: bool) -> NoReturn:
+    """Register with a secret of our own making, which is stored once the vendor has it."""
+    with secret_file.made(absent) as secret:
+        config, public_url = _configured(name, secret.environment(os.environ))
+        if isinstance(config, NinjaOneConfig) and config.header == "authorization":
+            # There the secret is the header's whole value.
+            config, public_url = _configured(name, secret.environment(os.environ, "Bearer "))
+        told = compared(name, config, public_url, repair=True, keep=secret.keep)
+        _show_whether_ok(told, as_json=as_json)
 
 
 @sources.command()
@@ -243,9 +267,11 @@ async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
     return [finding async for finding in findings]
 
 
-def _configured(name: str) -> tuple[SourceConfig, str]:
+def _configured(
+    name: str, environment: Mapping[str, str] | None = None
+) -> tuple[SourceConfig, str]:
     """The configuration of a source, and the address at which it reaches the service."""
-    settings = load_settings()
+    settings = load_settings(environment)
     config = settings.sources.get(name)
     if config is None:
         raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")

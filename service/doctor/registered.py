@@ -1,6 +1,6 @@
 """Whether a vendor sends what a source is to receive: told, put right or removed, as is wished."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -26,9 +26,16 @@ async def registered_findings(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def compared(
-    name: str, config: SourceConfig, public_url: str, *, repair: bool
+    name: str,
+    config: SourceConfig,
+    public_url: str,
+    *,
+    repair: bool,
+    keep: Callable[[], None] | None = None,
 ) -> AsyncIterator[Finding]:
     """What differs; with `repair` it is made right, and what is told is what was done.
+
+    `keep` is called once the vendor has the secret, which is a new one.
 
     Raises:
         ConfigurationError: the source's vendor has nothing to register, or it has no credentials.
@@ -42,10 +49,29 @@ async def compared(
             return
         try:
             found = await registration.of(public_url, name)
+            if keep is not None:
+                found = await _renewed(registration, found, public_url, name)
+                keep()
+                repair = False
+                yield Finding(_PART, "ok", f"{name}: a secret was made, and its file written")
             async for finding in _told(name, registration, found, public_url, repair=repair):
                 yield finding
         except PsaError as error:
             yield Finding(_PART, "warn", error.message, _cure(name, error))
+
+
+async def _renewed(
+    registration: Registration,
+    found: tuple[Registered, ...] | None,
+    public_url: str,
+    source: str,
+) -> tuple[Registered, ...] | None:
+    """What is registered, after all of it has the new secret."""
+    for each in found or ():
+        await registration.repair(each, public_url, source, secret=True)
+    if not found:
+        await registration.create(public_url, source)
+    return await registration.of(public_url, source)
 
 
 async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncIterator[Finding]:
