@@ -459,10 +459,16 @@ class Rehearsal(Crew):
             if config is None or not config.catches_up or since is None or at is None:
                 continue
             client = self.watch.clients.get((source, number), Client())
-            back = [each for each in client.events if each.active]
             if there.active or at < since or client.ended:
                 continue
-            if any((each.signed or each.delivered) >= at for each in back):
+            # A source's clients of one name are taken for one, and in doubt it is active.
+            if any(
+                each.active
+                and each.source == source
+                and (each.client == number or folded(each.name or "") == folded(there.name))
+                and (each.signed or each.delivered) >= at
+                for each in self.watch.decided.words.said
+            ):
                 continue
             # An event that says the same within two minutes is taken for the same.
             enough = at - timedelta(minutes=2)
