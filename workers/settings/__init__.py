@@ -213,7 +213,9 @@ class Settings(BaseSettings):
     def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:
         owners: dict[tuple[str, str], str] = {}
         for name, operator in table.items():
-            known = {"token": operator.token_sha256, "sign_on": operator.sign_on}
+            known = {"token": operator.token_sha256, "sign_on": operator.sign_on.casefold()}
+            # Who asked must not approve under the same name in another case.
+            known["name but for its case"] = name.casefold()
             for what, value in known.items():
                 other = owners.setdefault((what, value), name) if value else name
                 if other != name:
