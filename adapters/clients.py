@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.fields import Identity, Unreadable
-from adapters.likeness import likeness
+from adapters.likeness import bare, likeness
 from adapters.models import Reactivated, Rejected
 
 
@@ -15,10 +15,12 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     """Every identity of a client, the most certain first: `id:5`, `name:example client`.
 
     Names and numbers are folded: taking two clients for one can only keep a deletion from
-    happening.
+    happening. A name with signs in it is also known without them.
     """
     found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
-    return (*found, f"name:{likeness(name)}") if name else tuple(found)
+    likely = likeness(name) if name else ""
+    forms = dict.fromkeys((likely, bare(likely) or likely)) if name else ()
+    return (*found, *(f"name:{form}" for form in forms))
 
 
 def reactivated(

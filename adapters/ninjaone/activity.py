@@ -103,6 +103,28 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
     )
 
 
+def _active(
+    config: NinjaOneConfig,
+    activity: Mapping[str, Any],
+    identity: Identity,
+    occurred_at: datetime | None,
+    organization: str | None,
+) -> tuple[Verdict, ...]:
+    """The client is active, under its id and every name that can be read.
+
+    One that was restored has another id, so that without a name it may be any of them.
+    """
+    called = _names(config, activity, readable_name)
+    names = [form for name in called for form in known_as(name=name)]
+    clients = (*known_as(id=organization, name=None), *names)
+    name = called[0] if len(called) == 1 else None
+    back = reactivated(clients, identity, occurred_at, name)
+    if called or activity["statusCode"] != "CLIENT_CREATED":
+        return back
+    beside = replace(identity, event=f"{identity.event}#nameless")
+    return (*back, rejected(Unreadable("name_missing"), beside))
+
+
 @dataclass(frozen=True, slots=True)
 class Deleted:
     """An activity that says that an organization was deleted, as far as it says which."""
@@ -128,28 +150,6 @@ def deletion_in(config: NinjaOneConfig, activity: Mapping[str, Any]) -> Deleted 
     if number is None and name is None:
         raise Unreadable("client_missing", "in no known place; see pointers and name_template")
     return Deleted(int(positive_id(activity.get("id"), "id")), at, number, name)
-
-
-def _active(
-    config: NinjaOneConfig,
-    activity: Mapping[str, Any],
-    identity: Identity,
-    occurred_at: datetime | None,
-    organization: str | None,
-) -> tuple[Verdict, ...]:
-    """The client is active, under its id and every name that can be read.
-
-    One that was restored has another id, so that without a name it may be any of them.
-    """
-    called = _names(config, activity, readable_name)
-    names = [form for name in called for form in known_as(name=name)]
-    clients = (*known_as(id=organization, name=None), *names)
-    name = called[0] if len(called) == 1 else None
-    back = reactivated(clients, identity, occurred_at, name)
-    if called or activity["statusCode"] != "CLIENT_CREATED":
-        return back
-    beside = replace(identity, event=f"{identity.event}#nameless")
-    return (*back, rejected(Unreadable("name_missing"), beside))
 
 
 def known(config: NinjaOneConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON

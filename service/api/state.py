@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from redis.exceptions import RedisError
 from starlette.requests import Request
 
+from adapters.errors import InvalidRequest
 from service.access.attempts import FailedAttempts
 from service.access.logins import Logins
 from service.access.operators import Caller, authenticate
@@ -172,8 +173,13 @@ def caller_of(request: Request) -> Caller:
     Raises:
         Unauthorized: nobody known did.
         TooManyAttempts: the same, and too often from this address.
+        InvalidRequest: it acts, and says something in its address that nobody would read, such as
+            `?dry_run=true`.
     """
-    return caller_with(request, request.headers.get("authorization"))
+    caller = caller_with(request, request.headers.get("authorization"))
+    if request.method not in {"GET", "HEAD"} and request.url.query:
+        raise InvalidRequest("what acts takes nothing from its address: write it into the body")
+    return caller
 
 
 def caller_with(request: Request, authorization: str | None) -> Caller:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +15,16 @@ from tests.support.deletions import requested
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.processes.company import in_company
+from workers.processes.jobs import joins
+from workers.times.clock import system_clock
 
-Another = Callable[[], Awaitable[str | None]]
+Another = Callable[[int], Awaitable[str | None]]
 
 
 def brings(*names: str) -> Another:
     left = list(names)
 
-    async def another() -> str | None:
+    async def another(_: int) -> str | None:
         return left.pop(0) if left else None
 
     return another
@@ -63,7 +66,7 @@ async def test_the_end_of_the_jobs_time_is_the_end_of_all() -> None:
 async def test_without_redis_nobody_joins_and_nobody_is_ended() -> None:
     asked, ended = asyncio.Event(), list[str]()
 
-    async def another() -> str | None:
+    async def another(_: int) -> str | None:
         asked.set()
         raise ConnectionLost
 
@@ -133,3 +136,14 @@ async def test_only_what_the_ledger_numbered_is_taken(
         assert await redis.lpop(ledger.store.queue_key) == name.encode()
     await redis.hset(key, "state", "cancelled")
     assert await ledger.leases.take_along(first) is None
+
+
+async def test_nobody_joins_for_whom_the_budget_does_not_last(
+    ledger: Ledger, queued: tuple[str, ...]
+) -> None:
+    for _ in range(2):
+        await ledger.budget.take(system_clock(), limit=300, reserve=1, destructive=False)
+    assert await joins(queued[0], ledger, 301, 2) is None
+    assert await joins(queued[0], ledger, 302, 2) == queued[1]
+    await ledger.budget.hold(system_clock() + timedelta(minutes=1), system_clock())
+    assert await joins(queued[0], ledger, 3000, 1) is None

@@ -25,13 +25,13 @@ log = structlog.get_logger()
 async def in_company(
     first: str,
     advance: Callable[[str], Coroutine[Any, Any, None]],
-    another: Callable[[], Awaitable[str | None]],
+    another: Callable[[int], Awaitable[str | None]],
     room: Callable[[int], bool],
 ) -> None:
     """Advance the first deletion and, for as long as it has any under way, what `another` brings.
 
-    `room` is asked whether one more may join so many. What one of them raises keeps no other from
-    its end; it is raised at the end.
+    `room` is asked whether one more may join so many, and then `another` for it. What one of them
+    raises keeps no other from its end; it is raised at the end.
 
     Raises:
         JobTimeoutException: the time of the job is over, for all of them.
@@ -41,7 +41,7 @@ async def in_company(
     try:
         while under_way:
             roomy = room(len(under_way))
-            if roomy and (joins := await _asked(another)) is not None:
+            if roomy and (joins := await _asked(another, len(under_way))) is not None:
                 under_way.add(asyncio.create_task(advance(joins)))
                 continue
             done, under_way = await asyncio.wait(
@@ -58,9 +58,9 @@ async def in_company(
         raise ExceptionGroup("several deletions of this process", failed)
 
 
-async def _asked(another: Callable[[], Awaitable[str | None]]) -> str | None:
+async def _asked(another: Callable[[int], Awaitable[str | None]], under_way: int) -> str | None:
     try:
-        return await another()
+        return await another(under_way)
     except (RedisError, OSError) as error:
         # Those under way have their own way with that.
         log.warning("none_taken_along", error=type(error).__name__)

@@ -18,7 +18,7 @@ from workers.settings.schedules import catch_ups
 from workers.times.cron import newest_tick
 from workers.upkeep.packing import Packing
 from workers.upkeep.retention import Retention
-from workers.upkeep.room import tell_of_little_room
+from workers.upkeep.room import look_at_room
 from workers.upkeep.silence import tell_of_silent_sources
 
 
@@ -43,7 +43,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         Duty("unproved", timedelta(minutes=1), ledger.quarantine.tell),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
         Duty("packing", timedelta(seconds=5), Packing(ledger).pack),
-        Duty("room", timedelta(minutes=5), partial(tell_of_little_room, ledger)),
+        Duty("room", timedelta(minutes=1), partial(look_at_room, ledger)),
         _daily_read(ledger, jobs),
     )
 

@@ -9,4 +9,6 @@ judge.py     an independent opinion on every DELETE, from what was really there
 clients.py   an independent opinion on who was active, from the events
 books.py     what must always hold of the ledger
 rehearsal.py all of it together
+driver.py    the rules as they are said to hypothesis, and a plain seeded driver of them
+direct.py    a client of the server for one thread, with nothing around a command
 """

@@ -1,5 +1,6 @@
 """The request budget that all workers share."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -10,6 +11,8 @@ from workers.times.clock import from_ms, to_ms
 
 # Whoever resumes makes what waits due at once.
 _ASK_AGAIN = timedelta(minutes=5)
+# A plan asks fifty times at the same moment, which would be as many connections to Redis.
+_AT_ONCE = 8
 
 
 class RequestBudget:
@@ -17,6 +20,7 @@ class RequestBudget:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def take(
         self,
@@ -34,10 +38,11 @@ class RequestBudget:
         Raises:
             CallsStopped: IT Glue refused the key too often; `while_stopped` asks nevertheless.
         """
-        until = await self._store.run(
-            "take_request",
-            [to_ms(now), limit, reserve, int(while_stopped), int(destructive)],
-        )
+        async with self._slots:
+            until = await self._store.run(
+                "take_request",
+                [to_ms(now), limit, reserve, int(while_stopped), int(destructive)],
+            )
         if until < 0:
             raise CallsStopped(
                 "IT Glue refused the API key too often, so nothing is asked of it; see that the "

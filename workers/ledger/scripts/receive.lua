@@ -252,8 +252,8 @@ local function reactivated(event, known)
       -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
         redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
-          'active_claims', event.claims or 0, 'active_seen', now, 'active_came', event.came or now,
-          'updated_at', now)
+          'active_claims', event.claims or 0, 'active_seen', now,
+          'active_came', newest(each.register.active_came, event.came or now), 'updated_at', now)
       end
       for _, deletion in ipairs(open) do
         look_again_at(deletion)
@@ -265,7 +265,8 @@ local function reactivated(event, known)
   for _, each in ipairs(known) do
     redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
       'active_by', event.client, 'active_claims', event.claims or 0,
-      'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
+      'active_order', order, 'active_seen', now,
+      'active_came', newest(each.register.active_came, event.came or now), 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
   if event.name and event.name ~= '' then
