@@ -41,12 +41,12 @@ def sandbox() -> Iterator[str]:
         yield url
 
 
-def settings_of(valkey_url: str, sandbox: str, grace: str = "0s") -> Settings:
+def settings_of(valkey_url: str, sandbox: str, grace: str = "0s", **more: Any) -> Settings:
     policy = {**RELAXED, "export": False, "approval": "always", "grace_period": grace}
     return configured(
         valkey_url, policy=policy, secret_keys=[secret_key("k")],
         itglue={"api_key": "ITG.sandbox", "base_url": sandbox},
-        schedules={"monthly": {"cron": "0 3 1 * *", "confirm_delete": True}}, sources=ASKED,
+        schedules={"monthly": {"cron": "0 3 1 * *", "confirm_delete": True}}, **more,
     )  # fmt: skip
 
 
@@ -58,6 +58,18 @@ async def service(
     settings = settings_of(valkey_url, sandbox, getattr(request, "param", "0s"))
     with running_service(settings) as running:
         running.http.get("/healthz")
+        yield running, settings
+
+
+@pytest.fixture
+async def asking(
+    valkey_url: str, sandbox: str, ledger: Ledger
+) -> AsyncIterator[tuple[Service, Settings]]:
+    """With a source whose PSA can be asked, and something of everything."""
+    settings = settings_of(valkey_url, sandbox, sources=ASKED)
+    with running_service(settings) as running:
+        running.http.get("/healthz")
+        await busy(ledger, settings)
         yield running, settings
 
 
@@ -154,11 +166,9 @@ async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused
 
 
 async def test_by_keyboard_without_scripts_and_on_a_phone_many_are_seen_to(
-    service: tuple[Service, Settings], ledger: Ledger
+    asking: tuple[Service, Settings], ledger: Ledger
 ) -> None:
-    running, settings = service
-    await busy(ledger, settings)
-    async with browsing(running.url, java_script_enabled=False, viewport=PHONE) as page:
+    async with browsing(asking[0].url, java_script_enabled=False, viewport=PHONE) as page:
 
         async def go(name: str) -> None:
             """To what is called so, as who has a keyboard only: it takes the focus, then Enter."""
@@ -222,11 +232,10 @@ async def told(page: Page, rules: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 async def test_nobody_is_kept_out_by_how_a_page_is_made(
-    service: tuple[Service, Settings], ledger: Ledger
+    asking: tuple[Service, Settings], ledger: Ledger
 ) -> None:
     """axe-core's rules, colours in both schemes, and nothing to scroll aside on a phone."""
-    running, settings = service
-    await busy(ledger, settings)
+    running, settings = asking
     faults = []
     link = link_of(settings, await ledger.deletions.get("del_1"))
     assert link is not None
