@@ -513,7 +513,7 @@ PEOPLE_AND_STRANGERS: Final = (
     Safeguard(
         "names: protections compare loosely",
         "adapters/likeness.py",
-        '    return unicodedata.normalize("NFKC", " ".join(seen.casefold().split()))',
+        '    return unicodedata.normalize("NFKC", " ".join(folded.split()))',
         "    return text",
         ("tests/unit/test_safeguards_loosely.py",),
     ),
