@@ -1,6 +1,6 @@
 """Whether it is known what the PSAs changed, whatever their events say."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,7 +22,7 @@ _CURES: Final = {
 
 async def caught_up_findings(
     settings: Settings, ledger: Ledger, now: datetime
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     """Every source that is caught up with."""
     for name, (cron, _) in catch_ups(settings.schedules, settings.sources).items():
         known = await ledger.catch_ups.get(name)

@@ -1,6 +1,6 @@
 """Whether a vendor sends what a source is to receive: told, put right or removed, as is wished."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ _PART: Final = "callbacks"
 _UNSEEN: Final = Registered("", {}, ())
 
 
-async def registered_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def registered_findings(settings: Settings) -> AsyncGenerator[Finding]:
     """What differs, of every source whose sender can be asked. Changes nothing."""
     for name, config in settings.sources.items():
         if registration_of(config, PsaHttp(name)) is not None:
@@ -27,7 +27,7 @@ async def registered_findings(settings: Settings) -> AsyncIterator[Finding]:
 
 async def compared(
     name: str, config: SourceConfig, public_url: str, *, repair: bool
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     """What differs; with `repair` it is made right, and what is told is what was done.
 
     Raises:
@@ -48,7 +48,7 @@ async def compared(
             yield Finding(_PART, "warn", error.message, _cure(name, error))
 
 
-async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncIterator[Finding]:
+async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncGenerator[Finding]:
     """Take away what sends to this source, and nothing else.
 
     Raises:
@@ -89,7 +89,7 @@ async def _told(
     public_url: str,
     *,
     repair: bool,
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     cure, word = f"unglue sources register {name}", registration.word
     if found is None and not repair:
         message = f"{name}: the vendor does not show which {word} is registered"

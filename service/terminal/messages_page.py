@@ -189,6 +189,23 @@ def _lines() -> Iterator[str]:
     )
 
 
+# What is answered before there is a request: the service's door, and the command line.
+_AT_THE_DOOR: Final = (
+    ("RequestTimeout", "408", "yes", "It did not come to its end in time.", "Send it again."),
+    ("UriTooLong", "414", "no", "The URL is too long.", "Nothing was read of it. Send less."),
+    ("TooManyConnections", "429", "yes", "Too many connections at once, of one sender or of all.",
+     "Wait as long as `Retry-After` says; see who sends so much (`readyz`, the log)."),
+    ("HeadTooLarge", "431", "no", "The head or the trailer is too large.", "Send less of it."),
+    ("ServiceError", "", "yes", "A command found no service, or none that is Unglue's.",
+     "See that `unglue up` or `serve` runs, and where `UNGLUE_URL` leads."),
+    ("PortInUse", "", "yes", "Another process listens at that port.",
+     "End it, or choose another `--port`."),
+    ("OSError", "", "no", "A file or a disk of this machine: the message says which.",
+     "See its permissions, and the room on the disk."),
+    ("Usage", "", "no", "A command was given options that do not fit.", "See its `--help`."),
+)  # fmt: skip
+
+
 def _codes() -> Iterator[tuple[str, ...]]:
     for error in codes():
         means = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
@@ -196,6 +213,7 @@ def _codes() -> Iterator[tuple[str, ...]]:
         name = name_of(error)
         if name in ADVICE:
             yield name, str(error.http_status), again, means, ADVICE[name]
+    yield from _AT_THE_DOOR
     for code, means in _IN_RESULTS.items():
         yield code, "", "no", means, ADVICE[code]
 
