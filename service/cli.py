@@ -187,10 +187,17 @@ def main() -> None:
         # Closed by whoever started us: what is done counts all the same.
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
     try:
-        sys.exit(cli.main(prog_name="unglue", standalone_mode=not as_json))
+        sys.exit(cli.main(prog_name="unglue", standalone_mode=False))
     except click.ClickException as error:
-        _refuse("Usage", error.format_message(), as_json=True)
+        if as_json:
+            _refuse("Usage", error.format_message(), as_json=True)
+        else:
+            error.show()
         sys.exit(error.exit_code)
+    except click.Abort:
+        # At a question nothing has been asked of the service yet; elsewhere the command said more.
+        _refuse("Interrupted", "interrupted before it was done", as_json=as_json)
+        sys.exit(130)
     except UnglueError as error:
         told = getattr(error, "code_of_service", "")
         message = f"{told}: {error.message}" if told and not as_json else error.message

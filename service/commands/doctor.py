@@ -12,7 +12,7 @@ from rich.table import Table
 
 from service.doctor.examination import Finding, examine
 from service.supervision import embedded
-from service.terminal.screen import Screen, screen, show_json
+from service.terminal.screen import Screen, say, screen, show_json
 from workers.settings import Settings, load_settings
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
@@ -53,10 +53,17 @@ async def _examine(settings: Settings, *, show: bool) -> list[Finding]:
 
 def _tell(finding: Finding, console: Screen) -> None:
     mark, colour = _MARKS[finding.level]
+    cure = f"→ {finding.cure}" if finding.cure and finding.level != "ok" else ""
+    if not console.is_terminal:
+        # Whoever searches it wants whole lines.
+        say(f"{mark} {finding.part:<14} {finding.message}")
+        if cure:
+            say(f"  {'':<14} {cure}")
+        return
     lines = Table.grid(padding=(0, 1))
     lines.add_column(width=1)
     lines.add_column(min_width=14)
     lines.add_row(f"[{colour}]{mark}[/]", escape(finding.part), escape(finding.message))
-    if finding.cure and finding.level != "ok":
-        lines.add_row("", "", escape(f"→ {finding.cure}"))
+    if cure:
+        lines.add_row("", "", escape(cure))
     console.print(lines)

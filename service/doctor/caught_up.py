@@ -29,7 +29,7 @@ async def caught_up_findings(
         if known is None or (known.confirmed_at is None and not known.fault):
             yield Finding(_PART, "warn", f"{name}: never done yet", "start: unglue scheduler")
         elif known.fault:
-            words = f"{name}: stands still since {rfc3339(known.since or now)}: {known.fault}"
+            words = f"{name}: has not gone on since {rfc3339(known.since or now)}: {known.fault}"
             cure = _CURES.get(known.code, "look into the workers' logs")
             yield Finding(_PART, "fail", words, cure.format(name=name))
         elif cron.endswith(" * * * *") and now - (known.confirmed_at or now) > _LATE:

@@ -93,7 +93,7 @@ async def _told(
     cure, word = f"unglue sources register {name}", registration.word
     if found is None and not repair:
         message = f"{name}: the vendor does not show which {word} is registered"
-        yield Finding(_PART, "ok", message, f"to set it (anew): {cure}")
+        yield Finding(_PART, "ok", message, f"to set it (again): {cure}")
     elif not found and not repair:
         yield Finding(_PART, "fail", f"{name}: nothing is sent here; no {word} is registered", cure)
     elif not found:

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from workers.pipeline.states import AWAITING_APPROVAL, DELETED, PREVIEWED, SCHEDULED, SOFT_DELETED
+from workers.pipeline.states import (
+    AWAITING_APPROVAL,
+    DELETED,
+    PREVIEWED,
+    RUNNING,
+    SCHEDULED,
+    SOFT_DELETED,
+)
 
 
 def named(found: dict[str, Any]) -> str:
@@ -31,6 +38,8 @@ def _then(deletion: dict[str, Any]) -> str:
         return f"ends unless approved by: {', '.join(deletion['approvers']) or 'nobody'}"
     if deletion["waits_for"]:
         return f"looked at again: {deletion['waits_for']}"
+    if deletion["state"] == RUNNING:
+        return "at the latest it is looked at again"
     return "to be deleted" if deletion["state"] == SCHEDULED else "due"
 
 

@@ -43,6 +43,7 @@ def process(*arguments: str, module: str = "service", **environment: str) -> sub
     return subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", module, *arguments],
         env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -373,3 +374,12 @@ def test_two_services_on_one_port() -> None:
     with serve(Starlette()) as url:
         status, _, err = ended(process("sandbox", "--port", url.rpartition(":")[2]))
     assert (status, "choose another --port" in err) == (1, True), err
+
+
+def test_no_answer_to_a_question_is_an_interruption(tmp_path: Path) -> None:
+    arguments = ("init", "--rehearsal", "--output", str(tmp_path / "made.toml"))
+    status, out, err = ended(process(*arguments))
+    assert status == 130, (out, err)
+    assert "interrupted before it was done" in err
+    assert "Aborted" not in err
+    assert not list(tmp_path.iterdir())

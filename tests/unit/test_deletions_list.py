@@ -21,6 +21,7 @@ WAITS: dict[str, Any] = {
         ({"state": "scheduled"}, "to be deleted"),
         ({"state": "retrying", "waits_for": "psa"}, "looked at again: psa"),
         ({"state": "queued"}, "due"),
+        ({"state": "running"}, "at the latest it is looked at again"),
     ],
 )
 def test_the_time_comes_first(changed: dict[str, Any], said: str) -> None:
