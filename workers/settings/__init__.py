@@ -39,7 +39,7 @@ from workers.settings.operators import (
     private_or_https,
 )
 from workers.settings.policy import PolicySettings
-from workers.settings.reading import PREFIX, from_environment, from_file, merged
+from workers.settings.reading import PREFIX, from_environment, from_file, merged, no_file
 from workers.settings.schedules import Schedule, unusable
 from workers.settings.secrecy import sample_secret, samples_in, shared_secret, weak_secret
 from workers.settings.section import Section
@@ -322,5 +322,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**tables)
     except ValidationError as error:
-        lines = faults(error, whole="unglue.toml", meant=partial(meant, Settings))
+        lines = [*faults(error, whole="unglue.toml", meant=partial(meant, Settings))]
+        if not tables.get("itglue") and no_file(environment):
+            lines.append("no unglue.toml is here: unglue init makes one, or set UNGLUE_CONFIG")
         raise ConfigurationError("\n".join(lines)) from None
