@@ -64,6 +64,15 @@ def _row(deletion: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _shown(value: object) -> str:
+    """A value of the journal; of what was said of several things, the words alone."""
+    if not isinstance(value, list):
+        return str(value)
+    return "; ".join(
+        str(each.get("words", each)) if isinstance(each, dict) else str(each) for each in value
+    )
+
+
 def _foreseen(deletion: dict[str, Any]) -> str:
     """Of a dry run that ended, what would come of it."""
     if deletion["would_delete"] is None:
@@ -96,7 +105,7 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
         # Digests are in the JSON; nobody reads them here.
         rest = {name: value for name, value in entry.items() if name not in _NOT_READ}
         detail = ", ".join(
-            f"{name}={value}" for name, value in rest.items() if value not in ("", [])
+            f"{name}={_shown(value)}" for name, value in rest.items() if value not in ("", [])
         )
         console.print(escape(f"{entry['at']}  {entry['entry']:<14} {detail}"))
 

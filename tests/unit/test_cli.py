@@ -13,12 +13,14 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from service.cli import COMMANDS, FIRST_SENTENCES, main
+from adapters.errors import ConfigurationError
+from service.cli import COMMANDS, FIRST_SENTENCES, cli, main
 from service.supervision import embedded
 from service.supervision.readiness import redis_answers
 from tests.support.serve import serve
@@ -387,4 +389,17 @@ def test_no_answer_to_a_question_is_an_interruption(tmp_path: Path) -> None:
     assert status == 130, (out, err)
     assert "interrupted before it was done" in err
     assert "Aborted" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_without_the_embedded_server_it_is_named(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "k")
+    monkeypatch.setattr(embedded, "find_spec", lambda _name: None)
+    ran = CliRunner().invoke(cli, [command])
+    assert isinstance(ran.exception, ConfigurationError)
+    assert "unglue[embedded]" in ran.exception.message
     assert not list(tmp_path.iterdir())

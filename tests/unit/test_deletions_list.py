@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.commands.deletions import _foreseen
+from service.commands.deletions import _foreseen, _shown
 from service.terminal.outcome import due, named
 
 AT = "2026-12-05T14:02:09Z"
@@ -44,3 +44,10 @@ def test_what_is_not_known_of_an_organization_is_left_out() -> None:
     assert named({"org_id": None, "org_name": "Nope"}) == "Nope"
     assert named({"org_id": "5", "org_name": None}) == "5"
     assert named({"org_id": None, "org_name": None}) == "?"
+
+
+def test_of_what_a_psa_said_the_journal_shows_the_words() -> None:
+    said = [{"source": "cw", "state": "active", "words": "it is active"}, {"words": "it is not"}]
+    assert _shown(said) == "it is active; it is not"
+    assert _shown(["a", "b"]) == "a; b"
+    assert _shown(5) == "5"
