@@ -80,15 +80,21 @@ class Deliveries:
         reactivates = any(event["kind"] == "reactivated" for event in events)
         asking = sum(event["kind"] == "request" for event in events)
         at = to_ms(now)
-        digest = hashlib.sha256(body).hexdigest()[:_DIGEST]
         args = [
             at,
             at + self._store.requeue_after,
             self._store.retention,
-            json.dumps({**delivery, "digest": digest, "on_the_way": on_the_way + self._asking}),
+            on_the_way + self._asking,
+            delivery["id"],
+            delivery["source"],
+            delivery["vendor"],
+            delivery.get("received_at", ""),
+            delivery.get("caught_up", ""),
+            delivery["headers"],
+            hashlib.sha256(body).hexdigest()[:_DIGEST],
             body,
             json.dumps(events),
-            *((replay.operator, replay.token) if replay else ()),
+            *((replay.operator, replay.token) if replay else ("", "")),
         ]
         self._asking += asking
         try:
