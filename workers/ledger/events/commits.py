@@ -1,4 +1,4 @@
-"""Group commit: what waits at the same moment shares a run of a script and, where it waits, the disk.
+"""Group commit: what waits at the same moment shares a run of a script and, if it waits, the disk.
 
 Each call stays a decision of its own: it has its own answer, and one that fails fails alone.
 """
