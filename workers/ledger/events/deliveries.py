@@ -1,6 +1,5 @@
 """What sources sent: recorded, deduplicated and acted on in one step."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from adapters.errors import NotFound
+from adapters.payload import digest_of
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.commits import Commits
 from workers.ledger.packing import FIELD, unpacked
@@ -91,7 +91,7 @@ class Deliveries:
             delivery.get("received_at", ""),
             delivery.get("caught_up", ""),
             delivery["headers"],
-            hashlib.sha256(body).hexdigest()[:_DIGEST],
+            digest_of(body)[:_DIGEST],
             body,
             json.dumps(events),
             *((replay.operator, replay.token) if replay else ("", "")),
