@@ -49,11 +49,13 @@ def read(config: SourceConfig, body: bytes, now: datetime) -> tuple[Verdict, ...
 
 
 def _judged(config: SourceConfig, company: Any, identity: Identity) -> Verdict:  # noqa: ANN401 - any JSON
-    number, name = positive_id(company["id"], "id"), readable_name(company["name"])
+    by_name = config.integration_type is None and not company["id"]
+    number = None if by_name else positive_id(company["id"], "id")
+    name = readable_name(company["name"])
     at = instant(company["changed_at"])
     # A change has a time, and the same one is the same event; without a time, each look is one.
     event = identity.event if at else identity.reactivation
-    if config.integration_type is not None:
+    if config.integration_type is not None and number is not None:
         client, also = number, known_as(name=name)
     else:
         client, *rest = known_as(id=number, name=name)
@@ -64,8 +66,10 @@ def _judged(config: SourceConfig, company: Any, identity: Identity) -> Verdict: 
     if not company["asks"] or folded(company["changed_by"] or "") in own:
         # An event that said the same would ask for nothing.
         return Ignored(event_id=event, occurred_at=at, reason="asks_for_nothing")
+    if config.integration_type is None and name is None:
+        raise Unreadable("name_missing")
     link = None
-    if config.integration_type is not None:
+    if config.integration_type is not None and number is not None:
         gone: Literal[True] | None = True if company["deleted"] else None
         link = PsaLink(integration_type=config.integration_type, company_id=number, deleted=gone)
     return Request(
@@ -78,6 +82,8 @@ def _judged(config: SourceConfig, company: Any, identity: Identity) -> Verdict: 
             psa=link,
             org_name=org_name(company["name"]),
             confirm_delete=config.confirm_delete,
-            reason=f"company {number} is inactive in the PSA: {company['because']}"[:2000],
+            reason=f"company {number or 'without id'} is inactive in the PSA: {company['because']}"[
+                :2000
+            ],
         ),
     )

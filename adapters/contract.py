@@ -53,6 +53,11 @@ class SourceConfig(BaseModel):
         return False
 
     @property
+    def dated(self) -> bool:
+        """Whether the sender's own API says when a client was changed."""
+        return True
+
+    @property
     def deletes_only(self) -> bool:
         """Whether its events know no inactive client, but only one that is gone."""
         return False

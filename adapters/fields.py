@@ -24,6 +24,7 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 _WORDS = dict.fromkeys(("true", "1", "yes", "y", "t", "on"), True) | dict.fromkeys(
     ("false", "0", "no", "n", "f", "off"), False
 )
@@ -139,9 +140,17 @@ def instant(value: Any) -> datetime | None:  # noqa: ANN401 - a vendor's value
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         return None
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        return _of_an_event(datetime.fromisoformat(value.upper()).astimezone(UTC))
     except (ValueError, OverflowError):
         return None
+
+
+def _of_an_event(moment: datetime) -> datetime | None:
+    """The moment, or `None` for the beginning of a calendar, which senders write for "no time".
+
+    Taken for a time it would be older than everything, and so of no effect.
+    """
+    return moment if moment >= _OLDEST else None
 
 
 def signed_time(value: Any, *read: Callable[[Any], datetime | None]) -> datetime | None:  # noqa: ANN401 - a vendor's value
@@ -166,7 +175,7 @@ def epoch_instant(value: Any) -> datetime | None:  # noqa: ANN401 - a vendor's v
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     try:
-        return datetime.fromtimestamp(value, UTC)
+        return _of_an_event(datetime.fromtimestamp(value, UTC))
     except (ValueError, OverflowError, OSError):
         return None
 

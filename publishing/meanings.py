@@ -122,6 +122,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "worker.requeue_after": "How long a job may lie in the queue before it is handed out again",
     "worker.scheduler_interval": "How often the scheduler looks",
     "worker.max_attempts": "How often a step is tried while IT Glue does not answer",
+    "worker.concurrency": "How many deletions the process of a job advances at once; 1: each has a "
+    "process of its own",
     "worker.pulse": "A file that worker, scheduler and outbox touch while they turn, for "
     "`unglue alive`; empty: none",
     "audit.file": "Where the audit log goes beside Redis; empty: nowhere",

@@ -1,13 +1,14 @@
 """The stateful test for as long as one likes: `python -m tests.soak --steps 100000`.
 
 Every process drives its own ledger. A failure is printed as the shortest sequence of rules that
-still fails, and with the seed that leads there: `--seed` and `--steps 1` run that one round. The
-last line says how much was done, and in how many rounds something was wrong (a call that should
+still fails, and with the seed that leads there: `--seed` and `--steps 1` run that one sequence. The
+last line says how much was done, and in how many sequences something was wrong (a call that should
 not have gone out), false (said to be deleted, and there), lost (accepted, and without an end) or
 otherwise not as it must be.
 """
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import os
@@ -18,20 +19,24 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import count, islice
 from pathlib import Path
+from random import Random
 
-import redis
 import structlog
-from hypothesis import Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.test_stateful import QUICK, Everything
+from tests.contract.test_stateful import Everything
 from tests.support.stateful.crew import Broken
+from tests.support.stateful.direct import Direct
+from tests.support.stateful.driver import Machine, Rule, Step, chosen, drive, rules_of, shortest
 from tests.support.valkey import running_valkey
 
-LONG = settings(QUICK, max_examples=25, stateful_step_count=40, derandomize=False)
+LENGTH = 50  # of a sequence
+_TOLD_EVERY = 20_000  # steps
 _KINDS = {
     "false": re.compile(r" is (soft_)?deleted: | says deleted="),
     "lost": re.compile(r"^after [0-9]+ rounds: | was lost", re.MULTILINE),
@@ -59,34 +64,53 @@ def kind_of(error: BaseException) -> str:
     return "other"
 
 
+def _alike(one: Exception, other: Exception) -> bool:
+    return type(one) is type(other) and kind_of(one) == kind_of(other)
+
+
+def _sequence(rules: Sequence[Rule], number: int, machine: Machine) -> Iterator[Step]:
+    random = Random(number)  # noqa: S311 - it has to repeat itself
+    return islice(chosen(rules, random, machine), LENGTH)
+
+
 def soak(first_seed: int, steps: int, until: float, most_failures: int, shrink: bool) -> Ran:
-    """Rounds of the stateful test, each from the next seed, until it is enough."""
+    """Sequences of the stateful test, each from the next seed, until it is enough."""
     logged = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=logged)
-    found: list[str] = []
-    chosen = LONG if shrink else settings(LONG, phases=(Phase.generate,))
+    rules, found, told = rules_of(Everything), list[str](), 0
+    # What is there now stays, and what comes is seldom in a circle.
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
     with (
         tempfile.TemporaryDirectory(prefix="unglue-") as folder,
-        running_valkey(Path(folder)) as url,
-        redis.Redis.from_url(url) as server,
+        # Nothing crashes here, so nothing has to be on disk.
+        running_valkey(Path(folder), appendonly="no") as url,
+        Direct(url.removeprefix("unix://")) as server,
     ):
         Everything.server = server
-        number = first_seed
-        while True:
-            try:
-                run_state_machine_as_test(seed(number)(Everything), settings=chosen)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it was found
+        for number in count(first_seed):
+            taken, error = drive(Everything, partial(_sequence, rules, number))
+            if error is not None:
                 found.append(kind_of(error))
-                # At once: shrinking takes minutes, and whoever waits wants to see what there is.
-                text = f"seed {number}\n{traceback.format_exc()}"
-                print(text, file=sys.stderr, flush=True)  # noqa: T201 - its output
-            number += 1
+                # At once: shortening takes minutes, and whoever waits wants to see what there is.
+                _tell(f"seed {number}", *traceback.format_exception(error), *taken)
+                if shrink:
+                    _tell("shorter:", *shortest(Everything, taken, partial(_alike, error)))
+            if Everything.steps >= told + _TOLD_EVERY:
+                told = Everything.steps
+                _tell(
+                    f"{told} steps, {Everything.calls} calls, found {found}; next seed {number + 1}"
+                )
             if len(found) >= most_failures or Everything.steps >= steps or time.time() >= until:
                 break
     return Ran(
         Everything.examples, Everything.steps, Everything.calls, Everything.requests,
         tuple(found),
     )  # fmt: skip
+
+
+def _tell(*lines: object) -> None:
+    print(*lines, sep="\n", file=sys.stderr, flush=True)  # noqa: T201 - its output
 
 
 def main() -> int:

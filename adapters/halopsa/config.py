@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from adapters.contract import AskableSource
+from adapters.contract import CatchingSource
 from adapters.origin import secure_origin
 from adapters.pointer import Pointer
 from adapters.shared_header import Credential, HeaderName, SharedSecrets, refuse_confirmation
@@ -48,7 +48,7 @@ class HaloPSAApi(BaseModel):
     tenant: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")] | None = None
 
 
-class HaloPSAConfig(AskableSource):
+class HaloPSAConfig(CatchingSource):
     """One HaloPSA webhook.
 
     `auth` is the webhook's authentication type: `basic` (user name and password), `bearer` (a
@@ -71,6 +71,11 @@ class HaloPSAConfig(AskableSource):
         if self.confirm_delete:
             refuse_confirmation("HaloPSA")
         return self
+
+    @property
+    def dated(self) -> bool:
+        """No time of a change of a client is documented."""
+        return False
 
     @property
     def values(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ source names is tried, and places that disagree are an error.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -99,6 +100,33 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
             ),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """An activity that says that an organization was deleted, as far as it says which."""
+
+    activity: int
+    at: datetime
+    organization: str | None
+    name: str | None
+
+
+def deletion_in(config: NinjaOneConfig, activity: Mapping[str, Any]) -> Deleted | None:
+    """What an activity of NinjaOne's own log says of a deletion; `None` if it is of other things.
+
+    Raises:
+        Unreadable: it says too little.
+    """
+    if activity.get("statusCode") != "CLIENT_DELETED":
+        return None
+    at = _time(activity.get("activityTime"))
+    if at is None:
+        raise Unreadable("time_missing")
+    number, name = _organization_id(config, activity), _name(config, activity)
+    if number is None and name is None:
+        raise Unreadable("client_missing", "in no known place; see pointers and name_template")
+    return Deleted(int(positive_id(activity.get("id"), "id")), at, number, name)
 
 
 def known(config: NinjaOneConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from adapters.contract import AskableSource
+from adapters.contract import CatchingSource
 from adapters.origin import secure_origin
 from adapters.pointer import Pointer
 from adapters.shared_header import (
@@ -58,7 +58,7 @@ class NinjaOneApi(BaseModel):
     base_url: Annotated[str, AfterValidator(secure_origin)] = "https://app.ninjarmm.com"
 
 
-class NinjaOneConfig(AskableSource):
+class NinjaOneConfig(CatchingSource):
     """One NinjaOne API client's webhook.
 
     `secrets` are whole values of the header, like "Bearer …". `hmac_header` is for a sender or
@@ -79,6 +79,11 @@ class NinjaOneConfig(AskableSource):
     def asks(self) -> bool:
         """Whether NinjaOne is asked: it says only whether an organization was deleted."""
         return super().asks and self.inactive_when is None
+
+    @property
+    def dated(self) -> bool:
+        """Its activities have times, and its organizations none."""
+        return False
 
     @property
     def deletes_only(self) -> bool:

@@ -53,8 +53,8 @@ from service.console.page import readable as on_page
 from service.console.routes import routes as console_routes
 from service.dashboard.guard import open_dashboard
 from service.supervision.logs import BoundIds, Traced
-from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
+from workers.upkeep.storage import StorageUnfit
 
 log = structlog.get_logger()
 

@@ -25,10 +25,10 @@ from workers.intake.spool.spool import Spool
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import HandOff, JobQueue
 from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
-from workers.processes.storage import StorageUnfit, fit_unless_away
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
 from workers.upkeep.continuity import continuity_of
+from workers.upkeep.storage import StorageUnfit, fit_unless_away
 
 if TYPE_CHECKING:
     from service.access.oidc import Provider

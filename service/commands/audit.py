@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import click
 
+from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from service.terminal.client import ServiceClient
 from service.terminal.screen import say, show_json
@@ -223,8 +224,9 @@ def _conclude(found: dict[str, Any], *, as_json: bool) -> None:
         if found["whole"]:
             place = f", {found['first']} to {head['seq']}; head " if head else ""
             end = f"{head['seq']}:{head['hash']}" if head else ""
-            say(f"valid: {found['entries']} entries{place}{end}")
+            say(f"valid: {counted(found['entries'], 'entries')}{place}{end}")
         else:
             say(f"INVALID: {found['fault']}")
-            say(f"({found['entries']} entries before it are valid)", err=True)
+            many = counted(found["entries"], "entries before it are", "entry before it is")
+            say(f"({many} valid)", err=True)
     sys.exit(0 if found["whole"] else 1)

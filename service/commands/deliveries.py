@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode
 import click
 from rich.markup import escape
 
+from adapters.counting import counted
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
 from workers.pipeline.states import VERDICTS
@@ -65,7 +66,7 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
     if found["caught_up"]:
         console.print("nobody sent it: the PSA said it when it was asked")
     if found["repeats"]:
-        times = "once" if found["repeats"] == 1 else f"{found['repeats']} times"
+        times = counted(found["repeats"], "times")
         console.print(f"repeated {times}, last at {found['last_seen']}")
     if found["dismissed"]:
         said = found["dismissed"]
@@ -77,7 +78,7 @@ def _show(delivery_id: str, *, as_json: bool) -> None:
         console.print(escape(f"{name}: {value}"))
     console.print()
     if found["body_dropped"]:
-        console.print(f"its body ({found['bytes']} bytes) is no longer kept")
+        console.print(f"its body ({counted(found['bytes'], 'bytes')}) is no longer kept")
     console.print(escape(found["body"]), soft_wrap=True)
 
 

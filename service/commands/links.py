@@ -1,27 +1,19 @@
 """`unglue links`: the companies of a PSA against the organizations of IT Glue."""
 
 import asyncio
-import csv
 import dataclasses
-import io
 import sys
 from collections import Counter
 from collections.abc import Sequence
 
 import click
 
-from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
 from service.commands.sweeps import follow
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, show_json, show_list
-from workers.bulk.links import STATES, Link, every_company, matched, to_sweep
-from workers.processes.runtime import open_context
-from workers.psa.companies import Asked
-from workers.settings import Settings, load_settings
-
-# What a program that opens the file might take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from workers.bulk.links import STATES, Link, compare, csv_of, to_sweep
+from workers.settings import load_settings
 
 
 @click.command()
@@ -68,7 +60,7 @@ def links(
         )
     if dry_run and sweep is None:
         raise click.UsageError("--dry-run belongs to --sweep")
-    found = asyncio.run(_found(settings, source, config))
+    found = asyncio.run(compare(settings, source))
     shown = [
         each
         for each in found
@@ -77,18 +69,11 @@ def links(
     if as_json and sweep is None:
         show_json([dataclasses.asdict(each) for each in shown])
     elif as_csv and sweep is None:
-        say(_csv(shown), end="")
+        say(csv_of(shown), end="")
     elif sweep is None:
         _show(shown, found)
     else:
         _sweep(found, sweep, dry_run=dry_run, as_json=as_json)
-
-
-async def _found(settings: Settings, source: str, config: SourceConfig) -> tuple[Link, ...]:
-    async with open_context(settings) as context, Asked({source: config}) as asked:
-        companies = await every_company(await asked.client(source))
-        organizations = [each async for each in context.itglue.organizations()]
-    return matched(companies, organizations, config.integration_type)
 
 
 def _show(shown: Sequence[Link], found: Sequence[Link]) -> None:
@@ -98,7 +83,7 @@ def _show(shown: Sequence[Link], found: Sequence[Link]) -> None:
         Column("why", "spare"),
     )  # fmt: skip
     rows = []
-    for each in sorted(shown, key=lambda each: (not each.backlog, STATES.index(each.state))):
+    for each in shown:
         active = {True: "active", False: "inactive", None: ""}[each.active]
         where = f"{each.state}{' (backlog)' if each.backlog else ''}"
         rows.append(
@@ -110,21 +95,6 @@ def _show(shown: Sequence[Link], found: Sequence[Link]) -> None:
     say(", ".join(f"{counts[state]} {state}" for state in STATES), err=True)
     backlog = sum(each.backlog for each in found)
     say(f"{backlog} inactive in the PSA and still in IT Glue", err=True)
-
-
-def _csv(shown: Sequence[Link]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in dataclasses.fields(Link))
-    for each in shown:
-        row = dataclasses.astuple(each)
-        writer.writerow(_cell(value) for value in row)
-    return text.getvalue()
-
-
-def _cell(value: object) -> str:
-    shown = " ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
-    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def _sweep(found: Sequence[Link], schedule: str, *, dry_run: bool, as_json: bool) -> None:

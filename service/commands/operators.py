@@ -72,5 +72,5 @@ def add(name: str, roles: tuple[str, ...], *, as_json: bool) -> None:
         show_json({**made, "toml": lines})
         return
     say(f"The token of {name}, shown only now: {token}", err=True)
-    say("These lines go into unglue.toml; the service knows them once restarted:", err=True)
+    say("These lines go into unglue.toml; then restart every part with it:", err=True)
     say(f"\n{lines}", end="")

@@ -16,8 +16,8 @@ from service.api.bounded_http import bounded
 from service.api.connections import Bounds, Connections
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.forks import work_in
-from workers.processes.storage import StorageUnfit
 from workers.settings import Settings
+from workers.upkeep.storage import StorageUnfit
 
 # How long a request may go on once the service is told to stop.
 _GRACE_SECONDS: Final = 10

@@ -15,6 +15,7 @@ import click
 import httpx
 
 from adapters.contract import SourceConfig
+from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
 from adapters.registry import VENDORS
@@ -52,7 +53,11 @@ def sources(context: click.Context, *, as_json: bool) -> None:
 
 
 def _row(source: dict[str, Any]) -> tuple[str, ...]:
-    alerts = [f"silent for more than {source['silence_days']} days"] if source["silent"] else []
+    alerts = (
+        [f"silent for more than {counted(source['silence_days'], 'days')}"]
+        if source["silent"]
+        else []
+    )
     alerts += [f"{code} {at}" for code, at in source["alerts"].items()]
     verdicts = [f"{count} {verdict}" for verdict, count in source["verdicts"].items()]
     return (

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.markup import escape
 
+from adapters.counting import counted
 from service.terminal.client import ServiceClient
 from service.terminal.screen import Column, say, screen, show_json, show_list
 from service.terminal.waiting import interruptible
@@ -65,7 +66,7 @@ def _end_of(service: ServiceClient, sweep_id: str, seconds: float) -> dict[str, 
         found = service.call("GET", path)
         if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
             said = looked
-            say(f"{sweep_id}: {looked} organizations looked at …", err=True)
+            say(f"{sweep_id}: {counted(looked, 'organizations')} looked at …", err=True)
     return found
 
 
@@ -90,7 +91,8 @@ def _show(found: dict[str, Any]) -> None:
         console.print(f"[red]{escape(error['message'])}[/]")
     if too_many:
         console.print(
-            f"{summary['met']} candidates are more than the {summary['allowed']} that limit and "
+            f"{counted(summary['met'], 'candidates are', 'candidate is')} more than the "
+            f"{summary['allowed']} that limit and "
             "max_share allow: nothing is requested. If they are right, raise them and sweep again."
         )
     console.print(

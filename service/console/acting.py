@@ -152,7 +152,7 @@ async def _replay_delivery(visit: Visit, delivery_id: str) -> str:
 
 async def _dismiss(visit: Visit, delivery_id: str) -> str:
     await visit.state.ledger.deliveries.get(delivery_id)
-    became = await holds.dismissed_by(visit.state, visit.caller, [delivery_id], _reason(visit))
+    became = await holds.dismissed_by(visit.state, visit.caller, [delivery_id], reason(visit))
     if became[delivery_id] != "dismissed":
         raise Conflict("it holds no deletion, so there is nothing to dismiss")
     return "dismissed"
@@ -216,7 +216,7 @@ async def unprotect(visit: Visit) -> Response:
     name = _named(visit, org_id)
     try:
         _typed(visit, name, org_id)
-        _, warnings = await protections.end(visit.state, visit.caller, org_id, _reason(visit))
+        _, warnings = await protections.end(visit.state, visit.caller, org_id, reason(visit))
     except InvalidRequest as error:
         problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
         return await _kept(visit, problem=problem, status=error.http_status)
@@ -237,12 +237,17 @@ async def protect(visit: Visit) -> Response:
     org_id = visit.form.get("org_id", "").strip()
     if not (org_id.isascii() and org_id.isdigit() and len(org_id) <= 20):
         raise InvalidIdentifier("org_id must be an IT Glue organization id")
-    await protections.keep(visit.state, visit.caller, org_id, _reason(visit))
+    await protections.keep(visit.state, visit.caller, org_id, reason(visit))
     return RedirectResponse("/protected?said=protected", 303)
 
 
-def _reason(visit: Visit) -> str:
-    reason = visit.form.get("reason", "").strip()
-    if not 1 <= len(reason) <= deciding.LONGEST_REASON:
+def reason(visit: Visit) -> str:
+    """The reason that was given.
+
+    Raises:
+        InvalidRequest: none was, or it is too long.
+    """
+    given = visit.form.get("reason", "").strip()
+    if not 1 <= len(given) <= deciding.LONGEST_REASON:
         raise InvalidRequest(f"reason: say why, in 1 to {deciding.LONGEST_REASON} characters")
-    return reason
+    return given

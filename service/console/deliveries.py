@@ -12,8 +12,8 @@ from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, unsigned
 from service.console.door.front import Visit
 from service.console.page import address
+from workers.ledger.events.deliveries import Delivery
 from workers.ledger.listing import Page
-from workers.ledger.records import Delivery
 from workers.pipeline.states import VERDICTS
 from workers.times.clock import moment, precise
 

@@ -18,6 +18,7 @@ from workers.audit.reading import Filter, search, verify_log
 _PER_PAGE: Final = 100
 _SWEEPS: Final = 20
 _SAID: Final = {
+    "swept": "The sweep has begun. What it finds is shown here.",
     "protected": "Protected. It stays until an admin says otherwise.",
     "ended": "Nothing of people keeps it any more.",
     "again": "Ended; but policy.protected_ids names it and protects it again. Take it out of the "
@@ -35,7 +36,14 @@ async def _page(visit: Visit, template: str, title: str, **shown: Any) -> Respon
 
 async def show_sources(visit: Visit) -> Response:
     """Who sends, what came of it, who is silent."""
-    return await _page(visit, "sources.html", "Sources", rows=await sources.standing(visit.state))
+    configured = visit.state.settings.sources
+    return await _page(
+        visit,
+        "sources.html",
+        "Sources",
+        rows=await sources.standing(visit.state),
+        asked={name for name, each in configured.items() if each.asks},
+    )
 
 
 async def show_schedules(visit: Visit) -> Response:

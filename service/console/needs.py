@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.counting import counted
 from workers.pipeline.states import AWAITING_APPROVAL
 
 
@@ -30,7 +31,7 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
         yield Need("no worker is alive: what is accepted stays queued", "; start: unglue worker")
     others = now.get("other_configurations", 0)
     if others:
-        text = _many(others, "other configuration", "other configurations")
+        text = counted(others, "other configurations")
         yield Need(f"{text} within the last hour may delete nothing", ": unglue doctor")
     if not now["scheduler"]:
         yield Need("no scheduler is alive", "; start: unglue scheduler")
@@ -38,7 +39,7 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
         yield Need("nobody sends results and notices", "; start: unglue outbox")
     if now["overdue"]:
         yield Need(
-            _many(now["overdue"], "deletion", "deletions")
+            counted(now["overdue"], "deletions")
             + " should have been taken up a minute ago; is a worker running?",
             " see: unglue doctor",
         )
@@ -47,19 +48,15 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
         where = f"/deletions?state={AWAITING_APPROVAL}"
         cure = f": unglue deletions --state {AWAITING_APPROVAL}"
         yield Need(
-            _many(waiting, "deletion waits", "deletions wait") + " for approval", cure, where
+            counted(waiting, "deletions wait", "deletion waits") + " for approval", cure, where
         )
     if now["holds"]:
-        text = _many(now["holds"], "delivery holds", "deliveries hold") + " deletions"
+        text = counted(now["holds"], "deliveries hold", "delivery holds") + " deletions"
         yield Need(text, ": unglue holds", "/deliveries?held=yes")
     if now["quarantined"]:
-        text = _many(now["quarantined"], "delivery", "deliveries") + " cannot be proved"
+        text = counted(now["quarantined"], "deliveries") + " cannot be proved"
         cure = ": unglue deliveries --verdict unverified"
         yield Need(text, cure, "/deliveries?held=yes")
-
-
-def _many(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"
 
 
 def paused(pause: Mapping[str, Any]) -> str:

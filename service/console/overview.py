@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.responses import RedirectResponse, Response
 
+from adapters.counting import counted
 from adapters.errors import Conflict, InvalidRequest
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
@@ -56,9 +57,9 @@ class Bar:
     parts: tuple[tuple[str, int, float, float], ...]
 
 
-def chart(begins: Sequence[datetime], counted: Sequence[Mapping[str, int]]) -> list[Bar]:
+def chart(begins: Sequence[datetime], by_day: Sequence[Mapping[str, int]]) -> list[Bar]:
     """The columns: pure. The highest one is as high as the chart."""
-    grouped = [[sum(day[state] for state in states) for _, states in _PARTS] for day in counted]
+    grouped = [[sum(day[state] for state in states) for _, states in _PARTS] for day in by_day]
     highest = max([1, *(sum(day) for day in grouped)])
     bars = []
     for begin, day in zip(begins, grouped, strict=True):
@@ -86,17 +87,17 @@ async def _shown(
     found = list(needs(now))
     midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
-    counted = await state.ledger.overviews.days(begins, STATES)
+    by_day = await state.ledger.overviews.days(begins, STATES)
     for each in (FAILED, BLOCKED):
-        if number := sum(day[each] for day in counted[-2:]):
+        if number := sum(day[each] for day in by_day[-2:]):
             text = f"{number} of what was asked for since yesterday {_ENDED[each]}"
             found.append(
                 Need(text, f": unglue deletions --state {each}", f"/deletions?state={each}")
             )
     for source in await sources.standing(state):
         if source["silent"] and source["last_delivery"]:
-            days = source["silence_days"]
-            text = f"source {source['name']} has been silent for more than {days} days"
+            silent = counted(source["silence_days"], "days")
+            text = f"source {source['name']} has been silent for more than {silent}"
             found.append(Need(text, ": unglue sources", "/sources"))
     dead = [each for each in (await state.ledger.results.newest(50))[0] if each.state == "dead"]
     if dead:
@@ -114,7 +115,7 @@ async def _shown(
         budget=Budget(max(0, limit - used), limit, held),
         lost=LEDGER_LOST in causes,
         changed=ACCOUNT_CHANGED in causes,
-        bars=chart(begins, counted),
+        bars=chart(begins, by_day),
         counts=[(name, now["deletions"][name]) for name in STATES if now["deletions"][name]],
         oldest=min(waiting.items(), key=lambda each: each[1], default=None),
         may_pause=visit.may() and not now["paused"],

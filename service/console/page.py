@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from adapters.counting import counted
 from service.api.answers import RETRY_AFTER
 from service.approval.refusals import Handler, as_page
 from service.console.door.session import Session, caller
@@ -26,7 +27,9 @@ NAV: Final = (
     ("/month", "Month"),
 )  # fmt: skip
 # Everything under these addresses is answered by a page, also what goes wrong.
-_PLACES: Final = frozenset({"", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)})
+_PLACES: Final = frozenset(
+    {"", "holds", "links", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)}
+)
 _LONGEST: Final = 2000
 
 
@@ -56,7 +59,7 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(lines=_lines, when=when, state=state_words)
+_TEMPLATES.filters.update(counted=counted, lines=_lines, when=when, state=state_words)
 _TEMPLATES.globals.update(tones=TONES)
 _STYLE: Final = Markup(_TEMPLATES.get_template("style.css").render())  # noqa: S704 - our own
 _SCRIPT: Final = Markup(_TEMPLATES.get_template("live.js").render())  # noqa: S704 - our own

@@ -2,10 +2,11 @@
 
 from starlette.routing import BaseRoute, Route
 
-from service.console import acting, bulk, deletions, deliveries, lists, overview
+from service.console import acting, deletions, deliveries, lists, overview
 from service.console.door import front, log_in, sign_on
 from service.console.door.front import Look, looking
 from service.console.door.front import acting as form
+from service.console.many import dismissing, links, replaying
 
 
 def routes() -> list[BaseRoute]:
@@ -18,7 +19,9 @@ def routes() -> list[BaseRoute]:
         "/deliveries/{delivery_id}": deliveries.show,
         "/results": deliveries.results,
         "/results/{callback_id}": deliveries.result,
-        "/replays": bulk.show,
+        "/replays": replaying.show,
+        "/holds": dismissing.show,
+        "/links/{source}": links.show,
         "/sources": lists.show_sources,
         "/schedules": lists.show_schedules,
         "/protected": lists.show_protected,
@@ -37,8 +40,11 @@ def routes() -> list[BaseRoute]:
         "/results/{callback_id}/send-again": acting.send_again,
         "/protected": acting.protect,
         "/protected/{org_id}/end": acting.unprotect,
-        "/replays": bulk.begin,
-        "/replays/{replay_id}/stop": bulk.stop,
+        "/replays": replaying.begin,
+        "/replays/{replay_id}/stop": replaying.stop,
+        "/holds": dismissing.dismiss,
+        "/links/{source}": links.read,
+        "/links/{source}/sweep": links.sweep,
         "/pause": overview.pause,
         "/pause/end": overview.resume,
     }

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from adapters.counting import counted
 from service.doctor.finding import Finding
 from workers.ledger.ledger import Ledger
 from workers.processes.in_force import policy_digest
@@ -40,8 +41,9 @@ def _told(mine: str, digest: str | None, others: list[str]) -> Iterator[Told]:
             "restart all parts with the same file",
         )
     if others:
+        many = counted(len(others), "other configurations")
         yield (
             "fail",
-            f"{len(others)} other configuration(s) within the last hour are granted no deletion",
+            f"{many} within the last hour may delete nothing",
             "restart those workers and schedulers",
         )

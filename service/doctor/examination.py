@@ -27,11 +27,11 @@ from workers.network.addresses import resolve
 from workers.outbox.notify import targets_of
 from workers.processes.runtime import open_context, open_ledger
 from workers.processes.scheduler import HEARTBEAT
-from workers.processes.storage import storage_of
 from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval, unenforced
 from workers.times.clock import rfc3339, system_clock
 from workers.upkeep.room import room_of
+from workers.upkeep.storage import storage_of
 
 __all__ = ["Finding", "examine"]
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final, Literal
 
+from adapters.counting import counted
 from workers.ledger.ledger import Ledger
 from workers.times.clock import rfc3339
 
@@ -11,8 +12,8 @@ _CURES: Final = {
     "unverified": "look at the way to the vendor's key server; or: unglue holds, then dismiss",
 }
 _SAID: Final = {
-    "rejected": "deliveries not understood",
-    "unverified": "deliveries not proved to be genuine",
+    "rejected": "not understood",
+    "unverified": "not proved to be genuine",
 }
 
 
@@ -30,8 +31,9 @@ async def held_findings(ledger: Ledger) -> list[tuple[str, Literal["warn"], str,
         why = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
         clients = {client for each in these for client in each.clients}
         every = any(not each.clients for each in these)
-        whose = "all deletions" if every else f"the deletions of {len(clients)} clients"
+        whose = "all deletions" if every else f"the deletions of {counted(len(clients), 'clients')}"
         since = rfc3339(these[0].at)
-        said = f"{len(these)} {_SAID[verdict]} since {since} ({why}) hold {whose} of {source}"
+        many = counted(len(these), "deliveries hold", "delivery holds")
+        said = f"{many} {whose} of {source} since {since}: {_SAID[verdict]} ({why})"
         found.append((f"source {source}", "warn", said, _CURES[verdict]))
     return found

@@ -7,10 +7,10 @@ import structlog
 from adapters.errors import ConfigurationError
 from service.supervision.logs import configure_logs
 from workers.processes.runtime import open_ledger
-from workers.processes.storage import fit_unless_away
 from workers.settings import Settings, load_settings
 from workers.settings.enforcement import asks_for_approval, require_enforceable
 from workers.traces.tracing import trace_by
+from workers.upkeep.storage import fit_unless_away
 
 log = structlog.get_logger()
 

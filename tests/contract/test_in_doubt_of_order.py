@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -79,6 +80,52 @@ async def test_words_of_one_moment_concern_every_road(
         found = await them.settle(name)
         await them.untouched()
         assert found.state in HELD
+
+
+# What each says, in the order of arrival, at how many seconds from now its sender's clock saw it.
+AHEAD: dict[str, tuple[tuple[str, float], ...]] = {
+    "what was before it, by a clock that is ahead": (("active", 35), ("inactive", 30)),
+    "what was said right, after an inactive ahead": (("inactive", 600), ("active", -2)),
+    "the turn of the century": (("active", 2_300_000_000), ("inactive", 5)),
+    "a whole second before a part of it": (("active", -2), ("inactive", -1.7)),
+    "a part of a second before the whole one": (("inactive", -1.3), ("active", -2)),
+}
+
+
+@pytest.mark.parametrize("case", AHEAD)
+async def test_times_that_cannot_be_put_in_order(rehearse: Rehearse, case: str) -> None:
+    """Neither is dropped: a person says which one was the last."""
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        now = it.clock.forward(seconds=10)
+        for word, after in AHEAD[case]:
+            at = (now + timedelta(seconds=after)).isoformat(timespec="milliseconds")
+            content = {"type": f"client.{word}", "timestamp": at.replace(".000", "")}
+            await them.send("std", {**content, "data": {"org_id": ORG, "org_name": NAME}})
+        (found,) = await them.all_settled()
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert "same time" in await them.shown(found)
+
+
+async def test_a_clock_that_is_ahead_orders_its_own_events(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        for word, after in (("inactive", 30), ("active", 40), ("inactive", 50)):
+            at = it.clock() + timedelta(seconds=after)
+            await them.std(f"client.{word}", at=at)
+        found = [each.state for each in await them.all_settled()]
+        assert found == ["deleted"]
+
+
+async def test_the_beginning_of_a_calendar_is_no_time(rehearse: Rehearse) -> None:
+    """Older than everything it would be of no effect, and the client is back."""
+    async with rehearse(sandbox=account(), grace_period="1h") as it:
+        them = Sources(it)
+        found = await them.in_grace(await created(them.cw()))
+        await them.cw("Active", at=datetime(1, 1, 1, tzinfo=UTC))
+        await them.settle(found.id, most=timedelta(hours=3))
+        await them.untouched()
 
 
 TIMELESS: dict[str, Says] = {

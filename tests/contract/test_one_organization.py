@@ -244,6 +244,8 @@ LINK = {"integration_type": "manage", "company_id": "270"}
     "data",
     [
         {"org_id": ORG, "psa": LINK},
+        # All but the id agree.
+        {"org_id": ORG, "org_name": "Other Works", "psa": LINK},
         {"org_name": NAME, "psa": LINK},
         {"org_id": ORG, "org_name": "Other Works"},
         {"org_id": "402", "org_name": NAME, "psa": LINK},

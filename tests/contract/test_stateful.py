@@ -12,27 +12,22 @@ from typing import Any, ClassVar
 
 import redis
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    initialize,
     invariant,
-    precondition,
-    rule,
     run_state_machine_as_test,
 )
 
 from service.sandbox.shapes import Psa
 from tests.support.rehearsal import NO_LIMITS
+from tests.support.stateful.driver import among
 from tests.support.stateful.job import Order, Stop
 from tests.support.stateful.rehearsal import Rehearsal, rehearsing
 
 MOST_JOBS = 3
 
 # Those that may go stand first and most often.
-ORGANIZATIONS = st.sampled_from(
-    (301,) * 6 + (311,) * 3 + (310, 308, 309, 302, 313, 303, 304, 306, 307, 202, 101)
-)
+ORGANIZATIONS = (301,) * 6 + (311,) * 3 + (310, 308, 309, 302, 313, 303, 304, 306, 307, 202, 101)
 NAMES = {
     301: "TestCompany",
     302: "Paper Moon Cinema",
@@ -40,12 +35,12 @@ NAMES = {
     310: "Moss, Fern and Partners",
     311: "Velvet Anchor Laundry",
 }
-NAMED = st.sampled_from((301, 311, 301, 310, 308, 302))
+NAMED = (301, 311, 301, 310, 308, 302)
 LINKED = {"2": 301, "21": 302, "25": 308, "27": 310}
-COMPANIES = st.sampled_from(("2", "2", "2", "2", "25", "25", "27", "26", "21", "12", "23", "99"))
-PSAS = st.sampled_from(("cw", "cw", "cw", "at"))
+COMPANIES = ("2", "2", "2", "2", "25", "25", "27", "26", "21", "12", "23", "99")
+PSAS = ("cw", "cw", "cw", "at")
 # What a sender that names its clients says of one, beside the name.
-FORMS = st.sampled_from((("name",), ("name",), ("org", "name"), ("org",), ("link", "name")))
+FORMS = (("name",), ("name",), ("org", "name"), ("org",), ("link", "name"))
 TRUST: tuple[dict[str, Any], ...] = (
     {},
     {},
@@ -56,12 +51,13 @@ TRUST: tuple[dict[str, Any], ...] = (
     {"std": None, "nj": None},
     {"at": None},
 )
-MOSTLY = st.sampled_from((True,) * 9 + (False,))
-SELDOM = st.sampled_from((False,) * 9 + (True,))
-INDEX = st.integers(0, 7)
-APPROVERS = st.sampled_from(("bob", "bob", "bob", "alice"))
-ANSWERS = st.sampled_from((Order.GO,) * 8 + (Order.REPEAT, Order.LOSE))
-ORDERS = st.sampled_from((Order.GO, Order.GO, Order.LOSE, Order.REPEAT))
+MOSTLY = (True,) * 9 + (False,)
+SELDOM = (False,) * 9 + (True,)
+INDEX = range(8)
+EITHER = (False, True)
+APPROVERS = ("bob", "bob", "bob", "alice")
+ANSWERS = (Order.GO,) * 8 + (Order.REPEAT, Order.LOSE)
+ORDERS = (Order.GO, Order.GO, Order.LOSE, Order.REPEAT)
 
 POINTS = (
     "begin_delete:before", "begin_delete:after", "budget:before", "budget:after",
@@ -70,10 +66,10 @@ POINTS = (
     "show@soft_delete:after", "show@verify:after", "show@unanswered:after", "list:before",
     "list:after", "read:after", "POST:after", "show@plan:after",
 )  # fmt: skip
-SOME_STOP = st.builds(Stop, st.sampled_from(POINTS), st.sampled_from((0, 0, 0, 1, 2)))
-STOPS = st.one_of(st.none(), SOME_STOP, SOME_STOP)
-SECONDS = st.sampled_from((0.001, 1, 3, 16, 31, 61, 119, 121, 300, 601, 1200, 3700, 8000, 90000))
-AGES = st.sampled_from((None, None, None, None, 0, 0.5, 1, 60, 61, 7200, 8 * 86400, -60))
+SOME_STOPS = tuple(Stop(point, skip) for point in POINTS for skip in (0, 0, 0, 1, 2))
+STOPS = (*[None] * (len(SOME_STOPS) // 2), *SOME_STOPS)
+SECONDS = (0.001, 1, 3, 16, 31, 61, 119, 121, 300, 601, 1200, 3700, 8000, 90000)
+AGES = (None, None, None, None, 0, 0.5, 1, 60, 61, 7200, 8 * 86400, -60)
 
 FAULTS = (
     "lag=30", "lag=1500", "lag=20000", "accept-and-do-nothing", "accept-and-do-nothing:1",
@@ -163,19 +159,19 @@ class Everything(RuleBasedStateMachine):
         folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-"))
         self.it: Rehearsal = self.stack.enter_context(rehearsing(self.server, Path(folder)))
 
-    @initialize(policy=st.sampled_from(POLICIES))
+    @among(first=True, policy=POLICIES)
     def begin_with(self, policy: dict[str, Any]) -> None:
         self.it.reconfigure(**policy)
 
     # -- asking ----------------------------------------------------------------------------------
 
-    @rule(
+    @among(
         org_id=ORGANIZATIONS,
         confirm=MOSTLY,
         dry_run=SELDOM,
         force=SELDOM,
         answer=ANSWERS,
-        begin=st.booleans(),
+        begin=EITHER,
         stop=STOPS,
     )
     def ask_by_id(
@@ -198,11 +194,11 @@ class Everything(RuleBasedStateMachine):
         )
         self._begin(deletion_id if begin else None, stop)
 
-    @rule(
+    @among(
         named=NAMED,
-        org_id=st.one_of(st.none(), st.none(), ORGANIZATIONS),
+        org_id=(*[None] * 2 * len(ORGANIZATIONS), *ORGANIZATIONS),
         force=SELDOM,
-        begin=st.booleans(),
+        begin=EITHER,
         stop=STOPS,
     )
     def ask_by_name(
@@ -212,15 +208,15 @@ class Everything(RuleBasedStateMachine):
         deletion_id = self.it.ask(org_name=NAMES[named], force_delete=force, **fields)
         self._begin(deletion_id if begin else None, stop)
 
-    @rule(
+    @among(
         company=COMPANIES,
         source=PSAS,
         age=AGES,
-        named=st.sampled_from((None, None, True, True, False)),
-        confirm=st.booleans(),
+        named=(None, None, True, True, False),
+        confirm=EITHER,
         dry_run=SELDOM,
         answer=ANSWERS,
-        begin=st.booleans(),
+        begin=EITHER,
         stop=STOPS,
     )
     def client_is_inactive(
@@ -244,21 +240,21 @@ class Everything(RuleBasedStateMachine):
         )
         self._begin(deletion_id if begin else None, stop)
 
-    @rule(company=COMPANIES, source=PSAS, age=AGES, named=st.booleans(), answer=ANSWERS)
+    @among(company=COMPANIES, source=PSAS, age=AGES, named=EITHER, answer=ANSWERS)
     def client_is_active(
         self, company: str, source: str, age: float | None, answer: Order, *, named: bool
     ) -> None:
         name = {"org_name": NAMES[LINKED.get(company, 308)]} if named else {}
         self.it.event(active=True, source=source, company=company, age=age, answer=answer, **name)
 
-    @rule(
+    @among(
         named=NAMED,
         forms=FORMS,
-        source=st.sampled_from(("std", "std", "nj")),
-        active=st.booleans(),
+        source=("std", "std", "nj"),
+        active=EITHER,
         age=AGES,
         answer=ANSWERS,
-        begin=st.booleans(),
+        begin=EITHER,
     )
     def somebody_says(
         self,
@@ -283,17 +279,16 @@ class Everything(RuleBasedStateMachine):
         )
         self._begin(deletion_id if begin else None, None)
 
-    @precondition(lambda self: self.it.delivered)
-    @rule(index=INDEX, age=AGES, answer=ANSWERS)
+    @among(lambda self: self.it.delivered, index=INDEX, age=AGES, answer=ANSWERS)
     def says_the_opposite_under_a_used_id(
         self, index: int, age: float | None, answer: Order
     ) -> None:
         self.it.reuse(index, age, answer)
 
-    @rule(
+    @among(
         company=COMPANIES,
         source=PSAS,
-        garbled=st.sampled_from(("status", "everything")),
+        garbled=("status", "everything"),
         answer=ANSWERS,
     )
     def says_what_nobody_can_read(
@@ -301,45 +296,41 @@ class Everything(RuleBasedStateMachine):
     ) -> None:
         self.it.event(source=source, company=company, garbled=garbled, answer=answer)
 
-    @precondition(lambda self: self.it.watch.decided.words.unclear)
-    @rule(index=INDEX)
+    @among(lambda self: self.it.watch.decided.words.unclear, index=INDEX)
     def dismiss(self, index: int) -> None:
         self.it.dismiss(index)
 
-    @precondition(lambda self: self.it.delivered)
-    @rule(index=INDEX, answer=ANSWERS)
+    @among(lambda self: self.it.delivered, index=INDEX, answer=ANSWERS)
     def sent_again(self, index: int, answer: Order) -> None:
         self.it.redeliver(index, answer)
 
-    @rule(out_of_reach=st.booleans())
+    @among(out_of_reach=EITHER)
     def signing_key(self, *, out_of_reach: bool) -> None:
         self.it.vendor.out_of_reach = out_of_reach
 
-    @rule(answer=ANSWERS)
+    @among(answer=ANSWERS)
     def prove_what_waits(self, answer: Order) -> None:
         self.it.forward(seconds=10)
         self.it.prove_what_waits(answer)
 
-    @precondition(lambda self: self.it.known)
-    @rule(index=INDEX, answer=ANSWERS)
+    @among(lambda self: self.it.known, index=INDEX, answer=ANSWERS)
     def cancel(self, index: int, answer: Order) -> None:
         self.it.cancel(self._pick(self.it.known, index), answer)
 
-    @precondition(lambda self: self.it.known)
-    @rule(index=INDEX, answer=ANSWERS, begin=st.booleans(), stop=STOPS)
+    @among(lambda self: self.it.known, index=INDEX, answer=ANSWERS, begin=EITHER, stop=STOPS)
     def replay(self, index: int, answer: Order, *, begin: bool, stop: Stop | None) -> None:
         deletion_id = self._pick(self.it.known, index)
         self.it.replay(deletion_id, answer)
         self._begin(deletion_id if begin else None, stop)
 
-    @precondition(lambda self: self.it.awaiting())
-    @rule(
+    @among(
+        lambda self: self.it.awaiting(),
         index=INDEX,
         by=APPROVERS,
-        force=st.booleans(),
+        force=EITHER,
         stale=SELDOM,
         answer=ANSWERS,
-        meanwhile=st.one_of(st.none(), st.sampled_from(EDITS)),
+        meanwhile=(*[None] * len(EDITS), *EDITS),
     )
     def approve(
         self,
@@ -358,14 +349,12 @@ class Everything(RuleBasedStateMachine):
             name, changes = meanwhile
             getattr(self.it.account, name)(int(plan.organization.id), **changes)
 
-    @precondition(lambda self: self.it.known)
-    @rule(index=INDEX, answer=ANSWERS)
+    @among(lambda self: self.it.known, index=INDEX, answer=ANSWERS)
     def approve_whatever_its_state(self, index: int, answer: Order) -> None:
         chosen = self._pick(self.it.known, index)
         self.it.approve(chosen, by="bob", force=False, stale=False, answer=answer)
 
-    @precondition(lambda self: self.it.awaiting())
-    @rule(index=INDEX, by=APPROVERS, answer=ANSWERS)
+    @among(lambda self: self.it.awaiting(), index=INDEX, by=APPROVERS, answer=ANSWERS)
     def reject(self, index: int, by: str, answer: Order) -> None:
         self.it.reject(self._pick(self.it.awaiting(), index), by=by, answer=answer)
 
@@ -375,29 +364,28 @@ class Everything(RuleBasedStateMachine):
 
     # -- working ---------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS)
-    @rule(index=INDEX, stop=STOPS)
+    @among(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS, index=INDEX, stop=STOPS)
     def work(self, index: int, stop: Stop | None) -> None:
         self.it.work(self._pick(self.it.known, index), stop)
 
-    @precondition(lambda self: self.it.known and self.it.left and len(self.it.jobs) < MOST_JOBS)
-    @rule(index=INDEX, stop=STOPS)
+    @among(
+        lambda self: self.it.known and self.it.left and len(self.it.jobs) < MOST_JOBS,
+        index=INDEX,
+        stop=STOPS,
+    )
     def work_by_an_older_file(self, index: int, stop: Stop | None) -> None:
         self.it.work(self._pick(self.it.known, index), stop, self.it.left)
 
-    @precondition(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS)
-    @rule(index=INDEX, stop=STOPS)
+    @among(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS, index=INDEX, stop=STOPS)
     def work_for_another_account(self, index: int, stop: Stop | None) -> None:
         """A second installation shares the server."""
         self.it.work(self._pick(self.it.known, index), stop, self.it.second)
 
-    @precondition(lambda self: self.it.jobs)
-    @rule(index=INDEX, order=ORDERS, stop=STOPS)
+    @among(lambda self: self.it.jobs, index=INDEX, order=ORDERS, stop=STOPS)
     def resume(self, index: int, order: Order, stop: Stop | None) -> None:
         self.it.resume(self._pick(self.it.jobs, index), order, stop)
 
-    @precondition(lambda self: self.it.jobs)
-    @rule(index=INDEX, kill=st.booleans())
+    @among(lambda self: self.it.jobs, index=INDEX, kill=EITHER)
     def lose_worker(self, index: int, *, kill: bool) -> None:
         job = self._pick(self.it.jobs, index)
         if kill:
@@ -405,40 +393,40 @@ class Everything(RuleBasedStateMachine):
         else:
             self.it.time_out(job)
 
-    @rule()
+    @among()
     def everything_due(self) -> None:
         self.it.everything_due()
 
     # -- time and the world ----------------------------------------------------------------------
 
-    @rule(seconds=SECONDS)
+    @among(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
         self.it.forward(seconds=seconds)
 
-    @rule()
+    @among()
     def until_something_is_due(self) -> None:
         self.it.to_next_due()
         self.it.everything_due()
 
-    @rule(paused=st.booleans())
+    @among(paused=EITHER)
     def pause(self, *, paused: bool) -> None:
         self.it.pause(paused=paused)
 
-    @rule(org_id=ORGANIZATIONS, protected=st.booleans())
+    @among(org_id=ORGANIZATIONS, protected=EITHER)
     def protect(self, org_id: int, *, protected: bool) -> None:
         self.it.protect(str(org_id), protected=protected)
 
-    @rule(fault=st.sampled_from(FAULTS), besides=SELDOM)
+    @among(fault=FAULTS, besides=SELDOM)
     def goes_wrong(self, fault: str, *, besides: bool) -> None:
         if not besides:
             self.it.account.calm()
         self.it.account.fault(fault)
 
-    @rule()
+    @among()
     def goes_right(self) -> None:
         self.it.account.calm()
 
-    @rule(what=st.sampled_from(("copy", "copy", "emptied", "restored", "account", "account")))
+    @among(what=("copy", "copy", "emptied", "restored", "account", "account"))
     def befalls_the_server(self, what: str) -> None:
         """Seldom, for until a person sees to it nothing goes on."""
         match what:
@@ -449,23 +437,24 @@ class Everything(RuleBasedStateMachine):
             case _:
                 self.it.lose_ledger(copy=what == "restored")
 
-    @precondition(lambda self: self.it.troubled)
-    @rule()
+    @among(
+        lambda self: self.it.troubled,
+    )
     def somebody_sees_to_it(self) -> None:
         self.it.accept_ledger()
 
-    @rule(org_id=ORGANIZATIONS, edit=st.sampled_from(EDITS))
+    @among(org_id=ORGANIZATIONS, edit=EDITS)
     def somebody_edits(self, org_id: int, edit: tuple[str, dict[str, Any]]) -> None:
         name, changes = edit
         if org_id == 101 and (name == "vanish" or "primary" in changes):
             return  # it is what the account is known by: without it nothing goes on, and rightly
         getattr(self.it.account, name)(org_id, **changes)
 
-    @rule(policy=st.sampled_from(POLICIES))
+    @among(policy=POLICIES)
     def reconfigure(self, policy: dict[str, Any]) -> None:
         self.it.reconfigure(**policy)
 
-    @rule(sources=st.sampled_from(TRUST))
+    @among(sources=TRUST)
     def trust(self, sources: dict[str, Any]) -> None:
         self.it.trust(**sources)
 

@@ -17,7 +17,8 @@ from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
 from tests.support.serve import serve
-from workers.bulk.catch_up.walk import OVERLAP, SETTLED, Way, advance_catch_up
+from workers.bulk.catch_up.compared import SETTLED
+from workers.bulk.catch_up.walk import OVERLAP, Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.events.catch_ups import CatchUp
 from workers.ledger.events.deliveries import Replay

@@ -27,7 +27,7 @@ from tests.integration.itglue_loopback import (
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.http.failures import AnswerTimedOut
-from workers.itglue.http.transport import Transport
+from workers.itglue.http.transport import Pool, Transport
 from workers.itglue.models import AccountView
 
 
@@ -151,8 +151,8 @@ async def test_all_organizations_come_once_though_large_pages_fail(
                 return cut(call)
 
     server.on("GET", "/organizations", slow)
-    transport = Transport(base_url=server.url, api_key=KEY, answer_limit=1_000_000)
-    async with ITGlue(transport) as client:
+    async with Pool(base_url=server.url, api_key=KEY) as pool:
+        client = ITGlue(Transport(pool, answer_limit=1_000_000))
         found = [organization.id async for organization in client.organizations()]
     assert found == [it["id"] for it in rows]
     sizes = [(call.asked["page[size]"], call.asked["page[number]"]) for call in server.calls]

@@ -16,7 +16,7 @@ from tests.integration.itglue_loopback import (
     row,
 )
 from workers.itglue.client import ITGlue
-from workers.itglue.http.transport import Transport
+from workers.itglue.http.transport import Pool, Transport
 from workers.itglue.models import Organization
 
 SUBJECT = Organization(id="5", name="A", attachments=3)
@@ -273,8 +273,8 @@ async def test_a_document_that_is_too_large_to_list_makes_the_count_unknown(
     server: ScriptedITGlue,
 ) -> None:
     server.on("GET", DOCUMENTS, counted(1, content="x" * 200_000))
-    transport = Transport(base_url=server.url, api_key=KEY, answer_limit=100_000)
-    async with ITGlue(transport) as client:
+    async with Pool(base_url=server.url, api_key=KEY) as pool:
+        client = ITGlue(Transport(pool, answer_limit=100_000))
         found = await client.inventory(SUBJECT)
     assert found.counts["documents"] is None
     assert found.counts["document_folders"] == 2

@@ -24,7 +24,7 @@ from tests.integration.itglue_loopback import (
 )
 from workers.itglue.client import ITGlue
 from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed, RequestRefused
-from workers.itglue.http.transport import Hooks, Transport
+from workers.itglue.http.transport import Hooks, Pool, Transport
 
 
 async def test_a_read_carries_key_and_no_content_type(
@@ -187,12 +187,9 @@ async def test_no_answer_is_a_time_out() -> None:
 @pytest.mark.parametrize("framing", [b"Content-Length: 60000", b"Connection: close"])
 async def test_an_answer_has_a_limit(framing: bytes) -> None:
     body = b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n" + b"x" * 60_000
-    async with (
-        raw(body) as server,
-        Transport(base_url=server.url, api_key=KEY, answer_limit=1000) as transport,
-    ):
+    async with raw(body) as server, Pool(base_url=server.url, api_key=KEY) as pool:
         with pytest.raises(AnswerTooLarge):
-            await transport.exchange("GET", "/organizations/5")
+            await Transport(pool, answer_limit=1000).exchange("GET", "/organizations/5")
 
 
 async def test_the_status_of_a_failure_counts_even_if_its_body_breaks_off() -> None:
@@ -254,10 +251,9 @@ async def test_requests_in_flight_are_bounded(server: ScriptedITGlue) -> None:
         await asyncio.sleep(0)
         waiting -= 1
 
-    transport = Transport(
-        base_url=server.url, api_key=KEY, hooks=Hooks(before_request), in_flight=3
-    )
-    async with transport:
-        await asyncio.gather(*(transport.exchange("GET", "/") for _ in range(20)))
+    async with Pool(base_url=server.url, api_key=KEY, in_flight=3) as pool:
+        # Of two that share them, too; each counts its own.
+        both = [Transport(pool, Hooks(before_request)) for _ in range(2)]
+        await asyncio.gather(*(each.exchange("GET", "/") for each in both for _ in range(10)))
     assert most == 3
-    assert transport.requests == 20
+    assert [each.requests for each in both] == [10, 10]

@@ -9,7 +9,7 @@ from tests.support.service import configured, running_service
 from workers.ledger.installation.condition import condition_of
 from workers.ledger.ledger import Ledger
 from workers.processes.runtime import open_ledger
-from workers.processes.storage import StorageUnfit, require_fit
+from workers.upkeep.storage import StorageUnfit, require_fit
 
 
 async def test_an_older_one_takes_on_the_present_form_once(

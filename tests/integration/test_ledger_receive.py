@@ -11,8 +11,9 @@ import pytest
 from adapters.errors import Conflict
 from tests.support.clock import TestClock
 from workers.ledger.deleting.deletions import Change
+from workers.ledger.events.deliveries import Receipt
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry, Receipt
+from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339, to_ms
 
 _numbers = count(1)

@@ -21,7 +21,8 @@ from tests.support.clock import TestClock
 from tests.support.rehearsal import Rehearsal
 from tests.support.serve import serve
 from tests.support.sources import CW, Sources, account
-from workers.bulk.catch_up.walk import SETTLED, Way, advance_catch_up
+from workers.bulk.catch_up.compared import SETTLED
+from workers.bulk.catch_up.walk import Way, advance_catch_up
 from workers.ledger.ledger import Ledger
 from workers.pipeline.advance import advance
 from workers.psa.companies import Asked

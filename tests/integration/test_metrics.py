@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest
+from tests.support.queued import queued
 from tests.support.receiver import silent
 from tests.support.service import (
     Service,
@@ -64,14 +65,14 @@ async def ended(ledger: Ledger, name: str, state: str, *codes: str) -> None:
     await ledger.deletions.record(held, Change(state=state, errors=errors), NOW)
 
 
-@pytest.mark.usefixtures("redis")
-async def test_deliveries_are_counted_by_source_and_verdict(service: Service) -> None:
+async def test_deliveries_are_counted_by_source_and_verdict(redis: Redis, service: Service) -> None:
     before = scrape(service)
     assert value(before, "unglue_deliveries_total", source="cw", verdict="accepted") == 0
     body = service.callback(2)
     assert service.send(body).status_code == 202
     assert service.send(body).status_code == 202
     assert service.send(body, key="another").status_code == 401
+    await queued(redis)
     after = scrape(service)
     for verdict in ("accepted", "duplicate", "unauthentic"):
         assert value(after, "unglue_deliveries_total", source="cw", verdict=verdict) == 1, verdict

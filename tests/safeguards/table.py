@@ -182,7 +182,7 @@ EVENTS: Final = (
     Safeguard(
         "event: an older inactive is stale",
         RECEIVE,
-        "    if active_at and at < active_at and not after then",
+        "    if active_at and at < active_at and not after and not equal then",
         "    if false then",
         ("tests/integration/test_ledger_receive.py",),
     ),
@@ -217,8 +217,8 @@ EVENTS: Final = (
     Safeguard(
         "event: what is not understood holds",
         RECEIVE,
-        "if #held > 0 then\n  redis",
-        "if false then\n  redis",
+        "  if #held > 0 then\n    redis",
+        "  if false then\n    redis",
         (f"{_CONTRACT}in_doubt.py",),
     ),
     Safeguard(
@@ -266,8 +266,8 @@ EVENTS: Final = (
     Safeguard(
         "event: its key lies where this tenant's do",
         "adapters/connectwise/signature.py",
-        "    if companies != [config.company]",
-        "    if False and companies != [config.company]",
+        "    if companies != (config.company,)",
+        "    if False and companies != (config.company,)",
         ("tests/unit/test_adapter_connectwise_proof.py",),
     ),
     Safeguard(
@@ -459,21 +459,21 @@ THE_CALL: Final = (
     ),
     Safeguard(
         "export: not from before the newest change",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:",
         "        if False:",
         (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
     ),
     Safeguard(
         "export: not too old",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         " or now - self.stored_at > max_age:",
         ":",
         (f"{_CONTRACT}export.py",),
     ),
     Safeguard(
         "export: something of each counted kind",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         "    return f\"it holds nothing of: {', '.join(missing)}\" if missing else None",
         "    return None",
         (f"{_CONTRACT}export.py", "tests/unit/test_export_archive.py"),

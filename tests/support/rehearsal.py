@@ -21,8 +21,9 @@ from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks
 from workers.itglue.key_watch import KeyWatch
 from workers.itglue.models import KINDS
+from workers.ledger.events.deliveries import Receipt
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry, Receipt
+from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.advance import advance
 from workers.pipeline.result import result_of
 from workers.pipeline.steps.outcome import Context

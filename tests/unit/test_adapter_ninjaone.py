@@ -183,6 +183,7 @@ def test_a_changed_webhook_alarms() -> None:
         (1592600700, datetime(2020, 6, 19, 21, 5, tzinfo=UTC)),
         ("2026-06-12T10:00:00.000Z", datetime(2026, 6, 12, 10, tzinfo=UTC)),
         (1e300, None),
+        (0, None),
         (True, None),
         (None, None),
         ("soon", None),

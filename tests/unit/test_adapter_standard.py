@@ -296,7 +296,11 @@ class TestReading:
         assert isinstance(verdict, Request)
         assert verdict.occurred_at is None
 
-    @pytest.mark.parametrize("timestamp", ["yesterday", 1614265330, "2026-06-10T08:15:02", "", {}])
+    @pytest.mark.parametrize(
+        "timestamp",
+        ["yesterday", 1614265330, "2026-06-10T08:15:02", "", {},
+         "0001-01-01T00:00:00Z", "1970-01-01T00:00:00+00:00"],
+    )  # fmt: skip
     @pytest.mark.parametrize("kind", ["client.inactive", "client.active"])
     def test_a_time_that_cannot_be_read_is_not_none(self, timestamp: Any, kind: str) -> None:
         verdict = only(read(event({"org_id": "1"}, kind, timestamp=timestamp)))

@@ -9,7 +9,8 @@ import pytest
 
 from adapters.models import DeletionRequest
 from workers.itglue.models import Organization
-from workers.ledger.records import Deletion, ErrorEntry, Exported
+from workers.ledger.deleting.exported import Exported
+from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.plan import Answer, Plan
 from workers.pipeline.result import result_of
 from workers.pipeline.states import (

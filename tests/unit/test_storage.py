@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import TimeoutError as Unanswered
 
 from workers.ledger.installation.condition import NotDurable, condition_of
-from workers.processes.storage import Storage
+from workers.upkeep.storage import Storage
 
 
 @pytest.mark.parametrize(

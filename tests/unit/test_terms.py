@@ -8,7 +8,7 @@ import pytest
 
 from adapters.models import DeletionRequest
 from workers.ledger.records import Deletion, Intent
-from workers.pipeline.terms import act_of, distrust, harder_now, terms_of, word_of
+from workers.pipeline.terms import act_of, distrust, harder_now, no_approver, terms_of, word_of
 from workers.processes.in_force import policy_digest
 from workers.settings import Settings
 
@@ -129,6 +129,7 @@ def test_the_act_and_the_word_are_in_words_of_their_own() -> None:
         {"sources": {"cw": {**CW, "confirm_delete": False}}},
         {"schedules": {"monthly": SCHEDULE}},
         {"itglue": {"base_url": "http://127.0.0.1:8", "api_key": "k"}},
+        {"operators": {"carol": {"token_sha256": "0" * 64, "roles": ["approve"]}}},
     ],
 )
 def test_the_digest_of_a_configuration_covers_what_decides(changed: dict[str, Any]) -> None:
@@ -140,3 +141,32 @@ def test_the_digest_of_a_configuration_covers_what_decides(changed: dict[str, An
 def test_and_nothing_secret() -> None:
     other = {"base_url": "http://127.0.0.1:9", "api_key": "another"}
     assert policy_digest(settings()) == policy_digest(settings(itglue=other))
+    first, second = (
+        settings(operators={"carol": {"token_sha256": each * 64, "roles": ["approve"]}})
+        for each in "01"
+    )
+    assert policy_digest(first) == policy_digest(second)
+
+
+def test_whom_the_identity_provider_names_may_do_what_its_groups_say() -> None:
+    """They need not stand in the file, or have there only their name for a token."""
+    oidc: dict[str, Any] = {
+        "issuer": "https://id.example.com", "client_id": "unglue", "roles_claim": "groups",
+        "roles": {"staff": ["request", "approve"]},
+    }  # fmt: skip
+    operators = {
+        "bob": {"token_sha256": "0" * 64, "roles": ["request"]},
+        "carol": {"sign_on": "carol@example.com"},
+    }
+    keys = ["an-own-key-of-more-than-32-characters"]
+    by_claim = settings(operators=operators, oidc=oidc, secret_keys=keys)
+    assert no_approver("dana@example.com", by_claim) == ""
+    assert no_approver("carol", by_claim) == ""
+    # His token is no sign-on, so the file alone says what he may.
+    assert "may not approve" in no_approver("bob", by_claim)
+    asked = replace(deletion(), source="api", client="", actor="dana@example.com")
+    assert distrust(asked, by_claim) == ""
+    oidc["roles"] = {"staff": ["request"]}
+    fewer = settings(operators=operators, oidc=oidc, secret_keys=keys)
+    assert "may not approve" in no_approver("dana@example.com", fewer)
+    assert policy_digest(by_claim) != policy_digest(fewer)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapters.counting import counted
 from workers.audit.chain import (
     CHAIN_BROKEN,
     ENTRIES_MISSING,
@@ -190,7 +191,8 @@ class Verifier:
                 f"entry {seq}: the writer found the chain broken: {entry.get('why', '')}"
             )
         if what == ENTRIES_MISSING:
-            self._notes.append(f"entry {seq}: {entry.get('count')} decisions were lost before it")
+            lost = counted(entry.get("count") or 0, "decisions were lost", "decision was lost")
+            self._notes.append(f"entry {seq}: {lost} before it")
 
     def _prove(self, entry: Mapping[str, Any], here: Fault) -> None:
         if self.keys.get(entry["key"]) is None:

@@ -1,5 +1,8 @@
 """The companies of a PSA against the organizations of IT Glue."""
 
+import csv
+import dataclasses
+import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,13 +10,20 @@ from typing import Final, Literal
 
 from adapters.likeness import likeness
 from workers.itglue.models import Organization
+from workers.ledger.installation.memory import Memory
 from workers.pipeline.identity.naming import same
+from workers.processes.runtime import open_context
+from workers.psa.companies import Asked
 from workers.psa.company import Company, PsaClient
+from workers.settings import Settings
 
 State = Literal["linked", "by_name", "ambiguous", "several_links", "missing", "unknown_company"]
 STATES: Final[tuple[State, ...]] = (
     "linked", "by_name", "ambiguous", "several_links", "missing", "unknown_company",
 )  # fmt: skip
+
+# What a program that opens the file might take for a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,38 @@ class Link:
     org_name: str = ""
     org_status: str | None = None
     backlog: bool = False
+
+
+async def compare(
+    settings: Settings, source: str, memory: Memory | None = None
+) -> tuple[Link, ...]:
+    """How the companies of the source's PSA are found in IT Glue, those that need somebody first.
+
+    Raises:
+        PsaError: the PSA does not tell all of them.
+        ITGlueError: IT Glue does not.
+    """
+    config = settings.sources[source]
+    async with open_context(settings, memory=memory) as context, Asked({source: config}) as asked:
+        companies = await every_company(await asked.client(source))
+        organizations = [each async for each in context.itglue.organizations()]
+    found = matched(companies, organizations, config.integration_type)
+    return tuple(sorted(found, key=lambda each: (not each.backlog, STATES.index(each.state))))
+
+
+def csv_of(links: Iterable[Link]) -> str:
+    """As a table for other programs."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in dataclasses.fields(Link))
+    for each in links:
+        writer.writerow(_cell(value) for value in dataclasses.astuple(each))
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    shown = " ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 async def every_company(client: PsaClient) -> tuple[Company, ...]:

@@ -40,8 +40,12 @@ def event_of(
     event: dict[str, Any] = {"event_id": bounded(verdict.event_id), "content": verdict.content}
     event["came"] = to_ms(arrived_at)
     if verdict.occurred_at is not None:
-        # A sender's clock that runs ahead must not make its event newer than what comes after it.
-        event["occurred_at"] = min(to_ms(verdict.occurred_at), to_ms(now))
+        # A sender's clock that runs ahead must not make its event newer than what comes after it;
+        # what it claims still tells its events apart.
+        claims = to_ms(verdict.occurred_at)
+        event["occurred_at"] = min(claims, to_ms(now))
+        if claims > event["occurred_at"]:
+            event["claims"] = claims
     if verdict.sequence is not None:
         event["counter"], event["number"] = bounded(verdict.sequence[0]), verdict.sequence[1]
     if verdict.alert is not None:

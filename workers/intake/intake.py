@@ -25,10 +25,9 @@ from workers.intake.signing_keys import AskedTooOften, SigningKeys
 from workers.intake.spool.frames import Spooled
 from workers.intake.spool.spool import Spool
 from workers.ledger.deleting.refusals import ReplayRefused
-from workers.ledger.events.deliveries import Deliveries, Replay
+from workers.ledger.events.deliveries import Deliveries, Delivery, Receipt, Replay
 from workers.ledger.events.quarantine import Quarantine
 from workers.ledger.installation.condition import condition_of
-from workers.ledger.records import Delivery, Receipt
 from workers.settings.policy import Mode
 from workers.times.clock import Clock, to_ms
 

@@ -1,9 +1,9 @@
 """The client: everything Unglue asks of IT Glue, and nothing else."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Self
 
 import httpx
 
@@ -14,7 +14,7 @@ from workers.itglue.contents.assets import TypeCache
 from workers.itglue.export import exports
 from workers.itglue.http.decode import Included, Resource, attribute, own_id
 from workers.itglue.http.paging import Page, every
-from workers.itglue.http.transport import Hooks, JustBefore, Transport
+from workers.itglue.http.transport import Hooks, JustBefore, Pool, Transport
 from workers.itglue.models import (
     AccountView,
     DeleteAnswer,
@@ -30,7 +30,7 @@ from workers.itglue.presence import presence
 
 
 class ITGlue:
-    """One IT Glue account. Use it as an async context manager.
+    """One IT Glue account.
 
     Unless a method says otherwise it raises `PermissionDenied` for 401 and 403, for every other
     failure `ITGlueConnectionError` (in the form of `failures.CallFailed`: its `retryable` says
@@ -43,7 +43,8 @@ class ITGlue:
         self._types = types
 
     @classmethod
-    def connect(
+    @asynccontextmanager
+    async def connect(
         cls,
         *,
         base_url: str,
@@ -53,27 +54,19 @@ class ITGlue:
         types: TypeCache | None = None,
         in_flight: int = 64,
         wire: httpx.AsyncBaseTransport | None = None,
-    ) -> "ITGlue":
+    ) -> AsyncIterator["ITGlue"]:
         """A client for the account behind this key, with at most `in_flight` requests at a time.
 
         `wire` takes the place of the network.
         """
-        transport = Transport(
+        async with Pool(
             base_url=base_url,
             api_key=api_key,
             timeout_seconds=timeout_seconds,
-            hooks=hooks or Hooks(),
             in_flight=in_flight,
             wire=wire,
-        )
-        return cls(transport, types)
-
-    async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._transport.__aexit__(*exc_info)
+        ) as pool:
+            yield cls(Transport(pool, hooks or Hooks()), types)
 
     @property
     def requests(self) -> int:

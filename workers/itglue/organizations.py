@@ -6,6 +6,7 @@ know, and then returns everything.
 
 import unicodedata
 
+from adapters.counting import counted
 from adapters.errors import InvalidIdentifier
 from adapters.likeness import likeness
 from adapters.models import PsaLink
@@ -115,7 +116,9 @@ async def linked(transport: Transport, link: PsaLink) -> Linked:
     )
     silent = [row for row in rows if row.psa_ids is None]
     if len(silent) > _READ_ONE_BY_ONE:
-        raise CallFailed(f"IT Glue lists {len(silent)} organizations without their PSA links")
+        raise CallFailed(
+            f"IT Glue lists {counted(len(silent), 'organizations')} without their PSA links"
+        )
     stated = [row for row in rows if row.psa_ids is not None]
     stated += await together(*(show(transport, row.id) for row in silent))
     if any(row.psa_ids is None for row in stated):

@@ -2,6 +2,7 @@
 
 from workers.ledger.auditing.audit import Audit
 from workers.ledger.auditing.audit_log import AuditLog
+from workers.ledger.bulk.comparisons import Comparisons
 from workers.ledger.bulk.replays import Replays
 from workers.ledger.bulk.sweeps import Sweeps
 from workers.ledger.deleting.approvals import Approvals
@@ -68,5 +69,6 @@ class Ledger:
         self.sweeps = Sweeps(store)
         self.spools = Spools(store)
         self.replays = Replays(store)
+        self.comparisons = Comparisons(store)
         self.stop_switch = StopSwitch(store)
         self.account = Account(store, base_url)

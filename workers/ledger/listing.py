@@ -10,8 +10,8 @@ from typing import Final, Generic, TypeVar, cast
 
 from adapters.errors import NotFound
 from workers.ledger.deleting.deletions import Deletions
-from workers.ledger.events.deliveries import Deliveries
-from workers.ledger.records import Deletion, Delivery
+from workers.ledger.events.deliveries import Deliveries, Delivery
+from workers.ledger.records import Deletion
 from workers.ledger.store import Store, record_of
 from workers.pipeline.states import QUEUED, RUNNING, WAITING
 from workers.times.clock import from_ms, to_ms

@@ -1,24 +1,72 @@
-"""What the ledger holds, as frozen values."""
+"""How records are read into frozen values, and the largest of them: the deletion."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass
+from dataclasses import fields as fields_of
+from datetime import datetime
+from functools import cache
+from types import UnionType
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from adapters.errors import UnglueError
 from adapters.models import DeletionRequest
 from workers.audit.chain import Head
-from workers.itglue.export.archive import lacking
 from workers.itglue.models import AccountView
+from workers.ledger.deleting.exported import Exported
 from workers.pipeline.approval import Asked, Grace, Granted
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import AWAITING_APPROVAL, RUNNING, TERMINAL
 from workers.settings.policy import MODES, Mode
 from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+
+T = TypeVar("T")
+_READERS: Final[Mapping[Any, Callable[[str], Any]]] = {
+    int: int,
+    bool: "1".__eq__,
+    datetime: from_ms,
+    Mapping: json.loads,
+    tuple: lambda text: tuple(json.loads(text)),
+    frozenset: lambda text: frozenset(json.loads(text)),
+}
+
+
+@cache
+def _readers(form: type) -> list[tuple[str, Callable[[str], Any], bool, bool]]:
+    """Each field's name and reader, whether it may be left out, and whether it may be `None`."""
+    hints, found = get_type_hints(form), []
+    for each in fields_of(form):
+        kinds = [kind for kind in get_args(hints[each.name]) if kind is not type(None)]
+        optional = get_origin(hints[each.name]) is UnionType
+        kind = kinds[0] if optional else hints[each.name]
+        reader = _READERS.get(get_origin(kind) or kind, str)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            reader = kind.model_validate_json
+        if optional and kind is datetime:
+            reader = ms_or_none
+        found.append((each.name, reader, each.default is not MISSING, optional))
+    return found
+
+
+def loaded(form: type[T], fields: Mapping[str, str], **known: Any) -> T:  # noqa: ANN401 - any field's
+    """The frozen value of a hash, each field by its type, or as it is `known`.
+
+    Times are in milliseconds, what is true is "1", what has several values is JSON. A field that is
+    missing or empty has its default, or is `None` if it may be.
+
+    Raises:
+        KeyError: a field is missing that is neither.
+    """
+    values = dict(known)
+    for name, reader, has_default, optional in _readers(form):  # type: ignore[arg-type] # a class can be hashed
+        if name not in known:
+            if fields.get(name):
+                values[name] = reader(fields[name])
+            elif not has_default:
+                values[name] = None if optional else reader(fields[name])
+    return form(**values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,65 +134,21 @@ class Intent:
         """Whether only looking can end the deletion: a DELETE was accepted, or not answered."""
         return self.unanswered or (self.kind == "delete" and self.state == "accepted")
 
-
-class Exported(BaseModel):
-    """The export of a deletion's organization; `file` once it lies on disk.
-
-    `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
-    was asked for, `kinds` and `others` what its members showed. `made` counts exports in a row.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    org_id: str
-    asked_at: datetime
-    file: str | None = None
-    size: int | None = None
-    sha256: str | None = None
-    counts: Mapping[str, int | None] | None = None
-    updated_at: str | None = None
-    stored_at: datetime | None = None
-    kinds: tuple[str, ...] = ()
-    others: int = 0
-    warnings: tuple[str, ...] = ()
-    made: int = 1
-
-    def unproved(self, plan: Plan, now: datetime, max_age: timedelta) -> str | None:
-        """Why this does not hold what the plan says would be lost; `None` if it does.
-
-        What moved is told by comparing what IT Glue says with what it said before the export was
-        asked for, so no clocks are compared. Its age counts from when it was ready: a large
-        account's takes hours to build.
-        """
-        organization = plan.organization
-        if not self.on_disk(organization.id):
-            return "its file is not there"
-        if self.stored_at is None or self.counts is None or now - self.stored_at > max_age:
-            return "it is too old"
-        if self.updated_at != organization.updated_at:
-            return "the organization was changed after it was asked for"
-        grown = [
-            kind
-            for kind, count in plan.counts.items()
-            if (count or 0) > (self.counts.get(kind) or 0)
-        ]
-        if grown:
-            return f"there is more now than when it was asked for: {', '.join(grown)}"
-        missing = lacking(self.kinds, self.others, plan.counts)
-        return f"it holds nothing of: {', '.join(missing)}" if missing else None
-
-    def on_disk(self, org_id: str) -> bool:
-        """Whether the file of this organization is there, whole: somebody may have removed it."""
-        if self.file is None or self.org_id != org_id:
-            return False
-        try:
-            return Path(self.file).stat().st_size == self.size
-        except OSError:
-            return False
+    @classmethod
+    def load(cls, fields: Mapping[str, str]) -> "Intent":
+        """The newest call of a deletion, from its hash."""
+        return cls(
+            number=int(fields["intent_no"]),
+            kind=fields.get("intent_kind", ""),  # type: ignore[arg-type] # written by our scripts only
+            state=fields["intent_state"],  # type: ignore[arg-type] # written by our scripts only
+            at=ms_or_none(fields.get("intent_at")),
+            org_id=fields["intent_org"],
+            missing=fields.get("intent_missing") == "1",
+            **decode_account(fields.get("intent_account") or "{}"),
+        )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
     """The life of one request.
 
@@ -160,9 +164,9 @@ class Deletion:
     step: str
     generation: int
     source: str
-    vendor: str
+    vendor: str = ""
     client: str
-    actor: str
+    actor: str = ""
     delivery_id: str
     request: DeletionRequest
     callback_url: str
@@ -176,8 +180,8 @@ class Deletion:
     intent: Intent
     plan: Plan | None
     errors: tuple[ErrorEntry, ...]
-    mode: str
-    requests: int
+    mode: str = ""
+    requests: int = 0
     eligible_until: datetime | None
     export: Exported | None
     audit_head: Head | None = None
@@ -241,133 +245,16 @@ class Deletion:
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Deletion":
         """The deletion from its hash."""
-        plan = fields.get("plan")
-        export = fields.get("export")
-        audit_head = fields.get("audit_head")
-        pinned = fields.get("pinned")
-        asked_mode = fields.get("asked_mode")
-        named = json.loads(fields.get("identities") or "[]")
-        return cls(
-            id=fields["id"],
-            state=fields["state"],
-            step=fields["step"],
-            generation=int(fields["generation"]),
-            source=fields["source"],
-            vendor=fields.get("vendor", ""),
-            client=fields["client"],
-            actor=fields.get("actor", ""),
-            delivery_id=fields["delivery_id"],
-            request=DeletionRequest.model_validate_json(fields["request"]),
-            callback_url=fields["callback_url"],
-            created_at=from_ms(fields["created_at"]),
-            updated_at=from_ms(fields["updated_at"]),
-            ready_at=from_ms(fields["ready_at"]),
-            finished_at=ms_or_none(fields.get("finished_at")),
-            fence=int(fields["fence"]),
-            attempts=int(fields["attempts"]),
-            deaths=int(fields["deaths"]),
-            intent=Intent(
-                number=int(fields["intent_no"]),
-                kind=fields.get("intent_kind", ""),  # type: ignore[arg-type] # written by our scripts only
-                state=fields["intent_state"],  # type: ignore[arg-type] # written by our scripts only
-                at=ms_or_none(fields.get("intent_at")),
-                org_id=fields["intent_org"],
-                missing=fields.get("intent_missing") == "1",
-                **decode_account(fields.get("intent_account") or "{}"),
-            ),
-            plan=Plan.model_validate_json(plan) if plan else None,
+        audit_head, asked_mode = fields.get("audit_head"), fields.get("asked_mode")
+        return loaded(
+            cls,
+            fields,
+            intent=Intent.load(fields),
             errors=tuple(ErrorEntry(**entry) for entry in json.loads(fields.get("errors") or "[]")),
-            mode=fields.get("mode", ""),
-            requests=int(fields.get("requests") or 0),
-            eligible_until=ms_or_none(fields.get("eligible_until")),
-            export=Exported.model_validate_json(export) if export else None,
             audit_head=Head.parse(audit_head) if audit_head else None,
-            looked_from=ms_or_none(fields.get("looked_from")),
             asked=Asked.load(fields),
             granted=Granted.load(fields),
             grace=Grace.load(fields),
-            replayed_by=fields.get("replayed_by", ""),
-            waits_for=fields.get("waits_for", ""),
-            order=int(fields.get("order") or 0),
             asked_mode=next((mode for mode in MODES if mode == asked_mode), None),
-            pinned=json.loads(pinned) if pinned else None,
-            known_name=fields.get("known_name", ""),
-            overrules_at=ms_or_none(fields.get("overrules_at")),
-            trace=fields.get("trace", ""),
-            identities=tuple((source, client) for source, client in named or ()),
+            identities=tuple(map(tuple, json.loads(fields.get("identities") or "[]"))),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissal:
-    """Who said that a delivery need hold no deletion, when and why."""
-
-    by: str
-    at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One HTTP request from a source, as it arrived, and what became of it.
-
-    It came `repeats` times more, the last time at `last_seen`. `dropped` is how many bytes the body
-    had, if it is no longer kept. `caught_up`: nobody sent it, the PSA said it when it was asked.
-    """
-
-    id: str
-    source: str
-    vendor: str
-    received_at: datetime
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    verdict: str
-    reason: str
-    deletion_id: str | None
-    events: tuple[Mapping[str, Any], ...]
-    generation: int = 1
-    dismissed: Dismissal | None = None
-    repeats: int = 0
-    last_seen: datetime | None = None
-    dropped: int | None = None
-    caught_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one event of a delivery.
-
-    `verdict` is one of `states.VERDICTS`; `reason` a code; `alert` a code that operators must hear
-    of, `missing` how many events before this one never came. `job` is the number of the first
-    job of a new deletion. `repeat_of` is the delivery with which this one was counted.
-    """
-
-    verdict: str
-    reason: str
-    deletion_id: str | None = None
-    event_id: str = ""
-    alert: str | None = None
-    job: int | None = None
-    missing: int | None = None
-    repeat_of: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """One result on its way to one callback URL, or one notice on its way to one target.
-
-    What is neither brings its `body` and its `target` along; `kind` says what it is. `generation`
-    is the deletion's whose result it is; a replayed one has a `target` of its own.
-    """
-
-    id: str
-    deletion_id: str
-    state: Literal["pending", "delivered", "stopped", "dead"]
-    attempts: int
-    fence: int
-    created_at: datetime
-    kind: str = ""
-    target: str = ""
-    body: str = ""
-    notice_id: str = ""
-    generation: int = 1

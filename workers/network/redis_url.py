@@ -190,10 +190,13 @@ def _watched(url: str) -> _Watched:
     Raises:
         ValueError: it lacks a host or the primary's name, or what it says is not of its form.
     """
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    # Newer releases of Python refuse an address in brackets that is not the only host.
+    scheme, _, rest = url.partition("://")
+    authority, _, place = rest.partition("/")
+    parts = urlsplit(f"/{place}")
+    credentials, _, hosts = authority.rpartition("@")
     name, _, database = parts.path.removeprefix("/").partition("/")
-    if parts.scheme not in {f"redis{_SENTINEL}", f"rediss{_SENTINEL}"} or not hosts:
+    if scheme not in {f"redis{_SENTINEL}", f"rediss{_SENTINEL}"} or not hosts:
         raise ValueError("not the URL of Sentinels")
     if not name or name.isdigit():
         raise ValueError("the primary has a name, before the number of the database")

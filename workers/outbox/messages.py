@@ -10,7 +10,7 @@ from workers.ledger.records import Deletion
 from workers.ledger.sending.notices import Notice
 from workers.outbox.cleaning import clean
 from workers.outbox.kinds import meaning
-from workers.pipeline.gates.dependencies import LABELS
+from workers.pipeline.gates.dependencies import held
 from workers.pipeline.plan import Plan
 from workers.times.clock import rfc3339
 
@@ -18,7 +18,7 @@ _MOST_FACTS: Final = 20
 # What a deletion says of itself.
 _KNOWN: Final = frozenset({"deletion_id", "source", "state"})
 _MORE: Final = (
-    "There are more of this kind than are told one by one; the next hour begins anew. See: "
+    "There are more of this kind than are told one by one. Within an hour they are again. See: "
     "unglue deletions"
 )
 
@@ -125,11 +125,7 @@ def _of_deletion(deletion: Deletion) -> list[tuple[str, str]]:
 
 
 def _of_plan(plan: Plan) -> list[tuple[str, str]]:
-    counts = [
-        f"{'?' if count is None else count} {LABELS.get(kind, kind.replace('_', ' '))}"
-        for kind, count in plan.counts.items()
-        if count != 0
-    ]
+    counts = [held(kind, count) for kind, count in plan.counts.items() if count != 0]
     passed = sum(answer.verdict == "pass" for answer in plan.answers)
     facts = [
         ("holds", ", ".join(counts) or "nothing"),

@@ -12,7 +12,8 @@ import structlog
 
 from adapters.errors import NotFound
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Callback, Deletion
+from workers.ledger.records import Deletion
+from workers.ledger.sending.callbacks import Callback
 from workers.outbox.approval_link import link_of
 from workers.outbox.bodies import body_of
 from workers.outbox.messages import message_of

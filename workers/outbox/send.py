@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from standardwebhooks import Webhook
 
-from workers.ledger.records import Callback
+from workers.ledger.sending.callbacks import Callback
 from workers.outbox.notify import notification
 from workers.outbox.outgoing import Means, NotSent, Outgoing, host_of
 from workers.outbox.post import CALLBACK_HINT, Posted, post

@@ -19,16 +19,15 @@ from structlog.contextvars import bind_contextvars
 
 from workers.ledger.installation.condition import condition_of
 from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS
-from workers.ledger.records import Callback
-from workers.ledger.sending.callbacks import Waiting
+from workers.ledger.sending.callbacks import Callback, Waiting
 from workers.ledger.sending.hosts import Leave
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.send import Attempt, attempt, record
 from workers.processes.stopping import cancelled, unless_stopped
-from workers.processes.storage import require_fit
 from workers.times.clock import rfc3339
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
+from workers.upkeep.storage import require_fit
 
 MOST: Final = 50
 MOST_OF_A_HOST: Final = 4

@@ -10,6 +10,7 @@ from adapters.models import PsaIntegration
 from workers.bulk.sweep.criteria import narrowed
 from workers.ledger.records import Deletion
 from workers.settings import Settings
+from workers.settings.operators import Role
 from workers.settings.policy import MODES, Mode
 from workers.settings.schedules import Schedule
 
@@ -70,20 +71,32 @@ def _no_requester(name: str, settings: Settings) -> str:
     """What changed about the operator who asked; without any operator nobody asks by the API."""
     if not settings.operators:
         return ""
-    operator = settings.operators.get(name)
-    if operator is None:
+    roles = _roles_of(name, settings)
+    if roles is None:
         return f"operator {name} asked for it, who is configured no more"
-    if "request" not in operator.roles:
+    if "request" not in roles:
         return f"operator {name} asked for it, and may not ask for deletions any more"
     return ""
 
 
 def no_approver(name: str, settings: Settings) -> str:
     """What changed about who approved it, so that the approval is void; "" if nothing did."""
-    operator = settings.operators.get(name)
-    if not settings.operators or (operator is not None and "approve" in operator.roles):
+    if not settings.operators or "approve" in (_roles_of(name, settings) or ()):
         return ""
     return f"operator {name} approved it, and may not approve any more"
+
+
+def _roles_of(name: str, settings: Settings) -> set[Role] | None:
+    """What an operator may do now, `None` for one who is not known.
+
+    Of whom the identity provider names only the provider can say more: what any group may do.
+    """
+    operator, oidc = settings.operators.get(name), settings.oidc
+    claimed = oidc.roles_claim and (operator is None or operator.sign_on)
+    if operator is None and not claimed:
+        return None
+    given = {role for roles in oidc.roles.values() for role in roles} if claimed else set()
+    return given.union(operator.roles if operator else ())
 
 
 def _shared(integration_type: PsaIntegration | None, settings: Settings) -> bool:

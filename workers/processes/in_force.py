@@ -24,7 +24,7 @@ def _digest(content: str) -> str:
 
 
 def policy_digest(settings: Settings) -> str:
-    """SHA-256 over everything that decides who may be deleted, and where."""
+    """SHA-256 over everything that decides who may be deleted, where, and on whose word."""
     policy = settings.policy.model_dump(mode="json", exclude={"export_zip_password"})
     sources = {
         # Who asks must not stand beside one that does not; where nobody does, nothing is said.
@@ -36,5 +36,8 @@ def policy_digest(settings: Settings) -> str:
         name: schedule.model_dump(mode="json", exclude={"kind", "sources"})
         for name, schedule in settings.sweeps.items()
     }
-    content = [settings.itglue.base_url, policy, sources, schedules]
+    # Whose word counts: names and roles, not the tokens by which they are known.
+    operators = {name: sorted(each.roles) for name, each in settings.operators.items()}
+    claimed = {name: sorted(roles) for name, roles in settings.oidc.roles.items()}
+    content = [settings.itglue.base_url, policy, sources, schedules, operators, claimed]
     return _digest(json.dumps(content, sort_keys=True))

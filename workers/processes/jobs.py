@@ -5,9 +5,10 @@ RQ's failed registry, and the deletion is taken up again when its lease ends: no
 """
 
 import os
+import time
 from collections.abc import Callable, Coroutine
-from functools import cache, wraps
-from typing import Any
+from functools import cache, partial, wraps
+from typing import Any, Final
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -21,13 +22,28 @@ from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.installation.memory import Memory
 from workers.pipeline.advance import advance
 from workers.pipeline.states import FAILED
-from workers.processes.runtime import new_id, open_context, open_intake, open_ledger, open_queue
+from workers.processes.company import in_company
+from workers.processes.lease import own_holder
+from workers.processes.runtime import (
+    Connections,
+    context_over,
+    new_id,
+    open_connections,
+    open_context,
+    open_intake,
+    open_ledger,
+    open_queue,
+)
+from workers.processes.steady_worker import Stop
 from workers.psa.companies import Asked
 from workers.settings import Settings, load_settings
 from workers.times.clock import rfc3339, system_clock
 from workers.traces import tracing
 from workers.upkeep.aftercare import look_back
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
+
+# How long others may join a deletion: the last one to join has what is left of the job's time.
+_JOIN_SECONDS: Final = 20.0
 
 log = structlog.get_logger()
 _Job = Callable[[str], Coroutine[Any, Any, None]]
@@ -68,24 +84,51 @@ def memory() -> Memory:
     return Memory()
 
 
+@cache
+def stop() -> Stop:
+    """What this worker is told; a job's process inherits it."""
+    return Stop()
+
+
 @_about("deletion_id")
 async def advance_deletion(deletion_id: str) -> None:
-    """Do what is due of one deletion."""
+    """Do what is due of a deletion and, while that waits, of others that are next in the queue."""
     settings = _settings()
-    async with open_context(settings, memory=memory()) as context:
-        continuity = continuity_of(settings, context.ledger, system_clock, "worker", writes=False)
+    began = time.monotonic()
+    async with open_connections(settings, memory=memory()) as connections:
+        leases = connections.ledger.leases
+
+        def room(under_way: int) -> bool:
+            if under_way >= settings.worker.concurrency or stop().nothing_more():
+                return False
+            # Without a worker nobody would see this process die, and give back what it holds.
+            return bool(own_holder()) and time.monotonic() - began < _JOIN_SECONDS
+
+        await in_company(
+            deletion_id,
+            partial(_advance, settings=settings, connections=connections),
+            partial(leases.take_along, deletion_id),
+            room,
+        )
+
+
+async def _advance(deletion_id: str, settings: Settings, connections: Connections) -> None:
+    ledger = connections.ledger
+    with bound_contextvars(deletion_id=deletion_id):
+        continuity = continuity_of(settings, ledger, system_clock, "worker", writes=False)
         if await continuity.look() == CLOCK_OFF:
             # It stays due, for a worker whose clock is right.
             return
-        try:
-            deletion = await advance(deletion_id, context)
-        except Fenced as error:
-            log.warning("fenced", deletion_id=deletion_id, detail=error.message)
-            return
-        if deletion is None:
-            return
-        codes = [error.code for error in deletion.errors]
-        log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
+        async with context_over(connections, settings) as context:
+            try:
+                deletion = await advance(deletion_id, context)
+            except Fenced as error:
+                log.warning("fenced", deletion_id=deletion_id, detail=error.message)
+                return
+            if deletion is None:
+                return
+            codes = [error.code for error in deletion.errors]
+            log.info("advanced", deletion_id=deletion_id, state=deletion.state, errors=codes)
     if deletion.state == FAILED and "ITGlueConnectionError" in codes:
         # Ids and codes only: RQ's tools show this text, and not all of them escape it.
         raise DeletionFailed(

@@ -19,9 +19,9 @@ from workers.ledger.ledger import Ledger
 from workers.processes.duties import Duty
 from workers.processes.queue import Job, JobQueue
 from workers.processes.stopping import told_within, unless_stopped
-from workers.processes.storage import require_fit
 from workers.times.clock import Clock
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
+from workers.upkeep.storage import require_fit
 
 HEARTBEAT: Final = SCHEDULER
 _MISSED_BEATS = 10

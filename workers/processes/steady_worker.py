@@ -6,6 +6,7 @@ looked at before each job, and who runs the worker starts it again.
 """
 
 import logging
+import mmap
 import os
 import signal
 import time
@@ -46,10 +47,15 @@ log = structlog.get_logger()
 
 
 class Stop:
-    """SIGTERM and SIGINT: the first ends the work after the job under way, the second the job."""
+    """SIGTERM and SIGINT: the first ends the work after the job under way, the second the job.
+
+    The process of a job, which is a fork, hears of the first one, too.
+    """
 
     def __init__(self) -> None:
-        self._told = False
+        # Memory that forks share.
+        self._told = mmap.mmap(-1, 1)
+        self._worker = os.getpid()
         self.worker: SteadyWorker | None = None
         self._at = 0.0
 
@@ -60,17 +66,21 @@ class Stop:
 
     def told(self) -> bool:
         """Whether to stop."""
-        return self._told
+        return self._told[0] != 0
+
+    def nothing_more(self) -> bool:
+        """In the process of a job: whether its worker was told to stop, or is gone."""
+        return self.told() or os.getppid() != self._worker
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not when told to stop."""
         deadline = time.monotonic() + seconds
-        while not self._told and (left := deadline - time.monotonic()) > 0:
+        while not self.told() and (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, 0.1))
 
     def _heard(self, _number: int, _frame: object) -> None:
-        if not self._told:
-            self._told, self._at = True, time.monotonic()
+        if not self.told():
+            self._told[0], self._at = 1, time.monotonic()
             return
         # A supervisor and a terminal may both send it: that is one.
         if time.monotonic() - self._at < _SECOND_SIGNAL_AFTER:

@@ -22,12 +22,12 @@ from workers.processes import jobs  # imported before the fork, so that a job st
 from workers.processes.job_table import FOREIGN
 from workers.processes.runtime import open_ledger, queue_of, redis_url
 from workers.processes.steady_worker import SteadyWorker, Stop
-from workers.processes.storage import require_fit
 from workers.settings import Settings
 from workers.times.clock import system_clock, to_ms
 from workers.times.durations import milliseconds
 from workers.upkeep.continuity import CLOCK_OFF, continuity_of
 from workers.upkeep.pulse import beat
+from workers.upkeep.storage import require_fit
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 5.0
@@ -53,7 +53,7 @@ def run_worker(settings: Settings, *, outbox: bool = False) -> None:
     Raises:
         StorageUnfit: Redis would lose the record.
     """
-    stop = Stop()
+    stop = jobs.stop()
     stop.listen()
     _load_ahead()
     sender = Beside.of(settings) if outbox else None
@@ -158,12 +158,14 @@ async def _give_back(settings: Settings, kind: Kind, record_id: str, holder: str
     """What the process of a job held, when it was seen to end."""
     try:
         async with open_ledger(settings, prompt=True) as ledger:
-            given = await ledger.leases.give_back(kind, record_id, holder, system_clock())
+            leases = ledger.leases
+            along = await leases.taken_along(holder) if kind == "deletion" else ()
+            for each in (record_id, *along):
+                given = await leases.give_back(kind, each, holder, system_clock())
+                log.warning("job_died", record_id=each, given_back=given)
     except (RedisError, OSError) as error:
         # The end of the lease does the same, later.
         log.warning("not_given_back", record_id=record_id, error=type(error).__name__)
-    else:
-        log.warning("job_died", record_id=record_id, given_back=given)
 
 
 async def _audit(settings: Settings, job_id: str, why: str) -> None:

@@ -83,6 +83,7 @@ class WorkerSettings(Section):
     requeue_after: SomeDuration = Field(default="30s", validate_default=True)
     scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
+    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     pulse: str = ""
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ def from_ms(milliseconds: float | str) -> datetime:
 
 def ms_or_none(milliseconds: float | str | None) -> datetime | None:
     """The same of what may be missing, empty or 0."""
-    return from_ms(milliseconds) if milliseconds else None
+    return from_ms(milliseconds) if milliseconds and milliseconds != "0" else None
 
 
 def rfc3339(when: datetime) -> str:

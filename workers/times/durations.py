@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from adapters.counting import counted
 from adapters.durations import Duration
 
 __all__ = ["Duration", "SomeDuration", "in_words", "milliseconds"]
@@ -27,8 +28,7 @@ def milliseconds(duration: timedelta) -> int:
 def in_words(duration: timedelta) -> str:
     """`7 days`, `36 hours`, `90 minutes`, `45 seconds`: in the largest unit that fits."""
     seconds = round(duration.total_seconds())
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
         if seconds >= size and seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+            return counted(seconds // size, unit)
     return "0 seconds"

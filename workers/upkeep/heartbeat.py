@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 from redis.exceptions import RedisError
 
+from adapters.counting import counted
 from workers.ledger.installation.heartbeats import Call
 from workers.ledger.installation.measures import PARTS, Measures
 from workers.ledger.ledger import Ledger
@@ -40,7 +41,7 @@ def unwell(measures: Measures) -> Iterator[str]:
         if part not in measures.beats:
             yield f"no {part} is alive"
     if measures.overdue:
-        yield f"{measures.overdue} deletions are overdue"
+        yield counted(measures.overdue, "deletions are", "deletion is") + " overdue"
     if measures.queue_oldest > _STUCK_SECONDS:
         yield f"the next job has waited for {measures.queue_oldest:.0f} s"
     for cause in sorted(set(measures.pauses) - {"operator"}):

@@ -6,6 +6,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.counting import counted
 from service.api.answers import answer
 from service.api.state import ServiceState, state_of
 from workers.ledger.installation.condition import condition
@@ -48,7 +49,8 @@ async def ready(request: Request) -> Response:
         # Not a reason to be sent no events either: what is sent, is sent later.
         parts["outbox"] = "ok" if sending else "no sender is alive; start one"
     if others:
-        parts["configuration"] = f"{others} other than the one in force; restart those parts"
+        differ = counted(others, "configurations differ", "configuration differs")
+        parts["configuration"] = f"{differ} from the one in force; restart those parts"
     if pauses:
         # Not a reason to be sent no events: they are taken in.
         lost = LEDGER_LOST in {each.cause for each in pauses}

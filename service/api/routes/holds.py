@@ -18,14 +18,14 @@ from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.events.holds import Why
 
 log = structlog.get_logger()
-_MOST = 10_000
+MOST = 10_000
 
 
 class Dismissal(Strict):
     """The body of `POST /v1/deliveries/dismiss`. `until` is not included."""
 
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
-    ids: Annotated[list[RecordId], Field(min_length=1, max_length=_MOST)] | None = None
+    ids: Annotated[list[RecordId], Field(min_length=1, max_length=MOST)] | None = None
     source: str | None = None
     verdict: Why | None = None
     until: Annotated[AwareDatetime, Field(strict=False)] | None = None

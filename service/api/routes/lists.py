@@ -14,9 +14,9 @@ from service.api.openapi import answers
 from service.api.routes.pause import plain
 from service.api.state import caller_of, state_of
 from service.approval import standing
-from workers.ledger.events.deliveries import Deliveries
+from workers.ledger.events.deliveries import Deliveries, Delivery
 from workers.ledger.listing import Page
-from workers.ledger.records import Deletion, Delivery
+from workers.ledger.records import Deletion
 from workers.pipeline.states import STATES, VERDICTS
 from workers.settings.operators import Operator
 

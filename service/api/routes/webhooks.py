@@ -24,8 +24,8 @@ from service.api.answers import PRIVATE, encode, error_answer
 from service.api.state import ServiceState, state_of
 from workers.intake.coding import UnsupportedEncoding
 from workers.intake.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
+from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.condition import condition_of
-from workers.ledger.records import Receipt
 
 log = structlog.get_logger()
 

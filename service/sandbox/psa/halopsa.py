@@ -25,7 +25,9 @@ class _HaloPSA:
     async def clients(self, request: Request) -> Response:
         self._at.read()
         size, page = int(request.query_params["page_size"]), int(request.query_params["page_no"])
-        rows = sorted(self._at.clients.values(), key=lambda row: int(row["id"]))
+        inactive = request.query_params.get("includeinactive") == "true"
+        listed = (row for row in self._at.clients.values() if inactive or not row.get("inactive"))
+        rows = sorted(listed, key=lambda row: int(row["id"]))
         shown = rows[size * (page - 1) : size * page]
         return JSONResponse({"record_count": len(rows), "clients": shown})
 

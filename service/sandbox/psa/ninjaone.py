@@ -1,4 +1,6 @@
-"""NinjaOne: organizations, and the one webhook of an API client. Public API 2.0.9."""
+"""NinjaOne: organizations, activities, the one webhook of an API client. Public API 2.0.9."""
+
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -6,6 +8,9 @@ from starlette.routing import Route
 
 from service.sandbox.psa.oauth import OAuth
 from service.sandbox.psa.tenant import Tenant
+
+_LEAST: Final = 10
+_MOST: Final = 1000
 
 
 def ninjaone_routes(tenant: Tenant) -> list[Route]:
@@ -15,6 +20,7 @@ def ninjaone_routes(tenant: Tenant) -> list[Route]:
         Route("/ws/oauth/token", oauth.token, methods=["POST"]),
         Route("/v2/organizations", oauth.guarded(it.organizations)),
         Route("/v2/organization/{id}", oauth.guarded(it.organization)),
+        Route("/v2/activities", oauth.guarded(it.activities)),
         Route("/v2/webhook", oauth.guarded(it.put), methods=["PUT"]),
         Route("/v2/webhook", oauth.guarded(it.removed), methods=["DELETE"]),
     ]
@@ -37,6 +43,18 @@ class _NinjaOne:
             gone = {"resultCode": "FAILURE", "errorMessage": "organization_not_found"}
             return JSONResponse(gone, 404)
         return JSONResponse(found)
+
+    async def activities(self, request: Request) -> Response:
+        """The newest first. An organization that is gone is named by its id alone."""
+        self._at.read()
+        query = request.query_params
+        size = min(max(int(query.get("pageSize", 200)), _LEAST), _MOST)
+        newer, older = int(query.get("newerThan", 0)), int(query.get("olderThan", 2**63))
+        logged = self._at.activities
+        rows = [row for row in reversed(logged) if newer < int(row["id"]) < older][:size]
+        shown = [{name: row[name] for name in row if name != "organization"} for row in rows]
+        newest = max((int(row["id"]) for row in logged), default=0)
+        return JSONResponse({"lastActivityId": newest, "activities": shown})
 
     async def put(self, request: Request) -> Response:
         self._at.webhook = await request.json()

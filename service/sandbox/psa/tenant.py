@@ -22,9 +22,9 @@ class Tenant:
     """Records are kept as the vendor shows them, so that each can be made wrong.
 
     `companies` are ConnectWise's by id, `accounts` Autotask's, `organizations` NinjaOne's,
-    `clients` HaloPSA's; `tokens` are those of the latter two that are good. `fault` is a status
-    that everything is answered with, `raw` a body instead of everything else, both after a `pause`
-    of seconds.
+    `clients` HaloPSA's; `tokens` are those of the latter two that are good, `activities` what
+    NinjaOne logs. `fault` is a status that everything is answered with, `raw` a body instead of
+    everything else, both after a `pause` of seconds.
     `before` may change something before the nth company is read. `clock` is the vendor's.
     """
 
@@ -32,6 +32,7 @@ class Tenant:
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     organizations: dict[str, dict[str, Any]] = field(default_factory=dict)
     clients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    activities: list[dict[str, Any]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     webhook: dict[str, Any] | None = None
     statuses: dict[int, tuple[str, bool]] = field(
@@ -80,6 +81,21 @@ class Tenant:
     def organization(self, number: int, name: str) -> None:
         """An organization of NinjaOne."""
         self.organizations[str(number)] = {"id": number, "name": name, "description": ""}
+
+    def activity(self, code: str, number: int, name: str) -> dict[str, Any]:
+        """What NinjaOne logs, and posts as it is logged, when an organization changes."""
+        newest = max((int(each["id"]) for each in self.activities), default=0)
+        logged = {
+            # Later ones are higher, also after a restart.
+            "id": max(newest + 1, int(self.clock().timestamp() * 1000)),
+            "activityTime": self.clock().timestamp(),
+            "activityType": "SYSTEM",
+            "statusCode": code,
+            "organizationId": number,
+            "organization": {"id": number, "name": name},
+        }
+        self.activities.append(logged)
+        return logged
 
     def client(self, number: int, name: str, *, active: bool = False) -> None:
         """A client of HaloPSA."""

@@ -124,20 +124,10 @@ def ninjaone(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: st
     else:
         tenant.organization(change.number, change.name)
     code = "CLIENT_DELETED" if change.deleted else "CLIENT_UPDATED"
-    hook = tenant.webhook
+    activity, hook = tenant.activity(code, change.number, change.name), tenant.webhook
     if hook is None or code not in hook.get("activities", {}).get("SYSTEM", [code]):
         return
-    body = _compact(
-        {
-            "id": secrets.randbelow(2**40),
-            "activityTime": tenant.clock().timestamp(),
-            "activityType": "SYSTEM",
-            "statusCode": code,
-            "organizationId": change.number,
-            "organization": {"id": change.number, "name": change.name},
-        }
-    )
-    out.send(hook["url"], body, _agreed(hook), _nothing_at_all, _nothing)
+    out.send(hook["url"], _compact(activity), _agreed(hook), _nothing_at_all, _nothing)
 
 
 def halopsa(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:

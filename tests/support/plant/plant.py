@@ -154,7 +154,8 @@ dependency_limits = {{ {MAY_GO} }}
 
     # -- processes -------------------------------------------------------------------------------
 
-    def _start(self, name: str, run: Callable[[], None], through: Wire | None = None) -> Forked:
+    def start(self, name: str, run: Callable[[], None], through: Wire | None = None) -> Forked:
+        """A part of this name that does `run`, and is started anew in the same way."""
         environment = dict(self.environment)
         own = self.redis_urls.get(name, self.redis_url)
         environment["UNGLUE_REDIS_URL"] = through.url if through else own
@@ -172,14 +173,14 @@ dependency_limits = {{ {MAY_GO} }}
         return start()
 
     def start_sandbox(self) -> Forked:
-        part = self._start("sandbox", partial(parts.sandbox, self.sandbox_port, self.crowd))
+        part = self.start("sandbox", partial(parts.sandbox, self.sandbox_port, self.crowd))
         self.answers(f"{self.sandbox}/_sandbox/world")
         return part
 
     def start_service(self, through: Wire | None = None) -> Forked:
         """Start the service, and wait until it answers."""
         run = partial(parts.command, "serve", "--port", str(self.port), watched=self.watched)
-        part = self._start("service", run, through)
+        part = self.start("service", run, through)
         self.answers(f"{self.service}/healthz")
         return part
 
@@ -187,17 +188,17 @@ dependency_limits = {{ {MAY_GO} }}
         self, name: str = "worker", through: Wire | None = None, **struck: Any
     ) -> Forked:
         """Start a worker; `moment` and `number` say where and by what its RQ part is struck."""
-        return self._start(
+        return self.start(
             name,
             partial(parts.command, "worker", "--no-outbox", watched=self.watched, **struck),
             through,
         )
 
     def start_outbox(self, name: str = "outbox", through: Wire | None = None) -> Forked:
-        return self._start(name, partial(parts.command, "outbox", watched=self.watched), through)
+        return self.start(name, partial(parts.command, "outbox", watched=self.watched), through)
 
     def start_scheduler(self, name: str = "scheduler", through: Wire | None = None) -> Forked:
-        return self._start(name, partial(parts.command, "scheduler"), through)
+        return self.start(name, partial(parts.command, "scheduler"), through)
 
     def start_all(self, *, workers: int = 1) -> None:
         """Everything, once."""

@@ -36,7 +36,8 @@ class Stop:
     """The `nth` run of a script for a client, before it begins or after it has ended.
 
     `act` "kill" and "pause" are for the process itself and, if it is a job's, for its worker;
-    any other one names the process that is killed instead.
+    "poison" kills the process alone, at each run up to the `nth`; any other one names the process
+    that is killed instead.
     """
 
     script: str
@@ -170,6 +171,8 @@ async def _strike(redis: Redis, client: str, name: str, nth: int, when: str) -> 
     if not text:
         return
     stop = Stop.load(cast("bytes", text))
+    if (stop.script, stop.when, stop.act) == (name, when, "poison") and nth <= stop.nth:
+        os.kill(os.getpid(), signal.SIGKILL)
     if (stop.script, stop.nth, stop.when) != (name, nth, when):
         return
     if not await redis.hdel(STOPS, client):

@@ -17,12 +17,44 @@ _LONGEST_WAIT_MS = 24 * 3600 * 1000
 
 Hash = Mapping[bytes, bytes]
 
+# The prefix: each deletion's id and state.
+_STATES = """
+local found = {}
+for _, id in ipairs(redis.call('ZRANGE', ARGV[1] .. 'deletions', 0, -1)) do
+  found[#found + 1] = id
+  found[#found + 1] = redis.call('HGET', ARGV[1] .. 'deletion:' .. id, 'state') or ''
+end
+return found
+"""
+# The prefix, and every state: each deletion's id, fields and journal; what is listed as in each
+# state; what is due and when; the claims; and which callbacks wait.
+_ALL = """
+local deletions, listed = {}, {}
+for at, id in ipairs(redis.call('ZRANGE', ARGV[1] .. 'deletions', 0, -1)) do
+  deletions[at] = {
+    id, redis.call('HGETALL', ARGV[1] .. 'deletion:' .. id),
+    redis.call('LRANGE', ARGV[1] .. 'journal:' .. id, 0, -1)
+  }
+end
+for at = 2, #ARGV do
+  listed[at - 1] = redis.call('ZRANGE', ARGV[1] .. 'deletions:' .. ARGV[at], 0, -1)
+end
+return {
+  deletions, listed, redis.call('ZRANGE', ARGV[1] .. 'due', 0, -1, 'WITHSCORES'),
+  redis.call('HGETALL', ARGV[1] .. 'claims'),
+  redis.call('ZRANGE', ARGV[1] .. 'callbacks:due', 0, -1)
+}
+"""
+
 
 class Books:
     """Reads the whole ledger, and compares it with what was there the last time."""
 
     def __init__(self, server: "redis.Redis") -> None:
         self._server = server
+        self._states = server.register_script(_STATES)
+        self._all = server.register_script(_ALL)
+        self._found_well: dict[str, tuple[Deletion, list[bytes]]] = {}
         self._loaded: dict[str, tuple[Hash, Deletion]] = {}
         self._ended: dict[str, tuple[str, int]] = {}
         self._journals: dict[str, list[bytes]] = {}
@@ -39,6 +71,7 @@ class Books:
         """The ledger is another one than it was: nothing of what was there has to be there."""
         self._ended.clear()
         self._journals.clear()
+        self._found_well.clear()
 
     def _load(self, deletion_id: str, raw: Hash) -> Deletion:
         known = self._loaded.get(deletion_id)
@@ -54,38 +87,22 @@ class Books:
 
     def states(self) -> dict[str, str]:
         """The state of every deletion."""
-        ids = self.ids()
-        together = self._server.pipeline(transaction=False)
-        for each in ids:
-            together.hget(f"{PREFIX}deletion:{each}", "state")
-        return {name: state.decode() for name, state in zip(ids, together.execute(), strict=True)}
-
-    def read(self) -> dict[str, Deletion]:
-        """Every deletion, oldest first."""
-        return {each: self.deletion(each) for each in self.ids()}
+        found: Any = self._states(args=[PREFIX])
+        words = [each.decode() for each in found]
+        return dict(zip(words[::2], words[1::2], strict=True))
 
     def faults(self, now: datetime) -> Iterator[str]:
         """Everything that is not as it must be."""
-        ids = self.ids()
-        together = self._server.pipeline(transaction=False)
-        for each in ids:
-            together.hgetall(f"{PREFIX}deletion:{each}")
-        for each in ids:
-            together.lrange(f"{PREFIX}journal:{each}", 0, -1)
-        for state in STATES:
-            together.zrange(f"{PREFIX}deletions:{state}", 0, -1)
-        together.zrange(f"{PREFIX}due", 0, -1, withscores=True)
-        together.hgetall(f"{PREFIX}claims")
-        together.zrange(f"{PREFIX}callbacks:due", 0, -1)
-        answers: list[Any] = together.execute()
-        hashes, journals = answers[: len(ids)], answers[len(ids) : 2 * len(ids)]
-        listed, (due, claims, callbacks) = answers[2 * len(ids) : -3], answers[-3:]
-
-        deletions = {each: self._load(each, raw) for each, raw in zip(ids, hashes, strict=True)}
+        answers: Any = self._all(args=[PREFIX, *STATES])
+        found, listed, due, claims, callbacks = answers
+        deletions = {
+            (name := each.decode()): self._load(name, _pairs(fields)) for each, fields, _ in found
+        }
         self.newest = deletions
         yield from _indexes(deletions, dict(zip(STATES, listed, strict=True)))
-        yield from _scores(deletions, {name.decode(): score for name, score in due}, now)
-        holders = {org.decode(): holder.decode() for org, holder in claims.items()}
+        scores = {name.decode(): float(score) for name, score in _pairs(due).items()}
+        yield from _scores(deletions, scores, now)
+        holders = {org.decode(): holder.decode() for org, holder in _pairs(claims).items()}
         yield from _claims(deletions, holders)
         expected = {
             f"cb_{name[4:]}_{generation}"
@@ -94,9 +111,14 @@ class Books:
         }
         if {each.decode() for each in callbacks} != expected:
             yield f"callbacks wait: {callbacks}, ended: {sorted(expected)}"
-        for name, journal in zip(ids, journals, strict=True):
-            yield from self._moved(deletions[name], journal)
-            yield from _told(deletions[name])
+        for deletion, (_, _, journal) in zip(deletions.values(), found, strict=True):
+            known = self._found_well.get(deletion.id)
+            if known and known[0] is deletion and known[1] == journal:
+                continue
+            wrong = [*self._moved(deletion, journal), *_told(deletion)]
+            yield from wrong
+            if not wrong:
+                self._found_well[deletion.id] = deletion, journal
 
     def _moved(self, deletion: Deletion, journal: list[bytes]) -> Iterator[str]:
         name, now = deletion.id, (deletion.state, deletion.generation)
@@ -110,6 +132,10 @@ class Books:
         if journal[: len(before)] != before:
             yield f"the journal of {name} was {before} and is {journal}"
         self._journals[name] = journal
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _indexes(deletions: Mapping[str, Deletion], listed: Mapping[str, list[bytes]]) -> Iterator[str]:

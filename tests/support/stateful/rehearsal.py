@@ -35,10 +35,11 @@ from tests.support.stateful.watch import Watch
 from tests.support.stateful.words import folded
 from workers.intake.intake import Acknowledged, Intake
 from workers.intake.signing_keys import SigningKeys
+from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry, Receipt
+from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
 from workers.processes.in_force import policy_digest
 from workers.processes.queue import QUEUE_KEY
@@ -124,8 +125,7 @@ class Rehearsal(Crew):
         """Start service and workers with this file."""
         self.settings = self.watch.decided.settings = settings
         self.watch.configured_at = self.clock()
-        starting = self.ledger.in_force.started("service", policy_digest(settings), self.clock())
-        self.loop.do(starting)
+        self._say_in_force()
         self._intake = Intake(
             sources=settings.sources,
             deliveries=self.ledger.deliveries,
@@ -137,6 +137,10 @@ class Rehearsal(Crew):
             new_id=self._id,
         )
         self._intake.mode = settings.policy.mode
+
+    def _say_in_force(self) -> None:
+        digest = policy_digest(self.settings)
+        self.loop.do(self.ledger.in_force.started("service", digest, self.clock()))
 
     def _id(self, kind: str) -> str:
         return f"{kind}_{next(self._ids[kind])}"
@@ -390,8 +394,8 @@ class Rehearsal(Crew):
         self._stopped(before)
 
     def awaiting(self) -> list[str]:
-        """Deletions that wait for a person, oldest first."""
-        return [name for name, each in self.books.read().items() if each.state == AWAITING_APPROVAL]
+        """Deletions that waited for a person at the last `check`, oldest first."""
+        return [n for n, each in self.books.newest.items() if each.state == AWAITING_APPROVAL]
 
     def approve(
         self, deletion_id: str, *, by: str, force: bool, stale: bool, answer: Order = Order.GO
@@ -534,7 +538,12 @@ class Rehearsal(Crew):
         self.watch.another_ledger()
 
     def accept_ledger(self) -> None:
-        """A person compared it with what there is, the account too, and accepts it."""
+        """A person compared it with what there is, the account too, and accepts it.
+
+        All parts were started with it, as docs/backup.md tells: a copy has its own idea of what is
+        in force.
+        """
+        self._say_in_force()
         self.loop.do(self.continuity.look())
         self.account.changed = False
         self._bind()
@@ -570,6 +579,8 @@ class Rehearsal(Crew):
                 self.loop.do(
                     protections.unprotect(org_id, now, operator=REQUESTER, reason="they left")
                 )
+                # It ends what somebody said no to, too.
+                self.watch.decided.words.noes.pop(int(org_id), None)
             self.watch.protected.discard(org_id)
 
     def reconfigure(self, **policy: Any) -> None:

@@ -6,27 +6,26 @@ where this one did.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from adapters.errors import PsaError, UnglueError
 from workers.bulk.catch_up.causes import cause_of
+from workers.bulk.catch_up.compared import SETTLED, compared, shortened
 from workers.intake.intake import Intake
 from workers.ledger.events.catch_ups import CatchUp, Notice, Slice
 from workers.ledger.ledger import Ledger
 from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
 from workers.psa.companies import Asked
-from workers.psa.company import Company
+from workers.psa.company import Company, PsaClient
 from workers.settings import Settings
 from workers.times.clock import Clock, rfc3339, to_ms
 from workers.times.durations import milliseconds
 
 # Twice over each change: for clocks that differ, and for what a PSA shows late.
 OVERLAP: Final = timedelta(minutes=15)
-# A change as young as that may have its event still on the way.
-SETTLED: Final = timedelta(minutes=3)
 SLICE: Final = timedelta(seconds=40)
 _FIRST_WAIT: Final = timedelta(minutes=1)
 _MOST_ATTEMPTS: Final = 3
@@ -87,6 +86,8 @@ async def _step(held: CatchUp, way: Way) -> Slice:
     """One page, or the end."""
     since = held.point - OVERLAP
     client = await way.companies.client(held.source)
+    if not way.settings.sources[held.source].dated:
+        return await _whole(held, client, way)
     page = await client.page(held.after, since)
     if page.last is None:
         return await _end(held, way)
@@ -104,12 +105,8 @@ async def _step(held: CatchUp, way: Way) -> Slice:
         if at > held.began_at - SETTLED:
             continue
         newest = max(newest, at) if newest else at
-        receipt = await way.intake.catch_up(held.source, said_of(company))
-        if receipt is None:
-            continue
-        found["active" if company.active else "inactive"] += 1
-        if receipt.deletion_id is not None and receipt.job is not None:
-            await way.enqueue(receipt.deletion_id, receipt.job)
+        if await _taken_in(held, company, way):
+            found["active" if company.active else "inactive"] += 1
     return Slice(
         {
             "after": page.last,
@@ -119,6 +116,35 @@ async def _step(held: CatchUp, way: Way) -> Slice:
             **found,
         }
     )
+
+
+async def _whole(held: CatchUp, client: PsaClient, way: Way) -> Slice:
+    """The whole run, of a PSA that does not say what changed."""
+    now, config = way.clock(), way.settings.sources[held.source]
+    known = await way.ledger.catch_ups.known(held.source)
+    read = await compared(held.source, config, client, known, way.ledger.registers, now)
+    taken = [each.active for each in read.news if await _taken_in(held, each, way)]
+    inactive, active = held.inactive + taken.count(False), held.active + taken.count(True)
+    unread = read.faults[0] if read.faults else ""
+    held = replace(held, newest=now, unread=unread, inactive=inactive, active=active)
+    done = await _end(held, way)
+    notices = list(done.notices)
+    if read.gone:
+        detail = {"source": held.source, "since": rfc3339(held.point)}
+        detail["detail"] = f"the PSA of source {held.source}: {shortened(read.gone)}"
+        notices.append(Notice("catch_up_failing", detail, f"{held.source}:{now}", _TOLD_FOR))
+    fields = {**done.fields, "inactive": inactive, "active": active}
+    return replace(done, fields=fields, known=read.known, notices=notices)
+
+
+async def _taken_in(held: CatchUp, company: Company, way: Way) -> bool:
+    """Whether it was news."""
+    receipt = await way.intake.catch_up(held.source, said_of(company))
+    if receipt is None:
+        return False
+    if receipt.deletion_id is not None and receipt.job is not None:
+        await way.enqueue(receipt.deletion_id, receipt.job)
+    return receipt.verdict != "rejected"
 
 
 def said_of(company: Company) -> Mapping[str, Any]:

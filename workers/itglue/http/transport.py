@@ -58,10 +58,10 @@ class Hooks:
 _NO_HOOKS = Hooks()
 
 
-class Transport:
-    """A connection pool to one IT Glue account.
+class Pool:
+    """The connections to one IT Glue account, which all that a process has under way share.
 
-    `requests` counts what was sent; `wire` takes the place of the network.
+    `wire` takes the place of the network.
     """
 
     def __init__(
@@ -70,36 +70,43 @@ class Transport:
         base_url: str,
         api_key: str,
         timeout_seconds: float = 30,
-        hooks: Hooks = _NO_HOOKS,
         in_flight: int = _IN_FLIGHT,
-        answer_limit: int = _ANSWER_LIMIT,
         wire: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.requests = 0
-        self._api_key = api_key
-        self._timeout_seconds = timeout_seconds
-        self._hooks = hooks
-        self._answer_limit = answer_limit
-        self._wire = wire
-        self._slots = asyncio.Semaphore(in_flight)
-        self._timeouts = httpx.Timeout(
+        self.api_key = api_key
+        self.timeout_seconds = timeout_seconds
+        self.wire = wire
+        self.slots = asyncio.Semaphore(in_flight)
+        self.timeouts = httpx.Timeout(
             timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)
         )
-        self._client = httpx.AsyncClient(
+        self.client = httpx.AsyncClient(
             base_url=base_url,
             headers={"x-api-key": api_key, "accept": MEDIA_TYPE, "user-agent": "Unglue"},
-            timeout=self._timeouts,
+            timeout=self.timeouts,
             verify=public_authorities(trust_env=True),
             transport=wire,
             limits=httpx.Limits(max_connections=in_flight),
         )
 
     async def __aenter__(self) -> Self:
-        await self._client.__aenter__()
+        await self.client.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self._client.aclose()
+        await self.client.aclose()
+
+
+class Transport:
+    """What one deletion, or one look, asks of the account; `requests` counts what it sent."""
+
+    def __init__(
+        self, pool: Pool, hooks: Hooks = _NO_HOOKS, answer_limit: int = _ANSWER_LIMIT
+    ) -> None:
+        self.requests = 0
+        self._pool = pool
+        self._hooks = hooks
+        self._answer_limit = answer_limit
 
     async def read(self, path: str, query: Query = (), *, what: str) -> Payload:
         """The payload of a GET; raises what `replies.checked` raises, and `CallFailed`."""
@@ -124,7 +131,7 @@ class Transport:
         Raises:
             CallFailed: no status line, or no whole body to a success.
         """
-        async with self._slots:
+        async with self._pool.slots:
             if self._hooks.before_request is not None:
                 await self._hooks.before_request(destructive)
             if just_before is not None:
@@ -133,7 +140,7 @@ class Transport:
             status = None
             try:
                 with tracing.span(f"{method} {_kind(path)}", "client") as span:
-                    reply = await self._sent(method, path, query, body, (self._api_key, *hide))
+                    reply = await self._sent(method, path, query, body, (self._pool.api_key, *hide))
                     span.note("http.response.status_code", reply.status)
                 status = reply.status
             finally:
@@ -159,8 +166,8 @@ class Transport:
         named = f"{method} {path}"
         try:
             async with (
-                asyncio.timeout(self._timeout_seconds),
-                self._client.stream(
+                asyncio.timeout(self._pool.timeout_seconds),
+                self._pool.client.stream(
                     method, path, params=list(query), content=content, headers=headers
                 ) as answer,
             ):
@@ -170,7 +177,7 @@ class Transport:
             raise CallFailed(f"{NOTHING_SENT} ({named}: {error})", sent=False) from error
         except (TimeoutError, httpx.TimeoutException) as error:
             raise AnswerTimedOut(
-                f"IT Glue did not answer {named} within {self._timeout_seconds:g} s"
+                f"IT Glue did not answer {named} within {self._pool.timeout_seconds:g} s"
             ) from error
         except httpx.HTTPError as error:
             # The text of an httpx error may quote a header.
@@ -203,7 +210,7 @@ class Transport:
             CallFailed: no such file any more, no https, or broken off.
             AnswerTooLarge: more than `max_bytes`.
         """
-        schemes = {"https", self._client.base_url.scheme}
+        schemes = {"https", self._pool.client.base_url.scheme}
 
         async def only_secure(request: httpx.Request) -> None:
             if request.url.scheme not in schemes:
@@ -213,9 +220,9 @@ class Transport:
         try:
             async with (
                 httpx.AsyncClient(
-                    timeout=self._timeouts,
+                    timeout=self._pool.timeouts,
                     verify=public_authorities(trust_env=True),
-                    transport=self._wire,
+                    transport=self._pool.wire,
                     follow_redirects=True,
                     max_redirects=5,
                     event_hooks={"request": [only_secure]},

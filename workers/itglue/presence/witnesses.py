@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+from adapters.counting import counted
 from workers.itglue.contents.subtree import Place
 from workers.itglue.models import AccountView
 
@@ -67,5 +68,5 @@ def contradiction(
         return "IT Glue does not say how many organizations there are"
     least = before.total - len({*ours, org_id})
     if total < least:
-        return f"{total} organizations, and there should be at least {least}"
+        return f"{counted(total, 'organizations')}, and there should be at least {least}"
     return ""

@@ -10,13 +10,14 @@ from adapters.errors import Conflict
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE, take
 from workers.ledger.deleting.refusals import KeyReused
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, ms_or_none, to_ms
+from workers.times.clock import to_ms
 
 What = Literal["deletions", "deliveries", "callbacks"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BulkReplay:
     """One of them. `next` of its `total` records are done; `rate` is records a minute.
 
@@ -28,7 +29,7 @@ class BulkReplay:
     what: What
     state: str
     by: str
-    named: bool
+    named: bool = False
     filter: Mapping[str, Any]
     rate: int
     total: int
@@ -36,32 +37,10 @@ class BulkReplay:
     next: int
     deaths: int
     fence: int
-    stopped_by: str
+    stopped_by: str = ""
     created_at: datetime
     ready_at: datetime
     finished_at: datetime | None
-
-    @classmethod
-    def load(cls, fields: Mapping[str, str]) -> "BulkReplay":
-        """The bulk replay from its hash."""
-        return cls(
-            id=fields["id"],
-            what=fields["what"],  # type: ignore[arg-type] # written by us only
-            state=fields["state"],
-            by=fields["by"],
-            named=fields["named"] == "1",
-            filter=json.loads(fields["filter"]),
-            rate=int(fields["rate"]),
-            total=int(fields["total"]),
-            matched=int(fields["matched"]),
-            next=int(fields["next"]),
-            deaths=int(fields["deaths"]),
-            fence=int(fields["fence"]),
-            stopped_by=fields.get("stopped_by", ""),
-            created_at=from_ms(fields["created_at"]),
-            ready_at=from_ms(fields["ready_at"]),
-            finished_at=ms_or_none(fields.get("finished_at")),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +108,7 @@ class Replays:
     async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
         """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
         fields = await take(self._store, "replay", replay_id, now)
-        return BulkReplay.load(fields) if fields else None
+        return loaded(BulkReplay, fields) if fields else None
 
     async def item(self, held: BulkReplay) -> str | None:
         """The record that is next, if one is left."""
@@ -177,7 +156,7 @@ class Replays:
         )
         if not flat:
             raise Fenced(f"replay {held.id} was taken over while this worker was away")
-        return BulkReplay.load(text(flat))
+        return loaded(BulkReplay, text(flat))
 
     async def stop(self, replay_id: str, *, by: str, now: datetime) -> BulkReplay:
         """End it after the record that it is at.
@@ -199,7 +178,7 @@ class Replays:
         Raises:
             NotFound: there is none of this id.
         """
-        return BulkReplay.load(await self._store.found("replay", replay_id))
+        return loaded(BulkReplay, await self._store.found("replay", replay_id))
 
     async def outcomes(self, replay_id: str) -> Outcomes:
         """What became of its records so far."""
@@ -214,7 +193,7 @@ class Replays:
         """The newest of them."""
         names = await self._store.redis.zrevrange(self._store.key("replays"), 0, limit - 1)
         found = [await self._store.hash("replay", name.decode()) for name in cast("Any", names)]
-        return [BulkReplay.load(fields) for fields in found if "id" in fields]
+        return [loaded(BulkReplay, fields) for fields in found if "id" in fields]
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Those that are due and in no queue, each with the number of its next job."""

@@ -10,10 +10,11 @@ from typing import Any, cast
 from adapters.models import DeletionRequest
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
 from workers.pipeline.identity.identities import forms_of
 from workers.settings.policy import Mode
-from workers.times.clock import from_ms, ms_or_none, to_ms
+from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
 
 # A time that was missed because no scheduler ran is made up for, if it is not older.
@@ -44,7 +45,7 @@ class Row:
         return not self.why
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """One sweep. `tick` is the time that began it, `by` the person; one of them is there.
 
@@ -56,9 +57,9 @@ class Sweep:
     id: str
     schedule: str
     state: str
-    preview: bool
+    preview: bool = False
     tick: datetime | None
-    by: str
+    by: str = ""
     created_at: datetime
     finished_at: datetime | None
     fence: int
@@ -69,29 +70,6 @@ class Sweep:
     summary: Mapping[str, Any] | None
     deaths: int = 0
     only: frozenset[str] = frozenset()
-
-    @classmethod
-    def load(cls, fields: Mapping[str, str]) -> "Sweep":
-        """The sweep from its hash."""
-        total, summary = fields.get("total"), fields.get("summary")
-        return cls(
-            id=fields["id"],
-            schedule=fields["schedule"],
-            state=fields["state"],
-            preview=fields.get("preview") == "1",
-            tick=ms_or_none(fields["tick"]),
-            by=fields.get("by", ""),
-            created_at=from_ms(fields["created_at"]),
-            finished_at=ms_or_none(fields.get("finished_at")),
-            fence=int(fields["fence"]),
-            page=int(fields["page"]),
-            size=int(fields["size"]),
-            total=int(total) if total else None,
-            attempts=int(fields["attempts"]),
-            summary=json.loads(summary) if summary else None,
-            deaths=int(fields.get("deaths") or 0),
-            only=frozenset(json.loads(fields.get("only") or "[]")),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +133,7 @@ class Sweeps:
     async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
         """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
         fields = await take(self._store, "sweep", sweep_id, now)
-        return Sweep.load(fields) if fields else None
+        return loaded(Sweep, fields) if fields else None
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
         """Write what a step did.
@@ -183,7 +161,7 @@ class Sweeps:
         )
         if not recorded:
             raise Fenced(f"sweep {held.id} was taken over while this worker was away")
-        return Sweep.load(text(recorded))
+        return loaded(Sweep, text(recorded))
 
     async def request(
         self, held: Sweep, row: Row, deletion_id: str, request: DeletionRequest,
@@ -223,7 +201,7 @@ class Sweeps:
         Raises:
             NotFound: there is none of this id.
         """
-        return Sweep.load(await self._store.found("sweep", sweep_id))
+        return loaded(Sweep, await self._store.found("sweep", sweep_id))
 
     async def rows(self, sweep_id: str) -> dict[str, Row]:
         """What the sweep knows of each organization; kept for 30 days after its end."""
@@ -244,7 +222,7 @@ class Sweeps:
         """The newest sweeps."""
         names = await self._store.redis.zrevrange(self._store.key("sweeps"), 0, limit - 1)
         found = [await self._store.hash("sweep", name.decode()) for name in cast("Any", names)]
-        return [Sweep.load(fields) for fields in found if fields]
+        return [loaded(Sweep, fields) for fields in found if fields]
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Sweeps that are due and in no queue, each with the number of its next job."""

@@ -4,12 +4,13 @@ Taking and ending are part of what each kind of record is.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from workers.ledger.store import Store, text
 from workers.times.clock import to_ms
+from workers.times.durations import milliseconds
 
 Kind = Literal["deletion", "sweep", "replay", "catch_up"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
@@ -20,6 +21,9 @@ DUE: Final[Mapping[Kind, str]] = MappingProxyType(
         "catch_up": "catch_ups:due",
     }
 )
+
+# Longer than the process of a job may live.
+_ALONG: Final = timedelta(minutes=10)
 
 
 async def take(store: Store, kind: Kind, record_id: str, now: datetime) -> dict[str, str] | None:
@@ -43,3 +47,18 @@ class Leases:
         """End the lease of a process that is known to be gone; false if it has none there."""
         args = [record_id, to_ms(now), kind, DUE[kind], holder, self._store.own]
         return bool(await self._store.run("give_back", args))
+
+    async def take_along(self, first: str) -> str | None:
+        """The next deletion of the queue, for the process that was started for `first`, if any.
+
+        It is off the queue by this and not leased yet; `taken_along` names it.
+        """
+        args = [first, self._store.holder, milliseconds(_ALONG)]
+        taken = await self._store.run("take_along", args)
+        return taken.decode() if taken is not None else None
+
+    async def taken_along(self, holder: str) -> tuple[str, ...]:
+        """The deletions that this process took along, ended or not."""
+        store = self._store
+        ids = await store.redis.smembers(store.key("along", holder))
+        return tuple(sorted(each.decode() for each in cast("set[bytes]", ids)))

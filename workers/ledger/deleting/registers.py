@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 from workers.ledger.store import Store
 from workers.times.clock import from_ms, ms_or_none, rfc3339
 
+_AT_ONCE: Final = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Register:
@@ -135,6 +137,16 @@ class Registers:
             doubts=tuple(json.loads(doubts)),
             said_doubts=bytes(doubts).decode(),
         )
+
+    async def states(self, clients: Sequence[tuple[str, str]]) -> list[str]:
+        """The state of each client's register, in order; "" where nothing was ever said."""
+        found: list[str] = []
+        for start in range(0, len(clients), _AT_ONCE):
+            reads = self._store.redis.pipeline(transaction=False)
+            for source, client in clients[start : start + _AT_ONCE]:
+                reads.hget(self._store.key("register", source, client), "state")
+            found += [(each or b"").decode() for each in await reads.execute()]
+        return found
 
     async def declined(self) -> list[Decline]:
         """Every no that stands, newest first."""

@@ -5,15 +5,17 @@ only at the end of a run that took everything in.
 """
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import to_ms
 
 _ID: Final = "cup_"
 
@@ -23,7 +25,7 @@ def id_of(source: str) -> str:
     return _ID + source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CatchUp:
     """One source's. While a run is under way it reads on `after` a company's id.
 
@@ -39,44 +41,16 @@ class CatchUp:
     finished_at: datetime | None
     after: str
     newest: datetime | None
-    unread: str
-    fault: str
-    code: str
+    unread: str = ""
+    fault: str = ""
+    code: str = ""
     since: datetime | None
     inactive: int
     active: int
     fence: int
     attempts: int
-    deaths: int
+    deaths: int = 0
     confirmed_at: datetime | None
-
-    @classmethod
-    def load(cls, fields: Mapping[str, str]) -> "CatchUp":
-        """The record from its hash."""
-
-        def moment(name: str) -> datetime | None:
-            value = fields.get(name, "0")
-            return from_ms(value) if value not in {"", "0"} else None
-
-        return cls(
-            id=fields["id"],
-            source=fields["source"],
-            point=from_ms(fields["point"]),
-            began_at=from_ms(fields["began_at"]),
-            finished_at=moment("finished_at"),
-            after=fields["after"],
-            newest=moment("newest"),
-            unread=fields.get("unread", ""),
-            fault=fields.get("fault", ""),
-            code=fields.get("code", ""),
-            since=moment("since"),
-            inactive=int(fields["inactive"]),
-            active=int(fields["active"]),
-            fence=int(fields["fence"]),
-            attempts=int(fields["attempts"]),
-            deaths=int(fields.get("deaths") or 0),
-            confirmed_at=moment("confirmed_at"),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +64,56 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """A client as its PSA's list last showed it; `missed`: it is told that it is there no more."""
+
+    active: bool
+    name: str
+    missed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a PSA's whole list last said, where it does not say what changed.
+
+    `tenant` is a digest of whose list it is, `mark` the newest entry read of the PSA's own log.
+    """
+
+    tenant: str
+    clients: Mapping[str, Client]
+    mark: int = 0
+
+    def packed(self) -> bytes:
+        """As the ledger keeps it."""
+        rows = {
+            number: [int(each.active), each.name, *([1] if each.missed else ())]
+            for number, each in self.clients.items()
+        }
+        return zlib.compress(json.dumps([self.tenant, self.mark, rows]).encode())
+
+    @classmethod
+    def unpacked(cls, content: bytes) -> "Known":
+        """From what the ledger kept."""
+        tenant, mark, rows = json.loads(zlib.decompress(content))
+        clients = {
+            number: Client(bool(active), name, bool(missed))
+            for number, (active, name, *missed) in rows.items()
+        }
+        return cls(tenant, clients, mark)
+
+
+@dataclass(frozen=True, slots=True)
 class Slice:
-    """What a slice came to. `until`: it goes on then; `over`: the run is."""
+    """What a slice came to. `until`: it goes on then; `over`: the run is.
+
+    `known` is what its PSA's list says from now on, where it has to be compared.
+    """
 
     fields: Mapping[str, str | int] = field(default_factory=dict)
     until: datetime | None = None
     over: bool = False
     notices: Sequence[Notice] = ()
+    known: Known | None = None
 
 
 class CatchUps:
@@ -113,7 +130,7 @@ class CatchUps:
     async def lease(self, record_id: str, now: datetime) -> CatchUp | None:
         """Take the run, or `None` if it is somebody else's, not due or over."""
         fields = await take(self._store, "catch_up", record_id, now)
-        return CatchUp.load(fields) if fields else None
+        return loaded(CatchUp, fields) if fields else None
 
     async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
         """Write what a slice came to.
@@ -138,18 +155,25 @@ class CatchUps:
                 ready,
                 json.dumps(notices),
                 self._store.own,
+                slice_.known.packed() if slice_.known else "",
             ],
         )
         if not flat:
             raise Fenced(
                 f"catching up with {held.source} was taken over while this worker was away"
             )
-        return CatchUp.load(text(flat))
+        return loaded(CatchUp, text(flat))
+
+    async def known(self, source: str) -> Known | None:
+        """What this source's PSA last listed; `None` before it was read for the first time."""
+        name = self._store.key("catch_ups", "known", source)
+        content = cast("bytes | None", await self._store.redis.get(name))
+        return Known.unpacked(content) if content else None
 
     async def get(self, source: str) -> CatchUp | None:
         """How far it is with this source; `None` if nobody has begun."""
         fields = await self._store.hash("catch_up", id_of(source))
-        return CatchUp.load(fields) if fields else None
+        return loaded(CatchUp, fields) if fields else None
 
     async def found(self, source: str) -> dict[str, int]:
         """How many changes were ever found that no event had said: `inactive` and `active`."""

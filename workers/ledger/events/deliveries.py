@@ -11,7 +11,6 @@ from adapters.payload import digest_of
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.commits import Commits
 from workers.ledger.packing import FIELD, unpacked
-from workers.ledger.records import Delivery, Dismissal, Receipt
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
 from workers.traces.tracing import traced
@@ -19,6 +18,60 @@ from workers.traces.tracing import traced
 _AT_ONCE: Final = 200
 # Of a SHA-256: enough that no two bodies of one event are taken for the same.
 _DIGEST: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """Who said that a delivery need hold no deletion, when and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One HTTP request from a source, as it arrived, and what became of it.
+
+    It came `repeats` times more, the last time at `last_seen`. `dropped` is how many bytes the body
+    had, if it is no longer kept. `caught_up`: nobody sent it, the PSA said it when it was asked.
+    """
+
+    id: str
+    source: str
+    vendor: str
+    received_at: datetime
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    verdict: str
+    reason: str
+    deletion_id: str | None
+    events: tuple[Mapping[str, Any], ...]
+    generation: int = 1
+    dismissed: Dismissal | None = None
+    repeats: int = 0
+    last_seen: datetime | None = None
+    dropped: int | None = None
+    caught_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one event of a delivery.
+
+    `verdict` is one of `states.VERDICTS`; `reason` a code; `alert` a code that operators must hear
+    of, `missing` how many events before this one never came. `job` is the number of the first
+    job of a new deletion. `repeat_of` is the delivery with which this one was counted.
+    """
+
+    verdict: str
+    reason: str
+    deletion_id: str | None = None
+    event_id: str = ""
+    alert: str | None = None
+    job: int | None = None
+    missing: int | None = None
+    repeat_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

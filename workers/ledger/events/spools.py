@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, cast
 
+from workers.ledger.records import loaded
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, ms_or_none, to_ms
+from workers.times.clock import ms_or_none, to_ms
 
 # The same figure stands in the script that asks.
 FRESH: Final = timedelta(seconds=3)
@@ -96,16 +97,5 @@ class Spools:
             fields = await self._store.hash("spool", spool_id.decode())
             if not fields:
                 continue
-            found.append(
-                KnownSpool(
-                    id=fields["id"],
-                    where=fields["where"],
-                    since=from_ms(fields["since"]),
-                    seen_at=from_ms(fields["seen_at"]),
-                    empty_at=ms_or_none(empty_at),
-                    waiting=int(fields["waiting"]),
-                    oldest=ms_or_none(fields["oldest"]),
-                    aside=tuple(json.loads(fields["aside"])),
-                )
-            )
+            found.append(loaded(KnownSpool, fields, empty_at=ms_or_none(empty_at)))
         return sorted(found, key=lambda spool: spool.id)

@@ -92,6 +92,14 @@ local function look_again_at(deletion)
   redis.call('ZADD', key('due'), now, deletion.id)
 end
 
+-- Of two times within one second, one of which is whole, nobody knows which one is the later.
+local function same_moment(one, two)
+  if not one or not two or one == two then
+    return one == two
+  end
+  return (one % 1000 == 0 or two % 1000 == 0) and math.floor(one / 1000) == math.floor(two / 1000)
+end
+
 local function request(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
@@ -101,10 +109,13 @@ local function request(event, known)
     -- Without a signed time, what came after it is not older than it, though both were proved late.
     local after = not event.occurred_at and event.came
       and event.came > (tonumber(each.register.active_came) or math.huge)
-    if active_at and at < active_at and not after then
+    local equal = active_at and same_moment(at, active_at)
+    if active_at and at < active_at and not after and not equal then
       return {verdict = 'ignored', reason = 'stale'}
     end
-    if (active_at == at or active_at and at < active_at) and #doubts == 0 then
+    -- That it came later says nothing where its own time is before one that lay ahead.
+    local ahead = (event.claims or at) < tonumber(each.register.active_claims or 0)
+    if (equal or ahead or active_at and at < active_at) and #doubts == 0 then
       -- Two saves within one second: which one was the last a person must say.
       doubts[1] = 'order_unknown'
     end
@@ -136,7 +147,10 @@ local function request(event, known)
         -- Nobody can say whether it is active, whoever asks for its deletion.
         local said = {'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive', 'updated_at', now}
         if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
-          said[5], said[6], said[7], said[8] = 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0
+          for _, part in ipairs({'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0,
+            'inactive_claims', event.claims or 0}) do
+            said[#said + 1] = part
+          end
         end
         if place == 1 and given(event.name) then
           said[#said + 1] = 'name'
@@ -203,8 +217,11 @@ local function reactivated(event, known)
     local comparable = event.occurred_at and signed
       or operator and event.arrived_at and not event.occurred_at and not signed
     local inactive_at = comparable and tonumber(each.register.inactive_at)
-    stale = stale and inactive_at and at < inactive_at
-    equal = equal or inactive_at == at
+    -- A time that lay ahead is not when it was, so only what is later by its own time is.
+    local ahead = inactive_at and (event.claims or at) < tonumber(each.register.inactive_claims or 0)
+    local same = inactive_at and (ahead or same_moment(inactive_at, at))
+    stale = stale and inactive_at and at < inactive_at and not same
+    equal = equal or same
   end
   if stale then
     return {verdict = 'ignored', reason = 'stale'}
@@ -225,7 +242,8 @@ local function reactivated(event, known)
       -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
         redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
-          'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
+          'active_claims', event.claims or 0, 'active_seen', now, 'active_came', event.came or now,
+          'updated_at', now)
       end
       for _, deletion in ipairs(open) do
         look_again_at(deletion)
@@ -236,7 +254,7 @@ local function reactivated(event, known)
   local order = redis.call('INCR', key('order'))
   for _, each in ipairs(known) do
     redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
-      'active_by', event.client,
+      'active_by', event.client, 'active_claims', event.claims or 0,
       'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
@@ -577,7 +595,7 @@ local function receive()
       'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
     redis.call('ZADD', key('deliveries'), received_at, delivery.id)
     if delivery.caught_up then
-      local state = events[1].kind == 'request' and 'inactive' or 'active'
+      local state = ({request = 'inactive', reactivated = 'active'})[events[1].kind] or 'unread'
       redis.call('HSET', name, 'caught_up', 1)
       redis.call('HINCRBY', key('counts', 'caught_up', delivery.source), state, 1)
     else

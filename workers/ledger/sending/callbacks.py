@@ -4,17 +4,38 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.installation.condition import NotDurable
-from workers.ledger.records import Callback
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, to_ms
+from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
 
 # Longer than the schedule of the attempts is, all waits together.
 _LONGEST_WAIT: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """One result on its way to one callback URL, or one notice on its way to one target.
+
+    What is neither brings its `body` and its `target` along; `kind` says what it is. `generation`
+    is the deletion's whose result it is; a replayed one has a `target` of its own.
+    """
+
+    id: str
+    deletion_id: str
+    state: Literal["pending", "delivered", "stopped", "dead"]
+    attempts: int
+    fence: int
+    created_at: datetime
+    kind: str = ""
+    target: str = ""
+    body: str = ""
+    notice_id: str = ""
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +75,7 @@ class Callbacks:
             raise
         if not flat:
             return None
-        fields = text(flat)
-        return Callback(
-            id=fields["id"],
-            deletion_id=fields["deletion_id"],
-            state=fields["state"],  # type: ignore[arg-type] # written by our scripts only
-            attempts=int(fields["attempts"]),
-            fence=int(fields["fence"]),
-            created_at=from_ms(fields["created_at"]),
-            kind=fields.get("kind", ""),
-            target=fields.get("target", ""),
-            body=fields.get("body", ""),
-            notice_id=fields.get("notice_id", ""),
-            generation=int(fields.get("generation") or 1),
-        )
+        return loaded(Callback, text(flat))
 
     async def replay(
         self, callback_id: str, *, operator: str, token: str, url: str, now: datetime

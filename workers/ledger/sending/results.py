@@ -4,13 +4,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from workers.ledger.records import loaded
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+
+# Entries looked through for a page, however few fit.
+_MOST: Final = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One result's way to its receiver. `status` and `answer` are the newest attempt's.
 
@@ -19,34 +23,28 @@ class Result:
 
     id: str
     of: str
-    kind: str
-    generation: int
+    kind: str = "deletion"
+    generation: int = 1
     state: str
     attempts: int
     status: int | None
     answer: str
     created_at: datetime
     due_at: datetime | None
-    replayed_by: str
+    replayed_by: str = ""
     waits_for: str
 
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> "Result":
         """The same from the callback's hash."""
-        status, due = fields.get("last_status"), fields.get("ready_at")
         pending = fields["state"] == "pending"
-        return cls(
-            id=fields["id"],
+        return loaded(
+            cls,
+            fields,
             of=fields.get("deletion_id") or fields.get("of", ""),
-            kind=fields.get("kind") or "deletion",
-            generation=int(fields.get("generation") or 1),
-            state=fields["state"],
-            attempts=int(fields["attempts"]),
-            status=int(status) if status else None,
+            status=int(fields.get("last_status") or 0) or None,
             answer=fields.get("last_answer", ""),
-            created_at=from_ms(fields["created_at"]),
-            due_at=from_ms(due) if pending and due else None,
-            replayed_by=fields.get("replayed_by", ""),
+            due_at=ms_or_none(fields.get("ready_at")) if pending else None,
             waits_for=fields.get("waits_for", "") if pending else "",
         )
 
@@ -54,9 +52,8 @@ class Result:
 class Results:
     """The results."""
 
-    def __init__(self, store: Store, most: int = 2000) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._most = most
 
     async def newest(
         self, limit: int, *, state: str | None = None, until: datetime | None = None
@@ -66,7 +63,7 @@ class Results:
         names = cast(
             "list[tuple[bytes, float]]",
             await self._store.redis.zrevrangebyscore(
-                self._store.key("callbacks"), newest, "-inf", start=0, num=self._most,
+                self._store.key("callbacks"), newest, "-inf", start=0, num=_MOST,
                 withscores=True,
             ),
         )  # fmt: skip
@@ -80,7 +77,7 @@ class Results:
             last = score
             if fields and state in (None, fields["state"]):
                 found.append(Result.load(fields))
-        more = len(names) == self._most and last is not None
+        more = len(names) == _MOST and last is not None
         return found, from_ms(cast("float", last)) if more else None
 
     async def get(self, callback_id: str) -> Result:

@@ -1,9 +1,16 @@
 """What hangs on the organization and would be lost with it."""
 
+from adapters.counting import counted
 from workers.pipeline.gates.subject import Subject
 from workers.pipeline.plan import Answer
 
 LABELS = {"assets": "flexible assets", "configs": "configurations"}
+
+
+def held(kind: str, count: int | None) -> str:
+    """So many records of a kind, as people call them; `?` where they could not be counted."""
+    label = LABELS.get(kind, kind.replace("_", " "))
+    return f"? {label}" if count is None else counted(count, label)
 
 
 def dependencies(subject: Subject) -> Answer:
@@ -17,11 +24,10 @@ def dependencies(subject: Subject) -> Answer:
         if limit is None:
             continue
         count = counts.get(kind)
-        label = LABELS.get(kind, kind.replace("_", " "))
         if count is None:
-            unknown.append(label)
+            unknown.append(LABELS.get(kind, kind.replace("_", " ")))
         elif count > limit:
-            over.append(f"{count} {label} (limit {limit})")
+            over.append(f"{held(kind, count)} (limit {limit})")
     faults = []
     if over:
         faults.append("it still holds " + ", ".join(over))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from adapters.counting import counted
 from workers.pipeline.gates.subject import Subject, answer
 from workers.pipeline.plan import Answer
 from workers.times.clock import moment, rfc3339
@@ -18,5 +19,6 @@ def idle(subject: Subject) -> Answer:
     newest = max((known for known in seen if known is not None), default=None)
     refusal = None
     if newest is not None and subject.now - newest < timedelta(days=days):
-        refusal = f"it was last used or changed at {rfc3339(newest)}, less than {days} days ago"
+        few = counted(days, "days")
+        refusal = f"it was last used or changed at {rfc3339(newest)}, less than {few} ago"
     return answer("min_idle_days", refusal)

@@ -10,7 +10,8 @@ from workers.pipeline.plan import Answer
 
 _DOUBTS = {
     "order_unknown": (
-        "two events of this client have the same time, and one of them says that it is active; "
+        "two events of this client have the same time, or one that lay ahead, and one of them says "
+        "that it is active; "
         "look at the client in the PSA"
     ),
     "time_missing": (

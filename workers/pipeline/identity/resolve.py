@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from adapters.counting import counted
 from adapters.errors import InvalidIdentifier, OrganizationNotFound
 from adapters.models import DeletionRequest, PsaLink
 from workers.itglue.client import ITGlue
@@ -18,9 +19,8 @@ def _only(found: Sequence[Organization], described: str) -> Organization:
     if len(found) > 1:
         listed = ", ".join(f"{item.id} {item.name!r}" for item in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise InvalidIdentifier(
-            f"{len(found)} organizations in IT Glue are {described}: {listed}{more}; ask by org_id"
-        )
+        many = counted(len(found), "organizations")
+        raise InvalidIdentifier(f"{many} in IT Glue are {described}: {listed}{more}; ask by org_id")
     return found[0]
 
 
@@ -71,15 +71,22 @@ async def _by_link(itglue: ITGlue, link: PsaLink, name: str | None) -> Organizat
 async def resolve(itglue: ITGlue, request: DeletionRequest) -> Organization:
     """The one organization that a request means.
 
-    A PSA link alone resolves where it is given, and the name is then compared by a gate. An id
-    and a name must agree. A name alone must match exactly once.
+    A PSA link alone resolves where it is given; an id beside it must agree, and the name is then
+    compared by a gate. An id and a name must agree. A name alone must match exactly once.
 
     Raises:
         OrganizationNotFound: nothing matches.
         InvalidIdentifier: several match, or two identifiers disagree.
     """
     if request.psa is not None:
-        return await _by_link(itglue, request.psa, request.org_name)
+        organization = await _by_link(itglue, request.psa, request.org_name)
+        if request.org_id not in {None, organization.id}:
+            raise InvalidIdentifier(
+                f"company {request.psa.company_id} in the PSA ({request.psa.integration_type}) is "
+                f"linked to organization {organization.id}, not {request.org_id}; "
+                "org_id and psa must name the same one"
+            )
+        return organization
     if request.org_id is not None:
         return await _by_id(itglue, request.org_id, request.org_name)
     if request.org_name is None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from adapters.errors import DeletionBlocked, ITGlueConnectionError
 from workers.itglue.http.failures import ExportUnproved
 from workers.ledger.deleting.deletions import Change
-from workers.ledger.records import Deletion, Exported
+from workers.ledger.deleting.exported import Exported
+from workers.ledger.records import Deletion
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import BLOCKED, EXPORTING
 from workers.pipeline.steps.outcome import Context, again, fail, go_on, stand_still, wait

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from adapters.autotask.config import AutotaskApi
+from adapters.counting import counted
 from adapters.errors import PsaAnswerUnreadable
 from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from adapters.origin import is_loopback, split_url
@@ -93,7 +94,7 @@ class AutotaskClient:
             return None
         last = items[-1] if isinstance(items[-1], dict) else {}
         why = printable(last.get("errorMessage"), 200) or "no reason given"
-        return f"Autotask gave up at least {len(items)} callouts, the last one: {why}"
+        return f"Autotask gave up at least {counted(len(items), 'callouts')}, the last one: {why}"
 
     async def rows(self, entity: str, *filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """What the entity has, by these filters.

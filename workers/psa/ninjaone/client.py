@@ -1,8 +1,9 @@
 """NinjaOne: organizations. There is none that is inactive: it is there, or it was deleted.
 
-Public API 2.0.9 (`GET /v2/organizations`, `/v2/organization/{id}`).
+Public API 2.0.9 (`GET /v2/organizations`, `/v2/organization/{id}`, `/v2/activities`).
 """
 
+import math
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from workers.psa.http import PsaHttp, page_of
 from workers.psa.oauth import Tokens
 
 _ORGANIZATIONS: Final = 500
+# The most that NinjaOne answers at once.
+_ACTIVITIES: Final = 1000
+_MOST_PAGES: Final = 300
 
 
 def tokens_of(api: NinjaOneApi, http: PsaHttp) -> Tokens:
@@ -74,6 +78,54 @@ class NinjaOneClient:
         query = {"pageSize": str(_ORGANIZATIONS), "after": after}
         reply = await self._tokens.get(f"{self._base}/organizations", query)
         return page_of(self._http, reply.content, after, _company)
+
+    async def newest_activity(self) -> int:
+        """The number of the newest activity.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        """
+        newest, _ = await self._logged({"pageSize": "10"})
+        return newest
+
+    async def activities(self, after: int) -> list[dict[str, Any]]:
+        """The activities of the system with numbers above `after`, the newest first, all of them.
+
+        Raises:
+            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell all of them.
+        """
+        found: list[dict[str, Any]] = []
+        older: dict[str, str] = {}
+        below: float = math.inf
+        for _ in range(_MOST_PAGES):
+            asked = {"pageSize": str(_ACTIVITIES), "newerThan": str(after), **older}
+            newest, rows = await self._logged(asked)
+            if newest < after:
+                raise self._http.unreadable(
+                    f"has {newest} as its newest activity, and had {after} before"
+                )
+            if not rows:
+                return found
+            for row in rows:
+                try:
+                    number = int(positive_id(as_object(row, "not_object").get("id"), "id"))
+                except Unreadable as error:
+                    raise self._http.unreadable(f"lists no activities ({error})") from None
+                if not after < number < below:
+                    raise self._http.unreadable(f"lists activity {number}, not asked for")
+                below = number
+            found += rows
+            older = {"olderThan": str(below)}
+        raise self._http.unreadable("has activities without end")
+
+    async def _logged(self, query: dict[str, str]) -> tuple[int, list[dict[str, Any]]]:
+        asked = {"class": "SYSTEM", **query}
+        reply = await self._tokens.get(f"{self._base}/activities", asked)
+        told = reply.content if isinstance(reply.content, dict) else {}
+        newest, rows = told.get("lastActivityId"), told.get("activities")
+        if not isinstance(newest, int) or not isinstance(rows, list):
+            raise self._http.unreadable("answers no list of activities; look at its base_url")
+        return newest, rows
 
 
 def _company(record: dict[str, Any]) -> Company:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import structlog
 from redis.exceptions import RedisError
 
+from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from workers.ledger.installation.account import AnotherAccount
 from workers.ledger.installation.form import NewerLedger
@@ -76,7 +77,8 @@ class Storage:
                 "connect them, or lower min_replicas: until then what is sent goes to the spool, "
                 "or is refused, and nothing is deleted"
             )
-            what = f"{self.replicas} replicas are connected, and min_replicas is {min_replicas}"
+            many = counted(self.replicas, "replicas are", "replica is")
+            what = f"{many} connected, and min_replicas is {min_replicas}"
             found.append(("warn", what, cure))
         return found
 

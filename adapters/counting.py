@@ -1,0 +1,11 @@
+"""Numbers with what they count, for people: pure."""
+
+
+def counted(number: int, many: str, one: str = "") -> str:
+    """The number and its noun: `3 checklists`, `1 checklist`.
+
+    `one` is the singular where it is not `many` without its s, or where a verb goes with it.
+    """
+    if number == 1:
+        many = one or (f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s"))
+    return f"{number} {many}"

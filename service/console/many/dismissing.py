@@ -1,0 +1,92 @@
+"""`/holds`: dismiss many deliveries at once. They are counted and shown first."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+
+from adapters.errors import Conflict, InvalidRequest, UnglueError
+from service.api.routes import holds as api
+from service.console.acting import reason
+from service.console.door.front import Visit
+from workers.ledger.events.holds import WHYS, Held
+from workers.times.clock import moment, precise
+
+_SHOWN: Final = 50
+_SAID: Final = {"dismissed": "Dismissed. They hold no deletion any more."}
+
+
+async def show(visit: Visit) -> Response:
+    """What holds deletions by source and verdict, and what a choice in the address would end."""
+    return await _shown(visit, visit.request.query_params)
+
+
+async def dismiss(visit: Visit) -> Response:
+    """Dismiss those that were counted."""
+    visit.caller.require_one("approve", "admin")
+    form = visit.form
+    try:
+        chosen = await _chosen(visit, form, _until(visit, form))
+        why = reason(visit)
+        if not chosen or _digest(chosen) != form.get("seen"):
+            raise Conflict("other deliveries hold now than were counted; look at them again")
+        if form.get("number", "").strip() != str(len(chosen)):
+            raise InvalidRequest("type how many are dismissed, as a number")
+    except UnglueError as error:
+        problem = ("Nothing was dismissed.", f"{error.message[:1].upper()}{error.message[1:]}.")
+        return await _shown(visit, form, problem=problem, status=error.http_status)
+    ids = [each.delivery_id for each in chosen]
+    await api.dismissed_by(visit.state, visit.caller, ids, why)
+    return RedirectResponse("/holds?said=dismissed", 303)
+
+
+def _until(visit: Visit, query: Mapping[str, str]) -> datetime:
+    """What comes after it was counted is not in it, for nobody has looked at that."""
+    return moment(query.get("until", "")) or visit.state.clock()
+
+
+async def _chosen(visit: Visit, query: Mapping[str, str], until: datetime) -> list[Held]:
+    source, verdict = query.get("source", ""), query.get("verdict", "")
+    if verdict not in WHYS:
+        raise InvalidRequest(f"verdict must be one of: {', '.join(WHYS)}")
+    held = await visit.state.ledger.holds.all()
+    return [
+        each
+        for each in held
+        if (each.source, each.verdict) == (source, verdict) and each.at < until
+    ][: api.MOST]
+
+
+def _digest(chosen: Sequence[Held]) -> str:
+    return hashlib.sha256("\n".join(each.delivery_id for each in chosen).encode()).hexdigest()
+
+
+async def _shown(
+    visit: Visit, query: Mapping[str, str], *, problem: tuple[str, str] | None = None,
+    status: int = 200,
+) -> Response:  # fmt: skip
+    asked = bool(query.get("source") or query.get("verdict"))
+    until = _until(visit, query)
+    chosen = await _chosen(visit, query, until) if asked else []
+    held = await visit.state.ledger.holds.all()
+    return visit.page(
+        "holds.html",
+        "Dismiss many",
+        status=status,
+        groups=sorted(Counter((each.source, each.verdict) for each in held).items()),
+        since={(each.source, each.verdict): each.at for each in reversed(held)},
+        asked=asked,
+        source=query.get("source", ""),
+        verdict=query.get("verdict", ""),
+        until=precise(until),
+        chosen=len(chosen),
+        rows=chosen[:_SHOWN],
+        seen=_digest(chosen),
+        why=query.get("reason", ""),
+        may_dismiss=visit.may("approve", "admin"),
+        problem=problem,
+        said=_SAID.get(visit.request.query_params.get("said", "")),
+    )

@@ -1,0 +1,43 @@
+"""The newest comparison of each PSA's companies with IT Glue, kept for a day."""
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from workers.ledger.store import Store
+from workers.times.clock import from_ms, to_ms
+
+KEPT: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Who had it read, when, and its rows, which are who wrote them's."""
+
+    at: datetime
+    by: str
+    rows: Sequence[Any]
+
+
+class Comparisons:
+    """One a source."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def keep(self, source: str, found: Comparison) -> None:
+        """Keep it for a day, in place of the one before."""
+        content = zlib.compress(json.dumps([to_ms(found.at), found.by, found.rows]).encode())
+        await self._store.redis.set(self._store.key("comparison", source), content, ex=KEPT)
+
+    async def of(self, source: str) -> Comparison | None:
+        """The newest one; `None` if there is none, or it is too old."""
+        name = self._store.key("comparison", source)
+        content = cast("bytes | None", await self._store.redis.get(name))
+        if content is None:
+            return None
+        at, by, rows = json.loads(zlib.decompress(content))
+        return Comparison(from_ms(at), by, rows)

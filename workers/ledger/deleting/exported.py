@@ -1,0 +1,67 @@
+"""The export of an organization, as its deletion knows it, and whether it proves the plan."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from workers.itglue.export.archive import lacking
+from workers.pipeline.plan import Plan
+
+
+class Exported(BaseModel):
+    """The export of a deletion's organization; `file` once it lies on disk.
+
+    `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
+    was asked for, `kinds` and `others` what its members showed. `made` counts exports in a row.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    org_id: str
+    asked_at: datetime
+    file: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    counts: Mapping[str, int | None] | None = None
+    updated_at: str | None = None
+    stored_at: datetime | None = None
+    kinds: tuple[str, ...] = ()
+    others: int = 0
+    warnings: tuple[str, ...] = ()
+    made: int = 1
+
+    def unproved(self, plan: Plan, now: datetime, max_age: timedelta) -> str | None:
+        """Why this does not hold what the plan says would be lost; `None` if it does.
+
+        What moved is told by comparing what IT Glue says with what it said before the export was
+        asked for, so no clocks are compared. Its age counts from when it was ready: a large
+        account's takes hours to build.
+        """
+        organization = plan.organization
+        if not self.on_disk(organization.id):
+            return "its file is not there"
+        if self.stored_at is None or self.counts is None or now - self.stored_at > max_age:
+            return "it is too old"
+        if self.updated_at != organization.updated_at:
+            return "the organization was changed after it was asked for"
+        grown = [
+            kind
+            for kind, count in plan.counts.items()
+            if (count or 0) > (self.counts.get(kind) or 0)
+        ]
+        if grown:
+            return f"there is more now than when it was asked for: {', '.join(grown)}"
+        missing = lacking(self.kinds, self.others, plan.counts)
+        return f"it holds nothing of: {', '.join(missing)}" if missing else None
+
+    def on_disk(self, org_id: str) -> bool:
+        """Whether the file of this organization is there, whole: somebody may have removed it."""
+        if self.file is None or self.org_id != org_id:
+            return False
+        try:
+            return Path(self.file).stat().st_size == self.size
+        except OSError:
+            return False
