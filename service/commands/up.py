@@ -14,7 +14,7 @@ from service.supervision import embedded
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.data_dir import end_left_over, held
 from service.supervision.ports import answers, require_free
-from service.supervision.processes import ProcessEnded, Processes
+from service.supervision.processes import ProcessEnded, Processes, give_way
 from service.supervision.readiness import redis_answers
 from service.supervision.signals import stop_on_signals
 from service.terminal.screen import say
@@ -27,6 +27,8 @@ _GRACE_SECONDS = 110.0
 # A service that was stopped just now may hold its port for a moment.
 _PORT_SECONDS = 10.0
 # A part that ends so often, so fast, will not run: whoever started us must hear of it.
+# Whoever sends an event is waiting for these; a deletion that is due has hours.
+_FIRST_SERVED = {"valkey", "service"}
 _MOST_FALLS = 8
 _FALLS_WITHIN = 60.0
 # The exit status of a command whose configuration is wrong.
@@ -92,8 +94,8 @@ async def _run(
     falls: dict[str, list[float]] = {}
     clock = asyncio.get_running_loop().time
     async with processes:
-        for name, (module, arguments) in parts.items():
-            pid = await processes.start(name, module, arguments)
+        for name in parts:
+            pid = await _start(processes, parts, name)
             log.info("started", part=name, pid=pid)
             if name == "valkey":
                 await _answers(environment["UNGLUE_REDIS_URL"], processes, stopping)
@@ -120,10 +122,16 @@ async def _run(
             await processes.stop(name)
             await asyncio.wait({stopping}, timeout=_RESTART_SECONDS)
             if not stop.is_set():
-                module, arguments = parts[name]
-                await processes.start(name, module, arguments)
+                await _start(processes, parts, name)
         saying.cancel()
         log.info("stopping")
+
+
+async def _start(processes: Processes, parts: dict[str, tuple[str, list[str]]], name: str) -> int:
+    pid = await processes.start(name, *parts[name])
+    if name not in _FIRST_SERVED:
+        give_way(pid)
+    return pid
 
 
 async def _say_ready(host: str, port: int) -> None:
