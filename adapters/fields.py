@@ -4,7 +4,6 @@ A payload is of any shape until it is checked, and its text may hold anything: w
 adapter is bounded, printable and valid Unicode, or it is `Unreadable`.
 """
 
-import hashlib
 import math
 import re
 import unicodedata
@@ -16,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.models import OrgName, Verdict
-from adapters.payload import Malformed, parse_json, parse_once
+from adapters.payload import Malformed, digest_of, parse_json, parse_once
 
 _MAX_ID = 2**63 - 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -217,7 +216,7 @@ def folded(text: str) -> str:
 
 def stamped(verdicts: Iterable[Verdict], content: bytes) -> tuple[Verdict, ...]:
     """The verdicts, each with the digest of what makes it the same event when it comes again."""
-    digest = hashlib.sha256(content).hexdigest()
+    digest = digest_of(content)
     return tuple(
         verdict if verdict.content else replace(verdict, content=digest) for verdict in verdicts
     )
@@ -242,5 +241,5 @@ class Identity:
         """
         if isinstance(sent, str) and _EVENT_ID.fullmatch(sent):
             return cls(sent, sent)
-        content_id = "sha256:" + hashlib.sha256(content).hexdigest()
+        content_id = "sha256:" + digest_of(content)
         return cls(content_id, f"{content_id}@{now.isoformat()}.{position}")

@@ -19,7 +19,7 @@ class Headers:
     def all(self, name: str) -> tuple[str, ...]:
         """Every value sent under this name, in order."""
         wanted = name.lower()
-        return tuple(value for key, value in self.items if key == wanted)
+        return tuple([value for key, value in self.items if key == wanted])
 
     def only(self, name: str) -> str | None:
         """The value, if the header was sent exactly once.

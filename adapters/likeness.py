@@ -32,6 +32,8 @@ def likeness(text: str) -> str:
     """The text without what people do not see: entities, width, case, blanks, kinds of hyphen."""
     for _ in range(_MOST_ESCAPES):
         text = html.unescape(text)
+    if text.isascii():
+        return " ".join(text.replace("`", "'").lower().split())
     plain = unicodedata.normalize("NFKC", text.translate(_LOOKS_LIKE)).translate(_LOOKS_LIKE)
     seen = "".join(map(_seen, plain))
     # A Turkish i has or lacks a dot, by who wrote it in which case.

@@ -5,6 +5,7 @@ exhausts the stack, numbers of a million digits, duplicate keys that two readers
 differently, and text that is not Unicode.
 """
 
+import hashlib
 import json
 import re
 from functools import lru_cache
@@ -86,6 +87,18 @@ def parse_json(raw: bytes | str) -> Any:  # noqa: ANN401 - JSON is any value unt
 
 
 _kept = lru_cache(maxsize=4)(parse_json)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+_kept_digest = lru_cache(maxsize=4)(_digest)
+
+
+def digest_of(body: bytes) -> str:
+    """The SHA-256 of a body, in hexadecimal: it is asked for more than once."""
+    return _kept_digest(body) if len(body) <= _KEPT_BYTES else _digest(body)
 
 
 def parse_once(body: bytes) -> Any:  # noqa: ANN401 - as above

@@ -7,7 +7,7 @@ and the action to it, outside the signature.
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -43,12 +43,12 @@ _CLOUD = ".myconnectwise.net"
 
 def judge(config: ConnectWiseConfig, body: bytes, now: datetime) -> Verdict:
     """The meaning of one verified callback; ConnectWise sends one record a callback."""
-    identity, callback = Identity.of(None, body, now), dict[str, Any]()
+    callback = dict[str, Any]()
     try:
         callback = json_object(body)
-        identity = Identity.of(callback.get("MessageId"), body, now)
-        return _judged(config, callback, identity)
+        return _judged(config, callback, Identity.of(callback.get("MessageId"), body, now))
     except Unreadable as error:
+        identity = Identity.of(callback.get("MessageId"), body, now)
         return rejected(error, identity, _known(config, callback))
 
 
@@ -149,8 +149,11 @@ def _require_tenant(config: ConnectWiseConfig, callback: Mapping[str, Any]) -> N
 
 def _cloud_host(sender: object) -> str | None:
     """The host of `FromUrl`; in the vendor's cloud `api-na…` and `na…` are one."""
-    if not isinstance(sender, str):
-        return None
+    return _host_of(sender) if isinstance(sender, str) else None
+
+
+@lru_cache(maxsize=64)
+def _host_of(sender: str) -> str | None:
     try:
         host = urlsplit(sender if "://" in sender else f"//{sender}").hostname or ""
     except ValueError:

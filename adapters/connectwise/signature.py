@@ -16,6 +16,7 @@ import hashlib
 import hmac
 import json
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from adapters.connectwise.config import ConnectWiseConfig
@@ -72,19 +73,34 @@ def pinned(url: str, config: ConnectWiseConfig) -> str:
             quotes neither what he sent nor what is configured.
     """
     try:
-        origin, parts = split_url(url)
-        query = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=10)
+        origin, path, companies = _read_key_url(url)
     except ValueError:
         raise SignatureInvalid("Metadata.key_url is not a plain https URL") from None
     if origin != config.key_origin:
         raise SignatureInvalid("Metadata.key_url is not on the key_origin of this source")
-    if not _KEY_PATH.fullmatch(parts.path):
+    if not _KEY_PATH.fullmatch(path):
         raise SignatureInvalid("Metadata.key_url is not the path of ConnectWise's signing keys")
-    # The server may read names whatever their case, and either of two values.
-    companies = [value for name, value in query if name.lower() == "companyname"]
-    if companies != [config.company] or ";" in parts.query:
+    if companies != (config.company,):
         raise SignatureInvalid("Metadata.key_url is not of the company of this source")
     return url
+
+
+# A tenant names few addresses, again and again.
+@lru_cache(maxsize=64)
+def _read_key_url(url: str) -> tuple[str, str, tuple[str, ...]]:
+    """Its origin, its path, and the companies that it names.
+
+    Raises:
+        ValueError: it is no plain URL.
+    """
+    origin, parts = split_url(url)
+    query = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=10)
+    if ";" in parts.query:
+        # Some servers read it as an ampersand.
+        return origin, parts.path, ()
+    # The server may read names whatever their case, and either of two values.
+    companies = tuple(value for name, value in query if name.lower() == "companyname")
+    return origin, parts.path, companies
 
 
 def signature_of(body: bytes, signing_key: str) -> str:

@@ -1,8 +1,10 @@
 """Who sends, as far as an address tells: what failed is counted together under it."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 
+@lru_cache(maxsize=1024)
 def peer_of(host: str | None) -> str:
     """The address whose failures are counted together: of IPv6 a /64, which is one customer.
 

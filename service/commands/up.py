@@ -14,7 +14,7 @@ from service.supervision import embedded
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.data_dir import end_left_over, held
 from service.supervision.ports import PORT_SECONDS, answers, require_free
-from service.supervision.processes import ProcessEnded, Processes
+from service.supervision.processes import ProcessEnded, Processes, give_way
 from service.supervision.readiness import redis_answers
 from service.supervision.signals import stop_on_signals
 from service.terminal.screen import say
@@ -24,6 +24,8 @@ log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
 # Longer than a worker's job may take (100 s), so that a stop never cuts one short.
 _GRACE_SECONDS = 110.0
+# Whoever sends an event is waiting for these; a deletion that is due has hours.
+_FIRST_SERVED = {"valkey", "service"}
 # A part that ends so often, so fast, will not run: whoever started us must hear of it.
 _MOST_FALLS = 8
 _FALLS_WITHIN = 60.0
@@ -104,8 +106,8 @@ async def _run(
     falls: dict[str, list[float]] = {}
     clock = asyncio.get_running_loop().time
     async with processes:
-        for name, (module, arguments) in parts.items():
-            pid = await processes.start(name, module, arguments)
+        for name in parts:
+            pid = await _start(processes, parts, name)
             log.info("started", part=name, pid=pid)
             if name == "valkey":
                 await _answers(environment["UNGLUE_REDIS_URL"], processes, stopping)
@@ -132,10 +134,16 @@ async def _run(
             await processes.stop(name)
             await asyncio.wait({stopping}, timeout=_RESTART_SECONDS)
             if not stop.is_set():
-                module, arguments = parts[name]
-                await processes.start(name, module, arguments)
+                await _start(processes, parts, name)
         saying.cancel()
         log.info("stopping")
+
+
+async def _start(processes: Processes, parts: dict[str, tuple[str, list[str]]], name: str) -> int:
+    pid = await processes.start(name, *parts[name])
+    if name not in _FIRST_SERVED:
+        give_way(pid)
+    return pid
 
 
 async def _say_ready(host: str, port: int) -> None:

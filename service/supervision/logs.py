@@ -5,10 +5,12 @@ contextvars) by whoever began the work. A traceback is a field of its own, witho
 variables, among which are secrets.
 """
 
+import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -38,7 +40,7 @@ def configure_logs(part: str = "") -> None:
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if terminal
-        else structlog.processors.JSONRenderer()
+        else structlog.processors.JSONRenderer(_written)
     )
     # A terminal shows tracebacks as they are.
     exceptions: list[structlog.typing.Processor] = (
@@ -90,6 +92,16 @@ def _apart(_logger: object, _method: str, event: _Event) -> _Event:
     if traceback:
         event["event"], event["traceback"] = said, traceback[0]
     return event
+
+
+@lru_cache(maxsize=1)
+def _encoder(default: Callable[[Any], Any]) -> json.JSONEncoder:
+    return json.JSONEncoder(default=default)
+
+
+def _written(event: _Event, default: Callable[[Any], Any]) -> str:
+    """`json.dumps`, which would make an encoder for each line."""
+    return _encoder(default).encode(event)
 
 
 class BoundIds:

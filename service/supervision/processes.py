@@ -13,6 +13,18 @@ from adapters.errors import UnglueError
 from service.supervision.child import LAST_SECONDS
 
 _GRACE_SECONDS: Final = 10.0
+_NICENESS: Final = 10
+
+
+def give_way(pid: int) -> None:
+    """Let this child, and what it starts, have the processor after others that want it.
+
+    Its session as well, among which Linux may share the processor before it looks at processes.
+    """
+    # It has ended already, or the kernel knows no such sessions.
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+        Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 class ProcessEnded(UnglueError):

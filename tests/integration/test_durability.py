@@ -49,12 +49,12 @@ class Watched(Store):
         )
         self.waited: list[str] = []
 
-    async def run_together(
-        self, name: str, calls: Any, *, durable: bool = False, replicated: bool = False
+    async def run(
+        self, name: str, args: Any, *, durable: bool = False, replicated: bool = False
     ) -> Any:
         if durable:
-            self.waited += [name] * len(calls)
-        return await super().run_together(name, calls, durable=durable, replicated=replicated)
+            self.waited.append(name)
+        return await super().run(name, args, durable=durable, replicated=replicated)
 
 
 async def opened(valkey: FailingValkey, *, fsync: bool) -> Watched:

@@ -1,6 +1,7 @@
 """Ending our own processes: asked, asked again, forced, in order; and when we are gone."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from service.supervision.processes import Processes
+from service.supervision.processes import Processes, give_way
 from tests.support.plant.plant import eventually
 
 PATIENCE_SECONDS = 60
@@ -25,6 +26,18 @@ async def test_who_is_in_a_hurry_waits_for_no_grace(tmp_path: Path) -> None:
         assert not done
         processes.hurry()
         await stopping
+
+
+async def test_who_gives_way_does_so_as_a_session(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    async with asyncio.timeout(60), Processes({}) as processes:
+        pid = await processes.start("stubborn", "tests.support.stubborn", [str(ready)])
+        give_way(pid)
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 10
+        session = Path(f"/proc/{pid}/autogroup")
+        if session.exists():  # noqa: ASYNC240 - the kernel answers at once
+            assert session.read_text().endswith("nice 10\n")  # noqa: ASYNC240
+        processes.hurry()
 
 
 @contextmanager

@@ -218,8 +218,8 @@ EVENTS: Final = (
     Safeguard(
         "event: what is not understood holds",
         RECEIVE,
-        "if #held > 0 then\n  redis",
-        "if false then\n  redis",
+        "  if #held > 0 then\n    redis",
+        "  if false then\n    redis",
         (f"{_CONTRACT}in_doubt.py",),
     ),
     Safeguard(
@@ -267,8 +267,8 @@ EVENTS: Final = (
     Safeguard(
         "event: its key lies where this tenant's do",
         "adapters/connectwise/signature.py",
-        "    if companies != [config.company]",
-        "    if False and companies != [config.company]",
+        "    if companies != (config.company,)",
+        "    if False and companies != (config.company,)",
         ("tests/unit/test_adapter_connectwise_proof.py",),
     ),
     Safeguard(

@@ -19,8 +19,11 @@ class UnsupportedEncoding(UnglueError):
 
 
 def _encodings(headers: Headers) -> list[str]:
-    sent = ",".join(headers.all("content-encoding")).lower().split(",")
-    return [each.strip() for each in sent if each.strip() not in {"", "identity"}]
+    sent = headers.all("content-encoding")
+    if not sent:
+        return []
+    named = [each.strip() for each in ",".join(sent).lower().split(",")]
+    return [each for each in named if each not in {"", "identity"}]
 
 
 def require_readable(headers: Headers) -> None:

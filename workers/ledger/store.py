@@ -170,17 +170,12 @@ class Store:
         try:
             if not durable and not replicated:
                 return await self._script(name)(keys=[self._prefix], args=args)
-            (outcome,) = await self.run_together(
-                name, [args], durable=durable, replicated=replicated
-            )
-            if isinstance(outcome, Exception):
-                raise outcome
+            return await self._confirmed(self._script(name), args, durable, replicated)
         except ResponseError as error:
             word, _, message = str(error).partition(" ")
             if word != "NOTFOUND":
                 raise
             raise NotFound(message) from None
-        return outcome
 
     async def run_together(
         self,
@@ -190,7 +185,7 @@ class Store:
         durable: bool = False,
         replicated: bool = False,
     ) -> list[Any]:
-        """The answers of the script to each of the calls, in one round trip.
+        """The answers to each of the calls of a script that takes one after another.
 
         Each is a decision of its own: where one fails, its answer is the error, which is then none
         of the others'. With `durable` they wait for the disk together, with either for the
@@ -199,28 +194,33 @@ class Store:
         Raises:
             redis.RedisError: there are no answers: the way to Redis broke.
         """
-        script, confirming = self._script(name), list[tuple[Any, ...]]()
-        if (durable or replicated) and self.min_replicas > 0:
+        args = [each for call in calls for each in call]
+        try:
+            answers = await self.run(name, args, durable=durable, replicated=replicated)
+        except NotDurable as unsure:
+            return [
+                answer if isinstance(answer, Exception) else NotDurable(str(unsure), answer)
+                for answer in cast("list[Any]", unsure.answer)
+            ]
+        return cast("list[Any]", answers)
+
+    async def _confirmed(
+        self, script: AsyncScript, args: Sequence[Any], durable: bool, replicated: bool
+    ) -> Any:  # noqa: ANN401 - as `run`
+        confirming = list[tuple[Any, ...]]()
+        if replicated:
             confirming.append(("WAIT", self.min_replicas, REPLICA_MS))
         if durable:
             confirming.append(("WAITAOF", 1, 0, self._confirm_within))
-        answers, confirmed = await self._answered(script, calls, confirming)
-        unknown = [place for place, each in enumerate(answers) if isinstance(each, NoScriptError)]
-        if unknown:
+        answer, *confirmed = await self._answered(script, args, confirming)
+        if isinstance(answer, NoScriptError):
             await self.redis.script_load(script.script)
-            again = [calls[place] for place in unknown]
-            found, confirmed = await self._answered(script, again, confirming)
-            for place, answer in zip(unknown, found, strict=True):
-                answers[place] = answer
-        if not confirming:
-            return answers
-        problem = await self._unconfirmed(confirmed, durable=durable)
-        if isinstance(problem, Exception):
-            return [each if isinstance(each, Exception) else problem for each in answers]
-        return [
-            NotDurable(problem, answer) if problem and not isinstance(answer, Exception) else answer
-            for answer in answers
-        ]
+            answer, *confirmed = await self._answered(script, args, confirming)
+        if isinstance(answer, Exception):
+            raise answer
+        if problem := await self._unconfirmed(confirmed, durable=durable):
+            raise problem if isinstance(problem, Exception) else NotDurable(problem, answer)
+        return answer
 
     async def _unconfirmed(self, confirmed: Sequence[Any], *, durable: bool) -> str | Exception:
         """Why what was decided may yet be lost, "" if it may not."""
@@ -263,12 +263,9 @@ class Store:
         return self._scripts[name]
 
     async def _answered(
-        self,
-        script: AsyncScript,
-        calls: Sequence[Sequence[Any]],
-        confirming: Sequence[tuple[Any, ...]],
-    ) -> tuple[list[Any], list[Any]]:
-        """The answers to the script and, if it is asked, to where all of it has arrived.
+        self, script: AsyncScript, args: Sequence[Any], confirming: Sequence[tuple[Any, ...]]
+    ) -> list[Any]:
+        """The answer to the script, and those to the question where it has arrived.
 
         WAIT and WAITAOF wait for what their own connection wrote, so all of it goes over one, with
         a write of ours. If they are repeated together, the script finds its work done and writes
@@ -276,15 +273,11 @@ class Store:
         replicas have an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
-        for args in calls:
-            pipeline.evalsha(script.sha, 1, self._prefix, *args)
-        if not confirming:
-            return await pipeline.execute(raise_on_error=False), []
+        pipeline.evalsha(script.sha, 1, self._prefix, *args)
         pipeline.set(self.key("marker"), "1")
         for command in confirming:
             pipeline.execute_command(*command)
-        answers = await self._nudged(pipeline.execute(raise_on_error=False))
-        return answers[: len(calls)], answers[len(calls) :]
+        return await self._nudged(pipeline.execute(raise_on_error=False))
 
     async def _nudged(self, answering: Coroutine[Any, Any, list[Any]]) -> list[Any]:
         """The answers, with the server kept awake.

@@ -5,8 +5,8 @@ context of a deletion is carried in the ledger as a W3C `traceparent`, for days 
 Names and attributes are words of ours, ids and statuses: never what vendors or people wrote.
 """
 
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any, Final, Literal, ParamSpec, Protocol, TypeVar
 
@@ -50,12 +50,14 @@ class _Nothing:
 _NOTHING: Final = _Nothing()
 
 
+_NO_SPAN: Final = nullcontext[Span](_NOTHING)
+
+
 class _Off:
     """Nobody traces."""
 
-    @contextmanager
-    def span(self, _name: str, _kind: Kind, _parent: str) -> Iterator[Span]:
-        yield _NOTHING
+    def span(self, _name: str, _kind: Kind, _parent: str) -> AbstractContextManager[Span]:
+        return _NO_SPAN
 
     def carried(self) -> str:
         return ""

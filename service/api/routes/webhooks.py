@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import structlog
 from redis.exceptions import RedisError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.errors import (
     SignatureInvalid,
@@ -19,7 +20,7 @@ from adapters.errors import (
 from adapters.headers import Headers
 from service.access.peers import peer_of
 from service.api.acceptance import accepted
-from service.api.answers import answer, error_answer
+from service.api.answers import PRIVATE, encode, error_answer
 from service.api.state import ServiceState, state_of
 from workers.intake.coding import UnsupportedEncoding
 from workers.intake.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
@@ -35,7 +36,29 @@ _UNKNOWN_PATIENCE = 10.0
 _COUNT_SECONDS = 0.5
 
 
-async def receive(request: Request) -> Response:
+# As `answer` has them, made once.
+_HEADERS: Final = (
+    *((name.lower().encode(), value.encode()) for name, value in PRIVATE.items()),
+    (b"content-type", b"application/json"),
+)
+
+
+class Accepted:
+    """202 with this content. What each delivery is answered costs no object of Starlette's."""
+
+    status_code: Final = 202
+
+    def __init__(self, content: Mapping[str, object]) -> None:
+        self.body = encode(content).encode()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        length = (b"content-length", b"%d" % len(self.body))
+        await send({"type": "http.response.start", "status": 202, "headers": [*_HEADERS, length]})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+async def receive(request: Request) -> ASGIApp:
     """One delivery of a source. 202 means that it is durable."""
     state, name = state_of(request), request.path_params["source"]
     # Nobody sends a body to a source that there is not.
@@ -46,7 +69,7 @@ async def receive(request: Request) -> Response:
 
 async def taken(
     state: ServiceState, name: str, fields: Sequence[tuple[bytes, bytes]], body: bytes, peer: str
-) -> Response:
+) -> ASGIApp:
     """The answer to a delivery; `peer` is whose failures are counted together.
 
     Raises:
@@ -55,7 +78,7 @@ async def taken(
     """
     _, adapter = state.intake.source(name)
     headers = Headers(
-        tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in fields)
+        tuple([(key.decode("latin-1"), value.decode("latin-1")) for key, value in fields])
     )
     patience = adapter.sender.timeout_seconds or _UNKNOWN_PATIENCE
     attempts = state.attempts
@@ -95,7 +118,7 @@ async def taken(
         log.warning("spooled", source=name, delivery_id=acknowledged.delivery_id)
     else:
         accepted(state.hand_off, name, acknowledged)
-    return answer(_body(acknowledged), 202)
+    return Accepted(_body(acknowledged))
 
 
 def _not_now(source: str, error: Exception) -> UnglueError:

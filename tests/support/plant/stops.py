@@ -20,6 +20,8 @@ from workers.itglue.models import DeleteAnswer
 from workers.ledger.events.commits import Commits
 from workers.ledger.store import Store, record_of
 
+# Where a delivery's events stand among the arguments of `receive`.
+EVENTS = 12
 STOPS, STRUCK, PIDS = "test:stops", "test:struck", "test:pids"
 _OF_DELETIONS = {"lease", "record", "begin_delete", "approve"}
 _OF_CALLBACKS = {"lease_callback", "record_callback"}
@@ -124,7 +126,7 @@ async def _watched_delete(
 async def _client(store: Store, name: str, args: Sequence[Any]) -> str | None:
     """Whose script it is; `None` for scripts that are nobody's."""
     if name == "receive":
-        (event,) = json.loads(args[5])
+        (event,) = json.loads(args[EVENTS])
         client = event.get("client")
         return client if isinstance(client, str) else None
     deletion_id = _deletion_of(name, args)
@@ -137,7 +139,7 @@ async def _client(store: Store, name: str, args: Sequence[Any]) -> str | None:
 def _deletion_of(name: str, args: Sequence[Any]) -> str | None:
     """The deletion that a script is given; of a delivery, the one that it may create."""
     if name == "receive":
-        (event,) = json.loads(args[5])
+        (event,) = json.loads(args[EVENTS])
         deletion_id = event.get("deletion_id")
         return deletion_id if isinstance(deletion_id, str) else None
     if name in _OF_DELETIONS:

@@ -111,17 +111,6 @@ class WatchedStore(Store):
         self._watcher.told(job, name, answer)
         return answer
 
-    async def run_together(
-        self,
-        name: str,
-        calls: Sequence[Sequence[Any]],
-        *,
-        durable: bool = False,
-        replicated: bool = False,
-    ) -> list[Any]:
-        del durable, replicated
-        return [await self.run(name, args) for args in calls]
-
     async def _unobstructed(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
         if name == "take_quarantined":
             # It only counts who begins; the script that records is the one to be hit.

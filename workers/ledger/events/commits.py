@@ -1,4 +1,4 @@
-"""Group commit: what waits at the same moment shares a round trip and, where it waits, the disk.
+"""Group commit: what waits at the same moment shares a run of a script and, if it waits, the disk.
 
 Each call stays a decision of its own: it has its own answer, and one that fails fails alone.
 """
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from workers.ledger.store import Store
 
-# Nobody else is served by Redis between those of one round trip.
+# Nobody else is served by Redis meanwhile.
 _MOST_CALLS: Final = 64
 _MOST_BYTES: Final = 1024 * 1024
 # Who comes while the disk is waited for need not wait for that and for the next time.
@@ -34,6 +34,7 @@ class Commits:
         self._script = script
         self._waiting: dict[bool, deque[_Call]] = {False: deque(), True: deque()}
         self._under_way: dict[bool, set[asyncio.Task[None]]] = {False: set(), True: set()}
+        self._soon = {False: False, True: False}
 
     async def run(self, args: Sequence[Any], *, size: int, durable: bool) -> Any:  # noqa: ANN401 - as `Store.run`
         """The script's answer; `size` is about how many bytes the call has.
@@ -42,12 +43,17 @@ class Commits:
             NotDurable: it was decided, and was not seen on disk, or at the replicas.
             redis.RedisError: it is not known whether it was decided.
         """
-        call = _Call(args, size, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        call = _Call(args, size, loop.create_future())
         self._waiting[durable].append(call)
-        self._go(durable)
+        if not self._soon[durable]:
+            # Not at once: who came with the same look at the sockets goes with it.
+            self._soon[durable] = True
+            loop.call_soon(self._go, durable)
         return await call.answer
 
     def _go(self, durable: bool) -> None:
+        self._soon[durable] = False
         tasks = self._under_way[durable]
         while len(tasks) < _AT_ONCE[durable] and (calls := self._next(durable)):
             task = asyncio.create_task(self._send(calls, durable))

@@ -1,6 +1,5 @@
 """What sources sent: recorded, deduplicated and acted on in one step."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from adapters.errors import NotFound
+from adapters.payload import digest_of
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.commits import Commits
 from workers.ledger.packing import FIELD, unpacked
@@ -133,15 +133,21 @@ class Deliveries:
         reactivates = any(event["kind"] == "reactivated" for event in events)
         asking = sum(event["kind"] == "request" for event in events)
         at = to_ms(now)
-        digest = hashlib.sha256(body).hexdigest()[:_DIGEST]
         args = [
             at,
             at + self._store.requeue_after,
             self._store.retention,
-            json.dumps({**delivery, "digest": digest, "on_the_way": on_the_way + self._asking}),
+            on_the_way + self._asking,
+            delivery["id"],
+            delivery["source"],
+            delivery["vendor"],
+            delivery.get("received_at", ""),
+            delivery.get("caught_up", ""),
+            delivery["headers"],
+            digest_of(body)[:_DIGEST],
             body,
             json.dumps(events),
-            *((replay.operator, replay.token) if replay else ()),
+            *((replay.operator, replay.token) if replay else ("", "")),
         ]
         self._asking += asking
         try:

@@ -29,7 +29,8 @@ end
 -- The form in which the ledger is written: raised, with a step in take_form.lua, by whoever changes what
 -- older releases would misread. Nobody writes into a form that it does not know.
 local FORM = 1
-local written = tonumber(redis.call('HGET', key('ledger'), 'form') or 0)
+local ledger = redis.call('HMGET', key('ledger'), 'form', 'accepted_at')
+local written = tonumber(ledger[1] or 0)
 if written > FORM then
   return redis.error_reply('NEWERFORM ' .. written .. ' ' .. FORM)
 end
@@ -91,19 +92,40 @@ end
 -- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
 -- not fill the memory that the record lives in. The number shows the writer what was dropped. The tip
 -- follows from every decision before, so that another past which came as far is told apart.
+-- A script that makes many decisions keeps numbers and tips in MANY, and writes them once, at its end.
+local MANY
+local function note_many()
+  MANY = {number = tonumber(redis.call('GET', key('audit', 'number')) or 0), tip = tip()}
+end
+local function write_many()
+  for first = 1, #MANY, 1000 do
+    redis.call('RPUSH', key('audit', 'tips'), unpack(MANY, first, math.min(first + 999, #MANY)))
+  end
+  if #MANY > 0 then
+    redis.call('SET', key('audit', 'number'), MANY.number)
+    redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
+  end
+end
+
 local function pending(line, ...)
-  local number = redis.call('INCR', key('audit', 'number'))
-  redis.call('RPUSH', key('audit', 'tips'), number .. ':' .. redis.sha1hex(tip() .. line))
-  redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
+  local number = MANY and MANY.number + 1 or redis.call('INCR', key('audit', 'number'))
+  local newest = number .. ':' .. redis.sha1hex((MANY and MANY.tip or tip()) .. line)
   redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
+  if MANY then
+    MANY.number, MANY.tip, MANY[#MANY + 1] = number, newest, newest
+  else
+    redis.call('RPUSH', key('audit', 'tips'), newest)
+    redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
+  end
 end
 
 -- Decisions are written here by those who decide, in the same script. A `deletion_id` in the detail
--- brings the organization with it, and `operator` is the person, if one decided. Nothing secret.
-local function audit(now, what, detail)
+-- brings the organization with it, which `org_id` names where it is known ('' for none), and `operator`
+-- is the person, if one decided. Nothing secret.
+local function audit(now, what, detail, org_id)
   local line = with({what = what, at = tonumber(now)}, detail)
   if line.deletion_id and not line.org_id then
-    line.org_id = given(redis.call('HGET', key('deletion', line.deletion_id), 'org_id'))
+    line.org_id = given(org_id or redis.call('HGET', key('deletion', line.deletion_id), 'org_id'))
   end
   pending(cjson.encode(line))
 end
@@ -185,8 +207,7 @@ end
 
 -- Whether this was asked for before an admin accepted that the ledger had been lost.
 local function before_acceptance(at)
-  local accepted = redis.call('HGET', key('ledger'), 'accepted_at')
-  return accepted and at < tonumber(accepted) or false
+  return ledger[2] and at < tonumber(ledger[2]) or false
 end
 
 -- What a plan finds said of its deletion, so that a person decides.
@@ -503,9 +524,13 @@ local function held_by(deletion)
 end
 
 -- How many jobs wait. Whatever became of RQ's books: what is to be recorded does not fail because of it.
+local asked_length
 local function queue_length()
-  local length = redis.pcall('LLEN', QUEUE)
-  return type(length) == 'number' and length or 2 * SHORT
+  if not asked_length then
+    local length = redis.pcall('LLEN', QUEUE)
+    asked_length = type(length) == 'number' and length or 2 * SHORT
+  end
+  return asked_length
 end
 
 -- The number of the job at the head of the queue. That is first in, first out and numbers rise, so a job
@@ -516,16 +541,21 @@ local function head_of_queue()
 end
 
 -- A deletion enters the line of its source, in the order of `at`.
+local lines = {}
 local function line_up(source, id, at)
   redis.call('ZADD', key('turn', source), 'NX', at, id)
-  redis.call('ZADD', key('turns'), 'NX', 0, source)
+  if not lines[source] then
+    redis.call('ZADD', key('turns'), 'NX', 0, source)
+    lines[source] = true
+  end
 end
 
 local function waits(source)
   return redis.call('EXISTS', key('turn', source)) == 1
 end
 
--- The number of the job of a deletion that may be taken up now, or nil where it waits for its turn.
+-- The number of the job of a deletion that may be taken up now, or nil where it waits for its turn. Whoever
+-- asks writes it into the deletion's `job`.
 -- `look_again` is when the scheduler asks what became of it.
 local function begin(id, source, now, look_again)
   local room = source == PEOPLE and 2 * SHORT or SHORT
@@ -537,7 +567,6 @@ local function begin(id, source, now, look_again)
   end
   redis.call('ZADD', key('due'), look_again, id)
   local job = direct and redis.call('INCR', key('jobs')) or nil
-  redis.call('HSET', key('deletion', id), 'job', job or 0)
   if direct then
     ON_THE_WAY = ON_THE_WAY + 1
   else
@@ -547,16 +576,19 @@ local function begin(id, source, now, look_again)
 end
 
 -- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
-local function create(id, now, look_again, fields)
-  local asked = cjson.decode(fields.request)
+-- `asked`: its request, where that is decoded already.
+local function create(id, now, look_again, fields, asked)
+  asked = asked or cjson.decode(fields.request)
   local line = {
     'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
-    'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '', 'client', '',
-    'epoch', 0, 'callback_url', '', 'delivery_id', '', 'order', redis.call('GET', key('order')) or 0,
-    'org_id', asked.org_id or '',
+    'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '',
+    'order', redis.call('GET', key('order')) or 0, 'org_id', asked.org_id or '',
   }
-  -- Of a field that is named twice the last one counts.
+  local job = begin(id, fields.source, now, look_again)
+  fields.job = job or 0
+  fields.client, fields.epoch = fields.client or '', fields.epoch or 0
+  fields.callback_url, fields.delivery_id = fields.callback_url or '', fields.delivery_id or ''
   for field, value in pairs(fields) do
     line[#line + 1] = field
     line[#line + 1] = value
@@ -565,14 +597,13 @@ local function create(id, now, look_again, fields)
   watch_clients(id, fields)
   redis.call('ZADD', key('deletions'), now, id)
   redis.call('ZADD', key('deletions', 'queued'), now, id)
-  local job = begin(id, fields.source, now, look_again)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
   audit(now, 'created', {
     deletion_id = id, source = fields.source, actor = fields.actor, delivery_id = fields.delivery_id,
     operator = fields.source == 'api' and fields.actor or nil, org_name = asked.org_name,
     confirm_delete = asked.confirm_delete, dry_run = asked.dry_run, force_delete = asked.force_delete,
     reason = asked.reason, psa = asked.psa,
-  })
+  }, asked.org_id or '')
   return job
 end
 

@@ -1,5 +1,5 @@
--- One delivery becomes durable, is deduplicated, reads and writes the clients' registers, and creates,
--- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
+-- Deliveries become durable, are deduplicated, read and write the clients' registers, and create, join or
+-- cancel deletions, each of them all or nothing. Or a stored one is read anew: what had no effect the first
 -- time may have one now. One that says again what was handled, byte for byte, is counted with the first
 -- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
 -- understood, while the first of its kind holds what it would hold; and that a client is active still,
@@ -8,37 +8,24 @@
 -- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
 --       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
 --       sources:last
--- ARGV: now, look_again, retention, delivery (JSON), body, events (JSON array), of a replay: operator and
---       token
--- Answer: receipts (JSON array), or of a replay {refused = why} (JSON)
-local now, look_again, retention = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local delivery, body, events = cjson.decode(ARGV[4]), ARGV[5], cjson.decode(ARGV[6])
+-- ARGV: of each delivery 15: now, look_again, retention, jobs on the way to the queue, id, source, vendor,
+--       received_at ('': now), caught_up ('1' or ''), headers (JSON), digest, body, events (JSON array);
+--       of a replay operator and token, else '' twice
+-- Answer: of each delivery its receipts (JSON array), of a replay {refused = why} (JSON), or its error
+local EACH = 15
 
-ON_THE_WAY = delivery.on_the_way or 0
-
-local operator, token = ARGV[7], ARGV[8]
-local stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason',
-  'id', 'received_at')
-if operator then
-  if not stored[1] then
-    return cjson.encode({refused = 'unproved'})
-  end
-  local left = false
-  for _, receipt in ipairs(cjson.decode(stored[1])) do
-    left = left or receipt.verdict == 'rejected' or receipt.verdict == 'ignored'
-  end
-  -- The same call again: its first answer was lost on the way, or who made it died.
-  if redis.call('HEXISTS', key('replayed', delivery.id), token) == 1 then
-    return stored[1]
-  end
-  if not left then
-    audit(now, 'replay_refused', {delivery_id = delivery.id, operator = operator, why = 'handled'})
-    return cjson.encode({refused = 'handled'})
-  end
-elseif stored[1] then
-  -- The same.
-  return stored[1]
-end
+-- Deliveries are recorded one by one, each as if it were alone: one that fails has its error, and what is
+-- written for all of them is written at the end.
+note_many()
+local now, look_again, retention, delivery, body, events, operator, token, stored
+-- What came before, byte for byte, and is not understood yet.
+local still_rejected
+-- The key of the first event, whose record remembers which delivery brought these bytes; which one it
+-- remembers, and whether it remembers this one.
+local first_seen, first, remembered
+-- Of all deliveries: how many of which verdict, when the newest of a source came, whether a source holds
+-- anything, and the organizations of new deletions.
+local counted, latest, holds, orgs = {}, {}, {}, {}
 
 local RANK = {accepted = 5, cancelled = 4, rejected = 3, duplicate = 2, ignored = 1}
 
@@ -115,7 +102,7 @@ local function same_moment(one, two)
 end
 
 local function request(event, known)
-  local name, register = known[1].name, known[1].register
+  local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
   local doubts = {}
   for _, each in ipairs(known) do
@@ -159,17 +146,23 @@ local function request(event, known)
         and not mine[each.register.active_by or event.client]
       if not others then
         -- Nobody can say whether it is active, whoever asks for its deletion.
-        local state = doubts[1] == 'order_unknown' and 'contested' or 'inactive'
+        local said = {'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive', 'updated_at', now}
         if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
-          redis.call('HSET', each.name, 'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0,
-            'inactive_claims', event.claims or 0, 'state', state, 'updated_at', now)
-        else
-          redis.call('HSET', each.name, 'state', state, 'updated_at', now)
+          for _, part in ipairs({'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0,
+            'inactive_claims', event.claims or 0}) do
+            said[#said + 1] = part
+          end
         end
+        if place == 1 and given(event.name) then
+          said[#said + 1] = 'name'
+          said[#said + 1] = event.name
+        end
+        if place == 1 and not joins then
+          said[#said + 1] = 'deletion_id'
+          said[#said + 1] = event.deletion_id
+        end
+        redis.call('HSET', each.name, unpack(said))
       end
-    end
-    if event.name and event.name ~= '' then
-      redis.call('HSET', name, 'name', event.name)
     end
   end
   if joins then
@@ -183,11 +176,9 @@ local function request(event, known)
     replayed_by = operator, asked_mode = event.asked_mode, forms = cjson.encode(event.forms or {}),
     identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or '[]',
     known_name = register.name,
-  })
+  }, asked)
+  orgs[event.deletion_id] = asked.org_id or ''
   doubt_before_acceptance(event.deletion_id, event.occurred_at)
-  if not asked.dry_run then
-    redis.call('HSET', name, 'deletion_id', event.deletion_id)
-  end
   return {verdict = 'accepted', reason = 'created', deletion_id = event.deletion_id, job = job}
 end
 
@@ -329,12 +320,10 @@ local function missing_before(event)
   return missing > 0 and missing or nil
 end
 
--- What came before, byte for byte, and is not understood yet.
-local still_rejected = {}
-
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
-  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
+  local bytes = 'body:' .. delivery.digest
+  local known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content', bytes)
   local content = event.content or ''
   local reused
   if known[1] and content ~= '' and known[4] and known[4] ~= '' and known[4] ~= content then
@@ -342,7 +331,10 @@ local function handle(event)
     reused = event.event_id
     event.event_id = event.event_id .. '#' .. string.sub(content, 1, 16)
     seen = key('event', delivery.source, event.event_id)
-    known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content')
+    known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content', bytes)
+  end
+  if not first_seen then
+    first_seen, first = seen, known[5]
   end
   -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
   -- understood, for this one may be.
@@ -379,6 +371,11 @@ local function handle(event)
     said[#said + 1] = 'deletion_id'
     said[#said + 1] = receipt.deletion_id
   end
+  remembered = #events == 1 and event.kind ~= 'rejected' and not operator
+  if remembered then
+    said[#said + 1] = bytes
+    said[#said + 1] = delivery.id
+  end
   redis.call('HSET', seen, unpack(said))
   redis.call('PEXPIRE', seen, retention)
   return receipt
@@ -409,10 +406,6 @@ local function no_news(event)
   return not at or tonumber(register.inactive_at or 0) + slack >= at
 end
 
-if delivery.caught_up and not operator and no_news(events[1]) then
-  return cjson.encode({{verdict = 'duplicate', reason = 'known', event_id = events[1].event_id}})
-end
-
 -- What a person must hear of. A sender repeats itself, so what comes again is told once an hour.
 local function tell(event, receipt)
   local alert, hour = receipt.alert, 3600000
@@ -438,7 +431,8 @@ end
 
 local function count(receipt)
   if not operator then
-    redis.call('HINCRBY', key('counts', 'verdicts', delivery.source), receipt.verdict, 1)
+    local of_source = counted[delivery.source] or {}
+    counted[delivery.source], of_source[receipt.verdict] = of_source, (of_source[receipt.verdict] or 0) + 1
   end
 end
 
@@ -447,65 +441,7 @@ local function audit_event(receipt, delivery_id, repeats)
     source = delivery.source, delivery_id = delivery_id, event_id = receipt.event_id,
     verdict = receipt.verdict, reason = receipt.reason, deletion_id = receipt.deletion_id,
     alert = receipt.alert, operator = operator, repeats = repeats,
-  })
-end
-
-local receipts, strongest = {}, nil
-for _, event in ipairs(events) do
-  local receipt = handle(event)
-  receipt.event_id, receipt.detail = event.event_id, event.detail
-  receipts[#receipts + 1] = receipt
-  if not strongest or RANK[receipt.verdict] > RANK[strongest.verdict] then
-    strongest = receipt
-  end
-end
-
--- What was not understood holds what it may be about, until it is, or until a person says what it was.
-local held, rejected = {}, nil
-local clients, whole = {}, false
--- Reading it again tells nothing that the person who dismissed it did not know.
-local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
-for place, event in ipairs(events) do
-  rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
-  if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
-    held[#held + 1] = event
-    whole = whole or #(event.clients or {}) == 0
-    for _, client in ipairs(event.clients or {}) do
-      clients[#clients + 1] = client
-    end
-  end
-end
--- An empty table would be written as an object.
-local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
-
--- That a client is active has an id of its own each time, if it has none of the vendor's (`Identity`).
-local said_again, still_active = {}, {}
-for place, event in ipairs(events) do
-  if event.kind == 'reactivated' and string.find(event.event_id, '^sha256:%x+@') then
-    local receipt = receipts[place]
-    said_again[#said_again + 1] = event.client
-    still_active[receipt] = receipt.reason == 'client_active' and not receipt.alert
-  end
-end
-
--- Under its first event it is remembered which delivery brought these bytes. One that was stored
--- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
-local first_seen = key('event', delivery.source, #said_again > 0
-  and 'active:' .. redis.sha1hex(cjson.encode(said_again)) or receipts[1].event_id)
-local first = not operator and redis.call('HGET', first_seen, 'body:' .. delivery.digest)
-if first and redis.call('EXISTS', key('delivery', first)) == 0 then
-  first = nil
-end
-local repeated = first and not stored[5] and not delivery.received_at
-for _, receipt in ipairs(receipts) do
-  repeated = repeated
-    and (receipt.verdict == 'duplicate' or still_rejected[receipt] or still_active[receipt])
-end
-if repeated and #held > 0 then
-  -- One that a person dismissed since, or that is read otherwise now, is not held by the first.
-  local line = redis.call('HGET', key('holding', delivery.source), first)
-  local same_clients = '"clients":' .. named .. '}'
-  repeated = line and string.sub(line, -#same_clients) == same_clients
+  }, orgs[receipt.deletion_id])
 end
 
 local function power_of_two(number)
@@ -515,90 +451,210 @@ local function power_of_two(number)
   return number == 1
 end
 
-if repeated then
-  local name = key('delivery', first)
-  -- The same call again: its first answer was lost on the way.
-  if redis.call('HGET', name, 'repeated_as') ~= delivery.id then
-    local repeats = redis.call('HINCRBY', name, 'repeats', 1)
-    redis.call('HSET', name, 'last_seen', now, 'repeated_as', delivery.id)
-    redis.call('HSET', key('sources', 'last'), delivery.source, now)
-    for _, receipt in ipairs(receipts) do
-      count(receipt)
-      -- Whoever holds a signed event can send it a million times: told ever more seldom.
-      if power_of_two(repeats) then
-        audit_event(receipt, first, repeats)
+-- One delivery. What it says of itself is in `delivery`, `body` and `events`.
+local function receive()
+  stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason',
+    'id', 'received_at')
+  if operator then
+    if not stored[1] then
+      return cjson.encode({refused = 'unproved'})
+    end
+    local left = false
+    for _, receipt in ipairs(cjson.decode(stored[1])) do
+      left = left or receipt.verdict == 'rejected' or receipt.verdict == 'ignored'
+    end
+    -- The same call again: its first answer was lost on the way, or who made it died.
+    if redis.call('HEXISTS', key('replayed', delivery.id), token) == 1 then
+      return stored[1]
+    end
+    if not left then
+      audit(now, 'replay_refused', {delivery_id = delivery.id, operator = operator, why = 'handled'})
+      return cjson.encode({refused = 'handled'})
+    end
+  elseif stored[1] then
+    -- The same.
+    return stored[1]
+  end
+  if delivery.caught_up and not operator and no_news(events[1]) then
+    return cjson.encode({{verdict = 'duplicate', reason = 'known', event_id = events[1].event_id}})
+  end
+
+  local receipts, strongest = {}, nil
+  for _, event in ipairs(events) do
+    local receipt = handle(event)
+    receipt.event_id, receipt.detail = event.event_id, event.detail
+    receipts[#receipts + 1] = receipt
+    if not strongest or RANK[receipt.verdict] > RANK[strongest.verdict] then
+      strongest = receipt
+    end
+  end
+
+  -- What was not understood holds what it may be about, until it is, or until a person says what it was.
+  local held, rejected = {}, nil
+  local clients, whole = {}, false
+  -- Reading it again tells nothing that the person who dismissed it did not know.
+  local dismissed = operator and redis.call('HEXISTS', key('delivery', delivery.id), 'dismissed_at') == 1
+  for place, event in ipairs(events) do
+    rejected = rejected or receipts[place].verdict == 'rejected' and event.reason or nil
+    if receipts[place].verdict == 'rejected' and event.holds ~= false and not dismissed then
+      held[#held + 1] = event
+      whole = whole or #(event.clients or {}) == 0
+      for _, client in ipairs(event.clients or {}) do
+        clients[#clients + 1] = client
       end
     end
   end
-  for _, receipt in ipairs(receipts) do
-    receipt.repeat_of = first
-    if still_active[receipt] then
-      -- Only the same call again, soon, asks for it.
-      redis.call('PEXPIRE', key('event', delivery.source, receipt.event_id), 300000)
+  -- An empty table would be written as an object.
+  local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
+
+  -- That a client is active has an id of its own each time, if it has none of the vendor's (`Identity`).
+  local said_again, still_active = {}, {}
+  for place, event in ipairs(events) do
+    if event.kind == 'reactivated' and string.find(event.event_id, '^sha256:%x+@') then
+      local receipt = receipts[place]
+      said_again[#said_again + 1] = event.client
+      still_active[receipt] = receipt.reason == 'client_active' and not receipt.alert
     end
   end
-  return cjson.encode(receipts)
-end
 
-for place, event in ipairs(events) do
-  local receipt = receipts[place]
-  count(receipt)
-  audit_event(receipt, delivery.id)
-  if receipt.alert then
-    redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
-    tell(event, receipt)
+  -- Under its first event it is remembered which delivery brought these bytes. One that was stored
+  -- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
+  if #said_again > 0 then
+    first_seen = key('event', delivery.source, 'active:' .. redis.sha1hex(cjson.encode(said_again)))
+    first, remembered = redis.call('HGET', first_seen, 'body:' .. delivery.digest), false
   end
-end
-
-if #held > 0 then
-  redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
-    '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
-else
-  -- The same bytes are understood now, whenever they came.
-  redis.call('HDEL', key('holding', delivery.source), delivery.id, first or delivery.id)
-end
-if rejected and not operator then
-  -- What holds nothing must not be all that is told within the hour.
-  local once = #held > 0 and delivery.source or delivery.source .. ':holds_nothing'
-  notice(now, 'rejected_event', {
-    source = delivery.source, reason = #held > 0 and held[1].reason or rejected, delivery_id = delivery.id,
-    holds = #held > 0, clients = not whole and #clients > 0 and clients or nil,
-  }, once, 3600000)
-end
-
-local outcome = cjson.encode(receipts)
-local name = key('delivery', delivery.id)
-local received_at = stored[6]
-if operator then
-  local generation = tonumber(stored[2] or 1)
-  redis.call('RPUSH', key('history', delivery.id), cjson.encode({
-    generation = generation, verdict = stored[3], reason = stored[4], events = stored[1], replayed_at = now,
-    operator = operator,
-  }))
-  redis.call('HSET', name, 'generation', generation + 1)
-  redis.call('HSET', key('replayed', delivery.id), token, generation + 1)
-  redis.call('HSET', name, 'verdict', strongest.verdict, 'reason', strongest.reason,
-    'deletion_id', strongest.deletion_id or '', 'events', outcome)
-else
-  received_at = delivery.received_at or now
-  if not first or strongest.verdict ~= 'duplicate' then
-    redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
-    redis.call('PEXPIRE', first_seen, retention)
+  if operator or first and redis.call('EXISTS', key('delivery', first)) == 0 then
+    first = nil
   end
-  redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
-    'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
-    'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
-  redis.call('ZADD', key('deliveries'), received_at, delivery.id)
-  if delivery.caught_up then
-    local state = ({request = 'inactive', reactivated = 'active'})[events[1].kind] or 'unread'
-    redis.call('HSET', name, 'caught_up', 1)
-    redis.call('HINCRBY', key('counts', 'caught_up', delivery.source), state, 1)
+  local repeated = first and not stored[5] and not delivery.received_at
+  for _, receipt in ipairs(receipts) do
+    repeated = repeated
+      and (receipt.verdict == 'duplicate' or still_rejected[receipt] or still_active[receipt])
+  end
+  if repeated and #held > 0 then
+    -- One that a person dismissed since, or that is read otherwise now, is not held by the first.
+    local line = redis.call('HGET', key('holding', delivery.source), first)
+    local same_clients = '"clients":' .. named .. '}'
+    repeated = line and string.sub(line, -#same_clients) == same_clients
+  end
+
+  if repeated then
+    local name = key('delivery', first)
+    -- The same call again: its first answer was lost on the way.
+    if redis.call('HGET', name, 'repeated_as') ~= delivery.id then
+      local repeats = redis.call('HINCRBY', name, 'repeats', 1)
+      redis.call('HSET', name, 'last_seen', now, 'repeated_as', delivery.id)
+      latest[delivery.source] = now
+      for _, receipt in ipairs(receipts) do
+        count(receipt)
+        -- Whoever holds a signed event can send it a million times: told ever more seldom.
+        if power_of_two(repeats) then
+          audit_event(receipt, first, repeats)
+        end
+      end
+    end
+    for _, receipt in ipairs(receipts) do
+      receipt.repeat_of = first
+      if still_active[receipt] then
+        -- Only the same call again, soon, asks for it.
+        redis.call('PEXPIRE', key('event', delivery.source, receipt.event_id), 300000)
+      end
+    end
+    return cjson.encode(receipts)
+  end
+
+  for place, event in ipairs(events) do
+    local receipt = receipts[place]
+    count(receipt)
+    audit_event(receipt, delivery.id)
+    if receipt.alert then
+      redis.call('HSET', key('sources', 'alerts', delivery.source), receipt.alert, now)
+      tell(event, receipt)
+    end
+  end
+
+  if holds[delivery.source] == nil then
+    holds[delivery.source] = redis.call('EXISTS', key('holding', delivery.source)) == 1
+  end
+  if #held > 0 then
+    redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
+      '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
+    holds[delivery.source] = true
+  elseif holds[delivery.source] then
+    -- The same bytes are understood now, whenever they came.
+    redis.call('HDEL', key('holding', delivery.source), delivery.id, first or delivery.id)
+  end
+  if rejected and not operator then
+    -- What holds nothing must not be all that is told within the hour.
+    local once = #held > 0 and delivery.source or delivery.source .. ':holds_nothing'
+    notice(now, 'rejected_event', {
+      source = delivery.source, reason = #held > 0 and held[1].reason or rejected, delivery_id = delivery.id,
+      holds = #held > 0, clients = not whole and #clients > 0 and clients or nil,
+    }, once, 3600000)
+  end
+
+  local outcome = cjson.encode(receipts)
+  local name = key('delivery', delivery.id)
+  local received_at = stored[6]
+  if operator then
+    local generation = tonumber(stored[2] or 1)
+    redis.call('RPUSH', key('history', delivery.id), cjson.encode({
+      generation = generation, verdict = stored[3], reason = stored[4], events = stored[1], replayed_at = now,
+      operator = operator,
+    }))
+    redis.call('HSET', name, 'generation', generation + 1)
+    redis.call('HSET', key('replayed', delivery.id), token, generation + 1)
+    redis.call('HSET', name, 'verdict', strongest.verdict, 'reason', strongest.reason,
+      'deletion_id', strongest.deletion_id or '', 'events', outcome)
   else
-    redis.call('HSET', key('sources', 'last'), delivery.source, now)
+    received_at = delivery.received_at or now
+    if not remembered and (not first or strongest.verdict ~= 'duplicate') then
+      redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
+      redis.call('PEXPIRE', first_seen, retention)
+    end
+    redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
+      'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
+      'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
+    redis.call('ZADD', key('deliveries'), received_at, delivery.id)
+    if delivery.caught_up then
+      local state = ({request = 'inactive', reactivated = 'active'})[events[1].kind] or 'unread'
+      redis.call('HSET', name, 'caught_up', 1)
+      redis.call('HINCRBY', key('counts', 'caught_up', delivery.source), state, 1)
+    else
+      latest[delivery.source] = now
+    end
+  end
+  if strongest.verdict == 'ignored' then
+    -- Its body is kept for less long.
+    redis.call('ZADD', key('deliveries', 'ignored'), received_at, delivery.id)
+  end
+  return outcome
+end
+
+local answers = {}
+for at = 1, #ARGV, EACH do
+  now, look_again, retention = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  ON_THE_WAY = math.max(ON_THE_WAY, tonumber(ARGV[at + 3]))
+  delivery = {
+    id = ARGV[at + 4], source = ARGV[at + 5], vendor = ARGV[at + 6], received_at = given(ARGV[at + 7]),
+    caught_up = given(ARGV[at + 8]), headers = ARGV[at + 9], digest = ARGV[at + 10],
+  }
+  body, operator, token = ARGV[at + 11], given(ARGV[at + 13]), given(ARGV[at + 14])
+  still_rejected, first_seen, first, remembered = {}, nil, nil, false
+  local decided, answer = pcall(function()
+    events = cjson.decode(ARGV[at + 12])
+    return receive()
+  end)
+  answers[#answers + 1] = decided and answer
+    or {err = type(answer) == 'table' and answer.err or 'ERR ' .. tostring(answer)}
+end
+for source, verdicts in pairs(counted) do
+  for verdict, number in pairs(verdicts) do
+    redis.call('HINCRBY', key('counts', 'verdicts', source), verdict, number)
   end
 end
-if strongest.verdict == 'ignored' then
-  -- Its body is kept for less long.
-  redis.call('ZADD', key('deliveries', 'ignored'), received_at, delivery.id)
+for source, at in pairs(latest) do
+  redis.call('HSET', key('sources', 'last'), source, at)
 end
-return outcome
+write_many()
+return answers

@@ -88,6 +88,7 @@ redis.call('HSET', name, 'step', step, 'ready_at', now, 'lease_until', 0, 'attem
   'requests', 0, 'callback_url', callback_url, 'replayed_by', operator,
   'replayed_at', now)
 local job = begin(id, deletion.source, now, look_again)
+redis.call('HSET', name, 'job', job or 0)
 redis.call('HSET', key('replayed', id), token, generation)
 if ARGV[8] ~= '' then
   redis.call('HSET', name, 'asked_mode', ARGV[8])
