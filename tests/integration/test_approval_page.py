@@ -154,6 +154,8 @@ async def test_rejected(service: Service, ledger: Ledger, settings: Settings) ->
     page = submit(service, path, decision="reject", reason="")
     assert page.status_code == 422
     assert says(page, "say why")
+    page = submit(service, path, decision="reject", reason="x" * 2001)
+    assert (page.status_code, says(page, "longer than 2000")) == (422, True)
     page = submit(service, path, decision="reject", reason="they pay again")
     assert (page.status_code, says(page, "Rejected")) == (200, True)
     (error,) = (await ledger.deletions.get("del_1")).errors

@@ -270,26 +270,21 @@ WRONG = {
 }
 
 
-def refused(fault: str, ended: tuple[int, str, str]) -> None:
-    status, out, err = ended
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [*(("serve", fault) for fault in WRONG), *((it, "an unkept safeguard") for it in PROCESSES)],
+)
+def test_nothing_starts_with_a_wrong_configuration(
+    tmp_path: Path, command: str, fault: str
+) -> None:
+    environment, said = WRONG[fault]
+    data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
+    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **environment}
+    status, out, err = ended(process(command, *data, **complete))
     assert (status, out) == (2, "")
-    assert WRONG[fault][1] in err
+    assert said in err
     assert "ITG.secret" not in err
     assert "serving" not in err
-
-
-@pytest.mark.parametrize("fault", WRONG)
-def test_a_wrong_configuration_is_told_by_what_is_wrong(unglue: Run, fault: str) -> None:
-    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **WRONG[fault][0]}
-    refused(fault, unglue("serve", **complete))
-
-
-@pytest.mark.parametrize("command", ["serve", *PROCESSES])
-def test_nothing_starts_with_a_wrong_configuration(tmp_path: Path, command: str) -> None:
-    fault = "an unkept safeguard"
-    data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
-    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **WRONG[fault][0]}
-    refused(fault, ended(process(command, *data, **complete)))
     assert list(tmp_path.iterdir()) == []
 
 
