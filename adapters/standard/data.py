@@ -45,7 +45,8 @@ def inactive(
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "data"
-        detail = printable(f"{where}: {fault['msg']}", 300) or ""
+        why = fault["msg"].removeprefix("Value error, ")
+        detail = printable(f"{where}: {why}", 300) or ""
         raise Unreadable("data_invalid", detail) from None
     asked = request.confirm_delete if "confirm_delete" in fields else config.confirm_delete
     allowed = config.trust_flags or config.confirm_delete
@@ -84,7 +85,8 @@ def active(
     clients = known(fields)
     back = reactivated(clients, identity, occurred_at, readable_name(fields.get("org_name")))
     stated = sum(fields.get(name) is not None for name in _IDENTIFIERS)
-    if len(clients) == stated:
+    # A name is known in more than one form.
+    if len({client.partition(":")[0] for client in clients}) == stated:
         return back
     # It may be active under the one that cannot be read, too.
     unreadable = Unreadable("identity_unreadable")

@@ -1,5 +1,7 @@
 """`unglue sandbox`: a stand-in for IT Glue, or for a PSA that sends, for rehearsals."""
 
+import asyncio
+
 import click
 import uvicorn
 
@@ -8,6 +10,7 @@ from service.sandbox.app import create_sandbox
 from service.sandbox.faults import FAULTS, InvalidFault, parse_faults
 from service.sandbox.psa.app import ROUTES, create_vendor, populated
 from service.sandbox.settings import SandboxSettings
+from service.supervision.ports import require_free
 from service.terminal.screen import say
 from workers.times.clock import system_clock
 
@@ -122,6 +125,7 @@ def sandbox(
     if list_faults:
         say(_fault_list())
         return
+    asyncio.run(require_free(host, port, 0))
     if vendor is not None:
         say(f"{vendor} sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
         app = create_vendor(

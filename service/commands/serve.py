@@ -18,6 +18,7 @@ from service.api.bounded_http import bounded
 from service.api.connections import Bounds, Connections
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.forks import work_in
+from service.supervision.ports import PORT_SECONDS, require_free
 from workers.settings import Settings
 from workers.upkeep.storage import StorageUnfit
 
@@ -73,6 +74,7 @@ def serve(host: str, port: int, processes: int) -> None:
     if is_loopback(public.hostname or "") and port and public.port != port:
         advice = f"links in messages lead to {settings.public_url}; set public_url"
         log.warning("links_lead_elsewhere", port=port, advice=advice)
+    asyncio.run(require_free(host, port, PORT_SECONDS))
     if processes == 1:
         _serve(settings, host, port, None)
         return

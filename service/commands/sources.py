@@ -26,7 +26,7 @@ from service.doctor.finding import Finding
 from service.doctor.psa import findings_of
 from service.doctor.registered import compared, removed
 from service.terminal import secret_file
-from service.terminal.client import ServiceClient, service_url
+from service.terminal.client import ServiceClient, service_url, silent
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
 from workers.psa.companies import Asked
@@ -156,7 +156,7 @@ def send(
         try:
             answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
-            raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
+            raise silent(service_url(), error) from None
     taken = answer.status_code == 202
     say(answer.text if as_json or not taken else _taken(answer.json()))
     sys.exit(0 if taken else 1)

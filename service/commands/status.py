@@ -93,7 +93,8 @@ def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the fla
     for each in listed["results"]:
         answered = " ".join(str(part) for part in (each["status"], each["answer"]) if part)
         if each.get("waits_for"):
-            answered = f"waits: {each['waits_for']} does not answer; {answered}"
+            silent = f"waits: {each['waits_for']} does not answer"
+            answered = f"{silent}; {answered}" if answered else silent
         rows.append((each["id"], each["state"], each["attempts"], each["due_at"], answered[:200]))
     show_list(columns, rows)
     if listed["next_until"]:

@@ -13,7 +13,7 @@ from adapters.errors import ConfigurationError
 from service.supervision import embedded
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.data_dir import end_left_over, held
-from service.supervision.ports import answers, require_free
+from service.supervision.ports import PORT_SECONDS, answers, require_free
 from service.supervision.processes import ProcessEnded, Processes
 from service.supervision.readiness import redis_answers
 from service.supervision.signals import stop_on_signals
@@ -24,8 +24,6 @@ log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
 # Longer than a worker's job may take (100 s), so that a stop never cuts one short.
 _GRACE_SECONDS = 110.0
-# A service that was stopped just now may hold its port for a moment.
-_PORT_SECONDS = 10.0
 # A part that ends so often, so fast, will not run: whoever started us must hear of it.
 _MOST_FALLS = 8
 _FALLS_WITHIN = 60.0
@@ -102,7 +100,7 @@ async def _run(
     stopping = asyncio.ensure_future(stop.wait())
     if environment:
         await end_left_over(data_dir)
-    await require_free(host, port, _PORT_SECONDS)
+    await require_free(host, port, PORT_SECONDS)
     falls: dict[str, list[float]] = {}
     clock = asyncio.get_running_loop().time
     async with processes:

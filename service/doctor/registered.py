@@ -1,6 +1,6 @@
 """Whether a vendor sends what a source is to receive: told, put right or removed, as is wished."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ _PART: Final = "callbacks"
 _UNSEEN: Final = Registered("", {}, ())
 
 
-async def registered_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def registered_findings(settings: Settings) -> AsyncGenerator[Finding]:
     """What differs, of every source whose sender can be asked. Changes nothing."""
     for name, config in settings.sources.items():
         if registration_of(config, PsaHttp(name)) is not None:
@@ -32,7 +32,7 @@ async def compared(
     *,
     repair: bool,
     keep: Callable[[], None] | None = None,
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     """What differs; with `repair` it is made right, and what is told is what was done.
 
     `keep` is called once the vendor has the secret, which is a new one.
@@ -74,7 +74,7 @@ async def _renewed(
     return await registration.of(public_url, source)
 
 
-async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncIterator[Finding]:
+async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncGenerator[Finding]:
     """Take away what sends to this source, and nothing else.
 
     Raises:
@@ -115,11 +115,11 @@ async def _told(
     public_url: str,
     *,
     repair: bool,
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     cure, word = f"unglue sources register {name}", registration.word
     if found is None and not repair:
         message = f"{name}: the vendor does not show which {word} is registered"
-        yield Finding(_PART, "ok", message, f"to set it (anew): {cure}")
+        yield Finding(_PART, "ok", message, f"to set it (again): {cure}")
     elif not found and not repair:
         yield Finding(_PART, "fail", f"{name}: nothing is sent here; no {word} is registered", cure)
     elif not found:

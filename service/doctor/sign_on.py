@@ -1,6 +1,6 @@
 """Whether people can log in by the identity provider that is configured."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.errors import UnglueError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PART: Final = "sign-on"
 
 
-async def sign_on_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def sign_on_findings(settings: Settings) -> AsyncGenerator[Finding]:
     """What the provider says of itself, its keys, and whether it knows this client."""
     try:
         provider = open_provider(settings)

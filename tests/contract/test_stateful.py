@@ -535,7 +535,6 @@ def machine(server: "redis.Redis") -> Iterator[type[Everything]]:
 QUICK = settings(
     max_examples=50,
     stateful_step_count=30,
-    deadline=None,
     derandomize=True,
     database=None,
     print_blob=False,

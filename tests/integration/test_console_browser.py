@@ -155,7 +155,7 @@ async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused
         await page.get_by_text("Stop every deletion at once").click()
         await page.get_by_label("Why", exact=True).fill("too many today")
         await page.get_by_role("button", name="Pause").click()
-        await page.get_by_text("Everything destructive stands still").wait_for()
+        await page.get_by_text("Nothing is deleted while it is paused").wait_for()
         await page.get_by_text("alice").first.click()
         await page.get_by_role("button", name="Log out", exact=True).click()
         await page.get_by_role("heading", name="Log in to Unglue").wait_for()

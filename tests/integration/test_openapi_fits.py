@@ -60,7 +60,7 @@ async def test_every_operation_answers_as_it_is_described(service: Service) -> N
     for operation in described(service)[1]:
 
         @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+            max_examples=EXAMPLES, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck), phases=[Phase.generate],
         )  # fmt: skip
         @given(case=operation.as_strategy())

@@ -210,7 +210,7 @@ async def test_doctor_tells_what_is_registered(psa: Tenant, check: Check) -> Non
     assert [(each.level, each.cure) for each in found] == [
         ("fail", "unglue sources register cw"),
         ("fail", "unglue sources register at"),
-        ("ok", "to set it (anew): unglue sources register ninja"),
+        ("ok", "to set it (again): unglue sources register ninja"),
     ]
     assert [each for each in changed(psa) if "query" not in each] == []
 

@@ -133,7 +133,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(content=st.dictionaries(NAMES | st.text(max_size=9), VALUES, max_size=5))
 def test_any_request_is_answered(service: Service, content: dict[str, Any]) -> None:
     answer = service.ask(content)
@@ -143,7 +143,7 @@ def test_any_request_is_answered(service: Service, content: dict[str, Any]) -> N
         only_error(answer, 422, answer.json()["errors"][0]["code"])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_answered(service: Service, body: bytes) -> None:
     answer = service.ask(body)

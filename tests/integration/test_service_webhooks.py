@@ -202,13 +202,13 @@ FIELDS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(changes=st.dictionaries(FIELDS, JSON, max_size=4))
 def test_any_genuine_json_is_acknowledged(service: Service, changes: dict[str, Any]) -> None:
     accepted(service, service.callback(2, **changes))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(entity=JSON)
 def test_any_genuine_entity_is_acknowledged(service: Service, entity: Any) -> None:
     accepted(service, service.callback(2, Entity=json.dumps(entity)))

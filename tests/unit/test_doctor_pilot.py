@@ -1,6 +1,6 @@
 """What is missed only once something has happened."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -62,7 +62,7 @@ def test_what_the_doctor_says(change: dict[str, Any], said: list[str]) -> None:
     ],
 )
 async def test_a_check_that_breaks_is_a_finding(error: Exception, words: str) -> None:
-    async def check() -> AsyncIterator[Finding]:
+    async def check() -> AsyncGenerator[Finding]:
         yield Finding("it glue", "ok", "so far")
         raise error
 

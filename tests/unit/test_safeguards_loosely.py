@@ -59,7 +59,8 @@ def test_what_permits_is_written_exactly() -> None:
         ("Acme Inc", "Acme\u3164Inc"), ("A & B", "A &amp;amp; B"),
         ("acme  inc", "ACME Inc"), ("A & B", "A &amp; B"), ("A-B?", "A\u2011Bx"),
         ("*k\u0131rm\u0131z\u0131*", "KIRMIZI Ltd"), ("*iletişim*", "İLETİŞİM"),
-        ("Acme", "Acme\u2122"),
+        ("Acme", "Acme\u2122"), ("Acme Inc", "Acme, Inc."), ("Acme, Inc.", "Acme Inc"),
+        ("*Lock & Co*", "The Lock and Company Ltd"), ("Caf\u00e9*", "Cafe Roma"),
     ],
 )  # fmt: skip
 def test_a_pattern_protects_what_looks_like_it(pattern: str, name: str) -> None:
@@ -67,7 +68,15 @@ def test_a_pattern_protects_what_looks_like_it(pattern: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "name"), [("[MSP]*", "Mine"), ("Acme", "Acme Inc"), ("A?", "A")]
+    ("pattern", "name"),
+    [
+        ("[MSP]*", "Mine"),
+        ("Acme", "Acme Inc"),
+        ("A?", "A"),
+        ("*.", "Acme"),
+        ("*-*", "A B"),
+        ("", "A"),
+    ],
 )
 def test_a_pattern_protects_nothing_else(pattern: str, name: str) -> None:
     assert not protects(pattern, name)

@@ -68,7 +68,7 @@ class Storage:
         elif not self.confirms and self.appendfsync != "always":
             cure = (
                 "use Redis 7.2 or Valkey, or set appendfsync always: a power cut may lose the last "
-                "two seconds, of what was decided, too"
+                "two seconds, decisions included"
             )
             found.append(("warn", "cannot confirm what is on disk (WAITAOF)", cure))
         if self.replicas < min_replicas:

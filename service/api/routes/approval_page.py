@@ -174,7 +174,7 @@ async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:
         text = f"It is {deletion.state.replace('_', ' ')}. There is nothing left to decide."
         return _Refused("ended", 410, "This deletion has ended", text, name)
     if deletion.generation != ticket.generation:
-        text = "It was replayed since, and is asked about anew. Use the newest link."
+        text = "It was replayed since, and is asked about again. Use the newest link."
         return _Refused("generation", 409, "This link is of an earlier attempt", text, name)
     if granted is not None:
         stop = (

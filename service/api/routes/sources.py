@@ -49,8 +49,19 @@ async def cancel(request: Request) -> Response:
             too_late.append(each.id)
         else:
             cancelled.append(each.id)
+    if not cancelled and not too_late and not await _is_known(state, source):
+        # In an incident "none is open" must not be the answer to a misspelt name.
+        raise NotFound("there is no source of this name, and none of it ever sent anything")
     log.info("source_cancelled", source=source, operator=caller.name, cancelled=len(cancelled))
     return answer(answers.SourceCancelled(source=source, cancelled=cancelled, too_late=too_late))
+
+
+async def _is_known(state: ServiceState, source: str) -> bool:
+    """Whether it is or was one: a sender, a schedule, or the operators themselves."""
+    schedules = {f"schedule:{name}" for name in state.settings.sweeps}
+    if source in {"api", *state.settings.sources, *schedules}:
+        return True
+    return (await state.ledger.sources.activity(source)).last_delivery is not None
 
 
 async def catch_up(request: Request) -> Response:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 import httpx
@@ -77,9 +78,14 @@ class Walk:
         if stop is not None:
             it.redis.hset(STOPS, client_of(company), stop.dump())
 
+        # The same bytes each time: with others it would be another event under the same id.
+        at = datetime.now(UTC)
+
         def accepted() -> str | None:
             try:
-                answer = it.event(company, event_id=f"evt_{company}", **dict(self._path.data))
+                answer = it.event(
+                    company, event_id=f"evt_{company}", at=at, **dict(self._path.data)
+                )
             except httpx.TransportError:
                 return None
             return str(answer.json()["deletion_id"]) if answer.status_code == 202 else None

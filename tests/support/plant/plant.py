@@ -268,10 +268,16 @@ dependency_limits = {{ {MAY_GO} }}
         return next(self._companies)
 
     def event(
-        self, company: int, *, active: bool = False, event_id: str = "", **data: Any
+        self,
+        company: int,
+        *,
+        active: bool = False,
+        event_id: str = "",
+        at: datetime | None = None,
+        **data: Any,
     ) -> httpx.Response:
-        """What the service answers to an event of the source."""
-        now = datetime.now(UTC)
+        """What the service answers to an event of the source, of now unless it is said when."""
+        now = at or datetime.now(UTC)
         event_id = event_id or f"evt_{next(self._events)}"
         link = {"integration_type": "manage", "company_id": str(company)}
         body = json.dumps(

@@ -134,7 +134,7 @@ class Rehearsal(Crew):
         self.settings = self.watch.decided.settings = settings
         self.watch.configured_at = self.clock()
         self._say_in_force()
-        self._intake = Intake(
+        self.intake = Intake(
             sources=settings.sources,
             deliveries=self.ledger.deliveries,
             quarantine=self.ledger.quarantine,
@@ -144,7 +144,7 @@ class Rehearsal(Crew):
             clock=self.clock,
             new_id=self._id,
         )
-        self._intake.mode = settings.policy.mode
+        self.intake.mode = settings.policy.mode
 
     def _say_in_force(self) -> None:
         digest = policy_digest(self.settings)
@@ -288,7 +288,7 @@ class Rehearsal(Crew):
         if not self._reads(event.source):
             return None  # 404, or 401
         body = self._bodies[event.content]
-        return self._take(event, self._intake.accept(event.source, Headers.of({}), body), answer)
+        return self._take(event, self.intake.accept(event.source, Headers.of({}), body), answer)
 
     def _reads(self, source: str) -> bool:
         """Whether the source is configured, and as the vendor that it is."""
@@ -303,7 +303,7 @@ class Rehearsal(Crew):
             known = {each.content: each for each in self.delivered}
             event = known[hashlib.sha256(delivery.body).hexdigest()]
             received = replace(event, delivered=delivery.received_at)
-            self._take(received, self._intake.release(delivery_id), answer, delivery_id)
+            self._take(received, self.intake.release(delivery_id), answer, delivery_id)
             if not self._server.exists(self.store.key("delivery", delivery_id)):
                 self.watch.faults.append(f"{event} was lost: it was dropped before it was proved")
         return len(due)
@@ -416,7 +416,7 @@ class Rehearsal(Crew):
         self.loop.do(self.ledger.catch_ups.begin(source, None, now))
         self.psa.followed.setdefault(source, now)
         way = Way(
-            self.ledger, cast("Intake", self._CaughtUp(self)), cast("Asked", self.psa),
+            self.ledger, cast("Intake", _CaughtUp(self)), cast("Asked", self.psa),
             self.settings, self._nowhere, self.clock,
         )  # fmt: skip
         self.loop.do(advance_catch_up(id_of(source), way))
@@ -424,20 +424,7 @@ class Rehearsal(Crew):
     async def _nowhere(self, _deletion_id: str, _number: int) -> None:
         """Jobs begin when the test says so."""
 
-    @dataclass(frozen=True)
-    class _CaughtUp:
-        """The way in for what a PSA said, with an opinion on what comes of it."""
-
-        it: "Rehearsal"
-
-        async def catch_up(self, source: str, company: Mapping[str, Any]) -> Receipt | None:
-            known = set(self.it.books.ids())
-            receipt = await self.it._intake.catch_up(source, company)
-            if receipt is not None:
-                self.it._learned(source, company, known)
-            return receipt
-
-    def _learned(self, source: str, company: Mapping[str, Any], known: Container[str]) -> None:
+    def learned(self, source: str, company: Mapping[str, Any], known: Container[str]) -> None:
         """What was news counts as what an event of that moment would have said."""
         kind = self.settings.sources[source].integration_type
         event = Event(
@@ -459,10 +446,16 @@ class Rehearsal(Crew):
             if config is None or not config.catches_up or since is None or at is None:
                 continue
             client = self.watch.clients.get((source, number), Client())
-            back = [each for each in client.events if each.active]
             if there.active or at < since or client.ended:
                 continue
-            if any((each.signed or each.delivered) >= at for each in back):
+            # A source's clients of one name are taken for one, and in doubt it is active.
+            if any(
+                each.active
+                and each.source == source
+                and (each.client == number or folded(each.name or "") == folded(there.name))
+                and (each.signed or each.delivered) >= at
+                for each in self.watch.decided.words.said
+            ):
                 continue
             # An event that says the same within two minutes is taken for the same.
             enough = at - timedelta(minutes=2)
@@ -788,6 +781,20 @@ class Rehearsal(Crew):
         for job in (*self.jobs, *self.killed):
             job.bury()
         self.loop.shut()
+
+
+@dataclass(frozen=True)
+class _CaughtUp:
+    """The intake for what a PSA said, with an opinion on what comes of it."""
+
+    it: Rehearsal
+
+    async def catch_up(self, source: str, company: Mapping[str, Any]) -> Receipt | None:
+        known = set(self.it.books.ids())
+        receipt = await self.it.intake.catch_up(source, company)
+        if receipt is not None:
+            self.it.learned(source, company, known)
+        return receipt
 
 
 @contextmanager

@@ -136,7 +136,7 @@ def act(subject: Subject) -> Answer:
     if subject.harder_now:
         words = (
             f"policy.mode is {subject.harder_now!r} now and was {subject.policy.mode!r} when this "
-            f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask anew"
+            f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask again"
         )
     return ask("act", words)
 

@@ -5,7 +5,7 @@ from workers.pipeline.gates.subject import Subject, refusing
 # KB "Syncing between IT Glue and PSAs": the PSA wins, and a record of a syncing type and status is
 # created at the next sync. Which attribute tells that a link is still synced is not documented.
 ADVICE = (
-    "linked to a PSA: if it is still synced IT Glue refuses the deletion, or creates it anew with "
+    "linked to a PSA: if it is still synced IT Glue refuses the deletion, or creates it again with "
     "the next sync; make the company inactive in the PSA, or stop its sync, first"
 )
 
