@@ -273,6 +273,7 @@ async def test_ninja_deletes_only_what_its_log_and_its_list_say(it: Listed) -> N
 async def test_what_ninja_deleted_just_now_is_left_to_its_event(it: Listed) -> None:
     it.delete(3)
     assert (await it.run("ninja", after=timedelta(minutes=1))).inactive == 0
+    assert [each["kind"] for each in await it.notices()] == []
     assert (await it.run("ninja")).inactive == 1
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from adapters.errors import NotFound
 from adapters.models import OrgId, Strict
+from service.access.operators import Caller
 from service.api.answers import answer, invalid_fields
 from service.api.bodies import read_body
 from service.api.openapi import answers
@@ -63,13 +64,25 @@ async def begin(request: Request) -> Response:
         raise NotFound("there is no schedule of this name; see [schedules] in unglue.toml")
     asked = await read_body(request, SweepOrder, optional=True, wrong=invalid_fields)
     sweep_id = new_id("swp")
+    await order(state, caller, sweep_id, name, asked)
+    sweep = await state.ledger.sweeps.get(sweep_id)
+    return answer(_shown(sweep), 202, {"Location": f"/v1/sweeps/{sweep_id}"})
+
+
+async def order(
+    state: ServiceState, caller: Caller, sweep_id: str, name: str, asked: SweepOrder
+) -> None:
+    """Begin the sweep for this operator; under the same id once.
+
+    Raises:
+        RoleMissing: the operator may not.
+    """
+    caller.require("request")
     await state.ledger.sweeps.begin(
         sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock(),
         only=asked.only or (),
     )  # fmt: skip
     log.info("sweep", sweep_id=sweep_id, schedule=name, operator=caller.name)
-    sweep = await state.ledger.sweeps.get(sweep_id)
-    return answer(_shown(sweep), 202, {"Location": f"/v1/sweeps/{sweep_id}"})
 
 
 async def show_all(request: Request) -> Response:

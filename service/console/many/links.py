@@ -11,6 +11,7 @@ import structlog
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, Unavailable, UnglueError
+from service.api.routes import sweeps
 from service.console.acting import once
 from service.console.door.front import Visit
 from service.console.page import address
@@ -94,11 +95,8 @@ async def sweep(visit: Visit) -> Response:
     key = once(visit)
     digest = hashlib.sha256(f"{visit.caller.name}\n{key}\n{preview}".encode()).hexdigest()
     sweep_id = f"swp_{digest[:20]}" if key else new_id("swp")
-    await visit.state.ledger.sweeps.begin(
-        sweep_id, schedule, by=visit.caller.name, preview=preview, now=visit.state.clock(),
-        only=only,
-    )  # fmt: skip
-    log.info("sweep", sweep_id=sweep_id, schedule=schedule, operator=visit.caller.name)
+    asked = sweeps.SweepOrder(dry_run=preview, only=list(only))
+    await sweeps.order(visit.state, visit.caller, sweep_id, schedule, asked)
     return RedirectResponse("/schedules?said=swept#sweeps", 303)
 
 

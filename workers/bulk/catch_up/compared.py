@@ -82,7 +82,11 @@ async def compared(
     }
     faults = (*faults, *deleted.faults)
     # What cannot be read may be about one of these.
-    missing = {number for number, each in absent.items() if not each.missed and not faults}
+    missing = {
+        number
+        for number, each in absent.items()
+        if not (each.missed or faults or number in deleted.unsettled)
+    }
     clients |= {
         number: replace(each, missed=each.missed or number in missing)
         for number, each in absent.items()
