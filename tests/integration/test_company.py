@@ -14,8 +14,7 @@ from tests.support.clock import TestClock
 from tests.support.deletions import requested
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
-from workers.processes.company import in_company
-from workers.processes.jobs import joins
+from workers.processes.company import in_company, joins
 from workers.times.clock import system_clock
 
 Another = Callable[[int], Awaitable[str | None]]

@@ -254,7 +254,7 @@ REFUSED_FILES = {
     "a beat that is too slow": ("[worker]\nbeat = '6s'", "worker: lease must be at least 18 s"),
     "an interval of nothing": ("[worker]\nscheduler_interval = '0s'", "worker.scheduler_interval"),
     "a hasty resend": (
-        "[policy]\nresend_after = '44s'",
+        "[policy]\nresend_after = '43s'",
         "policy.resend_after must be longer than itglue.timeout_seconds and worker.lease together",
     ),
     "a hasty resend with a long lease": ("[worker]\nlease = '10m'", "policy.resend_after"),

@@ -14,10 +14,14 @@ import structlog
 from redis.exceptions import RedisError
 from rq.timeouts import JobTimeoutException
 
+from workers.ledger.ledger import Ledger
 from workers.processes.stopping import cancelled
+from workers.times.clock import system_clock
 
 # How often a process with room looks whether somebody waits.
 _LOOK_SECONDS: Final = 0.1
+# What IT Glue's budget must have left for each: one that it stops in its midst has to begin anew.
+_REQUESTS: Final = 100
 
 log = structlog.get_logger()
 
@@ -56,6 +60,14 @@ async def in_company(
         raise failed[0]
     if failed:
         raise ExceptionGroup("several deletions of this process", failed)
+
+
+async def joins(first: str, ledger: Ledger, limit: int, under_way: int) -> str | None:
+    """Who may join so many, the `first` among them, if IT Glue's budget lasts for it."""
+    used, held = await ledger.budget.used(system_clock())
+    if held or limit - used < (under_way + 1) * _REQUESTS:
+        return None
+    return await ledger.leases.take_along(first)
 
 
 async def _asked(another: Callable[[int], Awaitable[str | None]], under_way: int) -> str | None:

@@ -20,10 +20,9 @@ from workers.bulk.sweep.walk import advance_sweep
 from workers.itglue.account import daily_read
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.installation.memory import Memory
-from workers.ledger.ledger import Ledger
 from workers.pipeline.advance import advance
 from workers.pipeline.states import FAILED
-from workers.processes.company import in_company
+from workers.processes.company import in_company, joins
 from workers.processes.lease import own_holder
 from workers.processes.runtime import (
     Connections,
@@ -45,8 +44,6 @@ from workers.upkeep.continuity import CLOCK_OFF, continuity_of
 
 # How long others may join a deletion: the last one to join has what is left of the job's time.
 _JOIN_SECONDS: Final = 20.0
-# What the budget must have left for each: one that it stops in the middle has to begin anew.
-_REQUESTS: Final = 100
 
 log = structlog.get_logger()
 _Job = Callable[[str], Coroutine[Any, Any, None]]
@@ -100,7 +97,6 @@ async def advance_deletion(deletion_id: str) -> None:
     settings = configured()
     began = time.monotonic()
     async with open_connections(settings, memory=memory()) as connections:
-        ledger = connections.ledger
 
         def room(under_way: int) -> bool:
             if under_way >= settings.worker.concurrency or stop().nothing_more():
@@ -111,17 +107,9 @@ async def advance_deletion(deletion_id: str) -> None:
         await in_company(
             deletion_id,
             partial(_advance, settings=settings, connections=connections),
-            partial(joins, deletion_id, ledger, settings.itglue.requests_per_5_minutes),
+            partial(joins, deletion_id, connections.ledger, settings.itglue.requests_per_5_minutes),
             room,
         )
-
-
-async def joins(first: str, ledger: Ledger, limit: int, under_way: int) -> str | None:
-    """Who may join so many, the `first` among them, if IT Glue's budget lasts for it."""
-    used, held = await ledger.budget.used(system_clock())
-    if held or limit - used < (under_way + 1) * _REQUESTS:
-        return None
-    return await ledger.leases.take_along(first)
 
 
 async def _advance(deletion_id: str, settings: Settings, connections: Connections) -> None:
