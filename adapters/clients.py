@@ -1,12 +1,13 @@
 """By what a client is known to a sender that may name it by id, by name, or by both."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from adapters.fields import Identity, Unreadable
-from adapters.likeness import likeness
+from adapters.likeness import bare, likeness
 from adapters.models import Reactivated, Rejected
 
 
@@ -14,10 +15,12 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     """Every identity of a client, the most certain first: `id:5`, `name:example client`.
 
     Names and numbers are folded: taking two clients for one can only keep a deletion from
-    happening.
+    happening. A name with signs in it is also known without them.
     """
     found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
-    return (*found, f"name:{likeness(name)}") if name else tuple(found)
+    likely = likeness(name) if name else ""
+    forms = dict.fromkeys((likely, bare(likely) or likely)) if name else ()
+    return (*found, *(f"name:{form}" for form in forms))
 
 
 def reactivated(
@@ -55,18 +58,63 @@ def folded_number(identifier: str) -> str:
 
 
 _CLIENTS: Final = ("client", "customer", "compan", "organi", "account", "tenant")
+_MOST_READ: Final = 200
+_ORG: Final = {"org", "orgs"}
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+# What happened, and nothing of whom or what.
+_HAPPENED: Final = {
+    "add", "added", "change", "changed", "create", "created", "delete", "deleted", "event",
+    "modified", "record", "removed", "saved", "update", "updated", "v",
+}  # fmt: skip
+_LIKE_STATUS: Final = {"is", "now", "set", "state", "status", "to", "was"}
+_COMES_OR_GOES: Final = (
+    "activ", "deactiv", "disabl", "enabl", "inactiv", "offboard", "onboard", "reactiv", "renew",
+    "reopen", "restor", "resum", "unarchiv", "undelet",
+)  # fmt: skip
+
+
+def _words(name: str) -> list[str]:
+    seen = unicodedata.normalize("NFKC", name)
+    plain = "".join(char for char in seen if unicodedata.category(char) != "Cf")
+    return [likeness(word) for word in _WORD.findall(plain)]
 
 
 def is_a_client(name: str) -> bool:
     """Whether the name of a kind of record may be another one for clients; a part of one is not."""
-    words = _WORD.findall(name)
-    return bool(words) and all(likeness(word).startswith(_CLIENTS) for word in words)
+    rest = [word for word in _words(name) if not word.startswith(_CLIENTS)]
+    return has_a_client(name) and _HAPPENED.issuperset(rest)
+
+
+def has_a_client(name: str) -> bool:
+    """Whether any word of the name is one for a client."""
+    return any(word.startswith(_CLIENTS) for word in _words(name))
 
 
 def is_of_a_client(name: str) -> bool:
     """Whether an event or a field of this name may be about a client."""
     return likeness(name).startswith(_CLIENTS)
+
+
+def says_nothing_else(name: str) -> bool:
+    """Whether an event of this name is about coming or going, and does not say of what."""
+    words = _words(name)
+    rest = {word for word in words if not word.startswith(_COMES_OR_GOES)}
+    says = len(rest) < len(words) or "status" in rest
+    return says and rest <= _HAPPENED | _LIKE_STATUS | _ORG
+
+
+def speaks_of_a_client(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether any key or text in it has a word for a client."""
+    match value:
+        case dict():
+            return any(speaks_of_a_client(each) for pair in value.items() for each in pair)
+        case list():
+            return any(map(speaks_of_a_client, value))
+        case str():
+            text = value[:_MOST_READ]
+            return has_a_client(text) or not _ORG.isdisjoint(_words(text))
+        case _:
+            return False
 
 
 def rejected(error: Unreadable, identity: Identity, clients: Sequence[str] = ()) -> Rejected:

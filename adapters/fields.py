@@ -125,8 +125,13 @@ def org_name(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
 def readable_name(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
     """A client's name, or `None` where none can be read.
 
-    For events that only keep deletions from happening: they count under whatever is readable.
+    For events that only keep deletions from happening: they count under whatever is readable, be it
+    a number, or with characters that no name has.
     """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        value = "".join(" " if unicodedata.category(c) in {"Cc", "Cs"} else c for c in value)
     try:
         return org_name(value)
     except Unreadable:

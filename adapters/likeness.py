@@ -8,15 +8,22 @@ import html
 import unicodedata
 
 # What is read as a hyphen beside Unicode's dashes (Pd), as an apostrophe, as a quotation mark, as a
-# blank; and what is not seen at all beside formats (Cf): Default_Ignorable_Code_Point.
+# blank; signs of a right; and what is not seen at all beside formats (Cf):
+# Default_Ignorable_Code_Point.
 _LOOKS_LIKE = {
     **dict.fromkeys(map(ord, "\u2043\u207b\u208b\u2212"), "-"),
     **dict.fromkeys(map(ord, "\u0060\u00b4\u02b9\u02bc\u2018\u2019\u201a\u201b\u2032\u2035"), "'"),
     **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u2033\u2036"), '"'),
     **dict.fromkeys(map(ord, "\u115f\u1160\u2800\u3164\uffa0"), " "),
+    **dict.fromkeys(map(ord, "\u00a9\u00ae\u2120\u2122")),
     **dict.fromkeys((0x34F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))),
     **dict.fromkeys(range(0xE0100, 0xE01F0)),
 }
+_ACCENTS = dict.fromkeys(range(0x300, 0x370))
+_LEGAL_FORMS = {
+    "limited": "ltd", "incorporated": "inc", "corporation": "corp", "company": "co",
+    "proprietary": "pty",
+}  # fmt: skip
 # What escaped an escape once more stops here.
 _MOST_ESCAPES = 3
 
@@ -27,7 +34,30 @@ def likeness(text: str) -> str:
         text = html.unescape(text)
     plain = unicodedata.normalize("NFKC", text.translate(_LOOKS_LIKE)).translate(_LOOKS_LIKE)
     seen = "".join(map(_seen, plain))
-    return unicodedata.normalize("NFKC", " ".join(seen.casefold().split()))
+    # A Turkish i has or lacks a dot, by who wrote it in which case.
+    folded = seen.casefold().replace("i\u0307", "i").replace("\u0131", "i")
+    return unicodedata.normalize("NFKC", " ".join(folded.split()))
+
+
+def bare(likely: str) -> str:
+    """A name's likeness without what two systems write differently; "" if nothing is left.
+
+    Accents, signs, "the" in front, & for "and", and a legal form written out.
+    """
+    if not likely.isascii():
+        apart = unicodedata.normalize("NFD", likely)
+        likely = unicodedata.normalize("NFC", apart.translate(_ACCENTS))
+    text = "".join(map(_plain, likely))
+    words = [_LEGAL_FORMS.get(word, word) for word in text.split()]
+    return " ".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def _plain(char: str) -> str:
+    if char in "&+":
+        return " and "
+    if char in ".'":
+        return ""
+    return " " if unicodedata.category(char)[0] in "PS" else char
 
 
 def _seen(char: str) -> str:

@@ -66,7 +66,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "policy.max_share_of_organizations": "The same as a share of all organizations, 0 to 1",
     "policy.export": "Export and download the organization before it is deleted",
     "policy.export_dir": "Where exports are kept, mode 0600; all workers need the same one",
-    "policy.export_max_age": "An export that is older is made anew",
+    "policy.export_max_age": "An export that is older is made again",
     "policy.export_retention_days": "After this many days exports are removed",
     "policy.export_timeout": "How long IT Glue may take for one",
     "policy.export_max_bytes": "A larger one blocks its deletion",

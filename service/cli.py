@@ -4,9 +4,11 @@ Exit status: 0 success, 1 the deletion did not succeed, 2 usage or configuration
 """
 
 import json
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 
 import click
@@ -181,14 +183,35 @@ def main() -> None:
     With --json it is JSON too, on standard error, in the form of the API.
     """
     as_json = "--json" in sys.argv
+    if sys.stdout is None:
+        # Closed by whoever started us: what is done counts all the same.
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for good
     try:
-        sys.exit(cli.main(prog_name="unglue", standalone_mode=not as_json))
+        sys.exit(cli.main(prog_name="unglue", standalone_mode=False))
     except click.ClickException as error:
-        _refuse("Usage", error.format_message(), as_json=True)
+        if as_json:
+            _refuse("Usage", error.format_message(), as_json=True)
+        else:
+            error.show()
         sys.exit(error.exit_code)
+    except click.Abort:
+        # At a question nothing has been asked of the service yet; elsewhere the command said more.
+        _refuse("Interrupted", "interrupted before it was done", as_json=as_json)
+        sys.exit(130)
     except UnglueError as error:
-        _refuse(error.code, error.message, as_json=as_json)
+        told = getattr(error, "code_of_service", "")
+        message = f"{told}: {error.message}" if told and not as_json else error.message
+        _refuse(told or error.code, message, as_json=as_json)
         sys.exit(2 if isinstance(error, ConfigurationError | InvalidRequest) else 1)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # A disk that is full, a file that may not be read: not a fault of Unglue.
+        where = f"{error.filename}: " if error.filename else ""
+        _refuse("OSError", f"{where}{error.strerror}", as_json=as_json)
+        # What is left of the output goes nowhere, without a word more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
 
 
 def _refuse(code: str, message: str, *, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from redis.asyncio import Redis
 
@@ -17,6 +18,10 @@ from workers.ledger.store import Store
 from workers.processes.queue import QUEUE_KEY
 
 __all__ = ["pytest_terminal_summary"]
+
+# No test says how fast something is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 LEASE = timedelta(seconds=60)
 REQUEUE_AFTER = timedelta(seconds=30)

@@ -36,7 +36,7 @@ from tests.support.stateful.driver import Machine, Rule, Step, chosen, drive, ru
 from tests.support.valkey import running_valkey
 
 LENGTH = 50  # of a sequence
-_TOLD_EVERY = 20_000  # steps
+_TOLD_EVERY = 5_000  # steps
 _KINDS = {
     "false": re.compile(r" is (soft_)?deleted: | says deleted="),
     "lost": re.compile(r"^after [0-9]+ rounds: | was lost", re.MULTILINE),
@@ -126,16 +126,18 @@ def main() -> int:
     began = time.time()
     until = began + 60 * chosen.minutes
     share = -(-chosen.steps // chosen.processes)
-    # A child must not inherit a server or an event loop.
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(chosen.processes, mp_context=spawning) as pool:
-        # Far enough apart that no two processes run the same round.
-        seeds = [chosen.seed + 1_000_000 * index for index in range(chosen.processes)]
-        rest = (
-            [value] * chosen.processes
-            for value in (share, until, chosen.failures, not chosen.as_found)
-        )
-        ran = list(pool.map(soak, seeds, *rest))
+    run = partial(
+        soak, steps=share, until=until, most_failures=chosen.failures, shrink=not chosen.as_found
+    )
+    # Far enough apart that no two processes run the same sequence.
+    seeds = [chosen.seed + 10_000_000 * index for index in range(chosen.processes)]
+    if chosen.processes == 1:
+        ran = [run(chosen.seed)]
+    else:
+        # A child must not inherit a server or an event loop.
+        spawning = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(chosen.processes, mp_context=spawning) as pool:
+            ran = list(pool.map(run, seeds))
     found = Counter(kind for one in ran for kind in one.found)
     seconds = time.time() - began
     steps = sum(each.steps for each in ran)

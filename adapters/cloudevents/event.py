@@ -107,7 +107,7 @@ def _meant(
         return active(data, identity, signed_time(time))
     if kind in config.inactive_types:
         return inactive(config, data, identity, signed_time(time), may_confirm=signed)
-    if is_about_a_client(kind, (*config.active_types, *config.inactive_types)):
+    if is_about_a_client(kind, data, (*config.active_types, *config.inactive_types)):
         raise Unreadable("type_unknown", quoted(kind))
     return (Ignored(event_id=identity.event, occurred_at=instant(time), reason="other_type"),)
 

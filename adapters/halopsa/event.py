@@ -42,7 +42,8 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
     identity = identify(printable(named, 200))
     number, called = at(event, places.client_id) or None, at(event, places.client_name) or None
     if number is None and called is None:
-        if any(key in event for key in _OTHERS) and not _of_a_client(config, event):
+        others = any(isinstance(event.get(key), dict | list) for key in _OTHERS)
+        if others and not _of_a_client(config, event):
             return (Ignored(event_id=identity.event, reason="other_entity"),)
         raise Unreadable("client_missing")
     occurred_at = _time(at(event, places.occurred_at))
@@ -73,7 +74,8 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
 def _of_a_client(config: HaloPSAConfig, event: dict[str, Any]) -> bool:
     """Whether it may be about a client all the same, and the pointers are wrong."""
     stated = at(event, config.pointers.inactive) is not None
-    return stated or any(is_of_a_client(key) for key in event)
+    texts = [each for each in event.values() if isinstance(each, str)]
+    return stated or any(map(is_of_a_client, (*event, *texts)))
 
 
 def _time(sent: object) -> datetime | None:

@@ -5,15 +5,16 @@ activity keeps the organization's id and name is documented nowhere, so every pl
 source names is tried, and places that disagree are an error.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import is_of_a_client, known_as, reactivated, readable
+from adapters.clients import is_of_a_client, known_as, reactivated, readable, rejected
 from adapters.fields import (
+    Identity,
     Unreadable,
     as_object,
     epoch_instant,
@@ -23,6 +24,7 @@ from adapters.fields import (
     positive_id,
     printable,
     quoted,
+    readable_name,
     signed_time,
 )
 from adapters.models import DeletionRequest, Ignored, Request, Verdict
@@ -70,7 +72,8 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
             ),
         )
     if code not in _ORGANIZATION_CODES:
-        if is_of_a_client(code) and not folded(code).startswith(_OF_A_CLIENT):
+        named = is_of_a_client(code) or folded(code).startswith("org_")
+        if named and not folded(code).startswith(_OF_A_CLIENT):
             raise Unreadable("status_code_unknown", quoted(code))
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="other_event"),)
     if code == "CLIENT_UPDATED" and config.inactive_when is None:
@@ -78,9 +81,7 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
     occurred_at = _time(sent)
     organization = _organization_id(config, activity)
     if not _inactive(config, code, activity):
-        called = _name_if_readable(config, activity)
-        clients = known_as(id=organization, name=called)
-        return reactivated(clients, identity, occurred_at, called)
+        return _active(config, activity, identity, occurred_at, organization)
     name = _name(config, activity)
     if name is None:
         raise Unreadable("name_missing", "in no known place; see pointers and name_template")
@@ -100,6 +101,28 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
             ),
         ),
     )
+
+
+def _active(
+    config: NinjaOneConfig,
+    activity: Mapping[str, Any],
+    identity: Identity,
+    occurred_at: datetime | None,
+    organization: str | None,
+) -> tuple[Verdict, ...]:
+    """The client is active, under its id and every name that can be read.
+
+    One that was restored has another id, so that without a name it may be any of them.
+    """
+    called = _names(config, activity, readable_name)
+    names = [form for name in called for form in known_as(name=name)]
+    clients = (*known_as(id=organization, name=None), *names)
+    name = called[0] if len(called) == 1 else None
+    back = reactivated(clients, identity, occurred_at, name)
+    if called or activity["statusCode"] != "CLIENT_CREATED":
+        return back
+    beside = replace(identity, event=f"{identity.event}#nameless")
+    return (*back, rejected(Unreadable("name_missing"), beside))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +159,8 @@ def known(config: NinjaOneConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401
     pointer = config.pointers.organization_id
     found = (at(sent, place) for place in ((pointer,) if pointer is not None else _IDS))
     ids = readable(*(partial(positive_id, value, "organization_id") for value in found))
-    name = _name_if_readable(config, sent)
-    return (*(f"id:{each}" for each in ids), *known_as(name=name))
+    names = [form for name in _names(config, sent, readable_name) for form in known_as(name=name)]
+    return (*(f"id:{each}" for each in ids), *names)
 
 
 def _time(sent: object) -> datetime | None:
@@ -164,20 +187,18 @@ def _organization_id(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str
 
 
 def _name(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
+    return _agreed(_names(config, activity, org_name), "name")
+
+
+def _names(
+    config: NinjaOneConfig, activity: Mapping[str, Any], read: Callable[[Any], str | None]
+) -> list[str]:
     pointer = config.pointers.organization_name
     found = [at(activity, place) for place in ((pointer,) if pointer is not None else _NAMES)]
     if config.name_template is not None:
         found += [_named_in(at(activity, place), config.name_template) for place in _TEXTS]
-    names = {org_name(value) for value in found}
-    return _agreed({name for name in names if name is not None}, "name")
-
-
-def _name_if_readable(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
-    """A client that is active counts as active even under a name that cannot be read."""
-    try:
-        return _name(config, activity)
-    except Unreadable:
-        return None
+    names = [read(value) for value in found]
+    return list(dict.fromkeys(name for name in names if name is not None))
 
 
 def _named_in(text: object, template: str) -> str | None:

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import ClassVar
 
-from adapters.clients import rejected
+from adapters.clients import rejected, speaks_of_a_client
 from adapters.contract import HoldsSecrets, Sender, SourceConfig
 from adapters.fields import (
     Identity,
     Unreadable,
+    folded,
     instant,
     json_object,
     quoted,
@@ -103,11 +104,12 @@ def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Ve
             return inactive(config, event.get("data"), identity, signed_time(sent))
         case "client.active":
             return active(event.get("data"), identity, signed_time(sent))
-        case str() as kind if is_about_a_client(kind):
+        case str() as kind if is_about_a_client(kind, event.get("data")):
             raise Unreadable("type_unknown", quoted(kind))
         case str():
             occurred_at = instant(sent)
             return (Ignored(event_id=identity.event, occurred_at=occurred_at, reason="other_type"),)
         case _:
-            # What has no data either is about no client.
-            raise Unreadable("type_missing", holds="data" in event or "type" in event)
+            # What has no data either, and no word for a client, is about none.
+            ours = {"type", "data"} & {folded(name) for name in event}
+            raise Unreadable("type_missing", holds=bool(ours) or speaks_of_a_client(event))

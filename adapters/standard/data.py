@@ -7,7 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.clients import is_of_a_client, known_as, reactivated, rejected
+from adapters.clients import (
+    has_a_client,
+    is_of_a_client,
+    known_as,
+    reactivated,
+    rejected,
+    says_nothing_else,
+    speaks_of_a_client,
+)
 from adapters.fields import Identity, Unreadable, as_object, folded, printable, readable_name
 from adapters.models import DeletionRequest, Reactivated, Rejected, Request
 from adapters.standard.config import StandardConfig
@@ -37,7 +45,8 @@ def inactive(
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in fault["loc"]) or "data"
-        detail = printable(f"{where}: {fault['msg']}", 300) or ""
+        why = fault["msg"].removeprefix("Value error, ")
+        detail = printable(f"{where}: {why}", 300) or ""
         raise Unreadable("data_invalid", detail) from None
     asked = request.confirm_delete if "confirm_delete" in fields else config.confirm_delete
     allowed = config.trust_flags or config.confirm_delete
@@ -76,7 +85,8 @@ def active(
     clients = known(fields)
     back = reactivated(clients, identity, occurred_at, readable_name(fields.get("org_name")))
     stated = sum(fields.get(name) is not None for name in _IDENTIFIERS)
-    if len(clients) == stated:
+    # A name is known in more than one form.
+    if len({client.partition(":")[0] for client in clients}) == stated:
         return back
     # It may be active under the one that cannot be read, too.
     unreadable = Unreadable("identity_unreadable")
@@ -105,16 +115,22 @@ def _lenient(value: Any) -> Any:  # noqa: ANN401 - any JSON
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def is_about_a_client(kind: str, known_types: Sequence[str] = ("client.active",)) -> bool:
-    """Whether a type that is not known may mean that a client is active.
+def is_about_a_client(
+    kind: str,
+    data: Any,  # noqa: ANN401 - any JSON
+    known_types: Sequence[str] = ("client.active",),
+) -> bool:
+    """Whether an event of a type that is not known may mean that a client is active.
 
-    It does if it begins with a word for a client, or as a known type does, up to its last dot, or
-    is one in another case.
+    It does if the type begins with a word for a client, or as a known one does, up to its last dot,
+    or is one in another case; or if its data speak of a client, and it has such a word elsewhere or
+    says only that something comes or goes.
     """
     meant = folded(kind)
     beginnings = {folded(each).rpartition(".")[0] + "." for each in known_types if "." in each}
     known = meant in map(folded, known_types) or meant.startswith(tuple(beginnings))
-    return known or is_of_a_client(kind)
+    may = has_a_client(kind) or says_nothing_else(kind)
+    return known or is_of_a_client(kind) or (may and speaks_of_a_client(data))
 
 
 def _identities(request: DeletionRequest) -> tuple[str, ...]:

@@ -61,7 +61,10 @@ def _held(claims: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _stranger(settings: Settings, value: str) -> str:
-    """The name of somebody who is not in the file: never one that could be taken for who is."""
+    """The name of somebody who is not in the file: never one that could be taken for who is.
+
+    Providers take a name in any case, and some hand it on as it was typed: one person is one.
+    """
     if not _NAME.fullmatch(value):
         raise Unauthorized("your name at the identity provider cannot be an operator's")
     known = {*settings.operators, *(each.sign_on for each in settings.operators.values())}
@@ -69,4 +72,4 @@ def _stranger(settings: Settings, value: str) -> str:
         raise Unauthorized(
             f"{value} is an operator of unglue.toml; if that is you, the operator needs sign_on"
         )
-    return value
+    return value.casefold()

@@ -51,7 +51,7 @@ class Provider:
         Raises:
             SignOnFailed: the provider does not answer as one does.
         """
-        about = await self._about()
+        about = await self.about()
         begun = Begun(*(secrets.token_urlsafe(32) for _ in range(3)))
         challenge = hashlib.sha256(begun.verifier.encode()).digest()
         asked = {
@@ -81,21 +81,53 @@ class Provider:
             raise SignOnFailed("the answer comes from another identity provider")
         if "error" in answer:
             raise SignOnFailed(f"the identity provider says: {answer['error'][:200]}")
-        about = await self._about()
+        about = await self.about()
         tokens = await self._redeem(about, answer.get("code", ""), begun.verifier)
         keys = await self._fetch("GET", _endpoint(about, "jwks_uri"))
         return self._proved(tokens, keys, begun.nonce, now)
 
-    async def _about(self) -> Mapping[str, Any]:
+    async def about(self) -> Mapping[str, Any]:
+        """What the provider says of itself.
+
+        Raises:
+            SignOnFailed: it does not answer, or is another one than `oidc.issuer`.
+        """
         about = await self._fetch("GET", f"{self._issuer.rstrip('/')}{_CONFIGURATION}")
         if about.get("issuer") != self._issuer:
             itself = str(about.get("issuer"))[:200]
             raise SignOnFailed(f"the identity provider calls itself {itself}, not as oidc.issuer")
         return about
 
+    async def usable_keys(self, about: Mapping[str, Any]) -> int:
+        """How many of its keys can be read here.
+
+        Raises:
+            SignOnFailed: it does not show them.
+        """
+        return len(_known(await self._fetch("GET", _endpoint(about, "jwks_uri"))))
+
+    async def refused_client(self, about: Mapping[str, Any]) -> str:
+        """Why it does not know `oidc.client_id` with its secret, "" if it does.
+
+        It is asked with a code that it never gave, which it refuses where it knows the client.
+
+        Raises:
+            SignOnFailed: it does not answer.
+        """
+        status, said = await self._answered(*self._redemption(about, "unglue-doctor", "unglue" * 8))
+        error = said.get("error") if isinstance(said, Mapping) else None
+        known = error == "invalid_grant" or (status == 400 and error != "invalid_client")
+        return "" if known else f"{str(error or '')[:200]} (status {status})".strip()
+
     async def _redeem(
         self, about: Mapping[str, Any], code: str, verifier: str
     ) -> Mapping[str, Any]:
+        return await self._fetch(*self._redemption(about, code, verifier))
+
+    def _redemption(
+        self, about: Mapping[str, Any], code: str, verifier: str
+    ) -> tuple[str, str, dict[str, str], dict[str, str]]:
+        """The call that redeems a code."""
         client_id, secret = self._settings.client_id, self._settings.client_secret
         form = {
             "grant_type": "authorization_code",
@@ -111,17 +143,11 @@ class Provider:
             headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         elif secret:
             form["client_secret"] = secret
-        return await self._fetch("POST", _endpoint(about, "token_endpoint"), form, headers)
+        return "POST", _endpoint(about, "token_endpoint"), form, headers
 
     def _proved(
         self, tokens: Mapping[str, Any], keys: Mapping[str, Any], nonce: str, now: datetime
     ) -> Mapping[str, Any]:
-        known = []
-        for each in keys.get("keys") or ():
-            # A key of a kind that nobody here can read may stand beside the one that is needed.
-            with contextlib.suppress(JoseError, ValueError, TypeError, KeyError):
-                if each.get("use", "sig") == "sig":
-                    known.append(jwk.import_key(each))
         registry = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
             leeway=_LEEWAY,
@@ -134,7 +160,7 @@ class Provider:
         )
         try:
             token = jwt.decode(
-                str(tokens.get("id_token", "")), jwk.KeySet(known), algorithms=_ALGORITHMS
+                str(tokens.get("id_token", "")), jwk.KeySet(_known(keys)), algorithms=_ALGORITHMS
             )
             registry.validate(token.claims)
         except (JoseError, ValueError) as error:
@@ -154,6 +180,19 @@ class Provider:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Mapping[str, Any]:
+        status, content = await self._answered(method, url, form, headers)
+        if status != 200 or not isinstance(content, dict):
+            raise SignOnFailed(f"the identity provider answers {status}, and no more")
+        return content
+
+    async def _answered(
+        self,
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+    ) -> tuple[int, Any]:
+        """The status, and the JSON of 200 and of a refusal."""
         body = b""
         try:
             async with (
@@ -179,14 +218,25 @@ class Provider:
                     body += chunk
                     if len(body) > _MOST_BYTES:
                         raise SignOnFailed("the identity provider's answer is too large")
-            content = json.loads(body) if answer.status_code == 200 else None
+            if answer.status_code == 200:
+                return 200, json.loads(body)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
             raise SignOnFailed(
                 f"the identity provider does not answer: {type(error).__name__}"
             ) from None
-        if not isinstance(content, dict):
-            raise SignOnFailed(f"the identity provider answers {answer.status_code}, and no more")
-        return content
+        with contextlib.suppress(ValueError, RecursionError):
+            return answer.status_code, json.loads(body)
+        return answer.status_code, None
+
+
+def _known(keys: Mapping[str, Any]) -> list[Any]:
+    found = []
+    for each in keys.get("keys") or ():
+        # A key of a kind that nobody here can read may stand beside the one that is needed.
+        with contextlib.suppress(JoseError, ValueError, TypeError, KeyError, AttributeError):
+            if each.get("use", "sig") == "sig":
+                found.append(jwk.import_key(each))
+    return found
 
 
 def _endpoint(about: Mapping[str, Any], name: str) -> str:

@@ -14,7 +14,7 @@ from workers.settings.secrecy import SAMPLES
 
 # In characters. A hash does not tell how long its token is, so this is asked when one is used.
 SHORTEST: Final = 24
-_FORM: Final = f"see [operators] in unglue.toml; one of less than {SHORTEST} characters is nobody's"
+_FORM: Final = f"see [operators] in unglue.toml; a token has at least {SHORTEST} characters"
 
 
 @dataclass(frozen=True, slots=True)

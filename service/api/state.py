@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from redis.exceptions import RedisError
 from starlette.requests import Request
 
+from adapters.errors import InvalidRequest
 from service.access.attempts import FailedAttempts
 from service.access.logins import Logins
 from service.access.operators import Caller, authenticate
@@ -28,6 +29,7 @@ from workers.processes.runtime import new_id, open_intake, open_ledger, open_que
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
 from workers.upkeep.continuity import continuity_of
+from workers.upkeep.silence import warn_of_gone_sources
 from workers.upkeep.storage import StorageUnfit, fit_unless_away
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ async def open_state(
         open_intake(settings, ledger, spool, hand_off) as intake,
         _beside(_compared(settings, ledger, looked)),
         recorded(settings, ledger, "service", system_clock),
-        _beside(_until_fit(ledger, refuse)),
+        _beside(_until_fit(settings, ledger, refuse)),
         _kept(spool, ledger, intake, hand_off),
         logins.reporting(ledger.audit),
     ):
@@ -147,10 +149,12 @@ async def _compared(settings: Settings, ledger: Ledger, looked: asyncio.Event) -
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
-async def _until_fit(ledger: Ledger, refuse: Refuse) -> None:
+async def _until_fit(settings: Settings, ledger: Ledger, refuse: Refuse) -> None:
     while True:
         try:
             if await fit_unless_away(ledger):
+                with contextlib.suppress(RedisError, OSError):
+                    await warn_of_gone_sources(settings, ledger)
                 return
         except StorageUnfit as error:
             refuse(error)
@@ -169,8 +173,13 @@ def caller_of(request: Request) -> Caller:
     Raises:
         Unauthorized: nobody known did.
         TooManyAttempts: the same, and too often from this address.
+        InvalidRequest: it acts, and says something in its address that nobody would read, such as
+            `?dry_run=true`.
     """
-    return caller_with(request, request.headers.get("authorization"))
+    caller = caller_with(request, request.headers.get("authorization"))
+    if request.method not in {"GET", "HEAD"} and request.url.query:
+        raise InvalidRequest("what acts takes nothing from its address: write it into the body")
+    return caller
 
 
 def caller_with(request: Request, authorization: str | None) -> Caller:

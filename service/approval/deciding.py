@@ -24,9 +24,11 @@ async def approve(
     Raises:
         RoleMissing: the operator may not approve, or asked for it.
         InvalidIdentifier: another name was typed.
+        InvalidRequest: the reason is too long.
         Conflict: it does not wait for this approval, or moved since it was shown.
     """
     await _require_role(state, caller, shown, "approve")
+    _require_short(reason)
     if org_name is not None:
         name = shown.plan.organization.name if shown.plan else ""
         why = difference(org_name, name)
@@ -46,12 +48,13 @@ async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason
 
     Raises:
         RoleMissing: the operator may not.
-        InvalidRequest: there is no reason.
+        InvalidRequest: there is no reason, or it is too long.
         Conflict: it does not wait for approval.
     """
     await _require_role(state, caller, shown, "reject")
     if not reason.strip():
         raise InvalidRequest("reason: say why, for whoever asked for it")
+    _require_short(reason)
     now = state.clock()
     message = f"rejected by operator {caller.name}: {reason}"
     error = ErrorEntry("Cancelled", message, rfc3339(now))
@@ -59,6 +62,11 @@ async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason
         shown.id, operator=caller.name, reason=reason, error=error, now=now
     )
     log.info("rejected", deletion_id=shown.id, operator=caller.name)
+
+
+def _require_short(reason: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise InvalidRequest(f"the reason is longer than {LONGEST_REASON} characters")
 
 
 async def _require_role(

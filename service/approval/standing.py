@@ -8,7 +8,6 @@ from workers.ledger.records import Deletion
 from workers.pipeline.steps.grace import until
 from workers.settings import Settings
 from workers.settings.operators import Operator
-from workers.times.clock import rfc3339
 
 
 def approvers(deletion: Deletion, operators: Mapping[str, Operator]) -> list[str]:
@@ -38,13 +37,13 @@ def approval(deletion: Deletion) -> dict[str, Any] | None:
     return {
         "wanted": waits,
         "why": asked.why,
-        "asked_at": rfc3339(asked.at),
-        "until": rfc3339(asked.until),
+        "asked_at": asked.at,
+        "until": asked.until,
         "digest": asked.seen if waits or granted else None,
         "needs_force_delete": asked.needs_force,
         "moved": list(asked.moved),
         "by": granted.by if granted else None,
-        "at": rfc3339(granted.at) if granted else None,
+        "at": granted.at if granted else None,
         "reason": (granted.reason or None) if granted else None,
         "force_delete": granted.force if granted else False,
     }

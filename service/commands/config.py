@@ -20,13 +20,17 @@ def config() -> None:
 
 
 @config.command()
-def check() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(*, as_json: bool) -> None:
     """Read unglue.toml and the environment as a start would; nothing is contacted.
 
     Exit status: 0 it would start, 2 it would not, with everything that is wrong.
     """
     settings = load_settings()
     require_enforceable(settings)
+    if as_json:
+        show_json({"mode": settings.policy.mode, "sources": sorted(settings.sources)})
+        return
     sources = ", ".join(sorted(settings.sources)) or "none"
     say(f"The configuration is valid. Mode {settings.policy.mode}; sources: {sources}.")
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from service.console.needs import paused
 from service.terminal.client import ServiceClient
-from service.terminal.outcome import due, summary
+from service.terminal.outcome import due, named, summary
 from service.terminal.screen import Column, say, screen, show_json, show_list
 from service.terminal.tables import show_approval, show_plan
 from workers.pipeline.states import STATES
@@ -22,7 +22,9 @@ _NOT_READ = {"at", "entry", "digest"}
 @click.option("--source", help="Only those of this source.")
 @click.option("--since", help="Asked for at or after this time (RFC 3339).")
 @click.option("--until", help="Asked for before this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List deletions, newest first; or show one with its plan and journal."""
@@ -55,11 +57,29 @@ def _row(deletion: dict[str, Any]) -> tuple[str, ...]:
     return (
         deletion["id"],
         deletion["state"],
-        f"{deletion['org_id'] or '?'} {deletion['org_name'] or ''}".rstrip(),
-        due(deletion) if deletion["due_at"] else errors,
+        named(deletion),
+        due(deletion, short=True) if deletion["due_at"] else errors or _foreseen(deletion),
         f"{person} ({source})" if person else source,
         deletion["created_at"],
     )
+
+
+def _shown(value: object) -> str:
+    """A value of the journal; of what was said of several things, the words alone."""
+    if not isinstance(value, list):
+        return str(value)
+    return "; ".join(
+        str(each.get("words", each)) if isinstance(each, dict) else str(each) for each in value
+    )
+
+
+def _foreseen(deletion: dict[str, Any]) -> str:
+    """Of a dry run that ended, what would come of it."""
+    if deletion["would_delete"] is None:
+        return ""
+    if deletion["would_delete"]:
+        return "would be deleted"
+    return f"would not: {', '.join(deletion['stopped_by'])}"
 
 
 def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
@@ -85,7 +105,7 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
         # Digests are in the JSON; nobody reads them here.
         rest = {name: value for name, value in entry.items() if name not in _NOT_READ}
         detail = ", ".join(
-            f"{name}={value}" for name, value in rest.items() if value not in ("", [])
+            f"{name}={_shown(value)}" for name, value in rest.items() if value not in ("", [])
         )
         console.print(escape(f"{entry['at']}  {entry['entry']:<14} {detail}"))
 

@@ -24,7 +24,9 @@ _COLUMNS = (
 @click.option("--source", help="Only those of this source.")
 @click.option("--since", help="Received at or after this time (RFC 3339).")
 @click.option("--until", help="Received before this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def deliveries(delivery_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List deliveries, newest first: the verdict, why, and the deletion it led to.

@@ -14,6 +14,7 @@ import httpx
 
 from service.demo.installation import Installation, running
 from service.demo.story import Story, company_updated, signed
+from service.supervision import embedded
 from service.terminal.screen import say
 
 
@@ -27,6 +28,7 @@ from service.terminal.screen import say
 @click.pass_context
 def demo(context: click.Context, data_dir: Path | None, *, keep: bool) -> None:
     """Run the main job end to end on this machine: nothing real is touched."""
+    embedded.require_installed()
     folder = data_dir or Path(tempfile.mkdtemp(prefix="unglue-"))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

@@ -3,14 +3,16 @@
 import asyncio
 import dataclasses
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import click
 from rich.markup import escape
+from rich.table import Table
 
 from service.doctor.examination import Finding, examine
 from service.supervision import embedded
-from service.terminal.screen import say, screen, show_json
+from service.terminal.screen import Screen, say, screen, show_json
 from workers.settings import Settings, load_settings
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red")}
@@ -41,12 +43,27 @@ def doctor(data_dir: Path, *, as_json: bool) -> None:
 
 async def _examine(settings: Settings, *, show: bool) -> list[Finding]:
     findings, console = [], screen()
-    async for finding in examine(settings):
-        findings.append(finding)
-        if show:
-            mark, colour = _MARKS[finding.level]
-            line = escape(f"{finding.part:<14} {finding.message}")
-            console.print(f"[{colour}]{mark}[/] {line}", soft_wrap=True)
-            if finding.cure and finding.level != "ok":
-                say(f"  {'':<14} → {finding.cure}")
+    async with aclosing(examine(settings)) as examined:
+        async for finding in examined:
+            findings.append(finding)
+            if show:
+                _tell(finding, console)
     return findings
+
+
+def _tell(finding: Finding, console: Screen) -> None:
+    mark, colour = _MARKS[finding.level]
+    cure = f"→ {finding.cure}" if finding.cure and finding.level != "ok" else ""
+    if not console.is_terminal:
+        # Whoever searches it wants whole lines.
+        say(f"{mark} {finding.part:<14} {finding.message}")
+        if cure:
+            say(f"  {'':<14} {cure}")
+        return
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(width=1)
+    lines.add_column(min_width=14)
+    lines.add_row(f"[{colour}]{mark}[/]", escape(finding.part), escape(finding.message))
+    if cure:
+        lines.add_row("", "", escape(cure))
+    console.print(lines)

@@ -57,7 +57,10 @@ def _whose(source: str, held: dict[str, Any]) -> str:
 @click.option("--verdict", type=click.Choice(WHYS), help="All of this verdict, with --source.")
 @click.option("--until", help="Of all, those that came before this time: when you looked.")
 @click.option("--reason", required=True, help="Why; kept with the deliveries.")
-def dismiss(delivery_ids: tuple[str, ...], reason: str, **chosen: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def dismiss(
+    delivery_ids: tuple[str, ...], reason: str, *, as_json: bool, **chosen: str | None
+) -> None:
     """Say that deliveries need hold no deletion (role approve or admin). They stay stored.
 
     Only for what does not say that a client is active: nothing else holds its deletion then. In
@@ -70,6 +73,9 @@ def dismiss(delivery_ids: tuple[str, ...], reason: str, **chosen: str | None) ->
         body["ids"] = list(delivery_ids)
     with ServiceClient.from_environment() as service:
         became = service.call("POST", "/v1/deliveries/dismiss", {**body, "reason": reason})
+    if as_json:
+        show_json(became)
+        raise SystemExit(1 if became["refused"] else 0)
     for each in became["dismissed"]:
         say(f"{each} holds nothing any more")
     if not became["dismissed"] and not became["refused"]:

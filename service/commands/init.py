@@ -27,7 +27,11 @@ _SETUP = {
 @click.command()
 @click.option("--rehearsal", is_flag=True, help="With the sandbox in place of an IT Glue account.")
 @click.option("--region", type=click.Choice(REGIONS), help="Where the IT Glue account is.")
-@click.option("--api-key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--api-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that holds the IT Glue API key.",
+)
 @click.option("--vendor", type=click.Choice(VENDORS), help="Who says that a client is inactive.")
 @click.option("--host", help="ConnectWise: the host, like na.myconnectwise.net.")
 @click.option("--company", help="ConnectWise: the company that you log in with.")
@@ -35,7 +39,11 @@ _SETUP = {
 @click.option("--callback-url", help='Where results are sent; "" for nowhere.')
 @click.option("--operators", help="Who asks and who approves, like alice,carol.")
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("unglue.toml"), show_default=True
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("unglue.toml"),
+    show_default=True,
+    help="The file to write; never one that is there.",
 )
 def init(
     *,
@@ -56,16 +64,16 @@ def init(
         )
     sender = _sender(said)
     where = "" if rehearsal else region or click.prompt(
-        "2. Region of the IT Glue account", type=click.Choice(REGIONS), default="us", err=True
+        "Region of the IT Glue account", type=click.Choice(REGIONS), default="us", err=True
     )  # fmt: skip
     answers = Answers(
         region=where,
         api_key=REHEARSAL_KEY if rehearsal else _api_key(api_key_file),
         sender=sender,
         callback_url=_or_ask(
-            said["callback_url"], "4. Where results are sent (a URL, empty for nowhere)", ""
+            said["callback_url"], "Where results are sent (a URL, empty for nowhere)", ""
         ),
-        **_people(_or_ask(said["operators"], "5. Who asks and who approves", "alice,carol")),
+        **_people(_or_ask(said["operators"], "Who asks and who approves", "alice,carol")),
     )
     made = pilot(
         answers,
@@ -78,7 +86,7 @@ def init(
 
 
 def _sender(said: Mapping[str, str | None]) -> Sender:
-    question = "1. Who says that a client is inactive"
+    question = "Who says that a client is inactive"
     vendor = said["vendor"] or click.prompt(question, type=click.Choice(VENDORS), err=True)
     connectwise, autotask = vendor == "connectwise", vendor == "autotask"
     return Sender(
@@ -104,7 +112,7 @@ def _or_ask(given: str | None, question: str, default: str) -> str:
 def _api_key(file: Path | None) -> str:
     if file is not None:
         return file.read_text(encoding="utf-8").strip()
-    return str(click.prompt("3. IT Glue API key (not shown)", hide_input=True, err=True)).strip()
+    return str(click.prompt("IT Glue API key (not shown)", hide_input=True, err=True)).strip()
 
 
 def _people(named: str) -> dict[str, str]:
@@ -147,7 +155,8 @@ def _tell(path: Path, answers: Answers, made: Pilot) -> None:
     said = [f"{path} is written: a pilot that deletes nothing. Shown only now:", ""]
     said += [f"  token of {name}: {token}" for name, token in made.tokens.items()]
     said += [f"  secret of {name}: {secret}" for name, secret in made.shared.items()]
-    said += ["", "Next:", f"  at {vendor}: {_SETUP[vendor]}:", f"    …/webhooks/{vendor}"]
+    said += ["", f"What sends the events ({vendor}) gets {_SETUP[vendor]}:"]
+    said += [f"  PUBLIC_URL/webhooks/{vendor}", "", "Next:"]
     if not answers.region:
         said.append("  unglue sandbox &")
     if path != Path("unglue.toml"):
@@ -155,6 +164,7 @@ def _tell(path: Path, answers: Answers, made: Pilot) -> None:
     said += [
         "  unglue up &",
         f"  export UNGLUE_TOKEN=…          # of {answers.requester}",
-        "  unglue doctor",
+        "  unglue doctor                  # what is wrong or missing, and what to do",
+        "Then: docs/from-pilot-to-live.md",
     ]
     say("\n".join(said), err=True)

@@ -102,7 +102,7 @@ def _asked(ids: tuple[str, ...], fields: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError("give ids, or --what with a filter")
     if "what" not in given:
         if len(kinds) != 1 or None in kinds:
-            raise click.UsageError("give --what: deletions, deliveries or callbacks")
+            raise click.UsageError("no ids of one kind (del_…, dlv_…, cb_…): give --what")
         given["what"] = kinds.pop()
     return given | ({"ids": list(ids)} if ids else {})
 

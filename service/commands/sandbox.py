@@ -1,5 +1,7 @@
 """`unglue sandbox`: a stand-in for IT Glue, or for a PSA that sends, for rehearsals."""
 
+import asyncio
+
 import click
 import uvicorn
 
@@ -8,6 +10,7 @@ from service.sandbox.app import create_sandbox
 from service.sandbox.faults import FAULTS, InvalidFault, parse_faults
 from service.sandbox.psa.app import ROUTES, create_vendor, populated
 from service.sandbox.settings import SandboxSettings
+from service.supervision.ports import require_free
 from service.terminal.screen import say
 from workers.times.clock import system_clock
 
@@ -18,13 +21,53 @@ def _fault_list() -> str:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=9100, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--api-key", default="ITG.sandbox", show_default=True)
-@click.option("--removal-seconds", default=2.0, show_default=True, type=click.FloatRange(min=0))
-@click.option("--export-seconds", default=2.0, show_default=True, type=click.FloatRange(min=0))
-@click.option("--latency-ms", default=0.0, show_default=True, type=click.FloatRange(min=0))
-@click.option("--requests-per-5-minutes", default=3000, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address at which it listens.",
+)
+@click.option(
+    "--port",
+    default=9100,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port at which it listens.",
+)
+@click.option(
+    "--api-key",
+    default="ITG.sandbox",
+    show_default=True,
+    help="The only key that it takes.",
+)
+@click.option(
+    "--removal-seconds",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How long a deleted organization is still shown.",
+)
+@click.option(
+    "--export-seconds",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How long an export takes.",
+)
+@click.option(
+    "--latency-ms",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How long each answer takes.",
+)
+@click.option(
+    "--requests-per-5-minutes",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many requests it takes before it answers 429.",
+)
 @click.option(
     "--fault",
     "faults",
@@ -37,10 +80,24 @@ def _fault_list() -> str:
     type=click.Choice(tuple(ROUTES)),
     help="Run this PSA or RMM instead of IT Glue: its API, and what it sends.",
 )
-@click.option("--signing-key", default="a-signing-key", help="ConnectWise's, with --vendor.")
-@click.option("--deliver-to", metavar="ORIGIN", help="With --vendor: where the service really is.")
-@click.option("--pace", default=1.0, help="With --vendor: its waits between attempts, times this.")
-@click.option("--list-faults", is_flag=True, help="List the faults and leave.")
+@click.option(
+    "--signing-key",
+    default="a-signing-key",
+    show_default=True,
+    help="With --vendor connectwise: what it signs with.",
+)
+@click.option(
+    "--deliver-to",
+    metavar="ORIGIN",
+    help="With --vendor: where it sends to, instead of to what is registered.",
+)
+@click.option(
+    "--pace",
+    default=1.0,
+    show_default=True,
+    help="With --vendor: its waits between attempts, times this.",
+)
+@click.option("--list-faults", is_flag=True, help="List what --fault knows, and end.")
 def sandbox(
     host: str,
     port: int,
@@ -68,6 +125,7 @@ def sandbox(
     if list_faults:
         say(_fault_list())
         return
+    asyncio.run(require_free(host, port, 0))
     if vendor is not None:
         say(f"{vendor} sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
         app = create_vendor(

@@ -6,16 +6,19 @@ import socket
 import sys
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 import structlog
 import uvicorn
 
+from adapters.origin import is_loopback
 from service.api.app import create_app
 from service.api.bounded_http import bounded
 from service.api.connections import Bounds, Connections
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.forks import work_in
+from service.supervision.ports import PORT_SECONDS, require_free
 from workers.settings import Settings
 from workers.upkeep.storage import StorageUnfit
 
@@ -46,8 +49,16 @@ class _Server(uvicorn.Server):
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
+)
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port at which it listens; public_url must lead there.",
+)
 @click.option(
     "--processes",
     default=1,
@@ -59,6 +70,11 @@ def serve(host: str, port: int, processes: int) -> None:
     """Receive webhooks and answer the API."""
     settings = start_up("service")
     require_fit_storage(settings)
+    public = urlsplit(settings.public_url)
+    if is_loopback(public.hostname or "") and port and public.port != port:
+        advice = f"links in messages lead to {settings.public_url}; set public_url"
+        log.warning("links_lead_elsewhere", port=port, advice=advice)
+    asyncio.run(require_free(host, port, PORT_SECONDS))
     if processes == 1:
         _serve(settings, host, port, None)
         return

@@ -2,13 +2,14 @@
 
 import asyncio
 import dataclasses
+import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import click
@@ -18,12 +19,14 @@ from adapters.contract import SourceConfig
 from adapters.counting import counted
 from adapters.errors import ConfigurationError
 from adapters.headers import Headers
+from adapters.ninjaone.config import NinjaOneConfig
 from adapters.registry import VENDORS
 from service.demo.key_at import serving_key
 from service.doctor.finding import Finding
 from service.doctor.psa import findings_of
 from service.doctor.registered import compared, removed
-from service.terminal.client import ServiceClient, service_url
+from service.terminal import secret_file
+from service.terminal.client import ServiceClient, service_url, silent
 from service.terminal.fixtures import body_of
 from service.terminal.screen import Column, say, show_json, show_list
 from workers.psa.companies import Asked
@@ -81,13 +84,17 @@ def _caught_up(source: dict[str, Any]) -> str:
 
 @sources.command("catch-up")
 @click.argument("name")
-def catch_up(name: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def catch_up(name: str, *, as_json: bool) -> None:
     """Ask the PSA of the source NAME now for what changed and was not sent.
 
     That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
     """
     with ServiceClient.from_environment() as service:
         begun = service.call("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
+    if as_json:
+        show_json(begun)
+        return
     say(f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources")
 
 
@@ -101,8 +108,15 @@ def catch_up(name: str) -> None:
 @click.option(
     "--inactive/--active", default=True, show_default=True, help="What is said of that client."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as it came.")
 def send(
-    name: str, fixture: Path | None, *, org_id: str | None, org_name: str | None, inactive: bool
+    name: str,
+    fixture: Path | None,
+    *,
+    org_id: str | None,
+    org_name: str | None,
+    inactive: bool,
+    as_json: bool,
 ) -> None:
     """Post FIXTURE (a file with a body) as the source NAME would: bound to it, new, and signed.
 
@@ -112,9 +126,7 @@ def send(
     (ConnectWise) can be played only with a key_origin on a loopback port: the key is served there
     while the delivery is under way.
     """
-    config = load_settings().sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    config, _ = _configured(name)
     adapter = VENDORS[config.vendor]
     now = datetime.now(UTC)
     event_id = secrets.token_hex(8)
@@ -144,9 +156,15 @@ def send(
         try:
             answer = httpx.post(url, content=body, headers=headers, timeout=30, trust_env=False)
         except httpx.HTTPError as error:
-            raise ConfigurationError(f"{url} does not answer ({type(error).__name__})") from None
-    say(answer.text)
-    sys.exit(0 if answer.status_code == 202 else 1)
+            raise silent(service_url(), error) from None
+    taken = answer.status_code == 202
+    say(answer.text if as_json or not taken else _taken(answer.json()))
+    sys.exit(0 if taken else 1)
+
+
+def _taken(said: dict[str, Any]) -> str:
+    deletion = f": unglue deletions {said['deletion_id']}" if said["deletion_id"] else ""
+    return f"{said['delivery_id']} {said['verdict']} ({said['reason']}){deletion}"
 
 
 @sources.command()
@@ -158,9 +176,7 @@ def check(name: str, company: str | None, *, as_json: bool) -> None:
 
     Exit status: 0 it can be asked, 1 it cannot, 2 there is no such source or it has no credentials.
     """
-    config = load_settings().sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    config, _ = _configured(name)
     if not config.asks:
         raise ConfigurationError(
             f"source {name!r} is not asked: it has no credentials in [sources.{name}.api], or "
@@ -200,21 +216,31 @@ def register(name: str, *, only_check: bool, as_json: bool) -> None:
     left alone, and nothing is removed; but a NinjaOne API client has only one webhook, which is
     replaced.
 
+    Where UNGLUE_SOURCES__NAME__SECRETS_FILE names a file that is not there, a secret is made, given
+    to the vendor and stored in it, readable by its owner alone. It is not shown.
+
     Exit status: 0 it is as it should be, 1 it is not, 2 there is nothing to register.
     """
-    settings = load_settings()
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    found = asyncio.run(_registered(name, config, settings.public_url, repair=not only_check))
-    _show(found, as_json=as_json)
-    sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
+    absent = secret_file.missing(name, os.environ)
+    if absent is not None and only_check:
+        cure = f"unglue sources register {name} makes a secret, gives it to the vendor, stores it"
+        _show([Finding("callbacks", "fail", f"{name}: {absent.words}", cure)], as_json=as_json)
+        sys.exit(1)
+    if absent is not None:
+        _register_anew(name, absent, as_json=as_json)
+    config, public_url = _configured(name)
+    _show_whether_ok(compared(name, config, public_url, repair=not only_check), as_json=as_json)
 
 
-async def _registered(
-    name: str, config: SourceConfig, public_url: str, *, repair: bool
-) -> list[Finding]:
-    return [finding async for finding in compared(name, config, public_url, repair=repair)]
+def _register_anew(name: str, absent: secret_file.Missing, *, as_json: bool) -> NoReturn:
+    """Register with a secret of our own making, which is stored once the vendor has it."""
+    with secret_file.made(absent) as secret:
+        config, public_url = _configured(name, secret.environment(os.environ))
+        if isinstance(config, NinjaOneConfig) and config.header == "authorization":
+            # There the secret is the header's whole value.
+            config, public_url = _configured(name, secret.environment(os.environ, "Bearer "))
+        told = compared(name, config, public_url, repair=True, keep=secret.keep)
+        _show_whether_ok(told, as_json=as_json)
 
 
 @sources.command()
@@ -227,14 +253,26 @@ def unregister(name: str, *, as_json: bool) -> None:
 
     Exit status: 0 it is gone, 1 it is not known to be, 2 there is nothing to register.
     """
-    settings = load_settings()
-    config = settings.sources.get(name)
-    if config is None:
-        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
-    found = asyncio.run(_removed(name, config, settings.public_url))
+    config, public_url = _configured(name)
+    _show_whether_ok(removed(name, config, public_url), as_json=as_json)
+
+
+def _show_whether_ok(findings: AsyncIterator[Finding], *, as_json: bool) -> NoReturn:
+    found = asyncio.run(_all(findings))
     _show(found, as_json=as_json)
     sys.exit(1 if any(finding.level != "ok" for finding in found) else 0)
 
 
-async def _removed(name: str, config: SourceConfig, public_url: str) -> list[Finding]:
-    return [finding async for finding in removed(name, config, public_url)]
+async def _all(findings: AsyncIterator[Finding]) -> list[Finding]:
+    return [finding async for finding in findings]
+
+
+def _configured(
+    name: str, environment: Mapping[str, str] | None = None
+) -> tuple[SourceConfig, str]:
+    """The configuration of a source, and the address at which it reaches the service."""
+    settings = load_settings(environment)
+    config = settings.sources.get(name)
+    if config is None:
+        raise ConfigurationError(f"there is no source {name!r}; see [sources] in unglue.toml")
+    return config, settings.public_url

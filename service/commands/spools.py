@@ -37,12 +37,16 @@ def spools(ctx: click.Context, *, as_json: bool) -> None:
 @spools.command()
 @click.argument("spool_id")
 @click.option("--reason", required=True, help="Why; kept in the audit log.")
-def forget(spool_id: str, reason: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def forget(spool_id: str, reason: str, *, as_json: bool) -> None:
     """Say that a spool is gone for good, with what was in it (role admin).
 
     Only for a service that never comes back: a reactivation that waits in its spool would no longer
     hold the deletion of its client.
     """
     with ServiceClient.from_environment() as service:
-        service.call("DELETE", f"/v1/spools/{spool_id}", {"reason": reason})
+        forgotten = service.call("DELETE", f"/v1/spools/{spool_id}", {"reason": reason})
+    if as_json:
+        show_json(forgotten)
+        return
     say(f"{spool_id} is forgotten; deletions no longer wait for it")

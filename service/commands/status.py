@@ -63,7 +63,13 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
     "--state", type=click.Choice(("pending", "delivered", "stopped", "dead")), help="Only those."
 )
 @click.option("--until", help="Only older ones than this time (RFC 3339).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500))
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 500),
+    help="Most entries.",
+)
 @_JSON
 def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List results on their way to callback URLs, newest first, with attempts and answers.
@@ -87,7 +93,8 @@ def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the fla
     for each in listed["results"]:
         answered = " ".join(str(part) for part in (each["status"], each["answer"]) if part)
         if each.get("waits_for"):
-            answered = f"waits: {each['waits_for']} does not answer; {answered}"
+            silent = f"waits: {each['waits_for']} does not answer"
+            answered = f"{silent}; {answered}" if answered else silent
         rows.append((each["id"], each["state"], each["attempts"], each["due_at"], answered[:200]))
     show_list(columns, rows)
     if listed["next_until"]:

@@ -13,7 +13,7 @@ from adapters.errors import ConfigurationError
 from service.supervision import embedded
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.data_dir import end_left_over, held
-from service.supervision.ports import answers, require_free
+from service.supervision.ports import PORT_SECONDS, answers, require_free
 from service.supervision.processes import ProcessEnded, Processes
 from service.supervision.readiness import redis_answers
 from service.supervision.signals import stop_on_signals
@@ -24,8 +24,6 @@ log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
 # Longer than a worker's job may take (100 s), so that a stop never cuts one short.
 _GRACE_SECONDS = 110.0
-# A service that was stopped just now may hold its port for a moment.
-_PORT_SECONDS = 10.0
 # A part that ends so often, so fast, will not run: whoever started us must hear of it.
 _MOST_FALLS = 8
 _FALLS_WITHIN = 60.0
@@ -34,8 +32,16 @@ _REFUSED = 2
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
+)
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port at which it listens; public_url must lead there.",
+)
 @click.option(
     "--data-dir",
     default="data",
@@ -43,7 +49,13 @@ _REFUSED = 2
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the embedded Valkey keeps its data (used when no redis_url is set).",
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many worker processes.",
+)
 def up(host: str, port: int, data_dir: Path, workers: int) -> None:
     """Run service, scheduler, outbox and worker; with an embedded Valkey if no redis_url is set."""
     settings = start_up("up")
@@ -88,7 +100,7 @@ async def _run(
     stopping = asyncio.ensure_future(stop.wait())
     if environment:
         await end_left_over(data_dir)
-    await require_free(host, port, _PORT_SECONDS)
+    await require_free(host, port, PORT_SECONDS)
     falls: dict[str, list[float]] = {}
     clock = asyncio.get_running_loop().time
     async with processes:

@@ -52,11 +52,6 @@ def _about_deletion(act: Callable[[Visit, Deletion], Awaitable[str]]) -> Look:
 
 
 async def _approve(visit: Visit, deletion: Deletion) -> str:
-    reason = visit.form.get("reason", "")
-    if len(reason) > deciding.LONGEST_REASON:
-        raise InvalidRequest(f"the reason is longer than {deciding.LONGEST_REASON} characters")
-    if deletion.asked is None:
-        raise Conflict("it does not wait for approval")
     await deciding.approve(
         visit.state,
         visit.caller,
@@ -64,7 +59,7 @@ async def _approve(visit: Visit, deletion: Deletion) -> str:
         # What the form showed, not what is there now.
         seen=visit.form.get("seen", ""),
         force=visit.form.get("force_delete") == "yes",
-        reason=reason,
+        reason=visit.form.get("reason", ""),
         org_name=visit.form.get("name", ""),
     )
     return "approved"
@@ -72,8 +67,6 @@ async def _approve(visit: Visit, deletion: Deletion) -> str:
 
 async def _reject(visit: Visit, deletion: Deletion) -> str:
     reason = visit.form.get("reason", "")
-    if len(reason) > deciding.LONGEST_REASON:
-        raise InvalidRequest(f"the reason is longer than {deciding.LONGEST_REASON} characters")
     await deciding.reject(visit.state, visit.caller, deletion, reason=reason)
     return "rejected"
 

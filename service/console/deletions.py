@@ -186,7 +186,7 @@ _SAID: Final = {
     "approved": "Approved. The plan is made once more and must be what you saw.",
     "rejected": "Rejected. Nothing was deleted.",
     "cancelled": "Cancelled. Nothing was deleted.",
-    "replayed": "It begins anew, as your decision.",
+    "replayed": "It begins again, as your decision.",
     "resent": "Its result is sent again.",
 }
 

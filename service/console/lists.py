@@ -145,7 +145,7 @@ async def show_month(visit: Visit) -> Response:
         rows=rows,
         totals=sorted(totals.items()),
         before=_other(since, -1),
-        after=_other(since, 1),
+        after=_other(since, 1) if until <= visit.state.clock() else "",
     )
 
 

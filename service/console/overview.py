@@ -127,7 +127,7 @@ async def _shown(
 
 
 _SAID: Final = {
-    "paused": "Everything destructive stands still. Events are taken in all the same.",
+    "paused": "Nothing is deleted while it is paused. Events are taken in all the same.",
     "resumed": "Deletions go on.",
 }
 

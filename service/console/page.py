@@ -30,6 +30,7 @@ NAV: Final = (
 _PLACES: Final = frozenset(
     {"", "holds", "links", "log-in", "log-out", "pause", *(path[1:] for path, _ in NAV)}
 )
+_UNDER: Final = {"holds": "/deliveries", "links": "/sources"}
 _LONGEST: Final = 2000
 
 
@@ -84,13 +85,14 @@ def page(
     settings: Settings | None = None, session: Session | None = None, **shown: Any,  # noqa: ANN401 - what a template shows
 ) -> HTMLResponse:  # fmt: skip
     """A page; with a session it has the menu, and its forms prove where they come from."""
+    place = request.url.path.split("/")[1]
     signed_in = settings is not None and session is not None
     content = _TEMPLATES.get_template(template).render(
         title=title,
         style=_STYLE,
         script=_SCRIPT,
         nav=NAV,
-        here="/" + request.url.path.split("/")[1],
+        here=_UNDER.get(place, f"/{place}"),
         operator=session.operator if session else None,
         roles=caller(settings, session).roles if settings and session else (),
         csrf=session.form(settings) if settings and session and signed_in else "",

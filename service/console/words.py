@@ -1,5 +1,6 @@
 """States, gates and journals in words that somebody reads who does not know the program."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -94,6 +95,7 @@ _ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
         "proved_later": "Seen gone after all: it counts as deleted",
     }
 )
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z", re.ASCII)
 _QUIET: Final = frozenset({"entry", "at", "digest", "sha256", "fence", "generation", "id"})
 
 
@@ -135,6 +137,8 @@ def entry_words(entry: Mapping[str, Any]) -> tuple[str, str]:
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        return when(value)
     return "" if value is None else str(value)
 
 

@@ -27,6 +27,7 @@ _TO_DELETION: Final = (
     "<% var about = /^advance_deletion (del_[A-Za-z0-9_-]{{1,100}})$/.exec(d.description || '');"
     ' if (about) {{ %><a href="/deletions/<%- about[1] %>">{}</a><% }} %>'
 )
+_FIELDS: Final = ("Queue name", "Registry name", "Job Sort Order", "Jobs per page")
 _OTHERS: Final = (
     # Ours has the two functions that the pages call, without `eval`.
     ("'rq_dashboard.static', filename='js/underscore-umd-min.js'", "'static', filename='pages.js'"),
@@ -36,10 +37,26 @@ _OTHERS: Final = (
         "{{ current_instance }}/view/jobs",
         f"{{{{ current_instance }}}}/view/jobs/{QUEUE}/queued/8/asc/1",
     ),
+    # Landmarks, headings and names, which screen readers go by.
+    ('<div id="navbar-dashboard"', '<nav id="navbar-dashboard" aria-label="RQ"'),
+    ("            </div>\n</div>\n", "            </div>\n</nav>\n"),
+    (
+        "{% block content %}{% endblock %}\n        </div>",
+        "{% block content %}{% endblock %}</main>",
+    ),
+    (
+        '<div class="section">\n\n    <div class="input-group"',
+        '<div class="section"><h1>Jobs</h1><div class="input-group"',
+    ),
+    ("<h2><strong>Job ID</strong>: {{ id }}</h2>", "<h1>Job {{ id }}</h1>"),
+    ('id="rq-instances">', 'id="rq-instances" aria-label="Redis">'),
+    *((f'title="{each}"', f'title="{each}" aria-label="{each}"') for each in _FIELDS),
+    ("<pre", '<pre tabindex="0"'),
+    ('class="table-responsive', 'tabindex="0" class="table-responsive'),
     (
         """<div class="container">""",
-        """<div class="container"><p class="unglue" role="note">This is the transport: the jobs that
-        carry deletions to workers, for looking only. A deletion that failed is no failed job:
+        """<main class="container"><p class="unglue" role="note">This is the transport: the jobs
+        that carry deletions to workers, for looking only. A deletion that failed is no failed job:
         <a href="/deletions?state=failed">failed deletions</a>, <a href="/">the console</a>.</p>""",
     ),
     # Of a job that is about a deletion the way leads on to it.

@@ -23,7 +23,7 @@ def serving_key(url: str, key: str) -> Iterator[None]:
         raise ConfigurationError(
             "this vendor keeps its signing key itself; for a rehearsal set the source's key_origin "
             'to a free port of this machine, like "http://127.0.0.1:9200", and start the service '
-            "anew"
+            "again"
         )
 
     class Handler(BaseHTTPRequestHandler):

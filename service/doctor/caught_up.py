@@ -1,6 +1,6 @@
 """Whether it is known what the PSAs changed, whatever their events say."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,14 +22,14 @@ _CURES: Final = {
 
 async def caught_up_findings(
     settings: Settings, ledger: Ledger, now: datetime
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     """Every source that is caught up with."""
     for name, (cron, _) in catch_ups(settings.schedules, settings.sources).items():
         known = await ledger.catch_ups.get(name)
         if known is None or (known.confirmed_at is None and not known.fault):
             yield Finding(_PART, "warn", f"{name}: never done yet", "start: unglue scheduler")
         elif known.fault:
-            words = f"{name}: stands still since {rfc3339(known.since or now)}: {known.fault}"
+            words = f"{name}: has not gone on since {rfc3339(known.since or now)}: {known.fault}"
             cure = _CURES.get(known.code, "look into the workers' logs")
             yield Finding(_PART, "fail", words, cure.format(name=name))
         elif cron.endswith(" * * * *") and now - (known.confirmed_at or now) > _LATE:

@@ -1,8 +1,8 @@
 """Is this installation able to do its work? Every check against the real services, with a cure."""
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from service.doctor.pilot import unnoticed
 from service.doctor.policy import idle_safeguards
 from service.doctor.psa import psa_findings
 from service.doctor.registered import registered_findings
+from service.doctor.sign_on import sign_on_findings
 from service.doctor.work import work_findings
 from workers.itglue.client import ITGlue
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
@@ -31,6 +32,7 @@ from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval, unenforced
 from workers.times.clock import rfc3339, system_clock
 from workers.upkeep.room import room_of
+from workers.upkeep.silence import GONE
 from workers.upkeep.storage import storage_of
 
 __all__ = ["Finding", "examine"]
@@ -38,7 +40,7 @@ __all__ = ["Finding", "examine"]
 _OLDEST_REDIS = (6, 2)
 
 
-async def examine(settings: Settings) -> AsyncIterator[Finding]:
+async def examine(settings: Settings) -> AsyncGenerator[Finding]:
     """Every check, one after the other. Each stands alone: none needs that another works."""
     there = await _answers(settings)
     checks = [
@@ -52,6 +54,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
             ("scheduler", _heartbeats(settings)),
             ("outbox", _receivers(settings)),
             ("configuration", _in_force(settings)),
+            ("sources", _gone(settings)),
             ("ledger", _ledger(settings)),
             ("deletions", _pauses(settings)),
             ("deletions", _work(settings)),
@@ -61,6 +64,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         ("it glue", _itglue(settings, counted=there is None)),
         ("psa", psa_findings(settings)),
         ("callbacks", registered_findings(settings)),
+        ("sign-on", sign_on_findings(settings)),
         ("callback", _callback(settings)),
         ("notifications", _notifications(settings)),
         ("heartbeat", _heartbeat(settings)),
@@ -68,11 +72,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         ("folders", _each(_folders(settings))),
     ]
     for part, check in checks:
-        async for finding in alone(part, check):
-            yield finding
+        async with aclosing(alone(part, check)) as findings:
+            async for finding in findings:
+                yield finding
 
 
-async def _each(findings: Iterable[Finding]) -> AsyncIterator[Finding]:
+async def _each(findings: Iterable[Finding]) -> AsyncGenerator[Finding]:
     for finding in findings:
         yield finding
 
@@ -120,7 +125,7 @@ def _approvals(settings: Settings) -> list[Finding]:
         found.append(Finding(part, "warn", "nobody is told what waits for approval", cure))
     approvers = [name for name, each in settings.operators.items() if "approve" in each.roles]
     if len(approvers) == 1:
-        cure = "give another operator the role approve; nobody approves what he asked for himself"
+        cure = "give another operator the role approve; nobody approves a request of their own"
         found.append(Finding(part, "warn", f"only {approvers[0]} may approve", cure))
     return found
 
@@ -135,7 +140,7 @@ async def _answers(settings: Settings) -> str | None:
     return None
 
 
-async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Finding]:
+async def _redis(settings: Settings, trouble: str | None) -> AsyncGenerator[Finding]:
     if trouble is not None:
         cure = "start it, or correct redis_url"
         yield Finding("redis", "fail", f"does not answer ({trouble})", cure)
@@ -146,7 +151,7 @@ async def _redis(settings: Settings, trouble: str | None) -> AsyncIterator[Findi
         yield _version(await ledger.store.redis.info("server"))
 
 
-async def _storage(settings: Settings) -> AsyncIterator[Finding]:
+async def _storage(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         store = ledger.store
         storage = await storage_of(ledger)
@@ -161,19 +166,26 @@ async def _storage(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("redis", "warn", filling, cure)
 
 
-async def _in_force(settings: Settings) -> AsyncIterator[Finding]:
+async def _in_force(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         for level, message, cure in await in_force(settings, ledger, system_clock()):
             yield Finding("configuration", level, message, cure)
 
 
-async def _ledger(settings: Settings) -> AsyncIterator[Finding]:
+async def _gone(settings: Settings) -> AsyncGenerator[Finding]:
+    async with open_ledger(settings) as ledger:
+        for name, last in (await ledger.sources.others(settings.sources)).items():
+            message = f"{name} sent something at {rfc3339(last)} and is not configured any more"
+            yield Finding("sources", "warn", message, GONE)
+
+
+async def _ledger(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         async for check in ledger_findings(settings, ledger, system_clock):
             yield Finding(*check)
 
 
-async def _pauses(settings: Settings) -> AsyncIterator[Finding]:
+async def _pauses(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         for held in await held_findings(ledger):
             yield Finding(*held)
@@ -183,13 +195,13 @@ async def _pauses(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("deletions", "warn", pause.words, cure)
 
 
-async def _work(settings: Settings) -> AsyncIterator[Finding]:
+async def _work(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         for found in await work_findings(settings, ledger, system_clock()):
             yield Finding(*found)
 
 
-async def _caught_up(settings: Settings) -> AsyncIterator[Finding]:
+async def _caught_up(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         async for found in caught_up_findings(settings, ledger, system_clock()):
             yield found
@@ -203,7 +215,7 @@ def _version(server: dict[str, Any]) -> Finding:
     return Finding("redis", "ok", name)
 
 
-async def _heartbeats(settings: Settings) -> AsyncIterator[Finding]:
+async def _heartbeats(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
         if await ledger.heartbeats.alive(HEARTBEAT):
             yield Finding("scheduler", "ok", "alive")
@@ -222,7 +234,7 @@ async def _heartbeats(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding("outbox", "fail", message, cure)
 
 
-async def _receivers(settings: Settings) -> AsyncIterator[Finding]:
+async def _receivers(settings: Settings) -> AsyncGenerator[Finding]:
     """Who cannot be reached, of those whom results and notices go to."""
     async with open_ledger(settings) as ledger:
         for host, since in (await ledger.hosts.all_silent()).items():
@@ -250,7 +262,7 @@ async def _asking(settings: Settings, *, counted: bool) -> AsyncIterator[ITGlue]
         yield asked
 
 
-async def _itglue(settings: Settings, *, counted: bool) -> AsyncIterator[Finding]:
+async def _itglue(settings: Settings, *, counted: bool) -> AsyncGenerator[Finding]:
     part = "it glue"
     async with _asking(settings, counted=counted) as itglue:
         try:
@@ -297,14 +309,14 @@ async def _exports(itglue: ITGlue) -> Finding:
     return Finding("it glue", "ok", "may read exports")
 
 
-async def _callback(settings: Settings) -> AsyncIterator[Finding]:
+async def _callback(settings: Settings) -> AsyncGenerator[Finding]:
     callback = settings.callback
     if callback.url is not None:
         private = callback.allow_private_networks
         yield await _way("callback", "callback", callback.url, allow_private=private)
 
 
-async def _notifications(settings: Settings) -> AsyncIterator[Finding]:
+async def _notifications(settings: Settings) -> AsyncGenerator[Finding]:
     if not settings.notifications:
         cure = "add one to [notifications]: a deletion that failed is seen by nobody else"
         yield Finding("notifications", "warn", "no notification target", cure)
@@ -314,7 +326,7 @@ async def _notifications(settings: Settings) -> AsyncIterator[Finding]:
         yield await _way("notifications", table, target.url, allow_private=private)
 
 
-async def _heartbeat(settings: Settings) -> AsyncIterator[Finding]:
+async def _heartbeat(settings: Settings) -> AsyncGenerator[Finding]:
     heartbeat = settings.heartbeat
     if heartbeat.url is not None:
         private = heartbeat.allow_private_networks

@@ -1,6 +1,7 @@
 """What a check of `unglue doctor` saw, and a check that cannot end the others."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -19,14 +20,15 @@ class Finding:
     cure: str = ""
 
 
-async def alone(part: str, check: AsyncIterator[Finding]) -> AsyncIterator[Finding]:
+async def alone(part: str, check: AsyncGenerator[Finding]) -> AsyncGenerator[Finding]:
     """A check whose own fault is a finding of it: the others are wanted most where one breaks.
 
     Only an error of ours is quoted: others may hold a URL, and with it a secret.
     """
     try:
-        async for finding in check:
-            yield finding
+        async with aclosing(check) as findings:
+            async for finding in findings:
+                yield finding
     except Exception as error:  # noqa: BLE001 - it is told as the finding
         why = error.message if isinstance(error, UnglueError) else type(error).__name__
         yield Finding(part, "fail", f"could not be checked: {why}", _CURE)

@@ -1,7 +1,9 @@
 """What works as configured and is missed only once something has happened: pure."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+from adapters.origin import is_loopback
 from service.doctor.finding import Finding
 from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval
@@ -10,6 +12,7 @@ from workers.settings.enforcement import asks_for_approval
 def unnoticed(settings: Settings) -> Iterator[Finding]:
     """Each as a warning."""
     yield from _never_by_themselves(settings)
+    yield from _reach(settings)
     if len(settings.operators) == 1:
         (name,) = settings.operators
         cure = "unglue operators add: a second one approves what this one asks for"
@@ -21,6 +24,15 @@ def unnoticed(settings: Settings) -> Iterator[Finding]:
     if not settings.secret_keys and not any(asks_for_approval(settings)):
         cure = "set secret_keys: at least 32 random characters"
         yield Finding("audit", "warn", "the audit log is not signed: no secret_keys", cure)
+
+
+def _reach(settings: Settings) -> Iterator[Finding]:
+    """Whether links in messages lead anybody here. A rehearsal needs nobody else."""
+    here = is_loopback(urlsplit(settings.public_url).hostname or "")
+    if here and not is_loopback(urlsplit(settings.itglue.base_url).hostname or ""):
+        message = f"public_url is {settings.public_url}: its links lead nobody here"
+        cure = "set public_url to the address under which people and senders reach the service"
+        yield Finding("configuration", "warn", message, cure)
 
 
 def _never_by_themselves(settings: Settings) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Whether the PSAs can be asked that are to be asked: credentials, company, statuses."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from adapters.connectwise.config import ConnectWiseConfig
@@ -19,7 +19,7 @@ _CURES: Final = {
 }
 
 
-async def psa_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def psa_findings(settings: Settings) -> AsyncGenerator[Finding]:
     """Every source that is to be asked; nothing of one that is not."""
     async with Asked(settings.sources) as asked:
         for name, config in settings.sources.items():
@@ -30,7 +30,7 @@ async def psa_findings(settings: Settings) -> AsyncIterator[Finding]:
 
 async def findings_of(
     name: str, config: SourceConfig, client: PsaClient, company: str | None = None
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     """What its PSA answers: the statuses, and with `company` that one."""
     try:
         statuses = await client.statuses()

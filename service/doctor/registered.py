@@ -1,6 +1,6 @@
 """Whether a vendor sends what a source is to receive: told, put right or removed, as is wished."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ _PART: Final = "callbacks"
 _UNSEEN: Final = Registered("", {}, ())
 
 
-async def registered_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def registered_findings(settings: Settings) -> AsyncGenerator[Finding]:
     """What differs, of every source whose sender can be asked. Changes nothing."""
     for name, config in settings.sources.items():
         if registration_of(config, PsaHttp(name)) is not None:
@@ -26,9 +26,16 @@ async def registered_findings(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def compared(
-    name: str, config: SourceConfig, public_url: str, *, repair: bool
-) -> AsyncIterator[Finding]:
+    name: str,
+    config: SourceConfig,
+    public_url: str,
+    *,
+    repair: bool,
+    keep: Callable[[], None] | None = None,
+) -> AsyncGenerator[Finding]:
     """What differs; with `repair` it is made right, and what is told is what was done.
+
+    `keep` is called once the vendor has the secret, which is a new one.
 
     Raises:
         ConfigurationError: the source's vendor has nothing to register, or it has no credentials.
@@ -42,13 +49,32 @@ async def compared(
             return
         try:
             found = await registration.of(public_url, name)
+            if keep is not None:
+                found = await _renewed(registration, found, public_url, name)
+                keep()
+                repair = False
+                yield Finding(_PART, "ok", f"{name}: a secret was made, and its file written")
             async for finding in _told(name, registration, found, public_url, repair=repair):
                 yield finding
         except PsaError as error:
             yield Finding(_PART, "warn", error.message, _cure(name, error))
 
 
-async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncIterator[Finding]:
+async def _renewed(
+    registration: Registration,
+    found: tuple[Registered, ...] | None,
+    public_url: str,
+    source: str,
+) -> tuple[Registered, ...] | None:
+    """What is registered, after all of it has the new secret."""
+    for each in found or ():
+        await registration.repair(each, public_url, source, secret=True)
+    if not found:
+        await registration.create(public_url, source)
+    return await registration.of(public_url, source)
+
+
+async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncGenerator[Finding]:
     """Take away what sends to this source, and nothing else.
 
     Raises:
@@ -89,11 +115,11 @@ async def _told(
     public_url: str,
     *,
     repair: bool,
-) -> AsyncIterator[Finding]:
+) -> AsyncGenerator[Finding]:
     cure, word = f"unglue sources register {name}", registration.word
     if found is None and not repair:
         message = f"{name}: the vendor does not show which {word} is registered"
-        yield Finding(_PART, "ok", message, f"to set it (anew): {cure}")
+        yield Finding(_PART, "ok", message, f"to set it (again): {cure}")
     elif not found and not repair:
         yield Finding(_PART, "fail", f"{name}: nothing is sent here; no {word} is registered", cure)
     elif not found:

@@ -14,6 +14,11 @@ _UPDATED = "2025-06-24T11:05:00.000Z"
 _TIMES = {"created-at": _CREATED, "updated-at": _UPDATED}
 
 
+def _null(names: str) -> JSON:
+    """The attributes of these names, which are there and say nothing."""
+    return dict.fromkeys(names.split())
+
+
 def populate(seed: Seed, now: datetime) -> World:
     """The account as the seed declares it; activity is dated back from `now`."""
     world = World(
@@ -97,29 +102,21 @@ def _configuration(short: str, number: int, unarchived: int) -> JSON:
     name = f"{short}-{'SRV' if number % 3 == 0 else 'WS'}-{number + 1:02d}"
     return {
         "restricted": False,
-        "psa-integration": None,
         "my-glue": False,
         "name": name,
         "hostname": name.lower(),
         "primary-ip": f"10.10.2.{number + 10}",
-        "mac-address": None,
         "serial-number": f"SN{number + 1:06d}",
-        "asset-tag": None,
-        "position": None,
-        "installed-by": None,
-        "purchased-by": None,
-        "notes": None,
-        "operating-system-notes": None,
-        "warranty-expires-at": None,
-        "installed-at": None,
-        "purchased-at": None,
         "configuration-type-id": 65,
         "configuration-type-name": kind,
         "configuration-status-id": 29,
         "configuration-status-name": "Active",
-        "location-id": None,
-        "location-name": None,
         "archived": number >= unarchived,
+        **_null(
+            "psa-integration mac-address asset-tag position installed-by purchased-by notes "
+            "operating-system-notes warranty-expires-at installed-at purchased-at location-id "
+            "location-name"
+        ),
         **_TIMES,
     }
 
@@ -131,15 +128,11 @@ def _contact(number: int) -> JSON:
         "name": f"{desk} Desk",
         "first-name": desk,
         "last-name": "Desk",
-        "title": None,
         "contact-type-id": 24,
         "contact-type-name": "Approver",
-        "location-id": None,
-        "location-name": None,
-        "important": None,
-        "notes": None,
         "contact-emails": [],
         "contact-phones": [],
+        **_null("title location-id location-name important notes"),
         **_TIMES,
     }
 
@@ -149,18 +142,11 @@ def _location(number: int) -> JSON:
         "name": "Head office" if number == 0 else f"Branch {number}",
         "primary": number == 0,
         "address-1": f"{number + 1} Example Street",
-        "address-2": None,
         "city": "Sampleton",
         "postal-code": "00000",
-        "region-id": None,
-        "region-name": None,
         "country-id": 84,
         "country-name": "United States",
-        "phone": None,
-        "fax": None,
-        "notes": None,
-        "formatted-phone": None,
-        "formatted-fax": None,
+        **_null("address-2 region-id region-name phone fax notes formatted-phone formatted-fax"),
         **_TIMES,
     }
 
@@ -172,12 +158,9 @@ def _password(number: int, *, archived: bool) -> JSON:
         "restricted": False,
         "my-glue": False,
         "name": f"Login {number + 1}",
-        "autofill-selectors": None,
         "username": f"login{number + 1}@example.com",
         "url": "https://login.example.com/",
-        "notes": None,
         "password-updated-at": _UPDATED,
-        "updated-by": None,
         "resource-id": 28631 if embedded else None,
         "resource-type": "flexible-asset-trait" if embedded else None,
         "cached-resource-type-name": "Wireless" if embedded else None,
@@ -185,9 +168,8 @@ def _password(number: int, *, archived: bool) -> JSON:
         "password-category-id": None if embedded else 15,
         "password-category-name": None if embedded else "Cloud",
         "otp-enabled": False,
-        "password-folder-id": None,
-        "vault-id": None,
         "archived": archived,
+        **_null("autofill-selectors notes updated-by password-folder-id vault-id"),
         **_TIMES,
     }
 

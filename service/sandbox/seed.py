@@ -26,6 +26,8 @@ An id that ends in a star is Active, every other one Inactive.
 | 4489414129010794 | Far Meridian Surveying    | manage 28    | an id of 16 digits               |
 """
 
+from typing import Any
+
 from service.sandbox.shapes import Holds, Psa, Seed, SeedOrganization
 
 MSP = 101
@@ -71,6 +73,20 @@ _DEPENDENTS = Holds(
     attachments=1,
 )
 
+
+def _client(
+    number: int,
+    name: str,
+    company: str = "",
+    *,
+    status: str = "Inactive",
+    **more: Any,  # noqa: ANN401 - fields of the organization
+) -> SeedOrganization:
+    """A client, linked to a company of Manage if one is named."""
+    psa = Psa("manage", company) if company else None
+    return SeedOrganization(id=number, name=name, status=status, psa=psa, **more)
+
+
 _ORGANIZATIONS = (
     SeedOrganization(
         id=MSP,
@@ -82,109 +98,46 @@ _ORGANIZATIONS = (
         idle_days=0,
         holds=Holds(documents={"": 3, "Policies": 4}, configurations=6, passwords=8, locations=1),
     ),
-    SeedOrganization(
-        id=BUSY,
-        name="Copper Kettle Bakery",
-        psa=Psa("manage", "11"),
-        short_name="copper",
-        groups=(42, 43),
-        idle_days=0,
-        holds=_BUSY,
+    _client(
+        BUSY, "Copper Kettle Bakery", "11", status="Active", short_name="copper", groups=(42, 43),
+        idle_days=0, holds=_BUSY,
     ),
-    SeedOrganization(
-        id=202,
-        name="Blue Heron Canoes",
-        psa=Psa("manage", "12"),
-        short_name="heron",
-        groups=(42,),
+    _client(
+        202, "Blue Heron Canoes", "12", status="Active", short_name="heron", groups=(42,),
         idle_days=2,
         holds=Holds(flexible_assets={"Email": 1}, configurations=3, contacts=2, locations=1),
     ),
-    SeedOrganization(
-        id=203,
-        name="Marble Umbrella Works",
-        psa=Psa("manage", "13"),
-        short_name="marble",
-        idle_days=5,
+    _client(
+        203, "Marble Umbrella Works", "13", status="Active", short_name="marble", idle_days=5,
         holds=Holds(configurations=2, passwords=2, locations=1),
     ),
-    SeedOrganization(
-        id=TEST_COMPANY,
-        name="TestCompany",
-        status="Inactive",
-        psa=Psa("manage", "2"),
-        short_name="test",
-        idle_days=120,
+    _client(
+        TEST_COMPANY, "TestCompany", "2", short_name="test", idle_days=120,
         holds=Holds(contacts=1, locations=1),
     ),
-    SeedOrganization(
-        id=WITH_DEPENDENTS,
-        name="Paper Moon Cinema",
-        status="Inactive",
-        psa=Psa("manage", "21"),
-        short_name="moon",
-        idle_days=45,
+    _client(
+        WITH_DEPENDENTS, "Paper Moon Cinema", "21", short_name="moon", idle_days=45,
         holds=_DEPENDENTS,
     ),
-    SeedOrganization(
-        id=PARENT,
-        name="Tin Whistle Holdings",
-        status="Inactive",
-        psa=Psa("manage", "22"),
-        short_name="tin",
-        holds=Holds(locations=1),
+    _client(
+        PARENT, "Tin Whistle Holdings", "22", short_name="tin", holds=Holds(locations=1)
     ),
-    SeedOrganization(
-        id=CHILD, name="Tin Whistle Workshops", status="Inactive", parent=PARENT, short_name="tinw"
+    _client(CHILD, "Tin Whistle Workshops", parent=PARENT, short_name="tinw"),
+    _client(
+        GRANDCHILD, "Tin Whistle Deliveries", status="Active", parent=CHILD, short_name="tind",
+        idle_days=1, holds=Holds(configurations=2, locations=1),
     ),
-    SeedOrganization(
-        id=GRANDCHILD,
-        name="Tin Whistle Deliveries",
-        parent=CHILD,
-        short_name="tind",
-        idle_days=1,
-        holds=Holds(configurations=2, locations=1),
+    _client(
+        MY_GLUE, "Glass Harbour Aquarium", "23", my_glue_account=9001, short_name="glass"
     ),
-    SeedOrganization(
-        id=MY_GLUE,
-        name="Glass Harbour Aquarium",
-        status="Inactive",
-        psa=Psa("manage", "23"),
-        my_glue_account=9001,
-        short_name="glass",
-    ),
-    SeedOrganization(
-        id=TAGGED,
-        name="Clockwork Orchard",
-        status="Inactive",
-        psa=Psa("manage", "24"),
-        quick_notes="Contract under review. #keep",
+    _client(
+        TAGGED, "Clockwork Orchard", "24", quick_notes="Contract under review. #keep",
         short_name="clock",
     ),
-    SeedOrganization(
-        id=TWINS[0],
-        name="Saffron Bicycle Repair",
-        status="Inactive",
-        psa=Psa("manage", "25"),
-        created_at="2018-01-16T10:00:00.000Z",
-    ),
-    SeedOrganization(
-        id=TWINS[1],
-        name="Saffron Bicycle Repair",
-        status="Inactive",
-        psa=Psa("manage", "26"),
-        created_at="2022-08-30T16:45:00.000Z",
-    ),
-    SeedOrganization(
-        id=WITH_COMMA,
-        name="Moss, Fern and Partners",
-        status="Inactive",
-        psa=Psa("manage", "27"),
-        short_name="moss",
-    ),
-    SeedOrganization(
-        id=EMPTY, name="Velvet Anchor Laundry", status="Inactive", short_name="velvet"
-    ),
+    _client(TWINS[0], "Saffron Bicycle Repair", "25", created_at="2018-01-16T10:00:00.000Z"),
+    _client(TWINS[1], "Saffron Bicycle Repair", "26", created_at="2022-08-30T16:45:00.000Z"),
+    _client(WITH_COMMA, "Moss, Fern and Partners", "27", short_name="moss"),
+    _client(EMPTY, "Velvet Anchor Laundry", short_name="velvet"),
     SeedOrganization(
         id=ORPHANED,
         name="Kettle Drum Archives",
@@ -197,18 +150,13 @@ _ORGANIZATIONS = (
     SeedOrganization(
         id=313, name="Autotask Corporation", status="Inactive", psa=Psa("autotask", "174")
     ),
-    SeedOrganization(id=EXAMPLE_CLIENT, name="Example Client", status="Inactive"),
-    SeedOrganization(
-        id=401,
-        name="Quill & Compass Supplies",
-        type="Vendor",
-        short_name="quill",
+    _client(EXAMPLE_CLIENT, "Example Client"),
+    _client(
+        401, "Quill & Compass Supplies", status="Active", type="Vendor", short_name="quill",
         holds=Holds(contacts=1),
     ),
-    SeedOrganization(
-        id=LONG_ID, name="Far Meridian Surveying", status="Inactive", psa=Psa("manage", "28")
-    ),
-)
+    _client(LONG_ID, "Far Meridian Surveying", "28"),
+)  # fmt: skip
 
 DEFAULT_SEED = Seed(
     organizations=_ORGANIZATIONS,

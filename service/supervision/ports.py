@@ -3,10 +3,14 @@
 import asyncio
 import contextlib
 import socket
+from typing import Final
 
 import httpx
 
 from adapters.errors import UnglueError
+
+# A service that was stopped just now may hold its port for a moment.
+PORT_SECONDS: Final = 10.0
 
 
 class PortInUse(UnglueError):
@@ -28,8 +32,8 @@ async def require_free(host: str, port: int, seconds: float) -> None:
     while (why := _taken(host, port)) is not None:
         if loop.time() >= deadline:
             raise PortInUse(
-                f"cannot listen on {host}:{port} ({why}); end the process that does, or choose "
-                "another --port"
+                f"cannot listen on {host}:{port} ({why}); choose another --port or --host, or end "
+                "the process that listens there"
             )
         await asyncio.sleep(0.2)
 

@@ -30,6 +30,22 @@ class ServiceError(UnglueError):
         self.code_of_service = code_of_service
 
 
+def silent(url: str, error: httpx.HTTPError) -> ServiceError:
+    """What is said of a service that does not answer."""
+    return ServiceError(
+        f"the service at {url} does not answer ({type(error).__name__}); is it running, and is "
+        "UNGLUE_URL right?"
+    )
+
+
+class RequestRefused(InvalidRequest):
+    """The service does not understand the request; `code_of_service` is what it said."""
+
+    def __init__(self, message: str, code_of_service: str) -> None:
+        super().__init__(message)
+        self.code_of_service = code_of_service
+
+
 class ServiceClient:
     """The API of a running service, as the operator whose token is in `UNGLUE_TOKEN`."""
 
@@ -54,6 +70,8 @@ class ServiceClient:
         if not (token.isascii() and token.isprintable()):
             raise ConfigurationError("UNGLUE_TOKEN holds characters that no header can carry")
         url = service_url(environment)
+        if not url.startswith(("http://", "https://")):
+            raise ConfigurationError("UNGLUE_URL must begin with https:// or http://")
         try:
             if not may_be_plain(url):
                 raise ConfigurationError("UNGLUE_URL must be https: a token would cross in clear")
@@ -89,16 +107,13 @@ class ServiceClient:
         return answer.text
 
     def _silent(self, error: httpx.HTTPError) -> ServiceError:
-        return ServiceError(
-            f"the service at {self._http.base_url} does not answer ({type(error).__name__}); "
-            "is it running, and is UNGLUE_URL right?"
-        )
+        return silent(str(self._http.base_url), error)
 
     def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
         """The answer's JSON.
 
         Raises:
-            InvalidRequest: the service does not understand the request (422).
+            RequestRefused: the service does not understand the request (422).
             ServiceError: it refuses for another reason, or does not answer.
         """
         try:
@@ -114,19 +129,24 @@ class ServiceClient:
         except ValueError:
             raise ServiceError(f"{self._http.base_url} is not Unglue's service") from None
         if answer.is_error:
-            message = _errors(content) or f"the service answered {answer.status_code}"
+            code, message = _first_error(content)
+            message = message or f"the service at {self._http.base_url} {_no_more(answer)}"
             if answer.status_code == 422:
-                raise InvalidRequest(message)
-            raise ServiceError(message, message.partition(":")[0])
+                raise RequestRefused(message, code)
+            raise ServiceError(message, code)
         return content
 
 
-def _errors(content: Any) -> str:  # noqa: ANN401 - any JSON value
-    """The errors of an answer in the API's form, in one line."""
+def _no_more(answer: httpx.Response) -> str:
+    return f"answered {answer.status_code}, and not as Unglue does; is UNGLUE_URL right?"
+
+
+def _first_error(content: Any) -> tuple[str, str]:  # noqa: ANN401 - any JSON value
+    """The first error's code, and the messages of all: of an answer in the API's form."""
     errors = content.get("errors") if isinstance(content, dict) else None
     known = [
-        f"{error['code']}: {error['message']}"
+        (str(error["code"]), str(error["message"]))
         for error in (errors if isinstance(errors, list) else [])
         if isinstance(error, dict) and error.keys() >= {"code", "message"}
     ]
-    return "; ".join(known)
+    return (known[0][0], "; ".join(message for _, message in known)) if known else ("", "")

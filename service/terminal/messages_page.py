@@ -24,10 +24,10 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "add` makes a token.",
         "SignatureInvalid": "Compare the source's secret with the sender's. Nothing was stored.",
         "RoleMissing": "Ask an operator who has the role, or an admin for the role.",
-        "Forbidden": "Open the page anew from the link, and send its form.",
+        "Forbidden": "Open the page again from the link, and send its form.",
         "NotFound": "Look for it in the list: `unglue deletions`, `unglue deliveries`.",
         "MethodNotAllowed": "The path is right; the method is not.",
-        "Conflict": "Look at its state (`unglue deletions ID`). What ended is begun anew by "
+        "Conflict": "Look at its state (`unglue deletions ID`). What ended is begun again by "
         "`unglue replay ID`.",
         "PayloadTooLarge": "Nothing was stored. No vendor sends such an event.",
         "TooManyAttempts": "Wait as long as `Retry-After` says.",
@@ -48,8 +48,8 @@ ADVICE: Final[Mapping[str, str]] = MappingProxyType(
         "ITGlueConnectionError": "Nothing to do at first: it is tried again. When it ended, "
         "`unglue replay ID`.",
         "Postponed": "Nothing to do. It goes on when the budget of requests allows.",
-        "CallsStopped": "Give Unglue a new API key, see that `unglue doctor` is content, then "
-        "`unglue resume`.",
+        "CallsStopped": "Give Unglue a new API key, see that `unglue doctor` finds nothing wrong, "
+        "then `unglue resume`.",
         "Cancelled": "Nothing to do. If it is to be deleted all the same: `unglue replay ID`.",
         "DeletionUnverified": "Look in IT Glue whether it is gone. Unglue sends no second DELETE "
         "by itself.",
@@ -67,7 +67,7 @@ _CURES: Final[Mapping[str, str]] = MappingProxyType(
         "my_glue_account": "End its MyGlue account first.",
         "psa_name": "Make the names agree, or ask by `org_id`.",
         "proof": "Send the name with the number, or have a person approve it.",
-        "identity": "Ask anew: it was renamed, re-linked or made again meanwhile.",
+        "identity": "Ask again: it was renamed, re-linked or made again meanwhile.",
         "psa_links": "Unlink it, or approve it after looking at every link.",
         "psa_says": "Look at the company in the PSA, then approve or reject.",
         "client_active": "Nothing: the client is active. If that is wrong, correct it in the PSA.",
@@ -189,6 +189,25 @@ def _lines() -> Iterator[str]:
     )
 
 
+# What is answered before there is a request: the service's door, and the command line.
+_AT_THE_DOOR: Final = (
+    ("RequestTimeout", "408", "yes", "It did not come to its end in time.", "Send it again."),
+    ("UriTooLong", "414", "no", "The URL is too long.", "Nothing was read of it. Send less."),
+    ("TooManyConnections", "429", "yes", "Too many connections at once, of one sender or of all.",
+     "Wait as long as `Retry-After` says; see who sends so much (`readyz`, the log)."),
+    ("HeadTooLarge", "431", "no", "The head or the trailer is too large.", "Send less of it."),
+    ("ServiceError", "", "yes", "A command found no service, or none that is Unglue's.",
+     "See that `unglue up` or `serve` runs, and where `UNGLUE_URL` leads."),
+    ("PortInUse", "", "yes", "Another process listens at that port.",
+     "End it, or choose another `--port`."),
+    ("OSError", "", "no", "A file or a disk of this machine: the message says which.",
+     "See its permissions, and the room on the disk."),
+    ("Interrupted", "", "yes", "Ctrl-C, or no answer to a question. Exit status 130.",
+     "Nothing was asked of the service by an answer that was not given."),
+    ("Usage", "", "no", "A command was given options that do not fit.", "See its `--help`."),
+)  # fmt: skip
+
+
 def _codes() -> Iterator[tuple[str, ...]]:
     for error in codes():
         means = " ".join((error.__doc__ or "").partition("\n\n")[0].split())
@@ -196,6 +215,7 @@ def _codes() -> Iterator[tuple[str, ...]]:
         name = name_of(error)
         if name in ADVICE:
             yield name, str(error.http_status), again, means, ADVICE[name]
+    yield from _AT_THE_DOOR
     for code, means in _IN_RESULTS.items():
         yield code, "", "no", means, ADVICE[code]
 

@@ -2,12 +2,29 @@
 
 from typing import Any
 
-from workers.pipeline.states import AWAITING_APPROVAL, DELETED, PREVIEWED, SCHEDULED, SOFT_DELETED
+from workers.pipeline.states import (
+    AWAITING_APPROVAL,
+    DELETED,
+    PREVIEWED,
+    RUNNING,
+    SCHEDULED,
+    SOFT_DELETED,
+)
 
 
-def due(deletion: dict[str, Any]) -> str:
-    """When something happens by itself, who can do something before, and what it waits for."""
+def named(found: dict[str, Any]) -> str:
+    """The organization, as far as it is known."""
+    return " ".join(each for each in (found["org_id"], found["org_name"]) if each) or "?"
+
+
+def due(deletion: dict[str, Any], *, short: bool = False) -> str:
+    """When something happens by itself, who can do something before, and what it waits for.
+
+    The `short` one begins with what is read where the line is cut.
+    """
     at: str = deletion["due_at"]
+    if short:
+        return f"{at[:16]} {_then(deletion)}"
     if deletion["state"] == AWAITING_APPROVAL:
         who = ", ".join(deletion["approvers"]) or "nobody; see [operators]"
         return f"to be approved before {at} by: {who}"
@@ -16,10 +33,20 @@ def due(deletion: dict[str, Any]) -> str:
     return f"to be deleted {at}" if deletion["state"] == SCHEDULED else f"due {at}"
 
 
+def _then(deletion: dict[str, Any]) -> str:
+    if deletion["state"] == AWAITING_APPROVAL:
+        return f"ends unless approved by: {', '.join(deletion['approvers']) or 'nobody'}"
+    if deletion["waits_for"]:
+        return f"looked at again: {deletion['waits_for']}"
+    if deletion["state"] == RUNNING:
+        return "at the latest it is looked at again"
+    return "to be deleted" if deletion["state"] == SCHEDULED else "due"
+
+
 def summary(result: dict[str, Any]) -> str:
     """What came of it, in a line for people."""
     details = result["details"]
-    what = f"{result['org_id'] or '?'} {result['org_name'] or ''}".rstrip()
+    what = named(result)
     match details["state"]:
         case state if state == DELETED:
             return f"deleted: {what}"

@@ -77,6 +77,7 @@ def pilot(
         '# Keep this file private: it holds secrets. "unglue config check" reads it.',
         'spool_dir = "data/spool"       # events that come while Redis is away',
         'state_dir = "data/state"       # shows that Redis is still the same ledger',
+        '# public_url = "https://unglue.example.com"   # where people and senders reach it',
         _line("secret_keys", [new_secret()]),
         "",
         "[itglue]",

@@ -9,7 +9,7 @@ from adapters.errors import UnglueError
 from service.terminal.client import ServiceClient
 from service.terminal.outcome import due
 from service.terminal.screen import say
-from workers.pipeline.states import CANCELLED, TERMINAL
+from workers.pipeline.states import CANCELLED, RUNNING, TERMINAL
 
 INTERRUPTED = 130
 _LOOK_EVERY = 0.3
@@ -49,7 +49,7 @@ def _end_of(service: ServiceClient, deletion: dict[str, Any], seconds: float) ->
         deletion = service.call("GET", f"/v1/deletions/{deletion['id']}")
         if deletion["state"] != said and deletion["state"] not in TERMINAL:
             said = deletion["state"]
-            waits = f", {due(deletion)}" if deletion["due_at"] else ""
+            waits = f", {due(deletion)}" if deletion["due_at"] and said != RUNNING else ""
             say(f"{deletion['id']}: {said}{waits}", err=True)
     return deletion
 

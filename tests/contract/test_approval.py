@@ -156,20 +156,6 @@ async def test_the_requester_may_not_approve(rehearse: Rehearse) -> None:
         assert (await it.run(held.id))["deleted"] is True
 
 
-async def test_the_first_of_two_approvers_wins(rehearse: Rehearse) -> None:
-    async with rehearse() as it:
-        held = await asked_by_webhook(it)
-        await approve(it, held, operator="carol")
-        with pytest.raises(Conflict, match="already approved by carol"):
-            await approve(it, held, operator="bob")
-        await it.run(held.id)
-        with pytest.raises(Conflict, match="has ended: it is deleted"):
-            await approve(it, held, operator="bob")
-        granted = (await it.ledger.deletions.get(held.id)).granted
-        assert granted is not None
-        assert granted.by == "carol"
-
-
 async def test_an_approver_may_grant_force(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it, company="21", org_name="Paper Moon Cinema")
@@ -320,24 +306,6 @@ async def test_an_approval_stands_against_a_worker_that_reminds_or_gives_up(
         with pytest.raises(Fenced):
             await it.ledger.deletions.record(held, late, it.clock())
         assert (await it.run(shown.id))["deleted"] is True
-
-
-async def test_an_approval_that_comes_too_late_is_none(rehearse: Rehearse) -> None:
-    async with rehearse(approval_ttl="1h") as it:
-        held = await asked_by_webhook(it)
-        it.clock.forward(hours=1)
-        with pytest.raises(Conflict, match="not approved in time"):
-            await approve(it, held)
-
-
-async def test_an_approval_beats_a_worker_that_is_about_to_give_up(rehearse: Rehearse) -> None:
-    async with rehearse(approval_ttl="1h") as it:
-        held = await asked_by_webhook(it)
-        it.clock.now = held.ready_at
-        lost = await it.ledger.deletions.lease(held.id, it.clock())
-        assert lost is not None
-        await approve(it, held)
-        assert (await it.ledger.deletions.lease(held.id, it.clock())) is not None
 
 
 async def reject(it: Rehearsal, deletion_id: str) -> None:

@@ -47,16 +47,6 @@ async def test_one_dismissed_of_two_still_holds(rehearse: Rehearse) -> None:
         assert (await them.settle(name)).state == "deleted"
 
 
-async def test_the_next_one_that_is_not_understood_holds_again(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
-        name = str((await them.cw()).strongest.deletion_id)
-        await _dismiss(them, (await them.cw({"id": 1})).delivery_id)
-        await them.cw({"id": 1})
-        await them.settle(name, most=HOLDS)
-        await them.untouched()
-
-
 async def test_a_reactivation_after_a_dismissal_counts(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account(), grace_period="1h") as it:
         them = Sources(it)

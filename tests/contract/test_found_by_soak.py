@@ -1,6 +1,7 @@
 """Sequences that the stateful test found to be wrong, each as short as it could be made."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,21 @@ def test_a_status_that_may_have_been_set_is_set_again_by_the_next_deletion(it: R
     it.ask(org_id="311")
     it.finish()
     assert [each.state for each in it.books.newest.values()] == ["soft_deleted"] * 2
+
+
+def test_what_was_active_before_does_not_make_the_newest_word_older(it: Rehearsal) -> None:
+    """Three events of a client are proved in another order than they came."""
+    it.vendor.out_of_reach = True
+    it.event(active=True, age=61)
+    it.forward(seconds=20)
+    it.event()
+    it.forward(seconds=10)
+    it.event(active=True, age=0.5)
+    it.vendor.out_of_reach = False
+    it.forward(minutes=1)
+    for place, delivery_id in enumerate(("dlv_3", "dlv_1", "dlv_2")):
+        due = it.clock() - timedelta(seconds=3 - place)
+        it.loop.do(it.ledger.quarantine.later(delivery_id, due))
+    assert it.prove_what_waits() == 3
+    it.check()
+    assert it.books.ids() == []

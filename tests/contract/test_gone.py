@@ -58,6 +58,18 @@ async def test_a_key_that_lost_its_right_to_what_it_should_delete_proves_nothing
         assert int(HELD) in it.world.organizations
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_nor_does_a_key_that_may_not_ask_for_its_records(
+    rehearse: Rehearse, status: int
+) -> None:
+    async with rehearse("accept-and-do-nothing") as it:
+        deletion = await sent(it, org_id=HELD)
+        await fault(it, hide=HELD, forbid=f"configurations,{status}")
+        result = await it.run(deletion.id)
+        assert result["deleted"] is False
+        assert int(HELD) in it.world.organizations
+
+
 async def test_nor_does_it_after_a_call_that_was_not_answered(rehearse: Rehearse) -> None:
     async with rehearse("drop-before") as it:
         deletion = await sent(it, org_id=HELD)

@@ -13,7 +13,6 @@ from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import Rehearsal
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
 from workers.intake.intake import Acknowledged
-from workers.ledger.records import Deletion
 
 HELD = {"awaiting_approval", "blocked", "cancelled"}
 Says = Callable[[Sources], Awaitable[Acknowledged]]
@@ -189,21 +188,6 @@ async def test_a_real_event_is_not_swallowed_by_a_dry_run(rehearse: Rehearse, or
         found = await them.all_settled()
         assert "deleted" in {each.state for each in found}
         assert len(await it.deletes()) == 1
-
-
-@pytest.mark.parametrize("dry", [{"confirm_delete": False}, {"org_id": "201"}])
-async def test_only_what_asks_for_the_same_is_joined(
-    rehearse: Rehearse, dry: dict[str, Any]
-) -> None:
-    """An event that cannot act by itself does not take along one that can."""
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
-        await them.std(**{"org_name": NAME, **dry})
-        second = (await them.std(org_name=NAME)).strongest
-        found = [await them.settle(each) for each in await them.open()]
-        assert second.deletion_id in {each.id for each in found}
-        mine: Deletion = await it.ledger.deletions.get(str(second.deletion_id))
-        assert mine.state in {"deleted", "awaiting_approval"}
 
 
 # -- unproved ---------------------------------------------------------------------------------

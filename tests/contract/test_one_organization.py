@@ -117,6 +117,20 @@ async def test_every_linked_company_is_known_to_be_inactive(
         assert len(await it.deletes()) == 1
 
 
+@pytest.mark.parametrize("number", [COMPANY, 300])
+async def test_a_number_of_another_psa_is_not_known_by_that_of_ours(
+    rehearse: Rehearse, number: int
+) -> None:
+    """What ConnectWise says of its 300 says nothing of Autotask's."""
+    links = Links({ORG: (("autotask", str(number)),)})
+    async with behind(rehearse(sandbox=account()), links) as it:
+        them = Sources(it, sources={"cw": CW})
+        await them.cw(company=300, name="Client 201")
+        found = await them.settle(await _asked(them.cw()))
+        assert found.state == "awaiting_approval"
+        await them.untouched()
+
+
 async def test_a_link_that_came_while_it_waited(rehearse: Rehearse) -> None:
     links = Links()
     async with behind(rehearse(sandbox=account(), grace_period="1h"), links) as it:

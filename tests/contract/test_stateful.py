@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from adapters.errors import PsaAnswerUnreadable, PsaError, PsaRefused, PsaUnreachable
 from service.sandbox.shapes import Psa
 from tests.support.rehearsal import NO_LIMITS
 from tests.support.stateful.driver import among
@@ -51,6 +52,10 @@ TRUST: tuple[dict[str, Any], ...] = (
     {"std": None, "nj": None},
     {"at": None},
 )
+ASKED: dict[str, Any] = {"api": {}}
+TRUST += ({"cw": ASKED}, *[{"cw": ASKED, "at": ASKED}] * 3)
+# With which file it begins.
+AT_FIRST = (TRUST[0], TRUST[-1])
 MOSTLY = (True,) * 9 + (False,)
 SELDOM = (False,) * 9 + (True,)
 INDEX = range(8)
@@ -64,7 +69,8 @@ POINTS = (
     "DELETE:before", "DELETE:after", "PATCH:before", "PATCH:after", "record:before",
     "record:after", "lease:before", "lease:after", "show@delete:before", "show@delete:after",
     "show@soft_delete:after", "show@verify:after", "show@unanswered:after", "list:before",
-    "list:after", "read:after", "POST:after", "show@plan:after",
+    "list:after", "read:after", "POST:after", "show@plan:after", "psa:before", "psa:after",
+    "psa:after",
 )  # fmt: skip
 SOME_STOPS = tuple(Stop(point, skip) for point in POINTS for skip in (0, 0, 0, 1, 2))
 STOPS = (*[None] * (len(SOME_STOPS) // 2), *SOME_STOPS)
@@ -159,9 +165,10 @@ class Everything(RuleBasedStateMachine):
         folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="unglue-"))
         self.it: Rehearsal = self.stack.enter_context(rehearsing(self.server, Path(folder)))
 
-    @among(first=True, policy=POLICIES)
-    def begin_with(self, policy: dict[str, Any]) -> None:
+    @among(first=True, policy=POLICIES, sources=AT_FIRST)
+    def begin_with(self, policy: dict[str, Any], sources: dict[str, Any]) -> None:
         self.it.reconfigure(**policy)
+        self.it.trust(**sources)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -362,6 +369,43 @@ class Everything(RuleBasedStateMachine):
         if deletion_id is not None and len(self.it.jobs) < MOST_JOBS:
             self.it.work(deletion_id, stop)
 
+    # -- the PSA ---------------------------------------------------------------------------------
+
+    @among(
+        source=PSAS,
+        company=COMPANIES,
+        to=("inactive", "inactive", "inactive", "active", "active", "renamed", "gone"),
+        fate=("sent", "sent", "lost", "late", "doubled"),
+        answer=ANSWERS,
+        begin=EITHER,
+        stop=STOPS,
+    )
+    def company_changes(
+        self,
+        source: str,
+        company: str,
+        to: str,
+        fate: str,
+        answer: Order,
+        *,
+        begin: bool,
+        stop: Stop | None,
+    ) -> None:
+        made = self.it.company_changes(source, company, to, fate=fate, answer=answer)
+        self._begin(made if begin else None, stop)
+
+    @among(lambda self: self.it.late, index=INDEX, answer=ANSWERS)
+    def late_event(self, index: int, answer: Order) -> None:
+        self.it.late_event(index, answer)
+
+    @among(away=(None, None, PsaUnreachable, PsaRefused, PsaAnswerUnreadable))
+    def psa_answers(self, away: type[PsaError] | None) -> None:
+        self.it.psa.away = away
+
+    @among(source=PSAS)
+    def catch_up(self, source: str) -> None:
+        self.it.catch_up(source)
+
     # -- working ---------------------------------------------------------------------------------
 
     @among(lambda self: self.it.known and len(self.it.jobs) < MOST_JOBS, index=INDEX, stop=STOPS)
@@ -491,7 +535,6 @@ def machine(server: "redis.Redis") -> Iterator[type[Everything]]:
 QUICK = settings(
     max_examples=50,
     stateful_step_count=30,
-    deadline=None,
     derandomize=True,
     database=None,
     print_blob=False,

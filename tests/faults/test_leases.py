@@ -12,8 +12,6 @@ from tests.support.plant.crowd import FIRST, Crowd, org_of
 from tests.support.plant.injected import Injected
 from tests.support.plant.plant import Plant, client_of, eventually, plant
 from tests.support.plant.stops import STOPS, STRUCK, Stop
-from workers.ledger.records import Deletion
-from workers.pipeline.states import AWAITING_APPROVAL
 
 SCHEDULE = """
 [schedules.inactive]
@@ -114,22 +112,6 @@ def test_a_late_call_is_waited_for(watched: Plant, injected: Injected) -> None:
     injected(it, "lease", "SIGSTOP while the DELETE is under way", [deletion_id], since=since)
 
 
-def _decided(it: Plant, deletion_id: str) -> str:
-    """How it ended. What could not be counted while another one deleted it waits for a person."""
-
-    def look() -> Deletion | None:
-        deletion = it.deletion(deletion_id)
-        return deletion if deletion.terminal or deletion.state == AWAITING_APPROVAL else None
-
-    found = eventually(look, f"{deletion_id} ends or waits for a person")
-    assert found is not None
-    if not found.terminal:
-        assert found.plan is not None
-        assert None in found.plan.counts.values()
-        it.api("POST", f"/v1/deletions/{deletion_id}/cancel").raise_for_status()
-    return it.ended(deletion_id).state
-
-
 def test_a_sweep_a_webhook_and_a_request_at_once(request: pytest.FixtureRequest) -> None:
     with plant(Crowd(size=3), more=SCHEDULE) as it:
         it.start_all(workers=4)
@@ -149,7 +131,7 @@ def test_a_sweep_a_webhook_and_a_request_at_once(request: pytest.FixtureRequest)
         deletions = [event.result() for event in events]
         deletions += [answer.result().json()["id"] for answer in asked]
         deletions += [row["deletion_id"] for row in found if row["deletion_id"]]
-        states = [_decided(it, deletion_id) for deletion_id in deletions]
+        states = [it.ended(deletion_id).state for deletion_id in deletions]
         it.quiet()
         sent = [it.deletes(accepted=False).get(org_of(company), 0) for company in companies]
         fault = "sweep, webhook and request at once"

@@ -324,6 +324,13 @@ BROKEN: dict[str, Any] = {
 }
 
 
+async def told_once(ledger: Ledger) -> None:
+    """People hear that the chain broke, and besides at most that the ledger is another one."""
+    assert (await ledger.store.hash("notice", "ntc_1"))["kind"] == "chain_broken"
+    assert (await ledger.store.hash("notice", "ntc_2")).get("kind") in {None, "ledger_lost"}
+    assert await ledger.store.hash("notice", "ntc_3") == {}
+
+
 @pytest.mark.parametrize("command", BROKEN.values(), ids=BROKEN)
 async def test_a_broken_chain_is_told_and_goes_on_in_a_segment_that_says_so(
     redis: Redis, ledger: Ledger, clock: TestClock, command: list[str]
@@ -342,9 +349,7 @@ async def test_a_broken_chain_is_told_and_goes_on_in_a_segment_that_says_so(
         if entry.get("seq", 0) > 5 and "ledger_lost" not in json.dumps(entry)
     ]
     assert [what for what in said if what != "entries_missing"] == ["chain_broken", "paused"]
-    assert (await ledger.store.hash("notice", "ntc_1"))["kind"] == "chain_broken"
-    assert (await ledger.store.hash("notice", "ntc_2")).get("kind") in {None, "ledger_lost"}
-    assert await ledger.store.hash("notice", "ntc_3") == {}
+    await told_once(ledger)
 
 
 async def test_who_dies_beside_a_broken_chain_has_told_of_it(
@@ -367,9 +372,7 @@ async def test_who_dies_beside_a_broken_chain_has_told_of_it(
     for _ in range(2):
         await writer(ledger).write(clock())
     assert [entry["what"] for entry in await logged(ledger)].count("chain_broken") == 1
-    assert (await ledger.store.hash("notice", "ntc_1"))["kind"] == "chain_broken"
-    assert (await ledger.store.hash("notice", "ntc_2")).get("kind") in {None, "ledger_lost"}
-    assert await ledger.store.hash("notice", "ntc_3") == {}
+    await told_once(ledger)
 
 
 async def replaced(ledger: Ledger, entries: list[dict[str, Any]]) -> None:
@@ -393,9 +396,7 @@ async def test_a_log_that_was_cut_off_with_its_head_is_noticed(
     whats = [entry["what"] for entry in await logged(ledger)]
     # The third pause is ours: Redis lost what it had.
     assert whats == ["planned"] * 3 + ["chain_broken"] + ["paused"] * 3
-    assert (await ledger.store.hash("notice", "ntc_1"))["kind"] == "chain_broken"
-    assert (await ledger.store.hash("notice", "ntc_2")).get("kind") in {None, "ledger_lost"}
-    assert await ledger.store.hash("notice", "ntc_3") == {}
+    await told_once(ledger)
 
 
 async def test_a_log_written_anew_under_the_old_key_is_noticed(

@@ -13,7 +13,7 @@ from adapters.models import DeletionRequest
 from service.sandbox import SandboxSettings, create_sandbox
 from tests.support.approvals import DEPENDENCIES, awaiting
 from tests.support.browsing import DESK, PHONE, browsing, needs_browser
-from tests.support.busy_console import PAGES, busy, rejected
+from tests.support.busy_console import ASKED, PAGES, busy, rejected
 from tests.support.rehearsal import RELAXED, TEST_COMPANY
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, secret_key, token
@@ -28,7 +28,9 @@ pytestmark = needs_browser
 HOSTILE = "<script>fetch('/owned')</script><img src=/owned onerror=fetch('/owned')>"
 NAME = "TestCompany"
 # Of the same template as another.
-ALIKE = {"/deletions?state=failed&q=works", "/deliveries?held=yes", "/audit?verify=yes"}
+ALIKE = {
+    "/deletions?state=failed&q=works", "/deliveries?held=yes", "/audit?verify=yes", "/holds",
+}  # fmt: skip
 UNFOLD = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
@@ -39,12 +41,12 @@ def sandbox() -> Iterator[str]:
         yield url
 
 
-def settings_of(valkey_url: str, sandbox: str, grace: str = "0s") -> Settings:
+def settings_of(valkey_url: str, sandbox: str, grace: str = "0s", **more: Any) -> Settings:
     policy = {**RELAXED, "export": False, "approval": "always", "grace_period": grace}
     return configured(
         valkey_url, policy=policy, secret_keys=[secret_key("k")],
         itglue={"api_key": "ITG.sandbox", "base_url": sandbox},
-        schedules={"monthly": {"cron": "0 3 1 * *", "confirm_delete": True}},
+        schedules={"monthly": {"cron": "0 3 1 * *", "confirm_delete": True}}, **more,
     )  # fmt: skip
 
 
@@ -56,6 +58,18 @@ async def service(
     settings = settings_of(valkey_url, sandbox, getattr(request, "param", "0s"))
     with running_service(settings) as running:
         running.http.get("/healthz")
+        yield running, settings
+
+
+@pytest.fixture
+async def asking(
+    valkey_url: str, sandbox: str, ledger: Ledger
+) -> AsyncIterator[tuple[Service, Settings]]:
+    """With a source whose PSA can be asked, and something of everything."""
+    settings = settings_of(valkey_url, sandbox, sources=ASKED)
+    with running_service(settings) as running:
+        running.http.get("/healthz")
+        await busy(ledger, settings)
         yield running, settings
 
 
@@ -141,7 +155,7 @@ async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused
         await page.get_by_text("Stop every deletion at once").click()
         await page.get_by_label("Why", exact=True).fill("too many today")
         await page.get_by_role("button", name="Pause").click()
-        await page.get_by_text("Everything destructive stands still").wait_for()
+        await page.get_by_text("Nothing is deleted while it is paused").wait_for()
         await page.get_by_text("alice").first.click()
         await page.get_by_role("button", name="Log out", exact=True).click()
         await page.get_by_role("heading", name="Log in to Unglue").wait_for()
@@ -149,6 +163,45 @@ async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused
     assert (replay.what, replay.by) == ("deliveries", "alice")
     (pause,) = await ledger.stop_switch.pauses()
     assert pause.reason == "too many today"
+
+
+async def test_by_keyboard_without_scripts_and_on_a_phone_many_are_seen_to(
+    asking: tuple[Service, Settings], ledger: Ledger
+) -> None:
+    async with browsing(asking[0].url, java_script_enabled=False, viewport=PHONE) as page:
+
+        async def go(name: str) -> None:
+            """To what is called so, as who has a keyboard only: it takes the focus, then Enter."""
+            found = page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name))
+            await found.first.focus()
+            await page.keyboard.press("Enter")
+
+        await log_in(page, "alice", "/sources")
+        await go("Its clients in IT Glue")
+        await page.get_by_text("2 of the backlog could be asked for").wait_for()
+        await page.get_by_label("Or type how many: 2").focus()
+        await page.keyboard.type("3")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        assert "type how many" in (await page.get_by_role("alert").inner_text()).lower()
+        assert await ledger.sweeps.newest(5) == []
+        await page.get_by_label("Or type how many: 2").focus()
+        await page.keyboard.type("2")
+        await go("Ask for the deletion of 2")
+        await page.get_by_text("The sweep has begun.").wait_for()
+        await go("Overview")
+        await go("1 delivery holds deletions")
+        await go("Dismiss many at once")
+        await go("Look at them")
+        await page.get_by_label("Why none of them").focus()
+        await page.keyboard.type("a test of theirs")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("1")
+        await go("Dismiss 1")
+        await page.get_by_text("They hold no deletion any more.").wait_for()
+    (sweep,) = await ledger.sweeps.newest(5)
+    assert sweep.only == {"401", "402"}
+    assert await ledger.holds.all() == []
 
 
 async def test_a_browser_obeys_only_us(service: tuple[Service, Settings], ledger: Ledger) -> None:
@@ -179,11 +232,10 @@ async def told(page: Page, rules: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 async def test_nobody_is_kept_out_by_how_a_page_is_made(
-    service: tuple[Service, Settings], ledger: Ledger
+    asking: tuple[Service, Settings], ledger: Ledger
 ) -> None:
     """axe-core's rules, colours in both schemes, and nothing to scroll aside on a phone."""
-    running, settings = service
-    await busy(ledger, settings)
+    running, settings = asking
     faults = []
     link = link_of(settings, await ledger.deletions.get("del_1"))
     assert link is not None

@@ -25,9 +25,10 @@ HOSTILE = "<script>alert(1)</script>\u202e\"'&{{7*7}}\u2028\x07x"
 PAGES = (
     "/", "/deletions", "/deletions?q=301", "/deletions?state=awaiting_approval&source=api",
     "/deletions/del_1", "/deliveries", "/deliveries?held=yes", "/results", "/sources",
-    "/replays", "/replays?what=deletions", "/schedules", "/protected", "/audit",
+    "/replays", "/replays?what=deletions", "/holds", "/holds?source=cw&verdict=rejected",
+    "/schedules", "/protected", "/audit",
     "/audit?verify=yes", "/month", "/month/none", "/deletions/del_none", "/deliveries/dlv_none",
-    "/results/cb_none", "/protected/none", "/protected/9/none",
+    "/results/cb_none", "/protected/none", "/protected/9/none", "/links/none",
 )  # fmt: skip
 
 

@@ -188,6 +188,9 @@ async def test_roles_come_from_the_claim(
     page = browser.get("/").text
     assert "erin@example.com" in page
     assert f"<p>{shown}</p>" in page
+    # As she typed it this time: nobody approves under one case what she asked for under another.
+    provider.claims["email"] = "Erin@Example.com"
+    assert "<summary>erin@example.com</summary>" in sign_on(by_groups)[0].get("/").text
     # Carol stands in the file, and the claim decides all the same.
     provider.claims["email"] = "carol@example.com"
     page = sign_on(by_groups)[0].get("/").text

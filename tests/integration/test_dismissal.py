@@ -99,12 +99,6 @@ async def test_what_was_not_understood_holds_until_it_is_dismissed(
     assert (await desk.begin(deletion_id)).decision == "begun"
 
 
-async def test_only_what_was_named_is_dismissed(desk: Desk) -> None:
-    first, second = [await desk.receive(rejected(f"r{number}")) for number in (1, 2)]
-    await desk.dismiss(first)
-    assert await desk.holding() == [second]
-
-
 async def test_said_again_it_is_the_same_and_audited_once(desk: Desk, ledger: Ledger) -> None:
     name = await desk.receive(rejected())
     await desk.dismiss(name)

@@ -178,32 +178,6 @@ def test_a_head_of_just_the_size_is_read() -> None:
             assert peer.answer()[0] == status
 
 
-def test_a_url_that_is_too_long_is_refused() -> None:
-    with serving(LONG) as served:
-        peer = served.peer()
-        peer.send(b"GET /" + b"a" * 9000)
-        assert refused(peer.rest(), 414) == "UriTooLong"
-
-
-@pytest.mark.parametrize(
-    "trailer",
-    [b"x: " + b"a" * 20_000, b"".join(b"x%d: a\r\n" % number for number in range(5000))],
-    ids=["one field", "many"],
-)
-def test_a_trailer_that_is_too_large_ends_the_connection(trailer: bytes) -> None:
-    with serving(LONG) as served:
-        peer = served.peer()
-        peer.send(HEAD, b"transfer-encoding: chunked\r\n\r\n", b"2\r\n{}\r\n0\r\n", trailer)
-        assert refused(peer.rest(), 431) == "HeadTooLarge"
-
-
-def test_an_extension_of_a_chunk_without_end_is_refused() -> None:
-    with serving(LONG) as served:
-        peer = served.peer()
-        peer.send(HEAD, b"transfer-encoding: chunked\r\n\r\n", b"2;", b"a" * 20_000)
-        assert refused(peer.rest(), 431) == "HeadTooLarge"
-
-
 def test_fields_of_a_trailer_do_not_pass_for_those_of_the_head() -> None:
     with serving(LONG) as served:
         peer = served.peer()
@@ -229,23 +203,36 @@ def test_an_upgrade_is_ignored_and_the_body_is_read(body: bytes, upgrade: bytes)
         assert peer.answer()[1]["body"] == "{}"
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01",
-        HEAD + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
-        HEAD
-        + b"connection: upgrade\r\nupgrade: h2c\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
-    ],
-    ids=["connect", "h2", "tls", "two framings", "two lengths"],
-)
-def test_what_is_not_http_is_refused(request_: bytes) -> None:
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+TRAILER = CHUNKED + b"2\r\n{}\r\n0\r\n"
+UPGRADE = HEAD + b"connection: upgrade\r\nupgrade: h2c\r\n"
+REFUSED = {
+    "a long URL": (b"GET /" + b"a" * 9000, 414, "UriTooLong"),
+    "a trailer of one field": (TRAILER + b"x: " + b"a" * 20_000, 431, "HeadTooLarge"),
+    "a trailer of many": (
+        TRAILER + b"".join(b"x%d: a\r\n" % number for number in range(5000)), 431, "HeadTooLarge",
+    ),
+    "an extension of a chunk": (CHUNKED + b"2;" + b"a" * 20_000, 431, "HeadTooLarge"),
+    "connect": (b"CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "InvalidRequest"),
+    "h2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "InvalidRequest"),
+    "tls": (b"\x16\x03\x01\x02\x00\x01", 400, "InvalidRequest"),
+    "two framings": (
+        HEAD + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", 400, "InvalidRequest",
+    ),
+    "two lengths": (
+        UPGRADE + b"content-length: 1\r\ncontent-length: 2\r\n\r\n", 400, "InvalidRequest",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
+def test_what_is_too_large_or_not_http_ends_the_connection(
+    sent: bytes, status: int, code: str
+) -> None:
     with serving(LONG) as served:
         peer = served.peer()
-        peer.send(request_)
-        assert refused(peer.rest(), 400) == "InvalidRequest"
+        peer.send(sent)
+        assert refused(peer.rest(), status) == code
 
 
 def test_who_says_nothing_is_ended_without_a_word() -> None:

@@ -53,6 +53,7 @@ def server(running: ScriptedITGlue) -> ScriptedITGlue:
     running.on("GET", FOLDERS, listing(row(1, documents_count=129), row(2, documents_count=0)))
     places = [place(1), place(5), place(6, 5, [5]), place(7, 6, [5, 6]), place(8, 1, [1])]
     running.on("GET", "/organizations", paged(places))
+    running.on("GET", "/organizations/5", answer({"data": row(5, name="A")}))
     return running
 
 

@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adapters.errors import ITGlueConnectionError
-from adapters.models import PsaLink
 from service.sandbox import SandboxSettings
 from tests.support.sandbox import NOW, Caller, calling
 from workers.itglue.client import ITGlue
@@ -75,15 +73,6 @@ async def test_archived_records_are_never_left_out(itglue: ITGlue) -> None:
     assert busy.counts["configs"] == 10
 
 
-async def test_a_plan_stays_within_its_requests(itglue: ITGlue) -> None:
-    organization = await itglue.organization(WITH_DEPENDENTS)
-    assert organization is not None
-    before = itglue.requests
-    await itglue.inventory(organization)
-    types = 6
-    assert itglue.requests - before == 13 + types + 1
-
-
 @pytest.mark.parametrize("form", ["stringified", "null", "number", "string", "array", "strings"])
 async def test_sub_organizations_in_every_form(sandbox: Caller, itglue: ITGlue, form: str) -> None:
     sandbox.faults(parent_id=form)
@@ -105,25 +94,6 @@ async def test_ids_of_any_type_and_length(sandbox: Caller, itglue: ITGlue, form:
     assert None not in (await itglue.inventory(found)).counts.values()
 
 
-async def test_names(itglue: ITGlue) -> None:
-    assert [it.id for it in await itglue.organizations_named(TWIN)] == ["308", "309"]
-    assert [it.id for it in await itglue.organizations_named("Moss, Fern and Partners")] == ["310"]
-    assert await itglue.organizations_named("moss, fern and partners") == ()
-    assert await itglue.organizations_named("Moss") == ()
-
-
-@pytest.mark.parametrize("ignored", [False, True])
-async def test_links(sandbox: Caller, itglue: ITGlue, ignored: bool) -> None:
-    if ignored:
-        sandbox.faults(ignore_filters=True)
-    for integration, company, org_id in (("manage", "21", "302"), ("autotask", "174", "313")):
-        link = PsaLink.model_validate({"integration_type": integration, "company_id": company})
-        found = await itglue.organizations_linked(link)
-        assert [it.id for it in found.found] == [org_id]
-        assert found.filter_honoured is not ignored
-        assert found.found[0].attachments is not None
-
-
 async def test_ignored_filters_never_yield_a_number(sandbox: Caller, itglue: ITGlue) -> None:
     honest = (await taken(itglue, WITH_DEPENDENTS)).counts
     sandbox.faults(ignore_filters=True)
@@ -142,77 +112,6 @@ async def test_a_page_that_lacks_a_record_is_not_believed(sandbox: Caller, itglu
     assert (await itglue.presence("999", BEFORE)).state == "unclear"
     with pytest.raises(ITGlueConnectionError, match="ended after"):
         await itglue.organizations_named(TWIN)
-
-
-async def test_from_deletion_to_gone(sandbox: Caller, itglue: ITGlue) -> None:
-    assert (await itglue.presence(LONG_ID, BEFORE)).state == "visible"
-    answer = await itglue.delete_organization(LONG_ID)
-    assert (answer.outcome, answer.status) == ("accepted", 200)
-    assert (await itglue.presence(LONG_ID, BEFORE)).state == "visible"
-    sandbox.advance(61)
-    assert (await itglue.presence(LONG_ID, BEFORE)).state == "gone"
-    assert await itglue.organization(LONG_ID) is None
-    again = await itglue.delete_organization(LONG_ID)
-    assert (again.outcome, again.status) == ("refused", 404)
-    assert [it["query"] for it in sandbox.requests() if it["method"] == "DELETE"] == ["", ""]
-    assert len([it async for it in itglue.organizations()]) == 19
-
-
-@pytest.mark.parametrize(
-    ("faults", "outcome", "status", "done"),
-    [
-        ({"refuse_synced": True}, "refused", 422, False),
-        ({"html": {"method": "DELETE"}}, "unknown", 502, False),
-        ({"429": {"value": 7, "method": "DELETE"}}, "refused", 429, False),
-        ({"drop_before": True}, "unknown", None, False),
-        ({"drop_after": True}, "unknown", None, True),
-        ({"wrong_organization": {"method": "DELETE"}}, "unknown", 200, True),
-        ({"accept_and_do_nothing": True}, "accepted", 200, False),
-        ({"forbid": "all,401"}, "refused", 401, False),
-    ],
-)
-async def test_a_deletion_that_goes_wrong(
-    sandbox: Caller,
-    itglue: ITGlue,
-    faults: dict[str, Any],
-    outcome: str,
-    status: int | None,
-    done: bool,
-) -> None:
-    sandbox.faults(**faults)
-    answer = await itglue.delete_organization(WITH_DEPENDENTS)
-    assert (answer.outcome, answer.status) == (outcome, status)
-    sandbox.control("faults", {name.replace("_", "-"): None for name in faults})
-    sandbox.advance(61)
-    found = await itglue.presence(WITH_DEPENDENTS, BEFORE)
-    assert found.state == ("gone" if done else "visible")
-
-
-@pytest.mark.parametrize("fault", [{"forbid": "all,403"}, {"429": True}, {"html": True}])
-async def test_a_key_that_is_refused_does_not_make_anything_gone(
-    sandbox: Caller, itglue: ITGlue, fault: dict[str, Any]
-) -> None:
-    sandbox.faults(**fault)
-    assert (await itglue.presence("999", BEFORE)).state == "unclear"
-    sandbox.control("faults", dict.fromkeys(fault))
-    assert (await itglue.presence("999", BEFORE)).state == "gone"
-
-
-async def test_another_organization_is_never_believed(sandbox: Caller, itglue: ITGlue) -> None:
-    sandbox.faults(wrong_organization=True)
-    with pytest.raises(ITGlueConnectionError, match="when asked for 302"):
-        await itglue.organization(WITH_DEPENDENTS)
-
-
-async def test_the_status_of_a_synced_organization_stays(itglue: ITGlue) -> None:
-    statuses = await itglue.statuses()
-    refused = await itglue.set_status(BUSY, statuses["Inactive"])
-    assert (refused.outcome, refused.status) == ("refused", 422)
-    accepted = await itglue.set_status("401", statuses["Inactive"])
-    assert accepted.outcome == "accepted"
-    found = await itglue.organization("401")
-    assert found is not None
-    assert found.status == "Inactive"
 
 
 async def test_idle_days(itglue: ITGlue) -> None:

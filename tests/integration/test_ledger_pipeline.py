@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from adapters.errors import Conflict, InvalidRequest
+from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.deletions import requested
@@ -201,14 +201,6 @@ async def test_cancel_after_the_call_is_a_conflict(ledger: Ledger, clock: TestCl
     error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
     with pytest.raises(Conflict, match="was sent"):
         await ledger.deletions.cancel("del_1", operator="alice", error=error, now=clock())
-
-
-async def test_an_idempotency_key_names_one_request(ledger: Ledger, clock: TestClock) -> None:
-    first = await ask(ledger, clock, "del_1", "k")
-    assert first[1] is not None
-    assert await ask(ledger, clock, "del_2", "k") == ("del_1", None)
-    with pytest.raises(InvalidRequest, match="another request"):
-        await ask(ledger, clock, "del_3", "k", org_id="6")
 
 
 async def test_what_is_due_is_handed_out_once_while_its_job_waits(

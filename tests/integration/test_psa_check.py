@@ -210,7 +210,7 @@ async def test_doctor_tells_what_is_registered(psa: Tenant, check: Check) -> Non
     assert [(each.level, each.cure) for each in found] == [
         ("fail", "unglue sources register cw"),
         ("fail", "unglue sources register at"),
-        ("ok", "to set it (anew): unglue sources register ninja"),
+        ("ok", "to set it (again): unglue sources register ninja"),
     ]
     assert [each for each in changed(psa) if "query" not in each] == []
 
@@ -274,6 +274,65 @@ def test_ninja_gets_its_webhook_with_its_header(psa: Tenant, check: Check) -> No
     ]
     assert check("ninja", command="unregister").exit_code == 0
     assert psa.webhook is None
+
+
+@pytest.mark.parametrize("source", ["at", "ninja"])
+def test_the_secret_is_made_where_its_file_is_not_there(
+    psa: Tenant, check: Check, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = tmp_path / "secrets" / source
+    stored.parent.mkdir()
+    monkeypatch.setenv(f"UNGLUE_SOURCES__{source.upper()}__SECRETS_FILE", str(stored))
+    told = check(source, "--check", command="register")
+    assert (told.exit_code, psa.asked, list(stored.parent.iterdir())) == (1, [], [])
+    assert "names a file that is not there" in told.output
+    # While the vendor does not take it, nothing is stored: nobody would have the same secret.
+    psa.fault = 503
+    assert check(source, command="register").exit_code == 1
+    assert list(stored.parent.iterdir()) == []
+    psa.fault = None
+    # One that was registered with a secret that nobody knows any more gets the new one, too.
+    psa.webhooks = [dict(OTHER)]
+    if source == "at":
+        old = {**OTHER, "id": 4, "webhookUrl": "https://unglue.example.com/webhooks/at"}
+        psa.webhooks.append({**old, "webhookGUID": GUID, "secretKey": "nobody knows it"})
+    told = check(source, command="register")
+    assert told.exit_code == 0, told.output
+    assert [each.name for each in stored.parent.iterdir()] == [source]
+    assert stored.stat().st_mode & 0o777 == 0o600
+    (secret,) = json.loads(stored.read_text())
+    assert len(secret) >= 43
+    assert secret not in told.output
+    assert str(stored) not in told.output
+    if source == "at":
+        assert [row.get("secretKey") for row in psa.webhooks] == [None, secret]
+    else:
+        assert psa.webhook is not None
+        assert psa.webhook["headers"] == [{"name": "authorization", "value": secret}]
+        assert secret.startswith("Bearer ")
+    # It is the configured one from here on, and stays.
+    config = load_settings().sources[source]
+    assert config.secrets == (secret,)  # type: ignore[attr-defined] # both have some
+    assert check(source, command="register").exit_code == 0
+    assert json.loads(stored.read_text()) == [secret]
+
+
+def test_a_secret_that_cannot_be_stored_is_not_registered(
+    psa: Tenant, check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = "UNGLUE_SOURCES__AT__SECRETS_FILE"
+    # The second one is a secret by mistake.
+    for path in (tmp_path / "nowhere" / "at", Path("a-secret-of-sixteen-and-more")):
+        monkeypatch.setenv(variable, str(path))
+        refused = check("at", command="register").exception
+        assert isinstance(refused, ConfigurationError)
+        assert variable in refused.message
+        assert str(path) not in refused.message
+    assert psa.webhooks == []
+    monkeypatch.setenv("UNGLUE_PUBLIC_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv(variable, str(tmp_path / "at"))
+    assert check("at", command="register").exit_code == 1
+    assert not (tmp_path / "at").exists()
 
 
 def test_what_is_ours_is_removed_and_nothing_else(psa: Tenant, check: Check) -> None:

@@ -76,6 +76,40 @@ async def test_the_same_call_again_is_counted_once(ledger: Ledger, clock: TestCl
     assert (await ledger.deliveries.get("dlv_1")).repeats == 1
 
 
+async def test_that_a_client_is_active_still_is_counted_and_counts(
+    it: Installation, ledger: Ledger, redis: Redis
+) -> None:
+    """Without an id of the vendor's it is news each time, and no reason to keep it each time."""
+    first = await it.send(event(inactive=False))
+    before = await redis.dbsize()
+    for _ in range(20):
+        it.clock.forward(seconds=1)
+        again = await it.send(event(inactive=False))
+        assert said(again) == (first.delivery_id, "ignored", None)
+    assert await kept(redis) == [first.delivery_id]
+    assert (await ledger.deliveries.get(first.delivery_id)).repeats == 20
+    assert (await ledger.sources.activity("halo")).verdicts == {"ignored": 21}
+    repeats = [line["repeats"] for line in await audited(redis, "event") if "repeats" in line]
+    assert repeats == [1, 2, 4, 8, 16]
+    # What tells a repeated call from a repeated event is not kept for long.
+    names = [name async for name in redis.scan_iter("unglue:event:halo:sha256:*")]
+    ends = sorted([await redis.pttl(name) for name in names])
+    assert (await redis.dbsize() - before, len(names)) == (20, 21)
+    assert ends[-2] <= 300_000 < ends[-1]
+
+    asked = await it.send(event())
+    it.clock.forward(seconds=1)
+    back = await it.send(event(inactive=False))
+    assert said(back)[1:] == ("cancelled", asked.strongest.deletion_id)
+    assert back.delivery_id != first.delivery_id
+    # From now on it is repeated; and another client is not the same.
+    it.clock.forward(seconds=1)
+    assert (await it.send(event(inactive=False))).delivery_id == back.delivery_id
+    it.clock.forward(seconds=1)
+    it.configure(client_name="/client_id", client_id="/client_name")
+    assert (await it.send(event(inactive=False))).delivery_id != back.delivery_id
+
+
 async def test_the_same_event_in_other_bytes_is_stored_once(
     it: Installation, ledger: Ledger, redis: Redis
 ) -> None:

@@ -64,6 +64,23 @@ async def test_people_are_told_at_most_every_six_hours(
     assert 0 < await ledger.store.redis.pttl("unglue:told:redis_filling:redis") <= 6 * 3_600_000
 
 
+async def test_a_redis_that_begins_to_evict_stops_everything(
+    redis: Redis, ledger: Ledger, clock: TestClock, valkey_url: str
+) -> None:
+    """It was fit when everything was started."""
+    jobs = JobQueue(valkey_url)
+    of_all = duties(Settings(itglue={"api_key": "x"}), ledger, jobs)
+    duty = next(each for each in of_all if each.name == "room")
+    jobs.close()
+    await redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        await duty.run(clock())
+    finally:
+        await redis.config_set("maxmemory-policy", "noeviction")
+    (pause,) = await ledger.stop_switch.pauses()
+    assert (pause.cause, "allkeys-lru" in pause.reason) == ("ledger_lost", True)
+
+
 async def test_nobody_is_told_while_there_is_room(
     ledger: Ledger, clock: TestClock, valkey_url: str
 ) -> None:

@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 from redis import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.app import create_app
+from tests.support.browsing import PHONE, browsing
 from tests.support.dashboard import HOSTILE, fill
 from tests.support.serve import serve
 from tests.support.service import Outside, configured, token
@@ -77,3 +79,30 @@ def test_it_works_and_hostile_jobs_stay_text(
     assert "Executing inline" not in seen.stderr  # nothing hostile had to be stopped by the policy
     assert any("/data/" in path for path in asked.asked)
     assert not [path for path in asked.asked if "owned" in path]
+
+
+async def test_nobody_is_kept_out_by_how_a_page_is_made(dashboard: tuple[str, Outside]) -> None:
+    """axe-core's rules in both schemes, of which the package knows one; and a phone."""
+    url, _ = dashboard
+    faults = []
+    async with browsing(url) as page:
+        for path in (
+            "", "0/view/workers", "0/view/jobs/unglue/failed/8/asc/1",
+            "0/view/jobs/unglue/queued/8/asc/1", "0/view/job/failed",
+        ):  # fmt: skip
+            await page.goto(f"/rq/{path}")
+            await page.get_by_text("Loading...").last.wait_for(state="hidden")
+            await page.evaluate(AXE_SCRIPT)
+            for scheme in ("light", "dark"):
+                await page.emulate_media(color_scheme=scheme)
+                found = await page.evaluate("axe.run({resultTypes: ['violations']})")
+                faults += [
+                    (path, scheme, each["id"], each["nodes"][0]["html"][:120])
+                    for each in found["violations"]
+                ]
+        await page.set_viewport_size(PHONE)
+        for path in ("0/view/jobs/unglue/failed/8/asc/1", "0/view/job/failed"):
+            await page.goto(f"/rq/{path}")
+            await page.get_by_text("RuntimeError").first.wait_for()
+            assert not await page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    assert faults == []

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -219,13 +218,6 @@ async def test_what_never_waited(service: Service, ledger: Ledger, settings: Set
         assert "does not wait for approval" in only_error(answer, 409, "Conflict")
         answer = decide(service, what, deletion_id="del_0", **body)
         only_error(answer, 404, "NotFound")
-
-
-@pytest.mark.usefixtures("redis")
-async def test_too_late(service: Service, ledger: Ledger, settings: Settings) -> None:
-    await awaiting(ledger, settings, ago=timedelta(days=7))
-    answer = decide(service, "approve", digest=shown(service)["approval"]["digest"])
-    assert "not approved in time" in only_error(answer, 409, "Conflict")
 
 
 async def test_of_two_at_once_one_wins(

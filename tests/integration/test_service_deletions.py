@@ -218,6 +218,19 @@ async def test_an_unknown_deletion(service: Service, redis: Redis, name: str) ->
 
 
 @pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize("source", ["cww", "CW", "cw%20", "schedule:cw"])
+async def test_a_misspelt_source_has_nothing_to_stop_and_is_told_so(
+    service: Service, source: str
+) -> None:
+    path = "/v1/sources/{}/cancel"
+    answer = service.call("POST", path.format(source), json={"reason": "its secret leaked"})
+    only_error(answer, 404, "NotFound")
+    for known in ("cw", "api"):
+        answer = service.call("POST", path.format(known), json={"reason": "its secret leaked"})
+        assert (answer.status_code, answer.json()["cancelled"]) == (200, [])
+
+
+@pytest.mark.usefixtures("redis")
 async def test_a_cancelled_deletion(service: Service, ledger: Ledger) -> None:
     deletion_id = service.ask(ASKED).json()["id"]
     answer = service.call("POST", f"/v1/deletions/{deletion_id}/cancel")

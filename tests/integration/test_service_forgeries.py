@@ -251,7 +251,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(
     body=st.binary(max_size=300) | st.text(max_size=200).map(str.encode),
     headers=st.lists(st.tuples(NAMES.map(str.encode), HEADER), max_size=5),
@@ -263,7 +263,7 @@ def test_any_bytes_are_refused(
     only_error(answer, 401, "SignatureInvalid")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(at=st.integers(min_value=0), byte=st.integers(0, 255), cut=st.booleans())
 def test_any_changed_byte_is_refused(service: Service, at: int, byte: int, *, cut: bool) -> None:
     body = service.callback()

@@ -96,6 +96,20 @@ async def test_the_fields_at_fault_are_named(service: Service) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/deletions?dry_run=true", "/v1/replays?dry_run=true", "/v1/schedules/x/sweep?dry_run=1",
+     "/v1/deletions/del_1/replay?dry-run", "/v1/pause?dry_run=true"],
+)  # fmt: skip
+async def test_what_stands_in_the_address_is_not_passed_over(
+    service: Service, redis: Redis, path: str
+) -> None:
+    """A rehearsal that was asked for there would be done in earnest."""
+    answer = service.call("POST", path, content=json.dumps({**ASKED, "confirm_delete": True}))
+    assert "body" in only_error(answer, 422, "InvalidRequest")
+    assert await stored(redis) == {}
+
+
 @pytest.mark.usefixtures("redis")
 async def test_a_flood_of_faults_is_answered_briefly(service: Service) -> None:
     many = {"org_id": "301", **{f"field{number}": 1 for number in range(20_000)}}
@@ -119,7 +133,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(content=st.dictionaries(NAMES | st.text(max_size=9), VALUES, max_size=5))
 def test_any_request_is_answered(service: Service, content: dict[str, Any]) -> None:
     answer = service.ask(content)
@@ -129,7 +143,7 @@ def test_any_request_is_answered(service: Service, content: dict[str, Any]) -> N
         only_error(answer, 422, answer.json()["errors"][0]["code"])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_answered(service: Service, body: bytes) -> None:
     answer = service.ask(body)

@@ -79,7 +79,9 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
             ("events", "cloudevents/structured-client-inactive"),
         ):
             for _ in range(2):
-                sent = unglue("sources", "send", name, f"{FIXTURES / fixture}.body", **environment)
+                sent = unglue(
+                    "sources", "send", name, f"{FIXTURES / fixture}.body", "--json", **environment
+                )
                 assert sent.returncode == 0, (name, sent.stderr, sent.stdout)
                 answer = json.loads(sent.stdout)
                 assert answer["verdict"] == "accepted", (name, answer)
@@ -88,7 +90,7 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
         client = ("--org-id", "311", "--org-name", "Velvet Anchor Laundry")
         for name in ("rewst", "events"):
             for said, becomes in (("--inactive", "accepted"), ("--active", "cancelled")):
-                sent = unglue("sources", "send", name, *client, said, **environment)
+                sent = unglue("sources", "send", name, *client, said, "--json", **environment)
                 assert json.loads(sent.stdout)["verdict"] == becomes, (name, sent)
         assert unglue("sources", "send", "cw", *client, **environment).returncode == 2
         assert unglue("sources", "send", "rewst", **environment).returncode == 2

@@ -25,17 +25,21 @@ from service.sandbox.psa.sending import Outgoing
 from service.sandbox.psa.tenant import Tenant
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.shapes import Psa
+from tests.integration.test_catch_up import way_of
 from tests.support.clock import TestClock
 from tests.support.receiver import receiving
 from tests.support.rehearsal import KEY, RELAXED, Rehearsal
 from tests.support.serve import serve
 from tests.support.service import SECRET, configured, running_service
 from tests.support.sources import COMPANY, NAME, account
+from workers.bulk.catch_up.walk import Way, advance_catch_up
+from workers.ledger.events.catch_ups import CatchUp
 from workers.ledger.ledger import Ledger
 from workers.outbox.outgoing import Means
 from workers.outbox.sender import Sender
 from workers.pipeline.states import AWAITING_APPROVAL
 from workers.psa.companies import Asked
+from workers.settings import Settings
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 PUBLIC = "https://unglue.example.com"
@@ -129,6 +133,43 @@ async def test_from_the_registration_to_the_callback(
         (called,) = receiver.received
         assert b'"deleted":true' in called.body.replace(b" ", b"")
         assert not await it.exists("401")
+
+
+@pytest.mark.parametrize("vendor", ["connectwise", "autotask", "ninjaone", "halopsa"])
+async def test_what_got_lost_on_its_way_is_found(
+    vendor: str, ledger: Ledger, clock: TestClock
+) -> None:
+    clock.now = datetime.now(UTC)
+    tenant = Tenant()
+    app = create_vendor(vendor, tenant)
+    with serve(app) as url:
+        tenant.organization(COMPANY, NAME)
+        tenant.client(COMPANY, NAME, active=True)
+        settings = Settings(itglue={"api_key": "ITG.x"}, sources={"cw": source(vendor, url)})
+        tenant.webhook = {"url": f"{PUBLIC}/webhooks/cw"}
+        async with Asked(settings.sources) as asked, httpx.AsyncClient(trust_env=False) as http:
+            way = way_of(ledger, clock, settings, asked)
+            await caught_up(way)
+            await http.post(f"{url}/_sandbox/mishaps", json={"lose": 1})
+            change = {"name": NAME, "active": False, "deleted": vendor == "ninjaone"}
+            await http.post(f"{url}/_sandbox/clients/{COMPANY}", json=change)
+            assert await ledger.listing.open() == []
+            clock.forward(minutes=10)
+            run = await caught_up(way)
+        assert (run.inactive, run.active, run.fault) == (1, 0, "")
+        (deletion,) = await ledger.listing.open()
+        assert deletion.request.org_name == NAME
+
+
+async def caught_up(way: Way) -> CatchUp:
+    """A whole run."""
+    await way.ledger.catch_ups.begin("cw", None, way.clock())
+    run = await advance_catch_up("cup_cw", way)
+    assert run is not None
+    while run.finished_at is None:
+        run = await advance_catch_up("cup_cw", way)
+        assert run is not None
+    return run
 
 
 # -- how they send ---------------------------------------------------------------------------

@@ -33,6 +33,7 @@ def _gate(name: str, *tests: str) -> Safeguard:
 
 _CONTRACT = "tests/contract/test_"
 _OF_GATES = f"{_CONTRACT}gates.py"
+_REQUESTS = "tests/integration/test_service_requests.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 
 GRANT: Final = (
@@ -459,21 +460,21 @@ THE_CALL: Final = (
     ),
     Safeguard(
         "export: not from before the newest change",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:",
         "        if False:",
         (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
     ),
     Safeguard(
         "export: not too old",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         " or now - self.stored_at > max_age:",
         ":",
         (f"{_CONTRACT}export.py",),
     ),
     Safeguard(
         "export: something of each counted kind",
-        "workers/ledger/records.py",
+        "workers/ledger/deleting/exported.py",
         "    return f\"it holds nothing of: {', '.join(missing)}\" if missing else None",
         "    return None",
         (f"{_CONTRACT}export.py", "tests/unit/test_export_archive.py"),
@@ -501,7 +502,7 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/ledger/scripts/approve.lua",
         "if tonumber(deletion.approval_until) <= now then",
         "if false then",
-        (f"{_CONTRACT}approval.py::test_an_approval_that_comes_too_late_is_none",),
+        (f"{_CONTRACT}approval.py::test_a_clock_that_is_not_the_workers",),
     ),
     Safeguard(
         "approval: with force where the dependency gate refuses",
@@ -513,9 +514,60 @@ PEOPLE_AND_STRANGERS: Final = (
     Safeguard(
         "names: protections compare loosely",
         "adapters/likeness.py",
-        '    return unicodedata.normalize("NFKC", " ".join(seen.casefold().split()))',
+        '    return unicodedata.normalize("NFKC", " ".join(folded.split()))',
         "    return text",
         ("tests/unit/test_safeguards_loosely.py",),
+    ),
+    Safeguard(
+        "names: a client is known by what two systems call it",
+        "adapters/clients.py",
+        "dict.fromkeys((likely, bare(likely) or likely))",
+        "(likely,)",
+        ("tests/unit/test_safeguards_loosely.py",),
+    ),
+    Safeguard(
+        "event: what a clock ahead claimed is compared",
+        "workers/intake/events.py",
+        '            event["claims"] = claims',
+        "            pass",
+        (f"{_CONTRACT}in_doubt_of_order.py::test_times_that_cannot_be_put_in_order",),
+    ),
+    Safeguard(
+        "event: the beginning of a calendar is no time",
+        "adapters/fields.py",
+        "return moment if moment >= _OLDEST else None",
+        "return moment",
+        ("tests/unit/test_adapter_standard.py", "tests/unit/test_adapter_ninjaone.py"),
+    ),
+    Safeguard(
+        "subject: an id beside a link agrees",
+        "workers/pipeline/identity/resolve.py",
+        "        if request.org_id not in {None, organization.id}:",
+        "        if False:",
+        (f"{_CONTRACT}one_organization.py::test_identifiers_that_disagree",),
+    ),
+    Safeguard(
+        "subject: a number is that of its integration",
+        "workers/pipeline/gates/standing.py",
+        'return register.client == link and kind in {"", own}',
+        "return register.client == link",
+        (
+            f"{_CONTRACT}one_organization.py::test_a_number_of_another_psa_is_not_known_by_that_of_ours",
+        ),
+    ),
+    Safeguard(
+        "ledger: a Redis that evicts stops everything",
+        "workers/upkeep/room.py",
+        "    if room.policy != EVICTS_NOTHING:",
+        "    if False:",
+        ("tests/integration/test_room.py::test_a_redis_that_begins_to_evict_stops_everything",),
+    ),
+    Safeguard(
+        "api: nothing in the address is passed over",
+        "service/api/state.py",
+        'if request.method not in {"GET", "HEAD"} and request.url.query:',
+        "if False:",
+        (f"{_REQUESTS}::test_what_stands_in_the_address_is_not_passed_over",),
     ),
     Safeguard(
         "queue: only jobs of the table",

@@ -2,9 +2,11 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from adapters.models import DeletionRequest
 from tests.support.approvals import DEPENDENCIES, awaiting
+from workers.ledger.bulk.comparisons import Comparison
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.ledger import Ledger
@@ -19,12 +21,42 @@ CLIENTS = (
     ("Marble Umbrella Works", "failed"), ("Moss, Fern and Partners", "soft_deleted"),
     ("Lantern Street Dental", "deleted"), ("Quiet River Law", "deleted"),
     ("North Pier Ferries", "deleted"), ("Seven Maples School", "blocked"),
+    ("מרפאת שיניים הגליל (2019) בע״מ", "deleted"),
+    ("The Society for the Preservation of Very Long Names, North-Eastern Lake District Chapter",
+     "previewed"),
+    ("Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft", "failed"),
 )  # fmt: skip
+HEBREW = CLIENTS[12][0]
+# How a PSA's clients are found, as `Link` has it.
+LINKS: tuple[tuple[Any, ...], ...] = (
+    ("linked", "250", "Violet Pumps", False, "", ["401"], "Violet Pumps", "Inactive", True),
+    ("linked", "251", HEBREW, False, "", ["402"], HEBREW, "Active", True),
+    ("by_name", "260", "Amber Mills", False, "", ["403"], "Amber Mills", "Active", True),
+    ("ambiguous", "261", "Quiet River Law", True, "several organizations have its name",
+     ["404", "405"], "Quiet River Law", "Active", False),
+    ("several_links", "262", "Lantern Street Dental", True, "linked to 263 as well", ["406"],
+     "Lantern Street Dental", "Active", False),
+    *(("linked", str(300 + each), name, True, "", [str(500 + each)], name, "Active", False)
+      for each, (name, _) in enumerate(CLIENTS)),
+    ("missing", "264", "Seven Maples School", True, "its name is only similar to one", [], "", None,
+     False),
+    ("unknown_company", "265", "", None, "the PSA lists no company of this number", ["407"],
+     "Moss, Fern and Partners", "Inactive", False),
+)  # fmt: skip
+# A source whose PSA can be asked, so that there are links.
+ASKED = {
+    "cw": {
+        "vendor": "connectwise", "host": "na.myconnectwise.net", "company": "Cobalt",
+        "confirm_delete": True,
+        "api": {"public_key": "PUB", "private_key": "PRIV", "client_id": "guid"},
+    },
+}  # fmt: skip
 # Each page with something on it.
 PAGES = (
     "/", "/deletions", "/deletions?state=failed&q=works", "/deletions/del_1", "/deletions/del_2",
     "/deliveries", "/deliveries?held=yes", "/deliveries/dlv_1", "/results", "/results/cb_2_1",
-    "/replays", "/replays?what=deletions", "/sources", "/schedules", "/protected",
+    "/replays", "/replays?what=deletions", "/holds", "/holds?source=cw&verdict=rejected",
+    "/links/cw", "/sources", "/schedules", "/protected",
     "/protected/4", "/audit", "/audit?verify=yes", "/month", "/deletions/del_none", "/log-in",
 )  # fmt: skip
 
@@ -50,6 +82,8 @@ async def busy(ledger: Ledger, settings: Settings) -> None:
     )  # fmt: skip
     await rejected(ledger, now)
     await ledger.protections.protect("4", now, how="api", by="bob", reason="they pay until May")
+    read = Comparison(now - timedelta(minutes=3), "alice", LINKS)
+    await ledger.comparisons.keep("cw", read)
     await ledger.budget.take(now, limit=3000, reserve=1, destructive=False)
 
 

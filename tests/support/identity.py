@@ -60,11 +60,12 @@ class Identity:
         basic = base64.b64encode(f"{CLIENT}:{quote(CLIENT_SECRET, safe='')}".encode()).decode()
         challenge = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(challenge).rstrip(b"=").decode()
+        if request.headers.get("authorization") != f"Basic {basic}":
+            return JSONResponse({"error": "invalid_client"}, 401)
         if (
             asked is None
             or asked["code_challenge"] != proof
             or asked["redirect_uri"] != form["redirect_uri"]
-            or request.headers.get("authorization") != f"Basic {basic}"
         ):
             return JSONResponse({"error": "invalid_grant"}, 400)
         self.redeemed.append(form["code"])

@@ -139,18 +139,10 @@ class Sources:
         return rfc3339(at or self.it.clock())
 
     async def cw(
-        self,
-        status: str | dict[str, Any] = "Inactive",
-        *,
-        company: int = COMPANY,
-        name: str | None = NAME,
-        at: datetime | None = None,
-        source: str = "cw",
-        **envelope: Any,
+        self, status: str | dict[str, Any] = "Inactive", *, source: str = "cw", **said: Any
     ) -> Acknowledged:
         """A company callback of ConnectWise."""
-        body = self.callback(status, company=company, name=name, at=at, source=source, **envelope)
-        return await self.send(source, body)
+        return await self.send(source, self.callback(status, source=source, **said))
 
     def callback(
         self,
@@ -296,7 +288,7 @@ class Sources:
             if self.it.clock() >= stop:
                 return deletion
             self.it.clock.now = max(deletion.ready_at, self.it.clock() + pause)
-            pause = min(pause * 2, timedelta(hours=12))
+            pause = min(pause * 8, timedelta(hours=12))
 
     async def in_grace(self, deletion_id: str) -> Deletion:
         """The deletion in its grace period, approved if somebody has to be asked."""

@@ -97,7 +97,7 @@ def check_reading(
 
 
 @pytest.mark.parametrize("vendor", sorted(VENDORS))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_any_bytes_and_headers(vendor: str, data: st.DataObject) -> None:
     deliveries = BY_VENDOR[vendor]

@@ -66,6 +66,36 @@ OWN_TYPES = {"active_types": ["reactivated"], "inactive_types": ["offboarded"]}
         ("cloudevents", cloud("Reactivated"), OWN_TYPES),
         ("cloudevents", cloud("client.active"), OWN_TYPES),
         ("cloudevents", cloud("com.x.client.Active"), {"active_types": ["com.x.client.active"]}),
+        ("cloudevents", cloud("com.example.client.active"), {}),
+        *(
+            ("standard", standard(kind, {"org_id": "5"}), {})
+            for kind in (
+                "crm.client.active",
+                "crm/clientBack",
+                "reactivated",
+                "status.changed",
+                "org.active",
+                "isActive",
+                "\u200breactivated",
+            )
+        ),
+        ("standard", standard("reactivated", {"OrgId": 5}), {}),
+        *(
+            ("standard", body, {})
+            for body in (
+                {"Type": "client.active", "Data": {"org_id": "5"}},
+                {"event": "client.active", "payload": {"id": "5"}},
+                {"org_id": "5", "status": "active"},
+                {"test": True, "companyName": "Acme"},
+            )
+        ),
+        ("connectwise", connectwise(Type="company.updated"), {}),
+        ("connectwise", connectwise(Type="company_v2"), {}),
+        ("autotask", {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000"}, {}),
+        ("ninjaone", {"id": 1, "statusCode": "ORG_RESTORED"}, {}),
+        ("halopsa", {"action": "client.updated", "id": 57}, {}),
+        ("halopsa", {"user": {"id": 3}, "event": "Client Updated", "id": 57}, {}),
+        ("halopsa", {"user": "bob", "event": "Updated", "id": 57}, {}),
     ],
 )
 def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, Any]) -> None:
@@ -79,8 +109,16 @@ def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, An
     [
         ("connectwise", connectwise(CompanyId="Other")),
         ("connectwise", connectwise(FromUrl="eu.myconnectwise.net")),
-        ("autotask", {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000"}),
+        (
+            "autotask",
+            {
+                **CALLOUT,
+                "Guid": "00000000-0000-4000-8000-000000000000",
+                "EntityType": "Ticket",
+            },
+        ),
         ("standard", {"test": 2432232314}),
+        ("standard", {"event": "ping", "time": "now"}),
     ],
 )
 def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -> None:
@@ -104,6 +142,12 @@ def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -
         ("halopsa", {"ticket": {}, "occurred_at": "x"}, "other_entity"),
         ("standard", standard("invoice.paid", {"org_id": "5"}, 1614265330), "other_type"),
         ("cloudevents", cloud("invoice.paid", time="x"), "other_type"),
+        ("cloudevents", cloud("org.example.invoice.paid"), "other_type"),
+        ("standard", standard("contract.renewed", {"org_id": "5"}), "other_type"),
+        ("standard", standard("user.account.locked", {"user": 5}), "other_type"),
+        ("standard", standard("activated", {"user": 5}), "other_type"),
+        ("connectwise", connectwise(Type="companyTeam"), "other_entity"),
+        ("connectwise", connectwise(Type="CompanyAddress"), "other_entity"),
     ],
 )
 def test_an_odd_time_of_something_else_is_of_no_concern(
@@ -149,3 +193,28 @@ def test_the_type_beside_a_body_tells_two_events_apart() -> None:
         return verdict
 
     assert sent("Client.Active", "a").content != sent("Client.Inactive", "a").content
+
+
+NINJA = {"id": 1, "activityTime": 1781000000, "statusCode": "CLIENT_CREATED"}
+
+
+def test_a_client_that_is_active_is_so_under_every_name_that_is_sent() -> None:
+    names = {"organizationName": "Acme", "data": {"clientName": "Acme\nLtd"}}
+    (verdict,) = read("ninjaone", {**NINJA, "organizationId": 8, **names})
+    assert isinstance(verdict, Reactivated)
+    assert (verdict.client, verdict.also) == ("id:8", ("name:acme", "name:acme ltd"))
+
+
+@pytest.mark.parametrize(("name", "known"), [("Acme\x00\n", "name:acme"), (360, "name:360")])
+def test_an_odd_name_counts_for_who_is_active(name: object, known: str) -> None:
+    body = {"client_id": 8, "client_name": name, "inactive": False}
+    (verdict,) = read("halopsa", body)
+    assert isinstance(verdict, Reactivated)
+    assert known in verdict.also
+
+
+def test_who_was_restored_without_a_name_may_be_any() -> None:
+    counts, holds = read("ninjaone", {**NINJA, "organizationId": 8})
+    assert isinstance(counts, Reactivated)
+    assert isinstance(holds, Rejected)
+    assert (counts.client, holds.clients, holds.holds) == ("id:8", (), True)

@@ -157,7 +157,7 @@ def test_a_client_is_active_under_each_of_its_names() -> None:
     assert (both.client, both.also) == ("id:500", ("name:example client",))
     # An unreadable name does not hide that the client is active.
     unreadable = {"id": 500, "name": "\x00"}
-    verdict = only(read(activity(statusCode="CLIENT_CREATED", organization=unreadable)))
+    verdict, _held = read(activity(statusCode="CLIENT_CREATED", organization=unreadable))
     assert isinstance(verdict, Reactivated)
     nobody = only(read(activity(statusCode="CLIENT_CREATED")))
     assert isinstance(nobody, Rejected)

@@ -11,13 +11,16 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from service.cli import COMMANDS, FIRST_SENTENCES, main
+from adapters.errors import ConfigurationError
+from service.cli import COMMANDS, FIRST_SENTENCES, cli, main
 from service.supervision import embedded
 from service.supervision.readiness import redis_answers
 from tests.support.serve import serve
@@ -30,6 +33,9 @@ ROOT = Path(__file__).parents[2]
 PROCESSES = ("worker", "scheduler", "outbox", "up")
 
 
+# They run until they are stopped, ask, or print what only a shell reads.
+WITHOUT_JSON = {*PROCESSES, "serve", "sandbox", "demo", "init", "completion", "alive"}
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -39,6 +45,7 @@ def process(*arguments: str, module: str = "service", **environment: str) -> sub
     return subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", module, *arguments],
         env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -157,11 +164,10 @@ def test_two_names_that_differ(unglue: Run) -> None:
     assert "differ" in err
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "127.0.0.1:1", "nonsense"])
-def test_no_service(unglue: Run, url: str) -> None:
-    status, out, err = unglue(*PREVIEW, UNGLUE_TOKEN="t", UNGLUE_URL=url)
+def test_no_service(unglue: Run) -> None:
+    status, out, err = unglue(*PREVIEW, UNGLUE_TOKEN="t", UNGLUE_URL="http://127.0.0.1:1")
     assert (status, out) == (1, "")
-    assert url in err
+    assert "http://127.0.0.1:1" in err
     assert "is it running, and is UNGLUE_URL right?" in err
 
 
@@ -264,21 +270,26 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("command", "fault"),
-    [*(("serve", fault) for fault in WRONG), *((it, "an unkept safeguard") for it in PROCESSES)],
-)
-def test_nothing_starts_with_a_wrong_configuration(
-    tmp_path: Path, command: str, fault: str
-) -> None:
-    environment, said = WRONG[fault]
-    data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
-    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **environment}
-    status, out, err = ended(process(command, *data, **complete))
+def refused(fault: str, ended: tuple[int, str, str]) -> None:
+    status, out, err = ended
     assert (status, out) == (2, "")
-    assert said in err
+    assert WRONG[fault][1] in err
     assert "ITG.secret" not in err
     assert "serving" not in err
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_wrong_configuration_is_told_by_what_is_wrong(unglue: Run, fault: str) -> None:
+    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **WRONG[fault][0]}
+    refused(fault, unglue("serve", **complete))
+
+
+@pytest.mark.parametrize("command", ["serve", *PROCESSES])
+def test_nothing_starts_with_a_wrong_configuration(tmp_path: Path, command: str) -> None:
+    fault = "an unkept safeguard"
+    data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
+    complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **WRONG[fault][0]}
+    refused(fault, ended(process(command, *data, **complete)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -304,3 +315,91 @@ def test_up_does_not_wait_for_a_server_that_does_not_start() -> None:
         status, out, err = ended(command)
     assert (status, out) == (1, "")
     assert "ended unexpectedly: valkey (exit 1)" in err
+
+
+def every_command() -> Iterator[tuple[str, click.Command]]:
+    known = [(name, getattr(import_module(module), name)) for name, module in COMMANDS.items()]
+    for name, command in known:
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield name, command
+        if isinstance(command, click.Group):
+            known += [(f"{name} {one}", each) for one, each in command.commands.items()]
+
+
+@pytest.mark.parametrize(("name", "command"), tuple(every_command()))
+def test_every_option_says_what_it_is_for(name: str, command: click.Command) -> None:
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert [each.name for each in options if not each.help] == []
+    named = {option for each in options for option in each.opts}
+    assert ("--json" in named) is (name not in WITHOUT_JSON)
+    assert (command.help or "").split("\n\n")[0].rstrip().endswith(".")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("config", "show"), ("--help",), ("sandbox", "--list-faults")]
+)
+def test_a_screen_that_is_full_or_closed_is_no_fault_of_ours(arguments: tuple[str, ...]) -> None:
+    key = {"UNGLUE_ITGLUE__API_KEY": "k", "UNGLUE_ITGLUE__REGION": "eu"}
+    for into, status in ((">/dev/full", 1), (">&-", 0)):
+        command = f"{sys.executable} -m service {' '.join(arguments)} {into}"
+        ran = subprocess.run(  # noqa: S602 - our own command
+            command, shell=True, check=False, capture_output=True, text=True,
+            env={**os.environ, **key},
+        )  # fmt: skip
+        assert (ran.returncode, "Traceback" in ran.stderr) == (status, False), ran.stderr
+        assert ("No space left on device" in ran.stderr) is (status == 1)
+
+
+def test_where_no_file_is_the_way_to_one_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (("doctor",), ("up",)):
+        status, _, err = ended(process(*arguments))
+        assert (status, "unglue init makes one" in err) == (2, True), err
+
+
+def test_an_error_of_the_service_keeps_its_code() -> None:
+    async def refuse(_request: object) -> JSONResponse:
+        return JSONResponse(
+            {"errors": [{"code": "NotFound", "message": "none", "timestamp": ""}]}, 404
+        )
+
+    app = Starlette(routes=[Route("/v1/deletions/{id}", refuse)])
+    with serve(app) as url:
+        service = {"UNGLUE_URL": url, "UNGLUE_TOKEN": "x"}
+        status, _, err = ended(process("deletions", "del_1", "--json", **service))
+        (said,) = json.loads(err)["errors"]
+        assert (status, said["code"], said["message"]) == (1, "NotFound", "none")
+        assert ended(process("deletions", "del_1", **service))[2] == "unglue: NotFound: none\n"
+    for url in ("ftp://x", "127.0.0.1:8000", "nonsense"):
+        status, _, err = ended(process("status", UNGLUE_URL=url, UNGLUE_TOKEN="x"))
+        assert (status, "must begin with https://" in err) == (2, True)
+
+
+def test_two_services_on_one_port() -> None:
+    with serve(Starlette()) as url:
+        status, _, err = ended(process("sandbox", "--port", url.rpartition(":")[2]))
+    assert (status, "choose another --port" in err) == (1, True), err
+
+
+def test_no_answer_to_a_question_is_an_interruption(tmp_path: Path) -> None:
+    arguments = ("init", "--rehearsal", "--output", str(tmp_path / "made.toml"))
+    status, out, err = ended(process(*arguments))
+    assert status == 130, (out, err)
+    assert "interrupted before it was done" in err
+    assert "Aborted" not in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["demo", "up"])
+def test_without_the_embedded_server_it_is_named(
+    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "k")
+    monkeypatch.setattr(embedded, "find_spec", lambda _name: None)
+    ran = CliRunner().invoke(cli, [command])
+    assert isinstance(ran.exception, ConfigurationError)
+    assert "unglue[embedded]" in ran.exception.message
+    assert not list(tmp_path.iterdir())

@@ -1,6 +1,6 @@
 """What is missed only once something has happened."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from workers.settings import Settings
 CW = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "C"}
 WELL: dict[str, Any] = {
     "itglue": {"api_key": "x"},
+    "public_url": "https://unglue.example.com",
     "secret_keys": ["one of the keys, long enough to be one"],
     "spool_dir": "spool",
     "operators": {
@@ -21,6 +22,7 @@ WELL: dict[str, Any] = {
     },
     "sources": {"cw": {**CW, "confirm_delete": True, "approval": "always"}},
 }
+REHEARSAL = {"base_url": "http://[::1]:9100", "api_key": "x"}
 CONFIRMED = {"sources": {"cw": {**CW, "confirm_delete": True}}}
 
 
@@ -29,6 +31,14 @@ CONFIRMED = {"sources": {"cw": {**CW, "confirm_delete": True}}}
     [
         ({}, []),
         ({"spool_dir": ""}, ["spool"]),
+        ({"public_url": "http://127.0.0.1:8000"}, ["configuration"]),
+        (
+            {
+                "public_url": "http://localhost",
+                "itglue": {"base_url": "http://[::1]:1", "api_key": "x"},
+            },
+            [],
+        ),
         ({"operators": {"a": WELL["operators"]["a"]}}, ["operators"]),
         ({"secret_keys": [], "policy": {"mode": "preview"}}, ["audit"]),
         (CONFIRMED, ["policy"]),
@@ -52,7 +62,7 @@ def test_what_the_doctor_says(change: dict[str, Any], said: list[str]) -> None:
     ],
 )
 async def test_a_check_that_breaks_is_a_finding(error: Exception, words: str) -> None:
-    async def check() -> AsyncIterator[Finding]:
+    async def check() -> AsyncGenerator[Finding]:
         yield Finding("it glue", "ok", "so far")
         raise error
 

@@ -118,6 +118,7 @@ REFERENCE = {"id": "900", "type": "adapters-resources"}
 REMOTE = [
     {**REFERENCE, "attributes": {"remote-id": 19303}},
     {"id": "901", "type": "adapters-resources", "attributes": {"remote-id": "CW-1"}},
+    {"id": "903", "type": "adapters-resources", "attributes": {"remote-id": 250.0}},
 ]
 
 
@@ -132,6 +133,7 @@ REMOTE = [
         (link("adapters-resources", [REFERENCE]), ("19303",)),
         (link("adapters_resources", REFERENCE), ("19303",)),
         (link("adapters-resources", [REFERENCE, {**REFERENCE, "id": 901}]), ("19303", "CW-1")),
+        (link("adapters-resources", {**REFERENCE, "id": "903"}), ("250",)),
         # A link whose remote id did not come along must not look like no link.
         (link("adapters-resources", [REFERENCE, {**REFERENCE, "id": "902"}]), None),
     ],

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.clients import known_as
 from workers.itglue.models import Organization
 from workers.pipeline.gates.patterns import protects
 from workers.pipeline.identity.naming import hardly_differ, same
@@ -18,6 +19,9 @@ SPELLINGS = [
     ("#legal-hold", "#legal\u00adhold"), ("#legal-hold", "<b>#legal</b>-hold"),
     ("#keep", "#<b>keep</b>"), ("#legal-hold", "#legal\u2043hold"), ("#keep", "&amp;amp;#35;keep"),
     ("#größe", unicodedata.normalize("NFD", "#größe")), ("#keep", "<p>#keep</p>"),
+    *(("#legal-hold", f"#legal{joined}hold") for joined in ("_", " ", "", "/", " - ")),
+    ("#legal-hold", "#LegalHold"), ("#legal_hold", "#legal-hold"), ("#keep", "#keep\u2014they sue"),
+    ("#keep", "#keep-"), ("#keep", "#keep-2030"), ("#keep", "#keep_them"),
 ]  # fmt: skip
 
 
@@ -28,9 +32,14 @@ def test_a_tag_is_found_in_every_spelling(tag: str, written: str, place: str) ->
     assert is_tagged(organization, tag)
 
 
-@pytest.mark.parametrize("written", ["#keeper", "keep", "#keep-not", "#kee"])
+@pytest.mark.parametrize("written", ["#keeper", "keep", "#keep2", "#kee", "#for-keep"])
 def test_another_word_is_another_tag(written: str) -> None:
     assert not is_tagged(Organization(id="1", name="A", alert=written), "#keep")
+
+
+@pytest.mark.parametrize("written", ["#legal", "#legally-hold", "#legal holder", "#hold"])
+def test_a_part_of_a_tag_is_none(written: str) -> None:
+    assert not is_tagged(Organization(id="1", name="A", alert=written), "#legal-hold")
 
 
 def test_what_permits_is_written_exactly() -> None:
@@ -49,6 +58,9 @@ def test_what_permits_is_written_exactly() -> None:
         ("*in-house*", "In\u00adhouse IT"), ("*internal*", "Inter\ufe0fnal IT"),
         ("Acme Inc", "Acme\u3164Inc"), ("A & B", "A &amp;amp; B"),
         ("acme  inc", "ACME Inc"), ("A & B", "A &amp; B"), ("A-B?", "A\u2011Bx"),
+        ("*k\u0131rm\u0131z\u0131*", "KIRMIZI Ltd"), ("*iletişim*", "İLETİŞİM"),
+        ("Acme", "Acme\u2122"), ("Acme Inc", "Acme, Inc."), ("Acme, Inc.", "Acme Inc"),
+        ("*Lock & Co*", "The Lock and Company Ltd"), ("Caf\u00e9*", "Cafe Roma"),
     ],
 )  # fmt: skip
 def test_a_pattern_protects_what_looks_like_it(pattern: str, name: str) -> None:
@@ -56,7 +68,15 @@ def test_a_pattern_protects_what_looks_like_it(pattern: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "name"), [("[MSP]*", "Mine"), ("Acme", "Acme Inc"), ("A?", "A")]
+    ("pattern", "name"),
+    [
+        ("[MSP]*", "Mine"),
+        ("Acme", "Acme Inc"),
+        ("A?", "A"),
+        ("*.", "Acme"),
+        ("*-*", "A B"),
+        ("", "A"),
+    ],
 )
 def test_a_pattern_protects_nothing_else(pattern: str, name: str) -> None:
     assert not protects(pattern, name)
@@ -68,3 +88,23 @@ def test_a_name_identifies_only_itself(other: str) -> None:
     assert "differ only" in hardly_differ("Blank", other)
     assert same("é", "e\u0301")
     assert hardly_differ("Blank", "Other") == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Acme Ltd", "Acme Ltd."), ("Acme Inc", "Acme, Inc."), ("Acme Ltd", "The Acme Limited"),
+        ("Lock & Co", "Lock and Company"), ("Café Roma", "Cafe Roma"), ("O'Brien", "OBrien"),
+        ("A-B Works", "A B Works"), ("Studio ½", "Studio 1/2"), ("ABC Ltd", "A.B.C. Ltd"),
+    ],
+)  # fmt: skip
+def test_a_client_is_known_by_what_two_systems_call_it(one: str, other: str) -> None:
+    assert not set(known_as(name=one)).isdisjoint(known_as(name=other))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Acme Ltd", "Acme Inc"), ("Acme", "Acme Works"), ("***", "&"), ("The", "A"), ("", ".")],
+)
+def test_another_client_is_not(one: str, other: str) -> None:
+    assert set(known_as(name=one)).isdisjoint(known_as(name=other))

@@ -362,6 +362,14 @@ REFUSED_FILES = {
         f"[operators.a]\ntoken_sha256 = '{HASH}'\n[operators.b]\ntoken_sha256 = '{HASH}'",
         "operators: a and b have the same token",
     ),
+    "one operator in two cases": (
+        f"[operators.a]\ntoken_sha256 = '{HASH}'\n[operators.A]\nsign_on = 'a@x'",
+        "operators: a and A have the same name but for its case",
+    ),
+    "one person in two cases": (
+        "[operators.a]\nsign_on = 'a@x'\n[operators.b]\nsign_on = 'A@x'",
+        "operators: a and b have the same sign_on",
+    ),
     "a Redis without a scheme": ("redis_url = 's3cret@localhost:6379'", "redis_url: must be a URL"),
     "a Redis with a port": ("redis_url = 'redis://:s3cret#x@h:1/0'", "redis_url: must be a URL"),
     "a Sentinel": ("redis_url = 'redis+sentinel://h/0'", "redis_url: must be a URL that begins"),

@@ -246,7 +246,7 @@ class Verifier:
             return None
         return Fault(
             f"it ends under {_named(head.key)}, which is not the newest: whoever has that key "
-            "could have written the end anew; give the files after it too, or --expect-head",
+            "could have written the end again; give the files after it too, or --expect-head",
             seq=head.seq,
         )
 

@@ -6,7 +6,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from adapters.likeness import likeness
 from workers.itglue.models import Organization
@@ -48,6 +48,9 @@ class Link:
     backlog: bool = False
 
 
+_FIELDS: Final = tuple(each.name for each in dataclasses.fields(Link))
+
+
 async def compare(
     settings: Settings, source: str, memory: Memory | None = None
 ) -> tuple[Link, ...]:
@@ -69,10 +72,14 @@ def csv_of(links: Iterable[Link]) -> str:
     """As a table for other programs."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in dataclasses.fields(Link))
-    for each in links:
-        writer.writerow(_cell(value) for value in dataclasses.astuple(each))
+    writer.writerow(_FIELDS)
+    writer.writerows(map(_cell, row_of(each)) for each in links)
     return text.getvalue()
+
+
+def row_of(link: Link) -> tuple[Any, ...]:
+    """Its fields, in order."""
+    return tuple(getattr(link, name) for name in _FIELDS)
 
 
 def _cell(value: object) -> str:

@@ -88,7 +88,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "recreated": Meaning(
             "A deleted organization came back",
-            "The PSA's sync created it anew. Make the company inactive in the PSA, then delete "
+            "The PSA's sync created it again. Make the company inactive in the PSA, then delete "
             "the new organization.",
         ),
         "spool_holds": Meaning(
@@ -158,7 +158,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "psa_refused": Meaning(
             "A PSA refuses to be asked",
-            "Deletions of its clients stand still. Correct the credentials in [sources.NAME.api], "
+            "Deletions of its clients wait. Correct the credentials in [sources.NAME.api], "
             "or what their user may read; unglue sources check NAME tries them.",
         ),
         "psa_silent": Meaning(

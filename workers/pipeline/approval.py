@@ -178,11 +178,6 @@ class Grace:
         )
 
 
-def encode_moved(moved: tuple[str, ...]) -> str:
-    """What differs, as the ledger stores it."""
-    return json.dumps(moved)
-
-
 def asking(
     plan: Plan, generation: int, why: Why, now: datetime, until: datetime, moved: tuple[str, ...]
 ) -> dict[str, str | int]:
@@ -195,7 +190,7 @@ def asking(
         "approval_until": to_ms(until),
         "approval_seen": plan.seen(generation, at),
         "approval_generation": generation,
-        "approval_moved": encode_moved(moved),
+        "approval_moved": json.dumps(moved),
         "approval_needs_force": "1" if plan.with_force(force=True) != plan else "",
         "approval_reminded": 0,
     }

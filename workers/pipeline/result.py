@@ -77,7 +77,7 @@ def _approval(deletion: Deletion) -> dict[str, Any] | None:
     }
 
 
-def _would_delete(deletion: Deletion) -> bool | None:
+def would_delete(deletion: Deletion) -> bool | None:
     """Of a dry run, whether the same for real would go through; of anything else nothing."""
     if not deletion.dry_run:
         return None
@@ -113,7 +113,7 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "generation": deletion.generation,
             "audit_head": deletion.audit_head.plain() if deletion.audit_head else None,
             "approval": _approval(deletion),
-            "would_delete": _would_delete(deletion),
+            "would_delete": would_delete(deletion),
         },
     }
 

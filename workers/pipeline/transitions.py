@@ -78,7 +78,7 @@ TRANSITIONS: Final = (
     Transition(_OPEN, CANCELLED, "receive", "the client is active again; nothing was sent"),
     Transition(
         (BLOCKED, CANCELLED, FAILED, PREVIEWED), QUEUED, "replay",
-        "a person begins it anew, in its next generation",
+        "a person begins it again (generation + 1)",
     ),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from workers.times.clock import system_clock
 
 # How often a process with room looks whether somebody waits.
 _LOOK_SECONDS: Final = 0.1
-# What IT Glue's budget must have left for each: one that it stops in its midst has to begin anew.
+# What the budget must have left for each: one that it stops in the middle has to begin anew.
 _REQUESTS: Final = 100
 
 log = structlog.get_logger()

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from workers.audit.keys import Keyring
 from workers.audit.writer import AuditWriter
@@ -17,7 +18,7 @@ from workers.settings.schedules import catch_ups
 from workers.times.cron import newest_tick
 from workers.upkeep.packing import Packing
 from workers.upkeep.retention import Retention
-from workers.upkeep.room import tell_of_little_room
+from workers.upkeep.room import look_at_room
 from workers.upkeep.silence import tell_of_silent_sources
 
 
@@ -37,12 +38,12 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         *_sweeps(settings, ledger),
         *_catch_ups(settings, ledger),
         *_audit(settings, ledger),
-        _silence(settings, ledger),
-        _spools(ledger),
+        Duty("silence", timedelta(hours=1), partial(tell_of_silent_sources, settings, ledger)),
+        Duty("spools", timedelta(minutes=1), partial(tell_of_holding_spools, ledger)),
         Duty("unproved", timedelta(minutes=1), ledger.quarantine.tell),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
         Duty("packing", timedelta(seconds=5), Packing(ledger).pack),
-        _room(ledger),
+        Duty("room", timedelta(minutes=1), partial(look_at_room, ledger)),
         _daily_read(ledger, jobs),
     )
 
@@ -51,11 +52,8 @@ def _file_protections(settings: Settings, ledger: Ledger) -> Duty:
     """`policy.protected_ids` enters the record; a file that changed is another duty, so at once."""
     ids = settings.policy.protected_ids
     digest = hashlib.sha256(" ".join(sorted(ids)).encode()).hexdigest()[:16]
-
-    async def run(now: datetime) -> None:
-        await record_file(ids, ledger.protections, now)
-
-    return Duty(f"protected_ids:{digest}", timedelta(hours=1), run)
+    record = partial(record_file, ids, ledger.protections)
+    return Duty(f"protected_ids:{digest}", timedelta(hours=1), record)
 
 
 def _sweeps(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
@@ -95,27 +93,6 @@ def _audit(settings: Settings, ledger: Ledger) -> tuple[Duty, ...]:
     # Each scheduler has a file of its own machine, so each sees to it: the claim is its own. First,
     # because what the file has and Redis lost must not be numbered again.
     return Duty(f"audit_file_{secrets.token_hex(8)}", second, writer.follow), chain
-
-
-def _silence(settings: Settings, ledger: Ledger) -> Duty:
-    async def run(now: datetime) -> None:
-        await tell_of_silent_sources(settings, ledger, now)
-
-    return Duty("silence", timedelta(hours=1), run)
-
-
-def _spools(ledger: Ledger) -> Duty:
-    async def run(now: datetime) -> None:
-        await tell_of_holding_spools(ledger, now)
-
-    return Duty("spools", timedelta(minutes=1), run)
-
-
-def _room(ledger: Ledger) -> Duty:
-    async def run(now: datetime) -> None:
-        await tell_of_little_room(ledger, now)
-
-    return Duty("room", timedelta(minutes=5), run)
 
 
 def _daily_read(ledger: Ledger, jobs: JobQueue) -> Duty:

@@ -56,7 +56,7 @@ class DeletionFailed(UnglueError):
 
 
 def _about(name: str) -> Callable[[_Job], _Job]:
-    """What is logged during the job names its record."""
+    """What is logged during the job names its record. Who lost the lease leaves it to its taker."""
 
     def bound(job: _Job) -> _Job:
         @wraps(job)
@@ -64,6 +64,8 @@ def _about(name: str) -> Callable[[_Job], _Job]:
             with bound_contextvars(**{name: record_id}):
                 try:
                     await job(record_id)
+                except Fenced as error:
+                    log.warning("fenced", detail=error.message)
                 finally:
                     # A job's process ends without a word.
                     tracing.flush()
@@ -161,14 +163,10 @@ async def look_back_at_deletion(deletion_id: str) -> None:
 async def run_sweep(sweep_id: str) -> None:
     """Do the next slice of a sweep."""
     settings = configured()
-    try:
-        async with open_queue(settings) as jobs, open_context(settings) as context:
-            sweep = await advance_sweep(sweep_id, context, jobs.advance, new_id)
-    except Fenced as error:
-        log.warning("fenced", sweep_id=sweep_id, detail=error.message)
-    else:
-        if sweep is not None:
-            log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
+    async with open_queue(settings) as jobs, open_context(settings) as context:
+        sweep = await advance_sweep(sweep_id, context, jobs.advance, new_id)
+    if sweep is not None:
+        log.info("swept", sweep_id=sweep_id, schedule=sweep.schedule, state=sweep.state)
 
 
 @_about("replay_id")
@@ -176,41 +174,32 @@ async def run_replay(replay_id: str) -> None:
     """Do the next slice of a bulk replay."""
     settings = configured()
     url = settings.callback.url or ""
-    try:
-        async with (
-            open_queue(settings) as jobs,
-            open_ledger(settings) as ledger,
-            open_intake(settings, ledger) as intake,
-        ):
-            mode = settings.policy.mode
-            means = Means(ledger, intake, jobs.advance, url, system_clock, mode)
-            replay = await advance_replay(replay_id, means)
-    except Fenced as error:
-        log.warning("fenced", replay_id=replay_id, detail=error.message)
-    else:
-        if replay is not None:
-            log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
+    async with (
+        open_queue(settings) as jobs,
+        open_ledger(settings) as ledger,
+        open_intake(settings, ledger) as intake,
+    ):
+        means = Means(ledger, intake, jobs.advance, url, system_clock, settings.policy.mode)
+        replay = await advance_replay(replay_id, means)
+    if replay is not None:
+        log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)
 
 
 @_about("catch_up_id")
 async def catch_up(catch_up_id: str) -> None:
     """Do the next slice of catching up with a source."""
     settings = configured()
-    try:
-        async with (
-            open_queue(settings) as jobs,
-            open_ledger(settings) as ledger,
-            open_intake(settings, ledger) as intake,
-            Asked(settings.sources) as companies,
-        ):
-            way = Way(ledger, intake, companies, settings, jobs.advance, system_clock)
-            run = await advance_catch_up(catch_up_id, way)
-    except Fenced as error:
-        log.warning("fenced", catch_up_id=catch_up_id, detail=error.message)
-    else:
-        if run is not None:
-            found = {"inactive": run.inactive, "active": run.active}
-            log.info("caught_up", source=run.source, point=rfc3339(run.point), **found)
+    async with (
+        open_queue(settings) as jobs,
+        open_ledger(settings) as ledger,
+        open_intake(settings, ledger) as intake,
+        Asked(settings.sources) as companies,
+    ):
+        way = Way(ledger, intake, companies, settings, jobs.advance, system_clock)
+        run = await advance_catch_up(catch_up_id, way)
+    if run is not None:
+        found = {"inactive": run.inactive, "active": run.active}
+        log.info("caught_up", source=run.source, point=rfc3339(run.point), **found)
 
 
 async def send_callback(_callback_id: str) -> None:

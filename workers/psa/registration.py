@@ -36,8 +36,12 @@ class Registration(Protocol):
         """
         ...
 
-    async def repair(self, found: Registered, public_url: str, source: str) -> None:
+    async def repair(
+        self, found: Registered, public_url: str, source: str, *, secret: bool = False
+    ) -> None:
         """Make an entry of ours what is wanted, and leave alone what is not compared.
+
+        The vendor shows no secret; one that is new to it is given with `secret`.
 
         Raises:
             PsaError: the vendor did not take it, or nobody knows whether it did.

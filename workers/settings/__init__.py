@@ -39,7 +39,7 @@ from workers.settings.operators import (
     private_or_https,
 )
 from workers.settings.policy import PolicySettings
-from workers.settings.reading import PREFIX, from_environment, from_file, merged
+from workers.settings.reading import PREFIX, from_environment, from_file, merged, no_file
 from workers.settings.schedules import Schedule, unusable
 from workers.settings.secrecy import sample_secret, samples_in, shared_secret, weak_secret
 from workers.settings.section import Section
@@ -213,7 +213,9 @@ class Settings(BaseSettings):
     def _tokens_differ(cls, table: Mapping[str, Operator]) -> Mapping[str, Operator]:
         owners: dict[tuple[str, str], str] = {}
         for name, operator in table.items():
-            known = {"token": operator.token_sha256, "sign_on": operator.sign_on}
+            known = {"token": operator.token_sha256, "sign_on": operator.sign_on.casefold()}
+            # Who asked must not approve under the same name in another case.
+            known["name but for its case"] = name.casefold()
             for what, value in known.items():
                 other = owners.setdefault((what, value), name) if value else name
                 if other != name:
@@ -320,5 +322,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings(**tables)
     except ValidationError as error:
-        lines = faults(error, whole="unglue.toml", meant=partial(meant, Settings))
+        lines = [*faults(error, whole="unglue.toml", meant=partial(meant, Settings))]
+        if not tables.get("itglue") and no_file(environment):
+            lines.append("no unglue.toml is here: unglue init makes one, or set UNGLUE_CONFIG")
         raise ConfigurationError("\n".join(lines)) from None

@@ -43,6 +43,11 @@ def from_file(environment: Mapping[str, str]) -> dict[str, Any]:
         raise ConfigurationError(f"{path} is not TOML: {error}") from None
 
 
+def no_file(environment: Mapping[str, str]) -> bool:
+    """Whether none is named and none is where one is looked for."""
+    return not environment.get(f"{PREFIX}CONFIG") and not Path("unglue.toml").exists()
+
+
 def from_environment(kind: type[BaseSettings], environment: Mapping[str, str]) -> dict[str, Any]:
     """The tables that the `UNGLUE_…` variables make up.
 

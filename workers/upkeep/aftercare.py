@@ -71,7 +71,7 @@ async def look_back(deletion_id: str, context: Context) -> None:
         line = {
             "entry": "recreated",
             "org_ids": ids,
-            "cause": "the PSA's sync creates it anew while its record has a syncing type and "
+            "cause": "the PSA's sync creates it again while its record has a syncing type and "
             "status; make the company inactive in the PSA, then delete the new organization",
         }
         log.error("recreated", deletion_id=deletion_id, org_ids=ids)

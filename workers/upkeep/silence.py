@@ -1,10 +1,29 @@
 """Sources that fell silent: an event that never came is seen by nobody else."""
 
 from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
 
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import rfc3339
+
+log = structlog.get_logger()
+GONE: Final = (
+    "if it was renamed, give it its old name back: under another one nothing is known of its "
+    "clients, so an active client of before stops no deletion. If it was ended on purpose, nothing"
+)
+
+
+async def warn_of_gone_sources(settings: Settings, ledger: Ledger) -> None:
+    """Log each source that the ledger knows and the configuration does not.
+
+    Raises:
+        redis.RedisError, OSError: Redis does not answer.
+    """
+    for name, last in (await ledger.sources.others(settings.sources)).items():
+        log.warning("source_not_configured", source=name, last_delivery=rfc3339(last), advice=GONE)
 
 
 async def tell_of_silent_sources(settings: Settings, ledger: Ledger, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Whether this Redis may hold the record: asked before a part begins its work."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import structlog
 from redis.exceptions import RedisError
@@ -12,8 +12,7 @@ from workers.ledger.installation.account import AnotherAccount
 from workers.ledger.installation.form import NewerLedger
 from workers.ledger.ledger import Ledger
 from workers.times.clock import system_clock
-
-_EVICTS_NOTHING: Final = "noeviction"
+from workers.upkeep.room import EVICTS_NOTHING
 
 log = structlog.get_logger()
 
@@ -42,7 +41,7 @@ class Storage:
     ) -> list[tuple[Literal["fail", "warn"], str, str]]:
         """What is wrong with it, each with its cure; `fsync`: every 202 waits for the disk."""
         found: list[tuple[Literal["fail", "warn"], str, str]] = []
-        if self.maxmemory_policy != _EVICTS_NOTHING:
+        if self.maxmemory_policy != EVICTS_NOTHING:
             cure = "set maxmemory-policy noeviction: the record must not be thrown away"
             found.append(("fail", f"maxmemory-policy is {self.maxmemory_policy}", cure))
         if not self.append_only:
@@ -69,7 +68,7 @@ class Storage:
         elif not self.confirms and self.appendfsync != "always":
             cure = (
                 "use Redis 7.2 or Valkey, or set appendfsync always: a power cut may lose the last "
-                "two seconds, of what was decided, too"
+                "two seconds, decisions included"
             )
             found.append(("warn", "cannot confirm what is on disk (WAITAOF)", cure))
         if self.replicas < min_replicas:

@@ -225,7 +225,11 @@ class Deletion(Form):
 
 
 class DeletionRow(Form):
-    """A deletion in a list."""
+    """A deletion in a list.
+
+    `would_delete` is for dry runs that ended, null for anything else; `stopped_by` names the gates
+    that would block, or ask a person.
+    """
 
     id: str
     state: str
@@ -239,6 +243,8 @@ class DeletionRow(Form):
     due_at: Time | None
     waits_for: str | None
     approvers: list[str]
+    would_delete: bool | None
+    stopped_by: list[str]
     errors: list[Error]
 
 

@@ -181,7 +181,8 @@ def _of_its_kind(operation: Operation) -> Iterator[Error]:
         )
     if operation.needs:
         yield errors.RoleMissing
-    if operation.body is not None or operation.query is not None:
+    acts = operation.who == "operator" and operation.method != "GET"
+    if operation.body is not None or operation.query is not None or acts:
         yield errors.InvalidRequest
     if operation.body is not None:
         yield errors.PayloadTooLarge

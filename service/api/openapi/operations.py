@@ -151,7 +151,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _post("/v1/sources/{source}/catch-up", sources.catch_up, "sources", answers.CatchUpBegun,
           needs="request", raises=_ID),
     _post("/v1/sources/{source}/cancel", sources.cancel, "sources", answers.SourceCancelled,
-          needs="any", body=sources.Cancellation),
+          needs="any", body=sources.Cancellation, raises=_ID),
     _post("/v1/protections", protections.create, "protections", answers.Protection, needs="any",
           body=protections.NewProtection, raises=(errors.InvalidIdentifier,)),
     _get("/v1/protections", protections.show_all, "protections", answers.Protections),

@@ -17,9 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from adapters.errors import (
-    Conflict,
     Forbidden,
-    InvalidRequest,
     NotFound,
     StorageUnavailable,
     Unauthorized,
@@ -81,7 +79,15 @@ async def decide(request: Request) -> Response:
         if rejecting:
             await deciding.reject(state, caller, found, reason=given.get("reason", ""))
         else:
-            await _approve(state, caller, found, given)
+            await deciding.approve(
+                state,
+                caller,
+                found,
+                seen=found.asked.seen if found.asked else "",
+                force=given.get("force_delete") == "yes",
+                reason=given.get("reason", ""),
+                org_name=given.get("name", ""),
+            )
     except UnglueError as error:
         # It may have moved, or somebody else decided, while this one was reading.
         with contextlib.suppress(RedisError):
@@ -168,7 +174,7 @@ async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:
         text = f"It is {deletion.state.replace('_', ' ')}. There is nothing left to decide."
         return _Refused("ended", 410, "This deletion has ended", text, name)
     if deletion.generation != ticket.generation:
-        text = "It was replayed since, and is asked about anew. Use the newest link."
+        text = "It was replayed since, and is asked about again. Use the newest link."
         return _Refused("generation", 409, "This link is of an earlier attempt", text, name)
     if granted is not None:
         stop = (
@@ -255,25 +261,6 @@ async def _caller(
     except Unauthorized:
         await deciding.audit_refusal(state, what, shown, None, "token")
         raise Unauthorized("unknown operator token; see [operators] in unglue.toml") from None
-
-
-async def _approve(
-    state: ServiceState, caller: Caller, shown: Deletion, given: Mapping[str, str]
-) -> None:
-    if shown.asked is None:
-        raise Conflict("it does not wait for approval")
-    reason = given.get("reason", "")
-    if len(reason) > deciding.LONGEST_REASON:
-        raise InvalidRequest(f"the reason is longer than {deciding.LONGEST_REASON} characters")
-    await deciding.approve(
-        state,
-        caller,
-        shown,
-        seen=shown.asked.seen,
-        force=given.get("force_delete") == "yes",
-        reason=reason,
-        org_name=given.get("name", ""),
-    )
 
 
 def _done(shown: Deletion, *, rejecting: bool) -> HTMLResponse:

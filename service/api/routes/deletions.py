@@ -137,7 +137,7 @@ async def reject(request: Request) -> Response:
 
 
 async def replay(request: Request) -> Response:
-    """Begin a deletion that ended without success anew, as a new decision of this operator."""
+    """Begin a deletion that ended without success again, as a new decision of this operator."""
     state, caller = state_of(request), caller_of(request)
     deletion_id = request.path_params["deletion_id"]
     await begin_anew(state, caller, deletion_id, idempotency_key(request))

@@ -17,6 +17,8 @@ from service.approval import standing
 from workers.ledger.events.deliveries import Deliveries, Delivery
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion
+from workers.pipeline.plan import Plan
+from workers.pipeline.result import would_delete
 from workers.pipeline.states import STATES, VERDICTS
 from workers.settings.operators import Operator
 
@@ -116,7 +118,13 @@ def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> answers.
         due_at=None if deletion.terminal else standing.due_at(deletion),
         waits_for=waits_for(deletion),
         approvers=standing.approvers(deletion, operators),
+        would_delete=would_delete(deletion) if deletion.terminal else None,
+        stopped_by=_stopping(plan) if plan and deletion.dry_run else [],
     )
+
+
+def _stopping(plan: Plan) -> list[str]:
+    return [each.gate for each in (*plan.refusals, *plan.asks)]
 
 
 async def _row(deliveries: Deliveries, delivery: Delivery) -> dict[str, Any]:

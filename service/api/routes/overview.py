@@ -18,7 +18,6 @@ from service.api.routes.pause import plain
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
 from workers.processes.scheduler import HEARTBEAT
-from workers.times.clock import rfc3339
 
 _STATES = ("pending", "delivered", "stopped", "dead")
 
@@ -30,14 +29,14 @@ async def status(request: Request) -> Response:
 
 
 async def standing(state: ServiceState) -> dict[str, Any]:
-    """The same as JSON values."""
+    """The same, to show."""
     now = state.clock()
     seen = await state.ledger.overviews.now(now, tuple(state.settings.sources))
     return {
-        "at": rfc3339(now),
+        "at": now,
         "mode": state.settings.policy.mode,
         "deletions": dict(seen.deletions),
-        "oldest": {name: rfc3339(since) for name, since in seen.oldest.items()},
+        "oldest": dict(seen.oldest),
         "begun_within_24_hours": seen.begun,
         "max_deletions_per_day": state.settings.policy.max_deletions_per_day,
         "overdue": seen.overdue,

@@ -40,7 +40,7 @@ class Resumption(Strict):
 
 
 def plain(pauses: Sequence[Pause]) -> dict[str, Any]:
-    """Whether everything stands still, and why."""
+    """Whether deletions are paused, and why."""
     fields = {"paused": bool(pauses), "pauses": pauses}
     return answers.Paused.model_validate(fields).plain()
 
@@ -93,6 +93,6 @@ async def go_on(state: ServiceState, caller: Caller, asked: Resumption) -> Seque
 
 
 async def show(request: Request) -> Response:
-    """Whether everything stands still, since when and why."""
+    """Whether deletions are paused, since when and why."""
     caller_of(request)
     return answer(plain(await state_of(request).ledger.stop_switch.pauses()))

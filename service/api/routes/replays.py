@@ -60,7 +60,7 @@ class ReplayOrder(Strict):
             raise ValueError(f"{self.what} are not chosen by {wrong}")
         if self.chosen is not None and self.chosen not in STATES[self.what]:
             raise ValueError(
-                f"a filter finds of {self.what} only these: {', '.join(STATES[self.what])}"
+                f"{self.what} can be found by these states alone: {', '.join(STATES[self.what])}"
             )
         return self
 

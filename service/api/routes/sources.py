@@ -49,8 +49,19 @@ async def cancel(request: Request) -> Response:
             too_late.append(each.id)
         else:
             cancelled.append(each.id)
+    if not cancelled and not too_late and not await _is_known(state, source):
+        # In an incident "none is open" must not be the answer to a misspelt name.
+        raise NotFound("there is no source of this name, and none of it ever sent anything")
     log.info("source_cancelled", source=source, operator=caller.name, cancelled=len(cancelled))
     return answer(answers.SourceCancelled(source=source, cancelled=cancelled, too_late=too_late))
+
+
+async def _is_known(state: ServiceState, source: str) -> bool:
+    """Whether it is or was one: a sender, a schedule, or the operators themselves."""
+    schedules = {f"schedule:{name}" for name in state.settings.sweeps}
+    if source in {"api", *state.settings.sources, *schedules}:
+        return True
+    return (await state.ledger.sources.activity(source)).last_delivery is not None
 
 
 async def catch_up(request: Request) -> Response:
@@ -72,11 +83,11 @@ async def _caught_up(state: ServiceState, source: str) -> dict[str, Any] | None:
     if known is None:
         return None
     return {
-        "to": rfc3339(known.point),
-        "at": rfc3339(known.confirmed_at) if known.confirmed_at else None,
+        "to": known.point,
+        "at": known.confirmed_at,
         "fault": known.fault,
         "code": known.code,
-        "since": rfc3339(known.since) if known.since else None,
+        "since": known.since,
         **await state.ledger.catch_ups.found(source),
     }
 
@@ -88,7 +99,7 @@ async def show_all(request: Request) -> Response:
 
 
 async def standing(state: ServiceState) -> list[dict[str, Any]]:
-    """The same as JSON values."""
+    """What the description says of each."""
     now = state.clock()
     listed: list[dict[str, Any]] = []
     for name, source in sorted(state.settings.sources.items()):
@@ -102,11 +113,11 @@ async def standing(state: ServiceState) -> list[dict[str, Any]]:
                 "vendor": source.vendor,
                 "url": f"{state.settings.public_url.rstrip('/')}/webhooks/{name}",
                 "confirm_delete": source.confirm_delete,
-                "last_delivery": rfc3339(last) if last else None,
+                "last_delivery": last,
                 "silent": source.silence_days > 0 and now - since > patience,
                 "silence_days": source.silence_days,
                 "verdicts": dict(activity.verdicts),
-                "alerts": {code: rfc3339(at) for code, at in activity.alerts.items()},
+                "alerts": dict(activity.alerts),
                 "caught_up": await _caught_up(state, name),
             }
         )

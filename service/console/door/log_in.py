@@ -61,7 +61,7 @@ async def log_in(request: Request) -> Response:
         )
     except (Unauthorized, TooManyAttempts) as error:
         await state.logins.report(state.ledger.audit)
-        said = "This is no operator's name and token."
+        said = "No operator has this name and token."
         if isinstance(error, TooManyAttempts):
             said = f"{error.message[:1].upper()}{error.message[1:]}."
         return form(request, onward, name=name, problem=said, status=error.http_status)

@@ -1,12 +1,11 @@
 """`/links/{source}`: a PSA's companies against IT Glue, and the clean-up that begins from there."""
 
 import asyncio
-import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -15,7 +14,7 @@ from adapters.errors import Conflict, InvalidRequest, NotFound, Unavailable, Ung
 from service.console.acting import once
 from service.console.door.front import Visit
 from service.console.page import address
-from workers.bulk.links import STATES, Link, compare, csv_of, to_sweep
+from workers.bulk.links import STATES, Link, compare, csv_of, row_of, to_sweep
 from workers.ledger.bulk.comparisons import Comparison
 from workers.processes.runtime import new_id
 from workers.times.clock import rfc3339
@@ -74,7 +73,7 @@ async def read(visit: Visit) -> Response:
         return await _refused(visit, source, "Nothing was compared.", late)
     except UnglueError as error:
         return await _refused(visit, source, "Nothing was compared.", error)
-    rows = [dataclasses.astuple(each) for each in links]
+    rows = [row_of(each) for each in links]
     found = Comparison(state.clock(), visit.caller.name, rows)
     await state.ledger.comparisons.keep(source, found)
     log.info("links_read", source=source, operator=visit.caller.name, companies=len(links))
@@ -130,9 +129,9 @@ async def _kept(visit: Visit, source: str) -> tuple[Comparison | None, tuple[Lin
     return found, tuple(_link(row) for row in found.rows) if found else ()
 
 
-def _link(row: Sequence[object]) -> Link:
-    fields = dict(zip((each.name for each in dataclasses.fields(Link)), row, strict=True))
-    return Link(**{**fields, "org_ids": tuple(fields["org_ids"])})  # type: ignore[arg-type] # as it was kept
+def _link(row: Sequence[Any]) -> Link:
+    state, company, name, active, words, org_ids, *rest = row
+    return Link(state, company, name, active, words, tuple(org_ids), *rest)
 
 
 def _fitting(links: Sequence[Link], query: Mapping[str, str]) -> list[Link]:
@@ -181,7 +180,8 @@ async def _shown(
         asked=asked,
         names=_NAMES,
         tones_of=_TONES,
-        only=[by_id[each] for each in only],
+        only=len(only),
+        firsts=[by_id[each] for each in only[:_PER_PAGE]],
         seen=_digest(found, only) if found else "",
         schedules=sorted(visit.state.settings.sweeps),
         may_read=visit.may(),

@@ -9,6 +9,7 @@ from adapters.errors import NotFound
 from tests.support.clock import TestClock
 from tests.support.stateful.job import Job, Order, Stop
 from tests.support.stateful.loop import MovedLoop
+from tests.support.stateful.psa import StandIn
 from workers.itglue.budget import Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks
@@ -17,6 +18,7 @@ from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.ledger import Ledger
 from workers.pipeline.advance import advance
 from workers.pipeline.steps.outcome import Context
+from workers.psa.watched import Watched
 from workers.settings import Settings
 
 
@@ -27,8 +29,9 @@ class Broken(AssertionError):
 class Crew:
     """The jobs that are under way, and those whose worker died. `settings` are the next job's."""
 
-    def __init__(self, ledger: Ledger, clock: TestClock, loop: MovedLoop) -> None:
+    def __init__(self, ledger: Ledger, clock: TestClock, loop: MovedLoop, psa: StandIn) -> None:
         self.ledger = ledger
+        self.psa = psa
         self.clock = clock
         self.loop = loop
         self.settings: Settings
@@ -63,7 +66,10 @@ class Crew:
             types=types,
         ) as itglue:
             random = Random(job.number)  # noqa: S311 - jitter
-            context = Context(self.ledger, itglue, job.settings, self.clock, random)
+            companies = Watched(self.psa, self.ledger, job.settings.sources, self.clock)
+            context = Context(
+                self.ledger, itglue, job.settings, self.clock, random, companies=companies
+            )
             await advance(job.deletion_id, context)
         await self.ledger.asset_types.store(types)
 

@@ -18,6 +18,7 @@ from adapters.models import DeletionRequest, PsaLink
 from service.sandbox.world import World
 from tests.support.stateful.account import Account, Asked, Facts, Snapshot
 from tests.support.stateful.people import Approval
+from workers.psa.company import Company
 from workers.settings.policy import PolicySettings
 
 T = TypeVar("T")
@@ -55,6 +56,11 @@ class Reads:
     placed: Sight[Snapshot] | None = None
     counts: Mapping[tuple[str, int, str], Sight[int]] = field(default_factory=dict)
     activity: Mapping[int, Sight[date | None]] = field(default_factory=dict)
+    psa: Mapping[tuple[str, str], tuple[datetime, Company | None]] = field(default_factory=dict)
+
+    def told(self, source: str, number: str, at: datetime, company: Company | None) -> "Reads":
+        """These and what the PSA said of a company, as it was at this moment."""
+        return replace(self, psa={**self.psa, (source, number): (at, company)})
 
     def heard(self, asked: Asked) -> None:
         """The worker got a proper answer."""

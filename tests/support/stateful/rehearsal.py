@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Container, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -30,11 +30,15 @@ from tests.support.stateful.job import Order
 from tests.support.stateful.lines import WatchedStore, Wire
 from tests.support.stateful.loop import MovedLoop
 from tests.support.stateful.people import REQUESTER, Approval, improper
+from tests.support.stateful.psa import StandIn
 from tests.support.stateful.sender import SOURCES, KeyServer, vendors
 from tests.support.stateful.watch import Watch
 from tests.support.stateful.words import folded
+from workers.bulk.catch_up.compared import SETTLED
+from workers.bulk.catch_up.walk import Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
 from workers.intake.signing_keys import SigningKeys
+from workers.ledger.events.catch_ups import id_of
 from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.installation.memory import Memory
@@ -43,6 +47,8 @@ from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
 from workers.processes.in_force import policy_digest
 from workers.processes.queue import QUEUE_KEY
+from workers.psa.companies import Asked
+from workers.psa.company import Company
 from workers.settings import Settings
 from workers.upkeep.continuity import Continuity
 from workers.upkeep.witness import Witnesses
@@ -96,7 +102,8 @@ class Rehearsal(Crew):
             memory=Memory("rehearsed"),
             own_clock=True,
         )
-        super().__init__(Ledger(self.store, base_url=URL), clock, MovedLoop(clock))
+        psa = StandIn(clock, told=self.watch.psa_said)
+        super().__init__(Ledger(self.store, base_url=URL), clock, MovedLoop(clock), psa)
         self.continuity = Continuity(
             self.ledger, Witnesses((), writes=False), self.clock, "service"
         )
@@ -105,6 +112,7 @@ class Rehearsal(Crew):
         self._dated: set[str] = set()
         self.known: list[str] = []
         self.delivered: list[Event] = []
+        self.late: list[tuple[str, Company]] = []
         self._bodies: dict[str, bytes] = {}
         self._server = server
         self._ids = {kind: count(1) for kind in ("del", "dlv", "event")}
@@ -126,7 +134,7 @@ class Rehearsal(Crew):
         self.settings = self.watch.decided.settings = settings
         self.watch.configured_at = self.clock()
         self._say_in_force()
-        self._intake = Intake(
+        self.intake = Intake(
             sources=settings.sources,
             deliveries=self.ledger.deliveries,
             quarantine=self.ledger.quarantine,
@@ -136,7 +144,7 @@ class Rehearsal(Crew):
             clock=self.clock,
             new_id=self._id,
         )
-        self._intake.mode = settings.policy.mode
+        self.intake.mode = settings.policy.mode
 
     def _say_in_force(self) -> None:
         digest = policy_digest(self.settings)
@@ -269,17 +277,18 @@ class Rehearsal(Crew):
         """The sender says the opposite under an id that it used before."""
         event = self.delivered[index % len(self.delivered)]
         before = json.loads(self._bodies[event.content])
+        request = json.loads(before["request"])
         return self._say(
             replace(event, active=not event.active, signed=self._signed(age),
-                    delivered=self.clock()),
-            before["clients"], json.loads(before["request"]), answer,
+                    delivered=self.clock(), dry=event.active and request.get("dry_run", False)),
+            before["clients"], request, answer,
         )  # fmt: skip
 
     def _deliver(self, event: Event, answer: Order) -> str | None:
         if not self._reads(event.source):
             return None  # 404, or 401
         body = self._bodies[event.content]
-        return self._take(event, self._intake.accept(event.source, Headers.of({}), body), answer)
+        return self._take(event, self.intake.accept(event.source, Headers.of({}), body), answer)
 
     def _reads(self, source: str) -> bool:
         """Whether the source is configured, and as the vendor that it is."""
@@ -294,13 +303,17 @@ class Rehearsal(Crew):
             known = {each.content: each for each in self.delivered}
             event = known[hashlib.sha256(delivery.body).hexdigest()]
             received = replace(event, delivered=delivery.received_at)
-            self._take(received, self._intake.release(delivery_id), answer)
+            self._take(received, self.intake.release(delivery_id), answer, delivery_id)
             if not self._server.exists(self.store.key("delivery", delivery_id)):
                 self.watch.faults.append(f"{event} was lost: it was dropped before it was proved")
         return len(due)
 
     def _take(
-        self, event: Event, taking: Coroutine[Any, Any, Acknowledged | None], answer: Order
+        self,
+        event: Event,
+        taking: Coroutine[Any, Any, Acknowledged | None],
+        answer: Order,
+        kept_as: str = "",
     ) -> str | None:
         """Let the intake do its work, and form an opinion on what came of it."""
         client = self.watch.clients.setdefault((event.source, event.client), Client())
@@ -325,17 +338,24 @@ class Rehearsal(Crew):
         if proved and event.garbled:
             kept: Any = self._server.zrange(self.store.key("deliveries"), 0, -1)
             newest = max(kept, key=lambda each: int(each.decode().partition("_")[2]))
-            name = told.delivery_id if told else newest.decode()
+            name = kept_as or (told.delivery_id if told else newest.decode())
             self.watch.decided.words.unclear[name] = event
+        created = self._born(event, client, ended, known, again=again)
+        if created and not proved:
+            self.watch.faults.append(f"{event} made a deletion and was not proved")
+        return created[0] if created else (told.strongest.deletion_id if told else None)
+
+    def _born(
+        self, event: Event, client: Client, ended: str, known: Container[str], *, again: bool
+    ) -> list[str]:
+        """The deletions that this event made."""
         created = [name for name in self.books.ids() if name not in known]
         self.known += created
         for name in created:
             self.watch.born[name] = len(client.events)
             self.watch.decided.born(name, self.settings.policy.mode, event)
             self.watch.faults += self._unasked(client, event, ended, again=again)
-            if not proved:
-                self.watch.faults.append(f"{event} made a deletion and was not proved")
-        return created[0] if created else (told.strongest.deletion_id if told else None)
+        return created
 
     def _lost(self, client: Client, event: Event, told: Receipt) -> Iterator[str]:
         if event.garbled or (event.source not in {"cw", "at"} and told.reason == "stale"):
@@ -360,6 +380,92 @@ class Rehearsal(Crew):
         newer = client.outdated(event)
         if newer is not None:
             yield f"{event} made a deletion after {newer}"
+
+    # -- what the PSA knows ----------------------------------------------------------------------
+
+    def company_changes(
+        self, source: str, company: str, to: str, *, fate: str, answer: Order = Order.GO
+    ) -> str | None:
+        """Something happens in the PSA; its event is sent, doubled, late or lost."""
+        there = self.psa.change(source, company, to)
+        if there is None or to == "renamed" or fate == "lost":
+            return None
+        if fate == "late":
+            self.late.append((source, there))
+            return None
+        found = self._of(source, there, answer)
+        return self.redeliver(-1, answer) if fate == "doubled" else found
+
+    def late_event(self, index: int, answer: Order = Order.GO) -> str | None:
+        """An event comes that was under way since its company changed."""
+        return self._of(*self.late.pop(index % len(self.late)), answer)
+
+    def _of(self, source: str, there: Company, answer: Order) -> str | None:
+        assert there.changed_at is not None
+        return self.event(
+            active=there.active, source=source, company=there.id, answer=answer,
+            age=(self.clock() - there.changed_at).total_seconds(), org_name=there.name,
+        )  # fmt: skip
+
+    def catch_up(self, source: str) -> None:
+        """Ask for what changed, if this source is configured so."""
+        config = self.settings.sources.get(source)
+        if config is None or not config.catches_up:
+            return
+        now = self.clock()
+        self.loop.do(self.ledger.catch_ups.begin(source, None, now))
+        self.psa.followed.setdefault(source, now)
+        way = Way(
+            self.ledger, cast("Intake", _CaughtUp(self)), cast("Asked", self.psa),
+            self.settings, self._nowhere, self.clock,
+        )  # fmt: skip
+        self.loop.do(advance_catch_up(id_of(source), way))
+
+    async def _nowhere(self, _deletion_id: str, _number: int) -> None:
+        """Jobs begin when the test says so."""
+
+    def learned(self, source: str, company: Mapping[str, Any], known: Container[str]) -> None:
+        """What was news counts as what an event of that moment would have said."""
+        kind = self.settings.sources[source].integration_type
+        event = Event(
+            self._id("event"), source, company["id"], company["active"],
+            datetime.fromisoformat(company["changed_at"]), self.clock(),
+            (f"{kind}:{company['id']}",), company["name"],
+        )  # fmt: skip
+        client = self.watch.clients.setdefault((source, event.client), Client())
+        ended = client.ended
+        client.deliver(event)
+        self.watch.decided.words.hear(event)
+        self._born(event, client, ended, known, again=False)
+
+    def _unmet(self) -> Iterator[str]:
+        """Companies that became inactive since their PSA was first asked, without a deletion."""
+        for (source, number), there in self.psa.known.items():
+            config, since = self.settings.sources.get(source), self.psa.followed.get(source)
+            at = there.changed_at
+            if config is None or not config.catches_up or since is None or at is None:
+                continue
+            client = self.watch.clients.get((source, number), Client())
+            if there.active or at < since or client.ended:
+                continue
+            # A source's clients of one name are taken for one, and in doubt it is active.
+            if any(
+                each.active
+                and each.source == source
+                and (each.client == number or folded(each.name or "") == folded(there.name))
+                and (each.signed or each.delivered) >= at
+                for each in self.watch.decided.words.said
+            ):
+                continue
+            # An event that says the same within two minutes is taken for the same.
+            enough = at - timedelta(minutes=2)
+            if not any(
+                (each.source, each.client) == (source, number)
+                and not each.request.dry_run
+                and (each.finished_at is None or each.finished_at >= enough)
+                for each in self.books.newest.values()
+            ):
+                yield f"{there} of {source} was lost: no deletion of it was open since"
 
     def dismiss(self, index: int) -> None:
         """A person says that something unreadable was of no concern."""
@@ -535,6 +641,7 @@ class Rehearsal(Crew):
         if copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark:
             return  # nothing was decided since
         self.known = self.books.ids()
+        self.psa.followed.clear()
         self.watch.another_ledger()
 
     def accept_ledger(self) -> None:
@@ -637,6 +744,7 @@ class Rehearsal(Crew):
         self.vendor.out_of_reach = False
         for job in [each for each in self.jobs if each.stopped_at is not None]:
             self.kill(job)
+        self._catch_up_at_last()
         for rounds in range(_MOST_ROUNDS):
             deletions = self.check()
             while self.watch.decided.words.unclear:
@@ -652,6 +760,7 @@ class Rehearsal(Crew):
                 self.forward(minutes=rounds)
         else:
             raise Broken(f"after {_MOST_ROUNDS} rounds: {deletions}")
+        self.watch.faults += self._unmet()
         for job in self.killed:
             job.resume(Order.GO)
             self.check()
@@ -660,10 +769,32 @@ class Rehearsal(Crew):
             self.ended(job)
         self.check()
 
+    def _catch_up_at_last(self) -> None:
+        """The PSAs answer, and changes are settled. Twice: the first run may be an old one."""
+        self.psa.away = None
+        self.forward(seconds=SETTLED.total_seconds() + 1)
+        for source in ("cw", "at", "cw", "at"):
+            self.catch_up(source)
+        self.check()
+
     def close(self) -> None:
         for job in (*self.jobs, *self.killed):
             job.bury()
         self.loop.shut()
+
+
+@dataclass(frozen=True)
+class _CaughtUp:
+    """The intake for what a PSA said, with an opinion on what comes of it."""
+
+    it: Rehearsal
+
+    async def catch_up(self, source: str, company: Mapping[str, Any]) -> Receipt | None:
+        known = set(self.it.books.ids())
+        receipt = await self.it.intake.catch_up(source, company)
+        if receipt is not None:
+            self.it.learned(source, company, known)
+        return receipt
 
 
 @contextmanager

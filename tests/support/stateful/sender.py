@@ -12,21 +12,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from adapters.contract import Sender, SourceConfig
+from pydantic import BaseModel
+
+from adapters.contract import CatchingSource, Sender, SourceConfig
 from adapters.errors import SigningKeyUnavailable
 from adapters.headers import Headers
 from adapters.models import DeletionRequest, PsaIntegration, Reactivated, Rejected, Request, Verdict
 
 
-class ManageConfig(SourceConfig):
+class Keys(BaseModel):
+    """With them the PSA is asked."""
+
+
+class ManageConfig(CatchingSource):
     """A source whose clients are companies of "manage"."""
 
+    api: Keys | None = None
     integration_type: ClassVar[PsaIntegration | None] = "manage"
 
 
-class AutotaskConfig(SourceConfig):
+class AutotaskConfig(CatchingSource):
     """A source whose clients are companies of "autotask"."""
 
+    api: Keys | None = None
     integration_type: ClassVar[PsaIntegration | None] = "autotask"
 
 

@@ -9,21 +9,23 @@ from typing import Any
 
 import httpx
 
-from tests.support.stateful.account import Account, Asked
+from tests.support.stateful.account import Account, Asked, Facts
 from tests.support.stateful.books import Books
 from tests.support.stateful.clients import Client
 from tests.support.stateful.decided import Decided
 from tests.support.stateful.job import Job
-from tests.support.stateful.judge import Call, Reads, objections, reading
+from tests.support.stateful.judge import LONGEST_LOOK, Call, Reads, objections, reading
 from tests.support.stateful.people import Approval
+from tests.support.stateful.words import folded
 from workers.ledger.records import Deletion
 from workers.pipeline.states import DELETED, SOFT_DELETED
 from workers.pipeline.transitions import NOWHERE, allowed
+from workers.psa.company import Company
 from workers.settings.policy import PolicySettings
 
 _DAY = timedelta(days=1)
-# A third of all scripts are those that count requests.
-_MOVES_NOTHING = frozenset({"take_request"})
+# Most of all scripts that run: requests counted, the ledger compared, registers read.
+_MOVES_NOTHING = frozenset({"take_request", "found_ledger", "standing"})
 
 
 @dataclass
@@ -75,6 +77,7 @@ class Watch:
     _states: Mapping[str, str] = field(default_factory=dict)
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
+    _strayed: set[Job] = field(default_factory=set)
 
     # -- scripts ---------------------------------------------------------------------------------
 
@@ -132,10 +135,36 @@ class Watch:
             yield from self.decided.objections(
                 deletion, look.what, sent.kind, job.settings, approval
             )
+            yield from self._in_psa(job, deletion, look.what, sent.at)
         yield from self._in_the_way(sent, job.settings.policy.resend_after)
         yield from self._unapproved(job.settings.policy, deletion)
         yield from self._hurried(job.settings.policy.grace_period or timedelta(), deletion, sent.at)
         yield from self._too_many(job.settings.policy, deletion, sent.at)
+
+    def _in_psa(self, job: Job, deletion: Deletion, there: Facts, at: datetime) -> Iterator[str]:
+        """What the PSAs that are to be asked said of the companies of this organization."""
+        answers = self._reads.get(job, Reads()).psa
+        approved = deletion.id in self.approvals
+        named = deletion.request.psa
+        links = {*there.links, *([(named.integration_type, named.company_id)] if named else [])}
+        for source, config in job.settings.sources.items():
+            kind = config.integration_type if config.asks else None
+            for number in sorted(number for each, number in links if each == kind):
+                asked, company = answers.get((source, number), (None, None))
+                if asked is None or at - asked > LONGEST_LOOK:
+                    yield f"company {number} of {source} was not asked about: {asked}"
+                elif company is None and not approved:
+                    yield f"the PSA had no company {number} of {source}, and nobody approved that"
+                elif company and company.active and (not approved or source == deletion.source):
+                    yield f"company {number} of {source} was active in the PSA: {company}"
+                elif company and folded(company.name) != folded(there.name) and not approved:
+                    yield f"it was called {there.name!r}, and in the PSA it was {company}"
+
+    def psa_said(
+        self, job: Job, source: str, number: str, at: datetime, company: Company | None
+    ) -> None:
+        """A job was told of a company by its PSA, as it was at this moment."""
+        self._reads[job] = self._reads.get(job, Reads()).told(source, number, at, company)
 
     def _unapproved(self, policy: PolicySettings, deletion: Deletion) -> Iterator[str]:
         confirmed = deletion.request.confirm_delete or not deletion.by_webhook
@@ -290,6 +319,7 @@ class Watch:
         job = asked.job
         reads = self._reads.get(job, Reads())
         if asked.method not in {"DELETE", "PATCH"}:
+            self._strayed.discard(job)
             self._reads[job] = reading(reads, asked, self.account)
             return
         self.calls += 1
@@ -308,8 +338,16 @@ class Watch:
         self._note(what, objections(call))
 
     def misled(self, asked: Asked) -> None:
-        """A request gets to another account than the one that was asked for."""
-        if asked.method in {"DELETE", "PATCH"}:
+        """A request gets to another account than the one that was asked for.
+
+        Nobody can know of what changed after the look right before the call.
+        """
+        if asked.method not in {"DELETE", "PATCH"}:
+            self._strayed.add(asked.job)
+            return
+        look = self._reads.get(asked.job, Reads()).shown.get(_subject(asked))
+        fresh = look and look.seen and self.account.now() - look.at <= LONGEST_LOOK
+        if asked.elsewhere or asked.job in self._strayed or not fresh:
             what = f"{asked.method} of {_subject(asked)} by {asked.job.deletion_id}"
             self.faults.append(f"{what}: in another account than the one it was asked for")
 

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.errors import UnglueError
 from workers.itglue.http.decode import attribute, resources, stated, text_id, total_count
 from workers.itglue.http.failures import AnswerTooLarge, KeyRefused, RequestRefused, ResourceMissing
 from workers.itglue.http.replies import Payload
@@ -21,10 +22,16 @@ UNCOUNTABLE = (KeyRefused, ResourceMissing, RequestRefused, AnswerTooLarge)
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A number, or `None` and the reason why there is none."""
+    """A number, or `None` and the reason why there is none. `missing`: that was a 404."""
 
     number: int | None
     reason: str = ""
+    missing: bool = False
+
+    @classmethod
+    def untaken(cls, error: UnglueError) -> "Count":
+        """None, because of one of the UNCOUNTABLE."""
+        return cls(None, error.message, isinstance(error, ResourceMissing))
 
 
 def count(payload: Payload, expected: Mapping[str, object], *, nested: bool = False) -> Count:
@@ -60,4 +67,4 @@ async def counted(read: Coroutine[Any, Any, Count]) -> Count:
     try:
         return await read
     except UNCOUNTABLE as error:
-        return Count(None, error.message)
+        return Count.untaken(error)

@@ -84,7 +84,7 @@ async def _list(transport: Transport, org_id: str, filters: Query) -> Listed:
             raise
         return Listed(Count(None, "IT Glue refuses to list documents"))
     except UNCOUNTABLE as error:
-        return Listed(Count(None, error.message))
+        return Listed(Count.untaken(error))
     loose = any(
         attribute(row.attributes, "document-folder-id") is None for row in resources(payload)
     )
@@ -100,7 +100,7 @@ async def _folders(transport: Transport, org_id: str) -> Folders:
     try:
         rows = await every(transport, path, (), decode, what="document folders")
     except UNCOUNTABLE as error:
-        return Folders(Count(None, error.message))
+        return Folders(Count.untaken(error))
     if any(owner not in {None, org_id} for owner, _ in rows):
         return Folders(Count(None, "IT Glue lists folders of another organization"))
     return Folders(Count(len(rows)), empty=all(held == 0 for _, held in rows))

@@ -3,7 +3,8 @@
 Cost: 13 requests + one per flexible asset type. Configurations and passwords take two each,
 because it is not documented whether a list without `filter[archived]` holds archived records, and
 only both halves together cannot count too few. One more per further 1000 organizations, types or
-folders, and one if there are folders. A `TypeCache` saves the list of types.
+folders, one if there are folders, and one where the account has none (404). A `TypeCache` saves
+the list of types.
 
 Flexible assets and documents have no documented filter for archived ones, and are counted as
 IT Glue lists them.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from adapters.errors import OrganizationNotFound
 from workers.itglue.contents.assets import TypeCache, count_assets
 from workers.itglue.contents.counting import ONE, UNCOUNTABLE, Count, added, count, counted
 from workers.itglue.contents.documents import count_documents
@@ -22,6 +24,7 @@ from workers.itglue.contents.together import together
 from workers.itglue.http.paging import every
 from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Inventory, Organization
+from workers.itglue.organizations import by_id
 from workers.itglue.presence.witnesses import view
 
 # Top-level routes with a filter, as kind and resource. Archived records are asked for apart.
@@ -41,6 +44,7 @@ async def take(transport: Transport, subject: Organization, cache: TypeCache | N
     """Count every kind. What IT Glue does not let be counted is `None`, with a warning.
 
     Raises:
+        OrganizationNotFound: it is gone meanwhile.
         ITGlueConnectionError: unreachable, 429, 5xx, time-out; the same may succeed later.
     """
     org_id = subject.id
@@ -89,6 +93,15 @@ async def _both_halves(transport: Transport, resource: str, org_id: str) -> Coun
 
 async def _documents(transport: Transport, org_id: str) -> tuple[_Found, ...]:
     documents, folders = await count_documents(transport, org_id)
+    if documents.missing or folders.missing:
+        # Both addresses name the organization, so it may have gone while it was counted.
+        if await by_id(transport, org_id) is None:
+            raise OrganizationNotFound(
+                f"organization {org_id} was there and is gone while it is counted; Unglue did not "
+                "delete it"
+            )
+        if documents.missing:
+            documents, folders = await count_documents(transport, org_id)
     return _Found("documents", documents), _Found("document_folders", folders)
 
 

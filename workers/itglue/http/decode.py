@@ -95,6 +95,13 @@ def _text(attributes: Attributes, name: str) -> str | None:
     return None if value is None or value == "" else str(value)
 
 
+def _number(attributes: Attributes, name: str) -> str | None:
+    value = attribute(attributes, name)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return _text(attributes, name)
+
+
 def _mapping(value: object) -> Attributes:
     return value if isinstance(value, Mapping) else {}
 
@@ -184,7 +191,7 @@ def _psa_links(resource: Resource, alongside: Included) -> tuple[tuple[str, str]
     links = []
     for reference in references:
         attributes = alongside.get(reference, {})
-        remote_id = _text(attributes, "remote-id")
+        remote_id = _number(attributes, "remote-id")
         # A link whose remote id did not come along is a link, so "not linked" would be untrue.
         if remote_id is None:
             return None

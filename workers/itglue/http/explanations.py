@@ -24,7 +24,7 @@ _DELETION = {
         "most likely the organization is synced from a PSA: in the PSA make the company inactive, "
         "or give it a status or type that is not synced, wait for the next sync (or open the "
         "organization in IT Glue and stop its syncing), then try again; a synced organization "
-        "that was deleted would be created anew, empty, by the next sync"
+        "that was deleted would be created again, empty, by the next sync"
     ),
     429: "too many requests; it is tried again later",
 }

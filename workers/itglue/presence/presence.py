@@ -4,7 +4,6 @@ from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from workers.itglue.contents.counting import UNCOUNTABLE
 from workers.itglue.contents.together import both, together
 from workers.itglue.http.decode import (
     attribute,
@@ -15,7 +14,12 @@ from workers.itglue.http.decode import (
     text_id,
     total_count,
 )
-from workers.itglue.http.failures import CallFailed, KeyRefused, ResourceMissing
+from workers.itglue.http.failures import (
+    CallFailed,
+    KeyRefused,
+    RequestRefused,
+    ResourceMissing,
+)
 from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Organization, Presence
 from workers.itglue.organizations import PATH, show
@@ -129,14 +133,18 @@ async def _by_id(transport: Transport, org_id: str) -> tuple[Organization, ...]:
 
 
 async def _rest(transport: Transport, held: str | None, org_id: str) -> int:
-    """How many records of it one page still shows. That it cannot be asked for any more is 0."""
+    """How many records of it one page still shows.
+
+    That there is nothing to be asked for any more is 0. That the key may not ask, or that one is
+    too large to be shown, is not.
+    """
     if held is None:
         return 0
     try:
         payload = await transport.read(
             f"/{held}", (("filter[organization_id]", org_id), _ONE), what=held
         )
-    except UNCOUNTABLE:
+    except (ResourceMissing, RequestRefused):
         return 0
     rows = resources(payload)
     return sum(text_id(attribute(row.attributes, "organization-id")) == org_id for row in rows)

@@ -8,10 +8,10 @@ from typing import Any, Literal, cast
 
 from adapters.errors import Conflict
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.deleting.leases import ListedWork
 from workers.ledger.deleting.refusals import KeyReused
 from workers.ledger.records import loaded
-from workers.ledger.store import Store, text
+from workers.ledger.store import text
 from workers.times.clock import to_ms
 
 What = Literal["deletions", "deliveries", "callbacks"]
@@ -68,11 +68,11 @@ class Outcomes:
     refused: Mapping[str, str]
 
 
-class Replays:
+class Replays(ListedWork[BulkReplay]):
     """The bulk replays."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    kind = "replay"
+    form = BulkReplay
 
     async def begin(self, replay_id: str, order: Order, now: datetime) -> BulkReplay:
         """Begin one, or find the one that has this id already.
@@ -104,11 +104,6 @@ class Replays:
         if answer == -1:
             raise KeyReused
         return await self.get(replay_id)
-
-    async def lease(self, replay_id: str, now: datetime) -> BulkReplay | None:
-        """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
-        fields = await take(self._store, "replay", replay_id, now)
-        return loaded(BulkReplay, fields) if fields else None
 
     async def item(self, held: BulkReplay) -> str | None:
         """The record that is next, if one is left."""
@@ -172,14 +167,6 @@ class Replays:
             raise Conflict(f"replay {replay_id} has ended; there is nothing left to stop")
         return await self.get(replay_id)
 
-    async def get(self, replay_id: str) -> BulkReplay:
-        """One of them.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
-        return loaded(BulkReplay, await self._store.found("replay", replay_id))
-
     async def outcomes(self, replay_id: str) -> Outcomes:
         """What became of its records so far."""
         counts = await self._store.hash("replay", replay_id, "counts")
@@ -188,13 +175,3 @@ class Replays:
             {name: int(value) for name, value in counts.items()},
             refused,
         )
-
-    async def newest(self, limit: int) -> list[BulkReplay]:
-        """The newest of them."""
-        names = await self._store.redis.zrevrange(self._store.key("replays"), 0, limit - 1)
-        found = [await self._store.hash("replay", name.decode()) for name in cast("Any", names)]
-        return [loaded(BulkReplay, fields) for fields in found if "id" in fields]
-
-    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
-        """Those that are due and in no queue, each with the number of its next job."""
-        return await self._store.due(DUE["replay"], "replay", now)

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from adapters.models import DeletionRequest
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.deleting.leases import ListedWork
 from workers.ledger.records import loaded
-from workers.ledger.store import Store, text
+from workers.ledger.store import text
 from workers.pipeline.identity.identities import forms_of
 from workers.settings.policy import Mode
 from workers.times.clock import to_ms
@@ -92,11 +92,11 @@ class Progress:
     end: End | None = None
 
 
-class Sweeps:
+class Sweeps(ListedWork[Sweep]):
     """The sweeps."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    kind = "sweep"
+    form = Sweep
 
     async def begin_due(self, schedule: str, times: str, tick: datetime, now: datetime) -> bool:
         """Begin the sweep of a schedule's time, if nobody has and it is not too long ago.
@@ -129,11 +129,6 @@ class Sweeps:
         return bool(
             await self._store.run("open_sweep", [*args, self._store.retention, json.dumps(fields)])
         )
-
-    async def lease(self, sweep_id: str, now: datetime) -> Sweep | None:
-        """Take the sweep, or `None` if it is somebody else's, not due, ended or unknown."""
-        fields = await take(self._store, "sweep", sweep_id, now)
-        return loaded(Sweep, fields) if fields else None
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
         """Write what a step did.
@@ -195,14 +190,6 @@ class Sweeps:
         )
         return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
 
-    async def get(self, sweep_id: str) -> Sweep:
-        """One sweep.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
-        return loaded(Sweep, await self._store.found("sweep", sweep_id))
-
     async def rows(self, sweep_id: str) -> dict[str, Row]:
         """What the sweep knows of each organization; kept for 30 days after its end."""
         found = await self._store.hash("sweep", sweep_id, "rows")
@@ -217,16 +204,6 @@ class Sweeps:
             )
             for row in rows
         }
-
-    async def newest(self, limit: int) -> list[Sweep]:
-        """The newest sweeps."""
-        names = await self._store.redis.zrevrange(self._store.key("sweeps"), 0, limit - 1)
-        found = [await self._store.hash("sweep", name.decode()) for name in cast("Any", names)]
-        return [loaded(Sweep, fields) for fields in found if fields]
-
-    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
-        """Sweeps that are due and in no queue, each with the number of its next job."""
-        return await self._store.due(DUE["sweep"], "sweep", now)
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""

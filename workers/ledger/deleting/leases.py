@@ -6,12 +6,14 @@ Taking and ending are part of what each kind of record is.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final, Literal, cast
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, cast
 
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
 
+T = TypeVar("T")
 Kind = Literal["deletion", "sweep", "replay", "catch_up"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
     {
@@ -30,6 +32,43 @@ async def take(store: Store, kind: Kind, record_id: str, now: datetime) -> dict[
     """The fields of what is taken; `None` if it is somebody else's, not due, ended or unknown."""
     args = [record_id, to_ms(now), store.lease, kind, DUE[kind], store.own, store.holder]
     return text(await store.run("lease", args)) or None
+
+
+class Work(Generic[T]):
+    """The records of a kind of work that goes on in slices, each under a lease."""
+
+    kind: ClassVar[Kind]
+    form: type[T]
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def lease(self, record_id: str, now: datetime) -> T | None:
+        """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
+        fields = await take(self._store, self.kind, record_id, now)
+        return loaded(self.form, fields) if fields else None
+
+    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
+        """Those that are due and in no queue, each with the number of its next job."""
+        return await self._store.due(DUE[self.kind], self.kind, now)
+
+
+class ListedWork(Work[T]):
+    """Of such a kind, those that people begin, and look at by their ids."""
+
+    async def get(self, record_id: str) -> T:
+        """One of them.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return loaded(self.form, await self._store.found(self.kind, record_id))
+
+    async def newest(self, limit: int) -> list[T]:
+        """The newest of them."""
+        names = await self._store.redis.zrevrange(self._store.key(f"{self.kind}s"), 0, limit - 1)
+        found = [await self._store.hash(self.kind, name.decode()) for name in cast("Any", names)]
+        return [loaded(self.form, fields) for fields in found if "id" in fields]
 
 
 class Leases:

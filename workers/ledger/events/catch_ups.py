@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from workers.ledger.deleting.deletions import Fenced
-from workers.ledger.deleting.leases import DUE, take
+from workers.ledger.deleting.leases import Work
 from workers.ledger.records import loaded
-from workers.ledger.store import Store, text
+from workers.ledger.store import text
 from workers.times.clock import to_ms
 
 _ID: Final = "cup_"
@@ -116,21 +116,16 @@ class Slice:
     known: Known | None = None
 
 
-class CatchUps:
+class CatchUps(Work[CatchUp]):
     """The records."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    kind = "catch_up"
+    form = CatchUp
 
     async def begin(self, source: str, tick: datetime | None, now: datetime) -> bool:
         """Begin a run for this time, once, or now; true if one begins or is brought forward."""
         args = [id_of(source), to_ms(now), source, to_ms(tick) if tick else 0]
         return bool(await self._store.run("begin_catch_up", args))
-
-    async def lease(self, record_id: str, now: datetime) -> CatchUp | None:
-        """Take the run, or `None` if it is somebody else's, not due or over."""
-        fields = await take(self._store, "catch_up", record_id, now)
-        return loaded(CatchUp, fields) if fields else None
 
     async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
         """Write what a slice came to.
@@ -179,7 +174,3 @@ class CatchUps:
         """How many changes were ever found that no event had said: `inactive` and `active`."""
         counts = await self._store.hash("counts", "caught_up", source)
         return {state: int(counts.get(state, 0)) for state in ("inactive", "active")}
-
-    async def take_due(self, now: datetime) -> list[tuple[str, int]]:
-        """Runs that are due and in no queue, each with the number of its next job."""
-        return await self._store.due(DUE["catch_up"], "catch_up", now)

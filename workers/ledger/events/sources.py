@@ -1,7 +1,7 @@
 """What each source sent so far."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -44,6 +44,11 @@ class Sources:
         await self._store.redis.hsetnx(key, name, str(to_ms(now)))
         since = cast("bytes | None", await self._store.redis.hget(key, name))
         return from_ms(since.decode()) if since is not None else now
+
+    async def others(self, names: Collection[str]) -> dict[str, datetime]:
+        """When each source that is called by none of these names sent something last, by name."""
+        last = await self._store.hash("sources", "last")
+        return {name: from_ms(at) for name, at in sorted(last.items()) if name not in names}
 
     async def count(self, name: str, verdict: str, number: int = 1) -> None:
         """Count what is not stored: deliveries that are not genuine."""

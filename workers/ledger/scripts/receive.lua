@@ -2,7 +2,8 @@
 -- joins or cancels deletions, all or nothing. Or a stored one is read anew: what had no effect the first
 -- time may have one now. One that says again what was handled, byte for byte, is counted with the first
 -- of its kind and not stored: each receipt then names that as `repeat_of`. So is what is still not
--- understood, while the first of its kind holds what it would hold.
+-- understood, while the first of its kind holds what it would hold; and that a client is active still,
+-- which without an id of the vendor's is handled each time it is said.
 -- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
 -- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
 --       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
@@ -251,8 +252,8 @@ local function reactivated(event, known)
       -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
         redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
-          'active_claims', event.claims or 0, 'active_seen', now, 'active_came', event.came or now,
-          'updated_at', now)
+          'active_claims', event.claims or 0, 'active_seen', now,
+          'active_came', newest(each.register.active_came, event.came or now), 'updated_at', now)
       end
       for _, deletion in ipairs(open) do
         look_again_at(deletion)
@@ -264,7 +265,8 @@ local function reactivated(event, known)
   for _, each in ipairs(known) do
     redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
       'active_by', event.client, 'active_claims', event.claims or 0,
-      'active_order', order, 'active_seen', now, 'active_came', event.came or now, 'updated_at', now)
+      'active_order', order, 'active_seen', now,
+      'active_came', newest(each.register.active_came, event.came or now), 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
   if event.name and event.name ~= '' then
@@ -476,16 +478,28 @@ end
 -- An empty table would be written as an object.
 local named = (whole or #clients == 0) and '[]' or cjson.encode(clients)
 
+-- That a client is active has an id of its own each time, if it has none of the vendor's (`Identity`).
+local said_again, still_active = {}, {}
+for place, event in ipairs(events) do
+  if event.kind == 'reactivated' and string.find(event.event_id, '^sha256:%x+@') then
+    local receipt = receipts[place]
+    said_again[#said_again + 1] = event.client
+    still_active[receipt] = receipt.reason == 'client_active' and not receipt.alert
+  end
+end
+
 -- Under its first event it is remembered which delivery brought these bytes. One that was stored
 -- before it was proved, or acknowledged under its own id while Redis was away, keeps its record.
-local first_seen = key('event', delivery.source, receipts[1].event_id)
+local first_seen = key('event', delivery.source, #said_again > 0
+  and 'active:' .. redis.sha1hex(cjson.encode(said_again)) or receipts[1].event_id)
 local first = not operator and redis.call('HGET', first_seen, 'body:' .. delivery.digest)
 if first and redis.call('EXISTS', key('delivery', first)) == 0 then
   first = nil
 end
 local repeated = first and not stored[5] and not delivery.received_at
 for _, receipt in ipairs(receipts) do
-  repeated = repeated and (receipt.verdict == 'duplicate' or still_rejected[receipt])
+  repeated = repeated
+    and (receipt.verdict == 'duplicate' or still_rejected[receipt] or still_active[receipt])
 end
 if repeated and #held > 0 then
   -- One that a person dismissed since, or that is read otherwise now, is not held by the first.
@@ -518,6 +532,10 @@ if repeated then
   end
   for _, receipt in ipairs(receipts) do
     receipt.repeat_of = first
+    if still_active[receipt] then
+      -- Only the same call again, soon, asks for it.
+      redis.call('PEXPIRE', key('event', delivery.source, receipt.event_id), 300000)
+    end
   end
   return cjson.encode(receipts)
 end
@@ -565,6 +583,7 @@ else
   received_at = delivery.received_at or now
   if not first or strongest.verdict ~= 'duplicate' then
     redis.call('HSET', first_seen, 'body:' .. delivery.digest, delivery.id)
+    redis.call('PEXPIRE', first_seen, retention)
   end
   redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
     'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,

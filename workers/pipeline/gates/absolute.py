@@ -1,36 +1,34 @@
 """What is never deleted, whatever the configuration or `force_delete`."""
 
-from workers.pipeline.gates.subject import Subject, answer
-from workers.pipeline.plan import Answer
+from workers.pipeline.gates.subject import Subject, refusing
 
 
-def primary_organization(subject: Subject) -> Answer:
+@refusing
+def primary_organization(subject: Subject) -> str | None:
     """The MSP's own organization."""
-    refusal = None
     if subject.organization.primary:
-        refusal = "this is the account's primary organization; it is never deleted"
-    return answer("primary_organization", refusal)
+        return "this is the account's primary organization; it is never deleted"
+    return None
 
 
-def sub_organizations(subject: Subject) -> Answer:
+@refusing
+def sub_organizations(subject: Subject) -> str | None:
     """What IT Glue does to organizations below a deleted one is not documented."""
     below = subject.inventory.sub_organizations
     if below is None:
-        refusal = "whether it has sub-organizations could not be read; see the warnings"
-    elif below:
+        return "whether it has sub-organizations could not be read; see the warnings"
+    if below:
         shown = ", ".join(below[:5]) + (" …" if len(below) > 5 else "")
-        refusal = (
+        return (
             f"it has {len(below)} sub-organization(s): {shown}; "
             "delete or move them in IT Glue first"
         )
-    else:
-        refusal = None
-    return answer("sub_organizations", refusal)
+    return None
 
 
-def my_glue_account(subject: Subject) -> Answer:
+@refusing
+def my_glue_account(subject: Subject) -> str | None:
     """People outside the MSP use a MyGlue account."""
-    refusal = None
     if subject.organization.my_glue_account_id is not None:
-        refusal = "it has a MyGlue account; close that account in IT Glue first"
-    return answer("my_glue_account", refusal)
+        return "it has a MyGlue account; close that account in IT Glue first"
+    return None

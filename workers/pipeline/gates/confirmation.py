@@ -1,10 +1,10 @@
 """Who says that it shall be done."""
 
-from workers.pipeline.gates.subject import Subject, answer
-from workers.pipeline.plan import Answer
+from workers.pipeline.gates.subject import Subject, refusing
 
 
-def confirmation(subject: Subject) -> Answer:
+@refusing
+def confirmation(subject: Subject) -> str | None:
     """A deletion that would act needs a confirmation; a preview does not.
 
     Who approves confirms.
@@ -12,10 +12,7 @@ def confirmation(subject: Subject) -> Answer:
     request = subject.request
     previews = request.dry_run or subject.policy.mode == "preview"
     if request.confirm_delete or previews or subject.asks:
-        return answer("confirmation", None)
+        return None
     if subject.by_webhook:
-        return answer(
-            "confirmation",
-            "nobody confirmed it: its source has confirm_delete = false and no approval is asked",
-        )
-    return answer("confirmation", "confirm_delete is false; ask again with confirm_delete")
+        return "nobody confirmed it: its source has confirm_delete = false and no approval is asked"
+    return "confirm_delete is false; ask again with confirm_delete"

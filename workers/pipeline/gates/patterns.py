@@ -2,9 +2,12 @@
 
 from fnmatch import fnmatchcase
 
-from adapters.likeness import likeness
+from adapters.likeness import bare, likeness
 
 _SOFT_HYPHEN = "\u00ad"
+# What is wild, as letters that no name has while signs are left out.
+_KEPT = str.maketrans("*?", "\ue000\ue001")
+_WILD = {kept: sign for sign, kept in _KEPT.items()}
 
 
 def protects(pattern: str, name: str) -> bool:
@@ -12,7 +15,12 @@ def protects(pattern: str, name: str) -> bool:
 
     A bracket is a part of names, so it is no class of characters.
     """
-    literal = likeness(pattern).replace("[", "[[]")
+    likely = likeness(pattern)
+    plain = bare(likely.translate(_KEPT)).translate(_WILD)
     # A soft hyphen is seen where a line ends at it.
-    forms = (name, name.replace(_SOFT_HYPHEN, "-"))
-    return any(fnmatchcase(likeness(form), literal) for form in forms)
+    forms = [likeness(form) for form in (name, name.replace(_SOFT_HYPHEN, "-"))]
+    return any(
+        fnmatchcase(form, likely.replace("[", "[[]"))
+        or (bool(plain.strip("*? ")) and fnmatchcase(bare(form), plain))
+        for form in forms
+    )

@@ -2,45 +2,45 @@
 
 from adapters.likeness import likeness
 from workers.pipeline.gates.patterns import protects
-from workers.pipeline.gates.subject import Subject, answer
+from workers.pipeline.gates.subject import Subject, answer, refusing
 from workers.pipeline.identity.tags import is_tagged, tags_of
 from workers.pipeline.plan import Answer
 
 
-def only_ids(subject: Subject) -> Answer:
+@refusing
+def only_ids(subject: Subject) -> str | None:
     """A pilot: nothing but the listed organizations."""
     allowed = subject.policy.only_ids
-    refusal = None
     if allowed and subject.organization.id not in allowed:
-        refusal = f"organization {subject.organization.id} is not in policy.only_ids"
-    return answer("only_ids", refusal)
+        return f"organization {subject.organization.id} is not in policy.only_ids"
+    return None
 
 
-def protected_ids(subject: Subject) -> Answer:
+@refusing
+def protected_ids(subject: Subject) -> str | None:
     """Organizations that stay, by id."""
-    refusal = None
     if subject.organization.id in subject.policy.protected_ids:
-        refusal = f"organization {subject.organization.id} is in policy.protected_ids"
-    return answer("protected_ids", refusal)
+        return f"organization {subject.organization.id} is in policy.protected_ids"
+    return None
 
 
-def protected_names(subject: Subject) -> Answer:
+@refusing
+def protected_names(subject: Subject) -> str | None:
     """Organizations that stay, by shell pattern; compared loosely."""
     name = subject.organization.name
     hit = next((each for each in subject.policy.protected_names if protects(each, name)), None)
-    refusal = None
     if hit is not None:
-        refusal = f"its name matches {hit!r} in policy.protected_names"
-    return answer("protected_names", refusal)
+        return f"its name matches {hit!r} in policy.protected_names"
+    return None
 
 
-def protected_types(subject: Subject) -> Answer:
+@refusing
+def protected_types(subject: Subject) -> str | None:
     """Organizations that stay, by type; compared loosely."""
-    refusal = None
     own = likeness(subject.organization.type or "")
     if own and own in {likeness(each) for each in subject.policy.protected_types}:
-        refusal = f"its type {subject.organization.type!r} is in policy.protected_types"
-    return answer("protected_types", refusal)
+        return f"its type {subject.organization.type!r} is in policy.protected_types"
+    return None
 
 
 def eligible_statuses(subject: Subject) -> Answer:
@@ -58,33 +58,33 @@ def eligible_statuses(subject: Subject) -> Answer:
     return answer("eligible_statuses", refusal, lags=True)
 
 
-def eligible_types(subject: Subject) -> Answer:
+@refusing
+def eligible_types(subject: Subject) -> str | None:
     """The organization's type."""
     allowed = subject.policy.eligible_types
-    refusal = None
     if allowed and subject.organization.type not in allowed:
         wanted = " or ".join(repr(name) for name in allowed)
-        refusal = f"its type in IT Glue is {subject.organization.type!r}, and must be {wanted}"
-    return answer("eligible_types", refusal)
+        return f"its type in IT Glue is {subject.organization.type!r}, and must be {wanted}"
+    return None
 
 
-def required_tags(subject: Subject) -> Answer:
+@refusing
+def required_tags(subject: Subject) -> str | None:
     """Every tag that must be there, exactly: what only resembles it permits nothing."""
     tags = tags_of(subject.organization)
     missing = [tag for tag in subject.policy.required_tags if tag.casefold() not in tags]
-    refusal = None
     if missing:
-        refusal = (
+        return (
             f"{' '.join(missing)} is missing; write it into the organization's quick notes, "
             "alert or description in IT Glue"
         )
-    return answer("required_tags", refusal)
+    return None
 
 
-def blocking_tags(subject: Subject) -> Answer:
+@refusing
+def blocking_tags(subject: Subject) -> str | None:
     """Any tag that forbids, in any spelling."""
     found = [tag for tag in subject.policy.blocking_tags if is_tagged(subject.organization, tag)]
-    refusal = None
     if found:
-        refusal = f"it is tagged {' '.join(found)} in IT Glue"
-    return answer("blocking_tags", refusal)
+        return f"it is tagged {' '.join(found)} in IT Glue"
+    return None

@@ -1,16 +1,15 @@
 """Whether somebody said that it stays."""
 
-from workers.pipeline.gates.subject import Subject, answer
-from workers.pipeline.plan import Answer
+from workers.pipeline.gates.subject import Subject, refusing
 
 
-def protection(subject: Subject) -> Answer:
+@refusing
+def protection(subject: Subject) -> str | None:
     """Organizations once protected, until an admin ends it, whatever the file says now."""
     held = subject.protection
-    refusal = None
     if held is not None:
-        refusal = (
+        return (
             f"organization {held.org_id} is protected by {held.words}; an admin can end that: "
             f"unglue unprotect {held.org_id} --reason …"
         )
-    return answer("protection", refusal)
+    return None

@@ -54,7 +54,9 @@ def psa_links(subject: Subject) -> Answer:
                 "them may be active"
             )
         return answer("psa_links", refusal)
-    unknown = [link for link in links if not _gone(link, subject)] if len(links) > 1 else []
+    kinds = subject.organization.psa_types or ("",) * len(links)
+    linked = zip(links, kinds, strict=True) if len(links) > 1 else ()
+    unknown = [link for link, kind in linked if not _gone(link, kind, subject)]
     if not unknown:
         return answer("psa_links", None)
     return ask(
@@ -65,20 +67,27 @@ def psa_links(subject: Subject) -> Answer:
     )
 
 
-def _gone(link: str, subject: Subject) -> bool:
-    """Whether a genuine event said of this company that it is inactive, and none the opposite."""
+def _gone(link: str, kind: str, subject: Subject) -> bool:
+    """Whether a genuine event said of this company that it is inactive, and none the opposite.
+
+    `kind` is the integration of the link, "" where IT Glue does not say.
+    """
     if len(set(subject.psa_sources.values())) > 1:
-        # Numbers of two PSAs may be equal, and a link does not say whose it is.
+        # Numbers of two PSAs may be equal, and where a link says whose it is is undocumented.
         return False
-    said = [each for each in subject.standing.registers if each.state and _is(each, link, subject)]
+    registers = subject.standing.registers
+    said = [each for each in registers if each.state and _is(each, link, kind, subject)]
     return bool(said) and not any(register.active for register in said)
 
 
-def _is(register: Register, link: str, subject: Subject) -> bool:
+def _is(register: Register, link: str, kind: str, subject: Subject) -> bool:
     """Whether a register is that of the linked company."""
-    if register.source in subject.psa_sources:
-        return register.client == link
-    return register.client.startswith("psa:") and register.client.endswith(f":{link}")
+    own = subject.psa_sources.get(register.source)
+    if own is not None:
+        return register.client == link and kind in {"", own}
+    counter, _, number = register.client.removeprefix("psa:").partition(":")
+    named = register.client.startswith("psa:") and number == link
+    return named and kind in {"", counter}
 
 
 def declined(subject: Subject) -> Answer:
@@ -127,7 +136,7 @@ def act(subject: Subject) -> Answer:
     if subject.harder_now:
         words = (
             f"policy.mode is {subject.harder_now!r} now and was {subject.policy.mode!r} when this "
-            f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask anew"
+            f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask again"
         )
     return ask("act", words)
 

@@ -1,8 +1,9 @@
 """What a gate looks at, and how it answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from adapters.models import DeletionRequest
@@ -55,6 +56,16 @@ def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:
     if refusal is None:
         return Answer(gate=gate, verdict="pass")
     return Answer(gate=gate, verdict="refuse", message=refusal, lags=lags)
+
+
+def refusing(judge: Callable[[Subject], str | None]) -> Callable[[Subject], Answer]:
+    """The gate of this name, from a function that says why it refuses, or `None` if it passes."""
+
+    @wraps(judge)
+    def gate(subject: Subject) -> Answer:
+        return answer(judge.__name__, judge(subject))
+
+    return gate
 
 
 def ask(gate: str, words: str, evidence: str = "") -> Answer:

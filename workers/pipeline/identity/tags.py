@@ -8,7 +8,6 @@ from adapters.likeness import likeness
 from workers.itglue.models import Organization
 
 _HASHTAG = re.compile(r"#[\w-]+")
-_APART = re.compile(r"#\s+")
 _SOFT_HYPHEN = "\u00ad"
 _MARKUP = re.compile(r"<[^<>]*>")
 
@@ -26,9 +25,12 @@ def tags_of(organization: Organization) -> frozenset[str]:
 def is_tagged(organization: Organization, tag: str) -> bool:
     """Whether the tag stands there in any spelling that people take for it.
 
-    For tags that keep a deletion from happening: rather one organization too many.
+    For tags that keep a deletion from happening: rather one organization too many. So what joins
+    its words is of no matter (`#legal_hold`), nor what is joined to it (`#keep-2030`).
     """
-    return likeness(tag) in {found for text in _texts(organization) for found in _loosely(text)}
+    words = (re.escape(word) for word in re.split("[-_]+", likeness(tag).removeprefix("#")))
+    meant = re.compile(r"#\s*" + r"[\s_./-]*".join(words) + r"(?![^\W_])")
+    return any(meant.search(form) for text in _texts(organization) for form in _loosely(text))
 
 
 def _texts(organization: Organization) -> tuple[str, ...]:
@@ -39,4 +41,4 @@ def _texts(organization: Organization) -> tuple[str, ...]:
 def _loosely(text: str) -> Iterator[str]:
     # A soft hyphen may be seen or not, and markup may stand within a word or be a word's end.
     for form in (text, text.replace(_SOFT_HYPHEN, "-"), _MARKUP.sub("", html.unescape(text))):
-        yield from _HASHTAG.findall(_APART.sub("#", likeness(form)))
+        yield likeness(form)

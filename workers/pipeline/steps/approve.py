@@ -4,6 +4,7 @@ While it waits IT Glue is not asked. It is due for reminders and when the time i
 approval the plan is made again and compared with the one that was shown.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +12,7 @@ from typing import Any, Final
 
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion
-from workers.pipeline.approval import NOT_GRANTED, Why, asking, encode_moved
+from workers.pipeline.approval import NOT_GRANTED, Why, asking
 from workers.pipeline.plan import Plan
 from workers.pipeline.states import AWAITING_APPROVAL
 from workers.pipeline.steps.outcome import Context, cancel, go_on, wait
@@ -80,7 +81,7 @@ def void(deletion: Deletion, moved: tuple[str, ...]) -> Deletion:
 
 def voided(moved: tuple[str, ...]) -> dict[str, str | int]:
     """The fields that end an approval."""
-    return {**NOT_GRANTED, "approval_moved": encode_moved(moved)}
+    return {**NOT_GRANTED, "approval_moved": json.dumps(moved)}
 
 
 def ask(

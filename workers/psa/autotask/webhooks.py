@@ -94,7 +94,9 @@ class Webhooks:
         (row,) = await self._client.rows("CompanyWebhooks", _equals("id", number)) or [{}]
         return self._guid(row, source)
 
-    async def repair(self, found: Registered, public_url: str, source: str) -> None:
+    async def repair(
+        self, found: Registered, public_url: str, source: str, *, secret: bool = False
+    ) -> None:
         """Make a webhook of ours what is wanted; one that was switched off is on again.
 
         Raises:
@@ -102,6 +104,7 @@ class Webhooks:
         """
         should = wanted(public_url, source, self._config.secrets[0])
         own = {name: should[name] for name, _, _ in found.differs if name in _COMPARED}
+        own |= {"secretKey": should["secretKey"]} if secret else {}
         if own:
             entry = {"id": int(found.id), **own}
             await self._client.change("PATCH", "CompanyWebhooks", entry)

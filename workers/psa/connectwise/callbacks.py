@@ -108,12 +108,15 @@ class Callbacks:
         self._require_taken(reply.status)
         return ""
 
-    async def repair(self, found: Registered, public_url: str, source: str) -> None:
+    async def repair(
+        self, found: Registered, public_url: str, source: str, *, secret: bool = False
+    ) -> None:
         """Make an entry of ours what is wanted, and leave alone what is not compared.
 
         Raises:
             PsaError: ConnectWise did not take it, or nobody knows whether it did.
         """
+        del secret
         should = wanted(public_url, source)
         # That of another level would be the id of a status or of one company.
         set_right = (*_COMPARED, "objectId")

@@ -42,13 +42,15 @@ class Webhook:
         await self._tokens.send("PUT", self._url, content=entry)
         return ""
 
-    async def repair(self, found: Registered, public_url: str, source: str) -> None:
+    async def repair(
+        self, found: Registered, public_url: str, source: str, *, secret: bool = False
+    ) -> None:
         """Set it anew.
 
         Raises:
             PsaError: NinjaOne did not take it, or nobody knows whether it did.
         """
-        del found
+        del found, secret
         await self.create(public_url, source)
 
     async def remove(self, found: Registered) -> None:
