@@ -99,7 +99,6 @@ async def advance_deletion(deletion_id: str) -> None:
     settings = configured()
     began = time.monotonic()
     async with open_connections(settings, memory=memory()) as connections:
-        ledger = connections.ledger
 
         def room(under_way: int) -> bool:
             if under_way >= settings.worker.concurrency or stop().nothing_more():
@@ -110,7 +109,7 @@ async def advance_deletion(deletion_id: str) -> None:
         await in_company(
             deletion_id,
             partial(_advance, settings=settings, connections=connections),
-            partial(joins, deletion_id, ledger, settings.itglue.requests_per_5_minutes),
+            partial(joins, deletion_id, connections.ledger, settings.itglue.requests_per_5_minutes),
             room,
         )
 
