@@ -226,7 +226,7 @@ class TestReading:
         ("data", "clients"),
         [
             ({"org_id": "1"}, ["org:1"]),
-            ({"org_name": " \u00c9xample"}, ["name:\u00e9xample"]),
+            ({"org_name": " \u00c9xample"}, ["name:\u00e9xample", "name:example"]),
             (
                 {
                     "psa": {"integration_type": "manage", "company_id": "2"},
