@@ -59,9 +59,8 @@ class ReplayOrder(Strict):
         if wrong in given:
             raise ValueError(f"{self.what} are not chosen by {wrong}")
         if self.chosen is not None and self.chosen not in STATES[self.what]:
-            raise ValueError(
-                f"{self.what} can be found by these states alone: {', '.join(STATES[self.what])}"
-            )
+            known = ", ".join(STATES[self.what])
+            raise ValueError(f"{self.what} are found by state or verdict for only these: {known}")
         return self
 
     @property
