@@ -263,7 +263,7 @@ async def test_deliveries_are_read_newest_first(bulk: Bulk, ledger: Ledger) -> N
     await it.send(event())
     bulk.clock.forward(minutes=1)
     await it.send(event(inactive=False))
-    await it.send({"ticket": 5})
+    await it.send({"ticket": {"id": 5}})
     it.configure()
     bulk.means = replace(bulk.means, reader=it.intake)
     found = await select(ledger, Filter("deliveries", source="halo"), 10)
