@@ -70,11 +70,11 @@ async def test_a_flood_of_events_delays_no_dry_run(monkeypatch: pytest.MonkeyPat
         began = time.monotonic()
         assert (await ask(at, http))["state"] == "previewed"
         took = time.monotonic() - began
-        # Most of the flood is still there.
+        # Some of the flood is still there.
         answer = await http.get(
             f"{at.service}/v1/status", headers={"Authorization": f"Bearer {at.token}"}
         )
-        assert answer.json()["deletions"]["queued"] > 50
+        assert answer.json()["deletions"]["queued"] > 10
         assert took < SOON
         for name in names:
             assert (await ended(at, http, name))["state"] == "failed"
