@@ -170,3 +170,20 @@ def test_what_was_active_before_does_not_make_the_newest_word_older(it: Rehearsa
     assert it.prove_what_waits() == 3
     it.check()
     assert it.books.ids() == []
+
+
+@pytest.mark.parametrize("cw", [{"vendor": "by_anything"}, None, {"confirm_delete": False}])
+def test_one_event_is_one_deletion_whatever_its_source_was_meanwhile(
+    it: Rehearsal, cw: dict[str, object] | None
+) -> None:
+    """What cannot be read as it came is not proved, though its key can be had again."""
+    it.vendor.out_of_reach = True
+    it.event(age=0)
+    it.vendor.out_of_reach = False
+    it.trust(cw=cw)
+    it.forward(seconds=10)
+    it.prove_what_waits(Order.REPEAT)
+    it.trust()
+    it.finish()
+    it.redeliver(0)
+    assert it.books.ids() == ["del_1"]

@@ -318,7 +318,7 @@ class Rehearsal(Crew):
         """Let the intake do its work, and form an opinion on what came of it."""
         client = self.watch.clients.setdefault((event.source, event.client), Client())
         again, ended = client.knows(event), client.ended
-        proved = not self.vendor.out_of_reach
+        proved = not self.vendor.out_of_reach and self._reads(event.source)
         waiting = self.watch.unproved.setdefault(event.source, set())
         if proved:
             waiting.discard(event.content)
