@@ -187,3 +187,16 @@ def test_one_event_is_one_deletion_whatever_its_source_was_meanwhile(
     it.finish()
     it.redeliver(0)
     assert it.books.ids() == ["del_1"]
+
+
+def test_a_ledger_that_is_lost_twice_lacks_what_came_between(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: who accepts it does so without that, too."""
+    it.lose_ledger(copy=False)
+    it.check()
+    it.event(active=True, age=0)
+    it.lose_ledger(copy=False)
+    it.check()
+    it.accept_ledger()
+    it.named_event(active=False, org_id=301, name="TestCompany", age=0)
+    it.finish()
+    assert it.watch.calls == 1
