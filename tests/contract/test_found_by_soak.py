@@ -200,3 +200,16 @@ def test_a_ledger_that_is_lost_twice_lacks_what_came_between(it: Rehearsal) -> N
     it.named_event(active=False, org_id=301, name="TestCompany", age=0)
     it.finish()
     assert it.watch.calls == 1
+
+
+def test_a_client_that_is_back_under_another_name_ends_a_no(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: its own number says that it is the same."""
+    made = it.named_event(active=False, source="nj", name="TestCompany", number="8")
+    assert made is not None
+    it.work(made)
+    it.check()
+    it.reject(made, by="bob")
+    it.named_event(active=True, source="nj", name="Paper Moon Cinema", number="8")
+    it.named_event(active=False, org_id=301, name="TestCompany", age=1)
+    it.finish()
+    assert it.watch.calls == 1

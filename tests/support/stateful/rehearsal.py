@@ -540,7 +540,8 @@ class Rehearsal(Crew):
             return
         self.watch.stopped.add(before.id)
         if before.plan is not None:
-            self.watch.decided.words.refuse(int(before.plan.organization.id))
+            org_id = int(before.plan.organization.id)
+            self.watch.decided.words.refuse(org_id, before.source, before.client)
         client = self.watch.clients.get((before.source, before.client))
         if client is not None and client.returned(self.watch.born[before.id]) is None:
             client.ended = "stopped by a person"
