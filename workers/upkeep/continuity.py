@@ -22,6 +22,11 @@ from workers.upkeep.witness import Witness, Witnesses, witness_places
 CLOCK_OFF: Final = "clock_off"
 _MOST_OFF_MS: Final = 2000
 _HOUR: Final = timedelta(hours=1)
+_AWAY: Final = (
+    "Redis holds the ledger again that it did not hold for a while, without what was said "
+    "meanwhile; compare it with the PSA, then an admin accepts it: "
+    'unglue resume --accept-ledger --reason "..."'
+)
 Trouble = Literal["ledger_lost", "clock_off"]
 
 log = structlog.get_logger()
@@ -60,6 +65,10 @@ class Continuity:
         answers = [await self._met(each) for each in known or [Witness("", 0)]]
         trouble: Trouble | None = None
         if "lost" in (what for what, _ in answers):
+            trouble = LEDGER_LOST
+        elif memory.trouble == LEDGER_LOST and answers[-1][1].ledger in {it.ledger for it in known}:
+            # What was said to the other one meanwhile, and answered with 202, is not in this one.
+            await self._ledger.stop_switch.lose_ledger(_AWAY, self._clock())
             trouble = LEDGER_LOST
         else:
             _, here = answers[-1]

@@ -560,6 +560,7 @@ class Rehearsal(Crew):
             callback_url="https://rewst.example.com/hook",
             overrule=True,
             now=self.clock(),
+            mode=self.settings.policy.mode,
         )
         with suppress(Conflict):
             self._served(replaying, answer)
@@ -651,7 +652,8 @@ class Rehearsal(Crew):
                 writes.restore(name, 0, value)
             writes.execute()
         self.books.stale = True
-        if copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark:
+        same = copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark
+        if same and not self.troubled:
             self.watch.states = self.books.states()
             return  # nothing was decided since
         self.known = self.books.ids()

@@ -276,7 +276,8 @@ class Watch:
         self.states = self.books.states()
         for sent in self.permitted:
             sent.forgotten = True
-        self.clients.clear()
+        # A copy may know what came before: then it overtakes what is older.
+        self.clients = {name: each.remembered() for name, each in self.clients.items()}
         self.unproved.clear()
         self.protected.clear()
         self.begun.clear()
