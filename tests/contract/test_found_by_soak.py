@@ -281,3 +281,13 @@ def test_a_young_plan_is_not_carried_out_in_another_account(
     assert it.check()[deletion_id].state == "retrying"
     it.finish()
     assert it.watch.calls == 1
+
+
+def test_what_a_lost_ledger_held_is_held_no_longer(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: who accepts it does so without what it did not understand."""
+    it.event(company="2", garbled="status")
+    it.lose_ledger(copy=False)
+    it.accept_ledger()
+    it.ask(org_id="301")
+    it.finish()
+    assert it.watch.calls == 1

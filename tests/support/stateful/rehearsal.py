@@ -658,6 +658,10 @@ class Rehearsal(Crew):
             return  # nothing was decided since
         self.known = self.books.ids()
         self.psa.followed.clear()
+        unclear = self.watch.decided.words.unclear
+        for name in list(unclear):
+            if not self._server.exists(self.store.key("delivery", name)):
+                del unclear[name]
         self.watch.another_ledger()
 
     def accept_ledger(self) -> None:
