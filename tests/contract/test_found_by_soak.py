@@ -288,6 +288,7 @@ def test_what_a_lost_ledger_held_is_held_no_longer(it: Rehearsal) -> None:
     it.event(company="2", garbled="status")
     it.lose_ledger(copy=False)
     it.accept_ledger()
-    it.ask(org_id="301")
+    it.work(it.ask(org_id="301"))
+    it.check()
     it.finish()
     assert it.watch.calls == 1

@@ -659,9 +659,9 @@ class Rehearsal(Crew):
         self.known = self.books.ids()
         self.psa.followed.clear()
         unclear = self.watch.decided.words.unclear
-        for name in list(unclear):
-            if not self._server.exists(self.store.key("delivery", name)):
-                del unclear[name]
+        for kept in list(unclear):
+            if not self._server.exists(self.store.key("delivery", kept)):
+                del unclear[kept]
         self.watch.another_ledger()
 
     def accept_ledger(self) -> None:
