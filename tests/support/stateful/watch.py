@@ -1,6 +1,7 @@
 """Listens on every line, and notes whatever should not have happened."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,14 @@ from tests.support.stateful.judge import LONGEST_LOOK, Call, Reads, objections, 
 from tests.support.stateful.people import Approval
 from tests.support.stateful.words import folded
 from workers.ledger.records import Deletion
-from workers.pipeline.states import DELETED, SOFT_DELETED
+from workers.pipeline.states import AWAITING_APPROVAL, DELETED, SOFT_DELETED
 from workers.pipeline.transitions import NOWHERE, TRANSITIONS, allowed
 from workers.psa.company import Company
 from workers.settings.policy import PolicySettings
 
 _DAY = timedelta(days=1)
+# A job may be stopped between two, and the same command may come twice.
+_MOST_ASKED = 5
 _MOVES = frozenset(each.script for each in TRANSITIONS)
 
 
@@ -77,6 +80,7 @@ class Watch:
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
     _strayed: set[Job] = field(default_factory=set)
+    _answers: Counter[tuple[Job, datetime, bytes]] = field(default_factory=Counter)
 
     # -- scripts ---------------------------------------------------------------------------------
 
@@ -87,10 +91,18 @@ class Watch:
             self._note(f"{script} moved", self._astray(script))
         if job is None:
             return
-        if script == "begin_delete" and answer[0] == b"begun":
-            self._permitted(job, self.books.deletion(job.deletion_id))
+        if script == "begin_delete":
+            if answer[0] == b"begun":
+                self._permitted(job, self.books.deletion(job.deletion_id))
+            self._note(f"{job.deletion_id} asks in a circle", self._circling(job, answer[0]))
         if script == "record" and answer[0] == b"recorded":
             self._recorded(job, self.books.deletion(job.deletion_id), planned="plan_digest" in args)
+
+    def _circling(self, job: Job, answer: bytes) -> Iterator[str]:
+        """One answer, given to one job again and again, while nothing else happens."""
+        self._answers[job, self.account.now(), answer] += 1
+        if self._answers[job, self.account.now(), answer] == _MOST_ASKED:
+            yield answer.decode()
 
     def _astray(self, script: str) -> Iterator[str]:
         """Changes of state that the table of transitions does not have."""
@@ -238,6 +250,10 @@ class Watch:
         if planned:
             self._basis[deletion.id] = self._reads.get(job, Reads())
             self.decided.plan(deletion)
+            if deletion.state == AWAITING_APPROVAL:
+                self._note(
+                    f"{deletion.id} waits for a person", self._no_longer_wanted(job, deletion)
+                )
         for sent in self.permitted:
             if (sent.deletion_id, sent.number) == (deletion.id, deletion.intent.number):
                 sent.state = deletion.intent.state
@@ -246,6 +262,14 @@ class Watch:
             client = self.clients.get((deletion.source, deletion.client))
             if client is not None and client.returned(self.born[deletion.id]) is None:
                 client.ended = "deleted"
+
+    def _no_longer_wanted(self, job: Job, deletion: Deletion) -> Iterator[str]:
+        """What the PSA of its own source says ends it, and asks nobody."""
+        assert deletion.plan is not None
+        links = {*(deletion.plan.organization.psa_ids or ())}
+        for (source, number), (_, company) in self._reads.get(job, Reads()).psa.items():
+            if source == deletion.source and number in links and company and company.active:
+                yield f"company {number} of {source} was active in the PSA: {company}"
 
     def _undone(self, job: Job, deletion: Deletion) -> Iterator[str]:
         wanted = "delete" if deletion.state == DELETED else "soft_delete"
