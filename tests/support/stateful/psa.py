@@ -9,7 +9,7 @@ from tests.support.clock import TestClock
 from tests.support.stateful.job import JOB, Job, Order
 from workers.psa.company import Company, Page
 
-_A_PAGE = 3
+_A_PAGE = 1
 COMPANIES = {
     ("cw", "2"): "TestCompany",
     ("cw", "12"): "Blue Heron Canoes",
