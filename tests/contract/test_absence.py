@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.contract.conftest import Rehearse
+from tests.contract.test_gone import HELD, fault, sent
 from tests.support.altered import Altered
 from tests.support.rehearsal import TEST_COMPANY
 from tests.support.sources import NAME, ORG, account
@@ -73,3 +74,27 @@ async def test_an_export_of_another_organization_is_none(
         result = await it.run(await it.ask(org_id=TEST_COMPANY))
         assert (result["details"]["state"], await it.deletes()) == ("blocked", [])
         assert "is of 999" in result["errors"][0]["message"]
+
+
+OTHERS = {"id": "9", "type": "configurations", "attributes": {"organization-id": 201}}
+
+
+@pytest.mark.parametrize(
+    "left",
+    [{"data": []}, {"data": [OTHERS], "meta": {"total-count": 1}}],
+    ids=["no total", "others"],
+)
+async def test_an_answer_that_tells_nothing_of_its_records_proves_nothing(
+    rehearse: Rehearse, left: Any
+) -> None:
+    """The key lost its right to the organization, which is still there."""
+    front = Altered()
+    making = rehearse("accept-and-do-nothing")
+    making.in_front = front.in_front
+    async with making as it:
+        deletion = await sent(it, org_id=HELD)
+        await fault(it, hide=HELD)
+        front.change = lambda _method, asked, _status, _said: (
+            left if asked.startswith("/configurations") else None
+        )
+        assert (await it.run(deletion.id))["deleted"] is False
