@@ -6,7 +6,9 @@ from tests.contract.conftest import Rehearse
 from tests.support.rehearsal import TEST_COMPANY
 
 
-@pytest.mark.parametrize("other", ["TestCompany ", "testcompany", "Test\u200bCompany"])
+@pytest.mark.parametrize(
+    "other", ["TestCompany ", "testcompany", "Test\u200bCompany", "TestComp\u0430ny"]
+)
 @pytest.mark.parametrize("asked", ["TestCompany", "TestCompany "])
 async def test_names_that_look_alike_are_ambiguous(
     rehearse: Rehearse, asked: str, other: str

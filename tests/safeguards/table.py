@@ -563,9 +563,16 @@ PEOPLE_AND_STRANGERS: Final = (
     Safeguard(
         "names: a client is known by what two systems call it",
         "adapters/clients.py",
-        "dict.fromkeys((likely, bare(likely) or likely))",
+        "dict.fromkeys((likely, plain, drawn(plain)))",
         "(likely,)",
         ("tests/unit/test_safeguards_loosely.py",),
+    ),
+    Safeguard(
+        "names: a letter of another alphabet is what it looks like",
+        "adapters/likeness.py",
+        "likely.translate(_DRAWN_LIKE)",
+        "likely",
+        ("tests/unit/test_safeguards_loosely.py", f"{_CONTRACT}names.py"),
     ),
     Safeguard(
         "event: what a clock ahead claimed is compared",
