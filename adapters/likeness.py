@@ -65,6 +65,12 @@ def drawn(likely: str) -> str:
     return likely if likely.isascii() else likely.translate(_DRAWN_LIKE)
 
 
+def taken_for(name: str) -> str:
+    """A name by what people may take for it, however two systems write it."""
+    likely = likeness(name)
+    return drawn(bare(likely) or likely)
+
+
 def _plain(char: str) -> str:
     if char in "&+":
         return " and "

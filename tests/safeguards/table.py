@@ -561,6 +561,13 @@ PEOPLE_AND_STRANGERS: Final = (
         ("tests/unit/test_safeguards_loosely.py",),
     ),
     Safeguard(
+        "names: unique also as two systems write them",
+        "adapters/likeness.py",
+        "    return drawn(bare(likely) or likely)",
+        "    return likely",
+        (f"{_CONTRACT}names.py",),
+    ),
+    Safeguard(
         "names: a client is known by what two systems call it",
         "adapters/clients.py",
         "dict.fromkeys((likely, plain, drawn(plain)))",
