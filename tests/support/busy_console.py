@@ -103,16 +103,19 @@ async def ended(ledger: Ledger, name: str, client: str, state: str, now: datetim
     await ledger.deletions.record(held, Change(state, errors=errors), now)
 
 
-async def rejected(ledger: Ledger, now: datetime, body: bytes = b'{"Status": "odd"}') -> None:
+async def rejected(
+    ledger: Ledger, now: datetime, body: bytes = b'{"Status": "odd"}', number: int = 1
+) -> None:
     """A delivery that was not understood, and holds deletions."""
     headers = [["content-type", "application/json"], ["x-content-signature", "abc"]]
     event = {
-        "kind": "rejected", "event_id": "e1", "reason": "unknown_status", "detail": "",
+        "kind": "rejected", "event_id": f"e{number}", "reason": "unknown_status", "detail": "",
         "clients": [],
     }  # fmt: skip
     await ledger.deliveries.receive(
         delivery={
-            "id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": json.dumps(headers),
+            "id": f"dlv_{number}", "source": "cw", "vendor": "connectwise",
+            "headers": json.dumps(headers),
         },
         body=body,
         events=[event],
