@@ -26,8 +26,8 @@ from workers.processes.queue import QUEUE_KEY
 ROUNDS = 2000
 # A person's no anywhere has every plan made anew, so of those only one at a time is a race.
 AT_ONCE = {"cancel": 1, "reactivation": 20}
-# A reactivation goes out with whatever waits beside it, so it arrives later than it was sent.
-HEAD_START = {"cancel": 0.0, "reactivation": 0.003}
+# Reactivations go out together, so either all of them arrive first or none: of two races one has it.
+HEAD_START = {"cancel": 0.0, "reactivation": 0.001}
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 STOPPED = ErrorEntry("Cancelled", "stopped", "2026-11-23T12:00:00Z")
 
@@ -134,7 +134,7 @@ async def race(
 
     async def one() -> None:
         nonlocal begun
-        if ahead:
+        if random.random() < 0.5:
             await asyncio.sleep(random.uniform(0, ahead))
         begun = await begin(worker, held, asked)
 
