@@ -292,3 +292,17 @@ def test_what_a_lost_ledger_held_is_held_no_longer(it: Rehearsal) -> None:
     it.check()
     it.finish()
     assert it.watch.calls == 1
+
+
+def test_a_word_without_a_time_does_not_make_a_signed_one_forgotten(it: Rehearsal) -> None:
+    """What is active is older than it for certain, and does not end a person's no."""
+    made = it.event(org_name="TestCompany")
+    it.event(org_name="TestCompany", age=1)
+    assert made is not None
+    it.work(made)
+    it.check()
+    it.reject(made, by="alice")
+    it.event(active=True, age=691200)
+    it.forward(seconds=1)
+    it.event(org_name="TestCompany", age=0)
+    assert it.books.ids() == [made]

@@ -189,6 +189,13 @@ EVENTS: Final = (
         ("tests/integration/test_ledger_receive.py",),
     ),
     Safeguard(
+        "event: a signed time outlasts a word without one",
+        RECEIVE,
+        "    if event.occurred_at and kept.signed_inactive_at then",
+        "    if false then",
+        (f"{_SOAK}::test_a_word_without_a_time_does_not_make_a_signed_one_forgotten",),
+    ),
+    Safeguard(
         "event: of equal times a person says which was the last",
         RECEIVE,
         "  if equal then",

@@ -153,6 +153,13 @@ local function request(event, known)
             said[#said + 1] = part
           end
         end
+        -- What came later without a time of its own does not make this one forgotten.
+        if event.occurred_at and event.occurred_at > tonumber(each.register.signed_inactive_at or 0) then
+          for _, part in ipairs({'signed_inactive_at', event.occurred_at,
+            'signed_inactive_claims', event.claims or 0}) do
+            said[#said + 1] = part
+          end
+        end
         if place == 1 and given(event.name) then
           said[#said + 1] = 'name'
           said[#said + 1] = event.name
@@ -214,12 +221,17 @@ local function reactivated(event, known)
   -- arrival can be, too: that is the order in which both would have been handled.
   local stale, equal = true, false
   for _, each in ipairs(known) do
-    local signed = each.register.inactive_signed == '1'
-    local comparable = event.occurred_at and signed
-      or operator and event.arrived_at and not event.occurred_at and not signed
-    local inactive_at = comparable and tonumber(each.register.inactive_at)
+    local kept = each.register
+    local inactive_at, claims
+    if event.occurred_at and kept.signed_inactive_at then
+      inactive_at, claims = kept.signed_inactive_at, kept.signed_inactive_claims
+    elseif (event.occurred_at ~= nil) == (kept.inactive_signed == '1')
+      and (event.occurred_at or operator and event.arrived_at) then
+      inactive_at, claims = kept.inactive_at, kept.inactive_claims
+    end
+    inactive_at = tonumber(inactive_at)
     -- A time that lay ahead is not when it was, so only what is later by its own time is.
-    local ahead = inactive_at and (event.claims or at) < tonumber(each.register.inactive_claims or 0)
+    local ahead = inactive_at and (event.claims or at) < tonumber(claims or 0)
     local same = inactive_at and (ahead or same_moment(inactive_at, at))
     stale = stale and inactive_at and at < inactive_at and not same
     equal = equal or same
