@@ -403,6 +403,15 @@ THE_CALL: Final = (
         (f"{_CONTRACT}misbehaviour.py::test_what_moved_since_the_plan_is_judged_afresh",),
     ),
     Safeguard(
+        "ledger: what was missing for a while is not trusted when it is back",
+        "workers/upkeep/continuity.py",
+        "if seen.tip.endswith(_MISSED):",
+        "if seen.tip is not None:",
+        (
+            f"{_CONTRACT}continuity.py::test_what_was_missing_for_a_while_does_not_act_when_it_is_back",
+        ),
+    ),
+    Safeguard(
         "call: another job's plan is of the same account",
         "workers/pipeline/steps/permission.py",
         "if plan.fence != deletion.fence:",
