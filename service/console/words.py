@@ -77,7 +77,6 @@ _ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
         "plan_aged": "The plan is too old and is made again",
         "plan_moved": "The plan moved and is made again: {moved}",
         "policy_moved": "The policy moved; the plan is made again",
-        "account_moved": "IT Glue answers for another account; the plan is made again",
         "meaning_moved": "It would now mean organization {org_id}: stopped",
         "reactivated": "The client is active again",
         "reactivated_too_late": "The client is active again, after the call",

@@ -161,22 +161,6 @@ async def test_a_plan_of_one_account_is_not_carried_out_in_another(rehearse: Reh
         assert await it.deletes() == []
 
 
-@pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_nor_is_one_that_another_job_made_a_moment_ago(rehearse: Rehearse, mode: str) -> None:
-    async with rehearse(mode=mode) as it:
-        await it.ledger.stop_switch.pause("root", "another key", it.clock())
-        deletion_id = await it.ask(org_id="311")
-        assert (await it.advance(deletion_id)).step == mode
-        # A copy of the account, which another key opens.
-        other = it.world.organizations[101]
-        other.primary = False
-        it.world.organizations[9001] = replace(other, id=9001, primary=True)
-        await it.ledger.stop_switch.resume("root", "", it.clock.forward(seconds=1))
-        assert (await it.advance(deletion_id)).waits_for == "account_changed"
-        assert it.world.organizations[311].status_id == 69
-        assert await it.deletes() == []
-
-
 async def test_an_account_that_no_longer_shows_its_own_organization_is_not_trusted(
     rehearse: Rehearse,
 ) -> None:

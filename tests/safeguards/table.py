@@ -412,13 +412,6 @@ THE_CALL: Final = (
         ),
     ),
     Safeguard(
-        "call: another job's plan is of the same account",
-        "workers/pipeline/steps/permission.py",
-        "if plan.fence != deletion.fence:",
-        "if False:",
-        (f"{_CONTRACT}gone.py::test_nor_is_one_that_another_job_made_a_moment_ago",),
-    ),
-    Safeguard(
         "call: a plan lasts a minute",
         "workers/pipeline/steps/permission.py",
         "if plan is None or context.clock() - plan.made_at > PLAN_LASTS:",

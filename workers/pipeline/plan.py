@@ -56,7 +56,7 @@ class Plan(BaseModel):
     """The resolved organization, its counts, every gate's answer, and what follows from it.
 
     `act` is what would be done (mode, status to set, export), `word` who asked for it and how far
-    that is believed, `fence` which job of its deletion made it.
+    that is believed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,7 +71,6 @@ class Plan(BaseModel):
     act: Mapping[str, Any] = Field(default_factory=dict)
     word: Mapping[str, Any] = Field(default_factory=dict)
     account: AccountView | None = None
-    fence: int = 0
 
     @property
     def inventory(self) -> Inventory:

@@ -173,8 +173,7 @@ class Account:
     """An IT Glue account in this process. `arriving` hears of each request as it is acted upon.
 
     While it is `changed`, another account answers at the same address: another key was configured.
-    A job keeps the key that it began with, and a key is for one account. `misled` hears of every
-    request that gets to the other one.
+    `misled` hears of every request that gets there.
     """
 
     def __init__(self, clock: TestClock) -> None:
@@ -278,9 +277,7 @@ class Account:
 
     async def serve(self, asked: Asked) -> httpx.Response | Exception:
         """The sandbox's answer, or what the client sees if there is none."""
-        if asked.job.elsewhere is None:
-            asked.job.elsewhere = asked.elsewhere or self.changed
-        elsewhere = asked.job.elsewhere
+        elsewhere = asked.elsewhere or self.changed
         if elsewhere:
             self.misled(asked)
             _ACTED.set(None)

@@ -39,7 +39,6 @@ class Job:
         self.deletion_id = deletion_id
         self.settings = settings
         self.stopped_at: str | None = None
-        self.elsewhere: bool | None = None  # whether its key is for another account, once it asked
         self._loop = loop
         self._stop: Stop | None = None
         self._skipped = 0

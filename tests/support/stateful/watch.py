@@ -76,6 +76,7 @@ class Watch:
     states: Mapping[str, str] = field(default_factory=dict)
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
+    _strayed: set[Job] = field(default_factory=set)
 
     # -- scripts ---------------------------------------------------------------------------------
 
@@ -323,6 +324,7 @@ class Watch:
         job = asked.job
         reads = self._reads.get(job, Reads())
         if asked.method not in {"DELETE", "PATCH"}:
+            self._strayed.discard(job)
             self._reads[job] = reading(reads, asked, self.account)
             return
         self.calls += 1
@@ -341,8 +343,16 @@ class Watch:
         self._note(what, objections(call))
 
     def misled(self, asked: Asked) -> None:
-        """A request gets to another account than the one that was asked for."""
-        if asked.method in {"DELETE", "PATCH"}:
+        """A request gets to another account than the one that was asked for.
+
+        Nobody can know of what changed after the look right before the call.
+        """
+        if asked.method not in {"DELETE", "PATCH"}:
+            self._strayed.add(asked.job)
+            return
+        look = self._reads.get(asked.job, Reads()).shown.get(_subject(asked))
+        fresh = look and look.seen and self.account.now() - look.at <= LONGEST_LOOK
+        if asked.elsewhere or asked.job in self._strayed or not fresh:
             what = f"{asked.method} of {_subject(asked)} by {asked.job.deletion_id}"
             self.faults.append(f"{what}: in another account than the one it was asked for")
 

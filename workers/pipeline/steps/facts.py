@@ -91,7 +91,6 @@ def judged(
         act=act_of(settings),
         word=word_of(deletion, known.settings),
         account=inventory.account,
-        fence=deletion.fence,
     )
 
 

@@ -11,7 +11,6 @@ from workers.itglue.account import measured
 from workers.ledger.deleting.deletions import Begun, Change, Conditions, Fenced
 from workers.ledger.records import Deletion
 from workers.pipeline.limits import Limit, limits_of
-from workers.pipeline.plan import Plan
 from workers.pipeline.states import BLOCKED, RETRYING
 from workers.pipeline.steps.approve import hold, wanted
 from workers.pipeline.steps.facts import judged, look
@@ -22,7 +21,6 @@ from workers.pipeline.steps.verify import keep_looking, unverified
 from workers.pipeline.terms import terms_of
 from workers.processes.in_force import policy_digest
 from workers.psa.asking import Said, told
-from workers.settings import Settings
 
 log = structlog.get_logger()
 PLAN_LASTS = timedelta(seconds=60)
@@ -109,8 +107,9 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return _refused(Begun(PAUSED), deletion, context)
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
-    if why := await _moved(deletion, plan, settings, context):
-        return go_on("plan", {"entry": why})
+    if following(deletion, plan, settings, context.clock()) != deletion.step:
+        # The configuration changed, an approval is missing, or the export is no longer on disk.
+        return go_on("plan", {"entry": "policy_moved"})
     if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
         line = {"entry": "meaning_moved", "org_id": plan.organization.id}
         return unverified(deletion, context.clock(), line)
@@ -163,21 +162,6 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return _refused(begun, deletion, context)
     until_then = now + context.settings.worker.lease
     return Permission(organization.id, begun.number, until_then, known.said)
-
-
-async def _moved(
-    deletion: Deletion, plan: Plan, settings: Settings, context: Context
-) -> str | None:
-    """What the plan rests on and is no longer so, before anything else is looked at."""
-    if following(deletion, plan, settings, context.clock()) != deletion.step:
-        # The configuration changed, an approval is missing, or the export is no longer on disk.
-        return "policy_moved"
-    # Another job made it, whose key may have been for another account.
-    if plan.fence != deletion.fence:
-        seen = plan.account.primary if plan.account else None
-        if await context.itglue.primary() != seen:
-            return "account_moved"
-    return None
 
 
 def _only_here(decision: str, deletion: Deletion, context: Context) -> bool:
