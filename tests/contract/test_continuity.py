@@ -209,7 +209,7 @@ async def test_what_was_missing_for_a_while_does_not_act_when_it_is_back(
         await restore(redis, copy)
         clock.forward(hours=2)
         if where == "disk":
-            ledger.store.memory.id, ledger.store.memory.mark = "", 0
+            ledger.store.memory = Memory()
             assert await watch(ledger, clock, place).look() == LEDGER_LOST
         await it.advance(receipt.deletion_id)
         assert await it.deletes() == []

@@ -213,3 +213,82 @@ def test_a_client_that_is_back_under_another_name_ends_a_no(it: Rehearsal) -> No
     it.named_event(active=False, org_id=301, name="TestCompany", age=1)
     it.finish()
     assert it.watch.calls == 1
+
+
+def test_who_worked_on_it_before_it_was_replayed_comes_too_late(it: Rehearsal) -> None:
+    deletion_id = it.ask(org_id="301")
+    job = it.work(deletion_id, Stop("list:after"))
+    it.cancel(deletion_id)
+    it.forward(seconds=1)
+    it.replay(deletion_id)
+    it.resume(job, Order.LOSE)
+    assert it.check()[deletion_id].state == "queued"
+    it.finish()
+    assert it.watch.calls == 1
+
+
+def test_a_mode_that_was_milder_at_the_replay_is_kept(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: whoever replays says which mode is in force."""
+    deletion_id = it.ask(org_name="Velvet Anchor Laundry")
+    it.cancel(deletion_id)
+    it.reconfigure(mode="soft_delete", soft_delete_status="Testing Only")
+    it.replay(deletion_id)
+    it.reconfigure()
+    it.finish()
+    assert it.account.exists(311)
+
+
+def test_what_a_restored_copy_knows_overtakes_what_is_older(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: the judge thought that nothing was known any more."""
+    made = it.event(age=0)
+    assert made is not None
+    it.keep_copy()
+    it.cancel(made)
+    it.lose_ledger(copy=True)
+    it.check()
+    it.event(active=True, age=7200)
+    it.replay(made)
+    it.check()
+    it.finish()
+
+
+def test_a_ledger_that_was_away_lacks_what_was_said_meanwhile(it: Rehearsal) -> None:
+    it.event(age=1, org_name="TestCompany")
+    it.check()
+    it.keep_copy()
+    it.lose_ledger(copy=False)
+    it.check()
+    it.event(active=True, age=0)
+    it.lose_ledger(copy=True)
+    it.check()
+    it.everything_due()
+    it.check()
+    assert it.watch.calls == 0
+    it.finish()
+
+
+@pytest.mark.parametrize("policy", [{}, {"mode": "soft_delete"}])
+def test_a_young_plan_is_not_carried_out_in_another_account(
+    it: Rehearsal, policy: dict[str, object]
+) -> None:
+    """Both have an organization of this id, name and age."""
+    it.reconfigure(**policy, soft_delete_status="Testing Only")
+    deletion_id = it.ask(org_id="311")
+    it.kill(it.work(deletion_id, Stop("begin_delete:before")))
+    it.account.changed = True
+    it.forward(seconds=20)
+    it.everything_due()
+    assert it.check()[deletion_id].state == "retrying"
+    it.finish()
+    assert it.watch.calls == 1
+
+
+def test_what_a_lost_ledger_held_is_held_no_longer(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: who accepts it does so without what it did not understand."""
+    it.event(company="2", garbled="status")
+    it.lose_ledger(copy=False)
+    it.accept_ledger()
+    it.work(it.ask(org_id="301"))
+    it.check()
+    it.finish()
+    assert it.watch.calls == 1

@@ -402,9 +402,9 @@ class Everything(RuleBasedStateMachine):
     def psa_answers(self, away: type[PsaError] | None) -> None:
         self.it.psa.away = away
 
-    @among(source=PSAS)
-    def catch_up(self, source: str) -> None:
-        self.it.catch_up(source)
+    @among(source=PSAS, pages=(None, None, None, 0, 1, 2), answer=ANSWERS)
+    def catch_up(self, source: str, pages: int | None, answer: Order) -> None:
+        self.it.catch_up(source, pages, answer)
 
     # -- working ---------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ def _gate(name: str, *tests: str) -> Safeguard:
 _CONTRACT = "tests/contract/test_"
 _OF_GATES = f"{_CONTRACT}gates.py"
 _REQUESTS = "tests/integration/test_service_requests.py"
+_SOAK = f"{_CONTRACT}found_by_soak.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 
 GRANT: Final = (
@@ -419,11 +420,25 @@ THE_CALL: Final = (
         (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
     ),
     Safeguard(
+        "call: another worker's plan is carried out in its account alone",
+        "workers/pipeline/steps/permission.py",
+        "if seen and not context.itglue.saw_account and",
+        "if False and",
+        (f"{_SOAK}::test_a_young_plan_is_not_carried_out_in_another_account",),
+    ),
+    Safeguard(
+        "call: who worked on it before it was replayed comes too late",
+        "workers/ledger/scripts/replay.lua",
+        "redis.call('HINCRBY', name, 'fence', 1)\n",
+        "",
+        (f"{_SOAK}::test_who_worked_on_it_before_it_was_replayed_comes_too_late",),
+    ),
+    Safeguard(
         "call: not after its permission has ended",
         "workers/pipeline/steps/permission.py",
         "        if now >= self.until:",
         "        if False:",
-        (f"{_CONTRACT}found_by_soak.py",),
+        (_SOAK,),
     ),
     Safeguard(
         "call: an intent that Redis may lose is not sent",

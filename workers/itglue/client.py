@@ -30,7 +30,7 @@ from workers.itglue.presence import presence
 
 
 class ITGlue:
-    """One IT Glue account.
+    """One IT Glue account; `saw_account` once an inventory has shown which one.
 
     Unless a method says otherwise it raises `PermissionDenied` for 401 and 403, for every other
     failure `ITGlueConnectionError` (in the form of `failures.CallFailed`: its `retryable` says
@@ -39,6 +39,7 @@ class ITGlue:
     """
 
     def __init__(self, transport: Transport, types: TypeCache | None = None) -> None:
+        self.saw_account = False
         self._transport = transport
         self._types = types
 
@@ -104,7 +105,9 @@ class ITGlue:
         Raises:
             ITGlueConnectionError: a count may succeed later; one that never can is `None`.
         """
-        return await inventory.take(self._transport, organization, self._types)
+        found = await inventory.take(self._transport, organization, self._types)
+        self.saw_account = self.saw_account or found.account is not None
+        return found
 
     async def control(self) -> int | None:
         """Prove that the key, the region and IT Glue work; also keeps the key from expiring.

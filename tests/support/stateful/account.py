@@ -172,8 +172,8 @@ class _Sandbox(Sandbox):
 class Account:
     """An IT Glue account in this process. `arriving` hears of each request as it is acted upon.
 
-    While it is `changed`, another account answers at the same address: another key was configured.
-    `misled` hears of every request that gets there.
+    While it is `changed`, another account answers at the same address: another key was configured,
+    which jobs have that begin then. `misled` hears of every request that gets there.
     """
 
     def __init__(self, clock: TestClock) -> None:
@@ -187,6 +187,7 @@ class Account:
         self.arriving: Callable[[Asked], None] = lambda _asked: None
         self.misled: Callable[[Asked], None] = lambda _asked: None
         self.changed = False
+        self._seen: dict[Job, bool] = {}
         self._other = create_sandbox(
             SandboxSettings(seed=OTHER_SEED), clock=lambda: clock().timestamp(), now=clock
         )
@@ -277,7 +278,7 @@ class Account:
 
     async def serve(self, asked: Asked) -> httpx.Response | Exception:
         """The sandbox's answer, or what the client sees if there is none."""
-        elsewhere = asked.elsewhere or self.changed
+        elsewhere = asked.elsewhere or self._seen.setdefault(asked.job, self.changed)
         if elsewhere:
             self.misled(asked)
             _ACTED.set(None)

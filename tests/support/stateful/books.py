@@ -71,6 +71,10 @@ class Books:
             return self._loaded[deletion_id][1]
         return self._load(deletion_id, raw)
 
+    def shown(self, deletion_id: str, fields: list[bytes]) -> Deletion:
+        """A deletion as a script answered it."""
+        return self._load(deletion_id, _pairs(fields))
+
     def begin_anew(self) -> None:
         """The ledger is another one than it was: nothing of what was there has to be there."""
         self.stale = True

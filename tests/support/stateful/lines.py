@@ -90,7 +90,7 @@ class WatchedStore(Store):
         super().__init__(cast("Redis", InPlace(server)), **options)
         self._watcher = watcher
         self._reads_may_go = False
-        self.misfortune = Order.GO
+        self.misfortune, self.aimed_at = Order.GO, ""
 
     async def run(
         self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
@@ -126,7 +126,7 @@ class WatchedStore(Store):
         return 0
 
     async def _unobstructed(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
-        if name == "take_quarantined":
+        if name == "take_quarantined" or self.aimed_at not in {"", name}:
             # It only counts who begins; the script that records is the one to be hit.
             return await self._told_of(job, name, args)
         misfortune, self.misfortune = self.misfortune, Order.GO

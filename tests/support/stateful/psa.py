@@ -9,7 +9,7 @@ from tests.support.clock import TestClock
 from tests.support.stateful.job import JOB, Job, Order
 from workers.psa.company import Company, Page
 
-_A_PAGE = 3
+_A_PAGE = 1
 COMPANIES = {
     ("cw", "2"): "TestCompany",
     ("cw", "12"): "Blue Heron Canoes",
@@ -29,7 +29,8 @@ class StandIn:
     """Both PSAs, by the source that asks. `away` is how they fail, if they do.
 
     `told` hears of every answer that a job got, and of the moment at which that was so. Changes are
-    made up for that came after a source was first `followed`.
+    made up for that came after a source was first `followed`. It shows so many `pages` more, if
+    that is said.
     """
 
     clock: TestClock
@@ -37,6 +38,7 @@ class StandIn:
     told: Callable[[Job, str, str, datetime, Company | None], None] = lambda *_: None
     known: dict[tuple[str, str], Company] = field(default_factory=dict)
     followed: dict[str, datetime] = field(default_factory=dict)
+    pages: int | None = None
 
     def __post_init__(self) -> None:
         long_ago = self.clock() - timedelta(days=30)
@@ -84,6 +86,10 @@ class StandIn:
     def changed(self, source: str, after: str, since: datetime) -> Page:
         """Some of the companies that changed since then, by their ids."""
         self._require_there(source)
+        if self.pages is not None:
+            self.pages -= 1
+            if self.pages < 0:
+                raise PsaUnreachable("the connection broke off", source)
         found = sorted(
             (there for (whose, _), there in self.known.items() if whose == source),
             key=lambda there: int(there.id),

@@ -411,8 +411,8 @@ class Rehearsal(Crew):
             age=(self.clock() - there.changed_at).total_seconds(), org_name=there.name,
         )  # fmt: skip
 
-    def catch_up(self, source: str) -> None:
-        """Ask for what changed, if this source is configured so."""
+    def catch_up(self, source: str, pages: int | None = None, answer: Order = Order.GO) -> None:
+        """Ask for what changed, if this source is configured so; it may break off anywhere."""
         config = self.settings.sources.get(source)
         if config is None or not config.catches_up:
             return
@@ -423,7 +423,9 @@ class Rehearsal(Crew):
             self.ledger, cast("Intake", _CaughtUp(self)), cast("Asked", self.psa),
             self.settings, self._nowhere, self.clock,
         )  # fmt: skip
-        self.loop.do(advance_catch_up(id_of(source), way))
+        self.psa.pages, self.store.aimed_at = pages, "record_catch_up"
+        self._served(advance_catch_up(id_of(source), way), answer)
+        self.psa.pages, self.store.aimed_at = None, ""
 
     async def _nowhere(self, _deletion_id: str, _number: int) -> None:
         """Jobs begin when the test says so."""
@@ -560,6 +562,7 @@ class Rehearsal(Crew):
             callback_url="https://rewst.example.com/hook",
             overrule=True,
             now=self.clock(),
+            mode=self.settings.policy.mode,
         )
         with suppress(Conflict):
             self._served(replaying, answer)
@@ -651,11 +654,16 @@ class Rehearsal(Crew):
                 writes.restore(name, 0, value)
             writes.execute()
         self.books.stale = True
-        if copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark:
+        same = copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark
+        if same and not self.troubled:
             self.watch.states = self.books.states()
             return  # nothing was decided since
         self.known = self.books.ids()
         self.psa.followed.clear()
+        unclear = self.watch.decided.words.unclear
+        for kept in list(unclear):
+            if not self._server.exists(self.store.key("delivery", kept)):
+                del unclear[kept]
         self.watch.another_ledger()
 
     def accept_ledger(self) -> None:

@@ -1,6 +1,7 @@
 """Listens on every line, and notes whatever should not have happened."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,14 @@ from tests.support.stateful.judge import LONGEST_LOOK, Call, Reads, objections, 
 from tests.support.stateful.people import Approval
 from tests.support.stateful.words import folded
 from workers.ledger.records import Deletion
-from workers.pipeline.states import DELETED, SOFT_DELETED
+from workers.pipeline.states import AWAITING_APPROVAL, DELETED, SOFT_DELETED
 from workers.pipeline.transitions import NOWHERE, TRANSITIONS, allowed
 from workers.psa.company import Company
 from workers.settings.policy import PolicySettings
 
 _DAY = timedelta(days=1)
+# A job may be stopped between two, and the same command may come twice.
+_MOST_ASKED = 5
 _MOVES = frozenset(each.script for each in TRANSITIONS)
 
 
@@ -77,24 +80,45 @@ class Watch:
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
     _strayed: set[Job] = field(default_factory=set)
+    _answers: Counter[tuple[Job, datetime, bytes]] = field(default_factory=Counter)
 
     # -- scripts ---------------------------------------------------------------------------------
 
     def ran(self, job: Job | None, script: str, args: Sequence[Any], answer: Any) -> None:
         """A script ran; nobody may know its answer yet."""
         self.books.stale = True
-        if script in _MOVES:  # and if another moves anything, `strayed` sees that
-            self._note(f"{script} moved", self._astray(script))
+        if job is not None and script in {"lease", "record"}:
+            answer = self._of_one(job, script, answer)
+        elif script in _MOVES:
+            self._note(f"{script} moved", self._astray(script, self.books.states()))
         if job is None:
             return
-        if script == "begin_delete" and answer[0] == b"begun":
-            self._permitted(job, self.books.deletion(job.deletion_id))
-        if script == "record" and answer[0] == b"recorded":
-            self._recorded(job, self.books.deletion(job.deletion_id), planned="plan_digest" in args)
+        if script == "begin_delete":
+            if answer[0] == b"begun":
+                self._permitted(job, self.books.deletion(job.deletion_id))
+            self._note(f"{job.deletion_id} asks in a circle", self._circling(job, answer[0]))
+        if script == "record" and answer:
+            self._recorded(job, answer, planned="plan_digest" in args)
 
-    def _astray(self, script: str) -> Iterator[str]:
+    def _circling(self, job: Job, answer: bytes) -> Iterator[str]:
+        """One answer, given to one job again and again, while nothing else happens."""
+        self._answers[job, self.account.now(), answer] += 1
+        if self._answers[job, self.account.now(), answer] == _MOST_ASKED:
+            yield answer.decode()
+
+    def _of_one(self, job: Job, script: str, answer: Any) -> Deletion | None:
+        """The deletion as the answer shows it. If another one was moved, `strayed` sees that."""
+        fields = answer[1] if script == "record" and answer[0] == b"recorded" else answer
+        if len(fields) < 2:
+            return None
+        deletion = self.books.shown(job.deletion_id, fields)
+        states = {**self.states, deletion.id: deletion.state}
+        self._note(f"{script} moved", self._astray(script, states))
+        return deletion
+
+    def _astray(self, script: str, states: Mapping[str, str]) -> Iterator[str]:
         """Changes of state that the table of transitions does not have."""
-        before, self.states = self.states, self.books.states()
+        before, self.states = self.states, states
         for name, state in self.states.items():
             was = before.get(name, NOWHERE)
             if was != state:
@@ -238,6 +262,8 @@ class Watch:
         if planned:
             self._basis[deletion.id] = self._reads.get(job, Reads())
             self.decided.plan(deletion)
+        if deletion.state == AWAITING_APPROVAL:
+            self._note(f"{deletion.id} waits for a person", self._no_longer_wanted(job, deletion))
         for sent in self.permitted:
             if (sent.deletion_id, sent.number) == (deletion.id, deletion.intent.number):
                 sent.state = deletion.intent.state
@@ -246,6 +272,13 @@ class Watch:
             client = self.clients.get((deletion.source, deletion.client))
             if client is not None and client.returned(self.born[deletion.id]) is None:
                 client.ended = "deleted"
+
+    def _no_longer_wanted(self, job: Job, deletion: Deletion) -> Iterator[str]:
+        """What the PSA of its own source says ends it, and asks nobody."""
+        links = deletion.plan.organization.psa_ids if deletion.plan else None
+        for (source, number), (_, company) in self._reads.get(job, Reads()).psa.items():
+            if source == deletion.source and number in (links or ()) and company and company.active:
+                yield f"company {number} of {source} was active in the PSA: {company}"
 
     def _undone(self, job: Job, deletion: Deletion) -> Iterator[str]:
         wanted = "delete" if deletion.state == DELETED else "soft_delete"
@@ -276,7 +309,8 @@ class Watch:
         self.states = self.books.states()
         for sent in self.permitted:
             sent.forgotten = True
-        self.clients.clear()
+        # A copy may know what came before: then it overtakes what is older.
+        self.clients = {name: each.remembered() for name, each in self.clients.items()}
         self.unproved.clear()
         self.protected.clear()
         self.begun.clear()

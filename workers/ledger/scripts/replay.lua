@@ -74,6 +74,8 @@ for field in pairs(deletion) do
   end
 end
 redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for', 'stopped')
+-- Whoever worked on it until its end comes too late: what he found is of the generation before.
+redis.call('HINCRBY', name, 'fence', 1)
 local step = 'plan'
 if unsettled(deletion) then
   -- What was sent was planned and exported so; the time to look begins anew.

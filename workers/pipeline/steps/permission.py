@@ -8,9 +8,11 @@ import structlog
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
 from workers.itglue.account import measured
+from workers.itglue.models import Organization
 from workers.ledger.deleting.deletions import Begun, Change, Conditions, Fenced
 from workers.ledger.records import Deletion
 from workers.pipeline.limits import Limit, limits_of
+from workers.pipeline.plan import Plan
 from workers.pipeline.states import BLOCKED, RETRYING
 from workers.pipeline.steps.approve import hold, wanted
 from workers.pipeline.steps.facts import judged, look
@@ -91,8 +93,8 @@ class Permission:
 async def permission(deletion: Deletion, context: Context) -> Permission | Change:
     """The permission, or what happens instead.
 
-    A plan older than 60 s is made again; a younger one only re-reads the organization, and asks the
-    PSAs again where they are asked.
+    A plan older than 60 s is made again. A younger one only re-reads the organization, and whose
+    account it is where another worker made the plan, and asks the PSAs again where they are asked.
 
     Raises:
         PsaError: a PSA that is to be asked did not say.
@@ -113,15 +115,9 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
         line = {"entry": "meaning_moved", "org_id": plan.organization.id}
         return unverified(deletion, context.clock(), line)
-    organization = await context.itglue.organization(plan.organization.id)
-    if organization is None:
-        if deletion.intent.unanswered:
-            # An earlier call may have worked: reading alone decides.
-            return wait(RETRYING, "unanswered", context.clock(), {"entry": "vanished"})
-        raise OrganizationNotFound(
-            f"organization {plan.organization.id} was there when the plan was made and is gone "
-            "now; Unglue did not delete it"
-        )
+    organization = await _shown(plan, deletion, context)
+    if isinstance(organization, Change):
+        return organization
     known = await look(deletion, organization, context)
     fresh = judged(
         deletion,
@@ -162,6 +158,24 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return _refused(begun, deletion, context)
     until_then = now + context.settings.worker.lease
     return Permission(organization.id, begun.number, until_then, known.said)
+
+
+async def _shown(plan: Plan, deletion: Deletion, context: Context) -> Organization | Change:
+    """The organization as it is now in the account of the plan, or what happens instead."""
+    seen = plan.account
+    if seen and not context.itglue.saw_account and await context.itglue.primary() != seen.primary:
+        # Another worker made the plan, perhaps with another key.
+        return go_on("plan", {"entry": "plan_moved", "moved": ["account"]})
+    organization = await context.itglue.organization(plan.organization.id)
+    if organization is None:
+        if deletion.intent.unanswered:
+            # An earlier call may have worked: reading alone decides.
+            return wait(RETRYING, "unanswered", context.clock(), {"entry": "vanished"})
+        raise OrganizationNotFound(
+            f"organization {plan.organization.id} was there when the plan was made and is gone "
+            "now; Unglue did not delete it"
+        )
+    return organization
 
 
 def _only_here(decision: str, deletion: Deletion, context: Context) -> bool:
