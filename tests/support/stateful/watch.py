@@ -19,7 +19,7 @@ from tests.support.stateful.judge import LONGEST_LOOK, Call, Reads, objections, 
 from tests.support.stateful.people import Approval
 from tests.support.stateful.words import folded
 from workers.ledger.records import Deletion
-from workers.pipeline.states import AWAITING_APPROVAL, DELETED, SOFT_DELETED
+from workers.pipeline.states import CANCELLED, DELETED, SOFT_DELETED
 from workers.pipeline.transitions import NOWHERE, TRANSITIONS, allowed
 from workers.psa.company import Company
 from workers.settings.policy import PolicySettings
@@ -262,8 +262,8 @@ class Watch:
         if planned:
             self._basis[deletion.id] = self._reads.get(job, Reads())
             self.decided.plan(deletion)
-        if deletion.state == AWAITING_APPROVAL:
-            self._note(f"{deletion.id} waits for a person", self._no_longer_wanted(job, deletion))
+            if deletion.state != CANCELLED and not deletion.intent.unanswered:
+                self._note(f"{deletion.id} is not cancelled", self._unwanted(job, deletion))
         for sent in self.permitted:
             if (sent.deletion_id, sent.number) == (deletion.id, deletion.intent.number):
                 sent.state = deletion.intent.state
@@ -273,11 +273,11 @@ class Watch:
             if client is not None and client.returned(self.born[deletion.id]) is None:
                 client.ended = "deleted"
 
-    def _no_longer_wanted(self, job: Job, deletion: Deletion) -> Iterator[str]:
-        """What the PSA of its own source says ends it, and asks nobody."""
-        links = deletion.plan.organization.psa_ids if deletion.plan else None
+    def _unwanted(self, job: Job, deletion: Deletion) -> Iterator[str]:
+        """What the PSA of its own source said when the plan was made: nobody wants it any more."""
+        links = (deletion.plan.organization.psa_ids if deletion.plan else None) or ()
         for (source, number), (_, company) in self._reads.get(job, Reads()).psa.items():
-            if source == deletion.source and number in (links or ()) and company and company.active:
+            if source == deletion.source and number in links and company and company.active:
                 yield f"company {number} of {source} was active in the PSA: {company}"
 
     def _undone(self, job: Job, deletion: Deletion) -> Iterator[str]:
