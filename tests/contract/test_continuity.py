@@ -188,6 +188,39 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         assert await it.deletes() == []
 
 
+@pytest.mark.parametrize("where", ["memory", "disk"])
+async def test_what_was_missing_for_a_while_does_not_act_when_it_is_back(
+    where: str, redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    place = tmp_path / "w.json"
+    async with Rehearsal(ledger, clock, sandbox, {**POLICY, "grace_period": "1h"}) as it:
+        receipt = await it.event(company="2")
+        assert receipt.deletion_id is not None
+        assert (await it.advance(receipt.deletion_id)).state == "scheduled"
+        assert await watch(ledger, clock, place).look() is None
+        copy = await snapshot(redis)
+        await redis.flushall()
+        for _ in range(2):
+            assert await watch(ledger, clock, place).look() == LEDGER_LOST
+        await it.event(active=True, company="2")  # answered with 202, and then overwritten
+
+        # All that was decided before is there again.
+        await restore(redis, copy)
+        clock.forward(hours=2)
+        if where == "disk":
+            ledger.store.memory = Memory()
+            assert await watch(ledger, clock, place).look() == LEDGER_LOST
+        await it.advance(receipt.deletion_id)
+        assert await it.deletes() == []
+        assert await watch(ledger, clock, place).look() == LEDGER_LOST
+        (pause,) = await ledger.stop_switch.pauses()
+        assert "missing for a while" in pause.reason
+        clock.forward(minutes=1)
+        await ledger.stop_switch.resume("alice", "compared", clock(), accept_ledger=True)
+        assert await watch(ledger, clock, place).look() is None
+
+
 async def test_a_pause_lasts_where_nobody_says_that_deletions_may_run(
     redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
 ) -> None:

@@ -446,6 +446,15 @@ THE_CALL: Final = (
         (f"{_CONTRACT}misbehaviour.py::test_what_moved_since_the_plan_is_judged_afresh",),
     ),
     Safeguard(
+        "ledger: what was missing for a while is not trusted when it is back",
+        "workers/upkeep/continuity.py",
+        "if seen.tip.endswith(_MISSED):",
+        "if seen.tip is not None:",
+        (
+            f"{_CONTRACT}continuity.py::test_what_was_missing_for_a_while_does_not_act_when_it_is_back",
+        ),
+    ),
+    Safeguard(
         "call: a plan lasts a minute",
         "workers/pipeline/steps/permission.py",
         "if plan is None or context.clock() - plan.made_at > PLAN_LASTS:",
@@ -465,13 +474,6 @@ THE_CALL: Final = (
         "redis.call('HINCRBY', name, 'fence', 1)\n",
         "",
         (f"{_SOAK}::test_who_worked_on_it_before_it_was_replayed_comes_too_late",),
-    ),
-    Safeguard(
-        "ledger: one that was away is accepted before anything is deleted",
-        "workers/upkeep/continuity.py",
-        "        elif memory.trouble == LEDGER_LOST and",
-        "        elif False and",
-        (f"{_SOAK}::test_a_ledger_that_was_away_lacks_what_was_said_meanwhile",),
     ),
     Safeguard(
         "call: not after its permission has ended",

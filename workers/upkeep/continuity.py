@@ -22,11 +22,8 @@ from workers.upkeep.witness import Witness, Witnesses, witness_places
 CLOCK_OFF: Final = "clock_off"
 _MOST_OFF_MS: Final = 2000
 _HOUR: Final = timedelta(hours=1)
-_AWAY: Final = (
-    "Redis holds the ledger again that it did not hold for a while, without what was said "
-    "meanwhile; compare it with the PSA, then an admin accepts it: "
-    'unglue resume --accept-ledger --reason "..."'
-)
+# In place of a tip: no ledger has it. `found_ledger` knows it, too.
+_MISSED: Final = ":missed"
 Trouble = Literal["ledger_lost", "clock_off"]
 
 log = structlog.get_logger()
@@ -62,14 +59,14 @@ class Continuity:
         if memory.id:
             known = [each for each in known if not _within(each, memory)]
             known.append(Witness(memory.id, memory.mark, memory.tip))
-        answers = [await self._met(each) for each in known or [Witness("", 0)]]
+        known = known or [Witness("", 0)]
+        answers = [await self._met(each) for each in known]
+        lost = [each for each, (what, _) in zip(known, answers, strict=True) if what == "lost"]
         trouble: Trouble | None = None
-        if "lost" in (what for what, _ in answers):
+        if lost:
             trouble = LEDGER_LOST
-        elif memory.trouble == LEDGER_LOST and answers[-1][1].ledger in {it.ledger for it in known}:
-            # What was said to the other one meanwhile, and answered with 202, is not in this one.
-            await self._ledger.stop_switch.lose_ledger(_AWAY, self._clock())
-            trouble = LEDGER_LOST
+            for each in lost:
+                await self._miss(each)
         else:
             _, here = answers[-1]
             memory.remember(here.ledger, here.mark, here.tip)
@@ -80,6 +77,17 @@ class Continuity:
                 trouble = CLOCK_OFF
         await self._say(trouble)
         return trouble
+
+    async def _miss(self, seen: Witness) -> None:
+        """Nothing can be what was known: if it comes back, what was said meanwhile is not in it."""
+        if seen.tip.endswith(_MISSED):
+            return
+        mark = seen.mark + 1
+        missed = Witness(seen.ledger, mark, f"{mark}{_MISSED}")
+        if seen.ledger == self._ledger.store.memory.id:
+            self._ledger.store.memory.remember(missed.ledger, missed.mark, missed.tip)
+        if self._witnesses.kept:
+            await asyncio.to_thread(self._witnesses.keep, missed)
 
     async def _met(self, known: Witness) -> tuple[str, Witness]:
         before = self._clock()

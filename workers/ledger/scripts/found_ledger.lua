@@ -43,6 +43,9 @@ if redis.call('HEXISTS', key('ledger', 'accepted'), known) == 1 then
 end
 if known == id then
   local number = decisions()
+  if string.find(known_tip, ':missed', 1, true) then
+    return lost('Redis holds a ledger that was missing for a while, without what was said meanwhile')
+  end
   if number >= known_mark then
     return lost('Redis lost decisions that were made, and made others, as after a fail-over')
   end
