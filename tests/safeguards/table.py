@@ -589,6 +589,23 @@ PEOPLE_AND_STRANGERS: Final = (
         (f"{_CONTRACT}in_doubt_of_order.py::test_times_that_cannot_be_put_in_order",),
     ),
     Safeguard(
+        "event: our own clock that went back makes none the older one",
+        RECEIVE,
+        "return comes_now(event) and event.claims and at and",
+        "return false and",
+        (f"{_CONTRACT}in_doubt_of_order.py::test_our_clock_goes_back_between_two_events",),
+    ),
+    Safeguard(
+        "spool: a clock that is ahead says nothing of what will be",
+        "workers/ledger/scripts/beat_spool.lua",
+        "if waiting == 0 and not ahead then",
+        "if waiting == 0 then",
+        (
+            "tests/integration/test_spool_ledger.py"
+            "::test_a_service_whose_clock_is_ahead_says_nothing_of_the_future",
+        ),
+    ),
+    Safeguard(
         "event: the beginning of a calendar is no time",
         "adapters/fields.py",
         "return moment if moment >= _OLDEST else None",

@@ -101,15 +101,28 @@ local function same_moment(one, two)
   return (one % 1000 == 0 or two % 1000 == 0) and math.floor(one / 1000) == math.floor(two / 1000)
 end
 
+-- Whether it comes now, after all that is known: it did not wait for its proof or for this server.
+local function comes_now(event)
+  return event.came and event.came >= now
+end
+
+-- Whether what comes now, and lay ahead of our clock and was cut to it, is later than that by its sender's
+-- clock: ours went back then, or another service's is ahead.
+local function later_by_its_own(event, at, claimed)
+  return comes_now(event) and event.claims and at and event.claims > math.max(at, tonumber(claimed or 0))
+end
+
 local function request(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
   local doubts = {}
   for _, each in ipairs(known) do
     local active_at = tonumber(each.register.active_at)
-    -- Without a signed time, what came after it is not older than it, though both were proved late.
+    -- Without a signed time, what comes now or came after it is not older than it, though both were
+    -- proved late.
     local after = not event.occurred_at and event.came
-      and event.came > (tonumber(each.register.active_came) or math.huge)
+      and (comes_now(event) or event.came > (tonumber(each.register.active_came) or math.huge))
+      or later_by_its_own(event, active_at, each.register.active_claims)
     local equal = active_at and same_moment(at, active_at)
     if active_at and at < active_at and not after and not equal then
       return {verdict = 'ignored', reason = 'stale'}
@@ -222,6 +235,7 @@ local function reactivated(event, known)
     local ahead = inactive_at and (event.claims or at) < tonumber(each.register.inactive_claims or 0)
     local same = inactive_at and (ahead or same_moment(inactive_at, at))
     stale = stale and inactive_at and at < inactive_at and not same
+      and not later_by_its_own(event, inactive_at, each.register.inactive_claims)
     equal = equal or same
   end
   if stale then
