@@ -276,7 +276,7 @@ async def test_the_command_line_does_the_same(
     assert run("spools", "forget", "spl_1", "--reason", "lost")[0] == 1
 
 
-async def test_a_service_whose_clock_is_ahead_says_nothing_of_the_future(ledger: Ledger) -> None:
+async def test_a_service_whose_clock_is_ahead(ledger: Ledger) -> None:
     """It would be believed to be empty for an hour, cut off and taking reactivations in."""
     ledger.store.own_clock = False
     now = datetime.now(UTC)
