@@ -330,6 +330,13 @@ OF_THE_PLAN: Final = (
         (f"{_CONTRACT}psa_asked.py::test_active_whatever_was_sent",),
     ),
     Safeguard(
+        "plan: another client of the name, listed as active",
+        "workers/pipeline/steps/facts.py",
+        "        if each.active\n",
+        "        if False\n",
+        (f"{_CONTRACT}own_client_asked.py::test_a_duplicate_that_goes_leaves_its_namesake",),
+    ),
+    Safeguard(
         "plan: active since it was asked for cancels",
         "workers/pipeline/steps/plan.py",
         "    if not since:\n",
