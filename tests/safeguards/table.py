@@ -610,6 +610,13 @@ PEOPLE_AND_STRANGERS: Final = (
         ("tests/integration/test_spool_ledger.py::test_a_service_whose_clock_is_ahead",),
     ),
     Safeguard(
+        "event: whoever else is active under a name",
+        RECEIVE,
+        "register.named_by and list(register.named_by) or {register.active_by}",
+        "{register.active_by}",
+        (f"{_CONTRACT}active_by_anyone.py::test_whoever_of_one_name_came_last_and_goes",),
+    ),
+    Safeguard(
         "event: the beginning of a calendar is no time",
         "adapters/fields.py",
         "return moment if moment >= _OLDEST else None",

@@ -55,6 +55,26 @@ local function registers_of(event)
   return found
 end
 
+-- The identities of an event, each true.
+local function own(known)
+  local mine = {}
+  for _, each in ipairs(known) do
+    mine[each.client] = true
+  end
+  return mine
+end
+
+-- Other clients that are active under the same name, as far as they have a number to be told apart by.
+local function namesakes(register, mine)
+  local found = {}
+  for _, client in ipairs(register.named_by and list(register.named_by) or {register.active_by}) do
+    if not mine[client] then
+      found[#found + 1] = client
+    end
+  end
+  return register.state == 'active' and found or {}
+end
+
 -- Whether a deletion was made up for before its event came.
 local function made_up(deletion)
   return redis.call('HEXISTS', key('delivery', deletion.delivery_id), 'caught_up') == 1
@@ -144,10 +164,9 @@ local function request(event, known)
     doubts[#doubts + 1] = 'time_missing'
   end
   local asked = cjson.decode(event.request)
-  local identities, mine = {}, {}
+  local identities, mine = {}, own(known)
   for _, each in ipairs(known) do
     identities[#identities + 1] = {delivery.source, each.client}
-    mine[each.client] = true
   end
   local open = open_deletion(register)
   local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request, made_up(open))
@@ -155,9 +174,11 @@ local function request(event, known)
   if not asked.dry_run then
     for place, each in ipairs(known) do
       -- A name that another client has, which is active, stays so.
-      local others = place > 1 and each.register.state == 'active'
-        and not mine[each.register.active_by or event.client]
-      if not others then
+      local others = place > 1 and namesakes(each.register, mine) or {}
+      if each.register.named_by then
+        redis.call('HSET', each.name, 'named_by', #others > 0 and cjson.encode(others) or '[]')
+      end
+      if #others == 0 then
         -- Nobody can say whether it is active, whoever asks for its deletion.
         local said = {'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive', 'updated_at', now}
         if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
@@ -267,7 +288,13 @@ local function reactivated(event, known)
     end
   end
   local order = redis.call('INCR', key('order'))
+  local mine = own(known)
   for _, each in ipairs(known) do
+    local others = namesakes(each.register, mine)
+    if #others > 0 or each.register.named_by then
+      others[#others + 1] = event.client
+      redis.call('HSET', each.name, 'named_by', cjson.encode(others))
+    end
     redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
       'active_by', event.client, 'active_claims', event.claims or 0,
       'active_order', order, 'active_seen', now,
