@@ -64,10 +64,12 @@ async def by_id(transport: Transport, org_id: str) -> Organization | None:
         return None
 
 
-async def everything(transport: Transport, *filters: tuple[str, str]) -> list[Organization]:
+async def everything(
+    transport: Transport, *filters: tuple[str, str], most: int = 1000
+) -> list[Organization]:
     """All organizations that the filters let through, with their PSA links and attachments."""
     query = (*filters, _INCLUDE, _SORT)
-    return await every(transport, PATH, query, organization, what="organizations")
+    return await every(transport, PATH, query, organization, what="organizations", most=most)
 
 
 async def page(transport: Transport, number: int, size: int) -> Page[Organization]:
