@@ -255,3 +255,30 @@ async def test_a_word_about_another_client_changes_nothing(rehearse: Rehearse) -
         await them.std("client.active", org_id="201", org_name="Client 201")
         await them.ninja("CLIENT_CREATED", number=8, name="Client 201")
         assert (await them.settle(found.id)).state == "deleted"
+
+
+@pytest.mark.parametrize("source", ["ninja", "halo"])
+@pytest.mark.parametrize("came", ["7,8", "8,7", "7,8,8", "9,7,8"])
+async def test_whoever_of_one_name_came_last_and_goes(
+    rehearse: Rehearse, source: str, came: str
+) -> None:
+    """The others of that name are active still; the organization is found by the name alone."""
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+
+        async def say(number: int, *, active: bool) -> Acknowledged:
+            if source == "halo":
+                return await them.halo(not active, client=number)
+            code = "CLIENT_CREATED" if active else "CLIENT_DELETED"
+            return await them.ninja(code, number=number)
+
+        numbers = [int(each) for each in came.split(",")]
+        for number in numbers:
+            await say(number, active=True)
+        left = set(numbers)
+        for number in (8, *(left - {8})):
+            found = await them.settle(str((await say(number, active=False)).strongest.deletion_id))
+            left.discard(number)
+            assert found.plan is not None
+            asks = {each.gate for each in found.plan.asks}
+            assert ("client_active" in asks) == bool(left)

@@ -107,6 +107,49 @@ async def test_times_that_cannot_be_put_in_order(rehearse: Rehearse, case: str) 
         assert "same time" in await them.shown(found)
 
 
+@pytest.mark.parametrize("back", [1.5, 3600], ids=["another service", "set back"])
+@pytest.mark.parametrize("source", ["cw", "at", "std"])
+@pytest.mark.parametrize("last", ["active", "inactive"])
+async def test_our_clock_goes_back_between_two_events(
+    rehearse: Rehearse, last: str, source: str, back: float
+) -> None:
+    """The later one lies ahead then, and is cut to a time before the first one."""
+    psa = Psa("autotask" if source == "at" else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa), grace_period="48h") as it:
+        them = Sources(it)
+        first_at = it.clock()
+
+        async def say(word: str, at: datetime) -> Acknowledged:
+            match source:
+                case "cw":
+                    return await them.cw(word.title(), at=at)
+                case "at":
+                    return await them.at(word == "active", at=at)
+                case _:
+                    return await them.std(f"client.{word}", at=at)
+
+        await say("inactive" if last == "active" else "active", first_at)
+        it.clock.now = first_at - timedelta(seconds=back)
+        later = (await say(last, first_at + timedelta(seconds=2))).strongest
+        it.clock.now = first_at + timedelta(minutes=1)
+        found = await them.all_settled()
+        await them.untouched()
+        if last == "active":
+            assert (later.verdict, found) == ("cancelled", [])
+        else:
+            assert [each.state for each in found] == ["awaiting_approval"]
+
+
+async def test_an_unsigned_event_is_not_older_by_our_clock(rehearse: Rehearse) -> None:
+    async with rehearse(sandbox=account()) as it:
+        them = Sources(it)
+        await them.std("client.active", timed=False)
+        it.clock.forward(seconds=-60)
+        await them.std("client.inactive", timed=False)
+        (found,) = await them.all_settled()
+        assert found.state == "awaiting_approval"
+
+
 async def test_a_clock_that_is_ahead_orders_its_own_events(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)

@@ -13,6 +13,7 @@ from tests.support.clock import TestClock
 from tests.support.rehearsal import Rehearsal
 from tests.support.serve import serve
 from tests.support.sources import HALO, NAME, NINJA, Sources, account
+from workers.ledger.events.catch_ups import Client, Known
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.psa.companies import Asked
@@ -98,3 +99,35 @@ async def test_a_client_that_is_not_there_is_a_persons(
     assert found.plan is not None
     says = {each.gate: each.verdict for each in found.plan.answers}
     assert says["psa_says"] != "pass"
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        (Client(active=True, name=NAME), "ask"),
+        (Client(active=True, name=f"The {NAME}."), "ask"),
+        (Client(active=False, name=NAME), "pass"),
+        (Client(active=True, name=NAME, missed=True), "pass"),
+        (Client(active=True, name="Another"), "pass"),
+    ],
+    ids=["active", "nearly so called", "inactive", "listed no more", "another name"],
+)
+@pytest.mark.parametrize("source", ["ninja", "halo"])
+async def test_a_duplicate_that_goes_leaves_its_namesake(
+    serving: tuple[Tenant, str],
+    ledger: Ledger,
+    clock: TestClock,
+    source: str,
+    other: Client,
+    verdict: str,
+) -> None:
+    """The organization is found by its name, which another client has that the list shows."""
+    psa, _ = serving
+    psa.reset()
+    psa.client(55, NAME)
+    known = Known("of this tenant", {"55": Client(active=True, name=NAME), "56": other})
+    store = ledger.store
+    await store.redis.set(store.key("catch_ups", "known", source), known.packed())
+    found = await planned(serving, ledger, clock, source)
+    assert found.plan is not None
+    assert [it.verdict for it in found.plan.answers if it.gate == "psa_says"] == [verdict]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -274,3 +274,15 @@ async def test_the_command_line_does_the_same(
     status, out = run("spools", "forget", "spl_1", "--reason", "lost")
     assert (status, "spl_1 is forgotten" in out) == (0, True)
     assert run("spools", "forget", "spl_1", "--reason", "lost")[0] == 1
+
+
+async def test_a_service_whose_clock_is_ahead(ledger: Ledger) -> None:
+    """It would be believed to be empty for an hour, cut off and taking reactivations in."""
+    ledger.store.own_clock = False
+    now = datetime.now(UTC)
+    await beat(ledger, now + timedelta(hours=1))
+    (known,) = await ledger.spools.all()
+    assert known.holds(now)
+    await beat(ledger, now)
+    (known,) = await ledger.spools.all()
+    assert not known.holds(now)

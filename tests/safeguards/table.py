@@ -338,6 +338,13 @@ OF_THE_PLAN: Final = (
         (f"{_CONTRACT}psa_asked.py::test_active_whatever_was_sent",),
     ),
     Safeguard(
+        "plan: another client of the name, listed as active",
+        "workers/pipeline/steps/facts.py",
+        "        if each.active\n",
+        "        if False\n",
+        (f"{_CONTRACT}own_client_asked.py::test_a_duplicate_that_goes_leaves_its_namesake",),
+    ),
+    Safeguard(
         "plan: active since it was asked for cancels",
         "workers/pipeline/steps/plan.py",
         "    if not since:\n",
@@ -618,6 +625,27 @@ PEOPLE_AND_STRANGERS: Final = (
         '            event["claims"] = claims',
         "            pass",
         (f"{_CONTRACT}in_doubt_of_order.py::test_times_that_cannot_be_put_in_order",),
+    ),
+    Safeguard(
+        "event: our own clock that went back makes none the older one",
+        RECEIVE,
+        "return comes_now(event) and event.claims and at and",
+        "return false and",
+        (f"{_CONTRACT}in_doubt_of_order.py::test_our_clock_goes_back_between_two_events",),
+    ),
+    Safeguard(
+        "spool: a clock that is ahead says nothing of what will be",
+        "workers/ledger/scripts/beat_spool.lua",
+        "if waiting == 0 and not ahead then",
+        "if waiting == 0 then",
+        ("tests/integration/test_spool_ledger.py::test_a_service_whose_clock_is_ahead",),
+    ),
+    Safeguard(
+        "event: whoever else is active under a name",
+        RECEIVE,
+        "register.named_by and list(register.named_by) or {register.active_by}",
+        "{register.active_by}",
+        (f"{_CONTRACT}active_by_anyone.py::test_whoever_of_one_name_came_last_and_goes",),
     ),
     Safeguard(
         "event: the beginning of a calendar is no time",

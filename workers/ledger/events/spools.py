@@ -68,6 +68,7 @@ class Spools:
                 to_ms(oldest) if oldest else "",
                 where,
                 json.dumps(sorted(aside)),
+                self._store.own,
             ],
             durable=durable,
         )

@@ -1,11 +1,13 @@
 -- A service says how its spool stands; with the first time the ledger knows of it.
 -- KEYS: spool:*, spools
 -- ARGV: id, now, deliveries that wait, receipt of the oldest ('' if none), where, sources with deliveries
---       set aside (JSON)
+--       set aside (JSON), '1' if the asker keeps a time of his own
 -- Answer: 1
 local id, now, waiting, oldest, where, aside = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
 local since = redis.call('HGET', key('spool', id), 'since') or now
-if waiting == 0 then
+-- A clock that is ahead says nothing of what will be.
+local ahead = ARGV[7] ~= '1' and tonumber(now) > server_clock() + 2000
+if waiting == 0 and not ahead then
   redis.call('ZADD', key('spools'), now, id)
 else
   -- It was empty when it last said so; one that never was holds from its first word.

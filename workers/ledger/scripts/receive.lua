@@ -55,6 +55,26 @@ local function registers_of(event)
   return found
 end
 
+-- The identities of an event, each true.
+local function own(known)
+  local mine = {}
+  for _, each in ipairs(known) do
+    mine[each.client] = true
+  end
+  return mine
+end
+
+-- Other clients that are active under the same name, as far as they have a number to be told apart by.
+local function namesakes(register, mine)
+  local found = {}
+  for _, client in ipairs(register.named_by and list(register.named_by) or {register.active_by}) do
+    if not mine[client] then
+      found[#found + 1] = client
+    end
+  end
+  return register.state == 'active' and found or {}
+end
+
 -- Whether a deletion was made up for before its event came.
 local function made_up(deletion)
   return redis.call('HEXISTS', key('delivery', deletion.delivery_id), 'caught_up') == 1
@@ -101,15 +121,28 @@ local function same_moment(one, two)
   return (one % 1000 == 0 or two % 1000 == 0) and math.floor(one / 1000) == math.floor(two / 1000)
 end
 
+-- Whether it comes now, after all that is known: it did not wait for its proof or for this server.
+local function comes_now(event)
+  return event.came and event.came >= now
+end
+
+-- Whether what comes now, and lay ahead of our clock and was cut to it, is later than that by its sender's
+-- clock: ours went back then, or another service's is ahead.
+local function later_by_its_own(event, at, claimed)
+  return comes_now(event) and event.claims and at and event.claims > math.max(at, tonumber(claimed or 0))
+end
+
 local function request(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
   local doubts = {}
   for _, each in ipairs(known) do
     local active_at = tonumber(each.register.active_at)
-    -- Without a signed time, what came after it is not older than it, though both were proved late.
+    -- Without a signed time, what comes now or came after it is not older than it, though both were
+    -- proved late.
     local after = not event.occurred_at and event.came
-      and event.came > (tonumber(each.register.active_came) or math.huge)
+      and (comes_now(event) or event.came > (tonumber(each.register.active_came) or math.huge))
+      or later_by_its_own(event, active_at, each.register.active_claims)
     local equal = active_at and same_moment(at, active_at)
     if active_at and at < active_at and not after and not equal then
       return {verdict = 'ignored', reason = 'stale'}
@@ -131,10 +164,9 @@ local function request(event, known)
     doubts[#doubts + 1] = 'time_missing'
   end
   local asked = cjson.decode(event.request)
-  local identities, mine = {}, {}
+  local identities, mine = {}, own(known)
   for _, each in ipairs(known) do
     identities[#identities + 1] = {delivery.source, each.client}
-    mine[each.client] = true
   end
   local open = open_deletion(register)
   local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request, made_up(open))
@@ -142,9 +174,11 @@ local function request(event, known)
   if not asked.dry_run then
     for place, each in ipairs(known) do
       -- A name that another client has, which is active, stays so.
-      local others = place > 1 and each.register.state == 'active'
-        and not mine[each.register.active_by or event.client]
-      if not others then
+      local others = place > 1 and namesakes(each.register, mine) or {}
+      if each.register.named_by then
+        redis.call('HSET', each.name, 'named_by', #others > 0 and cjson.encode(others) or '[]')
+      end
+      if #others == 0 then
         -- Nobody can say whether it is active, whoever asks for its deletion.
         local said = {'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive', 'updated_at', now}
         if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
@@ -234,6 +268,7 @@ local function reactivated(event, known)
     local ahead = inactive_at and (event.claims or at) < tonumber(claims or 0)
     local same = inactive_at and (ahead or same_moment(inactive_at, at))
     stale = stale and inactive_at and at < inactive_at and not same
+      and not later_by_its_own(event, inactive_at, each.register.inactive_claims)
     equal = equal or same
   end
   if stale then
@@ -265,7 +300,13 @@ local function reactivated(event, known)
     end
   end
   local order = redis.call('INCR', key('order'))
+  local mine = own(known)
   for _, each in ipairs(known) do
+    local others = namesakes(each.register, mine)
+    if #others > 0 or each.register.named_by then
+      others[#others + 1] = event.client
+      redis.call('HSET', each.name, 'named_by', cjson.encode(others))
+    end
     redis.call('HSET', each.name, 'state', 'active', 'active_at', newest(each.register.active_at, at),
       'active_by', event.client, 'active_claims', event.claims or 0,
       'active_order', order, 'active_seen', now,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from adapters.errors import ITGlueConnectionError, PermissionDenied
+from adapters.fields import printable
+from adapters.likeness import taken_for
 from workers.itglue.client import ITGlue
 from workers.itglue.contents.together import both
 from workers.itglue.models import Inventory, Organization
@@ -100,7 +102,10 @@ async def look(deletion: Deletion, organization: Organization, context: Context)
     Raises:
         PsaError: a PSA that is to be asked did not say.
     """
-    said = await heard(deletion, organization, context)
+    said = (
+        *await heard(deletion, organization, context),
+        *await namesakes(deletion, organization, context),
+    )
     protection = await protection_of(
         organization,
         context.settings.policy.protected_ids,
@@ -131,6 +136,32 @@ async def heard(
     return tuple(
         weighed(question, company, organization, name)
         for question, company in zip(asked, answers, strict=True)
+    )
+
+
+async def namesakes(
+    deletion: Deletion, organization: Organization, context: Context
+) -> tuple[Said, ...]:
+    """Other clients of its source, listed as active, whose organization it may be by its name."""
+    source = context.settings.sources.get(deletion.source) if deletion.by_webhook else None
+    if source is None or source.dated or not source.catches_up:
+        return ()
+    listed = await context.ledger.catch_ups.known(deletion.source)
+    own = {client for _, client in deletion.identities}
+    name = taken_for(organization.name)
+    return tuple(
+        Said(
+            deletion.source,
+            number,
+            "doubt",
+            f"source {deletion.source} lists client {number} {printable(each.name, 100)!r} as "
+            "active, and by its name the organization may be that one's",
+        )
+        for number, each in (listed.clients.items() if listed is not None else ())
+        if each.active
+        and not each.missed
+        and f"id:{number}" not in own
+        and taken_for(each.name) == name
     )
 
 
