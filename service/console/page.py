@@ -114,6 +114,11 @@ def message(request: Request, title: str, text: str, *, status: int = 200) -> HT
     return page(request, "message.html", title, status=status, text=text)
 
 
+def redis_away(request: Request) -> HTMLResponse:
+    """What is shown instead of a page for which Redis would be needed."""
+    return _told(request, 503, "Redis does not answer")
+
+
 def readable(handler: Handler) -> Handler:
     """The handler; for who looks at the console its answer is a page that says what to do."""
     return as_page(handler, _of_console, _told)
