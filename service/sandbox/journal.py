@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from heapq import merge
 from itertools import count
 from operator import attrgetter
@@ -90,6 +91,11 @@ def _shown(body: bytes) -> object:
         return body.decode(errors="replace")
 
 
+@lru_cache(maxsize=256)
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query, keep_blank_values=True))
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """A request on its way through the gateway and the routes."""
@@ -111,6 +117,6 @@ class Call:
             self.entry.faults.append(name)
         return fault
 
-    def pairs(self) -> list[tuple[str, str]]:
+    def pairs(self) -> tuple[tuple[str, str], ...]:
         """The query as name and value, decoded, in order."""
-        return parse_qsl(self.query, keep_blank_values=True)
+        return _pairs(self.query)

@@ -8,7 +8,7 @@ import unicodedata
 
 from adapters.counting import counted
 from adapters.errors import InvalidIdentifier
-from adapters.likeness import likeness
+from adapters.likeness import taken_for
 from adapters.models import PsaLink
 from workers.itglue.contents.together import together
 from workers.itglue.http.decode import (
@@ -101,8 +101,8 @@ async def alike(transport: Transport, name: str) -> tuple[tuple[str, str], ...]:
         return own_id(row), str(attribute(row.attributes, "name"))
 
     rows = await every(transport, PATH, (_SORT,), decode, what="organizations")
-    wanted = likeness(name)
-    return tuple(row for row in rows if likeness(row[1]) == wanted)
+    wanted = taken_for(name)
+    return tuple(row for row in rows if taken_for(row[1]) == wanted)
 
 
 async def linked(transport: Transport, link: PsaLink) -> Linked:

@@ -111,6 +111,8 @@ async def _one_pass(
             raise _Moved(f"the list of {what} repeats rows of an earlier page")
         seen |= ids
         found.extend(decode(row, alongside) for row in rows)
+        if total is None and not found:
+            raise CallFailed(f"the list of {what} is empty and does not state its total")
         if len(found) >= total if total is not None else len(rows) < size:
             return found
         if not rows:
