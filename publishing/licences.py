@@ -17,11 +17,13 @@ _PERMISSIVE: Final = re.compile(
     r"MIT|BSD|Apache|PSF|Python Software Foundation|ISC|MPL|Mozilla|Zlib|Unlicense|CNRI",
     re.IGNORECASE,
 )
+# What only other Pythons than the newest need, so that it is not always here to be read.
+_BEFORE_3_11_3: Final = {"async-timeout": "Apache Software License"}
 
 
 def packages() -> dict[str, str]:
-    """Every package that an installation with all extras needs here, with its licence."""
-    found: dict[str, str] = {}
+    """Every package that an installation with all extras needs, with its licence."""
+    found = dict(_BEFORE_3_11_3)
     waiting = [("unglue", extra) for extra in ("", *EXTRAS)]
     seen: set[tuple[str, str]] = set()
     while waiting:

@@ -165,6 +165,6 @@ def _tell(path: Path, answers: Answers, made: Pilot) -> None:
         "  unglue up &",
         f"  export UNGLUE_TOKEN=…          # of {answers.requester}",
         "  unglue doctor                  # what is wrong or missing, and what to do",
-        "Then: docs/from-pilot-to-live.md",
+        "Then: from-pilot-to-live in the documentation (docs/ of the sources)",
     ]
     say("\n".join(said), err=True)

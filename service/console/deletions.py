@@ -13,7 +13,7 @@ from service.api.answers import waits_for
 from service.approval import standing
 from service.approval.pages import consequence
 from service.console.door.front import Visit
-from service.console.page import address
+from service.console.page import address, before
 from service.console.words import entry_words, outcome
 from workers.ledger.deleting.views import View
 from workers.ledger.ledger import Ledger
@@ -24,7 +24,7 @@ from workers.pipeline.result import result_of
 from workers.pipeline.states import BLOCKED, CANCELLED, FAILED, STATES
 from workers.pipeline.terms import terms_of
 from workers.settings import Settings
-from workers.times.clock import moment, precise
+from workers.times.clock import precise
 from workers.times.durations import in_words
 
 PER_PAGE: Final = 100
@@ -104,14 +104,11 @@ def searched(query: Mapping[str, str]) -> Search:
     Raises:
         InvalidRequest: there is no such state, or no such time.
     """
-    state, until = query.get("state", ""), query.get("until")
+    state, until = query.get("state", ""), before(query)
     if state and state not in STATES:
         raise InvalidRequest(f"state must be one of: {', '.join(STATES)}")
-    before = moment(until) if until else None
-    if until and before is None:
-        raise InvalidRequest("until must be a time, like 2026-11-28T10:00:00Z")
     text = query.get("q", "").strip()[:_LONGEST_SEARCH]
-    return Search(state, query.get("source", ""), text, before)
+    return Search(state, query.get("source", ""), text, until)
 
 
 async def find(ledger: Ledger, asked: Search) -> tuple[list[Deletion], datetime | None]:

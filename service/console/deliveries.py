@@ -11,11 +11,11 @@ from starlette.responses import Response
 from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, unsigned
 from service.console.door.front import Visit
-from service.console.page import address
+from service.console.page import address, before
 from workers.ledger.events.deliveries import Delivery
 from workers.ledger.listing import Page
 from workers.pipeline.states import VERDICTS
-from workers.times.clock import moment, precise
+from workers.times.clock import precise
 
 _PER_PAGE: Final = 100
 _LONGEST_BODY: Final = 100_000
@@ -41,7 +41,7 @@ async def show_all(visit: Visit) -> Response:
     verdict, source = query.get("verdict", ""), query.get("source", "")
     if verdict and verdict not in VERDICTS:
         raise InvalidRequest(f"verdict must be one of: {', '.join(VERDICTS)}")
-    until = moment(query["until"]) if query.get("until") else None
+    until = before(query)
     ledger = visit.state.ledger
     holds = {each.delivery_id: each for each in await ledger.holds.all()}
     held, older = query.get("held") == "yes", None
@@ -136,7 +136,7 @@ async def results(visit: Visit) -> Response:
     state = query.get("state", "")
     if state and state not in _RESULT_STATES:
         raise InvalidRequest(f"state must be one of: {', '.join(_RESULT_STATES)}")
-    until = moment(query["until"]) if query.get("until") else None
+    until = before(query)
     found, older = await visit.state.ledger.results.newest(
         _PER_PAGE, state=state or None, until=until
     )

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from adapters.counting import counted
+from adapters.errors import InvalidRequest
 from service.api.answers import RETRY_AFTER
 from service.approval.refusals import Handler, as_page
 from service.console.door.session import Session, caller
 from service.console.words import TONES, state_words, when
 from workers.outbox.cleaning import clean
 from workers.settings import Settings
+from workers.times.clock import moment
 
 NAV: Final = (
     ("/", "Overview"), ("/deletions", "Deletions"), ("/deliveries", "Deliveries"),
@@ -109,9 +112,27 @@ def address(path: str, asked: Mapping[str, str | None]) -> str:
     return f"{path}?" + urlencode({name: each for name, each in asked.items() if each})
 
 
+def before(asked: Mapping[str, str]) -> datetime | None:
+    """The time before which a list is asked for.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    until = asked.get("until")
+    found = moment(until) if until else None
+    if until and found is None:
+        raise InvalidRequest("until must be a time, like 2026-11-28T10:00:00Z")
+    return found
+
+
 def message(request: Request, title: str, text: str, *, status: int = 200) -> HTMLResponse:
     """A page that says one thing."""
     return page(request, "message.html", title, status=status, text=text)
+
+
+def redis_away(request: Request) -> HTMLResponse:
+    """What is shown instead of a page for which Redis would be needed."""
+    return _told(request, 503, "Redis does not answer")
 
 
 def readable(handler: Handler) -> Handler:

@@ -3,15 +3,14 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from typing import Final, Protocol
 
 import structlog
 from redis.exceptions import RedisError
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +21,7 @@ from service.access.operators import authenticate_basic
 from service.api.answers import error_answer
 from service.api.state import ServiceState
 from service.console.door.session import live
+from service.console.page import redis_away
 from workers.processes.runtime import dashboard_redis_url
 from workers.settings import Settings
 from workers.settings.operators import Operator
@@ -33,6 +33,8 @@ PATH: Final = "/rq"
 _SHOWN: Final = re.compile(
     r"/(|0/(view(/[\w.:@ /-]*)?|data/[\w.:@ /-]+)?|(static|unglue)/[\w./-]+|favicon\.ico)", re.ASCII
 )
+# Of these, what somebody looks at.
+_A_PAGE: Final = re.compile(r"/(0/(view.*)?)?", re.ASCII)
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -93,13 +95,13 @@ class Guard:
         if self._load is None:
             missing = "the RQ dashboard is not installed; it is the extra: unglue[dashboard]"
             return error_answer(NotFound(missing))
+        connection = HTTPConnection(scope)
         try:
-            if not await _in_console(scope, state):
-                state.logins.admit(
-                    scope["client"][0] if scope.get("client") else None,
-                    Headers(scope=scope).get("authorization"),
-                    partial(authenticate_basic, self._operators),
-                )
+            await self._admit(connection, state)
+            if _A_PAGE.fullmatch(scope["path"].removeprefix(PATH)):
+                await state.ledger.store.redis.ping()
+        except (RedisError, OSError):
+            return redis_away(Request(scope))
         except TooManyAttempts as error:
             return error_answer(error, headers={"Retry-After": str(error.retry_after)})
         except Unauthorized as error:
@@ -121,13 +123,21 @@ class Guard:
                 self._pages = await asyncio.to_thread(load)
         return self._pages.app
 
+    async def _admit(self, connection: HTTPConnection, state: ServiceState) -> None:
+        """Let nobody pass but operators: by the console's session, or by name and token.
 
-async def _in_console(scope: Scope, state: ServiceState) -> bool:
-    """Whether who asks is logged in to the console; while Redis is away that is not known."""
-    connection, store = HTTPConnection(scope), state.ledger.store
-    with suppress(RedisError, OSError):
-        return await live(state.settings, store, connection, state.clock()) is not None
-    return False
+        Raises:
+            RedisError: the session cannot be looked up. Nobody is asked for a password for that.
+        """
+        given = connection.headers.get("authorization")
+        try:
+            if await live(state.settings, state.ledger.store, connection, state.clock()):
+                return
+        except (RedisError, OSError):
+            if given is None:
+                raise
+        peer = connection.client.host if connection.client else None
+        state.logins.admit(peer, given, partial(authenticate_basic, self._operators))
 
 
 def open_dashboard(settings: Settings) -> Guard:

@@ -141,7 +141,8 @@ async def test_deletions_are_searched_and_filtered_by_the_address(
     assert listed("?state=awaiting_approval") == {"del_1"}
     assert listed("?source=cw") == set()
     assert alice.get("/deletions?state=gone").status_code == 422
-    assert alice.get("/deletions?until=x").status_code == 422
+    for path in ("/deletions", "/deliveries", "/results"):
+        assert alice.get(f"{path}?until=x").status_code == 422
 
 
 async def test_a_page_of_deletions_leads_to_the_next_one(alice: Browser, ledger: Ledger) -> None:

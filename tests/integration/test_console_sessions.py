@@ -250,7 +250,8 @@ def test_while_redis_is_away_there_is_a_page_that_says_what_to_do(settings: Sett
     cookies = {"unglue_session": begun(settings, "dave", 0, now).sealed(settings, now)}
     with running_service(gone) as service:
         browser = stranger(service, cookies)
-        looked = [browser.http.get(path) for path in PAGES if path != "/log-in"]
+        paths = [*(path for path in PAGES if path != "/log-in"), "/rq/", "/rq/0/view/queues"]
+        looked = [browser.http.get(path) for path in paths]
         form = {"name": "dave", "token": token("dave")}
         acted = [browser.http.post(path, data=form) for path in ("/log-in", "/pause")]
     for page in looked:

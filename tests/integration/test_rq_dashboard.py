@@ -219,8 +219,12 @@ def test_without_the_extra(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_without_redis() -> None:
     with running_service(configured("redis://:a-password@127.0.0.1:1/0")) as service:
-        for path in ("/rq/0/view/workers", "/rq/0/data/queues.json"):
-            only_error(look(service, path), 503, "StorageUnavailable")
+        only_error(look(service, "/rq/0/data/queues.json"), 503, "StorageUnavailable")
+        for path in ("/rq/", "/rq/0/view/queues", "/rq/0/view/workers"):
+            page = look(service, path)
+            assert page.status_code == 503
+            assert "Redis is away" in page.text
+            assert "unglue doctor" in page.text
 
 
 def test_the_address_of_redis_is_not_shown(service: Service, valkey_url: str) -> None:
