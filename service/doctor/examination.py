@@ -243,7 +243,7 @@ async def _heartbeats(settings: Settings) -> AsyncGenerator[Finding]:
 
 
 async def _receivers(settings: Settings) -> AsyncGenerator[Finding]:
-    """Who cannot be reached, of those whom results and notices go to."""
+    """Who cannot be reached, of those whom results and notifications go to."""
     async with open_ledger(settings) as ledger:
         for host, since in (await ledger.hosts.all_silent()).items():
             message = f"{host} has not answered since {rfc3339(since)}; what is for it waits"

@@ -661,7 +661,7 @@ class Tested(Form):
     targets: list[str]
 
 
-class Notice(Form):
+class Notification(Form):
     """One notification; `targets` is null until it was handed out."""
 
     id: str
