@@ -117,7 +117,7 @@ async def test_answers_fit_the_description(
         ("GET", "/v1/replays", "/v1/replays", None),
         ("GET", begun.headers["location"], "/v1/replays/{replay_id}", None),
         ("POST", f"{begun.headers['location']}/cancel", "/v1/replays/{replay_id}/cancel", None),
-        ("GET", f"/v1/notifications/{told.json()['id']}", "/v1/notifications/{notice_id}", None),
+        ("GET", f"/v1/notifications/{told.json()['id']}", "/v1/notifications/{notification_id}", None),
         ("GET", "/approve/forged", "/approve/{token}", None),
         ("GET", "/healthz", "/healthz", None),
         ("GET", "/readyz", "/readyz", None),
