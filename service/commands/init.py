@@ -204,17 +204,19 @@ def _write(path: Path, made: Pilot) -> None:
     Raises:
         ConfigurationError: it came to be there meanwhile, or an answer cannot stand.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(made.toml)
     try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(made.toml)
         load_settings({"UNGLUE_CONFIG": str(path)})
-    except ConfigurationError:
+    except (ConfigurationError, OSError) as error:
         path.unlink()
+        if isinstance(error, OSError):
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
         raise
 
 

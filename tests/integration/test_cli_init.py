@@ -1,5 +1,6 @@
 """`unglue init` as a newcomer types it."""
 
+import resource
 from io import StringIO
 from pathlib import Path
 
@@ -117,6 +118,17 @@ def test_an_answer_that_cannot_stand_is_asked_for_again(
     assert (made.policy.mode, set(made.operators)) == ("preview", {"ann", "bo"})
     assert made.model_dump()["sources"]["connectwise"]["company"] == 'Co"balt'
     assert next(answers, None) is next(keys, None) is None
+
+
+def test_a_full_disk_leaves_no_half_file(unglue: Command, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        shown = unglue("init", "--rehearsal", "--vendor", "standard", *REST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (shown.status, "unglue.toml cannot be written: " in shown.err) == (2, True)
+    assert not (tmp_path / "unglue.toml").exists()
 
 
 def test_the_end_of_input_is_an_end(
