@@ -82,7 +82,7 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Unglue is under the MIT licence. This is what it needs at run time, with every extra, and"
     yield "each one's licence as its own metadata has it. All of them allow use and redistribution"
-    yield "with a notice; MPL-2.0 (certifi) asks besides that changed files of its own stay open."
+    yield "with their licence text; MPL-2.0 (certifi) asks besides that changed files of its own stay open."
     yield ""
     yield "| package | licence |"
     yield "|---|---|"

@@ -60,8 +60,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "policy.eligibility_window": "How long a webhook's deletion waits for the status in IT Glue to "
     "follow, and any deletion for a PSA that does not answer",
     "policy.max_event_age": "Events that are signed as older than this are ignored",
-    "policy.max_deletions_per_day": "In 24 hours; more is held for a person",
-    "policy.max_deletions_per_hour": "In an hour; more is held for a person",
+    "policy.max_deletions_per_day": "In 24 hours; more waits for a person",
+    "policy.max_deletions_per_hour": "In an hour; more waits for a person",
     "policy.max_api_deletions_per_day": "The same for what operators and programs ask for",
     "policy.max_share_of_organizations": "The same as a share of all organizations, 0 to 1",
     "policy.export": "Export and download the organization before it is deleted",
@@ -75,7 +75,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "policy.verify_window": "How long it is looked for whether the organization is gone",
     "policy.resend_after": "How long an unanswered DELETE is left alone before another one may be "
     "sent; longer than `itglue.timeout_seconds` and `worker.lease` together",
-    "notifications.NAME.url": "Where the notice is posted",
+    "notifications.NAME.url": "Where the notification is posted",
     "notifications.NAME.format": "Whose message it is",
     "notifications.NAME.kinds": "Only these kinds; empty: all ([notifications](notifications.md))",
     "notifications.NAME.secrets": '`format = "json"` only: sign them as Standard Webhooks',
@@ -89,7 +89,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "sources.NAME.grace_period": "May make the policy's longer, never shorter",
     "sources.NAME.silence_days": "Without a genuine delivery for this long people are told; 0: "
     "silence is normal",
-    "sources.NAME.max_deletions_per_day": "Of this source; more is held for a person",
+    "sources.NAME.max_deletions_per_day": "Of this source; more waits for a person",
     "sources.NAME.itglue_integration": "Which of IT Glue's integrations it is, where two sources "
     "are of one kind",
     "login.header": "The header in which a proxy says who somebody is; empty: none does",
@@ -112,11 +112,11 @@ MEANINGS: Final[Mapping[str, str]] = {
     "schedules.NAME.required_tags": "Only with all of these words; empty: the policy's",
     "schedules.NAME.idle_days": "Only those that are idle for so many days",
     "schedules.NAME.confirm_delete": "Whether its deletions need no approval",
-    "schedules.NAME.dry_run": "Whether its deletions are previews",
+    "schedules.NAME.dry_run": "Whether its deletions are dry runs",
     "schedules.NAME.callback_url": "Where its summary and results go, in place of `callback.url`",
     "schedules.NAME.limit": "With more candidates than this nothing is requested",
     "schedules.NAME.max_share": "The same for a share of all organizations, beyond 5",
-    "schedules.NAME.max_deletions_per_day": "Of this schedule; more is held for a person",
+    "schedules.NAME.max_deletions_per_day": "Of this schedule; more waits for a person",
     "worker.lease": "How long a worker's work is its own without a beat; at least three beats",
     "worker.beat": "How often it renews that",
     "worker.requeue_after": "How long a job may lie in the queue before it is handed out again",

@@ -90,7 +90,7 @@ FIRST_SENTENCES = MappingProxyType(
         "links": "How the companies in the PSA of SOURCE are found in IT Glue.",
         "notifications": "Try the targets of [notifications].",
         "operators": "List the operators, their roles and when they were last seen (role admin).",
-        "outbox": "Send results to callback URLs and notices to people.",
+        "outbox": "Send results to callback URLs and notifications to people.",
         "pause": "Stop every deletion at once (any role).",
         "protect": "Protect an organization from deletion until an admin ends that.",
         "protections": (

@@ -34,6 +34,8 @@ def approve(
             console = screen(err=True)
             show_approval(shown, console)
             show_plan(shown, console)
+            if approval["needs_force_delete"] and not force_delete:
+                raise Conflict("it still holds records: --force-delete approves that they are lost")
             if name is None:
                 name = click.prompt("Type the organization's name to approve", err=True)
         body = {

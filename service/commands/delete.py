@@ -45,7 +45,7 @@ def delete(
 
     With --org-id alone it shows the organization and asks for its name; scripts give --yes-name.
 
-    Exit status: 0 deleted (or previewed), 1 not deleted, 2 usage, 130 interrupted (Ctrl-C tries to
+    Exit status: 0 deleted (or a dry run), 1 not deleted, 2 usage, 130 interrupted (Ctrl-C tries to
     cancel it). With --exit-code a dry run that would not delete is 1.
     """
     if fields["org_id"] is None and fields["org_name"] is None:

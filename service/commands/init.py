@@ -3,17 +3,22 @@
 import base64
 import os
 import secrets
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Final, TypeVar
 
 import click
+from pydantic import ValidationError
 
-from adapters.errors import ConfigurationError, InvalidRequest
+from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 from service.access.operators import new_token
 from service.commands.operators import NAME
 from service.terminal.pilot import REGIONS, REHEARSAL_KEY, VENDORS, Answers, Pilot, Sender, pilot
 from service.terminal.screen import say
-from workers.settings import load_settings
+from workers.settings import Settings, load_settings
+from workers.settings.wrong_input import faults
 
 _SETUP = {
     "connectwise": "a company callback with this URL (level owner, type company)",
@@ -21,6 +26,19 @@ _SETUP = {
     "ninjaone": "a webhook with this URL and the header Authorization",
     "halopsa": "a webhook with this URL and bearer authentication",
     "standard": "a Standard Webhook to this URL with this signing secret",
+}
+T = TypeVar("T")
+_QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "connectwise": {
+        "host": "   Host (like na.myconnectwise.net)",
+        "company": "   Company that you log in with",
+    },
+    "autotask": {"webhook_guid": "   GUID of its webhook"},
+}
+_EXAMPLES: Final = {
+    "host": "na.myconnectwise.net",
+    "company": "Cobalt",
+    "webhook_guid": "b2a7a1d8-2a7f-4dd4-9a3b-6a4bd1c0f9d3",
 }
 
 
@@ -70,17 +88,10 @@ def init(
         region=where,
         api_key=REHEARSAL_KEY if rehearsal else _api_key(api_key_file),
         sender=sender,
-        callback_url=_or_ask(
-            said["callback_url"], "Where results are sent (a URL, empty for nowhere)", ""
-        ),
-        **_people(_or_ask(said["operators"], "Who asks and who approves", "alice,carol")),
+        callback_url=_callback(said["callback_url"]),
+        **_people(said["operators"]),
     )
-    made = pilot(
-        answers,
-        new_token=new_token,
-        new_secret=lambda: secrets.token_urlsafe(32),
-        new_signing_secret=_signing_secret,
-    )
+    made = _made(answers)
     _write(output, made)
     _tell(output, answers, made)
 
@@ -88,34 +99,92 @@ def init(
 def _sender(said: Mapping[str, str | None]) -> Sender:
     question = "Who says that a client is inactive"
     vendor = said["vendor"] or click.prompt(question, type=click.Choice(VENDORS), err=True)
-    connectwise, autotask = vendor == "connectwise", vendor == "autotask"
-    return Sender(
-        vendor,
-        host=_wanted(said["host"], connectwise, "   Host (like na.myconnectwise.net)"),
-        company=_wanted(said["company"], connectwise, "   Company that you log in with"),
-        webhook_guid=_wanted(said["webhook_guid"], autotask, "   GUID of its webhook"),
-    )
+    sender = Sender(vendor)
+    for name, question in _QUESTIONS.get(vendor, {}).items():
+        given = said[name]
+        value = _ask(question, _stands(sender, name)) if given is None else given
+        sender = replace(sender, **{name: value})
+    return sender
 
 
-def _wanted(given: str | None, asked: bool, question: str) -> str:
-    if not asked:
-        return ""
-    return given if given is not None else str(click.prompt(question, err=True))
+def _stands(sender: Sender, name: str) -> Callable[[str], str]:
+    """The answer, tried beside ones that can stand for what is not asked yet."""
+
+    def tried(text: str) -> str:
+        rest = {each: _EXAMPLES[each] for each in _QUESTIONS[sender.vendor]}
+        _try(sender=replace(sender, **{**rest, name: text}))
+        return text
+
+    return tried
 
 
-def _or_ask(given: str | None, question: str, default: str) -> str:
-    if given is not None:
-        return given
-    return str(click.prompt(question, default=default, show_default=bool(default), err=True))
+def _callback(given: str | None) -> str:
+    def tried(text: str) -> str:
+        _try(callback_url=text)
+        return text
+
+    question = "Where results are sent (a URL, empty for nowhere)"
+    return _ask(question, tried, default="", show_default=False) if given is None else given
 
 
 def _api_key(file: Path | None) -> str:
     if file is not None:
         return file.read_text(encoding="utf-8").strip()
-    return str(click.prompt("IT Glue API key (not shown)", hide_input=True, err=True)).strip()
+
+    def tried(text: str) -> str:
+        _try(api_key=text)
+        return text
+
+    return _ask("IT Glue API key (not shown)", tried, hide_input=True)
 
 
-def _people(named: str) -> dict[str, str]:
+def _people(given: str | None) -> dict[str, str]:
+    if given is not None:
+        return _two(given)
+    return _ask("Who asks and who approves", _two, default="alice,carol")
+
+
+def _ask(question: str, answered: Callable[[str], T], **how: Any) -> T:  # noqa: ANN401 - click's own
+    """Ask until the answer can stand: whoever mistypes the last one need not begin again."""
+
+    def value(text: str) -> T:
+        try:
+            return answered(text.strip())
+        except UnglueError as error:
+            if how.get("hide_input"):
+                # Of what is hidden click does not say what is wrong.
+                say(error.message, err=True)
+            raise click.UsageError(error.message) from None
+
+    answer: T = click.prompt(question, value_proc=value, err=True, **how)
+    return answer
+
+
+def _try(**answer: Any) -> None:  # noqa: ANN401 - a field of the answers each
+    """Whether an answer can stand, with examples for the others.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    fitting = Answers("us", "ITG.example", Sender("standard"), "", "alice", "carol")
+    try:
+        Settings(**tomllib.loads(_made(replace(fitting, **answer)).toml))
+    except tomllib.TOMLDecodeError:
+        raise ConfigurationError("it holds a character that cannot be typed here") from None
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(faults(error, whole="it"))) from None
+
+
+def _made(answers: Answers) -> Pilot:
+    return pilot(
+        answers,
+        new_token=new_token,
+        new_secret=lambda: secrets.token_urlsafe(32),
+        new_signing_secret=_signing_secret,
+    )
+
+
+def _two(named: str) -> dict[str, str]:
     names = [name.strip() for name in named.split(",")]
     if len(names) != 2 or names[0] == names[1] or not all(NAME.fullmatch(each) for each in names):
         raise InvalidRequest(
@@ -135,17 +204,19 @@ def _write(path: Path, made: Pilot) -> None:
     Raises:
         ConfigurationError: it came to be there meanwhile, or an answer cannot stand.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(made.toml)
     try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(made.toml)
         load_settings({"UNGLUE_CONFIG": str(path)})
-    except ConfigurationError:
+    except (ConfigurationError, OSError) as error:
         path.unlink()
+        if isinstance(error, OSError):
+            raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from None
         raise
 
 

@@ -39,7 +39,7 @@ def test(wait: float, *, as_json: bool) -> None:
         _show(seen)
     if untried := [each["target"] for each in seen["targets"] or () if each["attempts"] == 0]:
         say(
-            f"not tried within {wait:g} s: {', '.join(untried)}; it waits for a sender, or for a "
+            f"not tried within {wait:g} s: {', '.join(untried)}; it waits for an outbox, or for a "
             "host that does not answer: unglue doctor",
             err=True,
         )
@@ -54,7 +54,7 @@ def _answered(seen: dict[str, Any]) -> bool:
 
 def _show(seen: dict[str, Any]) -> None:
     if seen["targets"] is None:
-        say("It was not handed out yet; is a sender running? See: unglue doctor", err=True)
+        say("It was not handed out yet; is an outbox running? See: unglue doctor", err=True)
         return
     columns = (
         Column("target", "keep"), Column("state", "keep"), Column("status", "keep"),

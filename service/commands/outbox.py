@@ -1,4 +1,4 @@
-"""`unglue outbox`: send results and notices."""
+"""`unglue outbox`: send results and notifications."""
 
 import asyncio
 
@@ -16,9 +16,9 @@ log = structlog.get_logger()
 
 @click.command()
 def outbox() -> None:
-    """Send results to callback URLs and notices to people.
+    """Send results to callback URLs and notifications to people.
 
-    A worker brings a sender of its own along, unless it is started with --no-outbox. Several do no
+    A worker brings an outbox of its own along, unless it is started with --no-outbox. Several do no
     harm.
     """
     asyncio.run(_send(start_up("outbox")))

@@ -26,7 +26,7 @@ def pause(reason: str, *, as_json: bool) -> None:
 @click.option(
     "--accept-account",
     is_flag=True,
-    help="From here on the record is for the IT Glue account that answers now.",
+    help="From here on the ledger is for the IT Glue account that answers now.",
 )
 @click.option(
     "--accept-ledger",

@@ -13,7 +13,8 @@ from service.terminal.screen import Column, say, screen, show_json, show_list
 from service.terminal.waiting import interruptible
 
 _LOOK_EVERY = 0.3
-_TELL_EVERY = 10
+_TELL_EVERY = 2.0
+_SWEEP = "swp_"
 
 
 @click.command()
@@ -30,9 +31,16 @@ _TELL_EVERY = 10
 def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
     """Sweep for the organizations that the schedule NAME looks for, and request each.
 
+    A sweep's id (swp_…) in place of NAME shows that sweep, and waits for its end.
+
     Exit status: 0 finished, 1 held, failed or not yet at its end, 2 usage.
     """
     with ServiceClient.from_environment() as service:
+        if name.startswith(_SWEEP):
+            if dry_run:
+                raise click.UsageError(f"{name} is a sweep that was begun; leave out --dry-run")
+            goes_on = f"{name} goes on without this command"
+            sys.exit(_awaited(service, name, goes_on, timeout, as_json=as_json))
         sys.exit(follow(service, name, {"dry_run": dry_run}, timeout, as_json=as_json))
 
 
@@ -44,14 +52,21 @@ def follow(
     say(f"{begun['id']}: looking through the organizations …", err=True)
     dry_run = order.get("dry_run")
     stop = "" if dry_run else f"; unglue cancel --source schedule:{name} stops what it asks for"
-    with interruptible(f"{begun['id']} goes on without this command{stop}"):
-        found = _end_of(service, begun["id"], timeout)
+    goes_on = f"{begun['id']} goes on without this command; look: unglue sweep {begun['id']}{stop}"
+    return _awaited(service, begun["id"], goes_on, timeout, as_json=as_json)
+
+
+def _awaited(
+    service: ServiceClient, sweep_id: str, goes_on: str, timeout: float, *, as_json: bool
+) -> int:
+    with interruptible(goes_on):
+        found = _end_of(service, sweep_id, timeout)
     if as_json:
         show_json(found)
     elif found["summary"] is not None:
         _show(found)
     if found["finished_at"] is None:
-        say(f"{found['id']} is {found['state']}; it goes on without this command", err=True)
+        say(f"{found['id']} is {found['state']}; {goes_on}", err=True)
     return 0 if found["state"] == "finished" else 1
 
 
@@ -60,14 +75,32 @@ def _end_of(service: ServiceClient, sweep_id: str, seconds: float) -> dict[str, 
     deadline = time.monotonic() + seconds
     path = f"/v1/sweeps/{sweep_id}"
     found: dict[str, Any] = service.call("GET", path)
-    said = 0
+    said, tell_at = "", time.monotonic() + _TELL_EVERY
     while found["finished_at"] is None and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY)
         found = service.call("GET", path)
-        if (looked := len(found["organizations"])) >= said + _TELL_EVERY:
-            said = looked
-            say(f"{sweep_id}: {counted(looked, 'organizations')} looked at …", err=True)
+        now, line = time.monotonic(), how_far(found)
+        if found["finished_at"] is None and line != said and now >= tell_at:
+            said, tell_at = line, now + _TELL_EVERY
+            say(f"{sweep_id}: {line} …", err=True)
     return found
+
+
+def how_far(found: dict[str, Any]) -> str:
+    """What a sweep that goes on has done, in words."""
+    rows = found["organizations"]
+    candidates = sum(each["met"] or each["checked"] for each in rows)
+    match found["state"]:
+        case "checking":
+            checked = sum(each["checked"] for each in rows)
+            return f"{checked} of {counted(candidates, 'candidates')} checked"
+        case "requesting":
+            asked = sum(each["deletion_id"] is not None for each in rows)
+            return (
+                f"{asked} of {counted(sum(each['met'] for each in rows), 'candidates')} requested"
+            )
+        case _:
+            return f"{counted(len(rows), 'organizations')} looked at"
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ log = structlog.get_logger()
 @click.option(
     "--outbox/--no-outbox",
     default=True,
-    help="Whether a process beside it sends results and notices, as unglue outbox does.",
+    help="Whether a process beside it sends results and notifications, as unglue outbox does.",
 )
 def worker(*, outbox: bool) -> None:
     """Carry deletions out. Start as many as you like; each takes one at a time."""

@@ -28,7 +28,12 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
     """The needs of an installation, from what `GET /v1/status` says of it."""
     for each in now["pauses"]:
         yield Need(f"deletions are {paused(each)}", "; to go on: unglue resume", "/pause")
-    yield from _parts(now)
+    if (redis := now.get("redis", "ok")) == "ok":
+        yield from _parts(now)
+    else:
+        # Nor can anybody write down that he is alive.
+        text = f"Redis takes no writes ({redis}), so nothing is taken in and nothing deleted"
+        yield Need(text, "; see: unglue doctor")
     yield from _receivers(now)
     yield from _waiting(now)
 

@@ -87,7 +87,7 @@ _ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
         "replayed": "Replayed by {operator}; before that it was {was}",
         "ended": "Ended: {state}",
         "callback": "The result for the receiver: {state}",
-        "notification": "The notice to {target}: {state}",
+        "notification": "The notification to {target}: {state}",
         "callback_replayed": "The result is sent again for {operator}",
         "still_gone": "Looked later: still gone",
         "looked_later": "Looked later: {state}",

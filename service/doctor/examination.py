@@ -2,10 +2,10 @@
 
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
@@ -23,6 +23,7 @@ from service.doctor.registered import registered_findings
 from service.doctor.sign_on import sign_on_findings
 from service.doctor.work import work_findings
 from workers.itglue.client import ITGlue
+from workers.ledger.installation.condition import Condition, condition, condition_of
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, SERVICE, WORKER
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.network.addresses import resolve
@@ -39,6 +40,17 @@ __all__ = ["Finding", "examine"]
 
 _OLDEST_REDIS = (6, 2)
 _LITTLE_ROOM, _NO_ROOM = 2**30, 2**26
+# How Redis may be where it is there and of no use, and what cures it.
+_UNFIT: Final[Mapping[Condition | None, tuple[str, str]]] = {
+    "certificate": ("its certificate is not believed", "set redis_ca, or correct redis_url"),
+    "password": ("refuses the password, or its user may not do this", "correct redis_url"),
+    "loading": ("is still reading its files", "ask again when it is done"),
+    "read-only": (
+        "takes no writes: it cannot write its own files, or is a replica",
+        "see whether its disk is full; or correct redis_url",
+    ),
+    "out of memory": ("is full: it takes no writes", "raise maxmemory, or see what fills it"),
+}
 # Of each part: what stays undone without it, and how it is started.
 _PARTS = (
     (SERVICE, "no webhook is taken in, and no command answered", "unglue serve"),
@@ -54,13 +66,13 @@ _PARTS = (
 
 async def examine(settings: Settings) -> AsyncGenerator[Finding]:
     """Every check, one after the other. Each stands alone: none needs that another works."""
-    there = await _answers(settings)
+    trouble, how = await _answers(settings)
     checks = [
         ("configuration", _each(_configuration(settings))),
         ("configuration", _each(exposed(os.environ))),
-        ("redis", _redis(settings, there)),
+        ("redis", _redis(settings, trouble, how)),
     ]
-    if there is None:
+    if not trouble:
         checks += [
             ("redis", _storage(settings)),
             ("scheduler", _heartbeats(settings)),
@@ -73,7 +85,7 @@ async def examine(settings: Settings) -> AsyncGenerator[Finding]:
             ("catch-up", _caught_up(settings)),
         ]
     checks += [
-        ("it glue", _itglue(settings, counted=there is None)),
+        ("it glue", _itglue(settings, counted=not trouble)),
         ("psa", psa_findings(settings)),
         ("callbacks", registered_findings(settings)),
         ("sign-on", sign_on_findings(settings)),
@@ -148,20 +160,30 @@ def _approvals(settings: Settings) -> list[Finding]:
     return found
 
 
-async def _answers(settings: Settings) -> str | None:
-    """What keeps Redis from answering, or `None`."""
+async def _answers(settings: Settings) -> tuple[str, Condition | None]:
+    """The error that keeps Redis from answering, "" for none; and how it is, `None` for well."""
     async with open_ledger(settings) as ledger:
+        store = ledger.store
         try:
-            await ledger.store.redis.ping()
+            await store.redis.ping()
         except (RedisError, OSError) as error:
-            return type(error).__name__
-    return None
+            return type(error).__name__, condition_of(error)
+        return "", await condition(store.redis, store.key("probe"))
 
 
-async def _redis(settings: Settings, trouble: str | None) -> AsyncGenerator[Finding]:
-    if trouble is not None:
+async def _redis(
+    settings: Settings, trouble: str, how: Condition | None
+) -> AsyncGenerator[Finding]:
+    if how in _UNFIT:
+        yield Finding("redis", "fail", *_UNFIT[how])
+    elif how is not None and not trouble:
+        yield Finding("redis", "fail", f"takes no writes: {how}", "look at its log")
+    elif trouble:
         cure = "start it, or correct redis_url"
+        if settings.redis_url is None:
+            cure = "start: unglue up, which brings one along; or set redis_url"
         yield Finding("redis", "fail", f"does not answer ({trouble})", cure)
+    if trouble:
         message = "not looked at without Redis: who is alive, what is paused, held or overdue"
         yield Finding("ledger", "warn", message, "ask again when it answers")
         return
@@ -243,7 +265,7 @@ async def _heartbeats(settings: Settings) -> AsyncGenerator[Finding]:
 
 
 async def _receivers(settings: Settings) -> AsyncGenerator[Finding]:
-    """Who cannot be reached, of those whom results and notices go to."""
+    """Who cannot be reached, of those whom results and notifications go to."""
     async with open_ledger(settings) as ledger:
         for host, since in (await ledger.hosts.all_silent()).items():
             message = f"{host} has not answered since {rfc3339(since)}; what is for it waits"

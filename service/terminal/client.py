@@ -13,8 +13,8 @@ from workers.network.addresses import may_be_plain
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 # The service ends every request itself, in 20 s; the audit log may take it two minutes more.
-_TIMEOUT = httpx.Timeout(25, connect=5)
-_VERIFYING = httpx.Timeout(145, connect=5)
+_TIMEOUT = httpx.Timeout(40, connect=10)
+_VERIFYING = httpx.Timeout(160, connect=10)
 
 
 def service_url(environment: Mapping[str, str] = os.environ) -> str:

@@ -14,7 +14,7 @@ from workers.pipeline.gates import GATES, psa_says
 
 ADVICE: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "InternalError": "A fault of Unglue. The log has the details; the record is intact.",
+        "InternalError": "A fault of Unglue. The log has the details; the ledger is intact.",
         "ConfigurationError": "Correct the setting that the message names, then start again. "
         "`unglue config check` reads the file without starting anything.",
         "InvalidRequest": "Correct the fields that the message names.",

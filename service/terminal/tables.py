@@ -25,7 +25,7 @@ def show_approval(deletion: dict[str, Any], console: Console) -> None:
     facts = Table.grid(padding=(0, 2))
     if approval is not None and approval["wanted"]:
         facts.add_row("waits for", "approval by " + (", ".join(deletion["approvers"]) or "nobody"))
-        facts.add_row("held because", approval["why"])
+        facts.add_row("waits because", approval["why"])
         facts.add_row("before", approval["until"])
         for line in approval["moved"]:
             facts.add_row("[yellow]moved[/]", escape(line))

@@ -396,7 +396,7 @@ async def test_the_link_goes_where_people_are_and_opens_the_page(
     (request,) = receiver.received
     body = json.loads(request.body)
     facts = {fact["label"]: fact["value"] for fact in body["facts"]}
-    assert facts["held because"] == "the configuration asks for an approval"
+    assert facts["waits because"] == "the configuration asks for an approval"
     assert held.asked is not None
     assert facts["decide before"] == rfc3339(held.asked.until)
     assert body["approval_url"].startswith(f"{service.url}/approve/")

@@ -1,5 +1,6 @@
 """`unglue init` as a newcomer types it."""
 
+import resource
 from io import StringIO
 from pathlib import Path
 
@@ -96,6 +97,38 @@ def test_what_no_option_says_is_asked(unglue: Command, monkeypatch: pytest.Monke
     assert set(made.operators) == {"ann", "bo"}
     assert made.callback.url == "https://n8n.example.com/hook"
     assert made.itglue.base_url == REHEARSAL_URL + "/"
+
+
+def test_an_answer_that_cannot_stand_is_asked_for_again(
+    unglue: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever mistypes the last of five need not begin again, and nothing is injected."""
+    keys = iter(["ITG.…", "two words", "ITG.b0a5c0ffee"])
+    answers = iter([
+        "connectwise", 'na.my"\n[policy]', "na.myconnectwise.net", "Cob\x7f", 'Co"balt', "us",
+        "no url", "https://n8n.example.com/hook", "ann", "ann,ann", "ann,b\nc", "ann,bo",
+    ])  # fmt: skip
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda *_: next(answers))
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda *_: next(keys))
+    shown = unglue("init")
+    assert shown.status == 0, shown.err
+    for said in ("must be a host name alone", "must be ASCII without blanks", "two different"):
+        assert said in shown.err
+    made = settings(Path("unglue.toml"))
+    assert (made.policy.mode, set(made.operators)) == ("preview", {"ann", "bo"})
+    assert made.model_dump()["sources"]["connectwise"]["company"] == 'Co"balt'
+    assert next(answers, None) is next(keys, None) is None
+
+
+def test_a_full_disk_leaves_no_half_file(unglue: Command, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, before[1]))
+    try:
+        shown = unglue("init", "--rehearsal", "--vendor", "standard", *REST)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (shown.status, "unglue.toml cannot be written: " in shown.err) == (2, True)
+    assert not (tmp_path / "unglue.toml").exists()
 
 
 def test_the_end_of_input_is_an_end(

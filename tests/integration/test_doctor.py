@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from redis.asyncio import Redis
 
 from service.cli import cli
 from service.doctor.examination import Finding, examine
@@ -64,6 +65,18 @@ async def test_a_part_that_is_not_alive_is_a_fault(
     await ledger.heartbeats.beat(part, datetime.now(UTC), WORKER_LASTS)
     (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == part]
     assert found.level == "ok"
+
+
+async def test_a_redis_that_takes_no_writes(sandbox: str, valkey_url: str, redis: Redis) -> None:
+    await redis.config_set("maxmemory", 1)
+    try:
+        found = await findings(sandbox, valkey_url)
+    finally:
+        await redis.config_set("maxmemory", 0)
+    (first, *_) = [each for each in found if each.part == "redis"]
+    assert (first.level, first.message) == ("fail", "is full: it takes no writes")
+    (first, *_) = [each for each in await findings(sandbox, valkey_url) if each.part == "redis"]
+    assert first.level == "ok"
 
 
 async def test_who_does_not_answer_the_sender_is_named(

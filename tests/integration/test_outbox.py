@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 from redis.asyncio import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
@@ -228,7 +229,11 @@ async def test_retry_after(
 async def test_gone_stops_it(box: Outbox, receiver: Receiver) -> None:
     receiver.answers.append(reply(410))
     await box.ended(receiver.url)
-    assert (await box.attempt())["state"] == "stopped"
+    with capture_logs() as logs:
+        assert (await box.attempt())["state"] == "stopped"
+    (said,) = [each for each in logs if each["event"] == "not_delivered"]
+    # The address may hold a secret.
+    assert (said["to"][:10], said["status"], said["then"]) == ("127.0.0.1:", 410, "stopped")
     assert await box.due_in() is None
     assert (await box.attempt())["attempts"] == "1"
 

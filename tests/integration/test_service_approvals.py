@@ -285,12 +285,14 @@ async def test_the_command_shows_the_plan_and_asks_for_the_name(
     status, out, _ = await command(service, "deletions")
     assert status == 0
     assert "ends unl" in out
-    status, out, err = await command(service, "approve", "del_1", typed="Somebody Else\n")
+    wanted = ("approve", "del_1", "--force-delete")
+    status, out, err = await command(service, *wanted, typed="Somebody Else\n")
     assert (status, out) == (2, "")
     assert "not the organization's name" in err
-    status, _, err = await command(service, "approve", "del_1", typed=f"{NAME}\n")
+    # Before the name is asked for.
+    status, _, err = await command(service, "approve", "del_1")
     assert status == 1
-    assert "force_delete" in err
+    assert "--force-delete approves that they are lost" in err
     arguments = ("approve", "del_1", "--force-delete", "--json", "--name", NAME)
     status, out, err = await command(service, *arguments, operator="alice")
     assert (status, out) == (1, "")

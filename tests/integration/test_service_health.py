@@ -40,7 +40,7 @@ async def test_ready_once_scheduler_and_worker_beat(
                 "redis": "ok",
                 "scheduler": "no heartbeat; start one",
                 "worker": "none alive; start one",
-                "outbox": "no sender is alive; start one",
+                "outbox": "none alive; start one",
             },
         }
         jobs = JobQueue(valkey_url)
@@ -56,7 +56,7 @@ async def test_ready_once_scheduler_and_worker_beat(
         answer = service.http.get("/readyz")
         # Events are taken in without a sender as well.
         assert answer.status_code == 200
-        assert answer.json()["parts"]["outbox"] == "no sender is alive; start one"
+        assert answer.json()["parts"]["outbox"] == "none alive; start one"
         await ledger.heartbeats.beat(OUTBOX, datetime.now(UTC), OUTBOX_LASTS)
         assert service.http.get("/readyz").json() == {
             "status": "ready",

@@ -143,6 +143,7 @@ def state(**changes: Any) -> dict[str, Any]:
     ("changes", "said"),
     [
         ({}, ""),
+        ({"redis": "read-only", "worker": False}, "Redis takes no writes (read-only), so nothing"),
         ({"scheduler": False}, "unglue scheduler"),
         ({"outbox": False}, "unglue outbox"),
         ({"worker": False}, "unglue worker"),

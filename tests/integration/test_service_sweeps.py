@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
+from service.commands.sweeps import how_far
 from service.demo.installation import AT_ONCE, MAY_GO
 from service.sandbox.app import create_sandbox
 from service.sandbox.psa.app import create_psa
@@ -107,6 +108,24 @@ def carried_out(config: Path) -> Iterator[None]:
                 each.wait(timeout=30)
 
 
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("looking", "4 organizations looked at"),
+        ("checking", "2 of 3 candidates checked"),
+        ("requesting", "1 of 2 candidates requested"),
+    ],
+)
+def test_how_far_a_sweep_is(state: str, said: str) -> None:
+    rows = [
+        {"met": False, "checked": False, "deletion_id": None},
+        {"met": False, "checked": True, "deletion_id": None},
+        {"met": True, "checked": True, "deletion_id": "del_1"},
+        {"met": True, "checked": False, "deletion_id": None},
+    ]
+    assert how_far({"state": state, "organizations": rows}) == said
+
+
 @pytest.mark.usefixtures("redis")
 async def test_the_commands(
     service: Service,
@@ -153,6 +172,7 @@ async def test_the_commands(
             status, shown, _ = unglue("sweep", "monthly", "--dry-run")
             assert (status, "would be requested" in shown, "  held  " in shown) == (0, False, True)
             assert "nothing is requested" in shown
+            assert unglue("sweep", preview["id"])[:2] == (0, shown)
             assert unglue("sweep", "monthly", "--json")[0] == 1  # held
             assert service.call("GET", "/v1/deletions").json()["deletions"] == []
 

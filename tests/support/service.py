@@ -46,6 +46,7 @@ _BESIDE = {
 }
 # What a part writes that starts, or looks whether Redis takes writes.
 _STARTED = (
+    b"heartbeat:service",
     b"audit:configuration", b"marker", b"probe", b"ledger", b"ledger:accepted", b"running",
     b"in_force", b"account", b"sources:since", b"heartbeat:service",
 )  # fmt: skip

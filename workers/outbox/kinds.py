@@ -31,7 +31,7 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "Look at the plan, then approve or reject it. A deletion in IT Glue has no undo.",
         ),
         "held_by_limit": Meaning(
-            "Deletions are held by a limit",
+            "Deletions wait: a limit is reached",
             "More was asked for than the limit allows. Find out why before you approve any of it: "
             "unglue deletions --state awaiting_approval",
         ),

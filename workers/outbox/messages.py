@@ -116,7 +116,7 @@ def _of_deletion(deletion: Deletion) -> list[tuple[str, str]]:
     ]
     asked = deletion.asked
     if asked is not None and deletion.awaits_approval:
-        facts += [("held because", asked.words), ("decide before", rfc3339(asked.until))]
+        facts += [("waits because", asked.words), ("decide before", rfc3339(asked.until))]
         facts += [("moved since it was approved", line) for line in asked.moved]
     facts += [(error.code, error.message) for error in deletion.errors]
     if not deletion.terminal and deletion.plan is not None:

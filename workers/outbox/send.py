@@ -72,6 +72,15 @@ async def record(made: Attempt, means: Means) -> None:
     )
     if made.final is not None:
         following = Next("stopped", made.at, made.final)
+    if posted.status is not None and following.state != "delivered":
+        # Who does not answer at all is told of by the sender, once a host.
+        log.warning(
+            "not_delivered",
+            to=held.target if held.notice_id else made.host,
+            status=posted.status,
+            attempts=held.attempts + 1,
+            then=following.state,
+        )
     if held.notice_id and following.state == "dead":
         # Told here and in the audit log, and to nobody by the way that does not work.
         log.error("notification_exhausted", notice_id=held.notice_id, target=held.target)

@@ -49,7 +49,7 @@ log = structlog.get_logger()
 def run_worker(settings: Settings, *, outbox: bool = False) -> None:
     """Work until SIGTERM or SIGINT: the job under way is finished first.
 
-    With `outbox` a sender of results and notices runs beside it.
+    With `outbox` a sender of results and notifications runs beside it.
 
     Raises:
         StorageUnfit: Redis would lose the record.

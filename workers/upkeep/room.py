@@ -53,7 +53,7 @@ async def look_at_room(ledger: Ledger, now: datetime) -> None:
     if room.policy != EVICTS_NOTHING:
         await ledger.stop_switch.lose_ledger(
             f"maxmemory-policy is {room.policy}, so Redis may have thrown away a part of the "
-            f"record; set {EVICTS_NOTHING}",
+            f"ledger; set {EVICTS_NOTHING}",
             now,
         )
     if room.warning is not None:

@@ -42,7 +42,7 @@ class Storage:
         """What is wrong with it, each with its cure; `fsync`: every 202 waits for the disk."""
         found: list[tuple[Literal["fail", "warn"], str, str]] = []
         if self.maxmemory_policy != EVICTS_NOTHING:
-            cure = "set maxmemory-policy noeviction: the record must not be thrown away"
+            cure = "set maxmemory-policy noeviction: the ledger must not be thrown away"
             found.append(("fail", f"maxmemory-policy is {self.maxmemory_policy}", cure))
         if not self.append_only:
             cure = "set appendonly yes: without it a crash loses what was accepted"
@@ -122,7 +122,7 @@ async def require_fit(ledger: Ledger) -> None:
     unfit = [f"  {what}: {cure}" for level, what, cure in faults if level == "fail"]
     if unfit:
         raise StorageUnfit(
-            "Redis cannot hold the record, so Unglue does not start:\n" + "\n".join(unfit)
+            "Redis cannot hold the ledger, so Unglue does not start:\n" + "\n".join(unfit)
         )
     before, present = await ledger.form.take_on(system_clock())
     if before < present:

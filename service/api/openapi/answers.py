@@ -345,12 +345,14 @@ class Dismissals(Form):
 class Status(Paused):
     """How things stand. `oldest` is when the oldest of a state was asked for.
 
+    `redis` is "ok" where it takes writes; otherwise nobody can say that he is alive.
     What is for the hosts in `silent_receivers` waits: they do not answer. `failing_targets` are
     targets of notifications whose newest attempt failed.
     """
 
     at: Time
     mode: str
+    redis: str
     deletions: dict[str, int]
     oldest: dict[str, Time]
     begun_within_24_hours: int
@@ -661,7 +663,7 @@ class Tested(Form):
     targets: list[str]
 
 
-class Notice(Form):
+class Notification(Form):
     """One notification; `targets` is null until it was handed out."""
 
     id: str

@@ -32,7 +32,7 @@ _PATHS: Final[Mapping[str, str]] = {
     "sweep_id": "A sweep, `swp_…`.",
     "spool_id": "A spool, as `GET /v1/spools` names it.",
     "replay_id": "A bulk replay, `rpl_…`.",
-    "notice_id": "A notification, `ntc_…`.",
+    "notification_id": "A notification, `ntc_…`.",
     "token": "The token of an approval link.",
 }
 _HEADERS: Final[Mapping[str, str]] = {

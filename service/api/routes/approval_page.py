@@ -136,7 +136,7 @@ def _away(state: ServiceState, error: RedisError, token: str) -> HTMLResponse:
     ticket = ticket_of(state.settings, token)
     return pages.message(
         "Nothing can be decided now",
-        f"Redis, where Unglue keeps its record, is not usable ({how}). This decided nothing "
+        f"Redis, where Unglue keeps its ledger, is not usable ({how}). This decided nothing "
         "and changed nothing. Try again in a minute.",
         status=StorageUnavailable.http_status,
         deletion_id=ticket.deletion_id if ticket else "",
@@ -153,7 +153,7 @@ def _unsure(error: RedisError, *, rejecting: bool) -> tuple[str, str]:
         why = "Redis did not confirm in time that it is on disk."
     else:
         lead = "It is not known whether that was decided."
-        why = f"Redis, where Unglue keeps its record, is not usable ({how})."
+        why = f"Redis, where Unglue keeps its ledger, is not usable ({how})."
     return lead, f"{why} Send the same again in a minute: nothing happens twice."
 
 

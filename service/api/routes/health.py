@@ -47,7 +47,7 @@ async def ready(request: Request) -> Response:
     ok = all(part == "ok" for part in parts.values())
     if sending is not None:
         # Not a reason to be sent no events either: what is sent, is sent later.
-        parts["outbox"] = "ok" if sending else "no sender is alive; start one"
+        parts["outbox"] = "ok" if sending else "none alive; start one"
     if others:
         differ = counted(others, "configurations differ", "configuration differs")
         parts["configuration"] = f"{differ} from the one in force; restart those parts"

@@ -19,19 +19,19 @@ async def test(request: Request) -> Response:
         raise InvalidRequest("nobody is to be told; see [notifications] in unglue.toml")
     now = state.clock()
     await state.ledger.audit.write("notifications_tested", {"operator": caller.name}, now)
-    notice_id = await state.ledger.notices.write("test", {"asked_by": caller.name}, now)
-    if notice_id is None:
+    notification_id = await state.ledger.notices.write("test", {"asked_by": caller.name}, now)
+    if notification_id is None:
         raise TooManyAttempts("there were too many tests; try again in an hour", 3600)
     targets = sorted(state.settings.notifications)
-    return answer(answers.Tested(id=notice_id, targets=targets), 202)
+    return answer(answers.Tested(id=notification_id, targets=targets), 202)
 
 
 async def show(request: Request) -> Response:
     """One notification: `targets` is null until it was handed out."""
     state = state_of(request)
     caller_of(request)
-    notice = await state.ledger.notices.get(request.path_params["notice_id"])
+    notice = await state.ledger.notices.get(request.path_params["notification_id"])
     sent = [dataclasses.asdict(each) for each in await state.ledger.notices.sent(notice)]
     return answer(
-        answers.Notice.about(notice, targets=sent if notice.targets is not None else None)
+        answers.Notification.about(notice, targets=sent if notice.targets is not None else None)
     )

@@ -16,6 +16,7 @@ from service.api.openapi import answers
 from service.api.report import Row, month_of, report
 from service.api.routes.pause import plain
 from service.api.state import ServiceState, caller_of, state_of
+from workers.ledger.installation.condition import condition
 from workers.ledger.installation.heartbeats import OUTBOX, WORKER
 from workers.processes.scheduler import HEARTBEAT
 
@@ -30,11 +31,12 @@ async def status(request: Request) -> Response:
 
 async def standing(state: ServiceState) -> dict[str, Any]:
     """The same, to show."""
-    now = state.clock()
+    now, store = state.clock(), state.ledger.store
     seen = await state.ledger.overviews.now(now, tuple(state.settings.sources))
     return {
         "at": now,
         "mode": state.settings.policy.mode,
+        "redis": await condition(store.redis, store.key("probe")) or "ok",
         "deletions": dict(seen.deletions),
         "oldest": dict(seen.oldest),
         "begun_within_24_hours": seen.begun,

@@ -76,7 +76,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "unglue_deletions",
         "gauge",
-        "Deletions in the record, by state.",
+        "Deletions in the ledger, by state.",
         ("state",),
         lambda seen: [((state,), seen.measures.deletions[state]) for state in STATES],
     ),
@@ -231,14 +231,14 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "unglue_callback_attempts_total",
         "counter",
-        "Attempts to send a result or a notice; `pending` failed and is tried again.",
+        "Attempts to send a result or a notification; `pending` failed and is tried again.",
         ("kind", "outcome"),
         attempts,
     ),
     Metric(
         "unglue_results_due",
         "gauge",
-        "Results and notices that are to be sent now.",
+        "Results and notifications that are to be sent now.",
         (),
         one(lambda seen: seen.measures.results_due),
     ),
@@ -252,7 +252,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "unglue_receivers_silent",
         "gauge",
-        "Hosts of results and notices that do not answer.",
+        "Hosts of results and notifications that do not answer.",
         (),
         one(lambda seen: seen.measures.silent_hosts),
     ),

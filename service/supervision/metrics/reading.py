@@ -28,7 +28,8 @@ API: Final = "api"
 _COUNTED: Final = (*VERDICTS, "unauthentic", "limited")
 _CAUSES: Final = ("operator", KEY_REFUSED, ACCOUNT_CHANGED, LEDGER_LOST)
 _CODES: Final = frozenset({each.code for each in codes()} | {"Cancelled", "DeletionUnverified"})
-_KINDS: Final = ("result", "notice")
+# As they are kept, and as people say it.
+_KINDS: Final = {"result": "result", "notice": "notification"}
 # What an attempt came to; "pending" is tried again.
 _OUTCOMES: Final = ("delivered", "pending", "stopped", "dead")
 _SAID: Final = ("inactive", "active")
@@ -151,9 +152,9 @@ def errors(seen: Seen) -> Iterator[Sample]:
 def attempts(seen: Seen) -> Iterator[Sample]:
     """Attempts by kind and outcome."""
     counts: Counter[tuple[str, ...]] = Counter()
-    counts.update({(kind, outcome): 0 for kind in _KINDS for outcome in _OUTCOMES})
+    counts.update({(kind, outcome): 0 for kind in _KINDS.values() for outcome in _OUTCOMES})
     for (kind, outcome), count in seen.measures.attempts.items():
-        counts[_known(kind, _KINDS), _known(outcome, _OUTCOMES)] += count
+        counts[_KINDS.get(kind, OTHER), _known(outcome, _OUTCOMES)] += count
     yield from counts.items()
 
 

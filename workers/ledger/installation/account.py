@@ -17,7 +17,7 @@ _LASTS: Final = timedelta(days=2)
 
 
 class AnotherAccount(ConfigurationError):
-    """This Redis holds the record of another IT Glue account."""
+    """This Redis holds the ledger of another IT Glue account."""
 
     code = "AnotherAccount"
 
@@ -30,7 +30,7 @@ class AccountChanged(UnglueError):
 
     def __init__(self, seen: str, bound: str) -> None:
         super().__init__(
-            f"IT Glue answers for the account of organization {seen}, and this record is for that "
+            f"IT Glue answers for the account of organization {seen}, and this ledger is for that "
             f"of organization {bound}; check itglue.api_key and itglue.region, or accept the other "
             "account: unglue resume --accept-account"
         )
@@ -54,7 +54,7 @@ class Account:
         answer, *bound = await self._store.run("bind_account", [to_ms(now), self._base_url, ""])
         if answer == b"other_base_url":
             raise AnotherAccount(
-                f"this Redis holds the record of the IT Glue account at {bound[0].decode()}, and "
+                f"this Redis holds the ledger of the IT Glue account at {bound[0].decode()}, and "
                 f"this installation is for the one at {self._base_url}; give each installation a "
                 "Redis of its own, or another redis_prefix"
             )

@@ -80,7 +80,7 @@ class StopSwitch:
         except ResponseError as error:
             if str(error).startswith("ANOTHERACCOUNT"):
                 raise Conflict(
-                    "IT Glue answers for another account than this record is for; check "
+                    "IT Glue answers for another account than this ledger is for; check "
                     "itglue.api_key and itglue.region. If the other account is right, accept it: "
                     "unglue resume --accept-account"
                 ) from error

@@ -23,7 +23,7 @@ if not bound.primary then
 elseif bound.primary ~= primary then
   redis.call('HSET', name, 'seen', primary)
   local reason = 'IT Glue answers for another account: its own organization is ' .. primary
-    .. ', and this record is for the account of organization ' .. bound.primary
+    .. ', and this ledger is for the account of organization ' .. bound.primary
   if redis.call('HEXISTS', key('paused'), 'account_changed') == 0 then
     notice(now, 'account_changed', {bound = bound.primary, seen = primary})
   end

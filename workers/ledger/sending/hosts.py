@@ -1,4 +1,4 @@
-"""The hosts that results and notices go to: which of them do not answer.
+"""The hosts that results and notifications go to: which of them do not answer.
 
 All senders share this: what one of them found out, the others need not wait for.
 """

@@ -5,7 +5,7 @@ from workers.pipeline.gates.subject import Subject, refusing
 
 @refusing
 def confirmation(subject: Subject) -> str | None:
-    """A deletion that would act needs a confirmation; a preview does not.
+    """A deletion that would act needs a confirmation; a dry run does not.
 
     Who approves confirms.
     """
