@@ -20,7 +20,7 @@ _MOST_STEPS: Final = 5
 _PACKED: Final = frozenset(
     {
         "plan", "plan_account", "plan_counts", "plan_declines", "plan_digest", "plan_doubts",
-        "plan_forms",
+        "plan_forms", "plan_noes",
         "intent_account", "intent_at", "intent_missing", "intent_no", "pinned", "watch",
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
         "order", "looked_from", "eligible_until", "export",
