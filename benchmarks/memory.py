@@ -1,4 +1,4 @@
-"""What a finished deletion costs of Redis, everything included: nothing of it is there before.
+"""What a finished deletion costs of Redis, everything included that grows with their number.
 
 A webhook, its deletion, the result on its way and received, the audit log, indexes, what RQ keeps.
 """
@@ -12,7 +12,7 @@ import httpx
 from redis import Redis
 
 from benchmarks.figure import Figure, Size
-from benchmarks.installation import installation
+from benchmarks.installation import Installation, installation
 from benchmarks.load import callback, request_headers
 from service.demo.stand_ins import receiver
 from service.sandbox.app import create_sandbox
@@ -22,8 +22,10 @@ from tests.support.service import SECRET
 from workers.itglue.models import KINDS
 from workers.times.clock import system_clock
 
-_NUMBER = {"quick": 20, "default": 60, "full": 200}
-_END_SECONDS: Final = 150.0
+_NUMBER = {"quick": 20, "default": 120, "full": 200}
+# Before them so many, which fill what is bounded: the newest thousand decisions, for example.
+_BEFORE = {"quick": 0, "default": 120, "full": 120}
+_END_SECONDS: Final = 240.0
 
 
 def usage(redis: Redis) -> Counter[str]:
@@ -43,8 +45,10 @@ def kind_of(name: str) -> str:
 
 def measure(size: Size) -> Iterator[Figure]:
     """Delete so many organizations, and look what is left of it."""
-    number = _NUMBER[size]
-    sandbox = create_sandbox(crowded(Crowd(size=number, removal_seconds=0)), now=system_clock)
+    number, first = _NUMBER[size], _BEFORE[size]
+    sandbox = create_sandbox(
+        crowded(Crowd(size=first + number, removal_seconds=0)), now=system_clock
+    )
     with serve(sandbox) as itglue, serve(receiver()) as hook:
         tables: dict[str, Any] = {
             "itglue": {"api_key": "ITG.sandbox", "base_url": itglue,
@@ -62,16 +66,9 @@ def measure(size: Size) -> Iterator[Figure]:
                 made.start(f"worker-{worker}", "worker")
             redis = made.redis
             _wait(lambda: redis.exists("unglue:heartbeat:worker"), "a worker")
+            _deleted(made, url, range(1, first + 1))
             before, used = usage(redis), redis.info("memory")["used_memory"]
-            with httpx.Client(base_url=url) as http:
-                for company in range(1, number + 1):
-                    body = callback(company, made.key_url)
-                    answer = http.post("/webhooks/cw", content=body, headers=request_headers(body))
-                    assert answer.status_code == 202, answer.text
-            _wait(lambda: redis.zcard("unglue:deletions:deleted") == number, "all are deleted")
-            _wait(lambda: not redis.zcard("unglue:callbacks:due"), "all results are received")
-            _wait(lambda: not redis.xlen("unglue:audit:pending"), "the audit log is written")
-            _wait(lambda: not redis.zcard("unglue:unpacked"), "all are packed")
+            _deleted(made, url, range(first + 1, first + number + 1))
             after = usage(redis)
             more = (redis.info("memory")["used_memory"] - used) / number
     after.subtract(before)
@@ -80,6 +77,21 @@ def measure(size: Size) -> Iterator[Figure]:
     total = sum(after.values()) / number / 1000
     yield Figure("memory of a finished deletion", total, "<= 4", "kB", note=what)
     yield Figure("the same by used_memory", more / 1000, unit="kB")
+
+
+def _deleted(made: Installation, url: str, companies: range) -> None:
+    """Have these deleted, and wait until nothing of it is still to be done."""
+    redis = made.redis
+    with httpx.Client(base_url=url) as http:
+        for company in companies:
+            body = callback(company, made.key_url)
+            answer = http.post("/webhooks/cw", content=body, headers=request_headers(body))
+            assert answer.status_code == 202, answer.text
+    last = companies.stop - 1
+    _wait(lambda: redis.zcard("unglue:deletions:deleted") == last, "all are deleted")
+    _wait(lambda: not redis.zcard("unglue:callbacks:due"), "all results are received")
+    _wait(lambda: not redis.xlen("unglue:audit:pending"), "the audit log is written")
+    _wait(lambda: not redis.zcard("unglue:unpacked"), "all are packed")
 
 
 def _wait(look: Any, what: str) -> None:  # noqa: ANN401 - anything that is true or not

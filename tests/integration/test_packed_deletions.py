@@ -9,7 +9,9 @@ from redis.asyncio import Redis
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from workers.bulk.replay.selection import Filter, select
 from workers.ledger.deleting.refusals import ReplayRefused
+from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
 from workers.upkeep.packing import REST, Packing
 from workers.upkeep.retention import Retention
@@ -38,7 +40,11 @@ async def test_it_reads_as_before_in_a_third_of_the_room(
         assert (await here.run(deletion_id))["deleted"]
         before, large = await ledger.views.of(deletion_id), await size(redis, ledger, deletion_id)
         delivery = await ledger.deliveries.get(before.deletion.delivery_id)
+        name = ledger.store.key("delivery", delivery.id)
+        whole = await redis.memory_usage(name, samples=0) or 0
         await pack(ledger, clock)
+        assert await redis.object("encoding", name) == b"listpack"
+        assert 2 * (await redis.memory_usage(name, samples=0) or 0) < whole
         assert await ledger.views.of(deletion_id) == before
         assert await ledger.deletions.get(deletion_id) == before.deletion
         assert await ledger.deliveries.get(delivery.id) == delivery
@@ -98,6 +104,28 @@ async def test_what_is_not_over_is_not_packed(
         await pack(ledger, clock)
         assert await redis.hgetall(ledger.store.key("deletion", deletion_id)) == raw
         assert await redis.zcard(ledger.store.key("unpacked")) == 0
+
+
+async def test_a_packed_delivery_is_answered_and_chosen_as_before(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    async with rehearsal(ledger, clock) as here:
+        deletion_id = await failed(here)
+        found = await ledger.deletions.get(deletion_id)
+        delivery = await ledger.deliveries.get(found.delivery_id)
+        again: dict[str, Any] = {
+            "delivery": {"id": delivery.id, "source": delivery.source, "vendor": delivery.vendor,
+                         "headers": "[]"},
+            "body": delivery.body, "events": [{"kind": "request", "event_id": "another"}],
+        }  # fmt: skip
+        answers = await ledger.deliveries.receive(**again, now=clock())
+        await pack(ledger, clock)
+        assert await redis.hexists(ledger.store.key("delivery", delivery.id), "events") == 0
+        assert await ledger.deliveries.get(delivery.id) == delivery
+        assert await ledger.deliveries.receive(**again, now=clock()) == answers
+        with pytest.raises(ReplayRefused, match="handled"):
+            await ledger.deliveries.receive(**again, now=clock(), replay=Replay("bob", "t"))
+        assert (await select(ledger, Filter("deliveries", state="ignored"), 9)).ids == ()
 
 
 async def test_what_is_packed_leaves_the_record_in_its_time(

@@ -26,7 +26,6 @@ _MARKED: Final = re.compile(rb"\x02(.)", re.DOTALL)
 _HEX: Final = re.compile(rb"(?:[0-9a-f]{2}){8,64}")
 _MOST_DRAWN: Final = 256
 _WINDOW: Final = -15
-_FIRST_PART: Final = f"{FIELD}0".encode()
 # A hash is kept in the short way while none of its values is longer (hash-max-listpack-value).
 _PART_BYTES: Final = 64
 # No record is larger; what claims to be was not written by us.
@@ -94,12 +93,26 @@ def _put_back(content: bytes, tail: bytes) -> bytes:
         raise Unpackable("its end is missing") from None
 
 
+def cut(value: bytes) -> dict[str, bytes]:
+    """What was packed, as fields that are short enough."""
+    parts = range(0, len(value), _PART_BYTES)
+    return {f"{FIELD}{no}": value[at : at + _PART_BYTES] for no, at in enumerate(parts)}
+
+
+def joined(raw: Mapping[bytes, bytes]) -> tuple[bytes | None, dict[bytes, bytes]]:
+    """What was packed in a record, `None` if nothing was, and its other fields."""
+    rest, parts = dict(raw), list[bytes]()
+    # What deliveries had at first.
+    whole = rest.pop(FIELD.encode(), None)
+    while (part := rest.pop(f"{FIELD}{len(parts)}".encode(), None)) is not None:
+        parts.append(part)
+    return b"".join(parts) or whole, rest
+
+
 def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, bytes]:
     """Fields of a record and lines of its journal, as fields that take their place."""
     content = {"fields": dict(fields), "journal": list(journal)}
-    value = packed(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode())
-    parts = range(0, len(value), _PART_BYTES)
-    return {f"{FIELD}{no}": value[at : at + _PART_BYTES] for no, at in enumerate(parts)}
+    return cut(packed(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()))
 
 
 def open_record(
@@ -110,11 +123,8 @@ def open_record(
     Raises:
         Unpackable: it is damaged.
     """
-    if _FIRST_PART not in raw:
-        return {}, [], dict(raw)
-    rest, parts, number = dict(raw), list[bytes](), 0
-    while (part := rest.pop(f"{FIELD}{number}".encode(), None)) is not None:
-        parts.append(part)
-        number += 1
-    content = json.loads(unpacked(b"".join(parts)))
+    value, rest = joined(raw)
+    if value is None:
+        return {}, [], rest
+    content = json.loads(unpacked(value))
     return content["fields"], content["journal"], rest

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final, cast
 
 import structlog
 
 from workers.ledger.ledger import Ledger
-from workers.ledger.packing import REHEARSED, Unpackable, open_record, pack_record, packed
+from workers.ledger.packing import REHEARSED, Unpackable, cut, open_record, pack_record, packed
 from workers.times.clock import to_ms
 
 # Its result is on its way, and a person may be looking at it.
@@ -19,7 +20,7 @@ _MOST_STEPS: Final = 5
 _PACKED: Final = frozenset(
     {
         "plan", "plan_account", "plan_counts", "plan_declines", "plan_digest", "plan_doubts",
-        "plan_forms",
+        "plan_forms", "plan_noes",
         "intent_account", "intent_at", "intent_missing", "intent_no", "pinned", "watch",
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
         "order", "looked_from", "eligible_until", "export",
@@ -83,15 +84,16 @@ def _call(
     lines += [line.decode() for line in journal]
     parts = pack_record({**kept, **taken}, lines)
     body, headers = delivery
-    whole = packed((headers or b"[]") + b"\0" + body) if body is not None else b""
+    sent = cut(packed((headers or b"[]") + b"\0" + body)) if body is not None else {}
     return [
         name,
         fields.get("updated_at", ""),
         len(journal),
         fields.get("delivery_id", "") if body is not None else "",
         body or b"",
-        whole,
+        2 * len(sent),
+        *chain(*sent.items()),
         len(taken),
         *taken,
-        *(part for pair in {**said, **parts}.items() for part in pair),
+        *chain(*{**said, **parts}.items()),
     ]

@@ -121,10 +121,12 @@ async def _read(store: Store, what: What, names: list[str]) -> list[tuple[str, s
             return [(name, source, {state}) for name, (source, state) in rows]
         case "deliveries":
             # Of several events in one delivery, each has a verdict.
-            rows = await _fields(store, "delivery", names, "source", "events")
+            # Of a packed one with one event the delivery's own says it.
+            wanted = ("source", "events", "event_id", "verdict")
+            rows = await _fields(store, "delivery", names, *wanted)
             return [
-                (name, source, {v for v in STATES[what] if f'"verdict":"{v}"' in events})
-                for name, (source, events) in rows
+                (name, source, {verdict} if event_id and not events else _verdicts(events))
+                for name, (source, events, event_id, verdict) in rows
             ]
         case "callbacks":
             rows = await _fields(store, "callback", names, "deletion_id", "state")
@@ -134,6 +136,10 @@ async def _read(store: Store, what: What, names: list[str]) -> list[tuple[str, s
                 (name, "".join(owners.get(deletion_id, ("",))), {state})
                 for name, (deletion_id, state) in rows
             ]
+
+
+def _verdicts(events: str) -> set[str]:
+    return {verdict for verdict in STATES["deliveries"] if f'"verdict":"{verdict}"' in events}
 
 
 async def _fields(

@@ -10,7 +10,7 @@ from adapters.errors import NotFound
 from adapters.payload import digest_of
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.commits import Commits
-from workers.ledger.packing import FIELD, unpacked
+from workers.ledger.packing import joined, unpacked
 from workers.ledger.store import Store, text
 from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
 from workers.traces.tracing import traced
@@ -91,6 +91,14 @@ def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:
         return None
     at = from_ms(fields["dismissed_at"])
     return Dismissal(fields["dismissed_by"], at, fields["dismissed_reason"])
+
+
+def _receipts(fields: Mapping[str, str]) -> tuple[Mapping[str, Any], ...]:
+    """What became of each event; of a packed one its own fields may say it (`pack.lua`)."""
+    if "events" in fields or "event_id" not in fields:
+        return tuple(json.loads(fields.get("events") or "[]"))
+    named = {name: fields[name] for name in ("event_id", "verdict", "reason", "deletion_id")}
+    return ({**named, "job": int(fields["event_job"])} if "event_job" in fields else named,)
 
 
 class Deliveries:
@@ -187,7 +195,8 @@ class Deliveries:
         raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:
             raise NotFound(f"there is no delivery {delivery_id}")
-        body, value = raw.pop(b"body", b""), raw.pop(FIELD.encode(), None)
+        value, raw = joined(raw)
+        body = raw.pop(b"body", b"")
         if value is not None:
             raw[b"headers"], _, body = unpacked(value).partition(b"\0")
         fields = {name.decode(): value.decode() for name, value in raw.items()}
@@ -201,7 +210,7 @@ class Deliveries:
             verdict=fields["verdict"],
             reason=fields["reason"],
             deletion_id=fields["deletion_id"] or None,
-            events=tuple(json.loads(fields.get("events") or "[]")),
+            events=_receipts(fields),
             generation=int(fields.get("generation") or 1),
             dismissed=_dismissal(fields),
             repeats=int(fields.get("repeats") or 0),

@@ -2,10 +2,38 @@
 -- for it; if nothing was written to them since they were read.
 -- KEYS: deletion:*, delivery:*, journal:*, unpacked
 -- ARGV: id, updated_at and journal length as they were read, delivery id ('' to leave it), its body as
---       it was read, its packed body and headers, count of names of packed fields, the names, then
---       names and values of what was packed
+--       it was read, count of names and values of its packed body and headers, these, count of names of
+--       packed fields, the names, then names and values of what was packed
 -- Answer: 1 if it need not be looked at again, or 0
-local id, read_at, lines, names = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
+local id, read_at, lines, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
+local names = tonumber(ARGV[7 + count])
+
+-- Made anew: only then does the server keep its short fields in the short way.
+local function make(name, fields, from, to)
+  for i = from, to, 2 do
+    fields[ARGV[i]] = ARGV[i + 1]
+  end
+  local line = {}
+  for field, value in pairs(fields) do
+    line[#line + 1] = field
+    line[#line + 1] = value
+  end
+  redis.call('DEL', name)
+  redis.call('HSET', name, unpack(line))
+end
+
+-- Where the fields of a delivery say nearly all of its one event, the rest is enough (`receipts_of`).
+local function fold_receipts(delivery)
+  local receipts, same = list(delivery.events), 0
+  for name, value in pairs(receipts[1] or {}) do
+    local said = (name == 'verdict' or name == 'reason' or name == 'deletion_id') and delivery[name] == value
+    same = same + (said and 1 or name ~= 'event_id' and name ~= 'job' and 4 or 0)
+  end
+  if #receipts == 1 and same == 3 and receipts[1].event_id then
+    delivery.events, delivery.event_id, delivery.event_job = nil, receipts[1].event_id, receipts[1].job
+  end
+end
+
 local name = key('deletion', id)
 local deletion = load(name)
 if not deletion.state or not TERMINAL[deletion.state] then
@@ -15,25 +43,16 @@ end
 if deletion.updated_at ~= read_at or redis.call('LLEN', key('journal', id)) ~= lines then
   return 0
 end
-for i = 8, 7 + names do
+for i = 8 + count, 7 + count + names do
   deletion[ARGV[i]] = nil
 end
-for i = 8 + names, #ARGV, 2 do
-  deletion[ARGV[i]] = ARGV[i + 1]
-end
-local line = {}
-for field, value in pairs(deletion) do
-  line[#line + 1] = field
-  line[#line + 1] = value
-end
--- Made anew: only then does the server keep its short fields in the short way.
-redis.call('DEL', name, key('journal', id))
-redis.call('HSET', name, unpack(line))
+redis.call('DEL', key('journal', id))
+make(name, deletion, 8 + count + names, #ARGV)
 redis.call('ZREM', key('unpacked'), id)
-local delivery = key('delivery', ARGV[4])
-if ARGV[4] ~= '' and redis.call('HGET', delivery, 'body') == ARGV[5]
-  and redis.call('HEXISTS', delivery, 'quarantined_as') == 0 then
-  redis.call('HSET', delivery, 'packed', ARGV[6])
-  redis.call('HDEL', delivery, 'body', 'headers')
+local delivery = load(key('delivery', ARGV[4]))
+if delivery.body and delivery.body == ARGV[5] and not delivery.quarantined_as then
+  delivery.body, delivery.headers = nil, nil
+  fold_receipts(delivery)
+  make(key('delivery', ARGV[4]), delivery, 7, 6 + count)
 end
 return 1

@@ -60,6 +60,17 @@ local function given(text)
   return text ~= '' and text or nil
 end
 
+-- What became of each event of a delivery, as JSON, or nothing. A packed one may say it by its fields.
+local function receipts_of(id)
+  local kept = redis.call('HMGET', key('delivery', id), 'events', 'event_id', 'verdict', 'reason', 'deletion_id',
+    'event_job')
+  if kept[1] or not kept[2] then
+    return kept[1] or nil
+  end
+  return cjson.encode({{event_id = kept[2], verdict = kept[3], reason = kept[4], deletion_id = kept[5],
+    job = kept[6] and tonumber(kept[6]) or nil}})
+end
+
 local function with(line, detail)
   for name, value in pairs(detail or {}) do
     line[name] = value

@@ -9,7 +9,7 @@ for i = 2, #ARGV do
   local held = redis.call('HMGET', key('delivery', id), 'quarantined_as', 'source')
   -- What holds deletions stays until a person has seen it.
   local stays = held[1] or held[2] and redis.call('HEXISTS', key('holding', held[2]), id) == 1
-  for _, receipt in ipairs(list(redis.call('HGET', key('delivery', id), 'events'))) do
+  for _, receipt in ipairs(list(receipts_of(id))) do
     stays = stays or receipt.deletion_id and redis.call('EXISTS', key('deletion', receipt.deletion_id)) == 1
   end
   if not stays then

@@ -508,6 +508,7 @@ end
 local function receive()
   stored = redis.call('HMGET', key('delivery', delivery.id), 'events', 'generation', 'verdict', 'reason',
     'id', 'received_at')
+  stored[1] = stored[1] or stored[5] and receipts_of(delivery.id)
   if operator then
     if not stored[1] then
       return cjson.encode({refused = 'unproved'})
