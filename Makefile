@@ -23,9 +23,9 @@ $(READY): uv.lock pyproject.toml
 
 install: $(READY) ## Create .venv and install everything from uv.lock
 
-# Two files a core, for they mostly wait. Each worker has a Valkey of its own, and a file's tests stay
+# Three files a core, for they mostly wait. Each worker has a Valkey of its own, and a file's tests stay
 # together, since they share what is slow to start. The folders' order begins with the slowest.
-PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))') --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
 
 test: $(READY) ## Run the tests against a real Valkey, without those that kill processes
 	$(PYTEST) tests/contract tests/integration tests/unit

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from adapters.fields import Identity, Unreadable
-from adapters.likeness import bare, likeness
+from adapters.likeness import bare, drawn, likeness
 from adapters.models import Reactivated, Rejected
 
 
@@ -16,7 +16,8 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     """Every identity of a client, the most certain first: `id:5`, `name:example client`.
 
     Names and numbers are folded: taking two clients for one can only keep a deletion from
-    happening. A name with signs in it is also known without them.
+    happening. A name with signs in it is also known without them, and one with letters of another
+    alphabet by those that they look like.
     """
     found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
     return (*found, *_named(name)) if name else tuple(found)
@@ -26,7 +27,8 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
 @lru_cache(maxsize=8)
 def _named(name: str) -> tuple[str, ...]:
     likely = likeness(name)
-    return tuple(f"name:{form}" for form in dict.fromkeys((likely, bare(likely) or likely)))
+    plain = bare(likely) or likely
+    return tuple(f"name:{form}" for form in dict.fromkeys((likely, plain, drawn(plain))))
 
 
 def reactivated(

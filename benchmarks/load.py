@@ -20,7 +20,7 @@ from tests.support.service import COMPANY, HOST, signature
 _LUA: Final = Path(__file__).with_name("load.lua")
 CONNECTIONS: Final = 32
 _FIRST: Final = 5000
-_MORE: Final = 1.8
+_MORE: Final = 3.0
 _companies = count(1000)
 
 

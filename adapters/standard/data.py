@@ -84,9 +84,8 @@ def active(
     fields = as_object(data, "data_not_object")
     clients = known(fields)
     back = reactivated(clients, identity, occurred_at, readable_name(fields.get("org_name")))
-    stated = sum(fields.get(name) is not None for name in _IDENTIFIERS)
-    # A name is known in more than one form.
-    if len({client.partition(":")[0] for client in clients}) == stated:
+    stated = [{name: value} for name in _IDENTIFIERS if (value := fields.get(name)) is not None]
+    if all(known(each) for each in stated):
         return back
     # It may be active under the one that cannot be read, too.
     unreadable = Unreadable("identity_unreadable")

@@ -28,7 +28,8 @@ def protect(org_id: str, reason: str, *, as_json: bool) -> None:
         shown = f"{held['org_id']} {name or ''}".rstrip()
         say(f"{shown} is protected by {held['by'] or held['how']} since {held['at']}")
     if doubt is not None:
-        say(f"! {doubt.message}; check the id", err=True)
+        code = doubt.code_of_service or doubt.code
+        say(f"! {code}: {doubt.message}; check the id", err=True)
         if doubt.code_of_service == "OrganizationNotFound":
             raise SystemExit(1)
 

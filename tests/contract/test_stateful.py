@@ -533,7 +533,7 @@ def machine(server: "redis.Redis") -> Iterator[type[Everything]]:
 
 
 QUICK = settings(
-    max_examples=50,
+    max_examples=30,
     stateful_step_count=30,
     derandomize=True,
     database=None,

@@ -267,7 +267,7 @@ async def test_a_schedules_status_counts_where_a_status_is_set(rehearse: Rehears
         assert (await them.settle(name)).state == "blocked"
 
 
-@pytest.mark.parametrize("then", ["gone", "unconfirmed", "narrower"])
+@pytest.mark.parametrize("then", ["gone", "unconfirmed", "rehearsal", "narrower"])
 async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
     async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:
         them = Sources(it)
@@ -279,6 +279,8 @@ async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
             case "unconfirmed":
                 schedule = {**SCHEDULE, "confirm_delete": False}
                 them.configure(SOURCES, schedules={"one": schedule})
+            case "rehearsal":
+                them.configure(SOURCES, schedules={"one": {**SCHEDULE, "dry_run": True}})
             case _:
                 schedule = {**SCHEDULE, "required_tags": ["#offboarded", "#signed"]}
                 them.configure(SOURCES, schedules={"one": schedule})

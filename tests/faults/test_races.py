@@ -26,8 +26,8 @@ from workers.processes.queue import QUEUE_KEY
 ROUNDS = 2000
 # A person's no anywhere has every plan made anew, so of those only one at a time is a race.
 AT_ONCE = {"cancel": 1, "reactivation": 20}
-# Reactivations go out together, so either all of them arrive first or none: of two races one has it.
-HEAD_START = {"cancel": 0.0, "reactivation": 0.001}
+# A reactivation goes out with whatever waits beside it, so nobody knows when it arrives.
+HEAD_START = {"cancel": 0.0, "reactivation": 0.003}
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 STOPPED = ErrorEntry("Cancelled", "stopped", "2026-11-23T12:00:00Z")
 
@@ -125,21 +125,24 @@ async def race(
 ) -> tuple[str, str]:
     """Both at once, in either order: whether the call may go out, and what the other one heard.
 
-    The stop is up to `ahead` seconds ahead.
+    Each may be up to `ahead` seconds ahead.
     """
     held = await ready(worker, client)
     asked = await worker.store.server_ms()
     begun: Begun | None = None
     heard = ""
+    later = random.uniform(-ahead, ahead)
 
     async def one() -> None:
         nonlocal begun
-        if random.random() < 0.5:
-            await asyncio.sleep(random.uniform(0, ahead))
+        if later > 0:
+            await asyncio.sleep(later)
         begun = await begin(worker, held, asked)
 
     async def other() -> None:
         nonlocal heard
+        if later < 0:
+            await asyncio.sleep(-later)
         heard = await stop(service, held)
 
     both = [one, other]

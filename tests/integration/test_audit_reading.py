@@ -39,9 +39,13 @@ def service(valkey_url: str) -> Iterator[Service]:
     with redis.Redis.from_url(valkey_url) as server:
         # Another file's service may have left it.
         server.delete("unglue:audit:configuration")
+        server.hdel("unglue:ledger", "form")
         with running_service(configured(valkey_url, secret_keys=SECRETS)) as running:
             # Written once, at start: later it would be an entry more in somebody's log.
-            while not server.hexists("unglue:audit:configuration", "service"):
+            while not (
+                server.hexists("unglue:audit:configuration", "service")
+                and server.hexists("unglue:ledger", "form")
+            ):
                 time.sleep(0.01)
             yield running
 

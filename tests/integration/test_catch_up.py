@@ -340,7 +340,7 @@ async def test_autotask_in_its_form_and_with_its_own_reason(it: Caught) -> None:
     assert deletion.request.psa is not None
     assert deletion.request.psa.integration_type == "autotask"
     (told,) = [each for each in await it.notices() if each["kind"] == "events_missed"]
-    assert told["cause"] == "Autotask gave up at least 1 callouts, the last one: 503"
+    assert told["cause"] == "Autotask gave up at least 1 callout, the last one: 503"
 
 
 async def test_an_event_that_comes_after_all_joins(it: Caught) -> None:

@@ -107,6 +107,7 @@ async def test_what_was_not_counted_is_not_replayed(
     await failed(ledger, 2)
     # What came after the count is not in it; what went in the meantime makes it another one.
     await redis.hset("unglue:deletion:del_1", "state", "queued")
+    await redis.zrem("unglue:deletions:failed", "del_1")
     moved = alice.http.post("/replays", data={**form, "number": "1"})
     assert moved.status_code == 409
     assert "Other records fit now" in moved.text

@@ -81,7 +81,7 @@ async def test_wrong_tokens_get_no_session(service: Service, given: dict[str, st
     page = stranger(service).http.post("/log-in", data=given)
     assert page.status_code == 401
     assert "set-cookie" not in page.headers
-    assert "no operator&#39;s name" in page.text
+    assert "No operator has this name and token" in page.text
     if "token" in given:
         assert given["token"] not in page.text
 

@@ -117,6 +117,14 @@ async def test_no_link_at_all(server: ScriptedITGlue, itglue: ITGlue) -> None:
     assert (found.found, found.filter_honoured) == ((), True)
 
 
+async def test_an_empty_list_without_a_total_is_none(
+    server: ScriptedITGlue, itglue: ITGlue
+) -> None:
+    server.on("GET", "/organizations", answer({"data": []}))
+    with pytest.raises(ITGlueConnectionError, match="does not state its total"):
+        await itglue.organizations_named("A")
+
+
 async def test_a_list_without_links_is_asked_one_by_one(
     server: ScriptedITGlue, itglue: ITGlue
 ) -> None:

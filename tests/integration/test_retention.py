@@ -163,7 +163,7 @@ async def test_registers_stay_and_deliveries_go_with_their_deletions(
     it = Installation(ledger, books.clock)
     it.configure()
     first = await it.send(event())
-    await it.send({"ticket": 5})
+    await it.send({"ticket": {"id": 5}})
     asked = first.strongest.deletion_id or ""
     books.clock.now += OLD
     await books.prune()

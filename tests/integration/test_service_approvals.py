@@ -284,7 +284,7 @@ async def test_the_command_shows_the_plan_and_asks_for_the_name(
     await awaiting(ledger, settings, DEPENDENCIES)
     status, out, _ = await command(service, "deletions")
     assert status == 0
-    assert "to be approved before" in out
+    assert "ends unl" in out
     status, out, err = await command(service, "approve", "del_1", typed="Somebody Else\n")
     assert (status, out) == (2, "")
     assert "not the organization's name" in err

@@ -177,9 +177,10 @@ async def test_doctor_says_what_is_held_and_why(settings: Settings, held: Held) 
     await held.unproved("dlv_3")
     unread, unproved = await found()
     assert (unread[0], unproved[0]) == ("warn", "warn")
-    assert "(status_incomplete 1) hold the deletions of 1 clients of cw" in unread[1]
-    assert "2 deliveries not proved to be genuine" in unproved[1]
-    assert "hold all deletions of cw" in unproved[1]
+    assert unread[1].startswith("1 delivery holds the deletions of 1 client of cw since ")
+    assert "not understood (status_incomplete 1)" in unread[1]
+    assert unproved[1].startswith("2 deliveries hold all deletions of cw since ")
+    assert "not proved to be genuine" in unproved[1]
     assert "dismiss" in unread[2]
     assert "key server" in unproved[2]
 

@@ -146,7 +146,7 @@ async def test_the_commands(
     assert "a [wrong] sweep" in out
     out, err = unglue("deletions")
     assert "Deletions are paused by alice" in err
-    assert "paused, looked at again 20" in out
+    assert "looked at again: paused" in out
     assert "waits for: paused, looked at again 20" in unglue("deletions", deletion_id)[0]
     out, _ = unglue("resume", "--json")
     assert json.loads(out)["ended"][0]["by"] == "alice"

@@ -89,9 +89,13 @@ class ITGlue:
         """Organizations linked to a PSA company, each proved by its `remote-id`."""
         return await organizations.linked(self._transport, link)
 
-    async def organizations(self) -> AsyncIterator[Organization]:
-        """Every organization of the account, with its PSA links, once, by ascending id."""
-        for organization in await organizations.everything(self._transport):
+    async def organizations(self, *, most: int = 1000) -> AsyncIterator[Organization]:
+        """Every organization of the account, with its PSA links, once, by ascending id.
+
+        `most`: rows a page. A process that answers others meanwhile takes few, for nobody is
+        answered while a page is decoded.
+        """
+        for organization in await organizations.everything(self._transport, most=most):
             yield organization
 
     async def organizations_page(self, number: int, size: int) -> Page[Organization]:

@@ -138,6 +138,9 @@ def _run(settings: Settings, parent: int) -> None:
             await send_until(settings, stop)
         finally:
             watching.cancel()
+            # On its way out; a signal that met the closing loop would leave a traceback.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
 
     # A fork of a worker, and no worker.
     structlog.contextvars.bind_contextvars(part=OUTBOX)

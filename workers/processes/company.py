@@ -45,8 +45,8 @@ async def in_company(
     try:
         while under_way:
             roomy = room(len(under_way))
-            if roomy and (joins := await _asked(another, len(under_way))) is not None:
-                under_way.add(asyncio.create_task(advance(joins)))
+            if roomy and (joining := await _asked(another, len(under_way))) is not None:
+                under_way.add(asyncio.create_task(advance(joining)))
                 continue
             done, under_way = await asyncio.wait(
                 under_way,

@@ -30,6 +30,12 @@ class Event:
     dry: bool = False
 
 
+def same_moment(one: datetime, other: datetime) -> bool:
+    """Whether a person has to say which was the later: one is whole, and both in one second."""
+    whole = 0 in {one.microsecond // 1000, other.microsecond // 1000}
+    return one == other or (whole and one.timestamp() // 1 == other.timestamp() // 1)
+
+
 @dataclass
 class Client:
     """Everything delivered about one client, in the order of delivery.
@@ -60,7 +66,10 @@ class Client:
         for index in range(since, len(self.events)):
             event = self.events[index]
             doubtful = event.signed is not None and any(
-                not each.active and each.signed == event.signed for each in self.events[:index]
+                not each.active
+                and each.signed is not None
+                and same_moment(each.signed, event.signed)
+                for each in self.events[:index]
             )
             if event.active and not doubtful and not self._overtaken(event, self.events[:index]):
                 return event
@@ -82,9 +91,11 @@ class Client:
             before = self.events[: self.events.index(event)]
         at = event.signed or event.delivered
         for index, each in enumerate(before):
+            said = each.signed or each.delivered
             if (
                 each.active
-                and (each.signed or each.delivered) > at
+                and said > at
+                and not same_moment(said, at)
                 and not self._overtaken(each, before[:index])
             ):
                 return each

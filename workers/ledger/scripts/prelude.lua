@@ -222,9 +222,9 @@ local function doubt(id, code)
   redis.call('HSET', key('deletion', id), 'doubts', cjson.encode(doubts))
 end
 
--- A deletion whose event was signed before that never acts by itself.
-local function doubt_before_acceptance(id, signed)
-  if signed and before_acceptance(signed) then
+-- A deletion that is older, or whose event was signed before that, never acts by itself.
+local function doubt_before_acceptance(id, at)
+  if at and before_acceptance(at) then
     doubt(id, 'before_acceptance')
   end
 end

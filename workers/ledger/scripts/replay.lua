@@ -87,6 +87,8 @@ set_state(id, deletion.state, 'queued', now)
 redis.call('HSET', name, 'step', step, 'ready_at', now, 'lease_until', 0, 'attempts', 0, 'deaths', 0,
   'requests', 0, 'callback_url', callback_url, 'replayed_by', operator,
   'replayed_at', now)
+-- What the ledger lost, its client's reactivation perhaps, nobody can see in the plan's place.
+doubt_before_acceptance(id, tonumber(deletion.created_at))
 local job = begin(id, deletion.source, now, look_again)
 redis.call('HSET', name, 'job', job or 0)
 redis.call('HSET', key('replayed', id), token, generation)
