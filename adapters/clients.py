@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from adapters.fields import Identity, Unreadable
@@ -19,10 +20,15 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     alphabet by those that they look like.
     """
     found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
-    likely = likeness(name) if name else ""
+    return (*found, *_named(name)) if name else tuple(found)
+
+
+# An event's name is asked for by its adapter, and again for its request.
+@lru_cache(maxsize=8)
+def _named(name: str) -> tuple[str, ...]:
+    likely = likeness(name)
     plain = bare(likely) or likely
-    forms = dict.fromkeys((likely, plain, drawn(plain))) if name else ()
-    return (*found, *(f"name:{form}" for form in forms))
+    return tuple(f"name:{form}" for form in dict.fromkeys((likely, plain, drawn(plain))))
 
 
 def reactivated(

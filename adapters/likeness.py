@@ -55,7 +55,9 @@ def bare(likely: str) -> str:
     if not likely.isascii():
         apart = unicodedata.normalize("NFD", likely)
         likely = unicodedata.normalize("NFC", apart.translate(_ACCENTS))
-    text = "".join(map(_plain, likely))
+        text = "".join(map(_plain, likely))
+    else:
+        text = likely.translate(_PLAIN_ASCII)
     words = [_LEGAL_FORMS.get(word, word) for word in text.split()]
     return " ".join(words[1:] if words[:1] == ["the"] else words)
 
@@ -77,6 +79,9 @@ def _plain(char: str) -> str:
     if char in ".'":
         return ""
     return " " if unicodedata.category(char)[0] in "PS" else char
+
+
+_PLAIN_ASCII = {code: _plain(chr(code)) for code in range(128)}
 
 
 def _seen(char: str) -> str:

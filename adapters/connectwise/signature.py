@@ -105,8 +105,12 @@ def _read_key_url(url: str) -> tuple[str, str, tuple[str, ...]]:
 
 def signature_of(body: bytes, signing_key: str) -> str:
     """The value of the header for this body."""
-    key = hashlib.sha256(signing_key.encode(errors="surrogatepass")).digest()
-    return base64.b64encode(hmac.digest(key, body, "sha256")).decode()
+    return base64.b64encode(hmac.digest(_digest(signing_key), body, "sha256")).decode()
+
+
+@lru_cache(maxsize=8)
+def _digest(signing_key: str) -> bytes:
+    return hashlib.sha256(signing_key.encode(errors="surrogatepass")).digest()
 
 
 def require_signature(body: bytes, signature: str, signing_key: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
 
 from tests.support.audit import chained, checked, decisions, head_at, planted, written
@@ -116,3 +117,20 @@ async def test_the_oldest_leave_as_before(redis: Redis, ledger: Ledger) -> None:
     assert await redis.xlen(ledger.store.key("audit", "folded")) == 2
     report = await verify_log(ledger.audit_log, KEYS, head_at(entries))
     assert (report.fault, report.first) == (None, 150)
+
+
+async def test_the_newest_stay_whoever_folds_in_between(
+    ledger: Ledger, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await planted(ledger, chained(decisions(MANY), KEYS))
+    real, others = redis.xrange, [ledger.audit_log.fold] * 3
+
+    async def after_others(*args: Any, **options: Any) -> Any:
+        while others:
+            await others.pop()()
+        return await real(*args, **options)
+
+    monkeypatch.setattr(redis, "xrange", after_others)
+    assert not await ledger.audit_log.fold()
+    # An empty log would look like one whose end was cut off.
+    assert await redis.xlen(ledger.store.key("audit", "log")) == MANY - 300

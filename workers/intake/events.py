@@ -1,5 +1,6 @@
 """A verdict as the event that the receiving script reads: pure."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,7 +59,7 @@ def event_of(
                 "client": bounded(verdict.client),
                 "also": [bounded(client) for client in verdict.also],
                 "name": verdict.request.org_name or "",
-                "forms": forms_of(verdict.request),
+                "forms": json.dumps(forms_of(verdict.request)),
                 "request": verdict.request.model_dump_json(exclude_none=True),
                 "actor": verdict.actor or "",
             }

@@ -1,11 +1,12 @@
 """Intake: verify, adapt, record. What the service, replays and the quarantine all go through."""
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
+
+from pydantic_core import to_json
 
 from adapters import caught_up
 from adapters.contract import Adapter, SourceConfig
@@ -375,7 +376,7 @@ class Intake:
             "id": delivery_id or self._new_id("dlv"),
             "source": source,
             "vendor": vendor,
-            "headers": json.dumps(_kept(headers)),
+            "headers": to_json(_kept(headers)).decode(),
         }
 
     def _callback_for(self, verdict: Verdict) -> str:

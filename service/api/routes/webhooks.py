@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
+from pydantic_core import to_json
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,7 +21,7 @@ from adapters.errors import (
 from adapters.headers import Headers
 from service.access.peers import peer_of
 from service.api.acceptance import accepted
-from service.api.answers import PRIVATE, encode, error_answer
+from service.api.answers import PRIVATE, error_answer
 from service.api.state import ServiceState, state_of
 from workers.intake.coding import UnsupportedEncoding
 from workers.intake.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
@@ -49,7 +50,7 @@ class Accepted:
     status_code: Final = 202
 
     def __init__(self, content: Mapping[str, object]) -> None:
-        self.body = encode(content).encode()
+        self.body = to_json(content)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it."""

@@ -128,12 +128,14 @@ class AuditLog:
 
     async def fold(self) -> bool:
         """Keep the oldest entries together, if there are many; whether there may be more."""
-        if await self._store.redis.xlen(self._log) < _FOLDED + _UNFOLDED:
+        most = _FOLDED + _UNFOLDED
+        if await self._store.redis.xlen(self._log) < most:
             return False
-        raw = cast("_Stream", await self._store.redis.xrange(self._log, count=_FOLDED))
-        if not raw:
+        # The newest are read as well: others may have folded since, and would leave none of them.
+        raw = cast("_Stream", await self._store.redis.xrange(self._log, count=most))
+        if len(raw) < most:
             return False
-        together = _foldable(raw)
+        together = _foldable(raw[:_FOLDED])
         raw = raw[: len(together) or 1]
         read = [part for name, fields in raw for part in (name, *chain(*fields.items()))]
         digest = hashlib.sha1(b" ".join(read), usedforsecurity=False).hexdigest()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
+from pydantic_core import to_json
+
 from adapters.errors import NotFound
 from adapters.payload import digest_of
 from workers.ledger.deleting.refusals import ReplayRefused
@@ -154,7 +156,7 @@ class Deliveries:
             delivery["headers"],
             digest_of(body)[:_DIGEST],
             body,
-            json.dumps(events),
+            to_json(events),
             *((replay.operator, replay.token) if replay else ("", "")),
         ]
         self._asking += asking

@@ -103,38 +103,67 @@ end
 -- One entry for the writer of the audit log. The stream is bounded: what is not taken from it must
 -- not fill the memory that the record lives in. The number shows the writer what was dropped. The tip
 -- follows from every decision before, so that another past which came as far is told apart.
--- A script that makes many decisions keeps numbers and tips in MANY, and writes them once, at its end.
+-- A script that makes many decisions keeps their lines in MANY, with what it adds to indexes that it
+-- does not read meanwhile, and writes numbers, tips and these once, at its end. Nobody stops within a
+-- script, so only the tip of its last decision is ever asked for; those before it just keep their places.
 local MANY
 local function note_many()
-  MANY = {number = tonumber(redis.call('GET', key('audit', 'number')) or 0), tip = tip()}
+  MANY = {number = tonumber(redis.call('GET', key('audit', 'number')) or 0), added = {}}
+end
+local function in_parts(command, name, values)
+  for first = 1, #values, 1000 do
+    redis.call(command, name, unpack(values, first, math.min(first + 999, #values)))
+  end
+end
+local function write_added()
+  for name, members in pairs(MANY and MANY.added or {}) do
+    in_parts('ZADD', name, members)
+    MANY.added[name] = nil
+  end
 end
 local function write_many()
-  for first = 1, #MANY, 1000 do
-    redis.call('RPUSH', key('audit', 'tips'), unpack(MANY, first, math.min(first + 999, #MANY)))
-  end
+  write_added()
   if #MANY > 0 then
+    local newest, tips = redis.sha1hex(tip() .. table.concat(MANY)), {}
+    for place = 1, #MANY do
+      tips[place] = MANY.number - #MANY + place .. ':'
+    end
+    tips[#MANY] = MANY.number .. ':' .. newest
+    in_parts('RPUSH', key('audit', 'tips'), tips)
     redis.call('SET', key('audit', 'number'), MANY.number)
     redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
   end
 end
 
+-- A new member of a sorted set. Whoever reads or takes from it in the same script lets it be written
+-- before. Not for `due`: by that is found what died in between.
+local function add_to(name, score, member)
+  if not MANY then
+    redis.call('ZADD', name, score, member)
+    return
+  end
+  local members = MANY.added[name] or {}
+  members[#members + 1] = score
+  members[#members + 1] = member
+  MANY.added[name] = members
+end
+
 local function pending(line, ...)
   local number = MANY and MANY.number + 1 or redis.call('INCR', key('audit', 'number'))
-  local newest = number .. ':' .. redis.sha1hex((MANY and MANY.tip or tip()) .. line)
   redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
   if MANY then
-    MANY.number, MANY.tip, MANY[#MANY + 1] = number, newest, newest
+    MANY.number, MANY[#MANY + 1] = number, line
   else
-    redis.call('RPUSH', key('audit', 'tips'), newest)
+    redis.call('RPUSH', key('audit', 'tips'), number .. ':' .. redis.sha1hex(tip() .. line))
     redis.call('LTRIM', key('audit', 'tips'), -1000, -1)
   end
 end
 
 -- Decisions are written here by those who decide, in the same script. A `deletion_id` in the detail
 -- brings the organization with it, which `org_id` names where it is known ('' for none), and `operator`
--- is the person, if one decided. Nothing secret.
-local function audit(now, what, detail, org_id)
-  local line = with({what = what, at = tonumber(now)}, detail)
+-- is the person, if one decided. Nothing secret. The detail is the line from here on: give it away.
+local function audit(now, what, line, org_id)
+  line.what, line.at = line.what or what, line.at or tonumber(now)
   if line.deletion_id and not line.org_id then
     line.org_id = given(org_id or redis.call('HGET', key('deletion', line.deletion_id), 'org_id'))
   end
@@ -554,7 +583,11 @@ end
 -- A deletion enters the line of its source, in the order of `at`.
 local lines = {}
 local function line_up(source, id, at)
-  redis.call('ZADD', key('turn', source), 'NX', at, id)
+  if MANY then
+    add_to(key('turn', source), at, id)
+  else
+    redis.call('ZADD', key('turn', source), 'NX', at, id)
+  end
   if not lines[source] then
     redis.call('ZADD', key('turns'), 'NX', 0, source)
     lines[source] = true
@@ -562,7 +595,7 @@ local function line_up(source, id, at)
 end
 
 local function waits(source)
-  return redis.call('EXISTS', key('turn', source)) == 1
+  return MANY and lines[source] or redis.call('EXISTS', key('turn', source)) == 1
 end
 
 -- The number of the job of a deletion that may be taken up now, or nil where it waits for its turn. Whoever
@@ -586,6 +619,15 @@ local function begin(id, source, now, look_again)
   return job
 end
 
+-- The number of the newest word that a client is active.
+local function newest_order()
+  local order = MANY and MANY.order or redis.call('GET', key('order')) or 0
+  if MANY then
+    MANY.order = order
+  end
+  return order
+end
+
 -- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
 -- `asked`: its request, where that is decoded already.
 local function create(id, now, look_again, fields, asked)
@@ -594,7 +636,7 @@ local function create(id, now, look_again, fields, asked)
     'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
     'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
     'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '',
-    'order', redis.call('GET', key('order')) or 0, 'org_id', asked.org_id or '',
+    'order', newest_order(), 'org_id', asked.org_id or '',
   }
   local job = begin(id, fields.source, now, look_again)
   fields.job = job or 0
@@ -606,8 +648,8 @@ local function create(id, now, look_again, fields, asked)
   end
   redis.call('HSET', key('deletion', id), unpack(line))
   watch_clients(id, fields)
-  redis.call('ZADD', key('deletions'), now, id)
-  redis.call('ZADD', key('deletions', 'queued'), now, id)
+  add_to(key('deletions'), now, id)
+  add_to(key('deletions', 'queued'), now, id)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})
   audit(now, 'created', {
     deletion_id = id, source = fields.source, actor = fields.actor, delivery_id = fields.delivery_id,

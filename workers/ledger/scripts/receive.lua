@@ -214,7 +214,7 @@ local function request(event, known)
     source = delivery.source, vendor = delivery.vendor, client = event.client,
     epoch = register.epoch or '0', request = event.request, actor = event.actor,
     delivery_id = delivery.id, callback_url = event.callback_url,
-    replayed_by = operator, asked_mode = event.asked_mode, forms = cjson.encode(event.forms or {}),
+    replayed_by = operator, asked_mode = event.asked_mode, forms = event.forms or '[]',
     identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or '[]',
     known_name = register.name,
   }, asked)
@@ -249,6 +249,7 @@ local function newest(before, at)
 end
 
 local function reactivated(event, known)
+  write_added()
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
   -- Only two signed times can be put in order; in doubt the client is active. In a replay two times of
@@ -300,6 +301,7 @@ local function reactivated(event, known)
     end
   end
   local order = redis.call('INCR', key('order'))
+  MANY.order = order
   local mine = own(known)
   for _, each in ipairs(known) do
     local others = namesakes(each.register, mine)
@@ -669,7 +671,7 @@ local function receive()
     redis.call('HSET', name, 'id', delivery.id, 'source', delivery.source, 'vendor', delivery.vendor,
       'received_at', received_at, 'headers', delivery.headers, 'body', body, 'verdict', strongest.verdict,
       'reason', strongest.reason, 'deletion_id', strongest.deletion_id or '', 'events', outcome)
-    redis.call('ZADD', key('deliveries'), received_at, delivery.id)
+    add_to(key('deliveries'), received_at, delivery.id)
     if delivery.caught_up then
       local state = ({request = 'inactive', reactivated = 'active'})[events[1].kind] or 'unread'
       redis.call('HSET', name, 'caught_up', 1)
@@ -702,6 +704,7 @@ for at = 1, #ARGV, EACH do
   answers[#answers + 1] = decided and answer
     or {err = type(answer) == 'table' and answer.err or 'ERR ' .. tostring(answer)}
 end
+write_many()
 for source, verdicts in pairs(counted) do
   for verdict, number in pairs(verdicts) do
     redis.call('HINCRBY', key('counts', 'verdicts', source), verdict, number)
@@ -710,5 +713,4 @@ end
 for source, at in pairs(latest) do
   redis.call('HSET', key('sources', 'last'), source, at)
 end
-write_many()
 return answers
