@@ -138,11 +138,7 @@ class Adapter(Protocol):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Prove that the configured sender sent exactly these bytes.
-
-        Raises:
-            SignatureInvalid: it did not, or it cannot be proved.
-        """
+        """Prove that the configured sender sent exactly these bytes. Raises SignatureInvalid."""
         ...
 
     def read(

@@ -32,11 +32,7 @@ class CloudEvents(HoldsSecrets):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Prove id, time and bytes with one of the secrets.
-
-        Raises:
-            SignatureInvalid: a header is missing or malformed, too old, or fits no secret.
-        """
+        """Prove id, time and bytes with one of the secrets. Raises SignatureInvalid."""
         del key
         require_signature(headers, body, config.secrets, now)
 

@@ -34,11 +34,7 @@ _RAW_KEY_URL = re.compile(rb'"key_url"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}("(?:[^"\\]
 
 
 def presented(headers: Headers) -> str:
-    """The signature that came with the request.
-
-    Raises:
-        SignatureInvalid: there is none, or more than one, or it has not the form of one.
-    """
+    """The signature that came with the request. Raises SignatureInvalid."""
     signature = headers.only(HEADER)
     if signature is None:
         raise SignatureInvalid(f"{HEADER} is missing or was sent more than once")
@@ -66,12 +62,7 @@ def find_key_url(body: bytes) -> str | None:
 
 
 def pinned(url: str, config: ConnectWiseConfig) -> str:
-    """The URL, if it is where this tenant's signing keys are kept.
-
-    Raises:
-        SignatureInvalid: naming the part that differs; the answer goes to a stranger, so it
-            quotes neither what he sent nor what is configured.
-    """
+    """The URL, if it is where this tenant's signing keys are kept. Raises SignatureInvalid."""
     try:
         origin, path, companies = _read_key_url(url)
     except ValueError:

@@ -30,11 +30,7 @@ class HaloPSA(HoldsSecrets):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Compare the agreed header; HaloPSA signs nothing.
-
-        Raises:
-            SignatureInvalid: it is missing or wrong.
-        """
+        """Compare the agreed header; HaloPSA signs nothing. Raises SignatureInvalid."""
         del body, key, now
         require_header(headers, config.header, config.values)
 

@@ -53,11 +53,7 @@ _TAMPERED = "somebody changed NinjaOne's webhook configuration; check that it wa
 
 
 def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdict, ...]:  # noqa: ANN401 - any JSON
-    """The verdicts on one activity.
-
-    Raises:
-        Unreadable: it does not say what is needed.
-    """
+    """The verdicts on one activity. Raises Unreadable: it does not say what is needed."""
     activity = as_object(sent, "not_object")
     identity = identify(printable(activity.get("id", activity.get("activityId")), 100))
     event, code = identity.event, activity.get("statusCode")

@@ -54,12 +54,7 @@ class Logins:
         authorization: str | None,
         authenticate: Callable[[str | None], Caller],
     ) -> Caller:
-        """The operator who calls from this host.
-
-        Raises:
-            Unauthorized: nobody known does.
-            TooManyAttempts: the same, and this address tried too often.
-        """
+        """The operator who calls from this host. Raises Unauthorized, TooManyAttempts."""
         # A request without a token is no attempt: browsers begin with one.
         with self.attempt(host) if authorization else nullcontext():
             caller = authenticate(authorization)

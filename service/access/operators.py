@@ -25,20 +25,12 @@ class Caller:
     roles: tuple[Role, ...]
 
     def require(self, role: Role) -> None:
-        """Go on only with this role.
-
-        Raises:
-            RoleMissing: the operator does not have it.
-        """
+        """Go on only with this role. Raises RoleMissing: the operator does not have it."""
         if role not in self.roles:
             raise RoleMissing(f"operator {self.name} lacks the role {role!r}")
 
     def require_one(self, *roles: Role) -> None:
-        """Go on only with one of these roles.
-
-        Raises:
-            RoleMissing: the operator has none of them.
-        """
+        """Go on only with one of these roles. Raises RoleMissing: the operator has none of them."""
         if not set(roles) & set(self.roles):
             names = " and ".join(repr(role) for role in roles)
             raise RoleMissing(

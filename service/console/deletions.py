@@ -99,11 +99,7 @@ class Search:
 
 
 def searched(query: Mapping[str, str]) -> Search:
-    """What is asked for.
-
-    Raises:
-        InvalidRequest: there is no such state, or no such time.
-    """
+    """What is asked for. Raises InvalidRequest: there is no such state, or no such time."""
     state, until = query.get("state", ""), query.get("until")
     if state and state not in STATES:
         raise InvalidRequest(f"state must be one of: {', '.join(STATES)}")

@@ -75,11 +75,7 @@ async def _renewed(
 
 
 async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncGenerator[Finding]:
-    """Take away what sends to this source, and nothing else.
-
-    Raises:
-        ConfigurationError: the source's vendor has nothing to register, or it has no credentials.
-    """
+    """Take away what sends to this source, and nothing else. Raises ConfigurationError."""
     async with PsaHttp(name) as http:
         registration = _required(name, config, http)
         try:

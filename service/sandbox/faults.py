@@ -207,11 +207,7 @@ def _fault(name: str, fields: Mapping[str, Any]) -> Fault:
 
 
 def parse_fault(text: str) -> tuple[str, Fault]:
-    """A fault from `NAME[=VALUE][@WHERE][:COUNT]`.
-
-    Raises:
-        InvalidFault: it is not of that form, not known, or does not take that value.
-    """
+    """A fault from `NAME[=VALUE][@WHERE][:COUNT]`. Raises InvalidFault."""
     match = _TEXT.fullmatch(text)
     where = _WHERE.fullmatch(match["where"] or "") if match else None
     if match is None or where is None:

@@ -31,11 +31,7 @@ def start_up(part: str) -> Settings:
 
 
 def trace(settings: Settings, part: str) -> None:
-    """Send this part's spans to the collector, if one is configured.
-
-    Raises:
-        ConfigurationError: the extra is not installed.
-    """
+    """Send this part's spans to the collector, if one is configured. Raises ConfigurationError."""
     if not settings.traces.endpoint:
         return
     try:

@@ -52,11 +52,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The head that `SEQ:HASH` names.
-
-        Raises:
-            ValueError: it names none.
-        """
+        """The head that `SEQ:HASH` names. Raises ValueError: it names none."""
         match = _HEAD.fullmatch(text.strip())
         if match is None:
             raise ValueError("a head is written SEQ:HASH, like details.audit_head in a result")
@@ -81,11 +77,7 @@ class Waiting:
 
 
 def canonical(value: Mapping[str, Any]) -> str:
-    """The one way to write an entry.
-
-    Raises:
-        ValueError: it holds what JSON cannot say.
-    """
+    """The one way to write an entry. Raises ValueError: it holds what JSON cannot say."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )

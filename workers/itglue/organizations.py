@@ -36,12 +36,7 @@ _READ_ONE_BY_ONE = 5
 
 
 async def show(transport: Transport, org_id: str, query: Query = (_INCLUDE,)) -> Organization:
-    """One organization by its id.
-
-    Raises:
-        ResourceMissing: 404.
-        CallFailed: the answer holds another organization.
-    """
+    """One organization by its id. Raises ResourceMissing, CallFailed."""
     what = f"organization {checked_id(org_id)}"
     payload = await transport.read(f"{PATH}/{org_id}", query, what=what)
     found = organization(only_resource(payload, what), included(payload))

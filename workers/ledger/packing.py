@@ -63,11 +63,7 @@ def _pressed(content: bytes) -> bytes:
 
 
 def unpacked(content: bytes) -> bytes:
-    """The content as it was; what was never packed is that itself.
-
-    Raises:
-        Unpackable: it is damaged.
-    """
+    """The content as it was; what was never packed is that itself. Raises Unpackable."""
     if content[:1] not in {_PLAIN, _DRAWN}:
         return content
     press = zlib.decompressobj(_WINDOW, zdict=_sample())

@@ -34,11 +34,7 @@ class Nobody:
     """For a process that was given no way to a PSA: it must not go on as if none were asked."""
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """Never an answer.
-
-        Raises:
-            PsaUnreachable: always.
-        """
+        """Never an answer. Raises PsaUnreachable: always."""
         del company_id
         raise PsaUnreachable(f"this process has no way to the PSA of source {source}", source)
 
@@ -66,11 +62,7 @@ class Asked:
         return await (await self.client(source)).company(company_id)
 
     async def client(self, source: str) -> PsaClient:
-        """The way to the PSA of this source.
-
-        Raises:
-            PsaUnreachable: the source has no credentials for one.
-        """
+        """The way to the PSA of this source. Raises PsaUnreachable."""
         if source not in self._clients:
             http = await self._stack.enter_async_context(PsaHttp(source))
             self._clients[source] = _client(self._sources.get(source), http)

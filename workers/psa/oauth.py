@@ -31,11 +31,7 @@ class Tokens:
         self._ends = 0.0
 
     async def get(self, url: str, query: Mapping[str, str] | None = None) -> Reply:
-        """What is answered to a question.
-
-        Raises:
-            PsaError: as of `send`.
-        """
+        """What is answered to a question. Raises PsaError: as of `send`."""
         return await self.send("GET", url, query)
 
     async def send(

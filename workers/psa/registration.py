@@ -49,11 +49,7 @@ class Registration(Protocol):
         ...
 
     async def remove(self, found: Registered) -> None:
-        """Take an entry of ours away.
-
-        Raises:
-            PsaError: the vendor did not take it, or nobody knows whether it did.
-        """
+        """Take an entry of ours away. Raises PsaError."""
         ...
 
 

@@ -39,11 +39,7 @@ def asks_for_approval(settings: Settings) -> Iterator[str]:
 
 
 def require_enforceable(settings: Settings) -> None:
-    """Refuse to start with safeguards that would not be kept.
-
-    Raises:
-        ConfigurationError: naming each of them.
-    """
+    """Refuse to start with safeguards that would not be kept. Raises ConfigurationError."""
     faults = list(unenforced(settings))
     if faults:
         raise ConfigurationError(

@@ -49,12 +49,7 @@ def no_file(environment: Mapping[str, str]) -> bool:
 
 
 def from_environment(kind: type[BaseSettings], environment: Mapping[str, str]) -> dict[str, Any]:
-    """The tables that the `UNGLUE_…` variables make up.
-
-    Raises:
-        ConfigurationError: a variable is no setting (it may be a misspelt safeguard), or names a
-            file that cannot be read.
-    """
+    """The tables that the `UNGLUE_…` variables make up. Raises ConfigurationError."""
     ours = {
         name.upper(): value
         for name, value in environment.items()

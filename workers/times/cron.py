@@ -32,11 +32,7 @@ def checked_cron(line: str) -> str:
 
 
 def checked_zone(name: str) -> str:
-    """The name, if it is one of the time zone database.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """The name, if it is one of the time zone database. Raises ValueError: it is not."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -44,11 +44,7 @@ def _is_new(organization: Organization, sent_at: datetime | None) -> bool:
 
 
 async def look_back(deletion_id: str, context: Context) -> None:
-    """Look once, and write down what was seen. An error leaves it due.
-
-    Raises:
-        ITGlueError: IT Glue did not answer.
-    """
+    """Look once, and write down what was seen. An error leaves it due. Raises ITGlueError."""
     deletion = await context.ledger.deletions.get(deletion_id)
     if deletion.state == FAILED and deletion.intent.unsettled:
         await _look_again(deletion, context)

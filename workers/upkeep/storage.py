@@ -83,11 +83,7 @@ class Storage:
 
 
 async def storage_of(ledger: Ledger) -> Storage:
-    """How Redis keeps what it is given.
-
-    Raises:
-        redis.RedisError, OSError: it does not answer.
-    """
+    """How Redis keeps what it is given. Raises redis.RedisError, OSError: it does not answer."""
     redis = ledger.store.redis
     memory: dict[str, Any] = await redis.info("memory")
     persistence: dict[str, Any] = await redis.info("persistence")

@@ -711,11 +711,7 @@ class Rehearsal(Crew):
     # -- judging ---------------------------------------------------------------------------------
 
     def check(self) -> Mapping[str, Deletion]:
-        """Whether everything is still as it must be; every deletion.
-
-        Raises:
-            Broken: it is not.
-        """
+        """Whether everything is still as it must be; every deletion. Raises Broken: it is not."""
         self._date_exports()
         self.loop.do(self.continuity.look())
         faults = [*self.watch.faults, *self.watch.overlapping()]

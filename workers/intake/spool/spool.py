@@ -88,11 +88,7 @@ class Spool:
             del self._in_hand[token]
 
     async def keep(self, delivery: Spooled, *, reactivates: bool) -> None:
-        """Have the delivery on disk.
-
-        Raises:
-            StorageUnavailable: there is no room for it, or the disk does not take it.
-        """
+        """Have the delivery on disk. Raises StorageUnavailable."""
         # In a spool that it never heard of the ledger cannot know that a client came back.
         if reactivates and not self.known:
             raise StorageUnavailable(

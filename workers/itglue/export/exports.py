@@ -25,12 +25,7 @@ _PATH = "/exports"
 async def create(
     transport: Transport, org_id: str, *, include_logs: bool, zip_password: str | None
 ) -> Export:
-    """Ask IT Glue to build an export of one organization.
-
-    Raises:
-        InvalidIdentifier: the id is empty or malformed; nothing was sent.
-        WrongExport: IT Glue built another one.
-    """
+    """Ask IT Glue to build an export of one organization. Raises InvalidIdentifier, WrongExport."""
     attributes: dict[str, object] = {
         "organization-id": int(checked_id(org_id)),
         "include-logs": include_logs,

@@ -164,11 +164,7 @@ class Deletions:
 
     @traced("ledger record")
     async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
-        """Write what a step did.
-
-        Raises:
-            Fenced: the lease is no longer ours; what the step found out is dropped.
-        """
+        """Write what a step did. Raises Fenced."""
         fields = dict(change.fields)
         answer = await self._store.run(
             "record",
@@ -360,9 +356,5 @@ class Deletions:
         await self._store.run("proved_later", [deletion_id, to_ms(now), entry], durable=True)
 
     async def get(self, deletion_id: str) -> Deletion:
-        """One deletion.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One deletion. Raises NotFound: there is none of this id."""
         return Deletion.load(await self._store.found("deletion", deletion_id))

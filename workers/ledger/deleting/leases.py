@@ -57,11 +57,7 @@ class ListedWork(Work[T]):
     """Of such a kind, those that people begin, and look at by their ids."""
 
     async def get(self, record_id: str) -> T:
-        """One of them.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One of them. Raises NotFound: there is none of this id."""
         return loaded(self.form, await self._store.found(self.kind, record_id))
 
     async def newest(self, limit: int) -> list[T]:

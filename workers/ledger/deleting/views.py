@@ -30,11 +30,7 @@ class Views:
         self._store = store
 
     async def of(self, deletion_id: str) -> View:
-        """One deletion.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One deletion. Raises NotFound: there is none of this id."""
         deletion, journal, earlier, callbacks = await self._store.run("view", [deletion_id])
         fields, kept = record_of(dict(zip(deletion[::2], deletion[1::2], strict=True)))
         entries = [json.loads(line) for line in (*kept, *journal)]

@@ -178,11 +178,7 @@ class Deliveries:
         return receipts
 
     async def get(self, delivery_id: str) -> Delivery:
-        """One delivery.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One delivery. Raises NotFound: there is none of this id."""
         key = self._store.key("delivery", delivery_id)
         raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:

@@ -95,11 +95,7 @@ def judged(
 
 
 async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
-    """What PSAs, sources, persons and the file say of the organization now.
-
-    Raises:
-        PsaError: a PSA that is to be asked did not say.
-    """
+    """What PSAs, sources, persons and the file say of the organization now. Raises PsaError."""
     said = await heard(deletion, organization, context)
     protection = await protection_of(
         organization,

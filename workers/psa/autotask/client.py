@@ -97,11 +97,7 @@ class AutotaskClient:
         return f"Autotask gave up at least {counted(len(items), 'callouts')}, the last one: {why}"
 
     async def rows(self, entity: str, *filters: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What the entity has, by these filters.
-
-        Raises:
-            PsaError: Autotask does not tell.
-        """
+        """What the entity has, by these filters. Raises PsaError: Autotask does not tell."""
         url = f"{await self._base()}/{entity}/query"
         content = {"MaxRecords": _COMPANIES, "filter": filters}
         reply = await self._http.send("POST", url, self._headers, content=content)
@@ -132,11 +128,7 @@ class AutotaskClient:
     async def change(
         self, method: Method, path: str, content: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        """What Autotask answers to a change.
-
-        Raises:
-            PsaError: it did not take it, or nobody knows whether it did.
-        """
+        """What Autotask answers to a change. Raises PsaError."""
         url = f"{await self._base()}/{path}"
         reply = await self._http.send(method, url, self._headers, content=content)
         if reply.status == 404:

@@ -48,11 +48,7 @@ class Webhooks:
         self._http = http
 
     async def of(self, public_url: str, source: str) -> tuple[Registered, ...]:
-        """The webhooks that send to a source, those that need least first.
-
-        Raises:
-            PsaError: Autotask does not tell.
-        """
+        """The webhooks that send to a source, those that need least first. Raises PsaError."""
         rows = await self._client.rows("CompanyWebhooks", {"op": "exist", "field": "id"})
         should = wanted(public_url, source, "")
         found = []
@@ -112,11 +108,7 @@ class Webhooks:
         await self._put_right(found.id, rest)
 
     async def remove(self, found: Registered) -> None:
-        """Take a webhook of ours away.
-
-        Raises:
-            PsaError: Autotask did not take it, or nobody knows whether it did.
-        """
+        """Take a webhook of ours away. Raises PsaError."""
         await self._client.change("DELETE", f"CompanyWebhooks/{found.id}", None)
 
     def _number(self, row: Mapping[str, Any]) -> str:
