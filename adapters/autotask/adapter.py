@@ -33,11 +33,7 @@ class Autotask(HoldsSecrets):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Prove the bytes with one of the secrets; Autotask signs no delivery time.
-
-        Raises:
-            SignatureInvalid: the signature is missing or fits no secret.
-        """
+        """Prove the bytes with one of the secrets, without a time. Raises SignatureInvalid."""
         del key, now
         require_signature(headers, body, config.secrets)
 
@@ -61,9 +57,5 @@ class Autotask(HoldsSecrets):
         return {"content-type": "application/json", HEADER: signature_of(body, config.secrets[0])}
 
     def rehearse(self, config: AutotaskConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded callout as this webhook would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of a callout's form.
-        """
+        """A recorded callout as this webhook would send it now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

@@ -14,10 +14,7 @@ from adapters.standard.signature import require_signature, signed_headers
 
 
 class CloudEvents(HoldsSecrets):
-    """CloudEvents 1.0, structured, batched or binary.
-
-    The core specification signs nothing, so the headers of Standard Webhooks do.
-    """
+    """CloudEvents 1.0, structured, batched or binary, with the headers of Standard Webhooks."""
 
     vendor: ClassVar[str] = "cloudevents"
     config: ClassVar[type[SourceConfig]] = CloudEventsConfig
@@ -60,9 +57,5 @@ class CloudEvents(HoldsSecrets):
     def rehearse(
         self, config: CloudEventsConfig, body: bytes, event_id: str, now: datetime
     ) -> bytes:
-        """A recorded event, structured or batched, as it would be sent now.
-
-        Raises:
-            ValueError: the body is not JSON of a structured event's form.
-        """
+        """A recorded event, structured or batched, as it would be sent now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

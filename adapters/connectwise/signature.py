@@ -79,11 +79,7 @@ def pinned(url: str, config: ConnectWiseConfig) -> str:
 # A tenant names few addresses, again and again.
 @lru_cache(maxsize=64)
 def _read_key_url(url: str) -> tuple[str, str, tuple[str, ...]]:
-    """Its origin, its path, and the companies that it names.
-
-    Raises:
-        ValueError: it is no plain URL.
-    """
+    """Its origin, its path, and the companies that it names. Raises ValueError: no plain URL."""
     origin, parts = split_url(url)
     query = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=10)
     if ";" in parts.query:
@@ -101,10 +97,6 @@ def signature_of(body: bytes, signing_key: str) -> str:
 
 
 def require_signature(body: bytes, signature: str, signing_key: str) -> None:
-    """Compare, in constant time and as text, so that base64 has one spelling.
-
-    Raises:
-        SignatureInvalid: it is not the signature of these bytes with this key.
-    """
+    """Compare in constant time, and as text: base64 has one spelling. Raises SignatureInvalid."""
     if not hmac.compare_digest(signature_of(body, signing_key), signature):
         raise SignatureInvalid(f"{HEADER} does not match the body")

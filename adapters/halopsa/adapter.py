@@ -54,9 +54,5 @@ class HaloPSA(HoldsSecrets):
         return {"content-type": "application/json", config.header: config.values[0]}
 
     def rehearse(self, config: HaloPSAConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded event as this webhook would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of an event's form.
-        """
+        """A recorded event as this webhook would send it now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

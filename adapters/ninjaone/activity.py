@@ -132,11 +132,7 @@ class Deleted:
 
 
 def deletion_in(config: NinjaOneConfig, activity: Mapping[str, Any]) -> Deleted | None:
-    """What an activity of NinjaOne's own log says of a deletion; `None` if it is of other things.
-
-    Raises:
-        Unreadable: it says too little.
-    """
+    """The deletion that an activity of NinjaOne's own log tells, if any. Raises Unreadable."""
     if activity.get("statusCode") != "CLIENT_DELETED":
         return None
     at = _time(activity.get("activityTime"))

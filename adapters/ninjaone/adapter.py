@@ -36,11 +36,7 @@ class NinjaOne(HoldsSecrets):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Compare the agreed header and, if one is configured, the signature of a gateway.
-
-        Raises:
-            SignatureInvalid: one of them is missing or wrong.
-        """
+        """Compare the header, and a gateway's signature if configured. Raises SignatureInvalid."""
         del key, now
         require_header(headers, config.header, config.secrets)
         if config.hmac_header is not None:
@@ -70,10 +66,6 @@ class NinjaOne(HoldsSecrets):
         return headers
 
     def rehearse(self, config: NinjaOneConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded activity as NinjaOne would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of an activity's form.
-        """
+        """A recorded activity as NinjaOne would send it now. Raises ValueError."""
         del config
         return renewed(body, event_id, partial(rehearsed, now))

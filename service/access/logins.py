@@ -63,11 +63,7 @@ class Logins:
 
     @contextmanager
     def attempt(self, host: str | None) -> Iterator[None]:
-        """An attempt to log in from this host, which `Unauthorized` ends as a failed one.
-
-        Raises:
-            TooManyAttempts: it failed, and this address tried too often.
-        """
+        """An attempt to log in, which `Unauthorized` ends as failed. Raises TooManyAttempts."""
         try:
             yield
         except Unauthorized:

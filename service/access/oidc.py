@@ -79,11 +79,7 @@ class Provider:
         return self._proved(tokens, keys, begun.nonce, now)
 
     async def about(self) -> Mapping[str, Any]:
-        """What the provider says of itself.
-
-        Raises:
-            SignOnFailed: it does not answer, or is another one than `oidc.issuer`.
-        """
+        """What the provider says of itself. Raises SignOnFailed if it is not `oidc.issuer`."""
         about = await self._fetch("GET", f"{self._issuer.rstrip('/')}{_CONFIGURATION}")
         if about.get("issuer") != self._issuer:
             itself = str(about.get("issuer"))[:200]

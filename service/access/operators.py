@@ -38,11 +38,7 @@ class Caller:
             )
 
     def require_any(self) -> None:
-        """Go on with any role: everybody who may act may also ask for caution.
-
-        Raises:
-            RoleMissing: the operator may only look.
-        """
+        """Go on with any role: who may act may also ask for caution. Raises RoleMissing."""
         if not self.roles:
             raise RoleMissing(f"operator {self.name} has no role, and may only look")
 
@@ -58,10 +54,7 @@ def token_hash(token: str) -> str:
 
 
 def _short(token: bytes) -> bool:
-    """Whether a token could be guessed, for wrong ones are limited and right ones never.
-
-    The README's are shorter, and refused for a real account.
-    """
+    """Whether a token could be guessed: a right one is never limited."""
     return len(token) < SHORTEST and hashlib.sha256(token).hexdigest() not in SAMPLES
 
 

@@ -141,11 +141,7 @@ async def show(visit: Visit) -> Response:
 async def shown(
     visit: Visit, deletion_id: str, *, problem: tuple[str, str] | None = None, status: int = 200
 ) -> Response:
-    """The page of one deletion; `problem` says what became of a form that it had.
-
-    Raises:
-        NotFound: there is none of this id.
-    """
+    """The page of one deletion, with the `problem` of a form that it had. Raises NotFound."""
     state = visit.state
     view = await state.ledger.views.of(deletion_id)
     deletion = view.deletion

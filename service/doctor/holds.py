@@ -18,11 +18,7 @@ _SAID: Final = {
 
 
 async def held_findings(ledger: Ledger) -> list[tuple[str, Literal["warn"], str, str]]:
-    """One a source and verdict: the part, the level, what is held and why, and how to end it.
-
-    Raises:
-        redis.RedisError, OSError: Redis does not answer.
-    """
+    """One a source and verdict: part, level, what is held and why, and how to end it."""
     held = await ledger.holds.all()
     found: list[tuple[str, Literal["warn"], str, str]] = []
     for source, verdict in sorted({(each.source, each.verdict) for each in held}):

@@ -84,11 +84,7 @@ def canonical(value: Mapping[str, Any]) -> str:
 
 
 def hash_of(entry: Mapping[str, Any]) -> str:
-    """The hash that an entry of this content has.
-
-    Raises:
-        ValueError: it holds what JSON or UTF-8 cannot say.
-    """
+    """The hash of an entry of this content. Raises ValueError: not for JSON or UTF-8."""
     content = {name: value for name, value in entry.items() if name not in _NOT_HASHED}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 

@@ -66,11 +66,7 @@ class AuditWriter:
         self._failing = False
 
     async def write(self, now: datetime) -> None:
-        """Chain what waits, in bounded batches.
-
-        Raises:
-            redis.RedisError: Redis went away; nothing is lost.
-        """
+        """Chain what waits, in bounded batches. Raises RedisError: nothing is lost."""
         for _ in range(_MOST_BATCHES):
             state = await self._log.state()
             waiting = await self._log.waiting(_BATCH, now)
@@ -142,11 +138,7 @@ class AuditWriter:
     # -- the file --------------------------------------------------------------------------------
 
     async def follow(self, now: datetime) -> None:
-        """Bring the file up to the chain, in bounded batches.
-
-        Raises:
-            redis.RedisError: Redis went away; the file stays behind for a while.
-        """
+        """Bring the file up to the chain, in bounded batches. Raises RedisError."""
         if self._file is None:
             return
         try:

@@ -55,10 +55,7 @@ class ITGlue:
         in_flight: int = 64,
         wire: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator["ITGlue"]:
-        """A client for the account behind this key, with at most `in_flight` requests at a time.
-
-        `wire` takes the place of the network.
-        """
+        """A client for the account of this key, `in_flight` requests at most; `wire`: a network."""
         async with Pool(
             base_url=base_url,
             api_key=api_key,

@@ -46,11 +46,7 @@ async def show(transport: Transport, org_id: str, query: Query = (_INCLUDE,)) ->
 
 
 async def by_id(transport: Transport, org_id: str) -> Organization | None:
-    """One organization, or `None` if IT Glue says that there is no such one.
-
-    Raises:
-        ResourceMissing: 404 with a page instead of data, as a wrong address gets.
-    """
+    """One organization, or `None`. Raises ResourceMissing: a 404 with a page, not data."""
     try:
         return await show(transport, org_id)
     except ResourceMissing as missing:

@@ -101,11 +101,7 @@ def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, 
 def open_record(
     raw: Mapping[bytes, bytes],
 ) -> tuple[dict[str, str], list[str], dict[bytes, bytes]]:
-    """The fields and the lines that were packed in a record, and its other fields.
-
-    Raises:
-        Unpackable: it is damaged.
-    """
+    """The fields and lines packed in a record, and its other fields. Raises Unpackable."""
     if _FIRST_PART not in raw:
         return {}, [], dict(raw)
     rest, parts, number = dict(raw), list[bytes](), 0

@@ -92,10 +92,7 @@ def _carried(address: Address) -> Address:
 
 
 def may_be_plain(url: str) -> bool:
-    """Whether a token may be sent there: https, or a network of one's own. Pure.
-
-    Of a name nothing is known but that `localhost` is here.
-    """
+    """Whether a token may be sent there: https, or a network of one's own. Pure."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):

@@ -22,11 +22,7 @@ class Companies(Protocol):
     """Who can be asked about a company."""
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """What the PSA of this source says of the company; `None` if it has none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
         ...
 
 
@@ -54,11 +50,7 @@ class Asked:
         await self._stack.aclose()
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """What the PSA of this source says of the company; `None` if it has none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
         return await (await self.client(source)).company(company_id)
 
     async def client(self, source: str) -> PsaClient:

@@ -1,7 +1,4 @@
-"""A safeguard that is configured and that cannot be kept stops start-up.
-
-Believing in a gate that is not there is worse than having none.
-"""
+"""A safeguard that is configured and that cannot be kept stops start-up."""
 
 from collections.abc import Iterator
 

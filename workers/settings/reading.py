@@ -24,11 +24,7 @@ _FILE: Final = "_FILE"
 
 
 def from_file(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The tables of the file that `UNGLUE_CONFIG` names, or of `unglue.toml` if it is there.
-
-    Raises:
-        ConfigurationError: it cannot be read.
-    """
+    """The tables of `UNGLUE_CONFIG` or `unglue.toml`, if any. Raises ConfigurationError."""
     named = environment.get(f"{PREFIX}CONFIG")
     path = Path(named or "unglue.toml")
     if not named and not path.exists():

@@ -15,11 +15,7 @@ _ANY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def checked_cron(line: str) -> str:
-    """The line, if it has five fields and ever comes true.
-
-    Raises:
-        ValueError: what is wrong with it.
-    """
+    """The line, if it has five fields and ever comes true. Raises ValueError."""
     if len(line.split()) != 5:
         raise ValueError('must have 5 fields: minute hour day month weekday, like "0 3 1 * *"')
     try:

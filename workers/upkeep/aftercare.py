@@ -27,10 +27,7 @@ log = structlog.get_logger()
 
 
 def recreated(found: tuple[Organization, ...], deletion: Deletion) -> tuple[Organization, ...]:
-    """Those that appeared after the call: pure.
-
-    One of the same name that was there before is another client's, or a duplicate.
-    """
+    """Those that appeared after the call (pure); one of the name was there before."""
     return tuple(
         organization
         for organization in found

@@ -126,11 +126,7 @@ async def require_fit(ledger: Ledger) -> None:
 
 
 async def fit_unless_away(ledger: Ledger) -> bool:
-    """Whether Redis could be asked, and is fit; the part asks again when it is there.
-
-    Raises:
-        StorageUnfit: it would lose the record.
-    """
+    """Whether Redis is there and fit. Raises StorageUnfit: it would lose the record."""
     try:
         await require_fit(ledger)
     except (RedisError, OSError):

@@ -114,11 +114,7 @@ class Spool:
     # -- the folder ------------------------------------------------------------------------------
 
     async def look_around(self) -> None:
-        """Have a file of one's own, take over those of ended processes, see what is set aside.
-
-        Raises:
-            OSError: the folder cannot be used.
-        """
+        """Have a file, take over those of ended processes, see what is aside. Raises OSError."""
         await self._do(self._look_around)
 
     def _look_around(self) -> None:

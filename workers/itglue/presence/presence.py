@@ -95,10 +95,7 @@ async def presence(
 
 
 async def primary(transport: Transport) -> str | None:
-    """Id of the account's own organization; `None` if IT Glue does not show exactly one.
-
-    The filter is believed only where the row itself says that it is the one.
-    """
+    """The account's own organization, if the rows themselves say which; else `None`."""
     payload = await transport.read(PATH, (("filter[primary]", "true"), _FEW), what="the account")
     alongside = included(payload)
     rows = [organization(row, alongside) for row in resources(payload)]
@@ -107,11 +104,7 @@ async def primary(transport: Transport) -> str | None:
 
 
 async def _visible(transport: Transport, ids: Collection[str]) -> Listing:
-    """Those of these organizations that IT Glue shows: in one list, and what it lacks by id.
-
-    Raises:
-        CallFailed: IT Glue did not answer for one of them.
-    """
+    """Those that IT Glue shows: in one list, and what it lacks by id. Raises CallFailed."""
     if not ids:
         return Listing((), None)
     payload = await transport.read(

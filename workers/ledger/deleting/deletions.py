@@ -304,11 +304,7 @@ class Deletions:
             await self._store.run("unpack", [deletion_id, first, len(fields), *pairs, *lines])
 
     async def generation(self, deletion_id: str, number: int) -> Deletion:
-        """The deletion as it stood at the end of this generation, or as it stands in it now.
-
-        Raises:
-            NotFound: there is no such deletion.
-        """
+        """The deletion as it was at the end of this generation, or is now. Raises NotFound."""
         newest = await self.get(deletion_id)
         if newest.generation == number:
             return newest

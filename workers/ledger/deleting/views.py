@@ -12,10 +12,7 @@ from workers.times.clock import from_ms, rfc3339
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A deletion, its journal, its earlier generations as each ended, and its results.
-
-    All oldest first; the journal's times are RFC 3339.
-    """
+    """A deletion, its journal (in RFC 3339), generations and results, all oldest first."""
 
     deletion: Deletion
     journal: tuple[dict[str, Any], ...]

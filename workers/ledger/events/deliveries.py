@@ -209,10 +209,7 @@ class Deliveries:
     async def dismiss(
         self, delivery_ids: Sequence[str], *, operator: str, reason: str, now: datetime
     ) -> dict[str, str]:
-        """End what these deliveries hold; they stay stored. What became of each.
-
-        Each is "dismissed", or why it was not: it "holds_nothing", or is "unknown".
-        """
+        """End what these stored deliveries hold: "dismissed", "holds_nothing" or "unknown"."""
         outcomes: dict[str, str] = {}
         for start in range(0, len(delivery_ids), _AT_ONCE):
             some = delivery_ids[start : start + _AT_ONCE]

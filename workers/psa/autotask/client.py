@@ -41,11 +41,7 @@ class AutotaskClient:
         return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
-        """The company, or `None` if Autotask knows none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """The company, or `None` if Autotask knows none of this id. Raises PsaError."""
         item = await self._item(company_id)
         if item is None:
             return None
@@ -107,11 +103,7 @@ class AutotaskClient:
         return items
 
     async def field_numbers(self, entity: str) -> dict[str, str]:
-        """The numbers of the fields that a webhook may have, by their labels; no constants.
-
-        Raises:
-            PsaError: Autotask does not tell.
-        """
+        """The numbers, by their labels, of the fields a webhook may have. Raises PsaError."""
         url = f"{await self._base()}/{entity}/entityInformation/fields"
         reply = await self._http.get(url, self._headers)
         told = reply.content.get("fields") if isinstance(reply.content, dict) else None

@@ -93,11 +93,7 @@ class Webhooks:
     async def repair(
         self, found: Registered, public_url: str, source: str, *, secret: bool = False
     ) -> None:
-        """Make a webhook of ours what is wanted; one that was switched off is on again.
-
-        Raises:
-            PsaError: Autotask did not take it, or nobody knows whether it did.
-        """
+        """Make a webhook of ours what is wanted, switched on. Raises PsaError."""
         should = wanted(public_url, source, self._config.secrets[0])
         own = {name: should[name] for name, _, _ in found.differs if name in _COMPARED}
         own |= {"secretKey": should["secretKey"]} if secret else {}

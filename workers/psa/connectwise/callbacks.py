@@ -103,11 +103,7 @@ class Callbacks:
     async def repair(
         self, found: Registered, public_url: str, source: str, *, secret: bool = False
     ) -> None:
-        """Make an entry of ours what is wanted, and leave alone what is not compared.
-
-        Raises:
-            PsaError: ConnectWise did not take it, or nobody knows whether it did.
-        """
+        """Make an entry of ours what is wanted, as far as it is compared. Raises PsaError."""
         del secret
         should = wanted(public_url, source)
         # That of another level would be the id of a status or of one company.
