@@ -88,9 +88,7 @@ async def test_said_in_the_grace_period(rehearse: Rehearse, asked: str, said: st
 
 @pytest.mark.parametrize("said", ["std_id", "std_shouted", "ninja_created", "halo_name", "ce_id"])
 @pytest.mark.parametrize("asked", ["cw", "api_id"])
-async def test_a_person_is_told_who_says_so_and_has_the_last_word(
-    rehearse: Rehearse, asked: str, said: str
-) -> None:
+async def test_a_person_is_told_and_decides(rehearse: Rehearse, asked: str, said: str) -> None:
     async with rehearse(sandbox=account(), grace_period="48h") as it:
         them = Sources(it)
         found = await them.in_grace(await ASKS[asked](them))
@@ -147,9 +145,7 @@ async def test_a_sources_own_newer_word_counts(rehearse: Rehearse, source: str) 
 
 
 @pytest.mark.parametrize("said", SAYS)
-async def test_said_while_everything_is_paused_after_the_plan(
-    rehearse: Rehearse, said: str
-) -> None:
+async def test_said_while_all_is_paused_after_the_plan(rehearse: Rehearse, said: str) -> None:
     """Resumed within the minute that a plan lasts: only the organization is read again."""
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)

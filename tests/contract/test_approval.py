@@ -50,7 +50,7 @@ async def notices(it: Rehearsal) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_webhook_that_nobody_confirmed_waits_and_goes_when_approved(
+async def test_an_unconfirmed_webhook_waits_and_goes_when_approved(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse() as it:
@@ -133,7 +133,7 @@ def with_source(it: Rehearsal, **source: Any) -> None:
         ("always", None, "awaiting_approval"),
     ],
 )
-async def test_a_source_has_a_word_of_its_own(
+async def test_a_source_overrides(
     rehearse: Rehearse, policy: str, source: str | None, state: str
 ) -> None:
     async with rehearse(approval=policy) as it:
@@ -226,9 +226,7 @@ async def test_more_than_was_shown_voids_the_approval_and_is_told(rehearse: Rehe
         assert (await it.run(held.id))["deleted"] is True
 
 
-async def test_what_grew_after_the_export_is_exported_again(
-    rehearse: Rehearse, tmp_path: Path
-) -> None:
+async def test_what_grew_since_is_exported_again(rehearse: Rehearse, tmp_path: Path) -> None:
     policy = {"export": True, "export_dir": str(tmp_path), "dependency_limits": NO_LIMITS}
     async with rehearse(**policy) as it:
         held = await asked_by_webhook(it)
@@ -293,9 +291,7 @@ async def test_it_expires_after_two_reminders(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("state", ["awaiting_approval", "cancelled"])
-async def test_an_approval_stands_against_a_worker_that_reminds_or_gives_up(
-    rehearse: Rehearse, state: str
-) -> None:
+async def test_an_approval_wins_over_a_reminder_or_expiry(rehearse: Rehearse, state: str) -> None:
     async with rehearse() as it:
         shown = await asked_by_webhook(it)
         it.clock.now = shown.ready_at
@@ -315,7 +311,7 @@ async def reject(it: Rehearsal, deletion_id: str) -> None:
     )
 
 
-async def test_what_is_rejected_is_over_until_the_client_was_active_again(
+async def test_a_rejection_holds_until_the_client_was_active_again(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse() as it:
@@ -466,7 +462,7 @@ async def blocked_after(it: Rehearsal, deletion_id: str) -> timedelta:
     return it.clock() - start
 
 
-async def test_a_status_that_lags_after_an_approval_is_waited_for_as_well(
+async def test_a_lagging_status_is_waited_for_after_an_approval(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse(eligibility_window="24h") as it:

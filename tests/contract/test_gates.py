@@ -44,7 +44,7 @@ async def test_the_gate_refuses(
 
 
 @pytest.mark.parametrize(("days", "refused"), [(30, True), (2, False)])
-async def test_an_organization_changed_lately_is_not_idle(
+async def test_one_changed_lately_is_not_idle(
     rehearse: Rehearse, days: int, *, refused: bool
 ) -> None:
     async with rehearse(min_idle_days=days) as it:

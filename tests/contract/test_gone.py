@@ -46,7 +46,7 @@ async def notices(it: Rehearsal) -> list[str]:
     return [(await store.hash("notice", each))["kind"] for each in ids]
 
 
-async def test_a_key_that_lost_its_right_to_what_it_should_delete_proves_nothing(
+async def test_a_key_that_lost_its_right_to_see_it_proves_nothing(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse("accept-and-do-nothing") as it:
@@ -59,9 +59,7 @@ async def test_a_key_that_lost_its_right_to_what_it_should_delete_proves_nothing
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_nor_does_a_key_that_may_not_ask_for_its_records(
-    rehearse: Rehearse, status: int
-) -> None:
+async def test_nor_does_a_key_that_may_not_see_its_records(rehearse: Rehearse, status: int) -> None:
     async with rehearse("accept-and-do-nothing") as it:
         deletion = await sent(it, org_id=HELD)
         await fault(it, hide=HELD, forbid=f"configurations,{status}")
@@ -95,7 +93,7 @@ async def test_a_key_that_lost_more_rights_proves_nothing(rehearse: Rehearse, lo
         assert (await it.run(deletion.id))["deleted"] is False
 
 
-async def test_what_unglue_itself_deleted_meanwhile_is_no_witness_against_it(
+async def test_what_unglue_deleted_meanwhile_is_no_witness_against_it(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse(sandbox={"removal_seconds": 30}) as it:
@@ -161,7 +159,7 @@ async def test_a_plan_of_one_account_is_not_carried_out_in_another(rehearse: Reh
         assert await it.deletes() == []
 
 
-async def test_an_account_that_no_longer_shows_its_own_organization_is_not_trusted(
+async def test_an_account_that_hides_its_own_organization_is_not_trusted(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse() as it:
@@ -172,7 +170,7 @@ async def test_an_account_that_no_longer_shows_its_own_organization_is_not_trust
         assert await it.deletes() == []
 
 
-async def test_an_account_that_never_shows_one_is_proved_by_its_witnesses(
+async def test_an_account_that_shows_none_is_proved_by_its_witnesses(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse() as it:

@@ -96,9 +96,7 @@ async def test_it_holds_the_deletions_of_its_source(rehearse: Rehearse, said: st
 
 
 @pytest.mark.parametrize("said", PLAIN)
-async def test_what_is_plainly_about_something_else_holds_nothing(
-    rehearse: Rehearse, said: str
-) -> None:
+async def test_what_is_about_something_else_holds_nothing(rehearse: Rehearse, said: str) -> None:
     async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
         them = Sources(it)
         name = (await them.in_grace(await created(ASKS[said.partition("_")[0]](them)))).id
@@ -109,9 +107,7 @@ async def test_what_is_plainly_about_something_else_holds_nothing(
 
 @pytest.mark.parametrize("said", ["cw_half_a_status", "cw_nobody", "std_nested"])
 @pytest.mark.parametrize("by", ["api", "sweep"])
-async def test_it_holds_what_was_asked_for_by_another_road(
-    rehearse: Rehearse, by: str, said: str
-) -> None:
+async def test_it_holds_what_others_asked_for(rehearse: Rehearse, by: str, said: str) -> None:
     async with rehearse(sandbox=account(), grace_period="1h") as it:
         them = Sources(it)
         if by == "api":

@@ -63,9 +63,7 @@ async def test_two_saves_at_one_moment(rehearse: Rehearse, source: str, first: s
 @pytest.mark.parametrize(
     "active", ["10", "01", "010", "0100", "101"], ids=lambda said: f"active={said}"
 )
-async def test_words_of_one_moment_concern_every_road(
-    rehearse: Rehearse, active: str, asked: str
-) -> None:
+async def test_one_moment_concerns_every_road(rehearse: Rehearse, active: str, asked: str) -> None:
     """Nobody knows whether the client is active, whoever asks for its deletion."""
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)
@@ -195,7 +193,7 @@ async def test_a_real_event_is_not_swallowed_by_a_dry_run(rehearse: Rehearse, or
 
 @pytest.mark.parametrize("hours", [1, 25, 100])
 @pytest.mark.parametrize("active", [True, False])
-async def test_what_cannot_be_proved_holds_however_long(
+async def test_what_is_unproved_always_holds(
     rehearse: Rehearse, hours: int, *, active: bool
 ) -> None:
     async with rehearse(sandbox=account(), grace_period=f"{hours}h") as it:
@@ -225,9 +223,7 @@ async def _as_time_passes(them: Sources, *, hours: int) -> None:
 
 
 @pytest.mark.parametrize("signed", [True, False])
-async def test_two_words_that_were_proved_late_keep_their_order(
-    rehearse: Rehearse, *, signed: bool
-) -> None:
+async def test_two_that_were_proved_late_keep_order(rehearse: Rehearse, *, signed: bool) -> None:
     """The client was active, and then left: the second word must not be lost."""
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)

@@ -77,9 +77,7 @@ async def test_the_windows_slide(ledger: Ledger, clock: TestClock) -> None:
     ]
 
 
-async def test_twenty_workers_at_once_begin_no_more_than_the_limit(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_twenty_workers_begin_no_more_than_allowed(ledger: Ledger, clock: TestClock) -> None:
     deletions = [await held(ledger, clock, number) for number in range(1, 21)]
     answers = await asyncio.gather(
         *(begin(ledger, clock, each, (replace(DAILY, allowed=7),)) for each in deletions)
@@ -90,9 +88,7 @@ async def test_twenty_workers_at_once_begin_no_more_than_the_limit(
     assert notice.items() >= {"kind": "held_by_limit", "allowed": 7}.items()
 
 
-async def test_one_deletion_counts_once_and_is_not_given_back(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_deletion_counts_once_and_for_good(ledger: Ledger, clock: TestClock) -> None:
     limits = (replace(DAILY, allowed=2),)
     first = await held(ledger, clock, 1)
     for _ in range(3):
@@ -188,9 +184,7 @@ async def approve(it: Rehearsal, deletion_id: str, operator: str = "carol") -> N
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_above_a_limit_each_is_held_and_people_are_told_once(
-    rehearse: Rehearse, mode: str
-) -> None:
+async def test_above_a_limit_each_is_held_and_told_once(rehearse: Rehearse, mode: str) -> None:
     async with rehearse(mode=mode, max_deletions_per_day=1) as it:
         await it.run(await it.ask(org_id="311"))
         ids = [await it.ask(org_id="301") for _ in range(3)]
@@ -276,7 +270,7 @@ async def test_a_share_is_of_what_the_account_holds(rehearse: Rehearse) -> None:
         assert (await it.run(await it.ask(org_id="311")))["deleted"] is True
 
 
-async def test_a_share_of_an_unknown_total_holds(
+async def test_a_share_of_unknown_holds(
     rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with rehearse(max_share_of_organizations=1.0) as it:

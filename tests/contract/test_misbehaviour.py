@@ -50,7 +50,7 @@ async def test_killed_between_intent_and_send_one_delete_after_resend(rehearse: 
         assert it.clock() >= begun_at + it.settings.policy.resend_after
 
 
-async def test_parked_after_its_intent_it_is_unverified_and_never_sent_again(
+async def test_parked_after_its_intent_it_is_unverified_and_not_resent(
     rehearse: Rehearse,
 ) -> None:
     async with rehearse() as it:
@@ -82,9 +82,7 @@ async def test_killed_between_send_and_answer_the_rerun_reports_deleted(
 
 
 @pytest.mark.parametrize("fault", ["drop-after:1", "html@DELETE:1"])
-async def test_a_call_that_was_not_answered_is_resolved_by_reading(
-    rehearse: Rehearse, fault: str
-) -> None:
+async def test_an_unanswered_call_is_resolved_by_reading(rehearse: Rehearse, fault: str) -> None:
     async with rehearse(fault) as it:
         result = await it.run(await it.ask(org_id=TEST_COMPANY))
         assert result["deleted"] is True

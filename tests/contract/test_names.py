@@ -8,9 +8,7 @@ from tests.support.rehearsal import TEST_COMPANY
 
 @pytest.mark.parametrize("other", ["TestCompany ", "testcompany", "Test\u200bCompany"])
 @pytest.mark.parametrize("asked", ["TestCompany", "TestCompany "])
-async def test_names_that_look_alike_are_ambiguous(
-    rehearse: Rehearse, asked: str, other: str
-) -> None:
+async def test_similar_names_are_ambiguous(rehearse: Rehearse, asked: str, other: str) -> None:
     async with rehearse() as it:
         it.world.organizations[302].name = other
         result = await it.run(await it.ask(org_name=asked))

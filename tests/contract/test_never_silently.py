@@ -31,9 +31,7 @@ async def _ask(them: Sources, road: str) -> None:
 
 @pytest.mark.parametrize("road", ["cw", "std", "ninja"])
 @pytest.mark.parametrize("approval", ["webhooks", "always"])
-async def test_what_an_approver_may_waive_is_put_to_one(
-    rehearse: Rehearse, road: str, approval: str
-) -> None:
+async def test_what_may_be_waived_is_asked(rehearse: Rehearse, road: str, approval: str) -> None:
     async with rehearse(sandbox=account(holds=FULL), approval=approval) as it:
         them = Sources(it)
         await _ask(them, road)

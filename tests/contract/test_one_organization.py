@@ -36,7 +36,7 @@ async def _asked(sent: Any) -> str:
     [("manage", "261"), ("manage", "9"), ("autotask", "261")],
 )
 @pytest.mark.parametrize("first", [True, False])
-async def test_one_of_two_linked_companies_goes(
+async def test_one_of_two_links_goes(
     rehearse: Rehearse, other: tuple[str, str], *, first: bool
 ) -> None:
     """The other one was never heard of: nobody knows whether it is a client."""
@@ -79,9 +79,7 @@ async def test_a_client_of_another_psa_is_active(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("by", ["api", "std", "sweep"])
-async def test_who_asks_by_another_road_is_asked_about_the_links_too(
-    rehearse: Rehearse, by: str
-) -> None:
+async def test_other_requests_ask_about_the_links_too(rehearse: Rehearse, by: str) -> None:
     links = Links({ORG: (("manage", "261"),)})
     async with behind(rehearse(sandbox=account()), links) as it:
         them = Sources(it)
@@ -98,9 +96,7 @@ async def test_who_asks_by_another_road_is_asked_about_the_links_too(
 
 
 @pytest.mark.parametrize("order", [(COMPANY, 261), (261, COMPANY)])
-async def test_every_linked_company_is_known_to_be_inactive(
-    rehearse: Rehearse, order: tuple[int, int]
-) -> None:
+async def test_every_linked_one_is_inactive(rehearse: Rehearse, order: tuple[int, int]) -> None:
     """Or somebody was shown all links."""
     async with behind(rehearse(sandbox=account()), Links({ORG: (("manage", "261"),)})) as it:
         them = Sources(it)
@@ -118,9 +114,7 @@ async def test_every_linked_company_is_known_to_be_inactive(
 
 
 @pytest.mark.parametrize("number", [COMPANY, 300])
-async def test_a_number_of_another_psa_is_not_known_by_that_of_ours(
-    rehearse: Rehearse, number: int
-) -> None:
+async def test_another_psas_number_is_not_known_by_ours(rehearse: Rehearse, number: int) -> None:
     """What ConnectWise says of its 300 says nothing of Autotask's."""
     links = Links({ORG: (("autotask", str(number)),)})
     async with behind(rehearse(sandbox=account()), links) as it:
@@ -176,9 +170,7 @@ async def _nameless(them: Sources, vendor: str) -> Any:
 
 @pytest.mark.parametrize("vendor", ["cw_deleted", "at_deleted"])
 @pytest.mark.parametrize("known", [NAME, "Quite Another Client"])
-async def test_the_name_that_a_genuine_event_gave_before_is_compared(
-    rehearse: Rehearse, vendor: str, known: str
-) -> None:
+async def test_an_earlier_name_is_compared(rehearse: Rehearse, vendor: str, known: str) -> None:
     psa = Psa("autotask" if vendor == "at_deleted" else "manage", str(COMPANY))
     async with rehearse(sandbox=account(psa=psa)) as it:
         them = Sources(it)
@@ -207,9 +199,7 @@ async def test_a_link_and_another_name(rehearse: Rehearse, named: str) -> None:
 
 @pytest.mark.parametrize("event", ["updated", "deleted", "nameless"])
 @pytest.mark.parametrize("declared", [True, False])
-async def test_two_tenants_of_one_integration(
-    rehearse: Rehearse, event: str, *, declared: bool
-) -> None:
+async def test_two_tenants_of_one_kind(rehearse: Rehearse, event: str, *, declared: bool) -> None:
     """IT Glue's link belongs to the first tenant's client; the second one has a same number."""
     async with rehearse(sandbox=account()) as it:
         them = Sources(it)
@@ -267,7 +257,7 @@ LINK = {"integration_type": "manage", "company_id": "270"}
     ],
 )
 @pytest.mark.parametrize("source", ["std", "ce"])
-async def test_identifiers_that_disagree(
+async def test_conflicting_identifiers(
     rehearse: Rehearse, source: str, data: dict[str, Any]
 ) -> None:
     async with rehearse(sandbox=account(OTHER)) as it:

@@ -38,9 +38,7 @@ async def test_a_protected_organization_is_not_deleted(rehearse: Rehearse, *, fo
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_tag_seen_by_a_plan_outlives_itself_and_the_configuration(
-    rehearse: Rehearse, *, dry_run: bool
-) -> None:
+async def test_a_tag_once_seen_protects_for_good(rehearse: Rehearse, *, dry_run: bool) -> None:
     async with rehearse(blocking_tags=[]) as it:
         await it.change(TEST_COMPANY, **{"quick-notes": "Please #Keep until they pay"})
         await it.run(await it.ask(org_id=TEST_COMPANY, dry_run=dry_run))
@@ -75,7 +73,7 @@ async def test_an_id_of_the_file_that_only_a_plan_saw_outlives_it(rehearse: Rehe
         assert gates(await it.run(await it.ask(org_id=TEST_COMPANY))) == ["protection"]
 
 
-async def test_a_file_that_changed_is_recorded_at_once(
+async def test_a_changed_file_is_recorded(
     rehearse: Rehearse, ledger: Ledger, valkey_url: str
 ) -> None:
     async with rehearse(protected_ids=["301"]) as it:
@@ -110,9 +108,7 @@ async def test_an_admin_ends_it(rehearse: Rehearse) -> None:
         ]  # fmt: skip
 
 
-async def test_protected_in_the_last_instant(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_protected_at_the_last(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     """After everything was looked at, right before the script that grants the call."""
     async with rehearse() as it:
         begin = it.ledger.deletions.begin_delete

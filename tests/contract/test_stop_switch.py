@@ -62,9 +62,7 @@ async def trip(it: Rehearsal) -> None:
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_nothing_destructive_is_sent_until_somebody_resumes(
-    rehearse: Rehearse, mode: str
-) -> None:
+async def test_nothing_is_deleted_until_somebody_resumes(rehearse: Rehearse, mode: str) -> None:
     async with rehearse(mode=mode, eligible_statuses=[]) as it:
         await it.ledger.stop_switch.pause("carol", "wrong clients", it.clock())
         deletion_id = await it.ask(org_id=EMPTY)
@@ -147,9 +145,7 @@ async def test_what_went_out_is_looked_after(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("worked", [False, True])
-async def test_an_unanswered_call_is_not_repeated_and_is_looked_after(
-    rehearse: Rehearse, *, worked: bool
-) -> None:
+async def test_an_unanswered_call_is_not_repeated(rehearse: Rehearse, *, worked: bool) -> None:
     async with rehearse("drop-after:1" if worked else "drop-before:1") as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         assert (await work(it, deletion_id)).intent.unanswered
@@ -235,9 +231,7 @@ async def test_an_accepted_key_ends_the_row(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_what_the_key_may_not_read_is_no_refusal_of_the_key(
-    rehearse: Rehearse, status: int
-) -> None:
+async def test_what_the_key_may_not_read_is_no_refusal(rehearse: Rehearse, status: int) -> None:
     async with rehearse(dependency_limits=NO_LIMITS) as it:
         await refuse(it, "documents", status)
         for _ in range(4):

@@ -161,9 +161,7 @@ async def test_a_dry_run_schedule_asks_for_previews(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("approval", ["never", "webhooks"])
-async def test_what_the_schedule_does_not_confirm_is_not_deleted(
-    rehearse: Rehearse, approval: str
-) -> None:
+async def test_an_unconfirmed_sweep_deletes_nothing(rehearse: Rehearse, approval: str) -> None:
     async with rehearse(sandbox=account(), approval=approval) as it:
         sweeping = Sweeping(it, confirm_delete=False)
         await sweeping.summary()
@@ -238,9 +236,7 @@ def _cancelled() -> Any:
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_a_client_that_comes_back_before_the_call_is_not_deleted(
-    rehearse: Rehearse, *, known: bool
-) -> None:
+async def test_a_client_that_comes_back_is_not_deleted(rehearse: Rehearse, *, known: bool) -> None:
     """IT Glue's status lags behind the PSA's word by hours."""
     async with rehearse(sandbox=account()) as it:
         if known:
@@ -404,18 +400,14 @@ async def test_a_refused_key_ends_it_and_people_are_told(rehearse: Rehearse) -> 
 
 
 @pytest.mark.parametrize(("fault", "state"), [("html:3", "finished"), ("html", "failed")])
-async def test_an_outage_is_outlasted_or_ends_it(
-    rehearse: Rehearse, fault: str, state: str
-) -> None:
+async def test_an_outage_passes_or_ends_it(rehearse: Rehearse, fault: str, state: str) -> None:
     async with rehearse(fault, sandbox=account()) as it:
         sweeping = Sweeping(it)
         assert (await until_over(sweeping)).state == state
         assert bool(await sweeping.deletions()) is (state == "finished")
 
 
-async def test_a_list_that_shrinks_between_two_pages(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_that_shrinks(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     """What moves up onto a page that was read is not overlooked."""
     monkeypatch.setattr(walk, "_SIZES", (5,))
     async with rehearse(sandbox={**account(), "removal_seconds": 0}) as it:

@@ -52,9 +52,7 @@ async def _waits(them: Sources, asked: str = "api") -> Deletion:
 
 @pytest.mark.parametrize("approval", ["always", "webhooks"])
 @pytest.mark.parametrize("asked", ["api", "cw"])
-async def test_a_soft_deletion_does_not_become_a_hard_one(
-    rehearse: Rehearse, asked: str, approval: str
-) -> None:
+async def test_soft_does_not_become_hard(rehearse: Rehearse, asked: str, approval: str) -> None:
     async with rehearse(sandbox=free(), grace_period="48h", approval=approval, **SOFT) as it:
         them = Sources(it)
         found = await _waits(them, asked)
@@ -139,9 +137,7 @@ async def test_an_approval_with_an_export_is_none_without(
 
 @pytest.mark.parametrize("asked", ["api", "std", "approved"])
 @pytest.mark.parametrize("change", ["renamed", "recreated", "relinked", "unlinked"])
-async def test_the_subject_moves_while_it_waits(
-    rehearse: Rehearse, asked: str, change: str
-) -> None:
+async def test_the_subject_moves_meanwhile(rehearse: Rehearse, asked: str, change: str) -> None:
     approval = "always" if asked == "approved" else "webhooks"
     making = rehearse(sandbox=account(), grace_period="48h", approval=approval)
     links = Links()
@@ -299,9 +295,7 @@ async def test_what_still_meets_the_criteria_goes(rehearse: Rehearse) -> None:
 @pytest.mark.parametrize("asked", ["cw", "std"])
 @pytest.mark.parametrize("then", ["distrusted", "removed", "another_vendor"])
 @pytest.mark.parametrize("when", ["grace", "queued", "paused"])
-async def test_the_source_as_it_is_configured_now(
-    rehearse: Rehearse, asked: str, then: str, when: str
-) -> None:
+async def test_the_source_as_of_now(rehearse: Rehearse, asked: str, then: str, when: str) -> None:
     grace = "48h" if when == "grace" else "0s"
     async with rehearse(sandbox=account(), grace_period=grace) as it:
         them = Sources(it)
@@ -334,9 +328,7 @@ def _operators(**roles: list[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("then", ["gone", "of no role"])
 @pytest.mark.parametrize("who", ["alice", "carol"])
-async def test_the_operators_as_they_are_configured_now(
-    rehearse: Rehearse, who: str, then: str
-) -> None:
+async def test_the_operators_as_configured_now(rehearse: Rehearse, who: str, then: str) -> None:
     """Whoever asked, or approved, and has left meanwhile or whose token leaked."""
     approval = "always" if who == "carol" else "webhooks"
     async with rehearse(sandbox=account(), grace_period="48h", approval=approval) as it:

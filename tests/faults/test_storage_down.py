@@ -146,7 +146,7 @@ def test_with_a_spool_it_is_202_and_drained_in_order(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_a_spool_the_sender_sends_again(
+def test_without_one_it_is_503(
     valkey: FailingValkey, keys: tuple[str, Outside], fault: str
 ) -> None:
     with running_service(configured(valkey.url, keys[0]), keys[1]) as service:

@@ -105,9 +105,7 @@ async def test_it_shows_the_plan_and_changes_nothing(
     assert await stored(redis) == before
 
 
-async def test_it_runs_and_loads_nothing(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_it_runs_nothing(service: Service, ledger: Ledger, settings: Settings) -> None:
     path = link(settings, await awaiting(ledger, settings))
     for page in (service.http.get(path), service.http.get("/approve/x")):
         policy = page.headers["content-security-policy"]
@@ -122,9 +120,7 @@ async def test_it_runs_and_loads_nothing(
 HOSTILE = "<script>alert(1)</script>\u202e\"'&{{7*7}}\u2028x"
 
 
-async def test_what_others_wrote_stays_text(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_others_text_is_text(service: Service, ledger: Ledger, settings: Settings) -> None:
     page = service.http.get(link(settings, await awaiting(ledger, settings, name=HOSTILE)))
     assert "<script" not in page.text
     assert "\u202e" not in page.text
@@ -165,9 +161,7 @@ async def test_rejected(service: Service, ledger: Ledger, settings: Settings) ->
     assert says(gone, "It is cancelled")
 
 
-async def test_force_is_granted_by_the_box(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_force_by_the_box(service: Service, ledger: Ledger, settings: Settings) -> None:
     path = link(settings, await awaiting(ledger, settings, DEPENDENCIES))
     page = submit(service, path)
     assert page.status_code == 409
@@ -209,7 +203,7 @@ async def test_refused(
     assert (await ledger.deletions.get("del_1")).state == "awaiting_approval"
 
 
-async def test_the_same_letters_in_other_bytes_are_the_name(
+async def test_the_name_in_other_bytes(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     path = link(settings, await awaiting(ledger, settings))
@@ -357,9 +351,7 @@ async def test_without_keys_there_is_no_link(valkey_url: str, ledger: Ledger) ->
 
 
 @pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
-async def test_a_browser_has_nothing_to_complain_of(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_a_browser_is_content(service: Service, ledger: Ledger, settings: Settings) -> None:
     held = await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
     seen = await asyncio.to_thread(
         subprocess.run,
@@ -426,7 +418,7 @@ def unavailable(page: httpx.Response, *texts: str) -> None:
         assert says(page, text), page.text
 
 
-async def test_without_redis_there_is_a_page_all_the_same(
+async def test_without_redis_it_is_a_page(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     path = link(settings, await awaiting(ledger, settings))
@@ -491,9 +483,7 @@ async def test_what_may_be_lost_is_confirmed_by_sending_the_form_again(
     ("method", "path", "status"),
     [("PUT", "/approve/x", 405), ("POST", "/approve/", 404), ("GET", "/approve/x/y", 404)],
 )
-def test_what_goes_wrong_there_is_a_page(
-    service: Service, method: str, path: str, status: int
-) -> None:
+def test_what_fails_there_is_a_page(service: Service, method: str, path: str, status: int) -> None:
     answer = service.http.request(method, path)
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html")

@@ -91,7 +91,7 @@ UNAPPROVED = {
 
 
 @pytest.mark.parametrize("fields", UNAPPROVED.values(), ids=UNAPPROVED)
-async def test_without_an_approval_nothing_is_begun(
+async def test_no_approval_no_call(
     ledger: Ledger, clock: TestClock, fields: dict[str, Any]
 ) -> None:
     decision, audited = await begin(ledger, clock, Conditions(approval=True), **fields)

@@ -57,9 +57,7 @@ def cancelled(clock: TestClock) -> ErrorEntry:
     return ErrorEntry("Cancelled", "cancelled by operator bob", rfc3339(clock()))
 
 
-async def test_a_request_names_its_operator_and_its_reason(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_request_names_operator_and_reason(ledger: Ledger, clock: TestClock) -> None:
     await asked(ledger, clock, reason="contract ended", dry_run=True)
     (entry,) = await entries(ledger)
     assert (entry["what"], entry["operator"], entry["deletion_id"], entry["org_id"]) == (
@@ -71,9 +69,7 @@ async def test_a_request_names_its_operator_and_its_reason(
     assert "callback" not in json.dumps(entry)
 
 
-async def test_what_is_seen_again_and_again_is_written_once(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_is_seen_often_is_written_once(ledger: Ledger, clock: TestClock) -> None:
     held = await asked(ledger, clock)
     line = {"entry": "looked", "state": "visible"}
     for _ in range(3):
@@ -98,9 +94,7 @@ async def test_the_end_has_its_state_and_codes(ledger: Ledger, clock: TestClock)
     assert (ended["state"], ended["errors"]) == ("failed", ["PermissionDenied"])
 
 
-async def test_begin_says_why_not_once_and_then_the_number(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_begin_says_why_not_once_then_its_number(ledger: Ledger, clock: TestClock) -> None:
     held = await asked(ledger, clock)
     await ledger.deletions.record(
         held, Change(state="running", fields={"plan_digest": "d"}), clock()
@@ -115,9 +109,7 @@ async def test_begin_says_why_not_once_and_then_the_number(
     )  # fmt: skip
 
 
-async def test_a_cancel_names_the_operator_also_when_it_is_refused(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_cancel_names_its_operator_if_refused_too(ledger: Ledger, clock: TestClock) -> None:
     await asked(ledger, clock)
     error = cancelled(clock)
     await ledger.deletions.cancel("del_1", operator="bob", error=error, now=clock())

@@ -206,9 +206,7 @@ async def test_what_is_young_is_left_to_its_event(it: Caught) -> None:
 
 @pytest.mark.parametrize("fault", [401, 403, 404, 429, 500, 302])
 @pytest.mark.parametrize("source", ["cw", "at"])
-async def test_the_point_stays_while_the_psa_does_not_say(
-    it: Caught, source: str, fault: int
-) -> None:
+async def test_the_point_stays_while_the_psa_is_away(it: Caught, source: str, fault: int) -> None:
     before = await it.way.ledger.catch_ups.get(source)
     assert before is not None
     it.psa.company(250, "Violet Pump Works")
@@ -236,9 +234,7 @@ async def waited(it: Caught, source: str) -> CatchUp:
     raise AssertionError("it does not end")
 
 
-async def test_a_list_that_changes_while_it_is_read(
-    it: Caught, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_that_changes_midway(it: Caught, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.connectwise.client._COMPANIES", 2)
     for number in range(1, 8):
         it.psa.company(number, f"Client {number}")
@@ -261,9 +257,7 @@ async def test_a_list_that_changes_while_it_is_read(
     ]  # fmt: skip
 
 
-async def test_midway_it_breaks_off_and_goes_on(
-    it: Caught, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_it_breaks_off_and_goes_on(it: Caught, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.connectwise.client._COMPANIES", 2)
     for number in range(1, 8):
         it.psa.company(number, f"Client {number}")
@@ -290,9 +284,7 @@ async def test_midway_it_breaks_off_and_goes_on(
         ({"id": 250, "name": "A", "status": {"id": 2}, "_info": {}}, "when it was changed"),
     ],
 )
-async def test_one_that_cannot_be_read_hides_no_other(
-    it: Caught, record: dict[str, Any], words: str
-) -> None:
+async def test_an_unreadable_one_is_alone(it: Caught, record: dict[str, Any], words: str) -> None:
     before = await it.way.ledger.catch_ups.get("cw")
     it.psa.company(251, "Amber Mills")
     it.psa.companies["250"] = {"_info": {"lastUpdated": written(it.clock())}, **record}

@@ -160,9 +160,7 @@ async def test_an_event_that_comes_after_all_joins(it: Listed, source: str) -> N
 
 @BOTH
 @pytest.mark.parametrize("fault", [401, 403, 404, 429, 500, 302])
-async def test_nothing_is_believed_while_the_psa_does_not_say(
-    it: Listed, source: str, fault: int
-) -> None:
+async def test_nothing_is_believed_without_the_psa(it: Listed, source: str, fault: int) -> None:
     before = await it.way.ledger.catch_ups.get(source)
     it.leave(source, 3)
     it.psa.fault = fault
@@ -210,9 +208,7 @@ async def test_another_tenant_is_read_for_the_first_time(it: Listed, source: str
     assert (run.inactive, run.fault, await it.deletions()) == (0, "", [])
 
 
-async def test_a_list_of_halo_that_changes_while_it_is_read(
-    it: Listed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_halo_list_changes_midway(it: Listed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.halopsa.client._CLIENTS", 3)
     it.leave("halo", 3)
     for place in range(2, 20, 4):
@@ -229,9 +225,7 @@ async def test_a_list_of_halo_that_changes_while_it_is_read(
 @pytest.mark.parametrize(
     "record", [{"inactive": "true"}, {"inactive": None}, {"name": ""}, {"id": "x"}]
 )
-async def test_one_of_halo_that_cannot_be_read_hides_no_other(
-    it: Listed, record: dict[str, Any]
-) -> None:
+async def test_an_unreadable_one_of_halo_hides_none(it: Listed, record: dict[str, Any]) -> None:
     before = await it.way.ledger.catch_ups.get("halo")
     it.leave("halo", 4)
     it.psa.clients["3"] |= {"inactive": True, **record}

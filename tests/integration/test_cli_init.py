@@ -98,9 +98,7 @@ def test_what_no_option_says_is_asked(unglue: Command, monkeypatch: pytest.Monke
     assert made.itglue.base_url == REHEARSAL_URL + "/"
 
 
-def test_the_end_of_input_is_an_end(
-    unglue: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_input_may_end(unglue: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", StringIO())
     assert unglue("init", "--rehearsal").status != 0
     assert not (tmp_path / "unglue.toml").exists()

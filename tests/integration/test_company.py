@@ -137,9 +137,7 @@ async def test_only_what_the_ledger_numbered_is_taken(
     assert await ledger.leases.take_along(first) is None
 
 
-async def test_nobody_joins_for_whom_the_budget_does_not_last(
-    ledger: Ledger, queued: tuple[str, ...]
-) -> None:
+async def test_nobody_joins_beyond_the_budget(ledger: Ledger, queued: tuple[str, ...]) -> None:
     for _ in range(2):
         await ledger.budget.take(system_clock(), limit=300, reserve=1, destructive=False)
     assert await joins(queued[0], ledger, 301, 2) is None

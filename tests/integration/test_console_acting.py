@@ -68,7 +68,7 @@ async def test_approved_with_the_right_name_only(
     assert [each["why"] for each in await audited(redis, "approve_refused")] == ["name"]
 
 
-async def test_an_approval_is_of_what_the_page_showed(
+async def test_what_was_shown_is_approved(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     await awaiting(ledger, settings)
@@ -122,9 +122,7 @@ async def test_cancelled_then_replayed_with_the_name_once(
     assert len(await audited(redis, "replayed")) == 1
 
 
-async def test_a_delivery_is_dismissed_or_replayed(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_delivery_is_dismissed(service: Service, ledger: Ledger, redis: Redis) -> None:
     await rejected(ledger)
     alice = logged_in(service, "alice")
     assert alice.post("/deliveries/dlv_1/dismiss", reason="").status_code == 422
@@ -147,9 +145,7 @@ async def test_a_delivery_is_dismissed_or_replayed(
     assert [each["operator"] for each in await audited(redis, "dismissed")] == ["alice"]
 
 
-async def test_paused_by_anybody_with_a_role_and_resumed_by_an_admin(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_paused_by_any_role_and_resumed_by_admins(service: Service, ledger: Ledger) -> None:
     carol, alice = logged_in(service, "carol"), logged_in(service, "alice")
     assert logged_in(service, "dave").post("/pause", reason="x").status_code == 403
     assert carol.post("/pause", reason="too many").headers["location"] == "/?said=paused"

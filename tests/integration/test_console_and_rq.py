@@ -30,9 +30,7 @@ async def test_who_is_in_the_console_is_in_there_too_until_the_log_out(service: 
 
 
 @pytest.mark.usefixtures("redis")
-async def test_it_says_what_it_is_and_opens_the_queue_that_exists(
-    service: Service, valkey_url: str
-) -> None:
+async def test_it_says_what_it_is_and_opens_our_queue(service: Service, valkey_url: str) -> None:
     dave = logged_in(service, "dave")
     with Redis.from_url(valkey_url) as redis:
         enqueue(redis, echo, "one", description="advance_deletion del_1")

@@ -121,9 +121,7 @@ async def test_a_plan_is_read_approved_by_name_and_watched_to_its_end(
 
 
 @pytest.mark.parametrize("service", ["48h"], indirect=True)
-async def test_it_is_cancelled_in_its_grace_period(
-    service: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_it_is_cancelled_in_grace(service: tuple[Service, Settings], ledger: Ledger) -> None:
     running, settings = service
     await asked_for(ledger, settings)
     held = await ledger.deletions.get("del_1")
@@ -231,9 +229,7 @@ async def told(page: Page, rules: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
 
 
-async def test_nobody_is_kept_out_by_how_a_page_is_made(
-    asking: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_every_page_is_accessible(asking: tuple[Service, Settings], ledger: Ledger) -> None:
     """axe-core's rules, colours in both schemes, and nothing to scroll aside on a phone."""
     running, settings = asking
     faults = []

@@ -100,9 +100,7 @@ async def test_a_name_that_is_not_one_name_of_somebody_is_ignored_and_written_do
     assert await refused(redis) == [(why, "127.0.0.1")]
 
 
-async def test_the_header_of_anybody_else_is_ignored_and_written_down(
-    valkey_url: str, redis: Redis
-) -> None:
+async def test_the_header_of_others_is_ignored_and_audited(valkey_url: str, redis: Redis) -> None:
     with running_service(settings_of(valkey_url, "192.0.2.7")) as service:
         browser, status = entered(service, "dave")
         assert status == 401
@@ -126,9 +124,7 @@ async def test_no_x_forwarded_for_makes_a_peer(valkey_url: str, redis: Redis) ->
     assert set(await refused(redis)) == {("peer", "127.0.0.1")}
 
 
-async def test_behind_a_chain_the_listed_proxy_is_who_holds_the_line(
-    valkey_url: str, redis: Redis
-) -> None:
+async def test_behind_a_chain_the_listed_proxy_is_the_peer(valkey_url: str, redis: Redis) -> None:
     settings = settings_of(valkey_url, "127.0.0.1", trusted_proxies=["127.0.0.1"])
     with behind_proxies(settings, ["127.0.0.1"]) as url:
         service = Service(url, "", None, None)  # type: ignore[arg-type] # only its address

@@ -71,9 +71,7 @@ async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
     return [line for line in lines if line["what"] == what]
 
 
-async def test_many_are_counted_first_and_then_replayed_as_counted(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_many_are_counted_and_replayed_as_counted(service: Service, ledger: Ledger) -> None:
     for number in (1, 2, 3):
         await failed(ledger, number)
     alice = logged_in(service, "alice")
@@ -98,9 +96,7 @@ async def test_many_are_counted_first_and_then_replayed_as_counted(
     assert (await ledger.replays.get(replay.id)).stopped_by == "alice"
 
 
-async def test_what_was_not_counted_is_not_replayed(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_only_counted_is_replayed(service: Service, ledger: Ledger, redis: Redis) -> None:
     await failed(ledger, 1)
     alice = logged_in(service, "alice")
     form = form_of(alice, "/replays?what=deletions&state=failed", "/replays")
@@ -125,9 +121,7 @@ async def test_who_may_not_replay_finds_no_form_and_is_refused(service: Service)
         assert alice.get(f"/replays?{wrong}").status_code == 422
 
 
-async def test_a_protection_ends_by_an_admin_who_types_the_name(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_an_admin_ends_a_protection(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.protections.protect(ORG, datetime.now(UTC), how="api", by="bob", reason="pays")
     alice, carol = logged_in(service, "alice"), logged_in(service, "carol")
     assert f'href="/protected/{ORG}"' in alice.get("/protected").text
@@ -162,9 +156,7 @@ async def test_without_a_name_the_id_is_typed(service: Service, ledger: Ledger) 
     ).status_code == 303  # fmt: skip
 
 
-async def test_a_lost_ledger_is_accepted_by_a_tick_and_a_reason(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_lost_ledger_is_accepted(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.stop_switch.lose_ledger("it was emptied", datetime.now(UTC))
     alice = logged_in(service, "alice")
     assert 'name="accept_ledger"' in alice.get("/").text
@@ -179,7 +171,7 @@ async def test_a_lost_ledger_is_accepted_by_a_tick_and_a_reason(
     assert (line["operator"], line["reason"]) == ("alice", "compared")
 
 
-async def test_another_account_is_accepted_by_a_tick(
+async def test_accept_another_account_by_tick(
     service: Service, ledger: Ledger, redis: Redis
 ) -> None:
     await ledger.account.recognise("77", datetime.now(UTC))
@@ -199,9 +191,7 @@ async def test_the_budget_is_on_the_overview(service: Service, ledger: Ledger) -
     assert "397 <small>of 400</small>" in logged_in(service, "alice").get("/").text
 
 
-async def test_each_attempt_of_a_result_is_told_with_its_answer(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_each_attempt_is_told_with_its_answer(service: Service, ledger: Ledger) -> None:
     await failed(ledger, 1)
     now = datetime.now(UTC)
     for number, (state, status, said) in enumerate(
@@ -233,7 +223,7 @@ async def test_each_attempt_of_a_result_is_told_with_its_answer(
         ("plain", {"del_4"}), ("DEL_4", {"del_4"}), ("client", set()), ("org_name", set()),
     ],
 )  # fmt: skip
-async def test_a_search_reads_few_records_and_misses_none(
+async def test_a_search_reads_few_and_misses_none(
     ledger: Ledger, text: str, found: set[str]
 ) -> None:
     names = ("Hauptstra\u00dfe 4", 'The "quoted" back\\slash', "Caf\u00e9 am Eck", "Plain Inc")
@@ -243,9 +233,7 @@ async def test_a_search_reads_few_records_and_misses_none(
     assert {each.id for each in listed.records} == found
 
 
-async def test_a_search_is_bounded_and_says_from_where_to_look_on(
-    ledger: Ledger, settings: Settings
-) -> None:
+async def test_a_bounded_search_says_where_to_go_on(ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     for number in range(2, 9):
         await failed(ledger, number)

@@ -95,9 +95,7 @@ async def test_the_overview_says_what_needs_somebody(alice: Browser, ledger: Led
         assert text in page, text
 
 
-async def test_what_ended_badly_and_who_fell_silent_is_told(
-    alice: Browser, ledger: Ledger, redis: Redis
-) -> None:
+async def test_failures_and_silence_are_told(alice: Browser, ledger: Ledger, redis: Redis) -> None:
     await ask(ledger, "del_2", "7")
     held = await ledger.deletions.lease("del_2", datetime.now(UTC))
     assert held is not None
@@ -154,7 +152,7 @@ async def test_a_page_of_deletions_leads_to_the_next_one(alice: Browser, ledger:
     assert text_of(alice, older).count('"/deletions/del_') == 3
 
 
-async def test_a_deletion_is_told_from_its_outcome_on(
+async def test_a_deletion_begins_with_its_end(
     alice: Browser, ledger: Ledger, settings: Settings
 ) -> None:
     await awaiting(ledger, settings, DEPENDENCIES, assets=7)
@@ -170,9 +168,7 @@ async def test_a_deletion_is_told_from_its_outcome_on(
     assert "/del_1/approve" not in page
 
 
-async def test_a_rejected_delivery_is_read_without_its_secrets(
-    alice: Browser, ledger: Ledger
-) -> None:
+async def test_a_rejected_one_is_read_without_its_secrets(alice: Browser, ledger: Ledger) -> None:
     body = b'{"Status": "<i>odd", "api_token": "s3cr3t", "Metadata": {"key_url": "https://k/x"}}'
     await receive(ledger, body=body)
     assert "holds deletions" in text_of(alice, "/deliveries?held=yes")
@@ -183,7 +179,7 @@ async def test_a_rejected_delivery_is_read_without_its_secrets(
     assert "/deliveries/dlv_1/dismiss" in page
 
 
-async def test_what_others_wrote_is_text_on_every_page(
+async def test_others_text_is_text_everywhere(
     alice: Browser, ledger: Ledger, settings: Settings
 ) -> None:
     await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
@@ -212,7 +208,7 @@ async def test_what_others_wrote_is_text_on_every_page(
         assert not re.search(r"\bon\w+=|src=|javascript:", page), path
 
 
-async def test_every_page_runs_only_what_is_ours(
+async def test_every_page_runs_only_ours(
     alice: Browser, settings: Settings, ledger: Ledger
 ) -> None:
     await awaiting(ledger, settings)

@@ -81,7 +81,7 @@ async def audited(redis: Redis) -> list[dict[str, Any]]:
     return [line for line in lines if line["what"] in told]
 
 
-async def test_who_signs_on_is_the_operator_that_is_linked(
+async def test_who_signs_on_is_the_linked(
     service: Service, provider: Identity, redis: Redis
 ) -> None:
     assert "Log in with single sign-on" in stranger(service).get("/log-in").text
@@ -125,9 +125,7 @@ async def test_who_signs_on_is_the_operator_that_is_linked(
         {"about": {"jwks_uri": "http://keys.example.com/"}},
     ],
 )
-async def test_what_proves_nothing_lets_nobody_in(
-    service: Service, provider: Identity, lie: dict[str, Any]
-) -> None:
+async def test_no_proof_no_entry(service: Service, provider: Identity, lie: dict[str, Any]) -> None:
     browser = stranger(service)
     early = "back" in lie or "nonce" in lie.get("claims", {})
     back = "" if early else to_provider(browser)
@@ -142,9 +140,7 @@ async def test_what_proves_nothing_lets_nobody_in(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_an_answer_is_for_the_browser_that_began_and_for_once(
-    service: Service, provider: Identity
-) -> None:
+async def test_an_answer_is_for_its_browser_once(service: Service, provider: Identity) -> None:
     del provider
     browser, other = stranger(service), stranger(service)
     back = to_provider(browser)
@@ -232,9 +228,7 @@ async def test_a_session_of_a_provider_ends_with_its_configuration(
         assert stranger(service, cookies).get("/").status_code == 303
 
 
-async def test_a_token_still_opens_and_is_written_down(
-    service: Service, provider: Identity, redis: Redis
-) -> None:
+async def test_a_token_still_opens(service: Service, provider: Identity, redis: Redis) -> None:
     del provider
     browser = stranger(service)
     browser.log_in("dave")
@@ -269,9 +263,7 @@ async def test_without_a_provider_there_is_no_such_page(valkey_url: str) -> None
         assert "single sign-on" not in stranger(service).get("/log-in").text
 
 
-def test_what_is_asked_of_the_provider_is_bound_to_the_browser(
-    service: Service, provider: Identity
-) -> None:
+def test_what_is_asked_is_bound_to_the_browser(service: Service, provider: Identity) -> None:
     del provider
     asked = [
         parse_qs(urlsplit(stranger(service).get("/log-in/oidc").headers["location"]).query)
@@ -283,7 +275,7 @@ def test_what_is_asked_of_the_provider_is_bound_to_the_browser(
         assert all(len(value) >= 43 for value in values)
 
 
-def test_it_does_not_start_without_the_extra(
+def test_none_starts_without_the_extra(
     valkey_url: str, provider: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "service.access.oidc", None)

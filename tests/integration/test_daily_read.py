@@ -57,9 +57,7 @@ async def failures(ledger: Ledger) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["what"] == "daily_read_failed"]
 
 
-async def test_once_a_day_it_is_queued_by_one_scheduler(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_it_is_queued_once_a_day(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     queue = JobQueue(valkey_url)
     (duty,) = [
         duty
@@ -78,9 +76,7 @@ async def test_once_a_day_it_is_queued_by_one_scheduler(
     assert (job.func_name, job.args) == ("workers.processes.jobs.read_the_account", ["account"])
 
 
-def test_the_job_makes_two_requests(
-    valkey_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_requests(valkey_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNGLUE_REDIS_URL", valkey_url)
     monkeypatch.setenv("UNGLUE_ITGLUE__BASE_URL", sandbox)
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "ITG.sandbox")
@@ -116,9 +112,7 @@ async def test_it_is_made_while_nothing_else_is_asked_and_resumes_nothing(
     assert [each.cause for each in await ledger.stop_switch.pauses()] == ["key_refused"]
 
 
-async def test_the_doctor_asks_all_the_same_and_stops_nobody(
-    ledger: Ledger, valkey_url: str, sandbox: str
-) -> None:
+async def test_the_doctor_stops_nobody(ledger: Ledger, valkey_url: str, sandbox: str) -> None:
     refuse(sandbox)
     asked = settings(valkey_url, sandbox)
     for _ in range(4):

@@ -99,7 +99,7 @@ async def test_the_same_again(
     assert "already approved by carol" in message or "has ended" in message
 
 
-async def test_another_decision_is_none_that_was_taken(
+async def test_another_decision_is_none(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     await awaiting(ledger, settings)
@@ -112,7 +112,7 @@ async def test_another_decision_is_none_that_was_taken(
         assert "has ended" in only_error(decide(service, what, body), 409, "Conflict")
 
 
-async def test_another_approval_is_none_that_was_given(
+async def test_another_approval_is_none(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)

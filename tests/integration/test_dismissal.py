@@ -183,9 +183,7 @@ async def test_what_nobody_can_prove_leaves_the_quarantine_and_stays_stored(
         assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
 
 
-async def test_the_same_bytes_after_that_are_kept_and_hold_anew(
-    desk: Desk, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_the_same_bytes_hold_anew(desk: Desk, ledger: Ledger, clock: TestClock) -> None:
     keys = Keys()
     keys.answer = SigningKeyUnavailable
     async with intake(ledger, clock, keys) as it:
@@ -195,9 +193,7 @@ async def test_the_same_bytes_after_that_are_kept_and_hold_anew(
         assert await desk.holding() == [second]
 
 
-async def test_the_record_keeps_what_holds_however_old(
-    desk: Desk, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_holds_is_kept_at_any_age(desk: Desk, ledger: Ledger, clock: TestClock) -> None:
     unread = await desk.receive(rejected())
     async with intake(ledger, clock, Keys()) as it:
         unproved = (await it.accept("cw", *delivery())).delivery_id
@@ -233,9 +229,7 @@ async def test_one_of_several_that_is_not_understood_is_told_of(desk: Desk, ledg
     ]  # fmt: skip
 
 
-async def test_what_holds_is_told_although_what_holds_nothing_was(
-    desk: Desk, ledger: Ledger
-) -> None:
+async def test_what_holds_is_told_even_after_what_does_not(desk: Desk, ledger: Ledger) -> None:
     for number in range(3):
         await desk.receive(rejected(f"q{number}", holds=False))
         await desk.receive(rejected(f"r{number}"))

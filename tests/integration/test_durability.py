@@ -154,9 +154,7 @@ async def pending(here: Rehearsal) -> Any:
     return await here.ledger.deletions.get(await here.ask(org_id="301"))
 
 
-async def test_without_append_only_file_fsync_is_not_believed(
-    valkey: FailingValkey, clock: TestClock
-) -> None:
+async def test_no_append_only_no_fsync(valkey: FailingValkey, clock: TestClock) -> None:
     with valkey.without_append_only_file():
         store = await opened(valkey, fsync=True)
         async with rehearsal(store, clock) as here:
@@ -172,7 +170,7 @@ async def test_without_append_only_file_fsync_is_not_believed(
 
 
 @needs_waitaof
-async def test_no_call_goes_out_whose_intent_may_be_lost(
+async def test_no_call_without_intent(
     store: Watched, valkey: FailingValkey, clock: TestClock
 ) -> None:
     async with rehearsal(store, clock) as here:
@@ -196,9 +194,7 @@ async def test_no_call_goes_out_whose_intent_may_be_lost(
         assert await store.redis.zcard("unglue:begun") == 1
 
 
-async def test_a_script_that_the_server_forgot_is_loaded_again(
-    strict: Watched, clock: TestClock
-) -> None:
+async def test_a_forgotten_script_is_loaded_again(strict: Watched, clock: TestClock) -> None:
     async with rehearsal(strict, clock) as here:
         await here.event()
         await strict.redis.script_flush()

@@ -11,9 +11,7 @@ from workers.processes.queue import JobQueue
 from workers.processes.scheduler import Scheduler
 
 
-async def test_two_schedulers_do_a_duty_once(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_two_schedulers_do_it_once(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     done: list[datetime] = []
 
     async def note(now: datetime) -> None:
@@ -30,9 +28,7 @@ async def test_two_schedulers_do_a_duty_once(
     assert done == [clock()]
 
 
-async def test_a_notice_is_written_once_for_the_same_thing(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_notice_is_written_once_for_a_thing(ledger: Ledger, clock: TestClock) -> None:
     for _ in range(2):
         await ledger.notices.write("source_silent", {"source": "cw"}, clock(), once="cw")
     await ledger.notices.write("source_silent", {"source": "ninja"}, clock(), once="ninja")

@@ -32,9 +32,7 @@ def error(status: int, title: str) -> Response:
 
 
 @pytest.mark.parametrize("org_id", ["5", "4489414129010794", "574989297464115201"])
-async def test_exactly_these_bytes_delete(
-    server: ScriptedITGlue, itglue: ITGlue, org_id: str
-) -> None:
+async def test_just_these_bytes_delete(server: ScriptedITGlue, itglue: ITGlue, org_id: str) -> None:
     server.on("DELETE", "/organizations", answer({"data": [row(org_id, name="A")]}))
     found = await itglue.delete_organization(org_id)
     assert (found.outcome, found.status) == ("accepted", 200)
@@ -190,9 +188,7 @@ async def test_an_export_of_anything_else_is_an_error(
         await itglue.create_export("7", include_logs=False, zip_password=None)
 
 
-async def test_a_refused_export_does_not_tell_the_password(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_refused_export_hides_passwords(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("POST", "/exports", error(422, "zip-password 'hunter22' is too short"))
     with pytest.raises(RequestRefused, match=r"'\[hidden\]' is too short") as raised:
         await itglue.create_export("7", include_logs=False, zip_password="hunter22")

@@ -105,9 +105,7 @@ async def due_at(ledger: Ledger, kind: Kind) -> float | None:
 
 
 @KINDS
-async def test_who_beats_keeps_it_and_is_looked_for_when_he_stops(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_a_beat_keeps_it_until_it_stops(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     held = await taken(ledger, kind, clock())
     for _ in range(10):
@@ -121,9 +119,7 @@ async def test_who_beats_keeps_it_and_is_looked_for_when_he_stops(
 
 
 @KINDS
-async def test_a_lease_that_is_over_is_not_renewed(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_an_ended_lease_is_not_renewed(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     held = await taken(ledger, kind, clock())
     over = clock.forward(seconds=15)
@@ -136,9 +132,7 @@ async def test_a_lease_that_is_over_is_not_renewed(
 
 
 @KINDS
-async def test_what_waits_or_is_not_there_is_not_renewed(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_what_waits_is_not_renewed(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     assert not await ledger.leases.renew(kind, NAMES[kind], 1, clock())
     held = await taken(ledger, kind, clock())
@@ -191,7 +185,7 @@ async def test_what_a_dead_process_held_is_due_at_once_and_its_death_counted_onc
 
 @KINDS
 @pytest.mark.parametrize("other", [holder_of("worker-1", 4712), holder_of("worker-2", 4711), ""])
-async def test_only_its_holders_parent_can_give_it_back(
+async def test_only_its_parent_gives_back(
     make: Make, clock: TestClock, kind: Kind, other: str
 ) -> None:
     ledger = make()
@@ -201,9 +195,7 @@ async def test_only_its_holders_parent_can_give_it_back(
 
 
 @KINDS
-async def test_who_has_no_name_is_given_back_by_nobody(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_the_nameless_are_not_given_back(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make(holder="")
     await taken(ledger, kind, clock())
     assert not await ledger.leases.give_back(kind, NAMES[kind], "", clock())
@@ -221,9 +213,7 @@ async def test_what_was_taken_over_is_not_given_back_by_who_had_it_before(
 
 
 @KINDS
-async def test_a_second_death_in_a_row_waits_for_the_end_of_the_lease(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_a_second_death_waits_for_the_end(make: Make, clock: TestClock, kind: Kind) -> None:
     """Else three could come within a second, and a machine short of memory parks what it has."""
     ledger = make()
     await taken(ledger, kind, clock())
@@ -235,9 +225,7 @@ async def test_a_second_death_in_a_row_waits_for_the_end_of_the_lease(
     assert third.deaths == 2
 
 
-async def test_what_the_dead_one_had_still_on_its_way_comes_too_late(
-    make: Make, clock: TestClock
-) -> None:
+async def test_what_the_dead_one_sent_comes_too_late(make: Make, clock: TestClock) -> None:
     ledger = make()
     held = await taken(ledger, "deletion", clock())
     assert isinstance(held, Deletion)

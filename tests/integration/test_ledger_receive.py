@@ -65,7 +65,7 @@ def sender(ledger: Ledger, clock: TestClock) -> Sender:
     return Sender(ledger, clock)
 
 
-async def test_an_inactive_event_creates_a_deletion_that_is_due(
+async def test_inactive_creates_a_deletion(
     sender: Sender, ledger: Ledger, clock: TestClock
 ) -> None:
     receipt = await sender.inactive()
@@ -101,9 +101,7 @@ async def test_the_same_call_again_answers_the_same(ledger: Ledger, clock: TestC
     "otherwise",
     [{"confirm_delete": True}, {"dry_run": True}, {"org_id": "5"}, {"force_delete": True}],
 )
-async def test_only_what_asks_for_the_same_is_joined(
-    sender: Sender, otherwise: dict[str, Any]
-) -> None:
+async def test_only_the_same_is_joined(sender: Sender, otherwise: dict[str, Any]) -> None:
     first = await sender.inactive()
     asked = json.dumps(json.loads(REQUEST) | otherwise)
     (second,) = await sender.send({**inactive(), "request": asked})
@@ -124,9 +122,7 @@ async def test_active_after_inactive_cancels(sender: Sender, ledger: Ledger) -> 
     assert (deletion.state, deletion.errors[0].code) == ("cancelled", "Cancelled")
 
 
-async def test_an_older_inactive_event_that_arrives_late_is_stale(
-    sender: Sender, clock: TestClock
-) -> None:
+async def test_an_older_inactive_that_is_late_is_stale(sender: Sender, clock: TestClock) -> None:
     await sender.active(at=clock() - timedelta(minutes=1))
     receipt = await sender.inactive(at=clock() - timedelta(minutes=2))
 
@@ -158,18 +154,14 @@ async def test_an_older_active_event_that_arrives_late_changes_nothing(
     assert (await ledger.deletions.get(str(first.deletion_id))).state == "queued"
 
 
-async def test_an_unsigned_time_is_no_proof_against_a_reactivation(
-    sender: Sender, clock: TestClock
-) -> None:
+async def test_an_unsigned_time_beats_no_reactivation(sender: Sender, clock: TestClock) -> None:
     await sender.inactive()
     receipt = await sender.active(at=clock() - timedelta(minutes=2))
 
     assert receipt.verdict == "cancelled"
 
 
-async def test_inactive_again_after_a_reactivation_is_a_new_deletion(
-    sender: Sender, clock: TestClock
-) -> None:
+async def test_inactive_again_is_a_new_deletion(sender: Sender, clock: TestClock) -> None:
     first = await sender.inactive()
     await sender.active()
     clock.forward(seconds=1)
@@ -222,7 +214,7 @@ async def test_a_client_that_comes_back_after_an_unverified_call_alarms_once(
     assert (third.reason, third.alert) == ("client_active", None)
 
 
-async def test_after_blocked_the_next_event_tries_again(
+async def test_after_blocked_it_is_retried(
     sender: Sender, ledger: Ledger, clock: TestClock
 ) -> None:
     first = await sender.inactive()
@@ -232,7 +224,7 @@ async def test_after_blocked_the_next_event_tries_again(
     assert (second.verdict, second.reason) == ("accepted", "created")
 
 
-async def test_after_a_person_cancelled_events_are_ignored(
+async def test_a_cancelled_one_ignores_events(
     sender: Sender, ledger: Ledger, clock: TestClock
 ) -> None:
     first = await sender.inactive()
@@ -265,9 +257,7 @@ async def test_client_names_cannot_reach_another_key(sender: Sender) -> None:
     assert other.reason == "created"
 
 
-async def test_every_open_deletion_has_a_due_score(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_open_deletions_have_scores(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     receipt = await sender.inactive()
     deletion_id = str(receipt.deletion_id)
     score: Callable[[], Any] = lambda: ledger.store.redis.zscore(  # noqa: E731 - read thrice

@@ -83,9 +83,7 @@ async def test_deliveries_are_counted_by_source_and_verdict(redis: Redis, servic
 
 
 @pytest.mark.usefixtures("redis")
-async def test_deletions_are_counted_by_how_they_ended_and_why(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_deletions_are_counted_by_end_and_reason(service: Service, ledger: Ledger) -> None:
     await ended(ledger, "del_1", "deleted")
     await ended(ledger, "del_2", "blocked", "DeletionBlocked", "PermissionDenied")
     await ended(ledger, "del_3", "failed", "NobodyKnows")
@@ -117,9 +115,7 @@ async def test_what_is_sent_is_counted_by_what_came_of_it(service: Service, ledg
 
 
 @pytest.mark.usefixtures("redis")
-async def test_requests_of_several_jobs_add_up_and_the_budget_shrinks(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_requests_add_up_and_the_budget_shrinks(service: Service, ledger: Ledger) -> None:
     for status in (200, 503, None):
         tally = Tally()
         async with counted_at_the_end(tally, ledger.budget):
@@ -139,9 +135,7 @@ async def test_requests_of_several_jobs_add_up_and_the_budget_shrinks(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_times_of_steps_of_several_jobs_are_one_histogram(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_steps_of_several_jobs_are_one_histogram(service: Service, ledger: Ledger) -> None:
     for seconds in (0.05, 0.1, 0.3, 700.0, -4.0):
         tally = Tally()
         async with counted_at_the_end(tally, ledger.budget):
@@ -179,9 +173,7 @@ def test_an_endpoint_is_a_word_of_a_closed_list(path: str, endpoint: str) -> Non
     assert [status_of(each) for each in (204, 429, 418, None)] == ["2xx", "429", "4xx", "none"]
 
 
-async def test_signs_of_life_pauses_and_spools(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_beats_pauses_and_spools(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.heartbeats.beat(SCHEDULER, NOW - timedelta(seconds=3), timedelta(minutes=1))
     await ledger.stop_switch.pause("alice", "why", NOW)
     spool = {"where": "here:/spool", "oldest": NOW - timedelta(minutes=2), "waiting": 4}

@@ -144,9 +144,7 @@ async def test_every_secret_signs(
             Webhook(secret).verify(body, request.headers, json_parse=False)
 
 
-async def test_without_a_secret_nothing_is_sent(
-    ledger: Ledger, clock: TestClock, receiver: Receiver
-) -> None:
+async def test_no_secret_no_result(ledger: Ledger, clock: TestClock, receiver: Receiver) -> None:
     box = outbox(ledger, clock, secrets=())
     await box.ended(receiver.url)
     callback = await box.attempt()
@@ -320,9 +318,7 @@ async def test_a_sweeps_summary_is_delivered_signed(
 
 
 @pytest.mark.parametrize("answered", [410, 200, 503], ids=["stopped", "delivered", "dead"])
-async def test_a_result_is_sent_again_under_another_id(
-    box: Outbox, receiver: Receiver, answered: int
-) -> None:
+async def test_a_result_is_sent_again_anew(box: Outbox, receiver: Receiver, answered: int) -> None:
     receiver.answers += [reply(answered)] * 10
     await box.ended(receiver.url)
     while (await box.attempt())["state"] == "pending":
@@ -382,9 +378,7 @@ async def test_a_result_that_kills_its_workers_is_given_up(box: Outbox) -> None:
     assert await box.notices() == ["failed", "callback_exhausted"]
 
 
-async def test_a_death_that_was_followed_by_an_attempt_is_forgiven(
-    box: Outbox, receiver: Receiver
-) -> None:
+async def test_a_death_is_forgiven_after_an_attempt(box: Outbox, receiver: Receiver) -> None:
     receiver.answers += [reply(500)] * 9
     await box.ended(receiver.url)
     for _ in range(4):

@@ -147,7 +147,7 @@ async def test_the_name_is_asked_for_once_and_its_address_used(
     assert request.line == "POST /hook?a=b HTTP/1.1"
 
 
-async def test_a_name_with_other_letters_is_asked_for_as_the_net_writes_it(
+async def test_a_name_of_other_letters_is_asked_as_idna(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -250,7 +250,7 @@ async def test_no_name_leads_inside(
     assert (connected, receiver.connections) == ([], 0)
 
 
-async def test_a_proxy_in_the_environment_is_not_used(
+async def test_no_environments_proxy_is_used(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with receiving() as proxy:

@@ -254,7 +254,7 @@ async def test_where_no_psa_is_asked(url: str) -> None:
         await _address(url)
 
 
-async def test_every_page_of_the_statuses(
+async def test_every_page_of_them(
     psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connectwise, "_PAGE", 2)
@@ -299,9 +299,7 @@ async def test_a_token_is_kept_and_replaced_once(psa: Tenant, asked: Asked, sour
     await (await asked.client(source)).statuses()
 
 
-async def test_halo_shows_all_or_nothing(
-    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_halo_shows_all(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.halopsa.client._CLIENTS", 2)
     for number in range(1, 6):
         psa.client(number, f"Client {number}", active=number > 2)
@@ -315,9 +313,7 @@ async def test_halo_shows_all_or_nothing(
         await every_company(client)
 
 
-async def test_every_organization_of_ninja(
-    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_all_of_ninja(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.ninjaone.client._ORGANIZATIONS", 2)
     for number in (3, 11, 7):
         psa.organization(number, f"Client {number}")

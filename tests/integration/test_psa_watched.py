@@ -60,9 +60,7 @@ async def test_one_refusal_is_enough(ledger: Ledger, clock: TestClock) -> None:
     assert await watched(psa, ledger, clock, "b").company("cw", "1") is None
 
 
-async def test_silence_is_told_after_a_quarter_and_once_an_hour(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_silence_is_told_after_a_quarter_hour(ledger: Ledger, clock: TestClock) -> None:
     psa = Psa(PsaUnreachable("the PSA of source cw answers 503", "cw"))
     it = watched(psa, ledger, clock)
 

@@ -207,9 +207,7 @@ async def test_people_are_told_after_a_quarter_of_an_hour_and_once_an_hour(
         }  # fmt: skip
 
 
-async def test_nothing_is_deleted_while_an_event_of_the_source_is_unproved(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_nothing_is_deleted_while_one_is_unproved(ledger: Ledger, clock: TestClock) -> None:
     keys = Keys()
     keys.answer = KEY
     async with intake(ledger, clock, keys) as it:
@@ -248,7 +246,7 @@ async def test_it_is_bounded_and_room_comes_back(
         assert (await it.accept("cw", *delivery("m3"))).strongest.verdict == "unverified"
 
 
-async def test_its_bytes_are_bounded_too(
+async def test_it_is_bounded(
     ledger: Ledger, clock: TestClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quarantine, "MOST_BYTES", 3000)
@@ -266,9 +264,7 @@ async def test_a_forgery_without_a_pinned_key_is_not_kept(ledger: Ledger, clock:
     assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
 
 
-async def test_what_ends_its_workers_is_tried_less_and_stays(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_ends_its_workers_is_tried_less(ledger: Ledger, clock: TestClock) -> None:
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
         kept = await it.accept("cw", *delivery())

@@ -110,9 +110,7 @@ async def test_that_a_client_is_active_still_is_counted_and_counts(
     assert (await it.send(event(inactive=False))).delivery_id != back.delivery_id
 
 
-async def test_the_same_event_in_other_bytes_is_stored_once(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_one_event_is_stored_once(it: Installation, ledger: Ledger, redis: Redis) -> None:
     """What came may be evidence; but whoever has it can send that again and again, too."""
     it.configure(event_id="/event_id")
     first = await it.send({**event(), "event_id": "e1"})
@@ -156,9 +154,7 @@ async def held(redis: Redis) -> set[str]:
     return {name.decode() for name in cast("list[bytes]", await redis.hkeys("unglue:holding:halo"))}
 
 
-async def test_what_is_understood_when_it_comes_again_is_not_lost(
-    ledger: Ledger, clock: TestClock, redis: Redis
-) -> None:
+async def test_understood_later_counts(ledger: Ledger, clock: TestClock, redis: Redis) -> None:
     """The sender tries again after the pointer was corrected, and nobody replays."""
     it = Installation(ledger, clock)
     first = await it.send(event())
@@ -173,9 +169,7 @@ async def test_what_is_understood_when_it_comes_again_is_not_lost(
     assert len(await it.deletions()) == 1
 
 
-async def test_a_counted_reactivation_is_as_new_as_it_was_last_said(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_reactivation_is_as_new_as_last_said(ledger: Ledger, clock: TestClock) -> None:
     """Read again, it is not older than the deletion that was asked for in between."""
     it = Installation(ledger, clock)
     it.configure()
@@ -192,9 +186,7 @@ async def test_a_counted_reactivation_is_as_new_as_it_was_last_said(
     assert (await ledger.deletions.get(asked.strongest.deletion_id or "")).state == "cancelled"
 
 
-async def test_a_repeat_has_no_effect_on_a_client_that_came_back(
-    it: Installation, ledger: Ledger
-) -> None:
+async def test_a_repeat_leaves_who_came_back_alone(it: Installation, ledger: Ledger) -> None:
     first = await it.send(event(at=it.clock()))
     it.clock.forward(seconds=5)
     back = await it.send(event(inactive=False, at=it.clock()))
@@ -215,9 +207,7 @@ async def test_a_repeat_cannot_be_replayed_instead_of_its_first(it: Installation
     assert refused.value.why == "handled"
 
 
-async def test_a_first_that_left_the_record_is_replaced(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_first_gone_is_replaced(it: Installation, ledger: Ledger, redis: Redis) -> None:
     first = await it.send({"ticket": 5})
     await redis.delete(f"unglue:delivery:{first.delivery_id}")
     second, third = await it.send({"ticket": 5}), await it.send({"ticket": 5})
@@ -226,9 +216,7 @@ async def test_a_first_that_left_the_record_is_replaced(
     assert (await ledger.deliveries.get(second.delivery_id)).repeats == 1
 
 
-async def test_bodies_of_what_was_ignored_are_kept_for_a_week(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_ignored_bodies_last_a_week(it: Installation, ledger: Ledger, redis: Redis) -> None:
     it.configure(event_id="/event_id")
     ignored = await it.send({**event(inactive=False), "event_id": "e1"})
     asked = await it.send({**event(8), "event_id": "e2"})
@@ -251,7 +239,7 @@ async def test_bodies_of_what_was_ignored_are_kept_for_a_week(
     assert refused.value.why == "body_dropped"
 
 
-async def test_what_was_replayed_with_an_effect_keeps_its_body(
+async def test_what_had_effect_keeps_its_body(
     ledger: Ledger, clock: TestClock, redis: Redis
 ) -> None:
     it = Installation(ledger, clock)
@@ -266,9 +254,7 @@ async def test_what_was_replayed_with_an_effect_keeps_its_body(
     assert await redis.zcard("unglue:deliveries:ignored") == 0
 
 
-async def test_what_names_a_deletion_keeps_its_body(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_deletions_keep_a_body(it: Installation, ledger: Ledger, redis: Redis) -> None:
     """Two saves of one second: a person who decides may want to read both."""
     at = it.clock()
     await it.send({**event(at=at), "event_id": "e1"})

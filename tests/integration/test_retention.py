@@ -157,9 +157,7 @@ async def test_what_ended_late_is_not_old(books: Books) -> None:
     assert await books.left() == ["del_1"]
 
 
-async def test_registers_stay_and_deliveries_go_with_their_deletions(
-    books: Books, ledger: Ledger
-) -> None:
+async def test_registers_stay_deliveries_go_with_deletions(books: Books, ledger: Ledger) -> None:
     it = Installation(ledger, books.clock)
     it.configure()
     first = await it.send(event())
@@ -215,9 +213,7 @@ async def test_a_sweeps_summary_leaves(books: Books, ledger: Ledger) -> None:
     assert await ledger.sweeps.newest(9) == []
 
 
-async def test_a_replayed_summary_keeps_the_count_of_its_replays(
-    books: Books, ledger: Ledger
-) -> None:
+async def test_a_replayed_summary_keeps_its_count(books: Books, ledger: Ledger) -> None:
     """Without it the next replay would have the webhook-id of the last one."""
     await swept(ledger, books.clock())
     await books.delivered("cb_1_1")

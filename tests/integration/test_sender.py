@@ -237,9 +237,7 @@ async def test_a_host_that_hangs_holds_up_nobody_else(post: Post, receiver: Rece
     assert all(each.due_at is not None for each in listed if each.id != other)
 
 
-async def test_one_probe_at_a_time_and_the_first_answer_closes_it(
-    post: Post, receiver: Receiver
-) -> None:
+async def test_one_probe_at_a_time_until_an_answer(post: Post, receiver: Receiver) -> None:
     names = await post.results(receiver.url, 10)
     receiver.answers += [NOTHING] * 4
     assert await post.all_rounds() == 4
@@ -367,9 +365,7 @@ async def test_what_is_being_sent_keeps_its_lease(post: Post, receiver: Receiver
     assert [each.suspect for each in await post.ledger.callbacks.due(post.clock())] == [True]
 
 
-async def test_told_to_stop_it_gives_back_what_it_could_not_finish(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_stopped_it_gives_the_rest_back(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender_module, "_LAST_SECONDS", 0.05)
     sender = Sender(replace(post.means, patience=30))
     stop = asyncio.Event()

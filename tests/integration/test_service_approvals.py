@@ -58,9 +58,7 @@ async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
     return [line for line in lines if what in (line.get("what"), line.get("entry"))]
 
 
-async def test_it_is_shown_and_approved(
-    service: Service, ledger: Ledger, settings: Settings, redis: Redis
-) -> None:
+async def test_approved(service: Service, ledger: Ledger, settings: Settings, redis: Redis) -> None:
     await awaiting(ledger, settings)
     before = shown(service)
     approval = before["approval"]
@@ -154,7 +152,7 @@ async def test_another_name(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_same_name_in_other_bytes(
+async def test_the_name_in_other_bytes(
     service: Service, ledger: Ledger, settings: Settings
 ) -> None:
     await awaiting(ledger, settings)
@@ -184,9 +182,7 @@ async def test_what_moved_must_be_looked_at_again(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_force_is_granted_or_not_at_all(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_force_is_granted_or_no(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     digest = shown(service)["approval"]["digest"]
     assert shown(service)["approval"]["needs_force_delete"] is True
@@ -244,9 +240,7 @@ async def test_of_two_at_once_one_wins(
     assert "already approved by o" in only_error(answer, 409, "Conflict")
 
 
-async def test_the_same_call_twice_is_one_approval(
-    ledger: Ledger, settings: Settings, redis: Redis
-) -> None:
+async def test_a_call_twice_is_one(ledger: Ledger, settings: Settings, redis: Redis) -> None:
     held = await awaiting(ledger, settings)
     assert held.asked is not None
     args = ["del_1", 1, 2, "carol", held.asked.seen, "", "digest", ""]
@@ -313,9 +307,7 @@ async def test_the_command_shows_the_plan_and_asks_for_the_name(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_commands_that_end_it(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_the_ending_commands(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     status, _, err = await command(service, "reject", "del_1")
     assert status == 2

@@ -219,9 +219,7 @@ async def test_an_unknown_deletion(service: Service, redis: Redis, name: str) ->
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("source", ["cww", "CW", "cw%20", "schedule:cw"])
-async def test_a_misspelt_source_has_nothing_to_stop_and_is_told_so(
-    service: Service, source: str
-) -> None:
+async def test_a_misspelt_source_stops_nothing_and_says_so(service: Service, source: str) -> None:
     path = "/v1/sources/{}/cancel"
     answer = service.call("POST", path.format(source), json={"reason": "its secret leaked"})
     only_error(answer, 404, "NotFound")

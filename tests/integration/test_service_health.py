@@ -20,9 +20,7 @@ async def test_alive_without_anything() -> None:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_ready_once_scheduler_and_worker_beat(
-    valkey_url: str, redis: Redis, ledger: Ledger
-) -> None:
+async def test_ready_once_both_parts_beat(valkey_url: str, redis: Redis, ledger: Ledger) -> None:
     with running_service(configured(valkey_url)) as service:
         answer = service.http.get("/readyz")
         assert answer.status_code == 503

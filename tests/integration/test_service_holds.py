@@ -95,9 +95,7 @@ async def test_anybody_sees_what_is_held_and_why(service: Service, held: Held) -
 
 
 @pytest.mark.parametrize("operator", ["carol", "alice"])
-async def test_who_may_approve_or_is_admin_dismisses(
-    service: Service, held: Held, operator: str
-) -> None:
+async def test_who_approves_or_administers(service: Service, held: Held, operator: str) -> None:
     names = [await held.unread("dlv_1"), await held.unproved("dlv_2")]
     body = {"ids": [*names, "dlv_none"], "reason": WHY}
     answer = service.call("POST", "/v1/deliveries/dismiss", operator=operator, json=body)
@@ -154,9 +152,7 @@ async def test_in_bulk_by_source_and_verdict(service: Service, held: Held) -> No
         {"reason": "r"},
     ],
 )
-async def test_what_is_not_understood_dismisses_nothing(
-    service: Service, held: Held, body: object
-) -> None:
+async def test_bad_requests_dismiss_nothing(service: Service, held: Held, body: object) -> None:
     await held.unread("dlv_1")
     refused = service.call("POST", "/v1/deliveries/dismiss", json=body)
     only_error(refused, 422, "InvalidRequest")

@@ -83,9 +83,7 @@ async def test_what_a_filter_seldom_fits_is_found(ledger: Ledger) -> None:
     assert [each.id for each in await listing.open()] == names
 
 
-async def test_what_has_just_left_is_not_missed(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_what_just_left_is_not_lost(service: Service, ledger: Ledger, redis: Redis) -> None:
     names = await asked(ledger, 0, 1, 2)
     await redis.delete(f"unglue:deletion:{names[1]}")  # as retention may, after the index was read
     assert pages(service, "limit=9") == [[names[0], names[2]]]
@@ -105,9 +103,7 @@ def unglue(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_what_sources_sent_is_shown(
-    service: Service, ledger: Ledger, unglue: Command
-) -> None:
+async def test_what_sources_sent_shows(service: Service, ledger: Ledger, unglue: Command) -> None:
     assert unglue("deliveries").out == "No deliveries.\n"
     for number, (verdict, reason) in enumerate([("ignored", "not_a_company"), ("rejected", "[x]")]):
         await ledger.deliveries.receive(

@@ -73,9 +73,7 @@ async def test_what_the_ledger_cannot_judge_is_sent_again(valkey_url: str, redis
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_bug_of_ours_does_not_lose_the_event(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_bug_does_not_lose_it(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise KeyError("a bug")
 

@@ -154,9 +154,7 @@ async def test_the_commands(
     assert "paused" not in unglue("deletions")[1]
 
 
-async def test_only_who_accepts_the_other_account_goes_on_with_it(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_only_who_accepts_another_account_resumes(service: Service, ledger: Ledger) -> None:
     now = system_clock()
     await ledger.account.recognise("101", now)
     with pytest.raises(AccountChanged, match="9001"):

@@ -21,9 +21,7 @@ def service(valkey_url: str) -> Iterator[Service]:
 
 
 @pytest.mark.usefixtures("redis")
-async def test_any_role_protects_and_the_first_protection_stands(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_any_role_protects_and_the_first_stands(service: Service, ledger: Ledger) -> None:
     first = service.call("POST", "/v1/protections", operator="carol", json=ASKED)
     again = service.call("POST", "/v1/protections", json={**ASKED, "reason": "another"})
     assert (first.status_code, again.status_code) == (200, 200)
@@ -44,9 +42,7 @@ def test_without_a_role_nobody_protects(service: Service) -> None:
 
 
 @pytest.mark.parametrize("operator", ["carol", "dave"])
-async def test_only_an_admin_ends_it(
-    service: Service, redis: Redis, ledger: Ledger, operator: str
-) -> None:
+async def test_admins_end_it(service: Service, redis: Redis, ledger: Ledger, operator: str) -> None:
     del redis
     service.call("POST", "/v1/protections", json=ASKED)
     body = {"reason": "paid"}

@@ -69,9 +69,7 @@ async def test_a_dry_run_counts(service: Service, redis: Redis, ledger: Ledger) 
     assert await redis.keys("unglue:replay*") == []
 
 
-async def test_a_bulk_replay_is_begun_once_per_key(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_it_is_begun_once_per_key(service: Service, redis: Redis, ledger: Ledger) -> None:
     del redis
     body = {"what": "deletions", "state": "failed", "since": "2020-01-01T00:00:00Z"}
     await blocked(ledger, "del_1")

@@ -101,9 +101,7 @@ async def test_the_fields_at_fault_are_named(service: Service) -> None:
     ["/v1/deletions?dry_run=true", "/v1/replays?dry_run=true", "/v1/schedules/x/sweep?dry_run=1",
      "/v1/deletions/del_1/replay?dry-run", "/v1/pause?dry_run=true"],
 )  # fmt: skip
-async def test_what_stands_in_the_address_is_not_passed_over(
-    service: Service, redis: Redis, path: str
-) -> None:
+async def test_what_the_address_says_counts(service: Service, redis: Redis, path: str) -> None:
     """A rehearsal that was asked for there would be done in earnest."""
     answer = service.call("POST", path, content=json.dumps({**ASKED, "confirm_delete": True}))
     assert "body" in only_error(answer, 422, "InvalidRequest")

@@ -42,9 +42,7 @@ async def states(ledger: Ledger, redis: Redis) -> dict[str, str]:
     return {name.decode(): (await ledger.deletions.get(name.decode())).state for name in ids}
 
 
-async def test_an_inactive_client_becomes_a_deletion(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_inactive_makes_a_deletion(service: Service, redis: Redis, ledger: Ledger) -> None:
     body = service.callback(2, at=NOW)
     receipt = accepted(service, body)
     assert (receipt["verdict"], receipt["reason"]) == ("accepted", "created")
@@ -65,9 +63,7 @@ async def test_an_inactive_client_becomes_a_deletion(
     await queued(redis)
 
 
-async def test_a_repeated_delivery_is_one_deletion(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_a_repeat_is_one_deletion(service: Service, redis: Redis, ledger: Ledger) -> None:
     body = service.callback(2)
     first = accepted(service, body)
     again = [accepted(service, body) for _ in range(3)]

@@ -110,9 +110,7 @@ async def test_a_key_is_fetched_once_and_believed_for_a_minute(
     assert await keys.get(server.url) == "newer"
 
 
-async def test_the_content_type_of_the_answer_does_not_matter(
-    keys: SigningKeys, server: KeyServer
-) -> None:
+async def test_the_content_type_does_not_matter(keys: SigningKeys, server: KeyServer) -> None:
     server.answer = reply(200, KEY_BODY, "content-type: text/plain; charset=utf-8")
     assert await keys.get(server.url) == "test-signing-key"
 

@@ -215,9 +215,7 @@ async def test_while_a_backlog_waits_what_comes_queues_behind_it(box: Box) -> No
     assert (await box.send()).strongest.reason == "created"
 
 
-async def test_a_drain_that_is_repeated_changes_nothing(
-    box: Box, clock: TestClock, tmp_path: Path, redis: Redis
-) -> None:
+async def test_a_repeated_drain(box: Box, clock: TestClock, tmp_path: Path, redis: Redis) -> None:
     box.cut = True
     await box.send()
     box.cut = False
@@ -253,7 +251,7 @@ async def test_what_is_not_genuine_is_not_stored(box: Box) -> None:
     assert box.spool.waiting == 0
 
 
-async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
+async def test_a_gone_source_is_set_aside_and_told(
     box: Box, clock: TestClock, tmp_path: Path
 ) -> None:
     box.cut = True
@@ -281,9 +279,7 @@ async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
     assert not (tmp_path / "again.spool").exists()
 
 
-async def test_an_empty_spool_signs_off_and_a_full_one_does_not(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_only_an_empty_spool_signs_off(box: Box, clock: TestClock, tmp_path: Path) -> None:
     assert [each.id for each in await box.ledger.spools.all()] == [box.spool.id]
     box.cut = True
     await box.send()

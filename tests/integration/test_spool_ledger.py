@@ -63,9 +63,7 @@ async def test_a_deletion_waits_until_every_spool_is_empty(
         assert result["deleted"] is True
 
 
-async def test_a_reactivation_that_lay_in_the_spool_wins(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_spooled_one_wins(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         receipt = await rehearsal.event()
         assert receipt.deletion_id is not None
@@ -108,7 +106,7 @@ async def test_a_worker_that_is_held_up_believes_no_old_word(
         assert result["deleted"] is True
 
 
-async def test_what_no_client_can_take_back_does_not_wait(
+async def test_a_status_does_not_wait(
     rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
 ) -> None:
     async with rehearsal:
@@ -141,9 +139,7 @@ async def test_what_is_set_aside_holds_its_own_source(
         assert await asked(rehearsal, receipt.deletion_id) == becomes
 
 
-async def test_the_organizations_of_a_sweep_wait_as_well(
-    ledger: Ledger, redis: Redis, clock: TestClock
-) -> None:
+async def test_sweeps_wait_as_well(ledger: Ledger, redis: Redis, clock: TestClock) -> None:
     """A sweep's deletion has no client, but watches those whose organization it would hit."""
     await requested(
         ledger, "del_s", clock(), DeletionRequest(org_id="5", confirm_delete=True), operator="sweep"
@@ -177,9 +173,7 @@ async def test_a_word_that_comes_late_does_not_count(ledger: Ledger, clock: Test
     assert spool.holds(clock())
 
 
-async def test_signing_off_and_forgetting_end_the_wait(
-    ledger: Ledger, redis: Redis, clock: TestClock
-) -> None:
+async def test_signed_off_or_forgotten(ledger: Ledger, redis: Redis, clock: TestClock) -> None:
     await beat(ledger, clock(), "spl_1")
     await beat(ledger, clock(), "spl_2", waiting=3, oldest=clock())
     await ledger.spools.sign_off("spl_1", clock())
@@ -225,9 +219,7 @@ def service(valkey_url: str) -> Iterator[Service]:
         yield running
 
 
-async def test_the_api_shows_spools_and_an_admin_forgets_one(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_admins_see_and_forget_spools(service: Service, redis: Redis, ledger: Ledger) -> None:
     del redis
     now = datetime.fromisoformat("2026-11-23T12:00:00Z")
     await beat(ledger, now, waiting=2, oldest=now)

@@ -57,7 +57,7 @@ GRANT: Final = (
     _asked(
         "deletions may run",
         "paused()",
-        f"{_CONTRACT}stop_switch.py::test_nothing_destructive_is_sent_until_somebody_resumes",
+        f"{_CONTRACT}stop_switch.py::test_nothing_is_deleted_until_somebody_resumes",
         f"{_CONTRACT}continuity.py",
     ),
     _asked(
@@ -121,7 +121,7 @@ GRANT: Final = (
     _asked(
         "a call that was not answered had its time",
         "passed < tonumber(deletion.intent_at) + resend_after",
-        f"{_PIPELINE}::test_no_second_intent_until_the_first_had_its_time",
+        f"{_PIPELINE}::test_no_second_intent_before_the_firsts_time",
     ),
     _asked(
         "the second call is for the same organization",
@@ -151,7 +151,7 @@ GRANT: Final = (
     _asked(
         "it is not protected",
         "redis.call('HEXISTS', key('protected'), org) == 1",
-        f"{_CONTRACT}protection.py::test_protected_in_the_last_instant",
+        f"{_CONTRACT}protection.py::test_protected_at_the_last",
     ),
     _asked(
         "nobody else acts on the organization",
@@ -206,7 +206,7 @@ EVENTS: Final = (
         RECEIVE,
         " and same(open.request, event.request, made_up(open))",
         "",
-        ("tests/integration/test_ledger_receive.py::test_only_what_asks_for_the_same_is_joined",),
+        ("tests/integration/test_ledger_receive.py::test_only_the_same_is_joined",),
     ),
     Safeguard(
         "event: active cancels what its source asked for",
@@ -305,13 +305,13 @@ OF_THE_PLAN: Final = (
         )
     ),
     _gate("proof", f"{_ONE}::test_a_bare_number_never_confirms_itself"),
-    _gate("identity", f"{_DECIDED}::test_the_subject_moves_while_it_waits"),
-    _gate("psa_links", f"{_ONE}::test_one_of_two_linked_companies_goes"),
+    _gate("identity", f"{_DECIDED}::test_the_subject_moves_meanwhile"),
+    _gate("psa_links", f"{_ONE}::test_one_of_two_links_goes"),
     _gate("client_active", f"{_CONTRACT}active_by_anyone.py::test_said_before_it_was_asked_for"),
     _gate("event", f"{_CONTRACT}in_doubt_of_order.py"),
     _gate("declined", f"{_CONTRACT}one_no.py::test_every_road_asks_it"),
-    _gate("trust", f"{_DECIDED}::test_the_source_as_it_is_configured_now"),
-    _gate("act", f"{_DECIDED}::test_a_soft_deletion_does_not_become_a_hard_one", _DECIDED),
+    _gate("trust", f"{_DECIDED}::test_the_source_as_of_now"),
+    _gate("act", f"{_DECIDED}::test_soft_does_not_become_hard", _DECIDED),
     _gate("protection", f"{_CONTRACT}protection.py"),
     _gate("schedule_statuses", f"{_DECIDED}::test_a_schedules_status_counts_where_a_status_is_set"),
     _gate("confirmation", "tests/contract/test_approval.py::test_who_is_asked_about_a_webhook"),
@@ -355,14 +355,14 @@ OF_THE_PLAN: Final = (
         "workers/pipeline/terms.py",
         "        return _no_requester(deletion.actor, settings)",
         '        return ""',
-        (f"{_DECIDED}::test_the_operators_as_they_are_configured_now",),
+        (f"{_DECIDED}::test_the_operators_as_configured_now",),
     ),
     Safeguard(
         "plan: an operator who may not approve any more",
         "workers/pipeline/terms.py",
         '    return f"operator {name} approved it, and may not approve any more"',
         '    return ""',
-        (f"{_DECIDED}::test_the_operators_as_they_are_configured_now",),
+        (f"{_DECIDED}::test_the_operators_as_configured_now",),
     ),
     Safeguard(
         "plan: the milder mode of then and now",
@@ -390,7 +390,7 @@ OF_THE_PLAN: Final = (
         "workers/pipeline/identity/resolve.py",
         "    if name is not None and not same(name, organization.name):",
         "    if False:",
-        (f"{_ONE}::test_identifiers_that_disagree", _ONE),
+        (f"{_ONE}::test_conflicting_identifiers", _ONE),
     ),
 )
 
@@ -407,7 +407,7 @@ THE_CALL: Final = (
         "workers/pipeline/steps/permission.py",
         "if plan is None or context.clock() - plan.made_at > PLAN_LASTS:",
         "if plan is None:",
-        (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
+        (f"{_CONTRACT}export.py::test_an_old_export_is_made_again",),
     ),
     Safeguard(
         "call: not after its permission has ended",
@@ -463,7 +463,7 @@ THE_CALL: Final = (
         "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:",
         "        if False:",
-        (f"{_CONTRACT}export.py::test_an_export_from_before_a_pause_is_made_again",),
+        (f"{_CONTRACT}export.py::test_an_old_export_is_made_again",),
     ),
     Safeguard(
         "export: not too old",
@@ -544,16 +544,14 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/pipeline/identity/resolve.py",
         "        if request.org_id not in {None, organization.id}:",
         "        if False:",
-        (f"{_CONTRACT}one_organization.py::test_identifiers_that_disagree",),
+        (f"{_CONTRACT}one_organization.py::test_conflicting_identifiers",),
     ),
     Safeguard(
         "subject: a number is that of its integration",
         "workers/pipeline/gates/standing.py",
         'return register.client == link and kind in {"", own}',
         "return register.client == link",
-        (
-            f"{_CONTRACT}one_organization.py::test_a_number_of_another_psa_is_not_known_by_that_of_ours",
-        ),
+        (f"{_CONTRACT}one_organization.py::test_another_psas_number_is_not_known_by_ours",),
     ),
     Safeguard(
         "ledger: a Redis that evicts stops everything",
@@ -567,7 +565,7 @@ PEOPLE_AND_STRANGERS: Final = (
         "service/api/state.py",
         'if request.method not in {"GET", "HEAD"} and request.url.query:',
         "if False:",
-        (f"{_REQUESTS}::test_what_stands_in_the_address_is_not_passed_over",),
+        (f"{_REQUESTS}::test_what_the_address_says_counts",),
     ),
     Safeguard(
         "queue: only jobs of the table",

@@ -150,9 +150,7 @@ def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -
         ("connectwise", connectwise(Type="CompanyAddress"), "other_entity"),
     ],
 )
-def test_an_odd_time_of_something_else_is_of_no_concern(
-    vendor: str, body: Any, reason: str
-) -> None:
+def test_an_odd_time_of_something_else_is_ignored(vendor: str, body: Any, reason: str) -> None:
     (verdict,) = read(vendor, body)
     assert isinstance(verdict, Ignored), verdict
     assert verdict.reason == reason

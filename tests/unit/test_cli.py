@@ -206,9 +206,7 @@ async def test_a_token_that_is_nobodys(service: Service) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "301x"])
-async def test_what_the_service_does_not_understand_is_usage(
-    service: Service, redis: Redis, value: str
-) -> None:
+async def test_what_is_not_understood_is_usage(service: Service, redis: Redis, value: str) -> None:
     status, out, err = ended(delete(service, "--org-id", value, "--yes-name", "A"))
     assert (status, out) == (2, "")
     assert "InvalidIdentifier: org_id" in err
@@ -220,7 +218,7 @@ FLAGS = ("--confirm-delete", "--dry-run", "--force-delete")
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("flags", [FLAGS, ()])
-async def test_flags_are_the_fields_of_the_request(
+async def test_flags_become_fields(
     service: Service, ledger: Ledger, flags: tuple[str, ...]
 ) -> None:
     texts = ("--org-id", "301", "--org-name", "A & B", "--reason", "over")
@@ -243,7 +241,7 @@ async def test_flags_are_the_fields_of_the_request(
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(("state", "status"), [(DELETED, 0), (FAILED, 1)])
-async def test_the_status_is_the_results(
+async def test_the_results_status(
     service: Service, ledger: Ledger, state: str, status: int
 ) -> None:
     """The command waits while the deletion ends under it."""
@@ -274,9 +272,7 @@ WRONG = {
     ("command", "fault"),
     [*(("serve", fault) for fault in WRONG), *((it, "an unkept safeguard") for it in PROCESSES)],
 )
-def test_nothing_starts_with_a_wrong_configuration(
-    tmp_path: Path, command: str, fault: str
-) -> None:
+def test_a_wrong_configuration_starts_nothing(tmp_path: Path, command: str, fault: str) -> None:
     environment, said = WRONG[fault]
     data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
     complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **environment}
@@ -345,9 +341,7 @@ def test_a_screen_that_is_full_or_closed_is_no_fault_of_ours(arguments: tuple[st
         assert ("No space left on device" in ran.stderr) is (status == 1)
 
 
-def test_where_no_file_is_the_way_to_one_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_file_the_way_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in (("doctor",), ("up",)):
         status, _, err = ended(process(*arguments))
@@ -388,9 +382,7 @@ def test_no_answer_to_a_question_is_an_interruption(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])
-def test_without_the_embedded_server_it_is_named(
-    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_embedded_server(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "k")
     monkeypatch.setattr(embedded, "find_spec", lambda _name: None)

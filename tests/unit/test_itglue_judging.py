@@ -362,9 +362,7 @@ def metrics(**attributes: object) -> Resource:
         ({"viewed": 1, "organization-id": 6}, False),
     ],
 )
-def test_a_day_is_active_if_any_counter_says_so(
-    attributes: dict[str, object], active: bool
-) -> None:
+def test_a_day_is_active_by_any_counter(attributes: dict[str, object], active: bool) -> None:
     assert active_day(metrics(**attributes), "5") == (date(2026, 1, 2) if active else None)
 
 

@@ -55,7 +55,7 @@ SWEPT = {"source": "schedule:monthly", "client": "", "vendor": ""}
         ("delete", "preview", "preview", None),
     ],
 )
-def test_the_milder_of_then_and_now_counts(
+def test_the_milder_one_counts(
     asked: str | None, now: str, counts: str, harder: str | None
 ) -> None:
     configured = settings(policy={"mode": now})
