@@ -83,7 +83,7 @@ def test_a_request_without_a_token_is_no_attempt(door: Logins) -> None:
     assert knock(door) == "no"
 
 
-def test_what_is_kept(door: Logins) -> None:
+def test_what_is_remembered_is_bounded(door: Logins) -> None:
     for number in range(5000):
         knock(door, host=f"10.0.{number // 250}.{number % 250}")
     assert len(door._peers) == 1000
