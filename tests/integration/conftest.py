@@ -6,8 +6,9 @@ import pytest
 
 from tests.integration.itglue_loopback import KEY, ScriptedITGlue, scripted
 from tests.support.command import Command
-from tests.support.service import Service, token
+from tests.support.service import Service, configured, running_service, token
 from workers.itglue.client import ITGlue
+from workers.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,20 @@ def server(running: ScriptedITGlue) -> ScriptedITGlue:
 async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
     async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def settings(request: pytest.FixtureRequest, valkey_url: str) -> Settings:
+    """Those of the installation that `configured` knows, with the module's `SETTINGS`."""
+    return configured(valkey_url, **getattr(request.module, "SETTINGS", {}))
+
+
+@pytest.fixture(scope="module")
+def service(settings: Settings) -> Iterator[Service]:
+    with running_service(settings) as running:
+        # Once it answers it has written its start down, which the tests do not look at.
+        running.http.get("/healthz")
+        yield running
 
 
 @pytest.fixture

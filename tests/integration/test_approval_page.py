@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -36,17 +35,7 @@ BROWSER = next(
 )
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, policy=POLICY, secret_keys=KEYS)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        # Once it answers it has written its start down, which the tests do not look at.
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"policy": POLICY, "secret_keys": KEYS}
 
 
 def link(settings: Settings, deletion: Deletion) -> str:

@@ -1,7 +1,6 @@
 """The console's forms: they decide what the API would, for the same people."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,24 +9,17 @@ from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
 from tests.support.console import logged_in
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.service import Service, secret_key
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
 DELIVERY = {"id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": "[]"}
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    policy = {"export": False, "approval": "always", "grace_period": "48h"}
-    return configured(valkey_url, policy=policy, secret_keys=[secret_key("k")])
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {
+    "policy": {"export": False, "approval": "always", "grace_period": "48h"},
+    "secret_keys": [secret_key("k")],
+}
 
 
 async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:

@@ -1,21 +1,15 @@
 """`/rq` from the console: the same session, and ways on to the deletions."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 
 from tests.support.console import logged_in, stranger
 from tests.support.dashboard import echo, enqueue
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.service import Service, secret_key
 
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url, secret_keys=[secret_key("k")])) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"secret_keys": [secret_key("k")]}
 
 
 @pytest.mark.usefixtures("redis")

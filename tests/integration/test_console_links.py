@@ -15,7 +15,7 @@ from tests.integration.test_console_many import form_of
 from tests.support.console import Browser, logged_in
 from tests.support.sandbox import running_sandbox
 from tests.support.serve import serve
-from tests.support.service import COMPANY, HOST, Service, configured, running_service, secret_key
+from tests.support.service import COMPANY, HOST, Service, configured, secret_key
 from workers.ledger.bulk.comparisons import Comparison
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
@@ -44,13 +44,6 @@ def settings(valkey_url: str, psa: tuple[Tenant, str]) -> Iterator[Settings]:
             itglue={"api_key": "ITG.sandbox", "base_url": url},
             schedules={"monthly": {"cron": "0 3 1 * *", "statuses": ["Inactive"]}},
         )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
 
 
 @pytest.fixture

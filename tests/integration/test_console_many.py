@@ -16,7 +16,7 @@ from service.sandbox.seed import EXAMPLE_CLIENT
 from tests.support.approvals import awaiting
 from tests.support.console import Browser, logged_in
 from tests.support.sandbox import running_sandbox
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.service import Service, configured, secret_key
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.ledger import Ledger
@@ -33,13 +33,6 @@ def settings(valkey_url: str) -> Iterator[Settings]:
             valkey_url, secret_keys=[secret_key("k")], policy={"approval": "always"},
             itglue={"api_key": "ITG.sandbox", "base_url": url, "requests_per_5_minutes": 400},
         )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
 
 
 async def failed(ledger: Ledger, number: int, name: str = "") -> None:

@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from service.console.overview import chart
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
 from tests.support.busy_console import ended
 from tests.support.console import Browser, logged_in
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.service import Service, configured, secret_key
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import STATES
@@ -39,13 +38,6 @@ def settings(valkey_url: str) -> Settings:
     return configured(
         valkey_url, policy=policy, secret_keys=[secret_key("k")], schedules={"weekly": schedule}
     )
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
 
 
 @pytest.fixture

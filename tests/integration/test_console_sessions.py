@@ -1,7 +1,6 @@
 """Who gets into the console, for how long, and what a form must bring along."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -27,16 +26,7 @@ from workers.times.clock import system_clock
 KEYS = [secret_key("newest")]
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, secret_keys=KEYS)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"secret_keys": KEYS}
 
 
 @pytest.mark.usefixtures("redis")

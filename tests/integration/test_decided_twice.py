@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, again, awaiting
 from tests.support.failing_valkey import FailingValkey, own_valkey
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, configured, only_error, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import BLOCKED, DELETED
@@ -41,13 +41,6 @@ def settings(valkey_url: str) -> Settings:
     }
     policy = {"export": False, "approval": "always"}
     return configured(valkey_url, policy=policy, operators=operators, durability="fsync")
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
 
 
 def decide(service: Service, what: str, body: Any = None, operator: str = "carol") -> Any:

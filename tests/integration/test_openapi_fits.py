@@ -1,7 +1,6 @@
 """The running service answers as its description says, whatever is sent to it: by schemathesis."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.support.service import Service, configured, running_service, secret_key, token
+from tests.support.service import Service, secret_key, token
 
 EXAMPLES = 6
 CHECKS = [
@@ -28,11 +27,7 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url, secret_keys=[secret_key("k")])) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"secret_keys": [secret_key("k")]}
 
 
 def described(service: Service) -> tuple[Any, list[Any]]:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from tests.support.service import (
     Service,
     configured,
     only_error,
-    running_service,
     secret_key,
     stored,
     token,
@@ -30,15 +28,7 @@ KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always"}
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, policy=POLICY, secret_keys=KEYS)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        yield running
+SETTINGS = {"policy": POLICY, "secret_keys": KEYS}
 
 
 def decide(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Semaphore
 from typing import Any
@@ -25,12 +24,6 @@ from workers.processes.queue import QUEUE_KEY
 
 ASKED = {"org_id": "301", "confirm_delete": True, "reason": "contract ended"}
 ID = re.compile(r"del_[0-9a-f]{20}")
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Ledger) -> None:

@@ -1,7 +1,6 @@
 """`/v1/holds`, `/v1/deliveries/dismiss` and their commands: who may see it, who may end it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from redis.asyncio import Redis
@@ -14,7 +13,6 @@ from tests.support.service import (
     Service,
     configured,
     only_error,
-    running_service,
     token,
 )
 from workers.ledger.ledger import Ledger
@@ -34,12 +32,6 @@ def settings(valkey_url: str) -> Settings:
         for name, each in roles.items()
     }
     return configured(valkey_url, operators=operators)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        yield running
 
 
 class Held:

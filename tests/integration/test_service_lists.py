@@ -1,7 +1,6 @@
 """`GET /v1/deletions` and `/v1/deliveries`, page by page, and the commands that show them."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,17 +8,11 @@ from redis.asyncio import Redis
 
 from tests.support.command import Command
 from tests.support.deletions import requested
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Listing, Page
 
 START = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 async def asked(ledger: Ledger, *moments: int) -> list[str]:

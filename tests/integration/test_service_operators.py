@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,7 @@ TARGET = {"url": "https://rewst.example.com/told", "format": "json"}
 SCHEDULES = {"monthly": {"cron": "0 3 1 * *"}}
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    settings = configured(valkey_url, notifications={"ops": TARGET}, schedules=SCHEDULES)
-    with running_service(settings) as running:
-        yield running
+SETTINGS = {"notifications": {"ops": TARGET}, "schedules": SCHEDULES}
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`/v1/pause`, `/v1/resume` and their commands: who may stop, who may go on, and where it shows."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from redis.asyncio import Redis
 
 from service.doctor.examination import examine
 from tests.support.command import Command
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.ledger import Ledger
@@ -18,17 +17,6 @@ from workers.settings import Settings
 from workers.times.clock import system_clock
 
 WHY = {"reason": "a [wrong] sweep"}
-
-
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        yield running
 
 
 async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:

@@ -1,23 +1,18 @@
 """`/v1/protections` and its commands: who may protect, who may end it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.command import Command
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.ledger import Ledger
 
 ASKED = {"org_id": "301", "reason": "they pay until May"}
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    policy = {"export": False, "protected_ids": ["302"]}
-    with running_service(configured(valkey_url, policy=policy)) as running:
-        yield running
+SETTINGS = {"policy": {"export": False, "protected_ids": ["302"]}}
 
 
 @pytest.mark.usefixtures("redis")

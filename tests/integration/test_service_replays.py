@@ -1,7 +1,6 @@
 """`/v1/replays`, `/v1/deletions/{id}/replay` and `unglue replay`; the job that carries them out."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.pipeline.states import BLOCKED, DELETED, FAILED
 from workers.times.clock import rfc3339, system_clock
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 async def blocked(ledger: Ledger, name: str, state: str = FAILED) -> str:

@@ -1,7 +1,6 @@
 """The body of `POST /v1/deletions`: what is refused, and that nothing comes of it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,15 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from tests.support.service import Service, configured, only_error, running_service, stored
+from tests.support.service import Service, only_error, stored
 
 ASKED = {"org_id": "301", "confirm_delete": True}
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 MALFORMED: dict[str, tuple[Any, str]] = {

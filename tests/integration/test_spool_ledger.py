@@ -1,7 +1,6 @@
 """Deletions that events lead to wait for every spool that may hold a reactivation."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.deletions import requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.intake.spool.overdue import PATIENCE, tell_of_holding_spools
 from workers.ledger.events.spools import FRESH
 from workers.ledger.ledger import Ledger
@@ -211,12 +210,6 @@ async def test_people_are_told_once_of_a_spool_that_holds_for_long(
     notice_id, *_ = await ledger.notices.due(clock())
     notice = await ledger.notices.get(notice_id)
     assert (notice.kind, notice.detail["spool"]) == ("spool_holds", "spl_1")
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 async def test_admins_see_and_forget_spools(service: Service, redis: Redis, ledger: Ledger) -> None:
