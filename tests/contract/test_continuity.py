@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from adapters.errors import Conflict
 from service.sandbox.settings import SandboxSettings
+from tests.support.audit import pending
 from tests.support.clock import TestClock
 from tests.support.ledgers import memory_of
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
@@ -85,8 +86,7 @@ async def test_an_older_release_goes_on_with_its_pause(redis: Redis, clock: Test
         assert await watch(ledger, clock).look() is None
         assert await causes(ledger) == (["operator"] if paused else [])
         assert await redis.exists("unglue:running") == (not paused)
-        entries: Any = await redis.xrange("unglue:audit:pending")
-        assert [json.loads(each[b"entry"])["what"] for _, each in entries] == ["ledger_founded"]
+        assert [each["what"] for each in await pending(redis)] == ["ledger_founded"]
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])

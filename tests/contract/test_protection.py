@@ -1,11 +1,11 @@
 """Once protected, an organization stays until an admin ends it, whatever the file says now."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.contract.conftest import Rehearse
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY
 from workers.ledger.ledger import Ledger
@@ -15,12 +15,6 @@ from workers.processes.queue import JobQueue
 
 def gates(result: dict[str, Any]) -> list[str]:
     return [error["message"].split(":")[0] for error in result["errors"]]
-
-
-async def audited(ledger: Ledger) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what") in {"protected", "unprotected"}]
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -96,7 +90,7 @@ async def test_an_admin_ends_it(rehearse: Rehearse) -> None:
         result = await it.run(await it.ask(org_id=TEST_COMPANY))
 
         assert result["deleted"] is True
-        assert await audited(it.ledger) == [
+        assert await audited(it.ledger, "protected", "unprotected") == [
             {
                 "what": "protected", "at": 1000 * now.timestamp(), "org_id": TEST_COMPANY,
                 "operator": "carol", "reason": "r", "how": "api",

@@ -2,13 +2,14 @@
 
 import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from adapters.errors import NotFound
 from tests.contract.conftest import Rehearse
 from tests.contract.test_misbehaviour import begin_and_die
+from tests.support.audit import audited
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.deleting.refusals import ReplayRefused
@@ -51,12 +52,6 @@ async def cancel(it: Rehearsal, deletion_id: str) -> None:
     await it.ledger.deletions.cancel(deletion_id, operator="carol", error=error, now=now)
 
 
-async def audited(it: Rehearsal, what: str) -> list[dict[str, Any]]:
-    raw: Any = await it.ledger.store.redis.xrange(it.ledger.store.key("audit", "pending"))
-    lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-    return [line for line in lines if line.get("what") == what]
-
-
 async def test_a_blocked_deletion_begins_anew_and_keeps_its_history(rehearse: Rehearse) -> None:
     async with rehearse(protected_names=["Test*"]) as it:
         name = await it.ask(org_id=TEST_COMPANY)
@@ -82,7 +77,7 @@ async def test_a_blocked_deletion_begins_anew_and_keeps_its_history(rehearse: Re
         (line,) = [entry for entry in view.journal if entry["entry"] == "replayed"]
         assert (line["operator"], line["generation"], line["was"]) == ("bob", 2, "blocked")
         assert [entry["entry"] for entry in view.journal].count("ended") == 2
-        (entry,) = await audited(it, "replayed")
+        (entry,) = await audited(it.ledger, "replayed")
         assert (entry["deletion_id"], entry["operator"]) == (name, "bob")
 
 
@@ -109,7 +104,7 @@ async def test_what_succeeded_or_has_not_ended_is_refused(rehearse: Rehearse) ->
         assert await refusal(it, name) == "succeeded"
         with pytest.raises(NotFound):
             await replay(it, "del_0")
-        assert [line["why"] for line in await audited(it, "replay_refused")] == [
+        assert [line["why"] for line in await audited(it.ledger, "replay_refused")] == [
             "not_terminal",
             "succeeded",
         ]

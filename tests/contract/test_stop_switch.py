@@ -1,7 +1,6 @@
 """The stop switch: a person pulls it, or IT Glue by refusing the key; nothing ends by it."""
 
 import asyncio
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 from adapters.errors import CallsStopped
 from tests.contract.conftest import Rehearse
+from tests.support.audit import audited
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.ledger.deleting.deletions import Begun
 from workers.ledger.records import Deletion
@@ -44,13 +44,6 @@ async def told(it: Rehearsal) -> list[dict[str, Any]]:
     return [{"kind": each.kind, **each.detail} for each in notices]
 
 
-async def audited(it: Rehearsal, *what: str) -> list[dict[str, Any]]:
-    store = it.ledger.store
-    lines: Any = await store.redis.xrange(store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what", entry.get("entry")) in what]
-
-
 async def trip(it: Rehearsal) -> None:
     """Three deletions meet a refused key."""
     await refuse(it, "all")
@@ -78,7 +71,7 @@ async def test_nothing_is_deleted_until_somebody_resumes(rehearse: Rehearse, mod
         journal = (await it.ledger.views.of(deletion_id)).journal
         assert [each["why"] for each in journal if each["entry"] == "not_begun"] == ["paused"]
         assert await asked(it) - looked <= (3 if mode == "soft_delete" else 0)
-        assert len(await audited(it, "not_begun")) == 1
+        assert len(await audited(it.ledger, "not_begun")) == 1
 
         await it.ledger.stop_switch.resume("alice", "they were right", it.clock())
         due = (await it.ledger.deletions.hand_out(it.clock())).jobs
@@ -129,9 +122,9 @@ async def test_people_and_the_audit_log_are_told_once(rehearse: Rehearse) -> Non
             {"kind": "paused", "by": "carol", "cause": "operator", "reason": "wrong clients"},
             {"kind": "resumed", "by": "alice", "reason": "fine"},
         ]
-        entries = [(each["what"], each["operator"]) for each in await audited(it, "paused")]
+        entries = [(each["what"], each["operator"]) for each in await audited(it.ledger, "paused")]
         assert entries == [("paused", "carol"), ("paused", "alice")]
-        entries = [(each["what"], each["operator"]) for each in await audited(it, "resumed")]
+        entries = [(each["what"], each["operator"]) for each in await audited(it.ledger, "resumed")]
         assert entries == [("resumed", "alice")]
 
 

@@ -16,6 +16,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
+from tests.support.audit import pending
 from tests.support.ledgers import begin_anew
 from tests.support.receiver import receiving
 from tests.support.service import Service, configured, running_service, secret_key, stored, token
@@ -70,9 +71,8 @@ def says(page: httpx.Response, text: str) -> bool:
 
 
 async def entries(redis: Redis) -> list[tuple[str, str | None]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    found = [(line.get("what") or line.get("entry"), line.get("why")) for line in lines]
+    lines = await pending(redis)
+    found = [(line.get("what") or line["entry"], line.get("why")) for line in lines]
     return [each for each in found if str(each[0]).endswith("_refused")]
 
 

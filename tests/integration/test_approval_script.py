@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.deletions import leased
 from workers.ledger.deleting.deletions import Conditions
@@ -39,9 +40,7 @@ async def begin(
         held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
         conditions=conditions,
     )  # fmt: skip
-    pending: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    lines = [json.loads(each[b"entry"]) for _, each in pending]
-    return begun.decision, [line["why"] for line in lines if line.get("what") == "not_begun"]
+    return begun.decision, [line["why"] for line in await audited(ledger, "not_begun")]
 
 
 def granted(**fields: Any) -> dict[str, Any]:

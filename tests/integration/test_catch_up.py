@@ -1,7 +1,7 @@
 """Catching up: what no event said is found in both directions, once, and the point waits for it."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -10,13 +10,11 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.headers import Headers
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.autotask import AT_KEYS
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
-from tests.support.serve import serve
 from workers.bulk.catch_up.compared import SETTLED
 from workers.bulk.catch_up.walk import OVERLAP, Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
@@ -31,13 +29,6 @@ from workers.times.clock import rfc3339
 
 GUID = "11111111-2222-4333-8444-555555555555"
 SIGNING_KEY = "the key"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Tenant, str]]:
-    tenant = Tenant()
-    with serve(create_psa(tenant)) as url:
-        yield tenant, url
 
 
 def tables(url: str, **more: Any) -> dict[str, Any]:

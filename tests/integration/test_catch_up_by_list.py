@@ -1,7 +1,7 @@
 """Catching up with PSAs that do not say what changed: their whole list is compared."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
 from typing import Any, cast
@@ -11,12 +11,10 @@ from redis.asyncio import Redis
 
 from adapters.contract import SourceConfig
 from adapters.headers import Headers
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_catch_up import Caught, waited, way_of
 from tests.support.clock import TestClock
-from tests.support.serve import serve
 from workers.intake.intake import Acknowledged
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Page
@@ -27,13 +25,6 @@ BEARER = "Bearer a long shared secret"
 NINJA = {"vendor": "ninjaone", "secrets": [BEARER]}
 HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": [BEARER.removeprefix("Bearer ")]}
 BOTH = pytest.mark.parametrize("source", ["ninja", "halo"])
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Tenant, str]]:
-    tenant = Tenant()
-    with serve(create_psa(tenant)) as url:
-        yield tenant, url
 
 
 class Listed(Caught):

@@ -1,13 +1,12 @@
 """The console's forms: they decide what the API would, for the same people."""
 
-import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
+from tests.support.audit import audited
 from tests.support.console import logged_in
 from tests.support.service import Service, secret_key
 from workers.ledger.ledger import Ledger
@@ -20,12 +19,6 @@ SETTINGS = {
     "policy": {"export": False, "approval": "always", "grace_period": "48h"},
     "secret_keys": [secret_key("k")],
 }
-
-
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if what in (line.get("what"), line.get("entry"))]
 
 
 async def rejected(ledger: Ledger) -> None:

@@ -1,6 +1,5 @@
 """A proxy's word on who somebody is: believed from a listed peer alone, and only once said."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from redis.asyncio import Redis
 from service.api.app import create_app
 from service.api.bounded_http import bounded
 from service.api.connections import Bounds, Connections
+from tests.support.audit import audited
 from tests.support.console import Browser, stranger
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, secret_key
@@ -55,9 +55,8 @@ def entered(service: Service, *said: str, **more: str) -> tuple[Browser, int]:
 
 
 async def refused(redis: Redis) -> list[tuple[str, str]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [(line["why"], line["peer"]) for line in lines if line["what"] == "login_header_refused"]
+    lines = await audited(redis, "login_header_refused")
+    return [(line["why"], line["peer"]) for line in lines]
 
 
 async def test_whom_the_proxy_names_is_in_while_it_does(service: Service, redis: Redis) -> None:
@@ -74,9 +73,7 @@ async def test_whom_the_proxy_names_is_in_while_it_does(service: Service, redis:
     assert browser.http.get("/deletions", headers={HEADER: "dave"}).status_code == 303
     assert browser.http.get("/rq/").status_code == 401
     assert await refused(redis) == []
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    (line,) = [line for line in lines if line["what"] == "logged_in"]
+    (line,) = await audited(redis, "logged_in")
     assert (line["operator"], line["way"], line["peer"]) == ("carol", "header", "127.0.0.1")
 
 

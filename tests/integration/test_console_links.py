@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -12,6 +11,7 @@ from service.sandbox.psa.app import create_psa, populated
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant
 from tests.integration.test_console_many import form_of
+from tests.support.audit import audited
 from tests.support.console import Browser, logged_in
 from tests.support.sandbox import running_sandbox
 from tests.support.serve import serve
@@ -168,12 +168,6 @@ async def hold(ledger: Ledger, number: int, *, clients: tuple[str, ...] = ()) ->
     )  # fmt: skip
 
 
-async def audited(redis: Redis) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if line["what"] == "dismissed"]
-
-
 async def test_many_are_counted_first_and_then_dismissed_as_counted(
     alice: Browser, service: Service, ledger: Ledger, redis: Redis
 ) -> None:
@@ -198,13 +192,13 @@ async def test_many_are_counted_first_and_then_dismissed_as_counted(
     sent = alice.http.post("/holds", data={**form, "number": "3", **why})
     assert (sent.status_code, sent.headers["location"]) == (303, "/holds?said=dismissed")
     assert [each.delivery_id for each in await ledger.holds.all()] == ["dlv_4"]
-    assert [(each["operator"], each["reason"]) for each in await audited(redis)] == [
+    assert [(each["operator"], each["reason"]) for each in await audited(redis, "dismissed")] == [
         ("alice", "a test of theirs")
     ] * 3
     # Once more does nothing more.
     again = alice.http.post("/holds", data={**form, "number": "3", **why})
     assert again.status_code == 409
-    assert len(await audited(redis)) == 3
+    assert len(await audited(redis, "dismissed")) == 3
     dave = logged_in(service, "dave")
     assert "<form" not in dave.get(where).text.partition("<main")[2]
     assert dave.post("/holds", source="cw", verdict="rejected").status_code == 403

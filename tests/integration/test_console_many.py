@@ -1,11 +1,9 @@
 """Forms that reach far: many at once, the end of a protection, a ledger that is accepted."""
 
 import html
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -14,6 +12,7 @@ from adapters.models import DeletionRequest
 from service.console.deletions import Search
 from service.sandbox.seed import EXAMPLE_CLIENT
 from tests.support.approvals import awaiting
+from tests.support.audit import audited
 from tests.support.console import Browser, logged_in
 from tests.support.sandbox import running_sandbox
 from tests.support.service import Service, configured, secret_key
@@ -56,12 +55,6 @@ def form_of(browser: Browser, path: str, action: str) -> dict[str, str]:
     )
     fields = re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form)
     return {name: html.unescape(value) for name, value in fields}
-
-
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if line["what"] == what]
 
 
 async def test_many_are_counted_and_replayed_as_counted(service: Service, ledger: Ledger) -> None:

@@ -1,6 +1,5 @@
 """Single sign-on, against a provider over real HTTP that also lies."""
 
-import json
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +12,7 @@ from redis.asyncio import Redis
 
 from adapters.errors import ConfigurationError
 from service.api.app import create_app
+from tests.support.audit import audited
 from tests.support.console import Browser, stranger
 from tests.support.identity import CLIENT, CLIENT_SECRET, OTHER_KEY, Identity, identity_provider
 from tests.support.service import Service, configured, running_service, secret_key, token
@@ -29,6 +29,9 @@ def settings_of(valkey_url: str, provider: Identity, **oidc: Any) -> Settings:
         valkey_url, secret_keys=[secret_key("k")], operators=operators,
         oidc={**asked, "claim": "email", **oidc},
     )  # fmt: skip
+
+
+LOGINS = ("logged_in", "logged_out", "logged_out_everywhere", "login_failed")
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +77,6 @@ def sign_on(service: Service, onward: str = "") -> tuple[Browser, httpx.Response
     return browser, browser.get(to_provider(browser, onward))
 
 
-async def audited(redis: Redis) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    told = {"logged_in", "logged_out", "logged_out_everywhere", "login_failed"}
-    return [line for line in lines if line["what"] in told]
-
-
 async def test_who_signs_on_is_the_linked(
     service: Service, provider: Identity, redis: Redis
 ) -> None:
@@ -93,7 +89,9 @@ async def test_who_signs_on_is_the_linked(
     assert provider.redeemed == ["code-0"]
     browser.post("/log-out")
     assert browser.get("/").status_code == 303
-    said = [(each["what"], each["operator"], each.get("way")) for each in await audited(redis)]
+    said = [
+        (each["what"], each["operator"], each.get("way")) for each in await audited(redis, *LOGINS)
+    ]
     assert said == [("logged_in", "carol", "oidc"), ("logged_out", "carol", None)]
 
 
@@ -159,7 +157,7 @@ async def test_a_refused_sign_on_is_counted_and_written_down(
     monkeypatch.setattr("service.access.logins._TOLD_EVERY", timedelta())
     provider.claims = {"email": "nobody@example.com"}
     assert "No operator has sign_on" in sign_on(service)[1].text
-    assert [each["what"] for each in await audited(redis)] == ["login_failed"]
+    assert [each["what"] for each in await audited(redis, *LOGINS)] == ["login_failed"]
     monkeypatch.setattr("service.access.logins.MOST", 0)
     assert sign_on(service)[1].status_code == 429
     provider.claims = {"email": "carol@example.com"}
@@ -236,7 +234,9 @@ async def test_a_token_still_opens(service: Service, provider: Identity, redis: 
         "/log-in", data={"name": "carol", "token": token("carol")}
     ).status_code == 303  # fmt: skip
     browser.post("/log-out", everywhere="yes")
-    said = [(each["what"], each["operator"], each["peer"]) for each in await audited(redis)]
+    said = [
+        (each["what"], each["operator"], each["peer"]) for each in await audited(redis, *LOGINS)
+    ]
     assert said == [
         ("logged_in", "dave", "127.0.0.1"),
         ("logged_in", "carol", "127.0.0.1"),

@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from rq.serializers import JSONSerializer
 from service.doctor.examination import examine
 from service.sandbox.app import create_sandbox
 from service.sandbox.settings import SandboxSettings
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.serve import serve
 from workers.itglue.account import daily_read
@@ -49,12 +49,6 @@ async def worker(valkey_url: str, sandbox: str) -> AsyncIterator[Context]:
 def refuse(sandbox: str, *, refused: bool = True) -> None:
     faults = {"forbid": "all,401" if refused else None}
     httpx.post(f"{sandbox}/_sandbox/faults", json=faults, trust_env=False).raise_for_status()
-
-
-async def failures(ledger: Ledger) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry["what"] == "daily_read_failed"]
 
 
 async def test_it_is_queued_once_a_day(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
@@ -102,13 +96,13 @@ async def test_it_is_made_while_nothing_else_is_asked_and_resumes_nothing(
     for times in (1, 2, 3):
         async with worker(valkey_url, sandbox) as context:
             await daily_read(context)
-        assert len(await failures(ledger)) == times
+        assert len(await audited(ledger, "daily_read_failed")) == times
         assert len(await ledger.stop_switch.pauses()) == (times == 3)
     refuse(sandbox, refused=False)
     async with worker(valkey_url, sandbox) as context:
         await daily_read(context)
     assert await ledger.account.organizations(system_clock()) == 20
-    assert len(await failures(ledger)) == 3
+    assert len(await audited(ledger, "daily_read_failed")) == 3
     assert [each.cause for each in await ledger.stop_switch.pauses()] == ["key_refused"]
 
 
@@ -131,7 +125,7 @@ async def test_a_failure_says_what_to_do(ledger: Ledger, valkey_url: str, sandbo
     refuse(sandbox)
     async with worker(valkey_url, sandbox) as context:
         await daily_read(context)
-    (entry,) = await failures(ledger)
+    (entry,) = await audited(ledger, "daily_read_failed")
     assert entry["code"] == "PermissionDenied"
     assert "itglue.api_key" in entry["error"]
     assert "ITG.sandbox" not in json.dumps(entry)

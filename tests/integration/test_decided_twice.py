@@ -1,7 +1,6 @@
 """A decision that could not be said to be on disk: said again, it is the same one."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, again, awaiting
+from tests.support.audit import pending
 from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.service import Service, configured, only_error, token
 from workers.ledger.deleting.deletions import Change
@@ -49,9 +49,7 @@ def decide(service: Service, what: str, body: Any = None, operator: str = "carol
 
 async def decisions(redis: Redis) -> list[str]:
     """What was written down for the audit log since the deletion was made."""
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    told = [line.get("what") or line.get("entry") for line in lines]
+    told = [line.get("what") or line["entry"] for line in await pending(redis)]
     return [what for what in told if what not in {"configuration", "created", "planned", "state"}]
 
 

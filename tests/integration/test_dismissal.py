@@ -1,6 +1,5 @@
 """A person ends what a delivery holds; the delivery stays, with who said so and why."""
 
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from adapters.errors import SigningKeyUnavailable
 from tests.integration.test_ledger_receive import inactive
 from tests.integration.test_quarantine import Keys, delivery, intake, listed, notices
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from workers.ledger.deleting.deletions import Begun, Change
 from workers.ledger.events.deliveries import Replay
@@ -40,11 +40,6 @@ class Desk:
 
     async def holding(self) -> list[str]:
         return [each.delivery_id for each in await self.ledger.holds.all()]
-
-    async def audited(self) -> list[dict[str, Any]]:
-        raw: Any = await self.ledger.store.redis.xrange("unglue:audit:pending")
-        lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-        return [line for line in lines if line["what"] == "dismissed"]
 
     async def begin(self, deletion_id: str) -> Begun:
         """Ask for the permission to delete."""
@@ -93,7 +88,7 @@ async def test_what_was_not_understood_holds_until_it_is_dismissed(
     assert stored.dismissed is not None
     assert (stored.verdict, stored.body) == ("rejected", b"{}")
     assert (stored.dismissed.by, stored.dismissed.reason) == ("carol", "a test of theirs")
-    (line,) = await desk.audited()
+    (line,) = await audited(desk.ledger, "dismissed")
     assert (line["delivery_id"], line["operator"], line["verdict"]) == (name, "carol", "rejected")
     desk.clock.forward(minutes=10)
     assert (await desk.begin(deletion_id)).decision == "begun"
@@ -103,7 +98,7 @@ async def test_said_again_it_is_the_same_and_audited_once(desk: Desk, ledger: Le
     name = await desk.receive(rejected())
     await desk.dismiss(name)
     assert await desk.dismiss(name, operator="alice") == {name: "dismissed"}
-    assert len(await desk.audited()) == 1
+    assert len(await audited(desk.ledger, "dismissed")) == 1
     stored = await ledger.deliveries.get(name)
     assert stored.dismissed is not None
     assert stored.dismissed.by == "carol"
@@ -115,7 +110,7 @@ async def test_what_holds_nothing_is_not_dismissed(desk: Desk, ledger: Ledger) -
     said = await desk.dismiss(quiet, "dlv_none")
     assert said == {quiet: "holds_nothing", "dlv_none": "unknown"}
     assert (await ledger.deliveries.get(quiet)).dismissed is None
-    assert await desk.audited() == []
+    assert await audited(desk.ledger, "dismissed") == []
 
 
 async def test_hundreds_at_once(desk: Desk, ledger: Ledger) -> None:

@@ -2,8 +2,8 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
+from tests.support.audit import pending
 from tests.support.clock import TestClock
 from workers.ledger.ledger import Ledger
 from workers.processes.duties import Duty
@@ -39,7 +39,5 @@ async def test_a_notice_is_written_once_for_a_thing(ledger: Ledger, clock: TestC
 
 async def test_a_decision_is_written_to_the_stream(ledger: Ledger, clock: TestClock) -> None:
     await ledger.audit.write("paused", {"operator": "alice"}, clock())
-    pending: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    ((_, fields),) = pending
-    entry = json.loads(fields[b"entry"])
+    (entry,) = await pending(ledger)
     assert entry == {"what": "paused", "operator": "alice", "at": 1_000 * clock().timestamp()}

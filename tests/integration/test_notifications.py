@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -95,12 +95,6 @@ class Chat:
         error = ErrorEntry(code, 'it says "code": "DeletionUnverified" and \ud800', "…")
         now = self.clock()
         await ended(self.ledger, deletion_id, now, errors=[error], url=url, request=request)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """What is only said again is counted, not stored: whoever holds a signed event can repeat it."""
 
-import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.integration.test_replay_deliveries import Installation, event
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.command import Command
 from tests.support.service import service_with_keys, token
@@ -28,12 +28,6 @@ def it(ledger: Ledger, clock: TestClock) -> Installation:
 async def kept(redis: Redis) -> list[str]:
     names = cast("list[bytes]", await redis.zrange("unglue:deliveries", 0, -1))
     return [name.decode() for name in names]
-
-
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    raw: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-    return [line for line in lines if line["what"] == what]
 
 
 def said(acknowledged: Acknowledged) -> tuple[str, str, str | None]:

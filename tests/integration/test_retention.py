@@ -1,7 +1,6 @@
 """What is old leaves the ledger in bounded steps, and what must stay stays."""
 
 import hashlib
-import json
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -9,6 +8,7 @@ import pytest
 
 from adapters.errors import NotFound
 from tests.integration.test_replay_deliveries import Installation, event
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.deletions import requested
 from workers.ledger.bulk.sweeps import End, Progress
@@ -59,9 +59,7 @@ class Books:
         await self.retention.prune(self.clock())
 
     async def audited(self, what: str) -> list[dict[str, Any]]:
-        raw: Any = await self.redis.xrange("unglue:audit:pending")
-        lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-        return [line for line in lines if line["what"] == what]
+        return await audited(self.redis, what)
 
     async def keys(self, part: str) -> list[str]:
         found = cast("list[bytes]", await self.redis.keys(f"*{part}*"))

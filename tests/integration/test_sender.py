@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
-from tests.support.receiver import NO_CONTENT, Receiver, receiving, reply, silent
+from tests.support.receiver import NO_CONTENT, Receiver, reply, silent
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.outbox import sender as sender_module
@@ -90,12 +90,6 @@ def post(ledger: Ledger, clock: TestClock) -> Post:
     )
     means = Means(ledger, settings, clock, Random(7), patience=0.3)  # noqa: S311 - jitter
     return Post(ledger, clock, Sender(means), means)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 async def until(look: Callable[[], bool]) -> None:

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from adapters.errors import Conflict
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
+from tests.support.audit import audited
 from tests.support.service import (
     Service,
     configured,
@@ -40,12 +41,6 @@ def decide(
 
 def shown(service: Service, operator: str = "carol") -> Any:
     return service.call("GET", "/v1/deletions/del_1", operator=operator).json()
-
-
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if what in (line.get("what"), line.get("entry"))]
 
 
 async def test_approved(service: Service, ledger: Ledger, settings: Settings, redis: Redis) -> None:

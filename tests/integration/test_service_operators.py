@@ -5,12 +5,12 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from service.access.logins import MOST
+from tests.support.audit import audited
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
@@ -26,12 +26,6 @@ SETTINGS = {"notifications": {"ops": TARGET}, "schedules": SCHEDULES}
 @pytest.fixture
 def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(monkeypatch, capsys)
-
-
-async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what") == what]
 
 
 # -- made ----------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from service.doctor.examination import examine
+from tests.support.audit import audited
 from tests.support.command import Command
 from tests.support.service import Service, only_error, token
 from workers.ledger.deleting.deletions import Change
@@ -17,12 +17,6 @@ from workers.settings import Settings
 from workers.times.clock import system_clock
 
 WHY = {"reason": "a [wrong] sweep"}
-
-
-async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what") == what]
 
 
 @pytest.mark.usefixtures("redis")

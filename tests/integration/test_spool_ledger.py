@@ -11,6 +11,7 @@ from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from service.cli import main
 from service.sandbox.settings import SandboxSettings
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.deletions import requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
@@ -183,9 +184,7 @@ async def test_signed_off_or_forgotten(ledger: Ledger, redis: Redis, clock: Test
     assert await ledger.spools.all() == []
     with pytest.raises(NotFound):
         await ledger.spools.forget("spl_3", clock(), operator="alice", reason="no")
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    entries = [json.loads(fields[b"entry"]) for _, fields in pending]
-    (entry,) = [entry for entry in entries if entry["what"] == "spool_forgotten"]
+    (entry,) = await audited(redis, "spool_forgotten")
     assert (entry["operator"], entry["spool"], entry["waiting"]) == ("alice", "spl_2", 3)
 
 
