@@ -26,12 +26,7 @@ class Autotask(HoldsSecrets):
     )
 
     def verify(
-        self,
-        config: AutotaskConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: AutotaskConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
         """Prove the bytes with one of the secrets, without a time. Raises SignatureInvalid."""
         del key, now
@@ -45,12 +40,7 @@ class Autotask(HoldsSecrets):
         return stamped([judge(config, body, now)], body)
 
     def sign(
-        self,
-        config: AutotaskConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: AutotaskConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this callout; its event id is `Guid` and `SequenceNumber` in the body."""
         del key, event_id, now

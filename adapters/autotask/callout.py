@@ -27,14 +27,7 @@ from adapters.fields import (
     readable_name,
     signed_time,
 )
-from adapters.models import (
-    DeletionRequest,
-    Ignored,
-    PsaLink,
-    Reactivated,
-    Request,
-    Verdict,
-)
+from adapters.models import DeletionRequest, Ignored, PsaLink, Reactivated, Request, Verdict
 from adapters.rehearsal import timestamp
 
 # "Account" is the name in the SOAP API, which the payload inherits elsewhere.

@@ -40,12 +40,7 @@ class CloudEvents(HoldsSecrets):
         return judge(config, headers, body, now)
 
     def sign(
-        self,
-        config: CloudEventsConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: CloudEventsConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of a structured event, signed with every secret."""
         del key

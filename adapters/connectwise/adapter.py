@@ -72,12 +72,7 @@ class ConnectWise:
         return stamped([judge(config, body, now)], body)
 
     def sign(
-        self,
-        config: ConnectWiseConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: ConnectWiseConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this callback, whose body has its id. Raises ValueError without a key."""
         del config, event_id, now

@@ -23,12 +23,7 @@ class HaloPSA(HoldsSecrets):
     sender: ClassVar[Sender] = Sender()
 
     def verify(
-        self,
-        config: HaloPSAConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: HaloPSAConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
         """Compare the agreed header; HaloPSA signs nothing. Raises SignatureInvalid."""
         del body, key, now
@@ -42,12 +37,7 @@ class HaloPSA(HoldsSecrets):
         return judge_each(body, now, partial(judge, config), partial(known, config))
 
     def sign(
-        self,
-        config: HaloPSAConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: HaloPSAConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this delivery."""
         del body, key, event_id, now

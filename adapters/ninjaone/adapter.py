@@ -29,12 +29,7 @@ class NinjaOne(HoldsSecrets):
     sender: ClassVar[Sender] = Sender()
 
     def verify(
-        self,
-        config: NinjaOneConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: NinjaOneConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
         """Compare the header, and a gateway's signature if configured. Raises SignatureInvalid."""
         del key, now
@@ -51,12 +46,7 @@ class NinjaOne(HoldsSecrets):
         return judge_each(body, now, partial(judge, config), partial(known, config))
 
     def sign(
-        self,
-        config: NinjaOneConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: NinjaOneConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this activity; its event id is `id` in the body."""
         del key, event_id, now

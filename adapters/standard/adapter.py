@@ -36,12 +36,7 @@ class Standard(HoldsSecrets):
     )
 
     def verify(
-        self,
-        config: StandardConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: StandardConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
         """Prove id, time and bytes with one of the secrets. Raises SignatureInvalid."""
         del key
@@ -59,12 +54,7 @@ class Standard(HoldsSecrets):
         return stamped(verdicts, body)
 
     def sign(
-        self,
-        config: StandardConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: StandardConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this event, signed with every secret."""
         del key

@@ -11,10 +11,7 @@ _CURES: Final = {
     "rejected": "correct the source and replay them, or look at them: unglue holds, then dismiss",
     "unverified": "look at the way to the vendor's key server; or: unglue holds, then dismiss",
 }
-_SAID: Final = {
-    "rejected": "not understood",
-    "unverified": "not proved to be genuine",
-}
+_SAID: Final = {"rejected": "not understood", "unverified": "not proved to be genuine"}
 
 
 async def held_findings(ledger: Ledger) -> list[tuple[str, Literal["warn"], str, str]]:

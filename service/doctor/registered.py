@@ -61,10 +61,7 @@ async def compared(
 
 
 async def _renewed(
-    registration: Registration,
-    found: tuple[Registered, ...] | None,
-    public_url: str,
-    source: str,
+    registration: Registration, found: tuple[Registered, ...] | None, public_url: str, source: str
 ) -> tuple[Registered, ...] | None:
     """What is registered, after all of it has the new secret."""
     for each in found or ():

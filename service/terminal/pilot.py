@@ -120,11 +120,7 @@ def _source(
 
 
 def _operator(name: str, roles: list[str], token: str) -> list[str]:
-    return [
-        f"[operators.{name}]",
-        _line("token_sha256", token_hash(token)),
-        _line("roles", roles),
-    ]
+    return [f"[operators.{name}]", _line("token_sha256", token_hash(token)), _line("roles", roles)]
 
 
 def _line(name: str, value: str | list[str]) -> str:

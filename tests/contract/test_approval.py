@@ -50,9 +50,7 @@ async def notices(it: Rehearsal) -> list[dict[str, Any]]:
     return found
 
 
-async def test_an_unconfirmed_webhook_waits_and_goes_when_approved(
-    rehearse: Rehearse,
-) -> None:
+async def test_an_unconfirmed_webhook_waits_and_goes_when_approved(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it)
         assert (held.state, held.asked and held.asked.why) == ("awaiting_approval", "unconfirmed")
@@ -311,9 +309,7 @@ async def reject(it: Rehearsal, deletion_id: str) -> None:
     )
 
 
-async def test_a_rejection_holds_until_the_client_was_active_again(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_rejection_holds_until_the_client_was_active_again(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it)
         await reject(it, held.id)
@@ -462,9 +458,7 @@ async def blocked_after(it: Rehearsal, deletion_id: str) -> timedelta:
     return it.clock() - start
 
 
-async def test_a_lagging_status_is_waited_for_after_an_approval(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_lagging_status_is_waited_for_after_an_approval(rehearse: Rehearse) -> None:
     async with rehearse(eligibility_window="24h") as it:
         held = await lagged_at_first(it)
         assert held.state == "awaiting_approval"

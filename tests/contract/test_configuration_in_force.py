@@ -42,9 +42,7 @@ async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
         assert await it.deletes() == []
 
 
-async def test_a_worker_back_with_an_old_file_changes_nothing(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_worker_back_with_an_old_file_changes_nothing(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         await started(it, "service")
         in_force = policy_digest(it.settings)
@@ -55,9 +53,7 @@ async def test_a_worker_back_with_an_old_file_changes_nothing(
         assert await it.ledger.in_force.others(it.clock()) == [policy_digest(it.settings)]
 
 
-async def test_a_refused_one_goes_on_when_its_file_is_in_force(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_refused_one_goes_on_when_its_file_is_in_force(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         ours = it.settings
         it.reconfigure(only_ids=["999"])

@@ -46,9 +46,7 @@ async def notices(it: Rehearsal) -> list[str]:
     return [(await store.hash("notice", each))["kind"] for each in ids]
 
 
-async def test_a_key_that_lost_its_right_to_see_it_proves_nothing(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_key_that_lost_its_right_to_see_it_proves_nothing(rehearse: Rehearse) -> None:
     async with rehearse("accept-and-do-nothing") as it:
         deletion = await sent(it, org_id=HELD)
         await fault(it, accept_and_do_nothing=None, hide=HELD)
@@ -93,9 +91,7 @@ async def test_a_key_that_lost_more_rights_proves_nothing(rehearse: Rehearse, lo
         assert (await it.run(deletion.id))["deleted"] is False
 
 
-async def test_what_unglue_deleted_meanwhile_is_no_witness_against_it(
-    rehearse: Rehearse,
-) -> None:
+async def test_what_unglue_deleted_meanwhile_is_no_witness_against_it(rehearse: Rehearse) -> None:
     async with rehearse(sandbox={"removal_seconds": 30}) as it:
         first = await it.ask(org_id="311")
         deletion = await it.advance(first)
@@ -170,9 +166,7 @@ async def test_an_account_that_hides_its_own_organization_is_not_trusted(
         assert await it.deletes() == []
 
 
-async def test_an_account_that_shows_none_is_proved_by_its_witnesses(
-    rehearse: Rehearse,
-) -> None:
+async def test_an_account_that_shows_none_is_proved_by_its_witnesses(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         it.world.organizations[101].primary = False
         assert (await it.run(await it.ask(org_id="311")))["deleted"] is True

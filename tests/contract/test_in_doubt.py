@@ -174,26 +174,14 @@ REUSED: dict[str, tuple[Says, Says]] = {
         lambda them: them.std(message="ticket-77", org_name=NAME),
         lambda them: them.std("client.active", message="ticket-77", org_name=NAME),
     ),
-    "at": (
-        lambda them: them.at(number=44),
-        lambda them: them.at("True", number=44),
-    ),
+    "at": (lambda them: them.at(number=44), lambda them: them.at("True", number=44)),
     "at_created": (
         lambda them: them.at(number=1),
         lambda them: them.at(active=True, number=1, Action="Create"),
     ),
-    "cw": (
-        lambda them: them.cw(MessageId="m1"),
-        lambda them: them.cw("Active", MessageId="m1"),
-    ),
-    "ninja": (
-        lambda them: them.ninja(id="5"),
-        lambda them: them.ninja("CLIENT_CREATED", id="5"),
-    ),
-    "ce": (
-        lambda them: _ce(them, "client.inactive"),
-        lambda them: _ce(them, "client.active"),
-    ),
+    "cw": (lambda them: them.cw(MessageId="m1"), lambda them: them.cw("Active", MessageId="m1")),
+    "ninja": (lambda them: them.ninja(id="5"), lambda them: them.ninja("CLIENT_CREATED", id="5")),
+    "ce": (lambda them: _ce(them, "client.inactive"), lambda them: _ce(them, "client.active")),
 }
 
 

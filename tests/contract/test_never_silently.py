@@ -10,13 +10,7 @@ from tests.contract.conftest import Rehearse
 from tests.support.sources import Sources, account, changed
 from workers.settings.policy import PolicySettings
 
-FULL = Holds(
-    flexible_assets={},
-    documents={"": 12},
-    configurations=40,
-    passwords=25,
-    contacts=3,
-)
+FULL = Holds(flexible_assets={}, documents={"": 12}, configurations=40, passwords=25, contacts=3)
 
 
 async def _ask(them: Sources, road: str) -> None:

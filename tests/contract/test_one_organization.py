@@ -31,10 +31,7 @@ async def _asked(sent: Any) -> str:
 # -- several links ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "other",
-    [("manage", "261"), ("manage", "9"), ("autotask", "261")],
-)
+@pytest.mark.parametrize("other", [("manage", "261"), ("manage", "9"), ("autotask", "261")])
 @pytest.mark.parametrize("first", [True, False])
 async def test_one_of_two_links_goes(
     rehearse: Rehearse, other: tuple[str, str], *, first: bool

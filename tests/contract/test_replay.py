@@ -140,9 +140,7 @@ async def test_a_client_that_was_active_since_is_refused(rehearse: Rehearse) -> 
         assert (await it.run(second))["deleted"] is True
 
 
-async def test_a_client_of_a_sweep_that_came_back_is_refused(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_client_of_a_sweep_that_came_back_is_refused(rehearse: Rehearse) -> None:
     async with rehearse(protected_names=["Test*"]) as it:
         name = await it.ask(org_id=TEST_COMPANY)
         record = it.ledger.store.key("deletion", name)

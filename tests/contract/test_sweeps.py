@@ -214,9 +214,7 @@ async def test_an_organization_with_an_open_deletion_is_skipped(rehearse: Rehear
         assert (again["requested"], len(again["skipped"])) == (0, 12)
 
 
-async def test_a_client_that_is_back_or_that_a_person_spared_is_skipped(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_client_that_is_back_or_that_a_person_spared_is_skipped(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account()) as it:
         sweeping = Sweeping(it)
         await it.event(company="301", active=True)

@@ -30,9 +30,7 @@ async def test_a_failed_export_does_not_end_a_sent_one(rehearse: Rehearse, tmp_p
         assert [error["code"] for error in result["errors"]] == ["DeletionUnverified"]
 
 
-async def test_a_spool_that_is_lost_does_not_hold_up_the_result(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_spool_that_is_lost_does_not_hold_up_the_result(rehearse: Rehearse) -> None:
     async with rehearse("drop-before:1", approval="never") as it:
         receipt = await it.event()
         deletion_id = str(receipt.deletion_id)
@@ -68,9 +66,7 @@ async def test_what_is_not_found_late_is_looked_at_once_more(rehearse: Rehearse)
         assert result["deleted"] is True
 
 
-async def test_a_cancel_repeated_over_a_broken_connection_is_one(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_cancel_repeated_over_a_broken_connection_is_one(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         said = [deletion_id, to_ms(it.clock()), "alice", "[]"]

@@ -9,10 +9,7 @@ import time
 
 from rq import Worker
 from rq.job import JobStatus
-from rq.registry import (
-    FailedJobRegistry,
-    StartedJobRegistry,
-)
+from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from tests.support.plant.injected import Injected

@@ -20,14 +20,7 @@ from service.demo.stand_ins import key_server
 from tests.support.failing_valkey import FailingValkey, answering_only
 from tests.support.ledgers import memory_of
 from tests.support.serve import serve
-from tests.support.service import (
-    KEY,
-    Outside,
-    Service,
-    configured,
-    only_error,
-    running_service,
-)
+from tests.support.service import KEY, Outside, Service, configured, only_error, running_service
 from workers.intake.intake import STORAGE_SECONDS
 from workers.intake.spool import spool as spool_module
 from workers.ledger.deleting.deletions import Change, Conditions
@@ -125,11 +118,7 @@ def test_with_a_spool_it_is_202_and_drained_in_order(
                 assert answer.status_code == 202, answer.text
                 receipt = answer.json()
                 assert receipt.pop("delivery_id").startswith("dlv_")
-                assert receipt == {
-                    "verdict": "accepted",
-                    "deletion_id": None,
-                    "reason": "spooled",
-                }
+                assert receipt == {"verdict": "accepted", "deletion_id": None, "reason": "spooled"}
             only_error(in_time(service.send(b"{}")), 401, "SignatureInvalid")
             shown = parts(service)
             assert (shown["redis"], shown["spool"]) == (word, "4 waiting")

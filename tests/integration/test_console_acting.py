@@ -41,10 +41,7 @@ async def test_approved_with_the_right_name_only(
     assert 'value="they left"' in wrong.text
     assert (await ledger.deletions.get("del_1")).granted is None
     right = carol.post(path, **form, name=NAME)
-    assert (right.status_code, right.headers["location"]) == (
-        303,
-        "/deletions/del_1?said=approved",
-    )
+    assert (right.status_code, right.headers["location"]) == (303, "/deletions/del_1?said=approved")
     assert "Approved. The plan" in carol.get(right.headers["location"]).text
     granted = (await ledger.deletions.get("del_1")).granted
     assert granted is not None

@@ -11,14 +11,7 @@ from service.console.door.session import IDLE, LONGEST, begun, read
 from service.console.routes import routes
 from tests.support.busy_console import PAGES
 from tests.support.console import logged_in, stranger
-from tests.support.service import (
-    Service,
-    configured,
-    running_service,
-    secret_key,
-    stored,
-    token,
-)
+from tests.support.service import Service, configured, running_service, secret_key, stored, token
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
@@ -135,9 +128,7 @@ async def test_a_copied_cookie_is_worth_nothing_after_the_log_out(service: Servi
 
 
 @pytest.mark.usefixtures("redis")
-async def test_logging_out_everywhere_ends_the_operators_sessions_only(
-    service: Service,
-) -> None:
+async def test_logging_out_everywhere_ends_the_operators_sessions_only(service: Service) -> None:
     one, two, other = (logged_in(service, name) for name in ("dave", "dave", "carol"))
     one.post("/log-out", everywhere="yes")
     assert two.get("/").status_code == 303

@@ -176,8 +176,7 @@ async def test_an_export_is_of_one_organization(server: ScriptedITGlue, itglue: 
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"organization_id": 8}, {"organization_id": None}, {"export_all": True}],
+    "wrong", [{"organization_id": 8}, {"organization_id": None}, {"export_all": True}]
 )
 async def test_an_export_of_anything_else_is_an_error(
     server: ScriptedITGlue, itglue: ITGlue, wrong: dict[str, Any]

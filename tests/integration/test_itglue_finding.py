@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 from starlette.responses import HTMLResponse, Response
 
-from adapters.errors import (
-    InvalidIdentifier,
-    ITGlueConnectionError,
-    PermissionDenied,
-)
+from adapters.errors import InvalidIdentifier, ITGlueConnectionError, PermissionDenied
 from adapters.models import PsaLink
 from tests.integration.itglue_loopback import (
     KEY,
@@ -128,9 +124,7 @@ async def test_without_links_each_is_asked_alone(server: ScriptedITGlue, itglue:
         await itglue.organizations_linked(LINK)
 
 
-async def test_all_organizations_come_once_though_large_pages_fail(
-    server: ScriptedITGlue,
-) -> None:
+async def test_all_organizations_come_once_though_large_pages_fail(server: ScriptedITGlue) -> None:
     rows = [row(number, name="A") for number in range(1, 602)]
     cut = paged(rows)
 
@@ -194,12 +188,7 @@ async def test_a_list_that_ends_early_is_doubted(server: ScriptedITGlue, itglue:
 
 async def test_a_list_without_total_ends_shortly(server: ScriptedITGlue, itglue: ITGlue) -> None:
     rows = [row(number, name="A") for number in range(1, 1002)]
-    server.on(
-        "GET",
-        "/organizations",
-        answer({"data": rows[:1000]}),
-        answer({"data": rows[1000:]}),
-    )
+    server.on("GET", "/organizations", answer({"data": rows[:1000]}), answer({"data": rows[1000:]}))
     assert len([it async for it in itglue.organizations()]) == 1001
 
 

@@ -260,9 +260,7 @@ async def test_documents_in_folders_are_counted_or_the_count_is_unknown(
     )
 
 
-async def test_a_document_too_large_to_list_is_unknown(
-    server: ScriptedITGlue,
-) -> None:
+async def test_a_document_too_large_to_list_is_unknown(server: ScriptedITGlue) -> None:
     server.on("GET", DOCUMENTS, counted(1, content="x" * 200_000))
     async with Pool(base_url=server.url, api_key=KEY) as pool:
         client = ITGlue(Transport(pool, answer_limit=100_000))

@@ -4,12 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.responses import HTMLResponse, Response
 
-from adapters.errors import (
-    InvalidIdentifier,
-    ITGlueConnectionError,
-    PermissionDenied,
-    Postponed,
-)
+from adapters.errors import InvalidIdentifier, ITGlueConnectionError, PermissionDenied, Postponed
 from adapters.models import PsaLink
 from tests.integration.itglue_loopback import (
     KEY,

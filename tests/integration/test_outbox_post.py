@@ -140,9 +140,7 @@ async def test_the_name_is_asked_for_once_and_its_address_used(
     assert request.line == "POST /hook?a=b HTTP/1.1"
 
 
-async def test_a_name_of_other_letters_is_asked_as_idna(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_name_of_other_letters_is_asked_as_idna(monkeypatch: pytest.MonkeyPatch) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(CERTIFICATE)
     ask, asked = socket.getaddrinfo, []

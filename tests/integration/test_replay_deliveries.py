@@ -264,9 +264,7 @@ async def test_the_same_words_again_are_as_new_as_when_they_came_last(it: Instal
     assert len(await it.deletions()) == 1
 
 
-async def test_what_had_an_effect_stays_known_if_no_longer_understood(
-    it: Installation,
-) -> None:
+async def test_what_had_an_effect_stays_known_if_no_longer_understood(it: Installation) -> None:
     it.configure(event_id="/id")
     accepted = await it.send({**event(), "id": "e1"})
     it.configure(event_id="/id", **WRONG)
@@ -274,10 +272,7 @@ async def test_what_had_an_effect_stays_known_if_no_longer_understood(
     assert again.strongest.verdict == "rejected"
     it.configure(event_id="/id")
     replayed = (await it.replay(again.delivery_id)).strongest
-    assert (replayed.verdict, replayed.deletion_id) == (
-        "duplicate",
-        accepted.strongest.deletion_id,
-    )
+    assert (replayed.verdict, replayed.deletion_id) == ("duplicate", accepted.strongest.deletion_id)
 
 
 async def test_who_replays_may_not_approve_what_comes_of_it(

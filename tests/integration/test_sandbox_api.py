@@ -103,9 +103,7 @@ def test_an_organization_that_is_not_there(caller: Caller, given: str) -> None:
     assert response.json()["errors"][0]["status"] == 404
 
 
-def test_an_organization_has_the_documented_attributes_and_its_link(
-    caller: Caller,
-) -> None:
+def test_an_organization_has_the_documented_attributes_and_its_link(caller: Caller) -> None:
     body = caller.get(
         f"/organizations/{TEST_COMPANY}", include="adapters_resources,attachments"
     ).json()

@@ -12,14 +12,7 @@ from redis.asyncio import Redis
 from adapters.errors import Conflict
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
 from tests.support.audit import audited
-from tests.support.service import (
-    Service,
-    configured,
-    only_error,
-    secret_key,
-    stored,
-    token,
-)
+from tests.support.service import Service, configured, only_error, secret_key, stored, token
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings

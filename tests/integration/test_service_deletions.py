@@ -9,14 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tests.support.service import (
-    Service,
-    configured,
-    only_error,
-    running_service,
-    stored,
-    token,
-)
+from tests.support.service import Service, configured, only_error, running_service, stored, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import FAILED

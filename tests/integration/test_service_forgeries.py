@@ -36,10 +36,7 @@ COUNTED: dict[bytes, object] = {b"unglue:counts:verdicts:cw": {b"unauthentic": b
 @pytest.fixture(scope="module")
 def service(valkey_url: str) -> Iterator[Service]:
     # What follows comes from one address, and each is to be refused for what it is.
-    with (
-        patch.object(attempts, "_BURST", 1_000_000),
-        service_with_keys(valkey_url) as running,
-    ):
+    with patch.object(attempts, "_BURST", 1_000_000), service_with_keys(valkey_url) as running:
         yield running
 
 

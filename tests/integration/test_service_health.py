@@ -66,9 +66,5 @@ async def test_not_ready_without_redis(*, hangs: bool) -> None:
             answer = service.http.get("/readyz")
     content: dict[str, Any] = answer.json()
     assert answer.status_code == 503
-    assert content["parts"] == {
-        "redis": "unreachable",
-        "scheduler": "unknown",
-        "worker": "unknown",
-    }
+    assert content["parts"] == {"redis": "unreachable", "scheduler": "unknown", "worker": "unknown"}
     assert answer.elapsed.total_seconds() < 4

@@ -8,13 +8,7 @@ from redis.asyncio import Redis
 from service.access.operators import token_hash
 from service.doctor.examination import examine
 from tests.support.command import Command
-from tests.support.service import (
-    ROLES,
-    Service,
-    configured,
-    only_error,
-    token,
-)
+from tests.support.service import ROLES, Service, configured, only_error, token
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import rfc3339, system_clock

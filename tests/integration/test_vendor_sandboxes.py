@@ -222,12 +222,7 @@ def rig(vendor: str) -> Iterator[Rig]:
 
 @pytest.mark.parametrize(
     ("vendor", "status", "attempts"),
-    [
-        ("connectwise", 503, 1),
-        ("connectwise", 429, 3),
-        ("autotask", 503, 5),
-        ("ninjaone", 503, 1),
-    ],
+    [("connectwise", 503, 1), ("connectwise", 429, 3), ("autotask", 503, 5), ("ninjaone", 503, 1)],
 )
 def test_what_they_try_again(vendor: str, status: int, attempts: int) -> None:
     with rig(vendor) as it:

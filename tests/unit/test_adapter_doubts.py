@@ -111,11 +111,7 @@ def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, An
         ("connectwise", connectwise(FromUrl="eu.myconnectwise.net")),
         (
             "autotask",
-            {
-                **CALLOUT,
-                "Guid": "00000000-0000-4000-8000-000000000000",
-                "EntityType": "Ticket",
-            },
+            {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000", "EntityType": "Ticket"},
         ),
         ("standard", {"test": 2432232314}),
         ("standard", {"event": "ping", "time": "now"}),

@@ -146,9 +146,7 @@ def test_what_stands_in_the_plan_is_not_said_again() -> None:
     assert _beside_the_plan({**deletion, "plan": None}) == []
 
 
-def test_ctrl_c_ends_the_command_not_the_deletion(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_ctrl_c_ends_the_command_not_the_deletion(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, interruptible("swp_1 goes on"):
         raise KeyboardInterrupt
     assert ended.value.code == 130

@@ -90,10 +90,7 @@ class AuditWriter:
             if _end_lost(wrong):
                 await self._ledger.stop_switch.lose_ledger(f"the audit log: {wrong['why']}", now)
         appended = await self._log.append(
-            state.head,
-            entries,
-            taken=waiting,
-            number=numbers[-1] if numbers else state.number,
+            state.head, entries, taken=waiting, number=numbers[-1] if numbers else state.number
         )
         if appended:
             self._seen = head_of(entries[-1])

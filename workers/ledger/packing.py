@@ -98,9 +98,7 @@ def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, 
     return {f"{FIELD}{no}": value[at : at + _PART_BYTES] for no, at in enumerate(parts)}
 
 
-def open_record(
-    raw: Mapping[bytes, bytes],
-) -> tuple[dict[str, str], list[str], dict[bytes, bytes]]:
+def open_record(raw: Mapping[bytes, bytes]) -> tuple[dict[str, str], list[str], dict[bytes, bytes]]:
     """The fields and lines packed in a record, and its other fields. Raises Unpackable."""
     if _FIRST_PART not in raw:
         return {}, [], dict(raw)

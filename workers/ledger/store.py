@@ -141,12 +141,7 @@ class Store:
         return True
 
     async def run(
-        self,
-        name: str,
-        args: Sequence[Any],
-        *,
-        durable: bool = False,
-        replicated: bool = False,
+        self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
     ) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.
 

@@ -122,10 +122,7 @@ async def ask(questions: Sequence[Question], companies: Companies) -> tuple[Comp
 
 
 def weighed(
-    question: Question,
-    company: Company | None,
-    organization: Organization,
-    event_name: str | None,
+    question: Question, company: Company | None, organization: Organization, event_name: str | None
 ) -> Said:
     """What an answer means for the deletion: pure. `event_name`: as an event called it."""
     asked = f"company {question.company_id} of source {question.source}"

@@ -14,12 +14,7 @@ from workers.itglue.http.decode import (
     text_id,
     total_count,
 )
-from workers.itglue.http.failures import (
-    CallFailed,
-    KeyRefused,
-    RequestRefused,
-    ResourceMissing,
-)
+from workers.itglue.http.failures import CallFailed, KeyRefused, RequestRefused, ResourceMissing
 from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Organization, Presence
 from workers.itglue.organizations import PATH, show

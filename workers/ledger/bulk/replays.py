@@ -154,7 +154,4 @@ class Replays(ListedWork[BulkReplay]):
         """What became of its records so far."""
         counts = await self._store.hash("replay", replay_id, "counts")
         refused = await self._store.hash("replay", replay_id, "refused")
-        return Outcomes(
-            {name: int(value) for name, value in counts.items()},
-            refused,
-        )
+        return Outcomes({name: int(value) for name, value in counts.items()}, refused)

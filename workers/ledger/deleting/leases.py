@@ -16,12 +16,7 @@ from workers.times.durations import milliseconds
 T = TypeVar("T")
 Kind = Literal["deletion", "sweep", "replay", "catch_up"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
-    {
-        "deletion": "due",
-        "sweep": "sweeps:due",
-        "replay": "replays:due",
-        "catch_up": "catch_ups:due",
-    }
+    {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due", "catch_up": "catch_ups:due"}
 )
 
 # Longer than the process of a job may live.

@@ -11,14 +11,7 @@ from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
 from adapters.errors import PsaAnswerUnreadable
-from adapters.fields import (
-    Unreadable,
-    as_object,
-    folded,
-    instant,
-    positive_id,
-    printable,
-)
+from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from workers.psa.company import Company, Page, Status
 from workers.psa.http import PsaHttp, page_of
 
