@@ -62,7 +62,7 @@ async def everything(transport: Transport, *filters: tuple[str, str]) -> list[Or
 
 
 async def page(transport: Transport, number: int, size: int) -> Page[Organization]:
-    """One page of all organizations, for whoever goes on later."""
+    """One page of all organizations, by ascending id; `number` counts from 1."""
     query = (_INCLUDE, _SORT)
     return await one_page(
         transport, PATH, query, organization, number=number, size=size, what="organizations"

@@ -47,7 +47,7 @@ async def create(
 
 
 async def show(transport: Transport, export_id: str) -> Export | None:
-    """The export as it is now; `None` if there is no such one."""
+    """The export as it is now, ready once it has a URL; `None` if there is no such one."""
     what = f"export {checked_id(export_id, 'export id')}"
     try:
         payload = await transport.read(f"{_PATH}/{export_id}", what=what)

@@ -62,6 +62,7 @@ async def presence(
 ) -> Presence:
     """Look by id, by list, at the control, at the witnesses and at what it held, at the same time.
 
+    Never raises for what IT Glue answers or fails to.
     `before` is the account as the plan saw it, `ours` what the same record deleted since, `held`
     the resource of a kind of record that the organization had.
     """
