@@ -424,9 +424,7 @@ async def opened(it: Rehearsal, *, by: str) -> Sweep:
 
 
 @pytest.mark.parametrize(("minutes", "approves"), [(-10, True), (59, True), (60, False)])
-async def test_a_clock_that_is_not_the_workers(
-    rehearse: Rehearse, *, minutes: int, approves: bool
-) -> None:
+async def test_a_clock_unlike_workers(rehearse: Rehearse, *, minutes: int, approves: bool) -> None:
     async with rehearse(approval_ttl="1h") as it:
         held = await asked_by_webhook(it)
         worker = it.clock()
@@ -478,9 +476,7 @@ async def test_a_lagging_status_is_waited_for_after_an_approval(rehearse: Rehear
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-async def test_what_is_synced_when_the_waiting_is_over_is_waited_for_as_well(
-    rehearse: Rehearse, *, confirmed: bool
-) -> None:
+async def test_what_is_synced_late_is_waited_for(rehearse: Rehearse, *, confirmed: bool) -> None:
     async with rehearse("refuse-synced:2", grace_period="48h", eligibility_window="24h") as it:
         held = await lagged_at_first(it, confirm_delete=confirmed)
         if not confirmed:

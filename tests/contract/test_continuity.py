@@ -203,9 +203,7 @@ async def test_a_strange_ledger_is_told(redis: Redis, ledger: Ledger, clock: Tes
     assert len(await redis.keys("unglue:notice:*")) == 1
 
 
-async def test_an_unreadable_witness_stops(
-    ledger: Ledger, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_unreadable_witness_stops(ledger: Ledger, clock: TestClock, tmp_path: Path) -> None:
     place = tmp_path / "w.json"
     place.write_text("{")
     assert await watch(ledger, clock, place).look() == LEDGER_LOST

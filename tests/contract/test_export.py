@@ -77,9 +77,7 @@ async def test_a_dry_run_makes_no_export(rehearse: Rehearse, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("how", "why"), [("empty", "empty"), ("member", "organizations.csv"), ("bare", "configs")]
 )
-async def test_an_export_that_holds_nothing_is_made_again_and_then_blocks(
-    rehearse: Rehearse, tmp_path: Path, how: str, why: str
-) -> None:
+async def test_an_empty_one_blocks(rehearse: Rehearse, tmp_path: Path, how: str, why: str) -> None:
     fault = f"bad-export={how}"
     async with rehearse(fault, export=True, export_dir=str(tmp_path)) as it:
         it.fill(TEST_COMPANY, "configurations", 3)

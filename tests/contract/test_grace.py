@@ -38,7 +38,7 @@ async def test_it_is_scheduled_and_goes_when_the_time_is_over(rehearse: Rehearse
         assert (await it.journal(held.id)).count("planned") == 2
 
 
-async def test_a_worker_whose_clock_is_ahead_waits_for_the_servers(
+async def test_a_clock_ahead_is_no_help(
     rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By less than is noticed: it asks again, and plans nothing anew meanwhile."""
@@ -90,9 +90,7 @@ async def test_approval_comes_first_and_then_the_grace(rehearse: Rehearse) -> No
 @pytest.mark.parametrize(
     ("policy", "source", "hours"), [("2h", "1h", 2), ("1h", "2h", 2), ("0s", "3h", 3)]
 )
-async def test_a_source_may_only_lengthen_it(
-    rehearse: Rehearse, policy: str, source: str, hours: int
-) -> None:
+async def test_a_source_lengthens(rehearse: Rehearse, policy: str, source: str, hours: int) -> None:
     async with rehearse(grace_period=policy) as it:
         with_source(it, grace_period=source)
         held = await scheduled(it)

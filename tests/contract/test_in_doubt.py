@@ -140,9 +140,7 @@ async def test_one_client_that_can_be_read_holds_only_its_own(rehearse: Rehearse
 
 
 @pytest.mark.parametrize("asked", ["std", "ninja", "halo", "api"])
-async def test_what_nobody_can_prove_may_be_about_any_client(
-    rehearse: Rehearse, asked: str
-) -> None:
+async def test_what_is_unproved_may_be_about_any_client(rehearse: Rehearse, asked: str) -> None:
     async with rehearse(sandbox=account(), grace_period="1h") as it:
         them = Sources(it)
         if asked == "api":

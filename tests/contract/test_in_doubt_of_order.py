@@ -193,9 +193,7 @@ async def test_a_real_event_is_not_swallowed_by_a_dry_run(rehearse: Rehearse, or
 
 @pytest.mark.parametrize("hours", [1, 25, 100])
 @pytest.mark.parametrize("active", [True, False])
-async def test_what_is_unproved_always_holds(
-    rehearse: Rehearse, hours: int, *, active: bool
-) -> None:
+async def test_unproved_always_holds(rehearse: Rehearse, hours: int, *, active: bool) -> None:
     async with rehearse(sandbox=account(), grace_period=f"{hours}h") as it:
         them = Sources(it)
         name = (await them.in_grace(await created(them.cw()))).id

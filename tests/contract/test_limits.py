@@ -270,9 +270,7 @@ async def test_a_share_is_of_what_the_account_holds(rehearse: Rehearse) -> None:
         assert (await it.run(await it.ask(org_id="311")))["deleted"] is True
 
 
-async def test_a_share_of_unknown_holds(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_share_of_unknown_holds(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rehearse(max_share_of_organizations=1.0) as it:
 
         async def says_nothing() -> None:

@@ -196,9 +196,7 @@ async def test_a_revoked_key_after_the_call_is_not_success(rehearse: Rehearse) -
 
 
 @pytest.mark.parametrize("held_by", ["a spool", "the quarantine"])
-async def test_an_unanswered_call_is_reported_in_time_whatever_may_hold_a_reactivation(
-    rehearse: Rehearse, held_by: str
-) -> None:
+async def test_an_unanswered_call_is_reported_in_time(rehearse: Rehearse, held_by: str) -> None:
     async with rehearse() as it:
         deletion_id = str((await it.event()).deletion_id)
         await begin_and_die(it, deletion_id)

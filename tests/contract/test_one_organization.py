@@ -33,9 +33,7 @@ async def _asked(sent: Any) -> str:
 
 @pytest.mark.parametrize("other", [("manage", "261"), ("manage", "9"), ("autotask", "261")])
 @pytest.mark.parametrize("first", [True, False])
-async def test_one_of_two_links_goes(
-    rehearse: Rehearse, other: tuple[str, str], *, first: bool
-) -> None:
+async def test_one_of_two_goes(rehearse: Rehearse, other: tuple[str, str], *, first: bool) -> None:
     """The other one was never heard of: nobody knows whether it is a client."""
     async with behind(rehearse(sandbox=account()), Links({ORG: (other,)})) as it:
         them = Sources(it)
@@ -254,9 +252,7 @@ LINK = {"integration_type": "manage", "company_id": "270"}
     ],
 )
 @pytest.mark.parametrize("source", ["std", "ce"])
-async def test_conflicting_identifiers(
-    rehearse: Rehearse, source: str, data: dict[str, Any]
-) -> None:
+async def test_identifiers_differ(rehearse: Rehearse, source: str, data: dict[str, Any]) -> None:
     async with rehearse(sandbox=account(OTHER)) as it:
         them = Sources(it)
         await (them.std(**data) if source == "std" else them.ce(**data))

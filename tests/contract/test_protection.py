@@ -67,9 +67,7 @@ async def test_an_id_of_the_file_that_only_a_plan_saw_outlives_it(rehearse: Rehe
         assert gates(await it.run(await it.ask(org_id=TEST_COMPANY))) == ["protection"]
 
 
-async def test_a_changed_file_is_recorded(
-    rehearse: Rehearse, ledger: Ledger, valkey_url: str
-) -> None:
+async def test_changes_are_recorded(rehearse: Rehearse, ledger: Ledger, valkey_url: str) -> None:
     async with rehearse(protected_ids=["301"]) as it:
         jobs = JobQueue(valkey_url)
         names = {duty.name for duty in duties(it.settings, ledger, jobs)}

@@ -82,9 +82,7 @@ async def test_a_default_account_is_too_much_for_the_default_share(rehearse: Reh
         assert (await sweeping.summary())["audit_head"] == head.plain()
 
 
-async def test_a_deletion_that_moves_while_the_open_ones_are_read_is_one_of_them(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_moving_one_is_counted(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rehearse(sandbox=account(), approval="always") as it:
         name = await it.ask(org_id="301", confirm_delete=True)
         assert (await it.advance(name)).state == "awaiting_approval"
@@ -106,9 +104,7 @@ async def test_a_deletion_that_moves_while_the_open_ones_are_read_is_one_of_them
         assert [each.id for each in await ledger.listing.open()] == [name]
 
 
-async def test_who_recorded_does_not_go_on_with_the_lease_of_another(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_anothers_lease_stops_it(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rehearse(sandbox=account()) as it:
         sweeps, name = it.ledger.sweeps, await Sweeping(it).begin()
         held = await sweeps.lease(name, it.clock())
@@ -433,9 +429,7 @@ async def test_a_list_that_shrinks(rehearse: Rehearse, monkeypatch: pytest.Monke
         assert found(await sweeping.summary()) == CLIENTS
 
 
-async def test_a_page_that_comes_again_and_again_ends_it(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_repeated_page_ends_it(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "_SIZES", (5,))
     async with rehearse(sandbox=account()) as it:
         sweeping = Sweeping(it)

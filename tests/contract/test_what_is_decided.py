@@ -119,9 +119,7 @@ async def test_who_is_asked_again_has_the_last_word(rehearse: Rehearse) -> None:
 @pytest.mark.parametrize(
     "then", [{"export": False}, {"export": True, "export_include_logs": False}]
 )
-async def test_an_approval_with_an_export_is_none_without(
-    rehearse: Rehearse, tmp_path: Path, then: dict[str, Any]
-) -> None:
+async def test_export_is_approved(rehearse: Rehearse, tmp_path: Path, then: dict[str, Any]) -> None:
     export = {"export": True, "export_include_logs": True, "export_dir": str(tmp_path)}
     async with rehearse(sandbox=account(), grace_period="48h", approval="always", **export) as it:
         them = Sources(it)

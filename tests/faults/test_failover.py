@@ -84,9 +84,7 @@ async def looked(ledger: Ledger, clock: TestClock) -> str | None:
     return await Continuity(ledger, Witnesses([], writes=False), clock, "worker").look()
 
 
-async def test_a_new_primary_that_is_behind_pauses_and_nobody_keeps_an_old_number(
-    watched: Watched, clock: TestClock
-) -> None:
+async def test_a_new_primary_that_is_behind_pauses(watched: Watched, clock: TestClock) -> None:
     """Where nobody waited for replicas."""
     async with opened(watched) as redis:
         await begin_anew(redis)

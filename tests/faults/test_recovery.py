@@ -126,9 +126,7 @@ def test_one_that_is_late_is_asked_then(valkey: FailingValkey, tmp_path: Path, n
         assert "maxmemory-policy is allkeys-lru" in waiting.everything
 
 
-def test_without_append_only_a_worker_warns_and_works(
-    valkey: FailingValkey, tmp_path: Path
-) -> None:
+def test_without_append_only_a_worker_only_warns(valkey: FailingValkey, tmp_path: Path) -> None:
     with (
         valkey.without_append_only_file(),
         part("worker", tmp_path, UNGLUE_REDIS_URL=valkey.url) as worker,

@@ -166,9 +166,7 @@ def test_one_that_loads(keys: tuple[str, Outside], tmp_path: Path) -> None:
             only_error(refused, 429, "StorageUnavailable")
 
 
-def test_a_full_spool_makes_the_sender_send_again(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_a_full_spool(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     settings = configured(
         valkey.url, keys[0], spool_dir=str(tmp_path / "spool"), spool_max_bytes=3000
     )
@@ -184,9 +182,7 @@ def test_a_full_spool_makes_the_sender_send_again(
         assert verdicts(valkey, kept) == [b"accepted"] * len(kept)
 
 
-def test_a_spool_that_cannot_be_written_is_as_none(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_an_unusable_one(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path / "file" / "spool"))
     with running_service(settings, keys[1]) as service:
@@ -216,9 +212,7 @@ def test_what_a_dead_service_left_is_drained_by_the_next_of_its_folder(
     assert [path.name for path in tmp_path.iterdir()] == ["ledger-witness.json"]
 
 
-def test_redis_loses_nothing_that_was_answered_202(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_redis_keeps_202s(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     """Killed and started again and again, while deliveries come."""
     settings = configured(
         valkey.url, keys[0], spool_dir=str(tmp_path / "spool"), durability="fsync"
@@ -268,9 +262,7 @@ async def begun(url: str, held: Deletion, asked: int, now: datetime) -> str:
     return answer.decision
 
 
-def test_a_reactivation_on_a_dead_services_disk_holds_the_deletion(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_dead_disks_hold(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
     with running_service(settings, keys[1]) as service:
         deletion_id = service.send(service.callback(2)).json()["deletion_id"]
@@ -287,9 +279,7 @@ def test_a_reactivation_on_a_dead_services_disk_holds_the_deletion(
         until(lambda: service.call("GET", shown).json()["state"] == "cancelled")
 
 
-def test_a_question_that_was_held_up_on_its_way_counts_as_of_its_arrival(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_a_late_question(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     """A worker's question is repeated until Redis is back, and a client came back meanwhile."""
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
     with running_service(settings, keys[1]) as service:

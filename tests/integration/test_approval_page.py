@@ -192,9 +192,7 @@ async def test_refused(
     assert (await ledger.deletions.get("del_1")).state == "awaiting_approval"
 
 
-async def test_the_name_in_other_bytes(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_a_name_in_other_bytes(service: Service, ledger: Ledger, settings: Settings) -> None:
     path = link(settings, await awaiting(ledger, settings))
     typed = NAME.replace("ä", "a\u0308").replace("ö", "o\u0308")
     assert submit(service, path, name=f" {typed} ").status_code == 200
@@ -407,9 +405,7 @@ def unavailable(page: httpx.Response, *texts: str) -> None:
         assert says(page, text), page.text
 
 
-async def test_without_redis_it_is_a_page(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_no_redis_is_a_page(service: Service, ledger: Ledger, settings: Settings) -> None:
     path = link(settings, await awaiting(ledger, settings))
     form = form_of(service.http.get(path))
     gone = configured("redis://127.0.0.1:1/0", policy=POLICY, secret_keys=settings.secret_keys)

@@ -90,9 +90,7 @@ UNAPPROVED = {
 
 
 @pytest.mark.parametrize("fields", UNAPPROVED.values(), ids=UNAPPROVED)
-async def test_no_approval_no_call(
-    ledger: Ledger, clock: TestClock, fields: dict[str, Any]
-) -> None:
+async def test_unapproved_no_call(ledger: Ledger, clock: TestClock, fields: dict[str, Any]) -> None:
     decision, audited = await begin(ledger, clock, Conditions(approval=True), **fields)
     assert (decision, audited) == ("unapproved", ["unapproved"])
     assert (await ledger.store.hash("deletion", "del_1"))["intent_no"] == "0"
@@ -106,9 +104,7 @@ async def test_no_approval_no_call(
         granted(approval_why="", approval_digest="e"),
     ],
 )
-async def test_what_was_asked_or_said_counts_whatever_the_settings_say(
-    ledger: Ledger, clock: TestClock, fields: dict[str, Any]
-) -> None:
+async def test_asked_is_needed(ledger: Ledger, clock: TestClock, fields: dict[str, Any]) -> None:
     decision, _ = await begin(ledger, clock, Conditions(), **fields)
     assert decision == "unapproved"
 

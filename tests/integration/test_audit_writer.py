@@ -91,9 +91,7 @@ async def test_what_was_dropped_is_said(redis: Redis, ledger: Ledger, clock: Tes
     )
 
 
-async def test_a_foreign_entry_stops_nothing(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_foreign_entries_stop_nothing(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     stream = ledger.store.key("audit", "pending")
     for entry in (
         b"\xff\xfe",

@@ -89,9 +89,7 @@ async def queued(ledger: Ledger, redis: Redis, clock: TestClock) -> tuple[str, .
     return ids
 
 
-async def test_the_next_of_the_queue_joins_and_is_known_to_be_there(
-    ledger: Ledger, redis: Redis, queued: tuple[str, ...]
-) -> None:
+async def test_the_next_one_joins(ledger: Ledger, redis: Redis, queued: tuple[str, ...]) -> None:
     first, second, third = queued
     names: Any = await redis.lrange(ledger.store.queue_key, 0, -1)
     await redis.hset(f"rq:job:{names[0].decode()}", "data", "x")

@@ -50,9 +50,7 @@ async def test_approved_with_the_right_name_only(
     assert [each["why"] for each in await audited(redis, "approve_refused")] == ["name"]
 
 
-async def test_what_was_shown_is_approved(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_what_is_shown_counts(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     page = logged_in(service, "carol").post("/deletions/del_1/approve", seen="other", name=NAME)
     assert page.status_code == 409

@@ -97,9 +97,7 @@ async def log_in(page: Page, operator: str, path: str = "/") -> None:
     await page.get_by_role("button", name="Log in").click()
 
 
-async def test_a_plan_is_read_approved_by_name_and_watched_to_its_end(
-    service: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_a_plan_is_approved(service: tuple[Service, Settings], ledger: Ledger) -> None:
     running, settings = service
     await asked_for(ledger, settings)
     async with browsing(running.url) as page:
@@ -138,7 +136,7 @@ async def test_it_is_cancelled_in_grace(service: tuple[Service, Settings], ledge
     assert (await ledger.deletions.get("del_1")).state == "cancelled"
 
 
-async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused(
+async def test_a_rejected_one_is_replayed(
     service: tuple[Service, Settings], ledger: Ledger
 ) -> None:
     await rejected(ledger, datetime.now(UTC))
@@ -163,9 +161,7 @@ async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused
     assert pause.reason == "too many today"
 
 
-async def test_by_keyboard_without_scripts_and_on_a_phone_many_are_seen_to(
-    asking: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_by_keyboard_and_on_a_phone(asking: tuple[Service, Settings], ledger: Ledger) -> None:
     async with browsing(asking[0].url, java_script_enabled=False, viewport=PHONE) as page:
 
         async def go(name: str) -> None:

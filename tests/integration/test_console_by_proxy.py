@@ -153,9 +153,7 @@ async def test_behind_another_server_nobody_is_known_by_header(valkey_url: str) 
         ({"header": "X User", "header_peers": ["192.0.2.7"]}, "no name of a header"),
     ],
 )
-def test_it_does_not_start_with_a_header_that_anybody_could_send(
-    valkey_url: str, login: dict[str, Any], said: str
-) -> None:
+def test_no_start_with_anybodys_header(valkey_url: str, login: dict[str, Any], said: str) -> None:
     operators = {"erin": {"sign_on": "erin"}}
     with pytest.raises(ValidationError, match=said):
         configured(valkey_url, secret_keys=[secret_key("k")], operators=operators, login=login)
@@ -182,8 +180,6 @@ def test_it_does_not_start_with_a_header_that_anybody_could_send(
           "login": {"header": HEADER, "header_peers": ["192.0.2.7"]}}, "needs secret_keys"),
     ],
 )  # fmt: skip
-def test_it_does_not_start_with_a_sign_on_that_lets_in_nobody_or_anybody(
-    valkey_url: str, changes: dict[str, Any], said: str
-) -> None:
+def test_no_start_with_a_wrong_sign_on(valkey_url: str, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         configured(valkey_url, **{"secret_keys": [secret_key("k")], **changes})

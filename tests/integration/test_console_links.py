@@ -52,9 +52,7 @@ async def alice(service: Service, ledger: Ledger) -> Browser:
     return logged_in(service, "alice")
 
 
-async def test_the_links_of_a_source_are_read_shown_and_given_to_programs(
-    alice: Browser, psa: tuple[Tenant, str]
-) -> None:
+async def test_the_links_of_a_source_are_shown(alice: Browser, psa: tuple[Tenant, str]) -> None:
     tenant, _ = psa
     tenant.fault = None
     tenant.company(9001, HOSTILE)
@@ -143,9 +141,7 @@ async def test_a_sweep_begins_from_it_as_it_was_counted(
 
 
 @pytest.mark.parametrize("fault", [401, 429, 500])
-async def test_a_psa_that_does_not_tell_is_said_and_the_reading_of_before_stays(
-    alice: Browser, psa: tuple[Tenant, str], fault: int
-) -> None:
+async def test_a_silent_psa_is_told(alice: Browser, psa: tuple[Tenant, str], fault: int) -> None:
     tenant, _ = psa
     tenant.fault = None
     alice.post("/links/cw")

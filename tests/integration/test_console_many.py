@@ -157,9 +157,7 @@ async def test_a_lost_ledger_is_accepted(service: Service, ledger: Ledger, redis
     assert (line["operator"], line["reason"]) == ("alice", "compared")
 
 
-async def test_accept_another_account_by_tick(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_accept_an_account_by_tick(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.account.recognise("77", datetime.now(UTC))
     with pytest.raises(AccountChanged):
         await ledger.account.recognise("78", datetime.now(UTC))
@@ -209,9 +207,7 @@ async def test_each_attempt_is_told_with_its_answer(service: Service, ledger: Le
         ("plain", {"del_4"}), ("DEL_4", {"del_4"}), ("client", set()), ("org_name", set()),
     ],
 )  # fmt: skip
-async def test_a_search_reads_few_and_misses_none(
-    ledger: Ledger, text: str, found: set[str]
-) -> None:
+async def test_a_search_reads_few_misses_none(ledger: Ledger, text: str, found: set[str]) -> None:
     names = ("Hauptstra\u00dfe 4", 'The "quoted" back\\slash', "Caf\u00e9 am Eck", "Plain Inc")
     for number, name in enumerate(names, start=1):
         await failed(ledger, number, name)

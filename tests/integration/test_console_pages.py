@@ -115,9 +115,7 @@ def test_the_chart_is_as_high_as_its_highest_day() -> None:
     assert bars[2].parts == (("other", 2, 50.0, 50.0),)
 
 
-async def test_deletions_are_searched_and_filtered_by_the_address(
-    alice: Browser, ledger: Ledger, settings: Settings
-) -> None:
+async def test_deletions_are_filtered(alice: Browser, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     await ask(ledger, "del_2", "302")
 
@@ -144,9 +142,7 @@ async def test_a_page_of_deletions_leads_to_the_next_one(alice: Browser, ledger:
     assert text_of(alice, older).count('"/deletions/del_') == 3
 
 
-async def test_a_deletion_begins_with_its_end(
-    alice: Browser, ledger: Ledger, settings: Settings
-) -> None:
+async def test_one_begins_with_its_end(alice: Browser, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES, assets=7)
     page = text_of(alice, "/deletions/del_1")
     assert page.index("It waits for somebody to approve") < page.index("What it holds")
@@ -171,9 +167,7 @@ async def test_a_rejected_one_is_read_without_its_secrets(alice: Browser, ledger
     assert "/deliveries/dlv_1/dismiss" in page
 
 
-async def test_others_text_is_text_everywhere(
-    alice: Browser, ledger: Ledger, settings: Settings
-) -> None:
+async def test_others_text_stays_text(alice: Browser, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
     await ledger.protections.protect("9", datetime.now(UTC), how="api", by="x", reason=HOSTILE)
     await ledger.stop_switch.pause("bob", HOSTILE, datetime.now(UTC))

@@ -70,9 +70,7 @@ async def test_wrong_tokens_get_no_session(service: Service, given: dict[str, st
 
 
 @pytest.mark.usefixtures("redis")
-async def test_wrong_tokens_are_limited_like_those_of_the_api(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_wrong_tokens_are_limited(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.access.logins.MOST", 0)
     page = stranger(service).http.post("/log-in", data={"name": "dave", "token": "wrong"})
     assert page.status_code == 429
@@ -161,9 +159,7 @@ async def test_a_live_look_keeps_nobody_logged_in(service: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "forged", "of another session", "of another site"])
-async def test_a_form_must_come_from_a_page_of_the_session(
-    service: Service, ledger: Ledger, redis: Redis, kind: str
-) -> None:
+async def test_a_strange_form(service: Service, ledger: Ledger, redis: Redis, kind: str) -> None:
     browser = logged_in(service, "alice")
     form = {"reason": "x", "csrf": browser.csrf()}
     headers = {}

@@ -77,9 +77,7 @@ def sign_on(service: Service, onward: str = "") -> tuple[Browser, httpx.Response
     return browser, browser.get(to_provider(browser, onward))
 
 
-async def test_who_signs_on_is_the_linked(
-    service: Service, provider: Identity, redis: Redis
-) -> None:
+async def test_who_signs_on_is_known(service: Service, provider: Identity, redis: Redis) -> None:
     assert "Log in with single sign-on" in stranger(service).get("/log-in").text
     browser, entered = sign_on(service, "/deletions?state=failed")
     assert (entered.status_code, entered.headers["location"]) == (303, "/deletions?state=failed")
@@ -213,9 +211,7 @@ async def test_nobody_without_a_role_or_with_a_name_like_another(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_session_of_a_provider_ends_with_its_configuration(
-    by_groups: Service, provider: Identity, valkey_url: str
-) -> None:
+async def test_a_provider_is_gone(by_groups: Service, provider: Identity, valkey_url: str) -> None:
     provider.claims = {"email": "erin@example.com", "realm": {"groups": ["unglue-admins"]}}
     cookies = dict(sign_on(by_groups)[0].http.cookies)
     assert stranger(by_groups, cookies).get("/").status_code == 200

@@ -89,9 +89,7 @@ def test_two_requests(valkey_url: str, sandbox: str, monkeypatch: pytest.MonkeyP
     assert [(each["method"], each["path"]) for each in requests] == 2 * [("GET", "/organizations")]
 
 
-async def test_it_is_made_while_nothing_else_is_asked_and_resumes_nothing(
-    ledger: Ledger, valkey_url: str, sandbox: str
-) -> None:
+async def test_it_is_made_while_paused(ledger: Ledger, valkey_url: str, sandbox: str) -> None:
     refuse(sandbox)
     for times in (1, 2, 3):
         async with worker(valkey_url, sandbox) as context:

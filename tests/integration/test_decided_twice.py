@@ -90,9 +90,7 @@ async def test_the_same_again(
     assert "already approved by carol" in message or "has ended" in message
 
 
-async def test_another_decision_is_none(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_decisions_stand_once(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     assert decide(service, "reject", REASON).status_code == 200
     for what, body in (
@@ -103,9 +101,7 @@ async def test_another_decision_is_none(
         assert "has ended" in only_error(decide(service, what, body), 409, "Conflict")
 
 
-async def test_another_approval_is_none(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_approvals_stand_once(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     digest = await seen(ledger)
     given = {"digest": digest, "force_delete": True}
@@ -116,9 +112,7 @@ async def test_another_approval_is_none(
     assert decide(service, "approve", given).status_code == 200
 
 
-async def test_an_approval_that_is_void_is_not_given_by_saying_it_again(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_void_stays_void(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     body = {"digest": await seen(ledger)}
     assert decide(service, "approve", body).status_code == 200

@@ -71,7 +71,7 @@ async def asked(desk: Desk) -> str:
 
 
 @pytest.mark.parametrize("clients", [[], ["2"]])
-async def test_what_was_not_understood_holds_until_it_is_dismissed(
+async def test_rejected_holds_till_dismissed(
     desk: Desk, ledger: Ledger, clients: list[str]
 ) -> None:
     deletion_id = await asked(desk)
@@ -153,9 +153,7 @@ async def test_a_replay_that_understands_it_ends_the_hold(desk: Desk, ledger: Le
     assert await desk.holding() == []
 
 
-async def test_what_nobody_can_prove_leaves_the_quarantine_and_stays_stored(
-    desk: Desk, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_unproved_leaves_the_quarantine(desk: Desk, ledger: Ledger, clock: TestClock) -> None:
     deletion_id = await asked(desk)
     keys = Keys()
     async with intake(ledger, clock, keys) as it:

@@ -132,7 +132,7 @@ async def test_what_was_answered_survives_a_crash(valkey: FailingValkey, clock: 
     await redis.aclose()
 
 
-async def test_a_repeat_that_writes_nothing_is_confirmed_as_well(
+async def test_repeats_are_confirmed(
     strict: Watched, valkey: FailingValkey, clock: TestClock
 ) -> None:
     async with rehearsal(strict, clock) as here:
@@ -170,9 +170,7 @@ async def test_no_append_only_no_fsync(valkey: FailingValkey, clock: TestClock) 
 
 
 @needs_waitaof
-async def test_no_call_without_intent(
-    store: Watched, valkey: FailingValkey, clock: TestClock
-) -> None:
+async def test_lost_intent_no_call(store: Watched, valkey: FailingValkey, clock: TestClock) -> None:
     async with rehearsal(store, clock) as here:
         receipt = await here.event()
         deletion_id = cast("str", receipt.deletion_id)

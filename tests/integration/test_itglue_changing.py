@@ -232,9 +232,7 @@ def ready(url: str) -> Export:
     return Export(id="2", organization_id="7", download_url=url)
 
 
-async def test_a_download_appears_whole_and_for_its_owner_only(
-    server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path
-) -> None:
+async def test_a_download_is_whole(server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path) -> None:
     content = zipped()
     server.on("GET", "/export.zip", RedirectResponse("/stored/export.zip"))
     server.on("GET", "/stored/export.zip", Response(content, media_type="application/zip"))
@@ -298,9 +296,7 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-async def test_an_export_that_is_not_ready_or_not_https_is_not_downloaded(
-    server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path
-) -> None:
+async def test_no_download_unready(server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path) -> None:
     with pytest.raises(ITGlueConnectionError, match="not ready"):
         await itglue.download(Export(id="2", organization_id="7"), tmp_path / "7.zip", 1000)
     async with ITGlue.connect(base_url="https://itglue.invalid", api_key=KEY) as secure:

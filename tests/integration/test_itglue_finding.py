@@ -62,9 +62,7 @@ async def test_a_comma_in_a_name_is_not_a_list(server: ScriptedITGlue, itglue: I
     assert server.calls[0].asked["filter[name]"] == r"Kub\, Reynolds and Gibson"
 
 
-async def test_a_name_is_asked_in_both_unicode_forms(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_name_is_asked_in_two_unicode_forms(server: ScriptedITGlue, itglue: ITGlue) -> None:
     composed = "Café, Zürich"
     decomposed = unicodedata.normalize("NFD", composed)
     rows = [row(1, name=composed), row(2, name=decomposed), row(3, name="Cafe, Zurich")]

@@ -165,9 +165,7 @@ async def test_a_beat_that_was_held_up_takes_nothing_back(make: Make, clock: Tes
 
 
 @KINDS
-async def test_what_a_dead_process_held_is_due_at_once_and_its_death_counted_once(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_what_a_dead_process_held_is_due(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     await taken(ledger, kind, clock())
     clock.forward(seconds=1)
@@ -185,9 +183,7 @@ async def test_what_a_dead_process_held_is_due_at_once_and_its_death_counted_onc
 
 @KINDS
 @pytest.mark.parametrize("other", [holder_of("worker-1", 4712), holder_of("worker-2", 4711), ""])
-async def test_only_its_parent_gives_back(
-    make: Make, clock: TestClock, kind: Kind, other: str
-) -> None:
+async def test_its_parent_gives_back(make: Make, clock: TestClock, kind: Kind, other: str) -> None:
     ledger = make()
     await taken(ledger, kind, clock())
     assert not await ledger.leases.give_back(kind, NAMES[kind], other, clock())
@@ -202,9 +198,7 @@ async def test_the_nameless_are_not_given_back(make: Make, clock: TestClock, kin
 
 
 @KINDS
-async def test_what_was_taken_over_is_not_given_back_by_who_had_it_before(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_taken_over_is_not_given_back(make: Make, clock: TestClock, kind: Kind) -> None:
     await taken(make(), kind, clock())
     newer = make(holder=holder_of("worker-2", 1))
     assert await take(newer, kind, clock.forward(seconds=15)) is not None

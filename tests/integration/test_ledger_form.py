@@ -12,9 +12,7 @@ from workers.processes.runtime import open_ledger
 from workers.upkeep.storage import StorageUnfit, require_fit
 
 
-async def test_an_older_one_is_migrated_once(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_older_ones_migrate_once(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     assert not await redis.hexists("unglue:ledger", "form")
     before, present = await ledger.form.take_on(clock())
     assert before < present

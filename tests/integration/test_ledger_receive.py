@@ -65,9 +65,7 @@ def sender(ledger: Ledger, clock: TestClock) -> Sender:
     return Sender(ledger, clock)
 
 
-async def test_inactive_creates_a_deletion(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_inactive_makes_a_deletion(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     receipt = await sender.inactive()
 
     assert (receipt.verdict, receipt.reason) == ("accepted", "created")
@@ -144,9 +142,7 @@ async def test_of_two_events_of_the_same_second_a_person_says_which_was_the_last
     assert doubts == '["order_unknown"]'
 
 
-async def test_an_older_active_event_that_arrives_late_changes_nothing(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_late_active_is_no_change(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive(at=clock() - timedelta(minutes=1))
     second = await sender.active(at=clock() - timedelta(minutes=2))
 
@@ -177,9 +173,7 @@ async def _end(ledger: Ledger, deletion_id: str, state: str, now: datetime) -> N
     await ledger.deletions.record(held, Change(state=state), now)
 
 
-async def test_after_deleted_events_are_ignored_until_the_client_was_active(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_deleted_ignores_events(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
     await _end(ledger, str(first.deletion_id), "deleted", clock())
 
@@ -214,9 +208,7 @@ async def test_a_client_that_comes_back_after_an_unverified_call_alarms_once(
     assert (third.reason, third.alert) == ("client_active", None)
 
 
-async def test_after_blocked_it_is_retried(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_blocked_ones_are_retried(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
     await _end(ledger, str(first.deletion_id), "blocked", clock())
 
@@ -224,9 +216,7 @@ async def test_after_blocked_it_is_retried(
     assert (second.verdict, second.reason) == ("accepted", "created")
 
 
-async def test_a_cancelled_one_ignores_events(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_cancelled_ignores_events(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
     error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
     await ledger.deletions.cancel(

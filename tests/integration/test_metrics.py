@@ -192,9 +192,7 @@ async def test_beats_pauses_and_spools(service: Service, ledger: Ledger, redis: 
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_source_that_is_configured_no_more_is_one_of_the_others(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_an_unknown_source_is_other(service: Service, ledger: Ledger, redis: Redis) -> None:
     for name in ("gone-a", "gone-b"):
         await redis.hset("unglue:sources:last", name, "1")
         await ledger.sources.count(name, "accepted", 2)

@@ -39,9 +39,7 @@ async def work(ledger: Ledger, settings: Settings) -> None:
     await sender.settled()
 
 
-async def test_a_test_is_sent_to_all_and_can_be_followed(
-    ledger: Ledger, valkey_url: str, receiver: Receiver
-) -> None:
+async def test_a_test_goes_to_all(ledger: Ledger, valkey_url: str, receiver: Receiver) -> None:
     settings = configured(valkey_url, notifications=targets(receiver))
     with running_service(settings) as service:
         answer = await asyncio.to_thread(service.call, "POST", "/v1/notifications/test")

@@ -96,9 +96,7 @@ async def test_what_goes_on_is_not_packed(redis: Redis, ledger: Ledger, clock: T
         assert await redis.zcard(ledger.store.key("unpacked")) == 0
 
 
-async def test_what_is_packed_leaves_the_record_in_its_time(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_packed_ones_leave_in_time(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await failed(here)
         await pack(ledger, clock)

@@ -254,9 +254,7 @@ async def test_where_no_psa_is_asked(url: str) -> None:
         await _address(url)
 
 
-async def test_every_page_of_them(
-    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_page(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connectwise, "_PAGE", 2)
     client = await asked.client("cw")
     found = await client.statuses()
@@ -270,9 +268,7 @@ async def test_every_page_of_them(
 
 
 @pytest.mark.usefixtures("ledger")
-async def test_a_worker_has_a_way(
-    stand_in: tuple[Tenant, str], psa: Tenant, valkey_url: str
-) -> None:
+async def test_workers_can_ask(stand_in: tuple[Tenant, str], psa: Tenant, valkey_url: str) -> None:
     psa.company(250, NAME)
     itglue = {"base_url": "http://127.0.0.1:1", "api_key": "ITG.x"}
     given = {name: each.model_dump() for name, each in sources(stand_in[1]).items()}

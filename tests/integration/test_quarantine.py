@@ -171,9 +171,7 @@ async def test_no_clock_ends_it(ledger: Ledger, clock: TestClock) -> None:
         },
     ],
 )
-async def test_it_waits_for_its_source_to_be_configured_again(
-    ledger: Ledger, clock: TestClock, sources: dict[str, Any]
-) -> None:
+async def test_a_source_is_away(ledger: Ledger, clock: TestClock, sources: dict[str, Any]) -> None:
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
         kept = await it.accept("cw", *delivery())
@@ -189,9 +187,7 @@ async def test_it_waits_for_its_source_to_be_configured_again(
         assert released.strongest.verdict == "accepted"
 
 
-async def test_people_are_told_after_a_quarter_of_an_hour_and_once_an_hour(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_told_after_a_quarter_hour(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     settings, queue = Settings(itglue={"api_key": "k"}), JobQueue(valkey_url)
     (duty,) = [each for each in duties(settings, ledger, queue) if each.name == "unproved"]
     async with intake(ledger, clock, Keys()) as it:

@@ -35,9 +35,7 @@ def said(acknowledged: Acknowledged) -> tuple[str, str, str | None]:
     return acknowledged.delivery_id, strongest.verdict, strongest.deletion_id
 
 
-async def test_a_repeat_is_counted_with_the_first_and_answered_as_before(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_repeat_is_counted(it: Installation, ledger: Ledger, redis: Redis) -> None:
     first = await it.send(event())
     before = await redis.info("memory")
     for _ in range(100):
@@ -70,9 +68,7 @@ async def test_the_same_call_again_is_counted_once(ledger: Ledger, clock: TestCl
     assert (await ledger.deliveries.get("dlv_1")).repeats == 1
 
 
-async def test_that_a_client_is_active_still_is_counted_and_counts(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_active_still_counts(it: Installation, ledger: Ledger, redis: Redis) -> None:
     """Without an id of the vendor's it is news each time, and no reason to keep it each time."""
     first = await it.send(event(inactive=False))
     before = await redis.dbsize()
@@ -117,9 +113,7 @@ async def test_one_event_is_stored_once(it: Installation, ledger: Ledger, redis:
     assert (await ledger.deliveries.get(first.delivery_id)).repeats == 0
 
 
-async def test_what_is_still_not_understood_is_counted_while_it_holds(
-    ledger: Ledger, clock: TestClock, redis: Redis
-) -> None:
+async def test_rejected_again_is_counted(ledger: Ledger, clock: TestClock, redis: Redis) -> None:
     it = Installation(ledger, clock)
     first = await it.send(event())
     for _ in range(5):
@@ -233,9 +227,7 @@ async def test_ignored_bodies_last_a_week(it: Installation, ledger: Ledger, redi
     assert refused.value.why == "body_dropped"
 
 
-async def test_what_had_effect_keeps_its_body(
-    ledger: Ledger, clock: TestClock, redis: Redis
-) -> None:
+async def test_with_effect_it_keeps_a_body(ledger: Ledger, clock: TestClock, redis: Redis) -> None:
     it = Installation(ledger, clock)
     it.configure()
     await it.send(event(inactive=False, at=clock.forward(days=1)))

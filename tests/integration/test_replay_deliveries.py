@@ -275,9 +275,7 @@ async def test_what_had_an_effect_stays_known_if_no_longer_understood(it: Instal
     assert (replayed.verdict, replayed.deletion_id) == ("duplicate", accepted.strongest.deletion_id)
 
 
-async def test_who_replays_may_not_approve_what_comes_of_it(
-    it: Installation, ledger: Ledger
-) -> None:
+async def test_who_replays_may_not_approve_the_deletion(it: Installation, ledger: Ledger) -> None:
     sent = await it.send(event())
     it.configure()
     replayed = await it.replay(sent.delivery_id)

@@ -42,9 +42,7 @@ def test_when_it_is_told(used: int, most: int, warning: str | None) -> None:
 
 
 @pytest.mark.usefixtures("filling")
-async def test_told_at_most_every_six_hours(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_told_every_six_hours(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     jobs = JobQueue(valkey_url)
     settings = Settings(itglue={"api_key": "x"})
     duty = next(each for each in duties(settings, ledger, jobs) if each.name == "room")

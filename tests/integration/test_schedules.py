@@ -67,9 +67,7 @@ async def test_a_sweep_becomes_a_job(ledger: Ledger, clock: TestClock, jobs: Job
     assert [name.decode().rpartition("-")[0] for name in queued] == [sweep.id]  # type: ignore[union-attr]
 
 
-async def test_a_new_one_waits_for_its_time(
-    ledger: Ledger, clock: TestClock, jobs: JobQueue
-) -> None:
+async def test_a_new_one_waits(ledger: Ledger, clock: TestClock, jobs: JobQueue) -> None:
     clock.forward(minutes=5)
     await tick(ledger, scheduler(ledger, clock, jobs, nightly="0 * * * *"))
     assert await begun(ledger) == []

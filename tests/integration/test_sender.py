@@ -312,9 +312,7 @@ async def test_a_refused_way_is_no_silent_host(post: Post) -> None:
 # -- a sender that dies --------------------------------------------------------------------------
 
 
-async def test_killed_between_the_post_and_its_record_it_is_sent_again_under_one_id(
-    post: Post, receiver: Receiver
-) -> None:
+async def test_killed_before_its_record_it_is_sent_again(post: Post, receiver: Receiver) -> None:
     name = await post.result(receiver.url)
     held = await post.ledger.callbacks.lease(name, post.clock())
     assert held is not None

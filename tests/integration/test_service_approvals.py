@@ -130,9 +130,7 @@ async def test_another_name(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_name_in_other_bytes(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_a_name_in_other_bytes(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     digest = shown(service)["approval"]["digest"]
     typed = NAME.replace("ä", "a\u0308").replace("ö", "o\u0308")
@@ -250,9 +248,7 @@ async def command(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_command_shows_the_plan_and_asks_for_the_name(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_the_approve_command(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     status, out, _ = await command(service, "deletions")
     assert status == 0
@@ -298,9 +294,7 @@ async def test_the_ending_commands(service: Service, ledger: Ledger, settings: S
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_grace_is_shown_with_its_date_and_can_be_cancelled(
-    service: Service, ledger: Ledger, valkey_url: str
-) -> None:
+async def test_grace_can_be_cancelled(service: Service, ledger: Ledger, valkey_url: str) -> None:
     policy = {"export": False, "approval": "never", "grace_period": "48h"}
     held = await awaiting(ledger, configured(valkey_url, policy=policy))
     assert held.state == "scheduled"

@@ -33,9 +33,7 @@ async def came_to(ledger: Ledger, name: str, state: str, at: datetime, *codes: s
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_months_report_counts_by_source_outcome_and_code(
-    service: Service, ledger: Ledger, unglue: Command
-) -> None:
+async def test_a_months_report_counts(service: Service, ledger: Ledger, unglue: Command) -> None:
     await came_to(ledger, "del_1", "deleted", NOVEMBER)
     await came_to(ledger, "del_2", "blocked", NOVEMBER, "DeletionBlocked", "DeletionBlocked")
     await came_to(ledger, "del_3", "blocked", NOVEMBER - timedelta(days=29), "DeletionBlocked")

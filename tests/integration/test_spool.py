@@ -135,9 +135,7 @@ async def verdicts(box: Box) -> list[tuple[str, str]]:
     return [(each.strongest.verdict, each.strongest.reason) for each in box.done]
 
 
-async def test_an_old_request_does_not_become_newer_than_a_reactivation(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_an_old_request_stays_old(box: Box, clock: TestClock, tmp_path: Path) -> None:
     box.cut = True
     spooled = await box.send()
     assert (spooled.strongest.verdict, spooled.strongest.reason) == ("accepted", "spooled")
@@ -188,9 +186,7 @@ async def test_its_age_is_that_of_its_receipt(box: Box, clock: TestClock) -> Non
     assert delivery.received_at == received
 
 
-async def test_a_sender_whose_clock_runs_ahead_gains_nothing_by_waiting(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_a_sender_with_a_clock_ahead(box: Box, clock: TestClock, tmp_path: Path) -> None:
     box.cut = True
     await box.send(at=clock() + timedelta(hours=1))
     clock.forward(minutes=5)
@@ -251,9 +247,7 @@ async def test_what_is_not_genuine_is_not_stored(box: Box) -> None:
     assert box.spool.waiting == 0
 
 
-async def test_a_gone_source_is_set_aside_and_told(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_an_unknown_source_is_set_aside(box: Box, clock: TestClock, tmp_path: Path) -> None:
     box.cut = True
     spooled = await box.send()
     box.cut = False
@@ -294,9 +288,7 @@ async def test_only_an_empty_spool_signs_off(box: Box, clock: TestClock, tmp_pat
     assert no_files(tmp_path)
 
 
-async def test_what_is_set_aside_holds_also_when_its_service_is_stopped(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_what_is_set_aside_still_holds(box: Box, clock: TestClock, tmp_path: Path) -> None:
     """It may be that a client came back; nobody has seen to it yet."""
     box.cut = True
     spooled = await box.send(active=True)
@@ -379,9 +371,7 @@ async def test_a_word_covers_only_what_came_before_it(box: Box, clock: TestClock
     assert (await sending).strongest.reason == "spooled"
 
 
-async def test_a_reactivation_is_not_hidden_in_a_spool_that_the_ledger_never_knew(
-    ledger: Ledger, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_no_spool_hides_one(ledger: Ledger, clock: TestClock, tmp_path: Path) -> None:
     box = Box(ledger, clock, tmp_path)
     await box.spool.look_around()
     box.cut = True

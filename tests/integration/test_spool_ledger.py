@@ -40,9 +40,7 @@ async def asked(rehearsal: Rehearsal, deletion_id: str) -> str:
     return refusals[-1]["why"] if refusals and not deletion.terminal else deletion.state
 
 
-async def test_a_deletion_waits_until_every_spool_is_empty(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_it_waits_for_spools(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         receipt = await rehearsal.event()
         assert receipt.deletion_id is not None
@@ -106,9 +104,7 @@ async def test_a_worker_that_is_held_up_believes_no_old_word(
         assert result["deleted"] is True
 
 
-async def test_a_status_does_not_wait(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_statuses_go_on(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         rehearsal.set_settings(rehearsal.settings.model_copy(update={"sources": {}}))
         await beat(ledger, clock(), waiting=9, oldest=clock())
@@ -116,9 +112,7 @@ async def test_a_status_does_not_wait(
         assert result["deleted"] is True
 
 
-async def test_what_a_person_asked_for_waits_where_a_source_may_know_the_client(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_requests_wait_too(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         await beat(ledger, clock(), waiting=1, oldest=clock())
         deletion_id = await rehearsal.ask(org_id=TEST_COMPANY)
@@ -188,9 +182,7 @@ async def test_signed_off_or_forgotten(ledger: Ledger, redis: Redis, clock: Test
     assert (entry["operator"], entry["spool"], entry["waiting"]) == ("alice", "spl_2", 3)
 
 
-async def test_people_are_told_once_of_a_spool_that_holds_for_long(
-    ledger: Ledger, redis: Redis, clock: TestClock
-) -> None:
+async def test_a_long_hold_is_told_once(ledger: Ledger, redis: Redis, clock: TestClock) -> None:
     await beat(ledger, clock())
 
     async def told() -> int:

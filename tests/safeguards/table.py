@@ -92,7 +92,7 @@ GRANT: Final = (
     _asked(
         "no event of a source that may know it is unproved",
         "redis.call('HLEN', key('quarantine', watched[1])) > 0",
-        f"{_CONTRACT}in_doubt.py::test_what_nobody_can_prove_may_be_about_any_client",
+        f"{_CONTRACT}in_doubt.py::test_what_is_unproved_may_be_about_any_client",
     ),
     _asked("nothing that is not understood holds it", "holding", f"{_CONTRACT}in_doubt.py"),
     _asked(
@@ -306,7 +306,7 @@ OF_THE_PLAN: Final = (
     ),
     _gate("proof", f"{_ONE}::test_a_bare_number_never_confirms_itself"),
     _gate("identity", f"{_DECIDED}::test_the_subject_moves_meanwhile"),
-    _gate("psa_links", f"{_ONE}::test_one_of_two_links_goes"),
+    _gate("psa_links", f"{_ONE}::test_one_of_two_goes"),
     _gate("client_active", f"{_CONTRACT}active_by_anyone.py::test_said_before_it_was_asked_for"),
     _gate("event", f"{_CONTRACT}in_doubt_of_order.py"),
     _gate("declined", f"{_CONTRACT}one_no.py::test_every_road_asks_it"),
@@ -390,7 +390,7 @@ OF_THE_PLAN: Final = (
         "workers/pipeline/identity/resolve.py",
         "    if name is not None and not same(name, organization.name):",
         "    if False:",
-        (f"{_ONE}::test_conflicting_identifiers", _ONE),
+        (f"{_ONE}::test_identifiers_differ", _ONE),
     ),
 )
 
@@ -502,7 +502,7 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/ledger/scripts/approve.lua",
         "if tonumber(deletion.approval_until) <= now then",
         "if false then",
-        (f"{_CONTRACT}approval.py::test_a_clock_that_is_not_the_workers",),
+        (f"{_CONTRACT}approval.py::test_a_clock_unlike_workers",),
     ),
     Safeguard(
         "approval: with force where the dependency gate refuses",
@@ -544,7 +544,7 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/pipeline/identity/resolve.py",
         "        if request.org_id not in {None, organization.id}:",
         "        if False:",
-        (f"{_CONTRACT}one_organization.py::test_conflicting_identifiers",),
+        (f"{_CONTRACT}one_organization.py::test_identifiers_differ",),
     ),
     Safeguard(
         "subject: a number is that of its integration",

@@ -218,9 +218,7 @@ FLAGS = ("--confirm-delete", "--dry-run", "--force-delete")
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("flags", [FLAGS, ()])
-async def test_flags_become_fields(
-    service: Service, ledger: Ledger, flags: tuple[str, ...]
-) -> None:
+async def test_flags_are_fields(service: Service, ledger: Ledger, flags: tuple[str, ...]) -> None:
     texts = ("--org-id", "301", "--org-name", "A & B", "--reason", "over")
     url = ("--callback-url", "https://x.example/h")
     status, out, err = ended(delete(service, *texts, *url, *flags, "--timeout", "0"))

@@ -177,9 +177,7 @@ async def test_an_unusable_folder_is_none(tmp_path: Path, new_id: Callable[[str]
         await spool.keep(delivery(1), reactivates=False)
 
 
-async def test_a_reactivation_waits_only_where_the_ledger_knows_of_it(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_a_reactivation_may_wait(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     spool = Spool(tmp_path, 10_000, new_id)
     await spool.look_around()
     with pytest.raises(StorageUnavailable, match="never knew"):
@@ -189,9 +187,7 @@ async def test_a_reactivation_waits_only_where_the_ledger_knows_of_it(
     assert spool.waiting == 1
 
 
-async def test_files_of_ended_processes_are_drained_first_and_removed(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_files_left_are_drained_first(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     first, second = SpoolFile.create(tmp_path, "spl_x"), SpoolFile.create(tmp_path, "spl_y")
     living = SpoolFile.create(tmp_path, "spl_z")
     first.append(delivery(1).encode())
@@ -233,9 +229,7 @@ async def never_told(file: str, each: Spooled | None, why: str) -> None:
     raise AssertionError((file, each, why))
 
 
-async def test_one_that_cannot_be_recorded_is_set_aside_and_the_rest_goes_on(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_an_unrecordable_is_set_aside(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     spool = Spool(tmp_path, 10_000, new_id)
     await spool.look_around()
     for number in (1, 2, 3):
@@ -299,9 +293,7 @@ async def test_what_is_damaged_is_set_aside(tmp_path: Path, new_id: Callable[[st
     assert (tmp_path / told[0]).read_bytes() == bytes(content[size : 2 * size])
 
 
-async def test_what_is_in_hand_is_older_than_the_word_that_nothing_waits(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_what_is_in_hand_is_older(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     spool = Spool(tmp_path, 10_000, new_id)
     later = AT + timedelta(seconds=5)
     assert spool.as_of(later) == later
