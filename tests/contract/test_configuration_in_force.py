@@ -1,8 +1,7 @@
 """A worker that was left on another configuration is granted nothing."""
 
-from typing import cast
-
 from tests.contract.conftest import Rehearse
+from tests.support.ledgers import kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.audit.configuration import record_configuration
 from workers.processes.in_force import policy_digest
@@ -10,12 +9,6 @@ from workers.processes.in_force import policy_digest
 
 async def started(it: Rehearsal, part: str) -> None:
     await record_configuration(it.settings, it.ledger, part, it.clock)
-
-
-async def kinds(it: Rehearsal) -> list[str]:
-    store = it.ledger.store
-    names = cast("list[bytes]", await store.redis.zrange(store.key("notices", "due"), 0, -1))
-    return [(await store.hash("notice", name.decode()))["kind"] for name in names]
 
 
 async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
@@ -32,7 +25,7 @@ async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
         held = await it.advance(deletion_id)
         assert (held.state, held.waits_for) == ("retrying", "configuration_differs")
         assert await it.deletes() == []
-        assert "configuration_differs" in await kinds(it)
+        assert "configuration_differs" in await kinds(it.ledger)
         assert await it.ledger.in_force.others(it.clock()) == [policy_digest(theirs)]
 
         it.set_settings(tightened)
@@ -78,4 +71,4 @@ async def test_that_it_is_refused_again_is_no_news(rehearse: Rehearse) -> None:
             it.clock.now = held.ready_at
             held = await it.advance(held.id)
         assert (await it.journal(held.id)).count("not_begun") == 1
-        assert (await kinds(it)).count("configuration_differs") == 1
+        assert (await kinds(it.ledger)).count("configuration_differs") == 1

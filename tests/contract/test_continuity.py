@@ -174,10 +174,7 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         result = await it.run(receipt.deletion_id)
         assert not result["deleted"]
         # Replayed it may be, but nobody can see what was lost: here, that the client is active.
-        await ledger.deletions.replay(
-            receipt.deletion_id, operator="alice", token="t", callback_url="", overrule=True,
-            now=clock(),
-        )  # fmt: skip
+        await it.replay(receipt.deletion_id, operator="alice")
         assert (await it.advance(receipt.deletion_id)).state == "awaiting_approval"
         assert await it.deletes() == []
 

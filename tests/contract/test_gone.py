@@ -1,13 +1,14 @@
 """Gone means gone, from the point of view that the plan had; and of no other account."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from adapters.errors import Conflict
 from service.sandbox.populate import populate
 from tests.contract.conftest import Rehearse
+from tests.support.ledgers import kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.itglue.account import daily_read
 from workers.ledger.installation.account import AnotherAccount
@@ -37,13 +38,6 @@ async def sent(it: Rehearsal, **fields: Any) -> Deletion:
     deletion = await it.advance(deletion_id)
     assert len(await it.deletes()) == 1, deletion.errors
     return deletion
-
-
-async def notices(it: Rehearsal) -> list[str]:
-    store = it.ledger.store
-    told = await store.redis.zrange(store.key("notices:due"), 0, -1)
-    ids = [each.decode() for each in cast("list[bytes]", told)]
-    return [(await store.hash("notice", each))["kind"] for each in ids]
 
 
 async def test_a_key_that_lost_its_right_to_see_it_proves_nothing(rehearse: Rehearse) -> None:
@@ -114,7 +108,7 @@ async def test_another_account_proves_nothing_and_pauses_everything(rehearse: Re
         assert (waiting.state, waiting.step) == ("retrying", "verify")
         assert waiting.waits_for == "account_changed"
         assert [each.cause for each in await it.ledger.stop_switch.pauses()] == ["account_changed"]
-        assert "account_changed" in await notices(it)
+        assert "account_changed" in await kinds(it.ledger)
         with pytest.raises(Conflict, match="accept-account"):
             await it.ledger.stop_switch.resume("root", "", it.clock())
 
@@ -225,7 +219,7 @@ async def test_a_client_that_came_back_meanwhile_is_told_of(rehearse: Rehearse) 
         it.clock.forward(days=3)
         await look_back(due, it.context)
         assert (await it.ledger.deletions.get(due)).state == "deleted"
-        assert "reactivated_after_deletion" in await notices(it)
+        assert "reactivated_after_deletion" in await kinds(it.ledger)
         assert (await it.ledger.store.hash("register", "cw", "2"))["state"] == "active"
 
 

@@ -11,7 +11,8 @@ import pytest
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
 from tests.support.clock import TestClock
-from tests.support.deletions import leased
+from tests.support.deletions import approved, leased
+from tests.support.ledgers import notices
 from tests.support.rehearsal import Rehearsal
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -46,13 +47,6 @@ async def begin(
         now=clock(),
     )
     return begun.decision if begun.decision != "limit" else f"limit: {begun.holder}"
-
-
-async def notices(ledger: Ledger) -> list[dict[str, Any]]:
-    store = ledger.store
-    names: Any = await store.redis.zrange(store.key("notices", "due"), 0, -1)
-    found = [await ledger.notices.get(name.decode()) for name in names]
-    return [{"kind": each.kind, **each.detail} for each in found]
 
 
 # -- the script ----------------------------------------------------------------------------------
@@ -177,10 +171,7 @@ _DELETION = Deletion.load(
 
 async def approve(it: Rehearsal, deletion_id: str, operator: str = "carol") -> None:
     shown = await it.ledger.deletions.get(deletion_id)
-    assert shown.asked is not None
-    await it.ledger.approvals.approve(
-        shown, seen=shown.asked.seen, operator=operator, force=False, reason="", now=it.clock()
-    )
+    await approved(it.ledger, shown, it.clock(), operator)
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])

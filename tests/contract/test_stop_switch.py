@@ -10,6 +10,7 @@ import pytest
 from adapters.errors import CallsStopped
 from tests.contract.conftest import Rehearse
 from tests.support.audit import audited
+from tests.support.ledgers import notices
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.ledger.deleting.deletions import Begun
 from workers.ledger.records import Deletion
@@ -34,14 +35,6 @@ async def work(it: Rehearsal, deletion_id: str) -> Deletion:
 async def asked(it: Rehearsal) -> int:
     requests = (await it.http.get("/_sandbox/requests")).json()["requests"]
     return len(requests)
-
-
-async def told(it: Rehearsal) -> list[dict[str, Any]]:
-    """The notices, oldest first."""
-    store = it.ledger.store
-    names: Any = await store.redis.zrange(store.key("notices", "due"), 0, -1)
-    notices = [await it.ledger.notices.get(name.decode()) for name in names]
-    return [{"kind": each.kind, **each.detail} for each in notices]
 
 
 async def trip(it: Rehearsal) -> None:
@@ -118,7 +111,7 @@ async def test_people_and_the_audit_log_are_told_once(rehearse: Rehearse) -> Non
         assert await switch.resume("alice", "", it.clock.forward(seconds=1)) == ()
         assert await switch.pauses() == ()
 
-        assert await told(it) == [
+        assert await notices(it.ledger) == [
             {"kind": "paused", "by": "carol", "cause": "operator", "reason": "wrong clients"},
             {"kind": "resumed", "by": "alice", "reason": "fine"},
         ]
@@ -189,7 +182,7 @@ async def test_a_refused_key_does_not_fail_the_whole_queue(rehearse: Rehearse, s
 
         (pause,) = await it.ledger.stop_switch.pauses()
         assert (pause.cause, pause.by) == ("key_refused", "")
-        (notice,) = [each for each in await told(it) if each["kind"] == "paused"]
+        (notice,) = await notices(it.ledger, "paused")
         assert str(status) in notice["reason"]
 
         await refuse(it, None)
@@ -252,7 +245,7 @@ async def test_twenty_workers_at_once_fail_two_deletions_at_most(rehearse: Rehea
         failed = states.count("failed")
         assert failed <= 2
         assert states == ["failed"] * failed + ["retrying"] * (20 - failed)
-        assert len([each for each in await told(it) if each["kind"] == "paused"]) == 1
+        assert len(await notices(it.ledger, "paused")) == 1
 
 
 async def test_a_proof_waits_for_the_key_however_long_that_takes(rehearse: Rehearse) -> None:

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from service.demo.stand_ins import key_server
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.failing_valkey import FailingValkey, answering_only
 from tests.support.ledgers import memory_of
 from tests.support.serve import serve
@@ -255,10 +256,8 @@ async def begun(url: str, held: Deletion, asked: int, now: datetime) -> str:
         remembered = await memory_of(ledger.store.redis)
         ledger.store.memory.remember(remembered.id, remembered.mark)
         in_force = cast("bytes", await ledger.store.redis.hget("unglue:in_force", "digest"))
-        answer = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=now,
-            conditions=Conditions(asked=asked, configuration=in_force.decode()),
-        )  # fmt: skip
+        conditions = Conditions(asked=asked, configuration=in_force.decode())
+        answer = await asked_to_begin(ledger, held, now, conditions=conditions)
     return answer.decision
 
 

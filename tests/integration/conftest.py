@@ -8,10 +8,12 @@ from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.tenant import Tenant
 from tests.integration.itglue_loopback import KEY, ScriptedITGlue, scripted
 from tests.support.command import Command
+from tests.support.console import Browser, logged_in
 from tests.support.receiver import Receiver, receiving
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, token
 from workers.itglue.client import ITGlue
+from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
 
@@ -59,6 +61,13 @@ def service(settings: Settings) -> Iterator[Service]:
         # Once it answers it has written its start down, which the tests do not look at.
         running.http.get("/healthz")
         yield running
+
+
+@pytest.fixture
+async def alice(service: Service, ledger: Ledger) -> Browser:
+    """At the console, with a new ledger behind it."""
+    del ledger
+    return logged_in(service, "alice")
 
 
 @pytest.fixture

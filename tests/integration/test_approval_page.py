@@ -17,11 +17,12 @@ from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
 from tests.support.audit import pending
+from tests.support.deletions import approved, cancelled
 from tests.support.ledgers import begin_anew
 from tests.support.receiver import receiving
 from tests.support.service import Service, configured, running_service, secret_key, stored, token
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import Deletion
 from workers.outbox.approval_link import link_of, sealed
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means
@@ -287,8 +288,7 @@ async def test_a_link_after_the_end(
     service: Service, ledger: Ledger, settings: Settings, redis: Redis
 ) -> None:
     held = await awaiting(ledger, settings)
-    error = ErrorEntry("Cancelled", "by alice", "")
-    await ledger.deletions.cancel("del_1", operator="alice", error=error, now=held.updated_at)
+    await cancelled(ledger, "del_1", held.updated_at)
     await refused(service, redis, link(settings, held), 410, "has ended", "ended")
 
 
@@ -296,10 +296,7 @@ async def test_a_link_to_an_older_plan(
     service: Service, ledger: Ledger, settings: Settings, redis: Redis
 ) -> None:
     held = await awaiting(ledger, settings)
-    assert held.asked is not None
-    await ledger.approvals.approve(
-        held, seen=held.asked.seen, operator="carol", force=False, reason="", now=held.updated_at
-    )
+    await approved(ledger, held, held.updated_at)
     newer = await again(ledger, settings, assets=3)
     page = service.http.get(link(settings, newer))
     assert page.status_code == 200

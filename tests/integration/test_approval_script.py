@@ -9,6 +9,7 @@ import pytest
 from adapters.models import DeletionRequest
 from tests.support.audit import audited
 from tests.support.clock import TestClock
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.deletions import leased
 from workers.ledger.deleting.deletions import Conditions
 from workers.ledger.ledger import Ledger
@@ -36,10 +37,7 @@ async def begin(
     name = ledger.store.key("deletion", "del_1")
     written: Any = {"plan_digest": "d", "plan_counts": "{}", **fields}
     await ledger.store.redis.hset(name, mapping=written)
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
-        conditions=conditions,
-    )  # fmt: skip
+    begun = await asked_to_begin(ledger, held, clock(), conditions=conditions)
     return begun.decision, [line["why"] for line in await audited(ledger, "not_begun")]
 
 

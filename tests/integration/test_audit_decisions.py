@@ -10,13 +10,13 @@ import pytest
 from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.deletions import leased
 from workers.audit.configuration import changed_since, configuration_of, record_configuration
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import FAILED, RETRYING
-from workers.pipeline.steps.permission import PLAN_LASTS
 from workers.settings import Settings
 from workers.times.clock import rfc3339
 
@@ -47,10 +47,7 @@ async def asked(ledger: Ledger, clock: TestClock, **fields: Any) -> Deletion:
 
 
 async def begin(ledger: Ledger, held: Deletion, clock: TestClock, digest: str = "d") -> str:
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest=digest, resend_after=PLAN_LASTS, limits=(), now=clock()
-    )
-    return begun.decision
+    return (await asked_to_begin(ledger, held, clock(), digest=digest)).decision
 
 
 def cancelled(clock: TestClock) -> ErrorEntry:

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -15,6 +15,7 @@ from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
+from tests.support.ledgers import notices
 from workers.bulk.catch_up.compared import SETTLED
 from workers.bulk.catch_up.walk import OVERLAP, Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
@@ -88,12 +89,6 @@ class Caught:
         fields = await self.way.ledger.store.hash("register", source, str(company))
         return fields.get("state")
 
-    async def notices(self) -> list[dict[str, Any]]:
-        store = self.way.ledger.store
-        names = cast("list[bytes]", await self.redis.zrange(store.key("notices", "due"), 0, -1))
-        found = [await store.hash("notice", name.decode()) for name in names]
-        return [{"kind": each["kind"], **json.loads(each["detail"])} for each in found]
-
 
 @pytest.fixture
 async def it(
@@ -155,7 +150,7 @@ async def test_what_no_event_said_is_found_once(it: Caught) -> None:
         assert (again.inactive, again.active) == (0, 0)
     assert len(await it.deletions()) == 1
     assert await it.way.ledger.catch_ups.found("cw") == {"inactive": 1, "active": 1}
-    (told,) = [each for each in await it.notices() if each["kind"] == "events_missed"]
+    (told,) = await notices(it.way.ledger, "events_missed")
     assert (told["source"], told["inactive"], told["active"]) == ("cw", 1, 1)
     assert told["cause"] == "no callback of ConnectWise leads to this source"
 
@@ -205,7 +200,7 @@ async def test_the_point_stays_while_the_psa_is_away(it: Caught, source: str, fa
     it.psa.fault = fault
     run = await waited(it, source)
     assert (run.point, run.since is None, source in run.fault) == (before.point, False, True)
-    (told,) = [each for each in await it.notices() if each["kind"] == "catch_up_failing"]
+    (told,) = await notices(it.way.ledger, "catch_up_failing")
     assert (told["source"], told["detail"]) == (source, run.fault)
     it.clock.forward(hours=30)
     it.psa.fault = None
@@ -322,7 +317,7 @@ async def test_autotask_in_its_form_and_with_its_own_reason(it: Caught) -> None:
     (deletion,) = await it.deletions()
     assert deletion.request.psa is not None
     assert deletion.request.psa.integration_type == "autotask"
-    (told,) = [each for each in await it.notices() if each["kind"] == "events_missed"]
+    (told,) = await notices(it.way.ledger, "events_missed")
     assert told["cause"] == "Autotask gave up at least 1 callout, the last one: 503"
 
 

@@ -15,6 +15,7 @@ from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_catch_up import Caught, waited, way_of
 from tests.support.clock import TestClock
+from tests.support.ledgers import notices
 from workers.intake.intake import Acknowledged
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Page
@@ -176,7 +177,7 @@ async def test_a_short_list_means_nothing(it: Listed, source: str, left: int) ->
         assert (run.inactive, run.active, run.fault) == (0, 0, "")
     assert await it.deletions() == []
     # It is told once, with the first of them.
-    (told,) = [each for each in await it.notices() if each["kind"] == "catch_up_failing"]
+    (told,) = await notices(it.way.ledger, "catch_up_failing")
     assert "listed no more" in told["detail"]
     it.psa.organizations, it.psa.clients = organizations, clients
     it.leave(source, 7)
@@ -258,7 +259,7 @@ async def test_ninja_deletes_only_what_its_log_and_its_list_say(it: Listed) -> N
 async def test_what_ninja_deleted_just_now_is_left_to_its_event(it: Listed) -> None:
     it.delete(3)
     assert (await it.run("ninja", after=timedelta(minutes=1))).inactive == 0
-    assert [each["kind"] for each in await it.notices()] == []
+    assert await notices(it.way.ledger) == []
     assert (await it.run("ninja")).inactive == 1
 
 

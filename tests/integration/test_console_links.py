@@ -46,12 +46,6 @@ def settings(valkey_url: str, psa: tuple[Tenant, str]) -> Iterator[Settings]:
         )  # fmt: skip
 
 
-@pytest.fixture
-async def alice(service: Service, ledger: Ledger) -> Browser:
-    del ledger
-    return logged_in(service, "alice")
-
-
 async def test_the_links_of_a_source_are_shown(alice: Browser, psa: tuple[Tenant, str]) -> None:
     tenant, _ = psa
     tenant.fault = None

@@ -14,9 +14,9 @@ from service.sandbox.seed import EXAMPLE_CLIENT
 from tests.support.approvals import awaiting
 from tests.support.audit import audited
 from tests.support.console import Browser, logged_in
+from tests.support.deletions import ended
 from tests.support.sandbox import running_sandbox
 from tests.support.service import Service, configured, secret_key
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Listing, Page
@@ -35,15 +35,9 @@ def settings(valkey_url: str) -> Iterator[Settings]:
 
 
 async def failed(ledger: Ledger, number: int, name: str = "") -> None:
-    now = datetime.now(UTC)
     request = DeletionRequest(org_name=name or f"Client {number}", confirm_delete=True)
-    await ledger.deletions.create(
-        deletion_id=f"del_{number}", request=request, operator="alice",
-        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=now,
-    )  # fmt: skip
-    held = await ledger.deletions.lease(f"del_{number}", now)
-    assert held is not None
-    await ledger.deletions.record(held, Change("failed"), now)
+    url = "https://rewst.example.com/hook"
+    await ended(ledger, f"del_{number}", datetime.now(UTC), request=request, url=url)
 
 
 def form_of(browser: Browser, path: str, action: str) -> dict[str, str]:

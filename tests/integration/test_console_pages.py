@@ -12,8 +12,9 @@ from adapters.models import DeletionRequest
 from service.console.overview import chart
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
 from tests.support.busy_console import ended
-from tests.support.console import Browser, logged_in
-from tests.support.service import Service, configured, secret_key
+from tests.support.console import Browser
+from tests.support.deletions import requested
+from tests.support.service import configured, secret_key
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import STATES
@@ -40,12 +41,6 @@ def settings(valkey_url: str) -> Settings:
     )
 
 
-@pytest.fixture
-async def alice(service: Service, ledger: Ledger) -> Browser:
-    del ledger
-    return logged_in(service, "alice")
-
-
 def text_of(browser: Browser, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200, answer.text
@@ -53,14 +48,8 @@ def text_of(browser: Browser, path: str) -> str:
 
 
 async def ask(ledger: Ledger, name: str, org_id: str, ago: timedelta = timedelta()) -> None:
-    await ledger.deletions.create(
-        deletion_id=name,
-        request=DeletionRequest(org_id=org_id, org_name=f"Client {org_id}", confirm_delete=True),
-        operator="alice",
-        callback_url="",
-        idempotency_key=None,
-        now=datetime.now(UTC) - ago,
-    )
+    request = DeletionRequest(org_id=org_id, org_name=f"Client {org_id}", confirm_delete=True)
+    await requested(ledger, name, datetime.now(UTC) - ago, request)
 
 
 async def receive(ledger: Ledger, *, body: bytes, reason: str = "malformed") -> None:

@@ -1,15 +1,16 @@
 """A person ends what a delivery holds; the delivery stays, with who said so and why."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adapters.errors import SigningKeyUnavailable
 from tests.integration.test_ledger_receive import inactive
-from tests.integration.test_quarantine import Keys, delivery, intake, listed, notices
+from tests.integration.test_quarantine import Keys, delivery, intake, listed
 from tests.support.audit import audited
 from tests.support.clock import TestClock
+from tests.support.deletions import begun
+from tests.support.ledgers import notices
 from workers.ledger.deleting.deletions import Begun, Change
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
@@ -47,10 +48,7 @@ class Desk:
         assert isinstance(held, Deletion)
         planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
         held = await self.ledger.deletions.record(held, planned, self.clock())
-        return await self.ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(),
-            now=self.clock(),
-        )  # fmt: skip
+        return await begun(self.ledger, held, self.clock())
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.ledgers import begin_anew, memory_of
 from tests.support.rehearsal import Rehearsal
@@ -17,9 +18,7 @@ from workers.ledger.bulk.replays import Order
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry
 from workers.ledger.store import Store
-from workers.times.clock import rfc3339
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +108,7 @@ async def test_with_fsync_every_202_waits(strict: Watched, clock: TestClock) -> 
     async with rehearsal(strict, clock) as here:
         await here.event()
         asked = await here.ask(org_id="5")
-        error = ErrorEntry("Cancelled", "stopped", rfc3339(clock()))
-        await here.ledger.deletions.cancel(asked, operator="bob", error=error, now=clock())
+        await cancelled(here.ledger, asked, clock())
         await here.ledger.deletions.replay(
             asked, operator="bob", token="t", callback_url="", overrule=True, now=clock()
         )

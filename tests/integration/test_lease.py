@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import begun, requested
 from tests.support.ledgers import memory_of
 from workers.ledger.bulk.replays import BulkReplay, Order
 from workers.ledger.bulk.sweeps import Progress, Sweep
@@ -225,10 +225,8 @@ async def test_what_the_dead_one_sent_comes_too_late(make: Make, clock: TestCloc
     assert isinstance(held, Deletion)
     assert await ledger.leases.give_back("deletion", "del_1", MINE, clock())
     assert not await ledger.leases.renew("deletion", "del_1", held.fence, clock())
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="", resend_after=timedelta(minutes=10), limits=(), now=clock()
-    )
-    assert begun.decision == "fenced"
+    answer = await begun(ledger, held, clock(), digest="")
+    assert answer.decision == "fenced"
 
 
 async def test_a_deletion_that_waits_is_not_given_back(make: Make, clock: TestClock) -> None:
@@ -249,11 +247,9 @@ async def test_a_status_that_may_be_on_its_way_has_its_time(make: Make, clock: T
     held = await ledger.deletions.record(
         held, Change("running", fields={"plan_digest": "d"}), clock()
     )
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
-        kind="soft_delete", conditions=Conditions(answered=timedelta(seconds=30)),
-    )  # fmt: skip
-    assert begun.decision == "begun"
+    answering = Conditions(answered=timedelta(seconds=30))
+    answer = await begun(ledger, held, clock(), kind="soft_delete", conditions=answering)
+    assert answer.decision == "begun"
     assert not await ledger.leases.give_back("deletion", "del_1", MINE, clock())
     assert await ledger.leases.renew("deletion", "del_1", held.fence, clock())
     assert await take(ledger, "deletion", clock.forward(seconds=44)) is None
@@ -317,11 +313,7 @@ async def test_a_clock_that_is_ahead_does_not_shorten_the_grace(make: Make) -> N
     }
     held = await ledger.deletions.record(held, Change("running", fields=fields), now)
     hour = Conditions(grace=timedelta(hours=1))
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=ahead,
-        conditions=hour,
-    )  # fmt: skip
-    assert begun.decision == "too_early"
+    assert (await begun(ledger, held, ahead, conditions=hour)).decision == "too_early"
 
 
 # -- the work ------------------------------------------------------------------------------------

@@ -10,10 +10,10 @@ import pytest
 
 from adapters.errors import Conflict
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.events.deliveries import Receipt
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339, to_ms
 
 _numbers = count(1)
@@ -218,17 +218,12 @@ async def test_blocked_ones_are_retried(sender: Sender, ledger: Ledger, clock: T
 
 async def test_cancelled_ignores_events(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
-    error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
-    await ledger.deletions.cancel(
-        str(first.deletion_id), operator="alice", error=error, now=clock()
-    )
+    await cancelled(ledger, str(first.deletion_id), clock())
 
     second = await sender.inactive()
     assert (second.verdict, second.reason) == ("ignored", "cancelled_by_operator")
     with pytest.raises(Conflict, match="has ended"):
-        await ledger.deletions.cancel(
-            str(first.deletion_id), operator="bob", error=error, now=clock()
-        )
+        await cancelled(ledger, str(first.deletion_id), clock(), "alice")
 
 
 async def test_a_batch_is_received_as_one(sender: Sender) -> None:

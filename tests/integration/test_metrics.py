@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
-from adapters.models import DeletionRequest
+from tests.support.deletions import ended as came_to
 from tests.support.queued import queued
 from tests.support.receiver import silent
 from tests.support.service import (
@@ -20,7 +20,6 @@ from tests.support.service import (
     service_with_keys,
 )
 from workers.itglue.tally import Tally, counted_at_the_end, endpoint_of, status_of
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
@@ -54,15 +53,9 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 
 async def ended(ledger: Ledger, name: str, state: str, *codes: str) -> None:
-    request = DeletionRequest(org_id="301", confirm_delete=True)
-    await ledger.deletions.create(
-        deletion_id=name, request=request, operator="alice",
-        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=NOW,
-    )  # fmt: skip
-    held = await ledger.deletions.lease(name, NOW)
-    assert held is not None
-    errors = tuple(ErrorEntry(code, "why", "") for code in codes)
-    await ledger.deletions.record(held, Change(state=state, errors=errors), NOW)
+    errors = [ErrorEntry(code, "why", "") for code in codes]
+    url = "https://rewst.example.com/hook"
+    await came_to(ledger, name, NOW, state=state, errors=errors, url=url)
 
 
 async def test_deliveries_are_counted_by_source_and_verdict(redis: Redis, service: Service) -> None:

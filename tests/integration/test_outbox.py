@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -15,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
+from tests.support.ledgers import kinds
 from tests.support.receiver import Receiver, receiving, reply
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
@@ -55,13 +56,6 @@ class Outbox:
     async def journal(self, deletion_id: str = "del_1") -> list[dict[str, Any]]:
         entries = (await self.ledger.views.of(deletion_id)).journal
         return [entry for entry in entries if entry["entry"] == "callback"]
-
-    async def notices(self) -> list[str]:
-        """The kinds of what people are told, oldest first."""
-        store = self.ledger.store
-        names = cast("list[bytes]", await store.redis.zrange("unglue:notices:due", 0, -1))
-        found = [await store.hash("notice", name.decode()) for name in names]
-        return [each["kind"] for each in found]
 
     async def replay(self, deletion_id: str = "del_1") -> None:
         """A person begins the deletion anew."""
@@ -187,7 +181,7 @@ async def test_the_whole_schedule(box: Outbox, receiver: Receiver) -> None:
     lines = await box.journal()
     assert [line["attempt"] for line in lines] == list(range(1, 11))
     assert (lines[-1]["state"], lines[-1]["why"]) == ("dead", "10 attempts failed")
-    assert await box.notices() == ["failed", "callback_exhausted"]
+    assert await kinds(box.ledger) == ["failed", "callback_exhausted"]
 
 
 @pytest.mark.parametrize(
@@ -368,7 +362,7 @@ async def test_a_result_that_kills_its_workers_is_given_up(box: Outbox) -> None:
     assert ((await box.state())["state"], await box.due_in()) == ("dead", None)
     (line,) = await box.journal()
     assert (line["state"], "ended its worker" in line["why"]) == ("dead", True)
-    assert await box.notices() == ["failed", "callback_exhausted"]
+    assert await kinds(box.ledger) == ["failed", "callback_exhausted"]
 
 
 async def test_a_death_is_forgiven_after_an_attempt(box: Outbox, receiver: Receiver) -> None:

@@ -14,6 +14,8 @@ from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from adapters.registry import VENDORS
 from tests.support.clock import TestClock
+from tests.support.deletions import begun
+from tests.support.ledgers import notices
 from workers.intake.intake import Intake
 from workers.intake.signing_keys import SigningKeys
 from workers.ledger.deleting.deletions import Change
@@ -131,13 +133,6 @@ async def listed(ledger: Ledger, verdict: str = "unverified") -> list[str]:
     return [each.id for each in page.records]
 
 
-async def notices(ledger: Ledger, kind: str) -> list[dict[str, Any]]:
-    """What the notices of this kind say, oldest first."""
-    names: Any = await ledger.store.redis.zrange(ledger.store.key("notices", "due"), 0, -1)
-    found = [await ledger.store.hash("notice", name.decode()) for name in names]
-    return [json.loads(each["detail"]) for each in found if each["kind"] == kind]
-
-
 async def test_no_clock_ends_it(ledger: Ledger, clock: TestClock) -> None:
     """Thirty days without the key server: it is there, listed, told of, and then it counts."""
     keys = Keys()
@@ -216,10 +211,7 @@ async def test_nothing_is_deleted_while_one_is_unproved(ledger: Ledger, clock: T
         assert held is not None
         planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
         held = await ledger.deletions.record(held, planned, clock())
-        begun = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock()
-        )
-        assert begun.decision == "unproved_events"
+        assert (await begun(ledger, held, clock())).decision == "unproved_events"
 
         keys.answer = KEY
         released = await it.release(kept.delivery_id)

@@ -12,11 +12,11 @@ from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339
 
 SECRET = "a long shared secret"
@@ -214,8 +214,7 @@ async def test_after_a_cancellation_it_stays_ignored(it: Installation, ledger: L
     late = await it.send(event())
     it.configure()
     asked = (await it.send({**event(), "n": 1})).strongest.deletion_id
-    error = ErrorEntry("Cancelled", "by carol", "")
-    await ledger.deletions.cancel(asked or "", operator="carol", error=error, now=it.clock())
+    await cancelled(ledger, asked or "", it.clock(), "carol")
     again = await it.replay(late.delivery_id)
     assert again.strongest.reason == "cancelled_by_operator"
 

@@ -10,7 +10,7 @@ from adapters.errors import NotFound
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.audit import audited
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import begun, requested
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -123,10 +123,8 @@ async def test_what_is_open_unsettled_or_being_reported_stays(books: Books, ledg
     held = await ledger.deletions.record(
         held, Change("running", fields={"plan_digest": "d"}), books.clock()
     )
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="301", digest="d", resend_after=OLD, limits=(), now=books.clock()
-    )
-    assert begun.decision == "begun"
+    answer = await begun(ledger, held, books.clock(), org_id="301", resend_after=OLD)
+    assert answer.decision == "begun"
     error = ErrorEntry("DeletionUnverified", "?", "")
     await ledger.deletions.record(held, Change(FAILED, errors=(error,)), books.clock())
     await books.ask("del_told", "https://rewst.example.com/hook")

@@ -13,7 +13,7 @@ from service.cli import main
 from service.sandbox.settings import SandboxSettings
 from tests.support.audit import audited
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import begun, requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.service import Service, only_error, token
 from workers.intake.spool.overdue import PATIENCE, tell_of_holding_spools
@@ -146,10 +146,7 @@ async def test_sweeps_wait_as_well(ledger: Ledger, redis: Redis, clock: TestCloc
     assert held is not None
 
     async def decision() -> str:
-        begun = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock()
-        )
-        return begun.decision
+        return (await begun(ledger, held, clock())).decision
 
     await beat(ledger, clock(), waiting=1, oldest=clock())
     assert await decision() == "unspooled"

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.headers import Headers
 from service.sandbox.shapes import Psa, Seed, SeedOrganization
 from tests.integration.test_quarantine import Keys
+from tests.support.ledgers import kinds
 from tests.support.rehearsal import KEY, Rehearsal
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.events.deliveries import Replay
@@ -351,9 +352,7 @@ class Sources:
 
     async def told(self) -> list[str]:
         """The kinds of the notices so far."""
-        store = self.it.ledger.store
-        names: Any = await store.redis.zrange(store.key("notices", "due"), 0, -1)
-        return [(await store.hash("notice", name.decode()))["kind"] for name in names]
+        return await kinds(self.it.ledger)
 
     async def untouched(self) -> None:
         """Nothing was deleted, and the client's organization is there."""
