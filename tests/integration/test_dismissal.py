@@ -215,7 +215,7 @@ async def test_one_of_several_that_is_not_understood_is_told_of(desk: Desk, ledg
     assert await notices(ledger, "rejected_event") == [
         {
             "source": "cw", "reason": "status_incomplete", "delivery_id": name, "holds": True,
-            "clients": ["7"],
+            "clients": ["7"], "kind": "rejected_event",
         }
     ]  # fmt: skip
 

@@ -67,7 +67,7 @@ async def test_silence_is_told_after_a_quarter_hour(ledger: Ledger, clock: TestC
     await minutes(15)
     (once,) = await notices(ledger, "psa_silent")
     assert once == {
-        "source": "cw", "since": "2026-11-23T12:00:00Z",
+        "kind": "psa_silent", "source": "cw", "since": "2026-11-23T12:00:00Z",
         "detail": "the PSA of source cw answers 503",
     }  # fmt: skip
     # It answers, and what was is over.

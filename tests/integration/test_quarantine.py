@@ -195,6 +195,7 @@ async def test_told_after_a_quarter_hour(ledger: Ledger, clock: TestClock, valke
         (told,) = await notices(ledger, "unproved_event")
         assert told == {
             "source": "cw", "delivery_id": kept.delivery_id, "waiting": 2, "minutes": 15,
+            "kind": "unproved_event",
         }  # fmt: skip
 
 
