@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.fields import Identity, Unreadable
-from adapters.likeness import bare, likeness
+from adapters.likeness import bare, drawn, likeness
 from adapters.models import Reactivated, Rejected
 
 
@@ -15,11 +15,13 @@ def known_as(*, name: str | None, **ids: str | None) -> tuple[str, ...]:
     """Every identity of a client, the most certain first: `id:5`, `name:example client`.
 
     Names and numbers are folded: taking two clients for one can only keep a deletion from
-    happening. A name with signs in it is also known without them.
+    happening. A name with signs in it is also known without them, and one with letters of another
+    alphabet by those that they look like.
     """
     found = [f"{kind}:{folded_number(value)}" for kind, value in ids.items() if value]
     likely = likeness(name) if name else ""
-    forms = dict.fromkeys((likely, bare(likely) or likely)) if name else ()
+    plain = bare(likely) or likely
+    forms = dict.fromkeys((likely, plain, drawn(plain))) if name else ()
     return (*found, *(f"name:{form}" for form in forms))
 
 

@@ -19,6 +19,12 @@ _LOOKS_LIKE = {
     **dict.fromkeys((0x34F, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))),
     **dict.fromkeys(range(0xE0100, 0xE01F0)),
 }
+# Letters that are drawn like a Latin one, in either case: of the Cyrillic and the Greek alphabet,
+# on whose keyboards they lie where that one does, and Latin ones with a stroke.
+_DRAWN_LIKE = str.maketrans(
+    "авеѕіјкмнорстухһԁԛԝαβεζηικμνορτυχɑɡłøđħ",
+    "abesijkmhopctyxhdqwabezhikmnoptyxaglodh",
+)
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
 _LEGAL_FORMS = {
     "limited": "ltd", "incorporated": "inc", "corporation": "corp", "company": "co",
@@ -52,6 +58,17 @@ def bare(likely: str) -> str:
     text = "".join(map(_plain, likely))
     words = [_LEGAL_FORMS.get(word, word) for word in text.split()]
     return " ".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def drawn(likely: str) -> str:
+    """A likeness with each letter of another alphabet as the Latin one that it is drawn like."""
+    return likely if likely.isascii() else likely.translate(_DRAWN_LIKE)
+
+
+def taken_for(name: str) -> str:
+    """A name by what people may take for it, however two systems write it."""
+    likely = likeness(name)
+    return drawn(bare(likely) or likely)
 
 
 def _plain(char: str) -> str:

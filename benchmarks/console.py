@@ -16,10 +16,12 @@ from redis.asyncio import Redis
 
 from benchmarks.figure import Figure, Size, over_runs, table
 from tests.support.approvals import awaiting
+from tests.support.busy_console import ASKED, rejected
 from tests.support.console import Browser, logged_in
 from tests.support.ledgers import new_store
 from tests.support.service import configured, running_service, secret_key
 from tests.support.valkey import running_valkey
+from workers.ledger.bulk.comparisons import Comparison
 from workers.ledger.ledger import Ledger
 from workers.ledger.packing import pack_record
 from workers.pipeline.states import STATES, TERMINAL
@@ -32,6 +34,8 @@ ROUNDS: Final = 5
 CHUNK: Final = 1000
 # Over so many days, as an installation's year would be.
 DAYS: Final = 365
+LINKS: Final = 10_000
+HELD: Final = 1000
 PAGES: Final[Mapping[str, str]] = {
     "overview": "/",
     "deletions": "/deletions",
@@ -43,6 +47,11 @@ PAGES: Final[Mapping[str, str]] = {
     "deliveries": "/deliveries",
     "results out": "/results",
     "sources": "/sources",
+    "links": "/links/cw",
+    "links, the backlog": "/links/cw?backlog=yes",
+    "replays, counted": "/replays?what=deletions",
+    "deliveries that hold": "/holds?source=cw&verdict=rejected",
+    "schedules": "/schedules",
     "protected": "/protected",
     "audit": "/audit",
     "month": "/month",
@@ -54,6 +63,11 @@ async def filled(url: str, settings: Settings, count: int) -> None:
     redis = Redis.from_url(url)
     store = await new_store(redis)
     await awaiting(Ledger(store), settings)
+    # A large account, and one afternoon's mistake of a vendor.
+    links = Comparison(datetime.now(UTC), "alice", [link(each) for each in range(LINKS)])
+    await Ledger(store).comparisons.keep("cw", links)
+    for number in range(HELD):
+        await rejected(Ledger(store), datetime.now(UTC), number=number)
     known = await store.hash("deletion", "del_1")
     lines = await redis.lrange(store.key("journal", "del_1"), 0, -1)
     journal = [line.decode() for line in cast("list[bytes]", lines)]
@@ -80,6 +94,13 @@ async def filled(url: str, settings: Settings, count: int) -> None:
     await redis.aclose()
 
 
+def link(number: int) -> tuple[Any, ...]:
+    """A client of the PSA, every fifth one left."""
+    gone = number % 5 == 0
+    name = f"Client number {number}"
+    return ("linked", str(number), name, not gone, "", [str(number)], name, "Active", gone)
+
+
 def milliseconds(browser: Browser, path: str) -> list[float]:
     """How long a page took, time after time."""
     taken = []
@@ -102,7 +123,9 @@ def measured(count: int) -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="unglue-") as folder,
         running_valkey(Path(folder), appendfsync="everysec") as url,
     ):
-        settings = configured(url, policy={"approval": "always"}, secret_keys=[secret_key("k")])
+        settings = configured(
+            url, policy={"approval": "always"}, secret_keys=[secret_key("k")], sources=ASKED
+        )
         asyncio.run(filled(url, settings, count))
         with running_service(settings) as service:
             browser = logged_in(service, "alice")

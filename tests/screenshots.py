@@ -5,14 +5,15 @@ Needs Chromium. Look at them before they are committed.
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-from playwright.async_api import FloatRect
+from playwright.async_api import FloatRect, ViewportSize
 from redis.asyncio import Redis
 
 from tests.support.browsing import DESK, PHONE, browsing
-from tests.support.busy_console import ASKED, busy
+from tests.support.busy_console import ASKED, busy, deeds
 from tests.support.ledgers import new_store
 from tests.support.service import configured, running_service, secret_key, token
 from tests.support.valkey import running_valkey
@@ -22,42 +23,41 @@ from workers.settings import Settings
 FOLDER: Final = Path("docs/screenshots")
 MOST: Final = 1800
 Scheme = Literal["light", "dark"]
-# Name, address, colours, whether on a phone, who looks.
-SHOTS: Final[tuple[tuple[str, str, Scheme, bool, str], ...]] = (
-    ("overview", "/", "light", False, "alice"),
-    ("overview-dark", "/", "dark", False, "alice"),
-    ("overview-phone", "/", "light", True, "alice"),
-    ("deletions-phone", "/deletions", "dark", True, "alice"),
-    ("deletion", "/deletions/del_1", "light", False, "carol"),
-    ("deletion-dark", "/deletions/del_1", "dark", False, "carol"),
-    ("delivery", "/deliveries/dlv_1", "light", False, "alice"),
-    ("result", "/results/cb_2_1", "light", False, "alice"),
-    ("replays", "/replays?what=deletions", "light", False, "alice"),
-    ("replays-phone", "/replays?what=deletions", "dark", True, "alice"),
-    ("deletions", "/deletions", "light", False, "alice"),
-    ("deliveries", "/deliveries", "light", False, "alice"),
-    ("deliveries-phone", "/deliveries", "light", True, "alice"),
-    ("delivery-phone", "/deliveries/dlv_1", "dark", True, "alice"),
-    ("holds", "/holds?source=cw&verdict=rejected", "light", False, "alice"),
-    ("links", "/links/cw", "light", False, "alice"),
-    ("links-dark", "/links/cw", "dark", False, "alice"),
-    ("links-phone", "/links/cw", "light", True, "alice"),
-    ("sources", "/sources", "light", False, "alice"),
-    ("sources-phone", "/sources", "dark", True, "alice"),
-    ("month", "/month", "light", False, "alice"),
-    ("month-dark", "/month", "dark", False, "alice"),
-    ("deletion-phone", "/deletions/del_1", "light", True, "carol"),
-    ("audit", "/audit", "light", False, "alice"),
-    ("schedules", "/schedules", "light", False, "alice"),
-    ("protected", "/protected/4", "dark", False, "alice"),
-    ("log-in", "/log-in", "light", False, "alice"),
-)
+# Each in three pictures: light, dark, and on a phone.
+SHOTS: Final[Mapping[str, str]] = {
+    "overview": "/",
+    "deletions": "/deletions",
+    "deletion": "/deletions/del_1",
+    "deletion-failed": "/deletions/del_2",
+    "deliveries": "/deliveries",
+    "delivery": "/deliveries/dlv_1",
+    "holds": "/holds?source=cw&verdict=rejected",
+    "results": "/results",
+    "result": "/results/cb_2_1",
+    "replays": "/replays?what=deletions",
+    "links": "/links/cw",
+    "sources": "/sources",
+    "schedules": "/schedules",
+    "protected": "/protected",
+    "protected-one": "/protected/4",
+    "audit": "/audit?verify=yes",
+    "month": "/month",
+    "nothing-here": "/deletions/del_none",
+    "log-in": "/log-in",
+}
+LOOKS: Final[tuple[tuple[str, Scheme, ViewportSize], ...]] = (
+    ("", "light", DESK), ("-dark", "dark", DESK), ("-phone", "light", PHONE),
+)  # fmt: skip
+# She may approve what alice asked for.
+APPROVER: Final = "carol"
 
 
 async def filled(redis_url: str, settings: Settings) -> None:
     """A ledger with something of everything."""
     redis = Redis.from_url(redis_url)
-    await busy(Ledger(await new_store(redis)), settings)
+    ledger = Ledger(await new_store(redis))
+    await busy(ledger, settings)
+    await deeds(ledger, settings)
     await redis.aclose()
 
 
@@ -65,7 +65,8 @@ async def taken(url: str) -> None:
     """Every picture."""
     async with browsing(url) as page:
         was = ""
-        for name, path, scheme, phone, operator in SHOTS:
+        for name, path in SHOTS.items():
+            operator = APPROVER if name == "deletion" else "alice"
             if operator != was:
                 await page.goto("/log-in")
                 await page.get_by_label("Operator").fill(operator)
@@ -73,13 +74,14 @@ async def taken(url: str) -> None:
                 await page.get_by_role("button", name="Log in", exact=True).click()
                 await page.get_by_role("link", name="Overview").wait_for()
                 was = operator
-            await page.emulate_media(color_scheme=scheme)
-            size = PHONE if phone else DESK
-            await page.set_viewport_size(size)
-            await page.goto(path)
-            height = await page.evaluate("document.documentElement.scrollHeight")
-            part: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": min(height, MOST)}
-            await page.screenshot(path=FOLDER / f"{name}.png", full_page=True, clip=part)
+            for look, scheme, size in LOOKS:
+                await page.emulate_media(color_scheme=scheme)
+                await page.set_viewport_size(size)
+                await page.goto(path)
+                height = min(await page.evaluate("document.documentElement.scrollHeight"), MOST)
+                part: FloatRect = {"x": 0, "y": 0, "width": size["width"], "height": height}
+                file = FOLDER / f"{name}{look}.png"
+                await page.screenshot(path=file, full_page=True, clip=part)
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """`[sources.<name>]` with `vendor = "ninjaone"`."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -49,13 +49,19 @@ class NinjaOnePointers(BaseModel):
 
 
 class NinjaOneApi(BaseModel):
-    """An API client of NinjaOne (client credentials), and the host of one's own region."""
+    """An API client of NinjaOne (client credentials), and the host of one's own region.
+
+    `activity_type` is what the webhook is set for, and `activity_class` which log is read for what
+    it did not say: where NinjaOne keeps CLIENT_* is documented nowhere.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     client_id: Credential
     client_secret: Annotated[Credential, Field(repr=False)]
     base_url: Annotated[str, AfterValidator(secure_origin)] = "https://app.ninjarmm.com"
+    activity_type: Annotated[str, Field(pattern=r"^[A-Z][A-Z_]{0,99}$")] = "SYSTEM"
+    activity_class: Literal["SYSTEM", "DEVICE", "USER", "ALL"] = "SYSTEM"
 
 
 class NinjaOneConfig(CatchingSource):

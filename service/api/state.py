@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from workers.audit.configuration import recorded
 from workers.intake.intake import Intake
 from workers.intake.spool.keeper import SpoolKeeper
 from workers.intake.spool.spool import Spool
+from workers.ledger.installation.heartbeats import SERVICE, SERVICE_LASTS
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import HandOff, JobQueue
 from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
@@ -64,6 +66,7 @@ class ServiceState:
 Refuse = Callable[[StorageUnfit], None]
 _ASK_AGAIN_SECONDS = 1.0
 _FIRST_SECONDS = 1.0
+_LOOKS_A_BEAT = 5
 
 
 @asynccontextmanager
@@ -136,12 +139,17 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _compared(settings: Settings, ledger: Ledger, looked: asyncio.Event) -> None:
-    """The ledger is compared with what is known of it, all the time; `looked`: it was once."""
-    continuity = continuity_of(settings, ledger, system_clock, "service", writes=True)
-    while True:
+    """The ledger is compared with what is known of it, all the time; `looked`: it was once.
+
+    It is said there, too, that a service is alive.
+    """
+    continuity = continuity_of(settings, ledger, system_clock, SERVICE, writes=True)
+    for look in itertools.count():
         # Redis is away: whoever needs it says so, and it is compared when it is back.
         with contextlib.suppress(RedisError, OSError):
             await continuity.look()
+            if look % _LOOKS_A_BEAT == 0:
+                await ledger.heartbeats.beat(SERVICE, system_clock(), SERVICE_LASTS)
         looked.set()
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 

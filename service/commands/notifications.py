@@ -37,6 +37,12 @@ def test(wait: float, *, as_json: bool) -> None:
         show_json(seen)
     else:
         _show(seen)
+    if untried := [each["target"] for each in seen["targets"] or () if each["attempts"] == 0]:
+        say(
+            f"not tried within {wait:g} s: {', '.join(untried)}; it waits for a sender, or for a "
+            "host that does not answer: unglue doctor",
+            err=True,
+        )
     taken = [each["state"] == "delivered" for each in seen["targets"] or ()]
     sys.exit(0 if taken and all(taken) else 1)
 
@@ -48,7 +54,7 @@ def _answered(seen: dict[str, Any]) -> bool:
 
 def _show(seen: dict[str, Any]) -> None:
     if seen["targets"] is None:
-        say("It was not handed out yet; are a scheduler and a worker running?", err=True)
+        say("It was not handed out yet; is a sender running? See: unglue doctor", err=True)
         return
     columns = (
         Column("target", "keep"), Column("state", "keep"), Column("status", "keep"),

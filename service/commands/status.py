@@ -45,7 +45,7 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
     facts.add_row("mode", now["mode"])
     limit = f"{now['begun_within_24_hours']} of {now['max_deletions_per_day']}"
     facts.add_row("deletions within 24 hours", limit)
-    facts.add_row("results on their way", str(now["results_due"]))
+    facts.add_row("results and notifications on their way", str(now["results_due"]))
     for name in STATES:
         count = now["deletions"][name]
         if count:

@@ -21,7 +21,13 @@ _PER_PAGE: Final = 100
 _LONGEST_BODY: Final = 100_000
 # Names under which vendors and people put what opens doors.
 _SECRET: Final = re.compile(r"secret|token|passw|api_?key|authorization|credential", re.IGNORECASE)
-_RESULT_STATES: Final = ("pending", "delivered", "stopped", "dead")
+_OUTCOMES: Final[Mapping[str, str]] = {
+    "pending": "It is on its way.",
+    "delivered": "It was received.",
+    "stopped": "The receiver wants no more. It is not sent again by itself.",
+    "dead": "It reached nobody. It is not sent again by itself.",
+}
+_RESULT_STATES: Final = tuple(_OUTCOMES)
 _SAID: Final = {
     "replayed": "It is taken in again. Look at this page in a moment to see what came of it.",
     "dismissed": "Dismissed. It holds no deletion any more.",
@@ -160,6 +166,7 @@ async def result(visit: Visit) -> Response:
         "result.html",
         f"Result {found.id}",
         result=found,
+        outcome=_OUTCOMES[found.state],
         attempts=[each for each in lines if each.get("webhook_id") == own],
         may_resend=visit.may("request") and found.state != "pending" and found.of,
         live=found.state == "pending",

@@ -105,15 +105,20 @@ async def show_audit(visit: Visit) -> Response:
         wanted=wanted,
         head=(await log.state()).head,
         checked=checked,
+        # The page has the head itself, and says what it is for.
+        notes=[each for each in checked.notes if "--expect-head" not in each] if checked else [],
         next_before=found.next_before,
     )
 
 
-_COLUMNS: Final = frozenset({"seq", "at", "what", "operator", "prev", "hash", "mac", "key", "v"})
+# What has a column, and what only the chain's verification reads.
+_APART: Final = frozenset(
+    {"seq", "at", "what", "operator", "deletion_id", "prev", "hash", "sig", "sig_old", "key", "v"}
+)
 
 
 def _detail(entry: dict[str, Any]) -> str:
-    rest = {name: value for name, value in entry.items() if name not in _COLUMNS}
+    rest = {name: value for name, value in entry.items() if name not in _APART}
     return "; ".join(
         f"{name.replace('_', ' ')} {value if isinstance(value, str) else json.dumps(value)}"
         for name, value in rest.items()

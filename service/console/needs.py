@@ -1,11 +1,13 @@
 """What a person should look at, most urgent first: the same in the console and on a terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.counting import counted
 from workers.pipeline.states import AWAITING_APPROVAL
+
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
     """The needs of an installation, from what `GET /v1/status` says of it."""
     for each in now["pauses"]:
         yield Need(f"deletions are {paused(each)}", "; to go on: unglue resume", "/pause")
+    yield from _parts(now)
+    yield from _receivers(now)
+    yield from _waiting(now)
+
+
+def _parts(now: Mapping[str, Any]) -> Iterator[Need]:
     # A service of an older version does not say.
     if not now.get("worker", True):
         yield Need("no worker is alive: what is accepted stays queued", "; start: unglue worker")
@@ -36,7 +44,20 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
     if not now["scheduler"]:
         yield Need("no scheduler is alive", "; start: unglue scheduler")
     if not now.get("outbox", True):
-        yield Need("nobody sends results and notices", "; start: unglue outbox")
+        yield Need("nobody sends results and notifications", "; start: unglue outbox")
+
+
+def _receivers(now: Mapping[str, Any]) -> Iterator[Need]:
+    if failing := now.get("failing_targets"):
+        text = counted(len(failing), "notification targets fail", "notification target fails")
+        yield Need(f"{text}: {_some(failing)}", "; see: unglue doctor")
+    if silent := now.get("silent_receivers"):
+        text = counted(len(silent), "receivers do", "receiver does")
+        cure = "; what waits for them: unglue results"
+        yield Need(f"{text} not answer: {_some(silent)}", cure, "/results?state=pending")
+
+
+def _waiting(now: Mapping[str, Any]) -> Iterator[Need]:
     if now["overdue"]:
         yield Need(
             counted(now["overdue"], "deletions")
@@ -57,6 +78,10 @@ def needs(now: Mapping[str, Any]) -> Iterator[Need]:
         text = counted(now["quarantined"], "deliveries") + " cannot be proved"
         cure = ": unglue deliveries --verdict unverified"
         yield Need(text, cure, "/deliveries?held=yes")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
 
 
 def paused(pause: Mapping[str, Any]) -> str:

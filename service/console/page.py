@@ -135,7 +135,10 @@ def _explained(request: Request, status: int, said: str) -> tuple[str, str]:
     looked = request.method in {"GET", "HEAD"}
     match status:
         case 404:
-            return "There is nothing here", f"{_sentence(said)} It may have been kept long enough."
+            return (
+                "There is nothing here",
+                f"{_sentence(said)} What is older than retention_days is removed.",
+            )
         case 503 if looked:
             text = (
                 f"{_sentence(said.partition(',')[0])} Nothing can be shown until it is back. "

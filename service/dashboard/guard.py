@@ -1,9 +1,11 @@
 """Who may look at `/rq`, and at what: operators, and only to look."""
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from typing import Final, Protocol
 
 import structlog
@@ -51,11 +53,13 @@ class Pages(Protocol):
 
 
 class Guard:
-    """Lets operators see the pages. Without pages, says how to get them."""
+    """Lets operators see the pages. Without `load`, which makes them, says how to get them."""
 
-    def __init__(self, operators: Mapping[str, Operator], pages: Pages | None) -> None:
+    def __init__(self, operators: Mapping[str, Operator], load: Callable[[], Pages] | None) -> None:
         self._operators = operators
-        self._pages = pages
+        self._load = load
+        self._pages: Pages | None = None
+        self._loading = asyncio.Lock()
 
     def routes(self) -> list[BaseRoute]:
         """The dashboard's place in the service."""
@@ -86,7 +90,7 @@ class Guard:
 
     async def _app(self, scope: Scope, state: ServiceState) -> ASGIApp:
         """The pages, or the answer that refuses them."""
-        if self._pages is None:
+        if self._load is None:
             missing = "the RQ dashboard is not installed; it is the extra: unglue[dashboard]"
             return error_answer(NotFound(missing))
         try:
@@ -108,6 +112,13 @@ class Guard:
             return RedirectResponse(f"{PATH}/")
         if not _SHOWN.fullmatch(scope["path"].removeprefix(PATH)):
             return error_answer(NotFound("the RQ dashboard shows no such page"))
+        return await self._shown(self._load)
+
+    async def _shown(self, load: Callable[[], Pages]) -> ASGIApp:
+        # A start need not wait for Flask: it takes a fifth of the service's own, and few look.
+        async with self._loading:
+            if self._pages is None:
+                self._pages = await asyncio.to_thread(load)
         return self._pages.app
 
 
@@ -121,9 +132,14 @@ async def _in_console(scope: Scope, state: ServiceState) -> bool:
 
 def open_dashboard(settings: Settings) -> Guard:
     """The guarded pages; without the extra, a guard that names it."""
-    try:
-        from service.dashboard.pages import Pages as Installed  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        log.debug("no_dashboard", missing=error.name)
+    missing = [name for name in ("a2wsgi", "rq_dashboard", "six") if find_spec(name) is None]
+    if missing:
+        log.debug("no_dashboard", missing=missing)
         return Guard(settings.operators, None)
-    return Guard(settings.operators, Installed(dashboard_redis_url(settings)))
+
+    def load() -> Pages:
+        from service.dashboard.pages import Pages as Installed  # noqa: PLC0415 - an extra
+
+        return Installed(dashboard_redis_url(settings))
+
+    return Guard(settings.operators, load)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import structlog
 from a2wsgi import WSGIMiddleware
 from flask import Flask, Response, current_app, g
+from flask.json.provider import DefaultJSONProvider
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from rq import Worker
@@ -22,11 +23,13 @@ from service.api.answers import error_answer
 from service.dashboard.reading import ReadingRedis
 from service.dashboard.templates import CorrectedLoader, compiled
 from workers.network.redis_url import connect_blocking
+from workers.outbox.cleaning import clean
 
 log = structlog.get_logger()
 _OURS: Final = Path(__file__).parent / "static"
 _THEIRS: Final = Path(web.__file__).parent / "templates"
 _POLL_MILLISECONDS: Final = 5000
+_LONGEST: Final = 10_000
 
 
 class JsonJob(Job):
@@ -54,6 +57,26 @@ class JsonWorker(Worker):
 def _connect(*_args: object, **_options: object) -> tuple[None, Any]:
     """The package opens a connection a page, by a URL that may be neither a socket nor TLS."""
     return None, current_app.redis_conn  # type: ignore[attr-defined] # where the package looks
+
+
+class CleanJson(DefaultJSONProvider):
+    """What the pages are filled with: text of others that neither turns nor moves what is near."""
+
+    def dumps(self, obj: object, **options: Any) -> str:  # noqa: ANN401 - Flask's
+        """As JSON, each text in it cleaned line by line."""
+        return super().dumps(_cleaned(obj), **options)
+
+
+def _cleaned(value: object) -> object:
+    match value:
+        case str():
+            return "\n".join(clean(line, _LONGEST) for line in value.split("\n"))
+        case dict():
+            return {name: _cleaned(each) for name, each in value.items()}
+        case list():
+            return [_cleaned(each) for each in value]
+        case _:
+            return value
 
 
 # The package is configured by its module's variables.
@@ -93,6 +116,7 @@ def _application(redis: Redis) -> Flask:
     # The first page has two addresses; a redirect from one to the other serves nobody.
     app.url_map.redirect_defaults = False
     app.redis_conn = redis  # type: ignore[attr-defined] # where the package looks
+    app.json = CleanJson(app)
     app.jinja_loader = CorrectedLoader(_THEIRS)
     app.jinja_env.filters["compiled"] = compiled
     app.register_blueprint(web.blueprint)

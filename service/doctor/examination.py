@@ -1,6 +1,7 @@
 """Is this installation able to do its work? Every check against the real services, with a cure."""
 
 import os
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -22,12 +23,11 @@ from service.doctor.registered import registered_findings
 from service.doctor.sign_on import sign_on_findings
 from service.doctor.work import work_findings
 from workers.itglue.client import ITGlue
-from workers.ledger.installation.heartbeats import OUTBOX, WORKER
+from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, SERVICE, WORKER
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.network.addresses import resolve
 from workers.outbox.notify import targets_of
 from workers.processes.runtime import open_context, open_ledger
-from workers.processes.scheduler import HEARTBEAT
 from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval, unenforced
 from workers.times.clock import rfc3339, system_clock
@@ -38,6 +38,18 @@ from workers.upkeep.storage import storage_of
 __all__ = ["Finding", "examine"]
 
 _OLDEST_REDIS = (6, 2)
+_LITTLE_ROOM, _NO_ROOM = 2**30, 2**26
+# Of each part: what stays undone without it, and how it is started.
+_PARTS = (
+    (SERVICE, "no webhook is taken in, and no command answered", "unglue serve"),
+    (SCHEDULER, "what waits is never looked at again", "unglue scheduler"),
+    (WORKER, "what is accepted stays queued", "unglue worker"),
+    (
+        OUTBOX,
+        "results and notifications stay where they are",
+        "unglue outbox, or a worker without --no-outbox",
+    ),
+)
 
 
 async def examine(settings: Settings) -> AsyncGenerator[Finding]:
@@ -68,6 +80,7 @@ async def examine(settings: Settings) -> AsyncGenerator[Finding]:
         ("callback", _callback(settings)),
         ("notifications", _notifications(settings)),
         ("heartbeat", _heartbeat(settings)),
+        ("sources", _key_servers(settings)),
         ("policy", _each(unnoticed(settings))),
         ("folders", _each(_folders(settings))),
     ]
@@ -87,6 +100,11 @@ def _folders(settings: Settings) -> Iterator[Finding]:
         yield _folder("exports", "policy.export_dir", Path(settings.policy.export_dir))
     if settings.spool_dir:
         yield _folder("spool", "spool_dir", Path(settings.spool_dir))
+    if settings.state_dir:
+        yield _folder("ledger", "state_dir", Path(settings.state_dir))
+    if settings.audit.file:
+        file = Path(settings.audit.file)
+        yield _folder("audit", "audit.file", file if file.exists() else file.parent, file)
 
 
 def _configuration(settings: Settings) -> list[Finding]:
@@ -217,21 +235,11 @@ def _version(server: dict[str, Any]) -> Finding:
 
 async def _heartbeats(settings: Settings) -> AsyncGenerator[Finding]:
     async with open_ledger(settings) as ledger:
-        if await ledger.heartbeats.alive(HEARTBEAT):
-            yield Finding("scheduler", "ok", "alive")
-        else:
-            yield Finding("scheduler", "warn", "no heartbeat", "start: unglue scheduler")
-        if await ledger.heartbeats.alive(WORKER):
-            yield Finding("worker", "ok", "alive")
-        else:
-            message = "none is alive: what is accepted stays queued"
-            yield Finding("worker", "fail", message, "start: unglue worker")
-        if await ledger.heartbeats.alive(OUTBOX):
-            yield Finding("outbox", "ok", "alive")
-        else:
-            message = "no sender is alive: results and notices stay where they are"
-            cure = "start: unglue outbox, or a worker without --no-outbox"
-            yield Finding("outbox", "fail", message, cure)
+        for part, without, cure in _PARTS:
+            if await ledger.heartbeats.alive(part):
+                yield Finding(part, "ok", "alive")
+            else:
+                yield Finding(part, "fail", f"none is alive: {without}", f"start: {cure}")
 
 
 async def _receivers(settings: Settings) -> AsyncGenerator[Finding]:
@@ -333,6 +341,19 @@ async def _heartbeat(settings: Settings) -> AsyncGenerator[Finding]:
         yield await _way("heartbeat", "heartbeat", heartbeat.url, allow_private=private)
 
 
+async def _key_servers(settings: Settings) -> AsyncGenerator[Finding]:
+    """Where a vendor keeps its own signing keys: without them its deliveries are not proved."""
+    for name, source in settings.sources.items():
+        origin = getattr(source, "key_origin", None)
+        if isinstance(origin, str):
+            # As they are fetched: plain http is for this machine.
+            private = origin.startswith("http://")
+            found = await _way("sources", f"sources.{name}", origin, allow_private=private)
+            cure = f"correct sources.{name}.host or .key_origin, or the name service"
+            message = f"signing keys of {name}: {found.message}"
+            yield Finding("sources", found.level, message, cure)
+
+
 async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Finding:
     """Whether the host has addresses that may be called. The rest of the URL may be secret."""
     parts = urlsplit(url)
@@ -345,9 +366,16 @@ async def _way(part: str, table: str, url: str, *, allow_private: bool) -> Findi
     return Finding(part, "ok", f"{host} resolves to {address}")
 
 
-def _folder(part: str, setting: str, folder: Path) -> Finding:
+def _folder(part: str, setting: str, folder: Path, file: Path | None = None) -> Finding:
+    """Whether a folder, or a `file` in it, can be written, and whether there is room."""
+    told = file or folder
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if nearest.is_dir() and os.access(nearest, os.W_OK):
-        return Finding(part, "ok", f"{folder} can be written")
-    cure = f"correct {setting}, or its permissions"
-    return Finding(part, "fail", f"{folder} cannot be written", cure)
+    fits = nearest.is_file() if nearest == file else nearest.is_dir()
+    if not (fits and os.access(nearest, os.W_OK)):
+        cure = f"correct {setting}, or its permissions"
+        return Finding(part, "fail", f"{told} cannot be written", cure)
+    free = shutil.disk_usage(nearest).free
+    if free < _LITTLE_ROOM:
+        message = f"{told}: only {free // 2**20} MB are free on its disk"
+        return Finding(part, "warn" if free > _NO_ROOM else "fail", message, "make room")
+    return Finding(part, "ok", f"{told} can be written")

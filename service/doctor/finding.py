@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from adapters.errors import UnglueError
 
-_CURE: Final = "cure what the other findings name, then ask again; else report it as a fault"
+_CURE: Final = "cure what the other findings name, then ask again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,5 +30,7 @@ async def alone(part: str, check: AsyncGenerator[Finding]) -> AsyncGenerator[Fin
             async for finding in findings:
                 yield finding
     except Exception as error:  # noqa: BLE001 - it is told as the finding
-        why = error.message if isinstance(error, UnglueError) else type(error).__name__
-        yield Finding(part, "fail", f"could not be checked: {why}", _CURE)
+        why, cure = type(error).__name__, f"{_CURE}; else report it as a fault"
+        if isinstance(error, UnglueError):
+            why, cure = error.message, _CURE
+        yield Finding(part, "fail", f"could not be checked: {why}", cure)

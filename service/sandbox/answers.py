@@ -6,8 +6,9 @@ itglue/powershellwrapper#108, #140, b-loyola/itglue-py#11); the 429's is compose
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import HTMLResponse, Response
 
@@ -109,6 +110,7 @@ def page(
         shown = shown[:-1]
     following = query.number + 1 if query.number < total else None
     preceding = query.number - 1 if query.number > 1 else None
+    link = partial(_link, call.base_url + call.path, call.query)
     content: JSON = {
         "data": [resource(item) for item in shown],
         "meta": {
@@ -120,19 +122,21 @@ def page(
             "filters": {},
         },
         "links": {
-            "self": _link(call, query.number),
-            "first": _link(call, 1),
-            "prev": _link(call, preceding),
-            "next": _link(call, following),
-            "last": _link(call, max(total, 1)),
+            "self": link(query.number),
+            "first": link(1),
+            "prev": link(preceding),
+            "next": link(following),
+            "last": link(max(total, 1)),
         },
     }
     extra = [each for item in shown for each in included(item)]
     return document(call, {**content, "included": extra} if extra else content)
 
 
-def _link(call: Call, number: int | None) -> str | None:
+@lru_cache(maxsize=1024)
+def _link(address: str, query: str, number: int | None) -> str | None:
     if number is None:
         return None
-    others = [(name, value) for name, value in call.pairs() if name != "page[number]"]
-    return f"{call.base_url}{call.path}?{urlencode([*others, ('page[number]', str(number))])}"
+    pairs = parse_qsl(query, keep_blank_values=True)
+    others = [(name, value) for name, value in pairs if name != "page[number]"]
+    return f"{address}?{urlencode([*others, ('page[number]', str(number))])}"

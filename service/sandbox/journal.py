@@ -2,8 +2,12 @@
 
 import json
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from heapq import merge
 from itertools import count
+from operator import attrgetter
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -43,10 +47,11 @@ class Entry:
 
 
 class Journal:
-    """The newest requests, oldest first."""
+    """The newest requests. Reads push out no write, for those are counted after long runs."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque(maxlen=_KEPT)
+        self._reads: deque[Entry] = deque(maxlen=_KEPT)
+        self._writes: deque[Entry] = deque(maxlen=_KEPT)
         self._numbers = count(1)
         self._order = count(1)
 
@@ -62,8 +67,13 @@ class Journal:
         entry = Entry(
             next(self._numbers), method, path, query, _shown(body), key, next(self._order)
         )
-        self.entries.append(entry)
+        (self._reads if method == "GET" else self._writes).append(entry)
         return entry
+
+    @property
+    def entries(self) -> Iterator[Entry]:
+        """The requests, oldest first."""
+        return merge(self._reads, self._writes, key=attrgetter("number"))
 
     def finish(self, entry: Entry, outcome: Outcome, status: int | None) -> None:
         """Note how it ended."""
@@ -79,6 +89,11 @@ def _shown(body: bytes) -> object:
         return json.loads(body)
     except ValueError:
         return body.decode(errors="replace")
+
+
+@lru_cache(maxsize=256)
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query, keep_blank_values=True))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +117,6 @@ class Call:
             self.entry.faults.append(name)
         return fault
 
-    def pairs(self) -> list[tuple[str, str]]:
+    def pairs(self) -> tuple[tuple[str, str], ...]:
         """The query as name and value, decoded, in order."""
-        return parse_qsl(self.query, keep_blank_values=True)
+        return _pairs(self.query)

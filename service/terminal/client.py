@@ -12,7 +12,9 @@ from service.terminal.screen import say
 from workers.network.addresses import may_be_plain
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
-_TIMEOUT_SECONDS = 40
+# The service ends every request itself, in 20 s; the audit log may take it two minutes more.
+_TIMEOUT = httpx.Timeout(25, connect=5)
+_VERIFYING = httpx.Timeout(145, connect=5)
 
 
 def service_url(environment: Mapping[str, str] = os.environ) -> str:
@@ -32,9 +34,9 @@ class ServiceError(UnglueError):
 
 def silent(url: str, error: httpx.HTTPError) -> ServiceError:
     """What is said of a service that does not answer."""
+    why = str(error) or type(error).__name__
     return ServiceError(
-        f"the service at {url} does not answer ({type(error).__name__}); is it running, and is "
-        "UNGLUE_URL right?"
+        f"the service at {url} does not answer ({why}); is it running, and is UNGLUE_URL right?"
     )
 
 
@@ -53,7 +55,7 @@ class ServiceClient:
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT_SECONDS,
+            timeout=_TIMEOUT,
             trust_env=False,
         )
 
@@ -104,7 +106,8 @@ class ServiceClient:
     def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
         """The answer's JSON. Raises RequestRefused, ServiceError."""
         try:
-            answer = self._http.request(method, path, json=body)
+            patience = _VERIFYING if path.startswith("/v1/audit/verify") else _TIMEOUT
+            answer = self._http.request(method, path, json=body, timeout=patience)
         except httpx.HTTPError as error:
             raise self._silent(error) from None
         except KeyboardInterrupt:

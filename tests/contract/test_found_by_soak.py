@@ -168,3 +168,46 @@ def test_what_was_active_before_does_not_make_the_newest_word_older(it: Rehearsa
     assert it.prove_what_waits() == 3
     it.check()
     assert it.books.ids() == []
+
+
+@pytest.mark.parametrize("cw", [{"vendor": "by_anything"}, None, {"confirm_delete": False}])
+def test_one_event_is_one_deletion_whatever_its_source_was_meanwhile(
+    it: Rehearsal, cw: dict[str, object] | None
+) -> None:
+    """What cannot be read as it came is not proved, though its key can be had again."""
+    it.vendor.out_of_reach = True
+    it.event(age=0)
+    it.vendor.out_of_reach = False
+    it.trust(cw=cw)
+    it.forward(seconds=10)
+    it.prove_what_waits(Order.REPEAT)
+    it.trust()
+    it.finish()
+    it.redeliver(0)
+    assert it.books.ids() == ["del_1"]
+
+
+def test_a_ledger_that_is_lost_twice_lacks_what_came_between(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: who accepts it does so without that, too."""
+    it.lose_ledger(copy=False)
+    it.check()
+    it.event(active=True, age=0)
+    it.lose_ledger(copy=False)
+    it.check()
+    it.accept_ledger()
+    it.named_event(active=False, org_id=301, name="TestCompany", age=0)
+    it.finish()
+    assert it.watch.calls == 1
+
+
+def test_a_client_that_is_back_under_another_name_ends_a_no(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: its own number says that it is the same."""
+    made = it.named_event(active=False, source="nj", name="TestCompany", number="8")
+    assert made is not None
+    it.work(made)
+    it.check()
+    it.reject(made, by="bob")
+    it.named_event(active=True, source="nj", name="Paper Moon Cinema", number="8")
+    it.named_event(active=False, org_id=301, name="TestCompany", age=1)
+    it.finish()
+    assert it.watch.calls == 1

@@ -7,13 +7,16 @@ import pytest
 
 from adapters.errors import Conflict
 from service.sandbox.populate import populate
+from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Rehearse
 from tests.support.ledgers import kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
+from tests.support.sources import NAME, ORG, Sources, account, created
 from workers.itglue.account import daily_read
 from workers.ledger.installation.account import AnotherAccount
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
+from workers.pipeline.result import result_of
 from workers.upkeep.aftercare import look_back
 
 HELD = "302"
@@ -242,3 +245,29 @@ async def test_a_404_to_a_repeated_delete_is_looked_into(rehearse: Rehearse) -> 
         assert result["deleted"] is True
         assert result["errors"] == []
         assert any("answered 404 to the DELETE" in each for each in result["warnings"])
+
+
+@pytest.mark.parametrize("when", ["looked for", "days later"])
+async def test_what_is_reported_is_what_the_call_was_for(rehearse: Rehearse, when: str) -> None:
+    """The call is not answered, and then its client's link leads to another organization."""
+    other = SeedOrganization(id=402, name=NAME, status="Inactive")
+    async with rehearse("drop-before:1", sandbox=account(other)) as it:
+        them = Sources(it)
+        name = await created(them.cw())
+        assert (await it.advance(name)).intent.unanswered
+        await it.change(ORG, psa=None)
+        await it.change("402", psa={"integration": "manage", "company_id": "250", "synced": True})
+        it.clock.forward(minutes=20)
+        for _ in range(3):
+            waiting = await it.advance(name)
+            it.clock.now = waiting.ready_at
+        assert "meaning_moved" in await it.journal(name)
+        if when == "days later":
+            assert (await them.settle(name)).state == "failed"
+        del it.world.organizations[int(ORG)]
+        await look_back(name, it.context)
+        found = await them.settle(name)
+        result = result_of(found)
+        assert (result["deleted"], result["org_id"]) == (True, ORG)
+        assert (await it.ledger.store.hash("deletion", name))["org_id"] == ORG
+        assert len(await it.deletes()) == 1

@@ -32,7 +32,7 @@ def account(*more: SeedOrganization) -> dict[str, Any]:
         organizations=(*stayed, *left, *more),
         statuses={1: "Active", 2: "Inactive"},
         types={86: "Customer"},
-        flexible_asset_types={},
+        flexible_asset_types={35: "LAN"},
         groups={},
     )
     return {"seed": seed}

@@ -252,7 +252,7 @@ async def test_a_schedules_status_counts_where_a_status_is_set(sources: Them) ->
         assert (await them.settle(name)).state == "blocked"
 
 
-@pytest.mark.parametrize("then", ["gone", "unconfirmed", "narrower"])
+@pytest.mark.parametrize("then", ["gone", "unconfirmed", "rehearsal", "narrower"])
 async def test_the_schedule_as_it_is_now(sources: Them, then: str) -> None:
     async with sources(sandbox=account(**TAGGED), grace_period="48h") as them:
         name = await _swept(them)
@@ -263,6 +263,8 @@ async def test_the_schedule_as_it_is_now(sources: Them, then: str) -> None:
             case "unconfirmed":
                 schedule = {**SCHEDULE, "confirm_delete": False}
                 them.configure(SOURCES, schedules={"one": schedule})
+            case "rehearsal":
+                them.configure(SOURCES, schedules={"one": {**SCHEDULE, "dry_run": True}})
             case _:
                 schedule = {**SCHEDULE, "required_tags": ["#offboarded", "#signed"]}
                 them.configure(SOURCES, schedules={"one": schedule})

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from adapters.contract import SourceConfig
 from adapters.headers import Headers
+from adapters.ninjaone.config import NinjaOneConfig
 from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_catch_up import Caught, waited, way_of
@@ -278,6 +279,23 @@ async def test_every_page_of_what_ninja_logs(it: Listed, monkeypatch: pytest.Mon
     assert (run.inactive, run.fault) == (2, "")
     run = await it.run("ninja")
     assert (run.inactive, await it.names()) == (1, {"Client 3", "Client 4", "Client 5"})
+
+
+async def test_where_ninja_logs_it_can_be_said(it: Listed) -> None:
+    it.psa.log_class = "USER"
+    it.delete(3)
+    assert (await it.run("ninja")).inactive == 0
+    # Told, for it is listed no more; and somebody sees which log it is in.
+    assert [each["kind"] for each in await notices(it.way.ledger)] != []
+    config = it.way.settings.sources["ninja"]
+    assert isinstance(config, NinjaOneConfig)
+    assert config.api is not None
+    it.configure("ninja", api=config.api.model_copy(update={"activity_class": "ALL"}))
+    it.way.companies._clients.clear()
+    it.delete(4)
+    run = await it.run("ninja")
+    # And what was lost meanwhile, too.
+    assert (run.inactive, run.fault, await it.names()) == (2, "", {"Client 3", "Client 4"})
 
 
 async def test_an_activity_that_does_not_say_which(it: Listed) -> None:

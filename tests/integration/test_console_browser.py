@@ -13,7 +13,7 @@ from adapters.models import DeletionRequest
 from service.sandbox import SandboxSettings, create_sandbox
 from tests.support.approvals import DEPENDENCIES, awaiting
 from tests.support.browsing import DESK, PHONE, browsing, needs_browser
-from tests.support.busy_console import ASKED, PAGES, busy, rejected
+from tests.support.busy_console import ASKED, PAGES, busy, deeds, rejected
 from tests.support.rehearsal import RELAXED, TEST_COMPANY
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, secret_key, token
@@ -228,6 +228,7 @@ async def told(page: Page, rules: dict[str, Any]) -> list[tuple[str, str]]:
 async def test_every_page_is_accessible(asking: tuple[Service, Settings], ledger: Ledger) -> None:
     """axe-core's rules, colours in both schemes, and nothing to scroll aside on a phone."""
     running, settings = asking
+    await deeds(ledger, settings)
     faults = []
     link = link_of(settings, await ledger.deletions.get("del_1"))
     assert link is not None

@@ -1,8 +1,10 @@
 """What reaches far in the console: the clean-up of a PSA's backlog, and many dismissals at once."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -16,6 +18,7 @@ from tests.support.console import Browser, logged_in
 from tests.support.sandbox import running_sandbox
 from tests.support.serve import serve
 from tests.support.service import COMPANY, HOST, Service, configured, secret_key
+from workers.bulk.links import Link, matched
 from workers.ledger.bulk.comparisons import Comparison
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
@@ -146,6 +149,32 @@ async def test_a_silent_psa_is_told(alice: Browser, psa: tuple[Tenant, str], fau
     assert "Nothing was compared." in refused.text
     assert "The PSA of source cw" in refused.text
     assert "Read both again" in refused.text
+
+
+async def test_one_reading_at_a_time_and_no_delivery_waits_for_it(
+    alice: Browser, ledger: Ledger, psa: tuple[Tenant, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psa[0].fault = None
+    done: list[int] = []
+
+    def watched(*given: Any) -> tuple[Link, ...]:
+        # Not in a thread that answers anybody.
+        with pytest.raises(RuntimeError):
+            asyncio.get_running_loop()
+        found = matched(*given)
+        done.append(len(found))
+        return found
+
+    monkeypatch.setattr("workers.bulk.links.matched", watched)
+    assert await ledger.comparisons.begin("cw", timedelta(seconds=9))
+    refused = alice.post("/links/cw")
+    assert refused.status_code == 409
+    assert "being read already" in refused.text
+    assert done == []
+    await ledger.comparisons.end("cw")
+    for _ in range(2):
+        assert alice.post("/links/cw").status_code == 303
+    assert len(done) == 2
 
 
 async def hold(ledger: Ledger, number: int, *, clients: tuple[str, ...] = ()) -> None:

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from adapters.models import DeletionRequest
 from service.console.overview import chart
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
-from tests.support.busy_console import ended
+from tests.support.busy_console import deeds, ended
 from tests.support.console import Browser
 from tests.support.deletions import requested
 from tests.support.service import configured, secret_key
@@ -143,6 +143,21 @@ async def test_one_begins_with_its_end(alice: Browser, ledger: Ledger, settings:
         assert text in page, text
     # Who asked for it may not approve it, and finds no form for that.
     assert "/del_1/approve" not in page
+
+
+async def test_what_people_did_is_told(alice: Browser, ledger: Ledger, settings: Settings) -> None:
+    await ask(ledger, "del_2", "302")
+    await deeds(ledger, settings)
+    page = text_of(alice, "/audit?verify=yes")
+    for text in ("The chain is whole", 'href="/deletions/del_2"', "rate 60"):
+        assert text in page, text
+    assert re.search(r"--expect-head \d+:[0-9a-f]{64}", page)
+    # What only a verification reads is no detail for people.
+    assert not re.search(r"\b(sig|prev|hash)\b", page)
+    page = text_of(alice, "/schedules")
+    for text in ("2 candidates of 3 organizations, 0 deletions asked for", "Violet Pumps"):
+        assert text in page, text
+    assert "0 of 2" in text_of(alice, "/replays")
 
 
 async def test_a_rejected_one_is_read_without_its_secrets(alice: Browser, ledger: Ledger) -> None:

@@ -13,7 +13,8 @@ from service.doctor.examination import Finding, examine
 from service.sandbox.app import create_sandbox
 from service.sandbox.settings import SandboxSettings
 from tests.support.serve import serve
-from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
+from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER_LASTS
+from workers.ledger.installation.measures import PARTS
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.settings.secrecy import SAMPLE_TOKEN_SHA256
@@ -53,17 +54,21 @@ async def test_secrets_that_everybody_knows_are_named(sandbox: str) -> None:
     assert any("everybody knows: operators.alice.token_sha256" in each for each in said)
 
 
-async def test_nobody_works(sandbox: str, valkey_url: str, ledger: Ledger) -> None:
-    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "worker"]
-    assert (found.level, found.cure) == ("fail", "start: unglue worker")
-    await ledger.heartbeats.beat(WORKER, datetime.now(UTC), WORKER_LASTS)
-    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "worker"]
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_part_that_is_not_alive_is_a_fault(
+    part: str, sandbox: str, valkey_url: str, ledger: Ledger
+) -> None:
+    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == part]
+    assert (found.level, found.message[:15]) == ("fail", "none is alive: ")
+    assert found.cure.startswith("start: unglue ")
+    await ledger.heartbeats.beat(part, datetime.now(UTC), WORKER_LASTS)
+    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == part]
     assert found.level == "ok"
 
 
-async def test_nobody_sends(sandbox: str, valkey_url: str, ledger: Ledger) -> None:
-    (found,) = [e for e in await findings(sandbox, valkey_url) if e.part == "outbox"]
-    assert (found.level, found.cure[:20]) == ("fail", "start: unglue outbox")
+async def test_who_does_not_answer_the_sender_is_named(
+    sandbox: str, valkey_url: str, ledger: Ledger
+) -> None:
     now = datetime.now(UTC)
     await ledger.heartbeats.beat(OUTBOX, now, OUTBOX_LASTS)
     for _ in range(2):
@@ -71,6 +76,37 @@ async def test_nobody_sends(sandbox: str, valkey_url: str, ledger: Ledger) -> No
     found, silent = [e for e in await findings(sandbox, valkey_url) if e.part == "outbox"]
     assert found.level == "ok"
     assert (silent.level, silent.message[:32]) == ("warn", "hooks.example has not answered s")
+
+
+async def test_places_that_cannot_be_written_and_key_servers_that_are_not_there(
+    sandbox: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cw = {
+        "vendor": "connectwise",
+        "host": "na.myconnectwise.net",
+        "company": "Cobalt",
+        "key_origin": "https://keys.invalid",
+    }
+    file = tmp_path / "file"
+    file.touch()
+    settings = Settings(
+        redis_url="redis://127.0.0.1:1/0",
+        itglue={"base_url": sandbox, "api_key": "ITG.sandbox"},
+        audit={"file": str(file / "audit.log")},
+        state_dir=str(file / "state"),
+        sources={"cw": cw},
+    )
+    found = [each async for each in examine(settings)]
+    failed = {each.part: each.message for each in found if each.level == "fail"}
+    assert failed["audit"] == f"{file}/audit.log cannot be written"
+    assert failed["ledger"] == f"{file}/state cannot be written"
+    assert failed["sources"].startswith("signing keys of cw: the host 'keys.invalid' does not")
+
+    monkeypatch.setattr("service.doctor.examination._LITTLE_ROOM", 2**70)
+    found = [each async for each in examine(settings)]
+    (exports,) = [each for each in found if each.part == "exports"]
+    assert exports.level == "warn"
+    assert "MB are free on its disk" in exports.message
 
 
 def test_its_json_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,7 @@ async def test_it_is_called_once_a_minute_while_all_is_well(
 @pytest.mark.parametrize(
     ("trouble", "why"),
     [
+        ("service", "no service is alive"),
         ("worker", "no worker is alive"),
         ("scheduler", "no scheduler is alive"),
         ("outbox", "no outbox is alive"),

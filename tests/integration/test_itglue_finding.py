@@ -107,6 +107,14 @@ async def test_no_link_at_all(server: ScriptedITGlue, itglue: ITGlue) -> None:
     assert (found.found, found.filter_honoured) == ((), True)
 
 
+async def test_an_empty_list_without_a_total_is_none(
+    server: ScriptedITGlue, itglue: ITGlue
+) -> None:
+    server.on("GET", "/organizations", answer({"data": []}))
+    with pytest.raises(ITGlueConnectionError, match="does not state its total"):
+        await itglue.organizations_named("A")
+
+
 async def test_without_links_each_is_asked_alone(server: ScriptedITGlue, itglue: ITGlue) -> None:
     one = linked(5, "174")
     server.on("GET", "/organizations", listing(row(5, name="A")))

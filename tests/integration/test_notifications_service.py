@@ -13,7 +13,7 @@ from service.doctor.examination import examine
 from tests.support.receiver import Receiver, reply
 from tests.support.service import configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
-from workers.outbox.outgoing import Means
+from workers.outbox.outgoing import Means, host_of
 from workers.outbox.sender import Sender
 from workers.settings import Settings
 from workers.times.clock import system_clock
@@ -74,28 +74,34 @@ async def test_who_may_test(valkey_url: str, receiver: Receiver) -> None:
         assert "[notifications]" in only_error(answer, 422, "InvalidRequest")
 
 
-@pytest.mark.parametrize(("refused", "status"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize("answering", ["takes", "refuses", "silent"])
 async def test_the_command_says_who_took_it(
-    ledger: Ledger, valkey_url: str, receiver: Receiver, *, refused: bool, status: int
+    ledger: Ledger, valkey_url: str, receiver: Receiver, answering: str
 ) -> None:
     settings = configured(valkey_url, notifications=targets(receiver))
-    if refused:
+    if answering == "refuses":
         receiver.answers.append(reply(403, b"invalid_token"))
+    elif answering == "silent":
+        for _ in range(2):
+            await ledger.hosts.silent(host_of(receiver.url), system_clock())
     with running_service(settings) as service:
         command = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "service", "notifications", "test", "--json"),
+            *(("--wait", "1") if answering == "silent" else ()),
             env={**os.environ, "UNGLUE_URL": service.url, "UNGLUE_TOKEN": token("alice")},
             stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         saying = asyncio.create_task(command.communicate())
         while not saying.done():
             await work(ledger, settings)
             await asyncio.wait([saying], timeout=0.05)
-        out, _ = await saying
-    assert command.returncode == status
+        out, err = await saying
+    assert command.returncode == (0 if answering == "takes" else 1)
     states = [each["state"] for each in json.loads(out)["targets"]]
-    assert ("pending" in states) is refused
+    assert ("pending" in states) is (answering != "takes")
+    assert (b"not tried within 1 s" in err) is (answering == "silent")
 
 
 @pytest.mark.usefixtures("redis")

@@ -268,6 +268,7 @@ def test_ninja_gets_its_webhook_with_its_header(psa: Tenant, check: Check) -> No
     assert psa.webhook["headers"] == [
         {"name": "authorization", "value": "Bearer seventeen characters"}
     ]
+    assert list(psa.webhook["activities"]) == ["SYSTEM"]
     assert check("ninja", command="unregister").exit_code == 0
     assert psa.webhook is None
 

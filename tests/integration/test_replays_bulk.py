@@ -10,7 +10,7 @@ from adapters.errors import Conflict, NotFound
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
 from tests.support.deletions import cancelled, ended
-from workers.bulk.replay.selection import Filter, select
+from workers.bulk.replay.selection import Filter, Found, select
 from workers.bulk.replay.walk import Means, advance_replay
 from workers.ledger.bulk.replays import BulkReplay, Order, What
 from workers.ledger.bulk.sweeps import End, Progress
@@ -93,6 +93,8 @@ async def test_a_filter_never_finds_what_succeeded(bulk: Bulk, ledger: Ledger) -
     found = await select(ledger, Filter("deletions", state="cancelled"), 10)
     assert found.ids == ("del_cancelled",)
     assert (await select(ledger, Filter("deletions", source="cw"), 10)).matched == 0
+    # Without a source the index of states alone tells, and nothing is read for each.
+    assert await select(ledger, Filter("deletions"), 1) == Found(("del_blocked",), 2)
 
 
 async def test_a_filter_is_by_time_newest_first_and_limited(bulk: Bulk, ledger: Ledger) -> None:

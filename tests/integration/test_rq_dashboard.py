@@ -15,7 +15,7 @@ from rq_dashboard import web
 
 from service.dashboard.pages import Pages
 from service.dashboard.templates import compiled, corrected
-from tests.support.dashboard import HOSTILE, TAGS, enqueue, fail, fill, queue, work
+from tests.support.dashboard import HOSTILE, TAGS, echo, enqueue, fail, fill, queue, work
 from tests.support.service import Service, configured, only_error, running_service, token
 
 PAGES = (
@@ -234,6 +234,23 @@ def test_a_job_that_ended_is_shown(service: Service) -> None:
         HOSTILE,
         HOSTILE,
     )
+
+
+def test_no_text_of_others_turns_what_stands_around_it(service: Service, rq: Redis) -> None:
+    odd = "\u202edel_1\u2066 \x1b[2J\u2028end"
+    enqueue(rq, echo, "turned", description=odd)
+    rq.hset("rq:job:failed", "description", odd)
+    for path in (
+        "/rq/0/data/job/turned.json",
+        "/rq/0/data/jobs/unglue/queued/8/asc/1.json",
+        "/rq/0/data/jobs/unglue/failed/8/asc/1.json",
+    ):
+        shown = look(service, path).text
+        assert "del_1" in shown
+        for escape in ("u202e", "u2066", "u001b", "u2028", "\u202e", "\x1b"):
+            assert escape not in shown, (path, escape)
+    # Its lines are kept: a traceback has some.
+    assert "\n" in look(service, "/rq/0/data/job/failed.json").json()["exc_info"]
 
 
 def test_a_worker_is_shown_with_its_job(service: Service) -> None:

@@ -8,7 +8,13 @@ from redis.asyncio import Redis
 
 from tests.support.receiver import silent
 from tests.support.service import configured, running_service
-from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS, WORKER, WORKER_LASTS
+from workers.ledger.installation.heartbeats import (
+    OUTBOX,
+    OUTBOX_LASTS,
+    SERVICE,
+    WORKER,
+    WORKER_LASTS,
+)
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import JobQueue
 from workers.processes.scheduler import Scheduler
@@ -24,6 +30,8 @@ async def test_ready_once_both_parts_beat(valkey_url: str, redis: Redis, ledger:
     with running_service(configured(valkey_url)) as service:
         answer = service.http.get("/readyz")
         assert answer.status_code == 503
+        # For doctor and the dead man's switch, which ask Redis.
+        assert await ledger.heartbeats.alive(SERVICE)
         assert answer.json() == {
             "status": "not ready",
             "parts": {

@@ -101,10 +101,15 @@ async def test_the_status_says_what_needs_somebody(
 ) -> None:
     await came_to(ledger, "del_1", "failed", NOVEMBER, "PermissionDenied")
     await redis.set("unglue:heartbeat:scheduler", "1")
+    await redis.hset("unglue:targets:failing", "gone", "{}")
+    await redis.hset("unglue:hosts:silent", "hooks.example", "1")
     now = service.call("GET", "/v1/status", operator="dave").json()
     assert now["deletions"]["failed"] == 1
     assert now["max_deletions_per_day"] == 10
     assert (now["worker"], now["scheduler"]) == (False, True)
+    # What is no target any more fails nobody.
+    assert now["failing_targets"] == []
+    assert now["silent_receivers"] == ["hooks.example"]
     service.call("POST", "/v1/pause", json={"reason": "stop!"})
     shown = unglue("status")
     assert shown.status == 1
@@ -134,6 +139,8 @@ def state(**changes: Any) -> dict[str, Any]:
         ({"outbox": False}, "unglue outbox"),
         ({"worker": False}, "unglue worker"),
         ({"other_configurations": 1}, "1 other configuration within"),
+        ({"failing_targets": ["ops"]}, "1 notification target fails: ops; see: unglue doctor"),
+        ({"silent_receivers": ["a", "b", "c", "d"]}, "4 receivers do not answer: a, b, c, …;"),
         ({"overdue": 3}, "is a worker running"),
         ({"quarantined": 1}, "cannot be proved"),
         ({"holds": 2}, "2 deliveries hold deletions: unglue holds"),

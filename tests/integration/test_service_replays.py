@@ -100,11 +100,17 @@ async def test_it_is_begun_once_per_key(service: Service, redis: Redis, ledger: 
         ({"what": "deletions", "ids": []}, "ids"),
         ({"what": "deletions", "ids": ["../x"]}, "ids"),
         ({"what": "deletions", "ids": ["del_1"], "source": "cw"}, "no filter"),
-        ({"what": "deletions", "state": "deleted"}, "only these: failed, blocked, cancelled"),
-        ({"what": "deletions", "state": "previewed"}, "only these"),
+        (
+            {"what": "deletions", "state": "deleted"},
+            "their state is one of: failed, blocked, cancelled",
+        ),
+        ({"what": "deletions", "state": "previewed"}, "is one of"),
         ({"what": "deletions", "verdict": "rejected"}, "not chosen by verdict"),
-        ({"what": "deliveries", "verdict": "accepted"}, "only these: rejected, ignored"),
-        ({"what": "callbacks", "state": "pending"}, "only these"),
+        (
+            {"what": "deliveries", "verdict": "accepted"},
+            "their verdict is one of: rejected, ignored",
+        ),
+        ({"what": "callbacks", "state": "pending"}, "is one of"),
         ({"what": "deletions", "source": "cw", "rate": 0}, "rate"),
         ({"what": "deletions", "source": "cw", "limit": 10_001}, "limit"),
         ({"what": "deletions", "source": "cw", "since": "yesterday"}, "since"),
@@ -126,7 +132,7 @@ async def test_what_begins_no_replay(
         (("--source", "cw"), "give --what"),
         (("del_1", "dlv_1"), "give --what"),
         (("del_1", "--source", "cw"), "not both"),
-        (("--what", "deletions", "--state", "deleted"), "only these"),
+        (("--what", "deletions", "--state", "deleted"), "is one of"),
     ],
 )
 @pytest.mark.usefixtures("redis")

@@ -299,6 +299,29 @@ OF_THE_PLAN: Final = (
         (f"{_DECIDED}::test_who_is_asked_again_has_the_last_word",),
     ),
     Safeguard(
+        "plan: a schedule that only rehearses now", "workers/pipeline/terms.py",
+        '        mode = "preview" if schedule.dry_run else mode\n', "",
+        (f"{_DECIDED}::test_the_schedule_as_it_is_now",),
+    ),
+    Safeguard(
+        "plan: that of another organization is not the call's", "workers/pipeline/steps/plan.py",
+        "    if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:",
+        "    if False:", (f"{_CONTRACT}gone.py::test_what_is_reported_is_what_the_call_was_for",),
+    ),
+    Safeguard(
+        "plan: a list that lacks the organization itself tells nothing",
+        "workers/itglue/contents/subtree.py", " or org_id not in {item.id for item in places}:",
+        ":", (f"{_CONTRACT}absence.py",),
+    ),
+    Safeguard(
+        "plan: no types of assets are no proof of no assets", "workers/itglue/contents/assets.py",
+        "    if not types:\n", "    if False:\n", (f"{_CONTRACT}absence.py",),
+    ),
+    Safeguard(
+        "plan: an export that holds more than was counted", "workers/pipeline/steps/facts.py",
+        "    if deletion.export is not None:\n", "    if False:\n", (f"{_CONTRACT}absence.py",),
+    ),
+    Safeguard(
         "plan: a link and its integration agree", "workers/itglue/organizations.py",
         "if row.linked_to(link.integration_type, link.company_id))",
         "if link.company_id in (row.psa_ids or ()))",
@@ -366,6 +389,11 @@ THE_CALL: Final = (
         (f"{_CONTRACT}export.py::test_an_old_export_is_made_again",),
     ),
     Safeguard(
+        "export: of this organization", "workers/pipeline/steps/export.py",
+        "    if ready.organization_id != exported.org_id:", "    if False:",
+        (f"{_CONTRACT}absence.py::test_an_export_of_another_organization_is_none",),
+    ),
+    Safeguard(
         "export: not too old", "workers/ledger/deleting/exported.py",
         " or now - self.stored_at > max_age:", ":", (f"{_CONTRACT}export.py",),
     ),
@@ -407,9 +435,18 @@ PEOPLE_AND_STRANGERS: Final = (
         ("tests/unit/test_safeguards_loosely.py",),
     ),
     Safeguard(
+        "names: unique also as two systems write them", "adapters/likeness.py",
+        "    return drawn(bare(likely) or likely)", "    return likely", (f"{_CONTRACT}names.py",),
+    ),
+    Safeguard(
         "names: a client is known by what two systems call it", "adapters/clients.py",
-        "dict.fromkeys((likely, bare(likely) or likely))", "(likely,)",
+        "dict.fromkeys((likely, plain, drawn(plain)))", "(likely,)",
         ("tests/unit/test_safeguards_loosely.py",),
+    ),
+    Safeguard(
+        "names: a letter of another alphabet is what it looks like", "adapters/likeness.py",
+        "likely.translate(_DRAWN_LIKE)", "likely",
+        ("tests/unit/test_safeguards_loosely.py", f"{_CONTRACT}names.py"),
     ),
     Safeguard(
         "event: what a clock ahead claimed is compared", "workers/intake/events.py",
@@ -427,9 +464,13 @@ PEOPLE_AND_STRANGERS: Final = (
         (f"{_CONTRACT}one_organization.py::test_identifiers_differ",),
     ),
     Safeguard(
-        "subject: a number is that of its integration", "workers/pipeline/gates/standing.py",
-        'return register.client == link and kind in {"", own}', "return register.client == link",
-        (f"{_CONTRACT}one_organization.py::test_another_psas_number_is_not_known_by_ours",),
+        "subject: a number is that of its integration",
+        "workers/pipeline/gates/standing.py",
+        'return register.client == link and kind in {"", own}',
+        "return register.client == link",
+        (
+            f"{_CONTRACT}one_organization.py::test_another_psas_number_is_not_known_by_ours",
+        ),
     ),
     Safeguard(
         "ledger: a Redis that evicts stops everything", "workers/upkeep/room.py",

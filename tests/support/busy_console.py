@@ -7,7 +7,12 @@ from typing import Any
 from adapters.models import DeletionRequest
 from tests.support.approvals import DEPENDENCIES, awaiting
 from tests.support.deletions import ended as came_to
+from workers.audit.keys import Keyring
+from workers.audit.writer import AuditWriter
+from workers.bulk.sweep.summary import summary_of
 from workers.ledger.bulk.comparisons import Comparison
+from workers.ledger.bulk.replays import Order
+from workers.ledger.bulk.sweeps import End, Progress, Row
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
@@ -87,6 +92,26 @@ async def busy(ledger: Ledger, settings: Settings) -> None:
     await ledger.budget.take(now, limit=3000, reserve=1, destructive=False)
 
 
+async def deeds(ledger: Ledger, settings: Settings) -> None:
+    """What people did: a sweep, a replay, and the chain of the audit log."""
+    now = datetime.now(UTC)
+    await ledger.sweeps.begin("swp_1", "monthly", by="bob", preview=True, now=now)
+    sweep = await ledger.sweeps.lease("swp_1", now)
+    assert sweep is not None
+    rows = (Row("401", "Violet Pumps", "Inactive", checked=True),
+            Row("402", HEBREW, "Inactive", checked=True),
+            Row("403", "Amber Mills", "Active", ("status: Active",)))  # fmt: skip
+    summary = summary_of(sweep, "finished", None, rows, now, head=None)
+    fields = {"state": "finished", "summary": json.dumps(summary)}
+    end = End({"sweep_id": "swp_1", "schedule": "monthly", "met": 2})
+    await ledger.sweeps.record(sweep, Progress(fields, rows, end=end), now)
+    order = Order("deletions", "alice", ("del_2", "del_5"), 2, named=False, rate=60,
+                  filter={"state": "failed"})  # fmt: skip
+    await ledger.replays.begin("rpl_1", order, now)
+    writer = AuditWriter(ledger, Keyring.of(settings.secret_keys), path="", keep=1000)
+    await writer.write(now)
+
+
 async def ended(ledger: Ledger, name: str, client: str, state: str, now: datetime) -> None:
     """A deletion that came to this state."""
     request = DeletionRequest(
@@ -98,16 +123,19 @@ async def ended(ledger: Ledger, name: str, client: str, state: str, now: datetim
     await came_to(ledger, name, now, state=state, errors=errors, url=url, request=request)
 
 
-async def rejected(ledger: Ledger, now: datetime, body: bytes = b'{"Status": "odd"}') -> None:
+async def rejected(
+    ledger: Ledger, now: datetime, body: bytes = b'{"Status": "odd"}', number: int = 1
+) -> None:
     """A delivery that was not understood, and holds deletions."""
     headers = [["content-type", "application/json"], ["x-content-signature", "abc"]]
     event = {
-        "kind": "rejected", "event_id": "e1", "reason": "unknown_status", "detail": "",
+        "kind": "rejected", "event_id": f"e{number}", "reason": "unknown_status", "detail": "",
         "clients": [],
     }  # fmt: skip
     await ledger.deliveries.receive(
         delivery={
-            "id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": json.dumps(headers),
+            "id": f"dlv_{number}", "source": "cw", "vendor": "connectwise",
+            "headers": json.dumps(headers),
         },
         body=body,
         events=[event],

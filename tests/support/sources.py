@@ -74,7 +74,7 @@ def account(*more: SeedOrganization, psa: Psa | None = None, **changes: Any) -> 
             organizations=(msp, *stayed, client, *more),
             statuses={1: "Active", 2: "Inactive"},
             types={15: "Owner", 86: "Customer"},
-            flexible_asset_types={},
+            flexible_asset_types={35: "LAN"},
             groups={},
         )
     }

@@ -40,7 +40,7 @@ COUNTS: list[tuple[str, dict[str, Any], dict[str, object], int | None]] = [
     ("one of many", page(2, total=45), {}, 45),
     ("the id as text", page("2", total="45"), {}, 45),
     ("nothing", fixture("issues/empty_list_result.json"), {}, 0),
-    ("nothing, and no total", page(), {}, 0),
+    ("nothing, and no total", page(), {}, None),
     ("another organization's", page(3, total=45), {}, None),
     ("another organization's, second row", page(2, 3, total=2), {}, None),
     ("nobody's", page(None, total=45), {}, None),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.asyncio.connection import SSLConnection
+from redis.asyncio.connection import AbstractConnection, SSLConnection
 
 from adapters.errors import ConfigurationError
 from workers.network.redis_url import connect, connect_blocking, require_redis_url, with_authority
@@ -93,3 +93,21 @@ def test_an_authority_as_a_file_or_as_its_content(tmp_path: Path) -> None:
         assert pool.connection_kwargs["ssl_ca_data"] == place.read_text().strip()
     with pytest.raises(ConfigurationError):
         load_settings({**environment, "UNGLUE_REDIS_URL": "redis+sentinel://h"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h", "unix:///tmp/s", "rediss://h", SENTINELS, SENTINELS.replace("redis+", "rediss+")],
+)
+def test_a_command_is_packed_as_redis_py_does(url: str) -> None:
+    pool: Any = connect(url).connection_pool
+    packing = pool.connection_class(**{**pool.connection_kwargs, **_pool_of(pool)})
+    command = ("CONFIG GET", "ä", b"\xff\x00\r\n", -7, 1.5, "", b"x" * 9000)
+    plain = b"".join(AbstractConnection.pack_command(packing, *command))
+    assert b"".join(packing.pack_command(*command)) == plain
+    with pytest.raises(UnicodeEncodeError):
+        packing.pack_command("SET", "\ud800")
+
+
+def _pool_of(pool: Any) -> dict[str, Any]:
+    return {"connection_pool": pool} if hasattr(pool, "service_name") else {}

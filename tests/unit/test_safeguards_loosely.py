@@ -22,6 +22,9 @@ SPELLINGS = [
     *(("#legal-hold", f"#legal{joined}hold") for joined in ("_", " ", "", "/", " - ")),
     ("#legal-hold", "#LegalHold"), ("#legal_hold", "#legal-hold"), ("#keep", "#keep\u2014they sue"),
     ("#keep", "#keep-"), ("#keep", "#keep-2030"), ("#keep", "#keep_them"),
+    ("#keep", "#k\u0435\u0435p"), ("#keep", "#\u041a\u0415\u0415\u0420"),
+    ("#keep", "#\U0001d424eep"), ("#keep", "#\uff4b\uff45\uff45\uff50"),
+    ("#legal-hold", "#legal-h\u03bfld"),
 ]  # fmt: skip
 
 
@@ -61,6 +64,10 @@ def test_what_permits_is_written_exactly() -> None:
         ("*k\u0131rm\u0131z\u0131*", "KIRMIZI Ltd"), ("*iletişim*", "İLETİŞİM"),
         ("Acme", "Acme\u2122"), ("Acme Inc", "Acme, Inc."), ("Acme, Inc.", "Acme Inc"),
         ("*Lock & Co*", "The Lock and Company Ltd"), ("Caf\u00e9*", "Cafe Roma"),
+        ("Acme*", "\u0410\u0441me Works"), ("\u0410cme*", "Acme Works"),
+        ("Acme", "\uff21\uff23\uff2d\uff25"), ("ACME", "\u0391C\u039c\u0395"),
+        ("Acme", "\U0001d400\U0001d41c\U0001d426\U0001d41e"), ("Lodz*", "\u0141\u00f3d\u017a IT"),
+        ("\u0420\u043e\u0448\u043a\u0430*", "\u0420\u041e\u0428\u041a\u0410 Ltd"),
     ],
 )  # fmt: skip
 def test_a_pattern_protects_what_looks_like_it(pattern: str, name: str) -> None:
@@ -82,7 +89,7 @@ def test_a_pattern_protects_nothing_else(pattern: str, name: str) -> None:
     assert not protects(pattern, name)
 
 
-@pytest.mark.parametrize("other", ["Blank ", " Blank", "blank", "Bl\u200bank"])
+@pytest.mark.parametrize("other", ["Blank ", " Blank", "blank", "Bl\u200bank", "Bl\u0430nk"])
 def test_a_name_identifies_only_itself(other: str) -> None:
     assert not same("Blank", other)
     assert "differ only" in hardly_differ("Blank", other)
@@ -95,6 +102,8 @@ def test_a_name_identifies_only_itself(other: str) -> None:
     [
         ("Acme Ltd", "Acme Ltd."), ("Acme Inc", "Acme, Inc."), ("Acme Ltd", "The Acme Limited"),
         ("Lock & Co", "Lock and Company"), ("Café Roma", "Cafe Roma"), ("O'Brien", "OBrien"),
+        ("Acme", "\u0410\u0441me"), ("\u0410cme Ltd", "Acm\u0435, Limited"),
+        ("ACME", "\u0391\u0421\u039c\u0415"),
         ("A-B Works", "A B Works"), ("Studio ½", "Studio 1/2"), ("ABC Ltd", "A.B.C. Ltd"),
     ],
 )  # fmt: skip
@@ -104,7 +113,14 @@ def test_a_client_is_known_by_what_two_systems_call_it(one: str, other: str) -> 
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Acme Ltd", "Acme Inc"), ("Acme", "Acme Works"), ("***", "&"), ("The", "A"), ("", ".")],
+    [
+        ("Acme Ltd", "Acme Inc"),
+        ("\u0410cme Ltd", "Acme Inc"),
+        ("Acme", "Acme Works"),
+        ("***", "&"),
+        ("The", "A"),
+        ("", "."),
+    ],
 )
 def test_another_client_is_not(one: str, other: str) -> None:
     assert set(known_as(name=one)).isdisjoint(known_as(name=other))

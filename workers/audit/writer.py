@@ -73,6 +73,9 @@ class AuditWriter:
             if not await self._chain(state, waiting, now) or len(waiting) < _BATCH:
                 break
         await self._trim()
+        for _ in range(_MOST_BATCHES):
+            if not await self._log.fold():
+                break
 
     async def _chain(self, state: LogState, waiting: list[Any], now: datetime) -> bool:
         wrong = broken(state) or await self._rewritten(state)

@@ -1,5 +1,6 @@
 """The companies of a PSA against the organizations of IT Glue."""
 
+import asyncio
 import csv
 import dataclasses
 import io
@@ -22,6 +23,8 @@ STATES: Final[tuple[State, ...]] = (
     "linked", "by_name", "ambiguous", "several_links", "missing", "unknown_company",
 )  # fmt: skip
 
+# Organizations a page: few, so that decoding one keeps nobody waiting.
+_PAGE: Final = 250
 # What a program that opens the file might take for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -63,9 +66,9 @@ async def compare(
     config = settings.sources[source]
     async with open_context(settings, memory=memory) as context, Asked({source: config}) as asked:
         companies = await every_company(await asked.client(source))
-        organizations = [each async for each in context.itglue.organizations()]
-    found = matched(companies, organizations, config.integration_type)
-    return tuple(sorted(found, key=lambda each: (not each.backlog, STATES.index(each.state))))
+        organizations = [each async for each in context.itglue.organizations(most=_PAGE)]
+    # The service compares, too, and takes in deliveries meanwhile.
+    return await asyncio.to_thread(matched, companies, organizations, config.integration_type)
 
 
 def csv_of(links: Iterable[Link]) -> str:
@@ -104,7 +107,10 @@ async def every_company(client: PsaClient) -> tuple[Company, ...]:
 def matched(
     companies: Sequence[Company], organizations: Iterable[Organization], integration: str | None
 ) -> tuple[Link, ...]:
-    """Each company, and each link to none of them. `integration` is what the links may be of."""
+    """Each company, and each link to none of them, those that need somebody first.
+
+    `integration` is what the links may be of.
+    """
     by_link: dict[str, list[Organization]] = defaultdict(list)
     by_name: dict[str, list[Organization]] = defaultdict(list)
     for each in organizations:
@@ -114,10 +120,8 @@ def matched(
                 by_link[number].append(each)
     found = [_of(company, by_link[company.id], by_name) for company in companies]
     known = {company.id for company in companies}
-    return (
-        *found,
-        *(_unknown(number, by_link[number]) for number in by_link if number not in known),
-    )
+    found += [_unknown(number, by_link[number]) for number in by_link if number not in known]
+    return tuple(sorted(found, key=lambda each: (not each.backlog, STATES.index(each.state))))
 
 
 def _of(

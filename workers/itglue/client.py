@@ -88,9 +88,13 @@ class ITGlue:
     delete_export = _asks(exports.delete)
     download = _asks(exports.download)
 
-    async def organizations(self) -> AsyncIterator[Organization]:
-        """Every organization of the account, with its PSA links, once, by ascending id."""
-        for organization in await organizations.everything(self.transport):
+    async def organizations(self, *, most: int = 1000) -> AsyncIterator[Organization]:
+        """Every organization of the account, with its PSA links, once, by ascending id.
+
+        `most`: rows a page. A process that answers others meanwhile takes few, for nobody is
+        answered while a page is decoded.
+        """
+        for organization in await organizations.everything(self.transport, most=most):
             yield organization
 
     async def inventory(self, organization: Organization) -> Inventory:

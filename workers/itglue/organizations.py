@@ -8,7 +8,7 @@ import unicodedata
 
 from adapters.counting import counted
 from adapters.errors import InvalidIdentifier
-from adapters.likeness import likeness
+from adapters.likeness import taken_for
 from adapters.models import PsaLink
 from workers.itglue.contents.together import together
 from workers.itglue.http.decode import (
@@ -55,10 +55,12 @@ async def by_id(transport: Transport, org_id: str) -> Organization | None:
         return None
 
 
-async def everything(transport: Transport, *filters: tuple[str, str]) -> list[Organization]:
+async def everything(
+    transport: Transport, *filters: tuple[str, str], most: int = 1000
+) -> list[Organization]:
     """All organizations that the filters let through, with their PSA links and attachments."""
     query = (*filters, _INCLUDE, _SORT)
-    return await every(transport, PATH, query, organization, what="organizations")
+    return await every(transport, PATH, query, organization, what="organizations", most=most)
 
 
 async def page(transport: Transport, number: int, size: int) -> Page[Organization]:
@@ -90,8 +92,8 @@ async def alike(transport: Transport, name: str) -> tuple[tuple[str, str], ...]:
         return own_id(row), str(attribute(row.attributes, "name"))
 
     rows = await every(transport, PATH, (_SORT,), decode, what="organizations")
-    wanted = likeness(name)
-    return tuple(row for row in rows if likeness(row[1]) == wanted)
+    wanted = taken_for(name)
+    return tuple(row for row in rows if taken_for(row[1]) == wanted)
 
 
 async def linked(transport: Transport, link: PsaLink) -> Linked:

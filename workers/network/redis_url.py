@@ -11,12 +11,12 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
-from redis.asyncio.connection import SSLConnection
+from redis.asyncio.connection import AbstractConnection, SSLConnection
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer, parse_url
 from redis.connection import SSLConnection as BlockingSSLConnection
-from redis.connection import parse_url
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.retry import Retry
 from redis.sentinel import Sentinel as BlockingSentinel
@@ -26,6 +26,7 @@ _SENTINEL: Final = "+sentinel"
 _SENTINEL_PORT: Final = 26379
 # Two of three that are cut off are passed over before an event must be in the spool.
 _SENTINEL_SECONDS: Final = 0.4
+_PACKER: Final = HiredisRespSerializer()
 _OF_SENTINELS: Final = ("sentinel_username", "sentinel_password")
 
 _Client = TypeVar("_Client", bound=BlockingRedis)
@@ -41,7 +42,19 @@ class _Watched:
     sentinel: Mapping[str, Any]
 
 
-class _Connection(SentinelManagedConnection):
+class _Packing(AbstractConnection):
+    """Packs what it sends with hiredis, as redis-py's own connections do only for threads."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:  # noqa: ANN401 - what Redis may be sent
+        packed: list[bytes] = _PACKER.pack(*args)
+        return packed
+
+
+def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    return cast("type[AbstractConnection]", type(kind.__name__, (_Packing, kind), {}))
+
+
+class _Connection(_Packing, SentinelManagedConnection):
     """Asks for the primary each time, where redis-py goes back to the old one to repeat a command.
 
     It is believed only if it says so itself: a Sentinel may not have heard of the fail-over yet.
@@ -104,7 +117,10 @@ def connect(url: str, **options: Any) -> Redis:  # noqa: ANN401 - redis-py's own
     # Not to say which library it is saves a round trip a connection.
     options = {"driver_info": None, **options}
     if not asks_sentinels(url):
-        return Redis.from_url(url, **options)
+        client: Redis = Redis.from_url(url, **options)
+        pool = client.connection_pool
+        pool.connection_class = _packing(pool.connection_class)
+        return client
     at = _watched(url)
     patience = {**at.sentinel, "retry": AsyncRetry(NoBackoff(), 0)}
     sentinels = Sentinel(at.sentinels, sentinel_kwargs=patience)  # type: ignore[no-untyped-call] # redis-py has no types here

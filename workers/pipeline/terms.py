@@ -29,6 +29,7 @@ def terms_of(deletion: Deletion, settings: Settings) -> Settings:
     mode = min(deletion.asked_mode or policy.mode, policy.mode, key=MODES.index)
     if schedule is not None:
         policy = narrowed(policy, schedule)
+        mode = "preview" if schedule.dry_run else mode
     return settings.model_copy(update={"policy": policy.model_copy(update={"mode": mode})})
 
 

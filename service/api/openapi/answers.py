@@ -343,7 +343,11 @@ class Dismissals(Form):
 
 
 class Status(Paused):
-    """How things stand. `oldest` is when the oldest of a state was asked for."""
+    """How things stand. `oldest` is when the oldest of a state was asked for.
+
+    What is for the hosts in `silent_receivers` waits: they do not answer. `failing_targets` are
+    targets of notifications whose newest attempt failed.
+    """
 
     at: Time
     mode: str
@@ -359,6 +363,8 @@ class Status(Paused):
     other_configurations: int
     scheduler: bool
     outbox: bool
+    silent_receivers: list[str]
+    failing_targets: list[str]
 
 
 class ResultRow(Form):

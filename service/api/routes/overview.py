@@ -47,6 +47,10 @@ async def standing(state: ServiceState) -> dict[str, Any]:
         "other_configurations": len(await state.ledger.in_force.others(now)),
         "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
         "outbox": await state.ledger.heartbeats.alive(OUTBOX),
+        "silent_receivers": sorted(await state.ledger.hosts.all_silent()),
+        "failing_targets": sorted(
+            set(await state.ledger.hosts.failing_targets()) & set(state.settings.notifications)
+        ),
         **plain(await state.ledger.stop_switch.pauses()),
     }
 

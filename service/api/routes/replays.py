@@ -59,8 +59,12 @@ class ReplayOrder(Strict):
         if wrong in given:
             raise ValueError(f"{self.what} are not chosen by {wrong}")
         if self.chosen is not None and self.chosen not in STATES[self.what]:
+            kind = "verdict" if self.what == "deliveries" else "state"
             known = ", ".join(STATES[self.what])
-            raise ValueError(f"{self.what} are found by state or verdict for only these: {known}")
+            raise ValueError(
+                f"{self.what} can be replayed where their {kind} is one of: {known}; "
+                f"and not {self.chosen}"
+            )
         return self
 
     @property

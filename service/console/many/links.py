@@ -62,17 +62,22 @@ async def read(visit: Visit) -> Response:
     """Read the PSA and IT Glue, and compare them. It changes nothing, and costs requests."""
     visit.caller.require_any()
     source, state = _source(visit), visit.state
+    # Each reading takes of IT Glue's budget, so that no two are done at once.
+    if not await state.ledger.comparisons.begin(source, timedelta(seconds=_SECONDS)):
+        busy = Conflict("it is being read already; look again in a minute or two")
+        return await _refused(visit, source, "Nothing was compared.", busy)
     try:
         async with asyncio.timeout(_SECONDS):
             links = await compare(state.settings, source, state.ledger.store.memory)
+        found = Comparison(state.clock(), visit.caller.name, [row_of(each) for each in links])
+        await state.ledger.comparisons.keep(source, found)
     except TimeoutError:
         late = Unavailable(f"it took more than {_SECONDS:g} s; use unglue links {source}")
         return await _refused(visit, source, "Nothing was compared.", late)
     except UnglueError as error:
         return await _refused(visit, source, "Nothing was compared.", error)
-    rows = [row_of(each) for each in links]
-    found = Comparison(state.clock(), visit.caller.name, rows)
-    await state.ledger.comparisons.keep(source, found)
+    finally:
+        await state.ledger.comparisons.end(source)
     log.info("links_read", source=source, operator=visit.caller.name, companies=len(links))
     return RedirectResponse(f"/links/{source}?said=read", 303)
 
@@ -120,7 +125,10 @@ async def _refused(visit: Visit, source: str, what: str, error: UnglueError) -> 
 
 async def _kept(visit: Visit, source: str) -> tuple[Comparison | None, tuple[Link, ...]]:
     found = await visit.state.ledger.comparisons.of(source)
-    return found, tuple(_link(row) for row in found.rows) if found else ()
+    links = await asyncio.to_thread(
+        lambda rows: tuple(map(_link, rows)), found.rows if found else ()
+    )
+    return found, links
 
 
 def _link(row: Sequence[Any]) -> Link:

@@ -51,7 +51,8 @@ class _NinjaOne:
         size = min(max(int(query.get("pageSize", 200)), _LEAST), _MOST)
         newer, older = int(query.get("newerThan", 0)), int(query.get("olderThan", 2**63))
         logged = self._at.activities
-        rows = [row for row in reversed(logged) if newer < int(row["id"]) < older][:size]
+        kept = logged if query.get("class", "ALL") in {"ALL", self._at.log_class} else []
+        rows = [row for row in reversed(kept) if newer < int(row["id"]) < older][:size]
         shown = [{name: row[name] for name in row if name != "organization"} for row in rows]
         newest = max((int(row["id"]) for row in logged), default=0)
         return JSONResponse({"lastActivityId": newest, "activities": shown})

@@ -23,8 +23,8 @@ class Tenant:
 
     `companies` are ConnectWise's by id, `accounts` Autotask's, `organizations` NinjaOne's,
     `clients` HaloPSA's; `tokens` are those of the latter two that are good, `activities` what
-    NinjaOne logs. `fault` is a status that everything is answered with, `raw` a body instead of
-    everything else, both after a `pause` of seconds.
+    NinjaOne logs, in the class `log_class`. `fault` is a status that everything is answered with,
+    `raw` a body instead of everything else, both after a `pause` of seconds.
     `before` may change something before the nth company is read. `clock` is the vendor's.
     """
 
@@ -33,6 +33,7 @@ class Tenant:
     organizations: dict[str, dict[str, Any]] = field(default_factory=dict)
     clients: dict[str, dict[str, Any]] = field(default_factory=dict)
     activities: list[dict[str, Any]] = field(default_factory=list)
+    log_class: str = "SYSTEM"
     tokens: set[str] = field(default_factory=set)
     webhook: dict[str, Any] | None = None
     statuses: dict[int, tuple[str, bool]] = field(

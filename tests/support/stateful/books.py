@@ -48,7 +48,10 @@ return {
 
 
 class Books:
-    """Reads the whole ledger, and compares it with what was there the last time."""
+    """Reads the whole ledger, and compares it with what was there the last time.
+
+    It is `stale` once anything was decided since.
+    """
 
     def __init__(self, server: "redis.Redis") -> None:
         self._server = server
@@ -59,6 +62,7 @@ class Books:
         self._ended: dict[str, tuple[str, int]] = {}
         self._journals: dict[str, list[bytes]] = {}
         self.newest: Mapping[str, Deletion] = {}
+        self.stale = True
 
     def deletion(self, deletion_id: str) -> Deletion:
         raw: Any = self._server.hgetall(f"{PREFIX}deletion:{deletion_id}")
@@ -69,6 +73,7 @@ class Books:
 
     def begin_anew(self) -> None:
         """The ledger is another one than it was: nothing of what was there has to be there."""
+        self.stale = True
         self._ended.clear()
         self._journals.clear()
         self._found_well.clear()
@@ -93,6 +98,9 @@ class Books:
 
     def faults(self, now: datetime) -> Iterator[str]:
         """Everything that is not as it must be."""
+        if not self.stale:
+            return
+        self.stale = False
         answers: Any = self._all(args=[PREFIX, *STATES])
         found, listed, due, claims, callbacks = answers
         deletions = {

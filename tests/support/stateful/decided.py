@@ -45,7 +45,7 @@ class Subject:
 class Decided:
     """What was decided of every deletion. `settings` are the newest configuration in force.
 
-    `lost_after` so many words the ledger was lost, if nobody accepted that yet.
+    `lost_after` so many words the ledger was last lost, if nobody accepted that yet.
     """
 
     words: Words = field(default_factory=Words)
@@ -72,8 +72,7 @@ class Decided:
 
     def lose(self) -> None:
         """The ledger is emptied, or an older one comes back."""
-        if self.lost_after is None:
-            self.lost_after = self.words.order
+        self.lost_after = self.words.order
 
     def accept(self, at: datetime) -> None:
         """A person accepts it as it is, without what it may lack."""

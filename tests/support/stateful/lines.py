@@ -89,6 +89,7 @@ class WatchedStore(Store):
     def __init__(self, server: "redis.Redis", watcher: Watcher, **options: Any) -> None:
         super().__init__(cast("Redis", InPlace(server)), **options)
         self._watcher = watcher
+        self._reads_may_go = False
         self.misfortune = Order.GO
 
     async def run(
@@ -97,8 +98,10 @@ class WatchedStore(Store):
         # The server of this test does not crash, so nothing waits for its disk.
         del durable, replicated
         job = JOB.get()
-        point = _script_point(name, args)
-        if job is None or point is None:
+        if name == "take_request" and not args[-1]:
+            return await self._taken(args)
+        point = "budget" if name == "take_request" else name
+        if job is None:
             return await self._unobstructed(job, name, args)
         if await job.gate(f"{point}:before") is Order.LOSE:
             raise ConnectionLost("lost before the script")
@@ -110,6 +113,17 @@ class WatchedStore(Store):
             answer = await self._told_of(job, name, args)
         self._watcher.told(job, name, answer)
         return answer
+
+    async def _taken(self, args: Sequence[Any]) -> Any:
+        """A read's share of the budget, which no sequence uses up.
+
+        Only what others decide can hold it, so it is asked for again after each decision.
+        """
+        if not self._reads_may_go:
+            answer = await super().run("take_request", args)
+            self._reads_may_go = not answer
+            return answer
+        return 0
 
     async def _unobstructed(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
         if name == "take_quarantined":
@@ -124,16 +138,10 @@ class WatchedStore(Store):
         return answer
 
     async def _told_of(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
+        self._reads_may_go = False
         answer = await super().run(name, args)
         self._watcher.ran(job, name, args, answer)
         return answer
-
-
-def _script_point(name: str, args: Sequence[Any]) -> str | None:
-    """The script's name; the budget of a read is of no concern, that of a change is."""
-    if name == "take_request":
-        return "budget" if args[-1] else None
-    return name
 
 
 @dataclass

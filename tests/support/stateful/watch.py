@@ -19,13 +19,12 @@ from tests.support.stateful.people import Approval
 from tests.support.stateful.words import folded
 from workers.ledger.records import Deletion
 from workers.pipeline.states import DELETED, SOFT_DELETED
-from workers.pipeline.transitions import NOWHERE, allowed
+from workers.pipeline.transitions import NOWHERE, TRANSITIONS, allowed
 from workers.psa.company import Company
 from workers.settings.policy import PolicySettings
 
 _DAY = timedelta(days=1)
-# Most of all scripts that run: requests counted, the ledger compared, registers read.
-_MOVES_NOTHING = frozenset({"take_request", "found_ledger", "standing"})
+_MOVES = frozenset(each.script for each in TRANSITIONS)
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Watch:
     moved: set[tuple[str, str, str]] = field(default_factory=set)
     decided: Decided = field(default_factory=Decided)
     ledgers: int = 1
-    _states: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
     _reads: dict[Job, Reads] = field(default_factory=dict)
     _basis: dict[str, Reads] = field(default_factory=dict)
     _strayed: set[Job] = field(default_factory=set)
@@ -83,9 +82,9 @@ class Watch:
 
     def ran(self, job: Job | None, script: str, args: Sequence[Any], answer: Any) -> None:
         """A script ran; nobody may know its answer yet."""
-        if script in _MOVES_NOTHING:
-            return  # and if it does, that is seen with the next one
-        self._note(f"{script} moved", self._astray(script))
+        self.books.stale = True
+        if script in _MOVES:  # and if another moves anything, `strayed` sees that
+            self._note(f"{script} moved", self._astray(script))
         if job is None:
             return
         if script == "begin_delete" and answer[0] == b"begun":
@@ -95,13 +94,19 @@ class Watch:
 
     def _astray(self, script: str) -> Iterator[str]:
         """Changes of state that the table of transitions does not have."""
-        before, self._states = self._states, self.books.states()
-        for name, state in self._states.items():
+        before, self.states = self.states, self.books.states()
+        for name, state in self.states.items():
             was = before.get(name, NOWHERE)
             if was != state:
                 self.moved.add((was, state, script))
                 if not allowed(was, state, script):
                     yield f"{name} from {was or 'nowhere'} to {state}"
+
+    def strayed(self) -> Iterator[str]:
+        """Changes of state that no script made which may."""
+        for name, deletion in self.books.newest.items():
+            if deletion.state != self.states.get(name):
+                yield f"{name} was {self.states.get(name)} and is {deletion.state}"
 
     def told(self, job: Job, script: str, answer: Any) -> None:
         """The job got this answer."""
@@ -268,7 +273,7 @@ class Watch:
         self.ledgers += 1
         self.decided.lose()
         self.books.begin_anew()
-        self._states = self.books.states()
+        self.states = self.books.states()
         for sent in self.permitted:
             sent.forgotten = True
         self.clients.clear()

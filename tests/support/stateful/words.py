@@ -27,10 +27,11 @@ def forms_of(there: Facts) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class No:
-    """A person stopped a deletion of this organization, after so many words."""
+    """A person stopped a deletion of this organization, about this client, after so many words."""
 
     org_id: int
     order: int
+    client: tuple[str, str]
 
 
 @dataclass
@@ -69,9 +70,9 @@ class Words:
             if (each.source == source and not readable) or readable & mine:
                 yield f"{each}, kept as {delivery}, was not understood and is not dismissed"
 
-    def refuse(self, org_id: int) -> None:
-        """A person says no to a deletion of this organization."""
-        self.noes[org_id] = No(org_id, self.order)
+    def refuse(self, org_id: int, source: str, client: str) -> None:
+        """A person says no to a deletion of this organization, which was about this client."""
+        self.noes[org_id] = No(org_id, self.order, (source, client))
 
     def active(self, there: Facts, seen: int, sources: Container[str]) -> Iterator[str]:
         """Which of these sources says that this client is active, after the first `seen` words."""
@@ -87,13 +88,14 @@ class Words:
                 yield f"{each} says that it is active, after {seen} words"
 
     def refused(self, there: Facts) -> No | None:
-        """A person's no that stands: the client was not active since."""
+        """A person's no that stands: the client was not active since, under whatever name."""
         no = self.noes.get(there.id)
         if no is None:
             return None
         mine = forms_of(there)
-        if any(each.active and mine & set(each.forms) for each in self.said[no.order :]):
-            return None
+        for each in self.said[no.order :]:
+            if each.active and (mine & set(each.forms) or (each.source, each.client) == no.client):
+                return None
         return no
 
     def unheard(self, there: Facts) -> Iterator[str]:

@@ -114,7 +114,7 @@ async def _sub_organizations(transport: Transport, org_id: str) -> tuple[_Found,
         return (_Found("sub_organizations", Count(None, error.message)),)
     ids = below(org_id, places)
     if ids is None:
-        reason = "IT Glue does not state which organization lies below which"
+        reason = "IT Glue does not list it, or does not state which organization lies below which"
         seen = view((org_id,), places)
         return (_Found("sub_organizations", Count(None, reason), account=seen),)
     return (_Found("sub_organizations", Count(len(ids)), ids, view((org_id, *ids), places)),)

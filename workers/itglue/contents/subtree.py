@@ -36,10 +36,11 @@ def place(resource: Resource, _: Included) -> Place:
 def below(org_id: str, places: Iterable[Place]) -> tuple[str, ...] | None:
     """Ids of all organizations below, at any depth; `None` if no answer states any place.
 
+    Nor is anything known from a list that lacks the organization itself: others may be hidden, too.
     An organization may name itself among its ancestors, as the vendor's example does.
     """
     places = tuple(places)
-    if not any(item.stated for item in places):
+    if not any(item.stated for item in places) or org_id not in {item.id for item in places}:
         return None
     found = {org_id}
     while more := {item.id for item in places if item.above & found} - found:

@@ -54,8 +54,9 @@ async def every(
     decode: Callable[[Resource, Included], T],
     *,
     what: str,
+    most: int = _SIZES[0],
 ) -> list[T]:
-    """All rows of a list, decoded, from as many pages as it takes.
+    """All rows of a list, decoded, from as many pages as it takes, none of more than `most` rows.
 
     A page that takes too long or is too large starts the list again with smaller pages, a list
     that moves while it is read starts again as it is.
@@ -63,7 +64,7 @@ async def every(
     Raises:
         CallFailed: no page size is answered in time, or the list never holds still.
     """
-    sizes = iter(_SIZES)
+    sizes = iter([size for size in _SIZES if size <= most])
     size = next(sizes)
     moves = 0
     while True:
@@ -106,6 +107,8 @@ async def _one_pass(
             raise _Moved(f"the list of {what} repeats rows of an earlier page")
         seen |= ids
         found.extend(decode(row, alongside) for row in rows)
+        if total is None and not found:
+            raise CallFailed(f"the list of {what} is empty and does not state its total")
         if len(found) >= total if total is not None else len(rows) < size:
             return found
         if not rows:

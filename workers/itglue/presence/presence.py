@@ -4,14 +4,13 @@ from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from workers.itglue.contents.counting import count
 from workers.itglue.contents.together import both, together
 from workers.itglue.http.decode import (
-    attribute,
     checked_id,
     included,
     organization,
     resources,
-    text_id,
     total_count,
 )
 from workers.itglue.http.failures import CallFailed, KeyRefused, RequestRefused, ResourceMissing
@@ -122,10 +121,10 @@ async def _by_id(transport: Transport, org_id: str) -> tuple[Organization, ...]:
 
 
 async def _rest(transport: Transport, held: str | None, org_id: str) -> int:
-    """How many records of it one page still shows.
+    """How many records of it there still are.
 
-    That there is nothing to be asked for any more is 0. That the key may not ask, or that one is
-    too large to be shown, is not.
+    That there is nothing to be asked for any more is 0. That the key may not ask, that one is too
+    large to be shown, and an answer that does not prove its number are not.
     """
     if held is None:
         return 0
@@ -133,10 +132,16 @@ async def _rest(transport: Transport, held: str | None, org_id: str) -> int:
         payload = await transport.read(
             f"/{held}", (("filter[organization_id]", org_id), _ONE), what=held
         )
-    except (ResourceMissing, RequestRefused):
+    except RequestRefused:
         return 0
-    rows = resources(payload)
-    return sum(text_id(attribute(row.attributes, "organization-id")) == org_id for row in rows)
+    except ResourceMissing as missing:
+        if missing.page:
+            raise
+        return 0
+    left = count(payload, {"organization-id": org_id})
+    if left.number is None:
+        raise CallFailed(f"whether records of it are left is not known: {left.reason}")
+    return left.number
 
 
 def judge(

@@ -1,16 +1,29 @@
-"""The chained audit log in Redis, and what waits to join it."""
+"""The chained audit log in Redis, and what waits to join it.
 
+Entries join it one by one and are later kept a hundred together, for each repeats most of the one
+before it. Every line stays what it was, byte for byte.
+"""
+
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from itertools import chain
+from typing import Any, Final, cast
 
 from workers.audit.chain import Head, Waiting, body_of, canonical, head_of
 from workers.ledger.packing import Unpackable, packed, unpacked
 from workers.ledger.store import Store
 
 _Stream = list[tuple[bytes, dict[bytes, bytes]]]
+
+_FOLDED: Final = 100
+_FOLDED_BYTES: Final = 256 * 1024
+# The newest, which are looked at again and again, stay as they came.
+_UNFOLDED: Final = 20
+# How many values are read at once: one holds as much as a reader asks for.
+_VALUES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +62,15 @@ class AuditLog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._log = store.key("audit", "log")
+        self._head = store.key("audit", "head")
+        self._older = store.key("audit", "folded")
         self._pending = store.key("audit", "pending")
         self._filed = store.key("audit", "filed")
 
     async def state(self) -> LogState:
         """Where the chain stands."""
         async with self._store.redis.pipeline(transaction=True) as both:
-            both.hgetall(self._store.key("audit", "head"))
+            both.hgetall(self._head)
             both.xrevrange(self._log, count=1)
             noted, newest = await both.execute()
         head = None
@@ -111,16 +126,65 @@ class AuditLog:
         """Keep no entry older than this one."""
         await self._store.run("audit_trim", [floor])
 
+    async def fold(self) -> bool:
+        """Keep the oldest entries together, if there are many; whether there may be more."""
+        if await self._store.redis.xlen(self._log) < _FOLDED + _UNFOLDED:
+            return False
+        raw = cast("_Stream", await self._store.redis.xrange(self._log, count=_FOLDED))
+        if not raw:
+            return False
+        together = _foldable(raw)
+        raw = raw[: len(together) or 1]
+        read = [part for name, fields in raw for part in (name, *chain(*fields.items()))]
+        digest = hashlib.sha1(b" ".join(read), usedforsecurity=False).hexdigest()
+        value = packed(b"\n".join(together)) if together else b""
+        return bool(await self._store.run("audit_fold", [len(raw), digest, raw[-1][0], value]))
+
     async def lines(self, first: int, limit: int) -> list[Line]:
         """Entries from this seq on, oldest first."""
-        raw = await self._store.redis.xrange(self._log, min=max(first, 0), count=limit)
-        return _lines(cast("_Stream", raw))
+        found = list[Line]()
+        while len(found) < limit:
+            async with self._store.redis.pipeline(transaction=True) as both:
+                both.xrange(self._older, min=max(first, 0), count=_VALUES)
+                both.xrange(self._log, min=max(first, 0), count=limit)
+                both.hget(self._head, "floor")
+                older, newer, floor = await both.execute()
+            # A value bears the seq of its newest entry, so the first may begin before.
+            oldest = max(first, int(floor or 0))
+            some = [line for line in _lines(older) if line.seq >= oldest]
+            if whole := len(older) < _VALUES:
+                some += _lines(newer)
+            found += some
+            if whole or not some:
+                break
+            first = found[-1].seq + 1
+        return found[:limit]
 
     async def lines_before(self, before: int | None, limit: int) -> list[Line]:
         """Entries older than this seq, newest first."""
-        newest = "+" if before is None else f"({before}-0"
-        raw = await self._store.redis.xrevrange(self._log, max=newest, count=limit)
-        return _lines(cast("_Stream", raw))
+        found = list[Line]()
+        while len(found) < limit and (before is None or before > 1):
+            newest = "+" if before is None else f"({before}-0"
+            async with self._store.redis.pipeline(transaction=True) as reads:
+                reads.xrevrange(self._log, max=newest, count=limit)
+                reads.xrevrange(self._older, max=newest, count=_VALUES)
+                # What is kept together with the one before which they are wanted.
+                reads.xrange(self._older, min=before or "+", count=1)
+                reads.hget(self._head, "floor")
+                newer, older, around, floor = await reads.execute()
+            some = _lines(newer)
+            if len(newer) < limit:
+                oldest, kept = int(floor or 0), _lines([*older[::-1], *around])[::-1]
+                some += [
+                    line
+                    for line in kept
+                    if line.seq >= oldest and (before is None or line.seq < before)
+                ]
+            found += some
+            if not some:
+                break
+            before = found[-1].seq
+        return found[:limit]
 
     async def filed(self, path: str) -> Filed | None:
         """The newest entry that was written to the file of this name."""
@@ -136,11 +200,31 @@ class AuditLog:
         await self._store.redis.hset(self._filed, path, text)
 
 
+def _foldable(raw: _Stream) -> list[bytes]:
+    """The lines of the first entries that can be kept together: ours, and none missing between."""
+    together, size, first = list[bytes](), 0, int(raw[0][0].partition(b"-")[0])
+    for place, (name, fields) in enumerate(raw):
+        line = _text(fields.get(b"entry", b""))
+        size += len(line)
+        ours = list(fields) == [b"entry"] and line and b"\n" not in line
+        if not ours or name != f"{first + place}-0".encode() or size > _FOLDED_BYTES:
+            break
+        together.append(line)
+    return together
+
+
 def _lines(raw: _Stream) -> list[Line]:
-    return [
-        Line(int(name.decode().partition("-")[0]), _text(fields.get(b"entry", b"")))
-        for name, fields in raw
-    ]
+    lines = list[Line]()
+    for name, fields in raw:
+        last = int(name.partition(b"-")[0])
+        together = fields.get(b"entries")
+        texts = [_text(fields.get(b"entry", b""))] if together is None else _texts(together)
+        lines += [Line(last - len(texts) + 1 + place, text) for place, text in enumerate(texts)]
+    return lines
+
+
+def _texts(together: bytes) -> list[bytes]:
+    return _text(together).split(b"\n")
 
 
 def _text(value: bytes) -> bytes:

@@ -1,12 +1,14 @@
 """The export of an organization, as its deletion knows it, and whether it proves the plan."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from workers.itglue.export.archive import lacking
+from workers.itglue.models import Inventory
 from workers.pipeline.plan import Plan
 
 
@@ -56,6 +58,22 @@ class Exported(BaseModel):
             return f"there is more now than when it was asked for: {', '.join(grown)}"
         missing = lacking(self.kinds, self.others, plan.counts)
         return f"it holds nothing of: {', '.join(missing)}" if missing else None
+
+    def contradicted(self, org_id: str, inventory: Inventory) -> Inventory:
+        """The counts, without those of none where this holds something: the key may not see it."""
+        seen = [
+            kind
+            for kind in self.kinds
+            if self.org_id == org_id
+            and inventory.counts.get(kind) == 0
+            and not (self.counts or {}).get(kind)
+        ]
+        warnings = [
+            f"{kind} could not be counted: IT Glue lists none, and the export holds some"
+            for kind in seen
+        ]
+        counts = {**inventory.counts, **dict.fromkeys(seen)}
+        return replace(inventory, counts=counts, warnings=(*inventory.warnings, *warnings))
 
     def on_disk(self, org_id: str) -> bool:
         """Whether the file of this organization is there, whole: somebody may have removed it."""

@@ -11,8 +11,10 @@ from workers.times.durations import milliseconds
 WORKER: Final = "worker"
 SCHEDULER: Final = "scheduler"
 OUTBOX: Final = "outbox"
-# Longer than a few of its beats, which are 5 s apart.
+SERVICE: Final = "service"
+# Longer than a few of their beats, which are 5 s apart.
 OUTBOX_LASTS: Final = timedelta(seconds=30)
+SERVICE_LASTS: Final = OUTBOX_LASTS
 # Longer than the half minute between two looks at a job that runs.
 WORKER_LASTS: Final = timedelta(seconds=90)
 

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from workers.ledger.events.catch_ups import id_of
-from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
+from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, SERVICE, WORKER
 from workers.ledger.store import Store
 from workers.pipeline.states import STATES
 from workers.times.clock import to_ms
 
-PARTS: Final = (WORKER, SCHEDULER, OUTBOX)
+PARTS: Final = (SERVICE, WORKER, SCHEDULER, OUTBOX)
 _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
 # As the script counts that gives requests out.

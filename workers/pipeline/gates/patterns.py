@@ -2,7 +2,7 @@
 
 from fnmatch import fnmatchcase
 
-from adapters.likeness import bare, likeness
+from adapters.likeness import bare, drawn, likeness
 
 _SOFT_HYPHEN = "\u00ad"
 # What is wild, as letters that no name has while signs are left out.
@@ -15,10 +15,10 @@ def protects(pattern: str, name: str) -> bool:
 
     A bracket is a part of names, so it is no class of characters.
     """
-    likely = likeness(pattern)
+    likely = drawn(likeness(pattern))
     plain = bare(likely.translate(_KEPT)).translate(_WILD)
     # A soft hyphen is seen where a line ends at it.
-    forms = [likeness(form) for form in (name, name.replace(_SOFT_HYPHEN, "-"))]
+    forms = [drawn(likeness(form)) for form in (name, name.replace(_SOFT_HYPHEN, "-"))]
     return any(
         fnmatchcase(form, likely.replace("[", "[[]"))
         or (bool(plain.strip("*? ")) and fnmatchcase(bare(form), plain))

@@ -1,6 +1,6 @@
 """What `[policy]` allows to be deleted."""
 
-from adapters.likeness import likeness
+from adapters.likeness import drawn, likeness
 from workers.pipeline.gates.patterns import protects
 from workers.pipeline.gates.subject import Subject, answer, refusing
 from workers.pipeline.identity.tags import is_tagged, tags_of
@@ -37,8 +37,8 @@ def protected_names(subject: Subject) -> str | None:
 @refusing
 def protected_types(subject: Subject) -> str | None:
     """Organizations that stay, by type; compared loosely."""
-    own = likeness(subject.organization.type or "")
-    if own and own in {likeness(each) for each in subject.policy.protected_types}:
+    own = drawn(likeness(subject.organization.type or ""))
+    if own and own in {drawn(likeness(each)) for each in subject.policy.protected_types}:
         return f"its type {subject.organization.type!r} is in policy.protected_types"
     return None
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from adapters.likeness import likeness
+from adapters.likeness import drawn, likeness
 
 
 def comparable(name: str) -> str:
@@ -17,6 +17,6 @@ def same(given: str, name: str) -> bool:
 
 def hardly_differ(given: str, name: str) -> str:
     """What to say where two names that are not the same look alike; else nothing."""
-    if likeness(given) != likeness(name):
+    if drawn(likeness(given)) != drawn(likeness(name)):
         return ""
     return " (they differ only in blanks, case or characters that look alike)"

@@ -51,7 +51,7 @@ async def _by_name(itglue: ITGlue, name: str) -> Organization:
         more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
         raise InvalidIdentifier(
             f"{name!r} is not the only name of its like in IT Glue, they differ only in blanks, "
-            f"case or characters that look alike: {shown}{more}; ask by org_id"
+            f"case, signs or characters that look alike: {shown}{more}; ask by org_id"
         )
     return _only(found, f"called {name!r}")
 

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from adapters.likeness import likeness
+from adapters.likeness import drawn, likeness
 from workers.itglue.models import Organization
 
 _HASHTAG = re.compile(r"#[\w-]+")
@@ -28,7 +28,8 @@ def is_tagged(organization: Organization, tag: str) -> bool:
     For tags that keep a deletion from happening: rather one organization too many. So what joins
     its words is of no matter (`#legal_hold`), nor what is joined to it (`#keep-2030`).
     """
-    words = (re.escape(word) for word in re.split("[-_]+", likeness(tag).removeprefix("#")))
+    likely = drawn(likeness(tag)).removeprefix("#")
+    words = (re.escape(word) for word in re.split("[-_]+", likely))
     meant = re.compile(r"#\s*" + r"[\s_./-]*".join(words) + r"(?![^\W_])")
     return any(meant.search(form) for text in _texts(organization) for form in _loosely(text))
 
@@ -41,4 +42,4 @@ def _texts(organization: Organization) -> tuple[str, ...]:
 def _loosely(text: str) -> Iterator[str]:
     # A soft hyphen may be seen or not, and markup may stand within a word or be a word's end.
     for form in (text, text.replace(_SOFT_HYPHEN, "-"), _MARKUP.sub("", html.unescape(text))):
-        yield likeness(form)
+        yield drawn(likeness(form))

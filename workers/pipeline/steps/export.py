@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.errors import DeletionBlocked, ITGlueConnectionError
-from workers.itglue.http.failures import ExportUnproved
+from workers.itglue.http.failures import ExportUnproved, WrongExport
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.deleting.exported import Exported
 from workers.ledger.records import Deletion
@@ -122,6 +122,11 @@ async def _fetch(deletion: Deletion, exported: Exported, context: Context) -> Ch
     if ready is None:
         message = f"export: IT Glue no longer knows export {exported.id}; replay to make another"
         return fail(BLOCKED, DeletionBlocked(message), now)
+    if ready.organization_id != exported.org_id:
+        raise WrongExport(
+            f"export {exported.id} was asked for of organization {exported.org_id}, and is of "
+            f"{ready.organization_id}"
+        )
     if ready.download_url is None:
         if now >= exported.asked_at + policy.export_timeout:
             message = f"export: IT Glue did not finish export {exported.id} in time; replay later"

@@ -140,6 +140,8 @@ async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
     if inventory.account is not None:
         seen = replace(inventory.account, base_url=normalised(settings.itglue.base_url))
         inventory = replace(inventory, account=seen)
+    if deletion.export is not None:
+        inventory = deletion.export.contradicted(organization.id, inventory)
     known = await look(deletion, organization, context)
     return judged(deletion, organization, inventory, activity, settings, now, known), known
 

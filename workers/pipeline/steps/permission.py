@@ -110,9 +110,6 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
     if following(deletion, plan, settings, context.clock()) != deletion.step:
         # The configuration changed, an approval is missing, or the export is no longer on disk.
         return go_on("plan", {"entry": "policy_moved"})
-    if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
-        line = {"entry": "meaning_moved", "org_id": plan.organization.id}
-        return unverified(deletion, context.clock(), line)
     organization = await context.itglue.organization(plan.organization.id)
     if organization is None:
         if deletion.intent.unanswered:

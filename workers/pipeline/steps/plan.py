@@ -80,6 +80,10 @@ def decide(
     deletion: Deletion, plan: Plan, known: Known, settings: Settings, now: datetime
 ) -> Change:
     """What follows from a plan; `settings` are the terms of the deletion."""
+    if deletion.intent.unanswered and plan.organization.id != deletion.intent.org_id:
+        # Its result speaks of what the call was for, so that plan stays, and only looking ends it.
+        line = {"entry": "meaning_moved", "org_id": plan.organization.id}
+        return keep_looking(deletion, now, line)
     back = _reactivated(deletion, plan, known, now)
     change = (
         back.with_fields(**_stored(plan, settings))

@@ -32,6 +32,7 @@ class NinjaOneClient:
 
     def __init__(self, api: NinjaOneApi, http: PsaHttp) -> None:
         self._base = f"{api.base_url}/v2"
+        self._class = api.activity_class
         self._http = http
         self._tokens = tokens_of(api, http)
 
@@ -81,7 +82,7 @@ class NinjaOneClient:
         return newest
 
     async def activities(self, after: int) -> list[dict[str, Any]]:
-        """The activities of the system with numbers above `after`, the newest first, all of them.
+        """The activities of the class with numbers above `after`, the newest first, all of them.
 
         Raises:
             PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell all of them.
@@ -111,7 +112,7 @@ class NinjaOneClient:
         raise self._http.unreadable("has activities without end")
 
     async def _logged(self, query: dict[str, str]) -> tuple[int, list[dict[str, Any]]]:
-        asked = {"class": "SYSTEM", **query}
+        asked = {"class": self._class, **query}
         reply = await self._tokens.get(f"{self._base}/activities", asked)
         told = reply.content if isinstance(reply.content, dict) else {}
         newest, rows = told.get("lastActivityId"), told.get("activities")

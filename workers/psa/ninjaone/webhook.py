@@ -16,6 +16,7 @@ class Webhook:
     def __init__(self, config: NinjaOneConfig, api: NinjaOneApi, http: PsaHttp) -> None:
         self._config = config
         self._tokens = tokens_of(api, http)
+        self._type = api.activity_type
         self._url = f"{api.base_url}/v2/webhook"
 
     async def of(self, public_url: str, source: str) -> None:
@@ -27,7 +28,7 @@ class Webhook:
         header = {"name": self._config.header, "value": self._config.secrets[0]}
         entry = {
             "url": address_of(public_url, source),
-            "activities": {"SYSTEM": list(_CODES)},
+            "activities": {self._type: list(_CODES)},
             "expand": ["organization"],
             "headers": [header],
         }
