@@ -152,9 +152,7 @@ async def test_a_plan_of_one_account_is_not_carried_out_in_another(rehearse: Reh
         assert await it.deletes() == []
 
 
-async def test_an_account_hiding_its_own_organization_is_not_trusted(
-    rehearse: Rehearse,
-) -> None:
+async def test_an_account_hiding_its_own_organization_is_not_trusted(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         await it.run(await it.ask(org_id="311", dry_run=True))
         it.world.organizations[101].primary = False

@@ -6,13 +6,7 @@ from typing import Any, TypeVar
 
 from workers.itglue.contents.counting import count
 from workers.itglue.contents.together import both, together
-from workers.itglue.http.decode import (
-    checked_id,
-    included,
-    organization,
-    resources,
-    total_count,
-)
+from workers.itglue.http.decode import checked_id, included, organization, resources, total_count
 from workers.itglue.http.failures import CallFailed, KeyRefused, RequestRefused, ResourceMissing
 from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Organization, Presence
