@@ -18,6 +18,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.support.service import Service, secret_key, token
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 EXAMPLES = 6
 CHECKS = [
     status_code_conformance,
@@ -49,7 +51,6 @@ def fits(case: schemathesis.Case[Any]) -> int:
     return answer.status_code
 
 
-@pytest.mark.usefixtures("redis")
 async def test_every_operation_answers_as_it_is_described(service: Service) -> None:
     faults: list[str] = []
     for operation in described(service)[1]:
@@ -69,7 +70,6 @@ async def test_every_operation_answers_as_it_is_described(service: Service) -> N
     assert not faults, "\n\n".join(faults)
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_does_not_fit_is_answered_as_it_is_described(service: Service) -> None:
     """Wrong bodies, parameters, headers and methods, each that follows from the description."""
     schema, found = described(service)
@@ -97,7 +97,6 @@ NO_BODIES = (
 )  # fmt: skip
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_is_no_body_is_refused_as_it_is_described(service: Service) -> None:
     """Also as another kind of content, and larger than any may be."""
     faults = []

@@ -18,6 +18,8 @@ from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.times.clock import rfc3339
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always"}
 
@@ -129,7 +131,6 @@ async def test_another_name(
     assert shown(service)["state"] == "awaiting_approval"
 
 
-@pytest.mark.usefixtures("redis")
 async def test_a_name_in_other_bytes(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     digest = shown(service)["approval"]["digest"]
@@ -137,7 +138,6 @@ async def test_a_name_in_other_bytes(service: Service, ledger: Ledger, settings:
     assert decide(service, "approve", digest=digest, org_name=typed).status_code == 200
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_moved_must_be_looked_at_again(
     service: Service, ledger: Ledger, settings: Settings, redis: Redis
 ) -> None:
@@ -157,7 +157,6 @@ async def test_what_moved_must_be_looked_at_again(
     assert decide(service, "approve", digest=new["approval"]["digest"]).status_code == 200
 
 
-@pytest.mark.usefixtures("redis")
 async def test_force_is_granted_or_no(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     digest = shown(service)["approval"]["digest"]
@@ -168,7 +167,6 @@ async def test_force_is_granted_or_no(service: Service, ledger: Ledger, settings
     assert answer.json()["approval"]["force_delete"] is True
 
 
-@pytest.mark.usefixtures("redis")
 async def test_rejected(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     digest = shown(service)["approval"]["digest"]
@@ -181,7 +179,6 @@ async def test_rejected(service: Service, ledger: Ledger, settings: Settings) ->
     only_error(decide(service, "approve", digest=digest), 409, "Conflict")
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_never_waited(service: Service, ledger: Ledger, settings: Settings) -> None:
     del ledger, settings
     deletion_id = service.ask({"org_id": "1", "confirm_delete": True}).json()["id"]
@@ -247,7 +244,6 @@ async def command(
     return process.returncode, out.decode(), err.decode()
 
 
-@pytest.mark.usefixtures("redis")
 async def test_the_approve_command(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     status, out, _ = await command(service, "deletions")
@@ -280,7 +276,6 @@ async def test_the_approve_command(service: Service, ledger: Ledger, settings: S
     assert "has ended" in err
 
 
-@pytest.mark.usefixtures("redis")
 async def test_the_ending_commands(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     status, _, err = await command(service, "reject", "del_1")
@@ -293,7 +288,6 @@ async def test_the_ending_commands(service: Service, ledger: Ledger, settings: S
     assert (status, json.loads(out)["state"]) == (0, "cancelled")
 
 
-@pytest.mark.usefixtures("redis")
 async def test_grace_can_be_cancelled(service: Service, ledger: Ledger, valkey_url: str) -> None:
     policy = {"export": False, "approval": "never", "grace_period": "48h"}
     held = await awaiting(ledger, configured(valkey_url, policy=policy))

@@ -16,10 +16,11 @@ from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 WHY = {"reason": "a [wrong] sweep"}
 
 
-@pytest.mark.usefixtures("redis")
 async def test_any_role_pauses_and_an_admin_resumes(service: Service, ledger: Ledger) -> None:
     assert service.call("GET", "/v1/pause", operator="dave").json() == {
         "paused": False,
@@ -63,7 +64,6 @@ async def test_what_is_not_understood_changes_nothing(
     assert list(await ledger.stop_switch.pauses()) == held
 
 
-@pytest.mark.usefixtures("redis")
 async def test_without_a_role_nobody_pauses(service: Service) -> None:
     refused = service.call("POST", "/v1/pause", operator="dave", json=WHY)
     only_error(refused, 403, "RoleMissing")
@@ -81,7 +81,6 @@ async def _waiting(service: Service, ledger: Ledger) -> str:
     return deletion_id
 
 
-@pytest.mark.usefixtures("redis")
 async def test_where_it_shows(service: Service, ledger: Ledger, settings: Settings) -> None:
     for part in ("scheduler", "worker"):
         await ledger.heartbeats.beat(part, datetime.now(UTC), timedelta(minutes=1))
@@ -104,7 +103,6 @@ async def test_where_it_shows(service: Service, ledger: Ledger, settings: Settin
     assert (cancelled["state"], cancelled["waits_for"]) == ("cancelled", None)
 
 
-@pytest.mark.usefixtures("redis")
 async def test_the_commands(
     service: Service,
     ledger: Ledger,

@@ -16,6 +16,8 @@ from workers.ledger.records import ErrorEntry
 from workers.pipeline.states import BLOCKED, DELETED, FAILED
 from workers.times.clock import rfc3339, system_clock
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 
 async def blocked(ledger: Ledger, name: str, state: str = FAILED) -> str:
     now = system_clock()
@@ -135,7 +137,6 @@ async def test_what_begins_no_replay(
         (("--what", "deletions", "--state", "deleted"), "is one of"),
     ],
 )
-@pytest.mark.usefixtures("redis")
 async def test_wrong_usage(unglue: Command, arguments: tuple[str, ...], said: str) -> None:
     status, out, err = unglue("replay", *arguments)
     assert (status, said in err) == (2, True), (out, err)
@@ -179,7 +180,6 @@ async def test_the_commands(
     assert "the reason" in out
 
 
-@pytest.mark.usefixtures("redis")
 async def test_one_by_its_id(ledger: Ledger, unglue: Command) -> None:
     await blocked(ledger, "del_1")
     assert unglue("replay", "del_1")[:2] == (0, "del_1 is queued, generation 2\n")
@@ -190,7 +190,6 @@ async def test_one_by_its_id(ledger: Ledger, unglue: Command) -> None:
 HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret"]}
 
 
-@pytest.mark.usefixtures("redis")
 async def test_rejected_deliveries_are_read_by_a_worker_that_is_configured_anew(
     valkey_url: str,
     ledger: Ledger,

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -374,8 +373,3 @@ def without(sources: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def changed(name: str, **table: Any) -> dict[str, Any]:
     """The sources, one of them with other settings."""
     return {**SOURCES, name: {**SOURCES[name], **table}}
-
-
-def another_worker(it: Rehearsal, settings: Settings) -> Any:
-    """A second worker's context, with settings of its own."""
-    return replace(it.context, settings=settings)
