@@ -268,7 +268,7 @@ WRONG = {
 
 @pytest.mark.parametrize(
     ("command", "fault"),
-    [*(("serve", fault) for fault in WRONG), *((it, "an unkept safeguard") for it in PROCESSES)],
+    [("serve", "an unknown key"), *((it, "an unkept safeguard") for it in ("serve", *PROCESSES))],
 )
 def test_a_wrong_configuration_starts_nothing(tmp_path: Path, command: str, fault: str) -> None:
     environment, said = WRONG[fault]
@@ -280,6 +280,14 @@ def test_a_wrong_configuration_starts_nothing(tmp_path: Path, command: str, faul
     assert "ITG.secret" not in err
     assert "serving" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("environment", "said"), WRONG.values(), ids=WRONG)
+def test_a_wrong_configuration_is_told(unglue: Run, environment: dict[str, str], said: str) -> None:
+    status, out, err = unglue(
+        "config", "check", **{"UNGLUE_ITGLUE__API_KEY": "ITG.s", **environment}
+    )
+    assert (status, out, said in err, "ITG.s" in err) == (2, "", True, False)
 
 
 async def test_the_embedded_servers_end_is_not_overlooked() -> None:
@@ -346,7 +354,7 @@ def test_without_a_file_the_way_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         assert (status, "unglue init makes one" in err) == (2, True), err
 
 
-def test_an_error_of_the_service_keeps_its_code() -> None:
+def test_an_error_of_the_service_keeps_its_code(unglue: Run) -> None:
     async def refuse(_request: object) -> JSONResponse:
         return JSONResponse(
             {"errors": [{"code": "NotFound", "message": "none", "timestamp": ""}]}, 404
@@ -355,12 +363,12 @@ def test_an_error_of_the_service_keeps_its_code() -> None:
     app = Starlette(routes=[Route("/v1/deletions/{id}", refuse)])
     with serve(app) as url:
         service = {"UNGLUE_URL": url, "UNGLUE_TOKEN": "x"}
-        status, _, err = ended(process("deletions", "del_1", "--json", **service))
+        status, _, err = unglue("deletions", "del_1", "--json", **service)
         (said,) = json.loads(err)["errors"]
         assert (status, said["code"], said["message"]) == (1, "NotFound", "none")
-        assert ended(process("deletions", "del_1", **service))[2] == "unglue: NotFound: none\n"
+        assert unglue("deletions", "del_1", **service)[2] == "unglue: NotFound: none\n"
     for url in ("ftp://x", "127.0.0.1:8000", "nonsense"):
-        status, _, err = ended(process("status", UNGLUE_URL=url, UNGLUE_TOKEN="x"))
+        status, _, err = unglue("status", UNGLUE_URL=url, UNGLUE_TOKEN="x")
         assert (status, "must begin with https://" in err) == (2, True)
 
 
