@@ -15,7 +15,7 @@ _SAID: Final = {"rejected": "not understood", "unverified": "not proved to be ge
 
 
 async def held_findings(ledger: Ledger) -> list[tuple[str, Literal["warn"], str, str]]:
-    """One a source and verdict: part, level, what is held and why, and how to end it."""
+    """One a source and verdict: part, level, why, how to end it. Raises RedisError, OSError."""
     held = await ledger.holds.all()
     found: list[tuple[str, Literal["warn"], str, str]] = []
     for source, verdict in sorted({(each.source, each.verdict) for each in held}):
