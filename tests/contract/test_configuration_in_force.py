@@ -4,11 +4,21 @@ from tests.contract.conftest import Rehearse
 from tests.support.ledgers import kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.audit.configuration import record_configuration
+from workers.ledger.records import Deletion
 from workers.processes.in_force import policy_digest
 
 
 async def started(it: Rehearsal, part: str) -> None:
     await record_configuration(it.settings, it.ledger, part, it.clock)
+
+
+async def refused(it: Rehearsal) -> Deletion:
+    """A deletion of a worker whose file is not the service's."""
+    ours = it.settings
+    it.reconfigure(only_ids=["999"])
+    await started(it, "service")
+    it.set_settings(ours)
+    return await it.advance(await it.ask(org_id=TEST_COMPANY))
 
 
 async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
@@ -48,11 +58,7 @@ async def test_a_worker_back_with_an_old_file_changes_nothing(rehearse: Rehearse
 
 async def test_a_refused_one_goes_on_when_its_file_is_in_force(rehearse: Rehearse) -> None:
     async with rehearse() as it:
-        ours = it.settings
-        it.reconfigure(only_ids=["999"])
-        await started(it, "service")
-        it.set_settings(ours)
-        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        held = await refused(it)
         assert held.waits_for == "configuration_differs"
         await started(it, "service")
         it.clock.now = held.ready_at
@@ -62,11 +68,7 @@ async def test_a_refused_one_goes_on_when_its_file_is_in_force(rehearse: Rehears
 
 async def test_that_it_is_refused_again_is_no_news(rehearse: Rehearse) -> None:
     async with rehearse() as it:
-        ours = it.settings
-        it.reconfigure(only_ids=["999"])
-        await started(it, "service")
-        it.set_settings(ours)
-        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        held = await refused(it)
         for _ in range(3):
             it.clock.now = held.ready_at
             held = await it.advance(held.id)

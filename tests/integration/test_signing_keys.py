@@ -240,23 +240,20 @@ async def test_a_refusal_is_remembered_briefly(
     assert await keys.get(server.url) == "test-signing-key"
 
 
-async def test_an_outage(keys: SigningKeys, server: KeyServer, stopwatch: Stopwatch) -> None:
+async def test_an_outage_and_a_withdrawal(
+    keys: SigningKeys, server: KeyServer, stopwatch: Stopwatch
+) -> None:
     await keys.get(server.url)
     stopwatch.now += 3
     server.answer = reply(503)
     with pytest.raises(SigningKeyUnavailable):
         await keys.get(server.url, refresh=True)
     assert await keys.get(server.url) == "test-signing-key"
-
-
-async def test_a_withdrawn_key(keys: SigningKeys, server: KeyServer, stopwatch: Stopwatch) -> None:
-    await keys.get(server.url)
     stopwatch.now += 3
     server.answer = reply(404)
-    with pytest.raises(SignatureInvalid):
-        await keys.get(server.url, refresh=True)
-    with pytest.raises(SignatureInvalid):
-        await keys.get(server.url)
+    for refresh in (True, False):
+        with pytest.raises(SignatureInvalid):
+            await keys.get(server.url, refresh=refresh)
 
 
 async def test_a_flood_of_urls(keys: SigningKeys, server: KeyServer, stopwatch: Stopwatch) -> None:

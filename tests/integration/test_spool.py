@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Unreachable
 from structlog.testing import capture_logs
 
-from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid, StorageUnavailable
 from adapters.headers import Headers
 from adapters.registry import VENDORS
+from tests.integration.test_quarantine import CONFIG
 from tests.support.clock import TestClock
 from tests.support.service import KEY, configured, running_service
 from workers.intake.intake import Acknowledged, Intake
@@ -27,14 +27,6 @@ from workers.ledger.installation.condition import NotDurable
 from workers.ledger.ledger import Ledger
 from workers.processes.runtime import new_id
 from workers.times.clock import rfc3339
-
-CONFIG = ConnectWiseConfig(
-    vendor="connectwise",
-    host="na.myconnectwise.net",
-    company="Cobalt",
-    key_origin="http://127.0.0.1:9",
-    confirm_delete=True,
-)
 
 
 class Keys(SigningKeys):
