@@ -449,7 +449,7 @@ async def blocked_after(it: Rehearsal, deletion_id: str) -> timedelta:
 
 
 async def test_a_lagging_status_is_waited_for_after_an_approval(rehearse: Rehearse) -> None:
-    async with rehearse(eligibility_window="24h") as it:
+    async with rehearse(eligibility_window="2h") as it:
         held = await lagged_at_first(it)
         assert held.state == "awaiting_approval"
         it.clock.forward(days=3)
@@ -464,12 +464,12 @@ async def test_a_lagging_status_is_waited_for_after_an_approval(rehearse: Rehear
         it.clock.forward(days=3)
         await approved(it.ledger, again, it.clock())
         await it.change(TEST_COMPANY, status="Active")
-        assert await blocked_after(it, held.id) == timedelta(hours=24)
+        assert await blocked_after(it, held.id) == timedelta(hours=2)
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
 async def test_what_is_synced_late_is_waited_for(rehearse: Rehearse, *, confirmed: bool) -> None:
-    async with rehearse("refuse-synced:2", grace_period="48h", eligibility_window="24h") as it:
+    async with rehearse("refuse-synced:2", grace_period="48h", eligibility_window="2h") as it:
         held = await lagged_at_first(it, confirm_delete=confirmed)
         if not confirmed:
             it.clock.forward(days=3)
@@ -482,7 +482,7 @@ async def test_what_is_synced_late_is_waited_for(rehearse: Rehearse, *, confirme
 
 
 async def test_what_stays_synced_is_not_waited_for_for_ever(rehearse: Rehearse) -> None:
-    async with rehearse("refuse-synced", grace_period="48h", eligibility_window="24h") as it:
+    async with rehearse("refuse-synced", grace_period="48h", eligibility_window="2h") as it:
         held = await lagged_at_first(it, confirm_delete=True)
         assert held.state == "scheduled"
-        assert await blocked_after(it, held.id) == timedelta(hours=48 + 24)
+        assert await blocked_after(it, held.id) == timedelta(hours=48 + 2)
