@@ -1,7 +1,7 @@
 """A worker that was left on another configuration is granted nothing."""
 
 from tests.contract.conftest import Rehearse
-from tests.support.ledgers import kinds
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.audit.configuration import record_configuration
 from workers.ledger.records import Deletion
@@ -35,7 +35,7 @@ async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
         held = await it.advance(deletion_id)
         assert (held.state, held.waits_for) == ("retrying", "configuration_differs")
         assert await it.deletes() == []
-        assert "configuration_differs" in await kinds(it.ledger)
+        assert "configuration_differs" in await notice_kinds(it.ledger)
         assert await it.ledger.in_force.others(it.clock()) == [policy_digest(theirs)]
 
         it.set_settings(tightened)
@@ -73,4 +73,4 @@ async def test_that_it_is_refused_again_is_no_news(rehearse: Rehearse) -> None:
             it.clock.now = held.ready_at
             held = await it.advance(held.id)
         assert (await it.journal(held.id)).count("not_begun") == 1
-        assert (await kinds(it.ledger)).count("configuration_differs") == 1
+        assert (await notice_kinds(it.ledger)).count("configuration_differs") == 1

@@ -9,7 +9,7 @@ from adapters.errors import Conflict
 from service.sandbox.populate import populate
 from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Rehearse
-from tests.support.ledgers import kinds
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.sources import NAME, ORG, Sources, account, created
 from workers.itglue.account import daily_read
@@ -111,7 +111,7 @@ async def test_another_account_proves_nothing_and_pauses_everything(rehearse: Re
         assert (waiting.state, waiting.step) == ("retrying", "verify")
         assert waiting.waits_for == "account_changed"
         assert [each.cause for each in await it.ledger.stop_switch.pauses()] == ["account_changed"]
-        assert "account_changed" in await kinds(it.ledger)
+        assert "account_changed" in await notice_kinds(it.ledger)
         with pytest.raises(Conflict, match="accept-account"):
             await it.ledger.stop_switch.resume("root", "", it.clock())
 
@@ -220,7 +220,7 @@ async def test_a_client_that_came_back_meanwhile_is_told_of(rehearse: Rehearse) 
         it.clock.forward(days=3)
         await look_back(due, it.context)
         assert (await it.ledger.deletions.get(due)).state == "deleted"
-        assert "reactivated_after_deletion" in await kinds(it.ledger)
+        assert "reactivated_after_deletion" in await notice_kinds(it.ledger)
         assert (await it.ledger.store.hash("register", "cw", "2"))["state"] == "active"
 
 

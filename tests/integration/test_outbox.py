@@ -15,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
-from tests.support.ledgers import kinds
+from tests.support.ledgers import notice_kinds
 from tests.support.receiver import Receiver, receiving, reply
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
@@ -181,7 +181,7 @@ async def test_the_whole_schedule(box: Outbox, receiver: Receiver) -> None:
     lines = await box.journal()
     assert [line["attempt"] for line in lines] == list(range(1, 11))
     assert (lines[-1]["state"], lines[-1]["why"]) == ("dead", "10 attempts failed")
-    assert await kinds(box.ledger) == ["failed", "callback_exhausted"]
+    assert await notice_kinds(box.ledger) == ["failed", "callback_exhausted"]
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ async def test_a_result_that_kills_its_workers_is_given_up(box: Outbox) -> None:
     assert ((await box.state())["state"], await box.due_in()) == ("dead", None)
     (line,) = await box.journal()
     assert (line["state"], "ended its worker" in line["why"]) == ("dead", True)
-    assert await kinds(box.ledger) == ["failed", "callback_exhausted"]
+    assert await notice_kinds(box.ledger) == ["failed", "callback_exhausted"]
 
 
 async def test_a_death_is_forgiven_after_an_attempt(box: Outbox, receiver: Receiver) -> None:

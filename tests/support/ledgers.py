@@ -54,6 +54,6 @@ async def notices(ledger: Ledger, kind: str = "") -> list[dict[str, Any]]:
     return [{"kind": each.kind, **each.detail} for each in found if kind in {"", each.kind}]
 
 
-async def kinds(ledger: Ledger) -> list[str]:
+async def notice_kinds(ledger: Ledger) -> list[str]:
     """The kinds of the notices that are due, oldest first."""
     return [each["kind"] for each in await notices(ledger)]

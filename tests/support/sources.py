@@ -8,7 +8,7 @@ from typing import Any
 from adapters.headers import Headers
 from service.sandbox.shapes import Psa, Seed, SeedOrganization
 from tests.integration.test_quarantine import Keys
-from tests.support.ledgers import kinds
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import KEY, Rehearsal
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.events.deliveries import Replay
@@ -280,7 +280,7 @@ class Sources:
         What stands still (paused, held) is looked at less and less, and given up after `most`.
         """
         stop = self.it.clock() + most
-        pause = timedelta(milliseconds=1)
+        pause = timedelta(seconds=1)
         while True:
             deletion = await self.it.advance(deletion_id)
             if deletion.terminal or deletion.state in {"awaiting_approval", until}:
@@ -288,7 +288,7 @@ class Sources:
             if self.it.clock() >= stop:
                 return deletion
             self.it.clock.now = max(deletion.ready_at, self.it.clock() + pause)
-            pause = min(pause * 8, timedelta(hours=12))
+            pause = min(pause * 16, timedelta(hours=12))
 
     async def in_grace(self, deletion_id: str) -> Deletion:
         """The deletion in its grace period, approved if somebody has to be asked."""
@@ -351,7 +351,7 @@ class Sources:
 
     async def told(self) -> list[str]:
         """The kinds of the notices so far."""
-        return await kinds(self.it.ledger)
+        return await notice_kinds(self.it.ledger)
 
     async def untouched(self) -> None:
         """Nothing was deleted, and the client's organization is there."""
