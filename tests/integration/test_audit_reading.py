@@ -30,8 +30,6 @@ from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.result import result_of
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 SECRETS = [secret_key("newest"), secret_key("previous")]
 KEYS = Keyring.of(SECRETS)
 
@@ -102,6 +100,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(("query", "seqs"), FILTERS)
 async def test_the_log_is_filtered(
     service: Service, ledger: Ledger, clock: TestClock, query: str, seqs: list[int]
@@ -112,6 +111,7 @@ async def test_the_log_is_filtered(
     assert answer["head"] == {"seq": 4, "hash": (await logged(ledger))[-1]["hash"]}
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_look_is_continued(service: Service, ledger: Ledger, clock: TestClock) -> None:
     for number in range(450):
         await ledger.audit.write("planned", {"org_id": str(number % 2)}, clock())
@@ -137,6 +137,7 @@ def test_what_is_no_filter_is_refused(service: Service, query: str) -> None:
     only_error(service.call("GET", f"/v1/audit?{query}"), 422, "InvalidRequest")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_show_prints_a_line_each(ledger: Ledger, clock: TestClock, unglue: Command) -> None:
     await ledger.audit.write(
         "answer", {"deletion_id": "del_1", "org_id": "301", "detail": "a\x1b[31m\nred [b]"}, clock()
@@ -155,6 +156,7 @@ async def test_show_prints_a_line_each(ledger: Ledger, clock: TestClock, unglue:
     assert unglue("audit", "show", "--org", "77")[1:] == ("", "No entries.\n")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_redis_chain_is_verified(ledger: Ledger, clock: TestClock, unglue: Command) -> None:
     assert unglue("audit", "verify")[:2] == (0, "valid: 0 entries\n")
     await some(ledger, clock)
@@ -201,6 +203,7 @@ async def test_an_old_key_beside_the_head_is_no_proof(ledger: Ledger, unglue: Co
     assert unglue("audit", "verify", "--expect-head", f"4:{head.hash}")[0] == 0
 
 
+@pytest.mark.usefixtures("redis")
 async def test_entries_that_leave_while_they_are_read_are_not_missing(
     ledger: Ledger, clock: TestClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +222,7 @@ async def test_entries_that_leave_while_they_are_read_are_not_missing(
     assert (report.fault, report.first, report.entries) == (None, 350, 251)
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_trimmed_chain_is_whole(ledger: Ledger, clock: TestClock, unglue: Command) -> None:
     for _ in range(1100):
         await ledger.audit.write("planned", {}, clock())
@@ -229,6 +233,7 @@ async def test_a_trimmed_chain_is_whole(ledger: Ledger, clock: TestClock, unglue
     assert "entries before 101 are no longer kept" in err
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_file_is_verified_offline(
     ledger: Ledger, clock: TestClock, unglue: Command, tmp_path: Path
 ) -> None:
@@ -265,6 +270,7 @@ async def test_a_file_is_verified_offline(
     assert f"{path}, line 4: entry 4: its content does not match its hash" in out
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_file_that_lost_its_end_is_found_online(
     ledger: Ledger,
     clock: TestClock,
@@ -294,6 +300,7 @@ def test_options_that_mean_nothing_are_refused(unglue: Command, tmp_path: Path) 
     assert unglue("audit", "verify", tmp_path / "none")[0] == 2
 
 
+@pytest.mark.usefixtures("redis")
 async def test_the_result_has_the_head(service: Service, ledger: Ledger, clock: TestClock) -> None:
     first = service.ask({"org_id": "301", "confirm_delete": True}).json()["id"]
     await chain(ledger, clock)

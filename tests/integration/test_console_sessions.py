@@ -16,14 +16,13 @@ from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 KEYS = [secret_key("newest")]
 
 
 SETTINGS = {"secret_keys": KEYS}
 
 
+@pytest.mark.usefixtures("redis")
 async def test_who_is_not_logged_in_goes_there_first_and_then_on(service: Service) -> None:
     http = stranger(service).http
     sent = http.get("/deletions?state=failed")
@@ -39,6 +38,7 @@ async def test_who_is_not_logged_in_goes_there_first_and_then_on(service: Servic
     assert http.get("/deletions?state=failed").status_code == 200
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     "onward",
     ["https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nX: y", "javascript:x"],
@@ -49,6 +49,7 @@ async def test_a_log_in_leads_nobody_away(service: Service, onward: str) -> None
     assert (entered.status_code, entered.headers["location"]) == (303, "/")
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     "given",
     [
@@ -68,6 +69,7 @@ async def test_wrong_tokens_get_no_session(service: Service, given: dict[str, st
         assert given["token"] not in page.text
 
 
+@pytest.mark.usefixtures("redis")
 async def test_wrong_tokens_are_limited(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.access.logins.MOST", 0)
     page = stranger(service).http.post("/log-in", data={"name": "dave", "token": "wrong"})
@@ -113,6 +115,7 @@ def test_over_https_the_cookie_is_bound_to_the_host(valkey_url: str) -> None:
     assert "Domain" not in cookie
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_copied_cookie_is_worth_nothing_after_the_log_out(service: Service) -> None:
     browser = logged_in(service, "dave")
     copied = dict(browser.http.cookies)
@@ -122,6 +125,7 @@ async def test_a_copied_cookie_is_worth_nothing_after_the_log_out(service: Servi
     assert stranger(service, copied).http.get("/").status_code == 303
 
 
+@pytest.mark.usefixtures("redis")
 async def test_logging_out_everywhere_ends_the_operators_sessions_only(service: Service) -> None:
     one, two, other = (logged_in(service, name) for name in ("dave", "dave", "carol"))
     one.post("/log-out", everywhere="yes")
@@ -130,6 +134,7 @@ async def test_logging_out_everywhere_ends_the_operators_sessions_only(service: 
     assert logged_in(service, "dave").get("/").status_code == 200
 
 
+@pytest.mark.usefixtures("redis")
 async def test_logging_in_anew_gives_another_session_and_ends_the_old_one(service: Service) -> None:
     browser = logged_in(service, "dave")
     before = dict(browser.http.cookies)
@@ -138,6 +143,7 @@ async def test_logging_in_anew_gives_another_session_and_ends_the_old_one(servic
     assert stranger(service, before).http.get("/").status_code == 303
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("value", ["", "x", "a.b", "W10.x", "é", "x" * 5000])
 async def test_forged_cookies_open_nothing(service: Service, value: str) -> None:
     cookie = f"unglue_session={value}".encode("latin-1")
@@ -145,6 +151,7 @@ async def test_forged_cookies_open_nothing(service: Service, value: str) -> None
     assert answer.status_code == 303
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_live_look_keeps_nobody_logged_in(service: Service) -> None:
     browser = logged_in(service, "dave")
     assert "set-cookie" in browser.get("/").headers
@@ -197,6 +204,7 @@ async def test_no_form_acts_for_another_site(service: Service, redis: Redis, pat
     assert await stored(redis) == before
 
 
+@pytest.mark.usefixtures("redis")
 async def test_without_keys_it_says_what_to_set(valkey_url: str) -> None:
     with running_service(configured(valkey_url)) as service:
         assert stranger(service).http.get("/").headers["location"] == "/log-in"

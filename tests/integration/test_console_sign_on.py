@@ -18,8 +18,6 @@ from tests.support.identity import CLIENT, CLIENT_SECRET, OTHER_KEY, Identity, i
 from tests.support.service import Service, configured, running_service, secret_key, token
 from workers.settings import Settings
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 GROUPS = {"unglue-people": [], "unglue-approvers": ["approve"], "unglue-admins": ["admin"]}
 
 
@@ -95,6 +93,7 @@ async def test_who_signs_on_is_known(service: Service, provider: Identity, redis
     assert said == [("logged_in", "carol", "oidc"), ("logged_out", "carol", None)]
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     "lie",
     [
@@ -136,6 +135,7 @@ async def test_no_proof_no_entry(service: Service, provider: Identity, lie: dict
     assert browser.get("/").status_code == 303
 
 
+@pytest.mark.usefixtures("redis")
 async def test_an_answer_is_for_its_browser_once(service: Service, provider: Identity) -> None:
     del provider
     browser, other = stranger(service), stranger(service)
@@ -162,6 +162,7 @@ async def test_a_refused_sign_on_is_counted_and_written_down(
     assert sign_on(service)[1].status_code == 303
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     ("groups", "shown"),
     [
@@ -189,6 +190,7 @@ async def test_roles_come_from_the_claim(
     assert f"<p>{shown}</p>" in page
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     "claims",
     [
@@ -208,6 +210,7 @@ async def test_nobody_without_a_role_or_with_a_name_like_another(
     assert sign_on(by_groups)[1].status_code == 401
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_provider_is_gone(by_groups: Service, provider: Identity, valkey_url: str) -> None:
     provider.claims = {"email": "erin@example.com", "realm": {"groups": ["unglue-admins"]}}
     cookies = dict(sign_on(by_groups)[0].http.cookies)
@@ -237,6 +240,7 @@ async def test_a_token_still_opens(service: Service, provider: Identity, redis: 
     ]
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_provider_that_is_away_is_told_and_tokens_open(valkey_url: str) -> None:
     gone = Identity(issuer="http://127.0.0.1:1")
     with running_service(settings_of(valkey_url, gone)) as service:
@@ -247,6 +251,7 @@ async def test_a_provider_that_is_away_is_told_and_tokens_open(valkey_url: str) 
         browser.log_in("dave")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_without_a_provider_there_is_no_such_page(valkey_url: str) -> None:
     with running_service(configured(valkey_url, secret_keys=[secret_key("k")])) as service:
         for path in ("/log-in/oidc", "/log-in/oidc/back", "/log-in/proxy"):

@@ -25,8 +25,6 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.processes.queue import JobQueue
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 NOW = datetime.now(UTC)
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -77,6 +75,7 @@ async def test_deliveries_are_counted_by_source_and_verdict(redis: Redis, servic
     assert value(after, "unglue_audit_pending") > 0
 
 
+@pytest.mark.usefixtures("redis")
 async def test_deletions_are_counted_by_end_and_reason(service: Service, ledger: Ledger) -> None:
     await ended(ledger, "del_1", "deleted")
     await ended(ledger, "del_2", "blocked", "DeletionBlocked", "PermissionDenied")
@@ -91,6 +90,7 @@ async def test_deletions_are_counted_by_end_and_reason(service: Service, ledger:
     assert value(seen, "unglue_results_due") == 3
 
 
+@pytest.mark.usefixtures("redis")
 async def test_what_is_sent_is_counted_by_what_came_of_it(service: Service, ledger: Ledger) -> None:
     await ended(ledger, "del_1", "deleted")
     held = await ledger.callbacks.lease("cb_1_1", NOW)
@@ -107,6 +107,7 @@ async def test_what_is_sent_is_counted_by_what_came_of_it(service: Service, ledg
     assert value(seen, "unglue_results_due") == 0
 
 
+@pytest.mark.usefixtures("redis")
 async def test_requests_add_up_and_the_budget_shrinks(service: Service, ledger: Ledger) -> None:
     for status in (200, 503, None):
         tally = Tally()
@@ -126,6 +127,7 @@ async def test_requests_add_up_and_the_budget_shrinks(service: Service, ledger: 
     assert left == 1
 
 
+@pytest.mark.usefixtures("redis")
 async def test_steps_of_several_jobs_are_one_histogram(service: Service, ledger: Ledger) -> None:
     for seconds in (0.05, 0.1, 0.3, 700.0, -4.0):
         tally = Tally()
@@ -182,6 +184,7 @@ async def test_beats_pauses_and_spools(service: Service, ledger: Ledger, redis: 
     assert value(seen, "unglue_audit_head") == 17
 
 
+@pytest.mark.usefixtures("redis")
 async def test_an_unknown_source_is_other(service: Service, ledger: Ledger, redis: Redis) -> None:
     for name in ("gone-a", "gone-b"):
         await redis.hset("unglue:sources:last", name, "1")
@@ -212,6 +215,7 @@ async def test_every_service_process_says_the_same(valkey_url: str, ledger: Ledg
     }
 
 
+@pytest.mark.usefixtures("redis")
 async def test_an_operator_may_read_it_and_nobody_else(service: Service) -> None:
     only_error(service.http.get("/metrics"), 401, "Unauthorized")
     answer = service.call("GET", "/metrics", operator="dave")
@@ -222,6 +226,7 @@ async def test_an_operator_may_read_it_and_nobody_else(service: Service) -> None
     assert service.call("GET", "/metrics", headers=asked).text.endswith("# EOF\n")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_the_loopback_may_be_let_in_but_not_through_a_proxy(valkey_url: str) -> None:
     with running_service(configured(valkey_url, metrics={"access": "loopback"})) as service:
         assert service.http.get("/metrics").status_code == 200

@@ -15,8 +15,6 @@ from workers.ledger.ledger import Ledger
 from workers.pipeline.states import FAILED
 from workers.processes.queue import QUEUE_KEY
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 ASKED = {"org_id": "301", "confirm_delete": True, "reason": "contract ended"}
 ID = re.compile(r"del_[0-9a-f]{20}")
 
@@ -63,6 +61,7 @@ async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Led
     assert await redis.llen(QUEUE_KEY) == 1
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_callback_url_of_its_own(service: Service, ledger: Ledger) -> None:
     answer = service.ask({**ASKED, "callback_url": "https://Other.example.com/hook"})
     deletion = await ledger.deletions.get(answer.json()["id"])
@@ -110,6 +109,7 @@ async def test_a_role_is_required(service: Service, redis: Redis, operator: str)
     assert service.call("GET", path, operator=operator).json()["state"] == "queued"
 
 
+@pytest.mark.usefixtures("redis")
 async def test_any_role_may_cancel(service: Service) -> None:
     """An approver is told how to stop what he approved, and needs no other role for that."""
     path = f"/v1/deletions/{service.ask(ASKED).json()['id']}"
@@ -135,6 +135,7 @@ async def test_the_same_key_is_the_same_deletion(service: Service, redis: Redis)
     assert await redis.llen(QUEUE_KEY) == 2
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_key_is_for_one_request(service: Service) -> None:
     service.ask(ASKED, idempotency_key="k1")
     answer = service.ask({**ASKED, "org_id": "302"}, idempotency_key="k1")
@@ -147,10 +148,12 @@ async def test_a_key_has_a_length(service: Service, redis: Redis, key: str) -> N
     assert await stored(redis) == {}
 
 
+@pytest.mark.usefixtures("redis")
 async def test_without_a_key_every_request_is_a_deletion(service: Service) -> None:
     assert service.ask(ASKED).json()["id"] != service.ask(ASKED).json()["id"]
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(
     ("prefer", "seconds", "applied"),
     [
@@ -181,6 +184,7 @@ async def end(ledger: Ledger, deletion_id: str) -> None:
     await ledger.deletions.record(held, Change(state=FAILED), now)
 
 
+@pytest.mark.usefixtures("redis")
 async def test_what_ended_is_not_waited_for(service: Service, ledger: Ledger) -> None:
     first = service.ask(ASKED, idempotency_key="k1").json()
     await end(ledger, first["id"])
@@ -199,6 +203,7 @@ async def test_an_unknown_deletion(service: Service, redis: Redis, name: str) ->
     assert await stored(redis) == {}
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("source", ["cww", "CW", "cw%20", "schedule:cw"])
 async def test_a_misspelt_source_stops_nothing_and_says_so(service: Service, source: str) -> None:
     path = "/v1/sources/{}/cancel"
@@ -209,6 +214,7 @@ async def test_a_misspelt_source_stops_nothing_and_says_so(service: Service, sou
         assert (answer.status_code, answer.json()["cancelled"]) == (200, [])
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_cancelled_deletion(service: Service, ledger: Ledger) -> None:
     deletion_id = service.ask(ASKED).json()["id"]
     answer = service.call("POST", f"/v1/deletions/{deletion_id}/cancel")

@@ -26,8 +26,6 @@ from workers.ledger.events.quarantine import MOST_BYTES
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import QUEUE_KEY
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 # ConnectWise sends a callback again only for this status, and waits 5 s for it.
 RETRIED = 429
 PATIENCE = 5.0
@@ -74,6 +72,7 @@ async def test_what_the_ledger_cannot_judge_is_sent_again(valkey_url: str, redis
         require_again(service.send(service.callback(2)), "StorageUnavailable")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_bug_does_not_lose_it(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise KeyError("a bug")
@@ -105,6 +104,7 @@ async def require_quarantined(answer: httpx.Response, ledger: Ledger, body: byte
     assert await ledger.store.redis.exists("unglue:deletions", QUEUE_KEY) == 0
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("status", [500, 503, 429, 403, 302])
 async def test_a_key_server_that_fails(valkey_url: str, ledger: Ledger, status: int) -> None:
     async def failing(_request: object) -> Response:
@@ -116,6 +116,7 @@ async def test_a_key_server_that_fails(valkey_url: str, ledger: Ledger, status: 
         await require_quarantined(service.send(body), ledger, body)
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_no_key_server(valkey_url: str, ledger: Ledger, *, hangs: bool) -> None:
     with silent() as port:
@@ -138,6 +139,7 @@ def test_no_key_server_and_no_redis() -> None:
         require_again(service.send(service.callback()), "StorageUnavailable")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_remembered_key_outlives_its_server(valkey_url: str) -> None:
     gone = False
 

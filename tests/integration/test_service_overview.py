@@ -16,8 +16,6 @@ from tests.support.service import Service, only_error, service_with_keys
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 
-pytestmark = pytest.mark.usefixtures("redis")
-
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
 
 
@@ -34,6 +32,7 @@ async def came_to(ledger: Ledger, name: str, state: str, at: datetime, *codes: s
     await ended(ledger, name, at, state=state, errors=errors, url=url)
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_months_report_counts(service: Service, ledger: Ledger, unglue: Command) -> None:
     await came_to(ledger, "del_1", "deleted", NOVEMBER)
     await came_to(ledger, "del_2", "blocked", NOVEMBER, "DeletionBlocked", "DeletionBlocked")
@@ -53,6 +52,7 @@ async def test_a_months_report_counts(service: Service, ledger: Ledger, unglue: 
     assert unglue("report", "--month", "2026-01").out == "Nothing was asked for in 2026-01.\n"
 
 
+@pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("month", ["", "2026", "2026-13", "november"])
 async def test_what_is_no_month_is_refused(service: Service, month: str) -> None:
     answer = service.call("GET", f"/v1/report?month={month}")
@@ -66,6 +66,7 @@ def test_a_month_ends_where_the_next_begins(text: str, until: tuple[int, int]) -
     assert month_of(text)[1] == datetime(*until, 1, tzinfo=UTC)
 
 
+@pytest.mark.usefixtures("redis")
 async def test_results_are_listed(service: Service, ledger: Ledger, unglue: Command) -> None:
     await came_to(ledger, "del_1", "deleted", NOVEMBER)
     (found,) = service.call("GET", "/v1/results").json()["results"]
@@ -77,6 +78,7 @@ async def test_results_are_listed(service: Service, ledger: Ledger, unglue: Comm
     assert "pending, delivered, stopped, dead" in only_error(answer, 422, "InvalidRequest")
 
 
+@pytest.mark.usefixtures("redis")
 async def test_one_delivery_is_shown_without_its_proof(service: Service, unglue: Command) -> None:
     body = service.callback(2)
     name = service.send(body).json()["delivery_id"]
@@ -93,6 +95,7 @@ async def test_one_delivery_is_shown_without_its_proof(service: Service, unglue:
     assert "there is no delivery" in unglue("deliveries", "dlv_none").err
 
 
+@pytest.mark.usefixtures("redis")
 async def test_the_status_says_what_needs_somebody(
     service: Service, ledger: Ledger, unglue: Command, redis: Redis
 ) -> None:
@@ -114,6 +117,7 @@ async def test_the_status_says_what_needs_somebody(
     assert json.loads(unglue("status", "--json").out)["needs"]
 
 
+@pytest.mark.usefixtures("redis")
 async def test_a_source_is_silent_only_after_so_long(service: Service, redis: Redis) -> None:
     (source,) = service.call("GET", "/v1/sources").json()["sources"]
     assert (source["last_delivery"], source["silent"]) == (None, False)
