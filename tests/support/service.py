@@ -47,7 +47,7 @@ _BESIDE = {
 # What a part writes that starts, or looks whether Redis takes writes.
 _STARTED = (
     b"audit:configuration", b"marker", b"probe", b"ledger", b"ledger:accepted", b"running",
-    b"in_force", b"account", b"sources:since",
+    b"in_force", b"account", b"sources:since", b"heartbeat:service",
 )  # fmt: skip
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
