@@ -138,11 +138,7 @@ class Adapter(Protocol):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Prove that the configured sender sent exactly these bytes.
-
-        Raises:
-            SignatureInvalid: it did not, or it cannot be proved.
-        """
+        """Prove that the configured sender sent exactly these bytes. Raises SignatureInvalid."""
         ...
 
     def read(
@@ -173,11 +169,7 @@ class Adapter(Protocol):
         event_id: str,
         now: datetime,
     ) -> bytes:
-        """A recorded body as this source would send it now: bound to it, with a new event id.
-
-        Raises:
-            ValueError: the body is not of this vendor's form.
-        """
+        """A recorded body as this source would send it now, with a new id. Raises ValueError."""
         ...
 
 

@@ -2,10 +2,7 @@
 
 
 def counted(number: int, many: str, one: str = "") -> str:
-    """The number and its noun: `3 checklists`, `1 checklist`.
-
-    `one` is the singular where it is not `many` without its s, or where a verb goes with it.
-    """
+    """The number and its noun: `3 checklists`; `one` is the singular if not `many` without s."""
     if number == 1:
         many = one or (f"{many[:-3]}y" if many.endswith("ies") else many.removesuffix("s"))
     return f"{number} {many}"

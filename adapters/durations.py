@@ -11,11 +11,7 @@ _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 
 
 def parse_duration(value: object) -> object:
-    """The duration of a text like "7d".
-
-    A bare number would leave its unit to a guess, and a guess here shortens a safety window,
-    so a unit is required.
-    """
+    """The duration of a text like "7d"; without a unit a safety window might be shortened."""
     if not isinstance(value, str):
         if isinstance(value, timedelta):
             return value

@@ -68,11 +68,7 @@ def json_object(raw: bytes | str, prefix: str = "") -> dict[str, Any]:
 
 
 def as_object(value: Any, reason: str) -> dict[str, Any]:  # noqa: ANN401 - a vendor's value
-    """The value, if it is an object.
-
-    Raises:
-        Unreadable: with the reason.
-    """
+    """The value, if it is an object. Raises Unreadable: with the reason."""
     if not isinstance(value, dict):
         raise Unreadable(reason, quoted(value))
     return value

@@ -22,9 +22,6 @@ class Headers:
         return tuple([value for key, value in self.items if key == wanted])
 
     def only(self, name: str) -> str | None:
-        """The value, if the header was sent exactly once.
-
-        Two signatures or two event ids are not a choice that a receiver may make.
-        """
+        """The value, if it was sent exactly once: of two signatures none is to be chosen."""
         values = self.all(name)
         return values[0] if len(values) == 1 else None

@@ -22,8 +22,7 @@ _LOOKS_LIKE = {
 # Letters that are drawn like a Latin one, in either case: of the Cyrillic and the Greek alphabet,
 # on whose keyboards they lie where that one does, and Latin ones with a stroke.
 _DRAWN_LIKE = str.maketrans(
-    "авеѕіјкмнорстухһԁԛԝαβεζηικμνορτυχɑɡłøđħ",
-    "abesijkmhopctyxhdqwabezhikmnoptyxaglodh",
+    "авеѕіјкмнорстухһԁԛԝαβεζηικμνορτυχɑɡłøđħ", "abesijkmhopctyxhdqwabezhikmnoptyxaglodh"
 )
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
 _LEGAL_FORMS = {

@@ -37,11 +37,7 @@ def is_loopback(host: str) -> bool:
 
 
 def secure_origin(value: str) -> str:
-    """The origin of a configured URL to which secrets go: https, or this machine.
-
-    Raises:
-        ValueError: it is neither, or it has a path or a query.
-    """
+    """The origin of a URL to which secrets go: https or this machine, or raises ValueError."""
     origin, parts = split_url(value)
     if parts.path not in {"", "/"} or parts.query:
         raise ValueError('must have no path and no query, like "https://psa.example.com"')

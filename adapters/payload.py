@@ -102,11 +102,5 @@ def digest_of(body: bytes) -> str:
 
 
 def parse_once(body: bytes) -> Any:  # noqa: ANN401 - as above
-    """The JSON of a body that is read more than once, by the proof and by the reading.
-
-    Whoever gets it must not change it.
-
-    Raises:
-        Malformed: as `parse_json`.
-    """
+    """The JSON of a body that is read twice; nobody may change it. Raises Malformed."""
     return _kept(body) if len(body) <= _KEPT_BYTES else parse_json(body)

@@ -29,10 +29,7 @@ def _names(pointer: str) -> tuple[str, ...]:
 
 
 def at(document: Any, pointer: str) -> Any:  # noqa: ANN401 - any part of any JSON
-    """The value that the pointer names, or `None` where nothing is.
-
-    A JSON null and an absent value are the same to every reader here.
-    """
+    """The value that the pointer names; `None` where nothing is, or a JSON null."""
     for name in _names(pointer):
         # Asking for the abstract class costs more than all the rest.
         if type(document) is dict or isinstance(document, Mapping):

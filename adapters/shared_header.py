@@ -29,11 +29,7 @@ SharedSecrets = Annotated[tuple[SharedSecret, ...], Field(min_length=1, max_leng
 
 
 def require_header(headers: Headers, name: str, expected: Iterable[str]) -> None:
-    """Compare a header with the values that prove the sender, in constant time.
-
-    Raises:
-        SignatureInvalid: it is missing, was sent twice, or is none of them.
-    """
+    """Compare a header with the sender's values, in constant time. Raises SignatureInvalid."""
     sent = headers.only(name)
     if sent is None:
         raise SignatureInvalid(f"{name} is missing or was sent more than once")
@@ -43,11 +39,7 @@ def require_header(headers: Headers, name: str, expected: Iterable[str]) -> None
 
 
 def refuse_confirmation(vendor: str) -> None:
-    """Refuse `confirm_delete = true` on a source whose vendor signs nothing.
-
-    Raises:
-        ValueError: always.
-    """
+    """Refuse `confirm_delete = true` where the vendor signs nothing, by a ValueError."""
     raise ValueError(
         f"confirm_delete = true is not possible here: {vendor} signs nothing, so whoever learns "
         "the header could delete; leave it false, and a person approves each deletion"

@@ -151,11 +151,7 @@ def meaning(body: bytes) -> Any:
 
 
 def judge(adapter: Adapter, sample: Sample, headers: Headers, body: bytes) -> str:
-    """Run one input through the adapter; return what became of it.
-
-    Raises:
-        Broken: proving accepted what was never signed.
-    """
+    """Run one input through the adapter; return what became of it. Raises Broken."""
     now = sample.origin.now
     try:
         adapter.key_url(sample.config, headers, body)
@@ -174,11 +170,7 @@ def judge(adapter: Adapter, sample: Sample, headers: Headers, body: bytes) -> st
 
 
 def fuzz(vendor: str, inputs: int, seed: int) -> Counter[str]:
-    """Try this many inputs; return how many had each outcome.
-
-    Raises:
-        Broken: naming the input, from whatever the adapter raised.
-    """
+    """Try this many inputs; return how many had each outcome. Raises Broken."""
     chance = random.Random(f"{vendor} {seed}")  # noqa: S311 - repeatable, nothing secret
     adapter, samples = VENDORS[vendor], [Sample.of(delivery) for delivery in recorded(vendor)]
     outcomes: Counter[str] = Counter()

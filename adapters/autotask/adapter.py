@@ -26,18 +26,9 @@ class Autotask(HoldsSecrets):
     )
 
     def verify(
-        self,
-        config: AutotaskConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: AutotaskConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
-        """Prove the bytes with one of the secrets; Autotask signs no delivery time.
-
-        Raises:
-            SignatureInvalid: the signature is missing or fits no secret.
-        """
+        """Prove the bytes with one of the secrets, without a time. Raises SignatureInvalid."""
         del key, now
         require_signature(headers, body, config.secrets)
 
@@ -49,21 +40,12 @@ class Autotask(HoldsSecrets):
         return stamped([judge(config, body, now)], body)
 
     def sign(
-        self,
-        config: AutotaskConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: AutotaskConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this callout; its event id is `Guid` and `SequenceNumber` in the body."""
         del key, event_id, now
         return {"content-type": "application/json", HEADER: signature_of(body, config.secrets[0])}
 
     def rehearse(self, config: AutotaskConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded callout as this webhook would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of a callout's form.
-        """
+        """A recorded callout as this webhook would send it now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

@@ -27,14 +27,7 @@ from adapters.fields import (
     readable_name,
     signed_time,
 )
-from adapters.models import (
-    DeletionRequest,
-    Ignored,
-    PsaLink,
-    Reactivated,
-    Request,
-    Verdict,
-)
+from adapters.models import DeletionRequest, Ignored, PsaLink, Reactivated, Request, Verdict
 from adapters.rehearsal import timestamp
 
 # "Account" is the name in the SOAP API, which the payload inherits elsewhere.
@@ -216,10 +209,7 @@ def _actor(fields: Mapping[str, Any]) -> str | None:
 def rehearsed(
     config: AutotaskConfig, now: datetime, callout: dict[str, Any], event_id: str
 ) -> dict[str, Any]:
-    """The callout as the configured webhook would send it now.
-
-    It has no number: one that is out of turn would look like a gap.
-    """
+    """The callout as it would be sent now, without a number: that would look like a gap."""
     renewed = {name: value for name, value in callout.items() if name != "SequenceNumber"}
     return renewed | {
         "Guid": config.webhook_guid,

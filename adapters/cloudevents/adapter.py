@@ -14,10 +14,7 @@ from adapters.standard.signature import require_signature, signed_headers
 
 
 class CloudEvents(HoldsSecrets):
-    """CloudEvents 1.0, structured, batched or binary.
-
-    The core specification signs nothing, so the headers of Standard Webhooks do.
-    """
+    """CloudEvents 1.0, structured, batched or binary, with the headers of Standard Webhooks."""
 
     vendor: ClassVar[str] = "cloudevents"
     config: ClassVar[type[SourceConfig]] = CloudEventsConfig
@@ -32,11 +29,7 @@ class CloudEvents(HoldsSecrets):
         key: str | None,
         now: datetime,
     ) -> None:
-        """Prove id, time and bytes with one of the secrets.
-
-        Raises:
-            SignatureInvalid: a header is missing or malformed, too old, or fits no secret.
-        """
+        """Prove id, time and bytes with one of the secrets. Raises SignatureInvalid."""
         del key
         require_signature(headers, body, config.secrets, now)
 
@@ -47,12 +40,7 @@ class CloudEvents(HoldsSecrets):
         return judge(config, headers, body, now)
 
     def sign(
-        self,
-        config: CloudEventsConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: CloudEventsConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of a structured event, signed with every secret."""
         del key
@@ -64,9 +52,5 @@ class CloudEvents(HoldsSecrets):
     def rehearse(
         self, config: CloudEventsConfig, body: bytes, event_id: str, now: datetime
     ) -> bytes:
-        """A recorded event, structured or batched, as it would be sent now.
-
-        Raises:
-            ValueError: the body is not JSON of a structured event's form.
-        """
+        """A recorded event, structured or batched, as it would be sent now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

@@ -16,15 +16,7 @@ from typing import Any
 from adapters.batch import Identify, judge_each
 from adapters.clients import rejected
 from adapters.cloudevents.config import CloudEventsConfig
-from adapters.fields import (
-    Identity,
-    Unreadable,
-    as_object,
-    instant,
-    quoted,
-    signed_time,
-    stamped,
-)
+from adapters.fields import Identity, Unreadable, as_object, instant, quoted, signed_time, stamped
 from adapters.headers import Headers
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import timestamp

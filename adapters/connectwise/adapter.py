@@ -72,18 +72,9 @@ class ConnectWise:
         return stamped([judge(config, body, now)], body)
 
     def sign(
-        self,
-        config: ConnectWiseConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: ConnectWiseConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
-        """The headers of this callback; its event id is the `MessageId` in the body.
-
-        Raises:
-            ValueError: no key was given.
-        """
+        """The headers of this callback, whose body has its id. Raises ValueError without a key."""
         del config, event_id, now
         if not key:
             raise ValueError("a ConnectWise callback is signed with the key of its key_url")
@@ -92,9 +83,5 @@ class ConnectWise:
     def rehearse(
         self, config: ConnectWiseConfig, body: bytes, event_id: str, now: datetime
     ) -> bytes:
-        """A recorded callback as this tenant would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of a callback's form.
-        """
+        """A recorded callback as this tenant would send it now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

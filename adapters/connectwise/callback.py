@@ -26,14 +26,7 @@ from adapters.fields import (
     readable_name,
     signed_time,
 )
-from adapters.models import (
-    DeletionRequest,
-    Ignored,
-    PsaLink,
-    Reactivated,
-    Request,
-    Verdict,
-)
+from adapters.models import DeletionRequest, Ignored, PsaLink, Reactivated, Request, Verdict
 from adapters.pointer import at
 from adapters.rehearsal import compact, timestamp
 

@@ -34,11 +34,7 @@ _RAW_KEY_URL = re.compile(rb'"key_url"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}("(?:[^"\\]
 
 
 def presented(headers: Headers) -> str:
-    """The signature that came with the request.
-
-    Raises:
-        SignatureInvalid: there is none, or more than one, or it has not the form of one.
-    """
+    """The signature that came with the request. Raises SignatureInvalid."""
     signature = headers.only(HEADER)
     if signature is None:
         raise SignatureInvalid(f"{HEADER} is missing or was sent more than once")
@@ -66,12 +62,7 @@ def find_key_url(body: bytes) -> str | None:
 
 
 def pinned(url: str, config: ConnectWiseConfig) -> str:
-    """The URL, if it is where this tenant's signing keys are kept.
-
-    Raises:
-        SignatureInvalid: naming the part that differs; the answer goes to a stranger, so it
-            quotes neither what he sent nor what is configured.
-    """
+    """The URL, if it is where this tenant's signing keys are kept. Raises SignatureInvalid."""
     try:
         origin, path, companies = _read_key_url(url)
     except ValueError:
@@ -88,11 +79,7 @@ def pinned(url: str, config: ConnectWiseConfig) -> str:
 # A tenant names few addresses, again and again.
 @lru_cache(maxsize=64)
 def _read_key_url(url: str) -> tuple[str, str, tuple[str, ...]]:
-    """Its origin, its path, and the companies that it names.
-
-    Raises:
-        ValueError: it is no plain URL.
-    """
+    """Its origin, its path, and the companies that it names. Raises ValueError: no plain URL."""
     origin, parts = split_url(url)
     query = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=10)
     if ";" in parts.query:
@@ -114,10 +101,6 @@ def _digest(signing_key: str) -> bytes:
 
 
 def require_signature(body: bytes, signature: str, signing_key: str) -> None:
-    """Compare, in constant time and as text, so that base64 has one spelling.
-
-    Raises:
-        SignatureInvalid: it is not the signature of these bytes with this key.
-    """
+    """Compare in constant time, and as text: base64 has one spelling. Raises SignatureInvalid."""
     if not hmac.compare_digest(signature_of(body, signing_key), signature):
         raise SignatureInvalid(f"{HEADER} does not match the body")

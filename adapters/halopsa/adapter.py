@@ -23,18 +23,9 @@ class HaloPSA(HoldsSecrets):
     sender: ClassVar[Sender] = Sender()
 
     def verify(
-        self,
-        config: HaloPSAConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: HaloPSAConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
-        """Compare the agreed header; HaloPSA signs nothing.
-
-        Raises:
-            SignatureInvalid: it is missing or wrong.
-        """
+        """Compare the agreed header; HaloPSA signs nothing. Raises SignatureInvalid."""
         del body, key, now
         require_header(headers, config.header, config.values)
 
@@ -46,21 +37,12 @@ class HaloPSA(HoldsSecrets):
         return judge_each(body, now, partial(judge, config), partial(known, config))
 
     def sign(
-        self,
-        config: HaloPSAConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: HaloPSAConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this delivery."""
         del body, key, event_id, now
         return {"content-type": "application/json", config.header: config.values[0]}
 
     def rehearse(self, config: HaloPSAConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded event as this webhook would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of an event's form.
-        """
+        """A recorded event as this webhook would send it now. Raises ValueError."""
         return renewed(body, event_id, partial(rehearsed, config, now))

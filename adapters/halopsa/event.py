@@ -32,11 +32,7 @@ _OTHERS = ("ticket", "action", "appointment", "invoice", "quotation", "asset", "
 
 
 def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict, ...]:  # noqa: ANN401 - any JSON
-    """The verdicts on one event.
-
-    Raises:
-        Unreadable: it does not say what is needed.
-    """
+    """The verdicts on one event. Raises Unreadable: it does not say what is needed."""
     event, places = as_object(sent, "not_object"), config.pointers
     named = None if places.event_id is None else at(event, places.event_id)
     identity = identify(printable(named, 200))

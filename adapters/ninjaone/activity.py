@@ -53,11 +53,7 @@ _TAMPERED = "somebody changed NinjaOne's webhook configuration; check that it wa
 
 
 def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdict, ...]:  # noqa: ANN401 - any JSON
-    """The verdicts on one activity.
-
-    Raises:
-        Unreadable: it does not say what is needed.
-    """
+    """The verdicts on one activity. Raises Unreadable: it does not say what is needed."""
     activity = as_object(sent, "not_object")
     identity = identify(printable(activity.get("id", activity.get("activityId")), 100))
     event, code = identity.event, activity.get("statusCode")
@@ -136,11 +132,7 @@ class Deleted:
 
 
 def deletion_in(config: NinjaOneConfig, activity: Mapping[str, Any]) -> Deleted | None:
-    """What an activity of NinjaOne's own log says of a deletion; `None` if it is of other things.
-
-    Raises:
-        Unreadable: it says too little.
-    """
+    """The deletion that an activity of NinjaOne's own log tells, if any. Raises Unreadable."""
     if activity.get("statusCode") != "CLIENT_DELETED":
         return None
     at = _time(activity.get("activityTime"))

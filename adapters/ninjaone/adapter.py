@@ -29,18 +29,9 @@ class NinjaOne(HoldsSecrets):
     sender: ClassVar[Sender] = Sender()
 
     def verify(
-        self,
-        config: NinjaOneConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: NinjaOneConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
-        """Compare the agreed header and, if one is configured, the signature of a gateway.
-
-        Raises:
-            SignatureInvalid: one of them is missing or wrong.
-        """
+        """Compare the header, and a gateway's signature if configured. Raises SignatureInvalid."""
         del key, now
         require_header(headers, config.header, config.secrets)
         if config.hmac_header is not None:
@@ -55,12 +46,7 @@ class NinjaOne(HoldsSecrets):
         return judge_each(body, now, partial(judge, config), partial(known, config))
 
     def sign(
-        self,
-        config: NinjaOneConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: NinjaOneConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this activity; its event id is `id` in the body."""
         del key, event_id, now
@@ -70,10 +56,6 @@ class NinjaOne(HoldsSecrets):
         return headers
 
     def rehearse(self, config: NinjaOneConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded activity as NinjaOne would send it now.
-
-        Raises:
-            ValueError: the body is not JSON of an activity's form.
-        """
+        """A recorded activity as NinjaOne would send it now. Raises ValueError."""
         del config
         return renewed(body, event_id, partial(rehearsed, now))

@@ -36,18 +36,9 @@ class Standard(HoldsSecrets):
     )
 
     def verify(
-        self,
-        config: StandardConfig,
-        headers: Headers,
-        body: bytes,
-        key: str | None,
-        now: datetime,
+        self, config: StandardConfig, headers: Headers, body: bytes, key: str | None, now: datetime
     ) -> None:
-        """Prove id, time and bytes with one of the secrets.
-
-        Raises:
-            SignatureInvalid: a header is missing or malformed, too old, or fits no secret.
-        """
+        """Prove id, time and bytes with one of the secrets. Raises SignatureInvalid."""
         del key
         require_signature(headers, body, config.secrets, now)
 
@@ -63,12 +54,7 @@ class Standard(HoldsSecrets):
         return stamped(verdicts, body)
 
     def sign(
-        self,
-        config: StandardConfig,
-        body: bytes,
-        key: str | None,
-        event_id: str,
-        now: datetime,
+        self, config: StandardConfig, body: bytes, key: str | None, event_id: str, now: datetime
     ) -> dict[str, str]:
         """The headers of this event, signed with every secret."""
         del key
@@ -78,11 +64,7 @@ class Standard(HoldsSecrets):
         }
 
     def rehearse(self, config: StandardConfig, body: bytes, event_id: str, now: datetime) -> bytes:
-        """A recorded event as it would be sent now; its id stands in the headers.
-
-        Raises:
-            ValueError: the body is not JSON of an event's form.
-        """
+        """A recorded event as it would be sent now; its id is in the headers. Raises ValueError."""
         del config, event_id
         return compact(json_object(body) | {"timestamp": timestamp(now)})
 

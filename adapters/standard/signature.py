@@ -42,11 +42,7 @@ _SETS = (_Names(ID, TIMESTAMP, SIGNATURE), _Names("svix-id", "svix-timestamp", "
 
 
 def _names(headers: Headers) -> _Names:
-    """The set of names that was used; of both together nobody can say which one counts.
-
-    Raises:
-        SignatureInvalid: headers of both sets were sent.
-    """
+    """The set of names that was used. Raises SignatureInvalid if both were: which counts?"""
     sent = {name for name, _ in headers.items}
     used = [names for names in _SETS if sent.intersection(names)]
     if len(used) > 1:

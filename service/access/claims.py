@@ -28,11 +28,7 @@ class Begun:
 
 
 def named_by(settings: Settings, claims: Mapping[str, Any]) -> tuple[str, tuple[Role, ...] | None]:
-    """The operator, and the roles that the claims give; `None`: those of the file.
-
-    Raises:
-        Unauthorized: it is nobody who may log in.
-    """
+    """The operator and what roles the claims give; `None`: the file's. Raises Unauthorized."""
     oidc = settings.oidc
     value = claims.get(oidc.claim)
     if not isinstance(value, str) or not value:

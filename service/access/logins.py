@@ -54,12 +54,7 @@ class Logins:
         authorization: str | None,
         authenticate: Callable[[str | None], Caller],
     ) -> Caller:
-        """The operator who calls from this host.
-
-        Raises:
-            Unauthorized: nobody known does.
-            TooManyAttempts: the same, and this address tried too often.
-        """
+        """The operator who calls from this host. Raises Unauthorized, TooManyAttempts."""
         # A request without a token is no attempt: browsers begin with one.
         with self.attempt(host) if authorization else nullcontext():
             caller = authenticate(authorization)
@@ -68,11 +63,7 @@ class Logins:
 
     @contextmanager
     def attempt(self, host: str | None) -> Iterator[None]:
-        """An attempt to log in from this host, which `Unauthorized` ends as a failed one.
-
-        Raises:
-            TooManyAttempts: it failed, and this address tried too often.
-        """
+        """An attempt to log in, which `Unauthorized` ends as failed. Raises TooManyAttempts."""
         try:
             yield
         except Unauthorized:

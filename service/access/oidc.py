@@ -46,11 +46,7 @@ class Provider:
         self._back = back
 
     async def begin(self) -> tuple[str, Begun]:
-        """Where to send the browser, and what it must bring back.
-
-        Raises:
-            SignOnFailed: the provider does not answer as one does.
-        """
+        """Where to send the browser, and what it must bring back. Raises SignOnFailed."""
         about = await self.about()
         begun = Begun(*(secrets.token_urlsafe(32) for _ in range(3)))
         challenge = hashlib.sha256(begun.verifier.encode()).digest()
@@ -70,11 +66,7 @@ class Provider:
     async def finish(
         self, begun: Begun, answer: Mapping[str, str], now: datetime
     ) -> Mapping[str, Any]:
-        """The claims of who came back with this answer in the address.
-
-        Raises:
-            SignOnFailed: it is no answer to this beginning, or its id token proves nothing.
-        """
+        """The claims of who came back with this answer in the address. Raises SignOnFailed."""
         if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
             raise SignOnFailed("the answer is not of this sign-on; begin it again")
         if answer.get("iss", self._issuer) != self._issuer:
@@ -87,11 +79,7 @@ class Provider:
         return self._proved(tokens, keys, begun.nonce, now)
 
     async def about(self) -> Mapping[str, Any]:
-        """What the provider says of itself.
-
-        Raises:
-            SignOnFailed: it does not answer, or is another one than `oidc.issuer`.
-        """
+        """What the provider says of itself. Raises SignOnFailed if it is not `oidc.issuer`."""
         about = await self._fetch("GET", f"{self._issuer.rstrip('/')}{_CONFIGURATION}")
         if about.get("issuer") != self._issuer:
             itself = str(about.get("issuer"))[:200]
@@ -99,11 +87,7 @@ class Provider:
         return about
 
     async def usable_keys(self, about: Mapping[str, Any]) -> int:
-        """How many of its keys can be read here.
-
-        Raises:
-            SignOnFailed: it does not show them.
-        """
+        """How many of its keys can be read here. Raises SignOnFailed: it does not show them."""
         return len(_known(await self._fetch("GET", _endpoint(about, "jwks_uri"))))
 
     async def refused_client(self, about: Mapping[str, Any]) -> str:

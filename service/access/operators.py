@@ -25,20 +25,12 @@ class Caller:
     roles: tuple[Role, ...]
 
     def require(self, role: Role) -> None:
-        """Go on only with this role.
-
-        Raises:
-            RoleMissing: the operator does not have it.
-        """
+        """Go on only with this role. Raises RoleMissing: the operator does not have it."""
         if role not in self.roles:
             raise RoleMissing(f"operator {self.name} lacks the role {role!r}")
 
     def require_one(self, *roles: Role) -> None:
-        """Go on only with one of these roles.
-
-        Raises:
-            RoleMissing: the operator has none of them.
-        """
+        """Go on only with one of these roles. Raises RoleMissing: the operator has none of them."""
         if not set(roles) & set(self.roles):
             names = " and ".join(repr(role) for role in roles)
             raise RoleMissing(
@@ -46,11 +38,7 @@ class Caller:
             )
 
     def require_any(self) -> None:
-        """Go on with any role: everybody who may act may also ask for caution.
-
-        Raises:
-            RoleMissing: the operator may only look.
-        """
+        """Go on with any role: who may act may also ask for caution. Raises RoleMissing."""
         if not self.roles:
             raise RoleMissing(f"operator {self.name} has no role, and may only look")
 
@@ -66,10 +54,7 @@ def token_hash(token: str) -> str:
 
 
 def _short(token: bytes) -> bool:
-    """Whether a token could be guessed, for wrong ones are limited and right ones never.
-
-    The README's are shorter, and refused for a real account.
-    """
+    """Whether a token could be guessed: a right one is never limited."""
     return len(token) < SHORTEST and hashlib.sha256(token).hexdigest() not in SAMPLES
 
 

@@ -6,10 +6,7 @@ from ipaddress import IPv6Address, ip_address
 
 @lru_cache(maxsize=1024)
 def peer_of(host: str | None) -> str:
-    """The address whose failures are counted together: of IPv6 a /64, which is one customer.
-
-    Behind a proxy it is the proxy, unless `trusted_proxies` names it.
-    """
+    """The address whose failures count together: of IPv6 a /64, which is one customer."""
     try:
         address = ip_address(host or "")
     except ValueError:

@@ -34,11 +34,7 @@ async def read_body(
 
 
 def json_of(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """What a body says.
-
-    Raises:
-        InvalidRequest: it is not JSON.
-    """
+    """What a body says. Raises InvalidRequest: it is not JSON."""
     try:
         return parse_json(body)
     except Malformed as error:

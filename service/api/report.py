@@ -29,11 +29,7 @@ class Row:
 
 
 def month_of(text: str) -> tuple[datetime, datetime]:
-    """The first moment of a month (`2026-11`), and that of the next one, in UTC.
-
-    Raises:
-        ValueError: it is no month.
-    """
+    """The first moments of a month (`2026-11`) and of the next, in UTC. Raises ValueError."""
     first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     following = (first.year + 1, 1) if first.month == 12 else (first.year, first.month + 1)
     return first, datetime(*following, 1, tzinfo=UTC)

@@ -73,10 +73,7 @@ _LOOKS_A_BEAT = 5
 async def open_state(
     settings: Settings, refuse: Refuse, server: Server, provider: "Provider | None" = None
 ) -> AsyncIterator[ServiceState]:
-    """The parts, for as long as the service runs.
-
-    Redis may be away when it starts; `refuse` is called if it is then found unfit.
-    """
+    """The parts, while the service runs; `refuse` is called once Redis is found unfit."""
     attempts, logins = FailedAttempts(time.monotonic), Logins(system_clock)
     looked = asyncio.Event()
     spool = None

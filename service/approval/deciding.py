@@ -44,13 +44,7 @@ async def approve(
 
 
 async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason: str) -> None:
-    """Reject it, with a reason.
-
-    Raises:
-        RoleMissing: the operator may not.
-        InvalidRequest: there is no reason, or it is too long.
-        Conflict: it does not wait for approval.
-    """
+    """Reject it, with a reason. Raises RoleMissing, InvalidRequest, Conflict."""
     await _require_role(state, caller, shown, "reject")
     if not reason.strip():
         raise InvalidRequest("reason: say why, for whoever asked for it")

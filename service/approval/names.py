@@ -11,10 +11,7 @@ _CLOSE: Final = 0.7
 
 
 def difference(typed: str, name: str) -> str | None:
-    """How they differ, or `None`. Unicode's two ways to write one letter are the same; case counts.
-
-    Letters that look alike are told apart by their names in Unicode.
-    """
+    """How they differ, or `None`: case counts, Unicode's two ways to write a letter do not."""
     mine, theirs = comparable(typed), comparable(name)
     if mine == theirs:
         return None

@@ -44,11 +44,7 @@ def audit() -> None:
 @click.option("--since", help="Decided at or after this time (RFC 3339).")
 @click.option("--until", help="Decided before this time (RFC 3339).")
 @click.option(
-    "--limit",
-    default=50,
-    show_default=True,
-    type=click.IntRange(1, 100_000),
-    help="Most entries.",
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="Most entries."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one entry a line.")
 def show(*, limit: int, as_json: bool, **filters: str | None) -> None:

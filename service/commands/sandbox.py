@@ -22,10 +22,7 @@ def _fault_list() -> str:
 
 @click.command()
 @click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="The address at which it listens.",
+    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
 )
 @click.option(
     "--port",
@@ -35,10 +32,7 @@ def _fault_list() -> str:
     help="The port at which it listens.",
 )
 @click.option(
-    "--api-key",
-    default="ITG.sandbox",
-    show_default=True,
-    help="The only key that it takes.",
+    "--api-key", default="ITG.sandbox", show_default=True, help="The only key that it takes."
 )
 @click.option(
     "--removal-seconds",

@@ -144,10 +144,7 @@ def send(
             f"{fixture or 'this'} is no {config.vendor} delivery: {error}"
         ) from None
     key = secrets.token_urlsafe(24)
-    headers = {
-        "content-type": "application/json",
-        **adapter.sign(config, body, key, event_id, now),
-    }
+    headers = {"content-type": "application/json", **adapter.sign(config, body, key, event_id, now)}
     key_url = adapter.key_url(config, Headers.of(headers), body)
     with ExitStack() as stack:
         if key_url is not None:

@@ -64,11 +64,7 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
 )
 @click.option("--until", help="Only older ones than this time (RFC 3339).")
 @click.option(
-    "--limit",
-    default=50,
-    show_default=True,
-    type=click.IntRange(1, 500),
-    help="Most entries.",
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
 )
 @_JSON
 def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query

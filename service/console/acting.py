@@ -235,11 +235,7 @@ async def protect(visit: Visit) -> Response:
 
 
 def reason(visit: Visit) -> str:
-    """The reason that was given.
-
-    Raises:
-        InvalidRequest: none was, or it is too long.
-    """
+    """The reason that was given. Raises InvalidRequest: none was, or it is too long."""
     given = visit.form.get("reason", "").strip()
     if not 1 <= len(given) <= deciding.LONGEST_REASON:
         raise InvalidRequest(f"reason: say why, in 1 to {deciding.LONGEST_REASON} characters")

@@ -99,11 +99,7 @@ class Search:
 
 
 def searched(query: Mapping[str, str]) -> Search:
-    """What is asked for.
-
-    Raises:
-        InvalidRequest: there is no such state, or no such time.
-    """
+    """What is asked for. Raises InvalidRequest: there is no such state, or no such time."""
     state, until = query.get("state", ""), before(query)
     if state and state not in STATES:
         raise InvalidRequest(f"state must be one of: {', '.join(STATES)}")
@@ -142,11 +138,7 @@ async def show(visit: Visit) -> Response:
 async def shown(
     visit: Visit, deletion_id: str, *, problem: tuple[str, str] | None = None, status: int = 200
 ) -> Response:
-    """The page of one deletion; `problem` says what became of a form that it had.
-
-    Raises:
-        NotFound: there is none of this id.
-    """
+    """The page of one deletion, with the `problem` of a form that it had. Raises NotFound."""
     state = visit.state
     view = await state.ledger.views.of(deletion_id)
     deletion = view.deletion

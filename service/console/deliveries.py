@@ -78,11 +78,7 @@ async def show(visit: Visit) -> Response:
 async def shown(
     visit: Visit, delivery_id: str, *, problem: tuple[str, str] | None = None, status: int = 200
 ) -> Response:
-    """The page of one delivery.
-
-    Raises:
-        NotFound: there is none of this id.
-    """
+    """The page of one delivery. Raises NotFound: there is none of this id."""
     ledger = visit.state.ledger
     found = await ledger.deliveries.get(delivery_id)
     holds = any(each.delivery_id == delivery_id for each in await ledger.holds.all())

@@ -1,7 +1,4 @@
-"""The package's Flask application, with its known flaws closed from outside.
-
-Imported only where the extra `dashboard` is installed.
-"""
+"""The package's Flask application, its known flaws closed from outside (an extra)."""
 
 import secrets
 from pathlib import Path

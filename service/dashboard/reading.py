@@ -61,11 +61,7 @@ class ReadingRedis(Redis):
     """Sends commands that read. Tidying up is left out; anything else is refused."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - any answer
-        """Send a command that reads.
-
-        Raises:
-            ChangeRefused: it does not.
-        """
+        """Send a command that reads. Raises ChangeRefused: it does not."""
         if not _reads(args[0]):
             return 0
         return super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py has no types here
@@ -83,11 +79,7 @@ class ReadingPipeline(Pipeline):
     """Stages commands that read."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - any answer
-        """Stage a command that reads.
-
-        Raises:
-            ChangeRefused: it does not.
-        """
+        """Stage a command that reads. Raises ChangeRefused: it does not."""
         if not _reads(args[0]):
             return self
         return super().execute_command(*args, **options)  # type: ignore[no-untyped-call] # redis-py has no types here

@@ -13,11 +13,7 @@ from adapters.origin import is_loopback
 
 @contextmanager
 def serving_key(url: str, key: str) -> Iterator[None]:
-    """Answer with the key at the URL.
-
-    Raises:
-        ConfigurationError: the URL is not on this machine, or its port is in use.
-    """
+    """Answer with the key at the URL. Raises ConfigurationError."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not is_loopback(parts.hostname or ""):
         raise ConfigurationError(

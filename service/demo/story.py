@@ -78,11 +78,7 @@ class Story:
         self._operator = {"Authorization": f"Bearer {installation.token}"}
 
     async def tell(self) -> None:
-        """All of it.
-
-        Raises:
-            DemoFailed: something came out otherwise than it should.
-        """
+        """All of it. Raises DemoFailed: something came out otherwise than it should."""
         await self._webhook()
         _title(2, "A dry run: what would happen to a client that still has documents?")
         result = await self._ask({"org_id": str(WITH_DEPENDENTS), "dry_run": True})

@@ -11,18 +11,11 @@ _CURES: Final = {
     "rejected": "correct the source and replay them, or look at them: unglue holds, then dismiss",
     "unverified": "look at the way to the vendor's key server; or: unglue holds, then dismiss",
 }
-_SAID: Final = {
-    "rejected": "not understood",
-    "unverified": "not proved to be genuine",
-}
+_SAID: Final = {"rejected": "not understood", "unverified": "not proved to be genuine"}
 
 
 async def held_findings(ledger: Ledger) -> list[tuple[str, Literal["warn"], str, str]]:
-    """One a source and verdict: the part, the level, what is held and why, and how to end it.
-
-    Raises:
-        redis.RedisError, OSError: Redis does not answer.
-    """
+    """One a source and verdict: part, level, why, how to end it. Raises RedisError, OSError."""
     held = await ledger.holds.all()
     found: list[tuple[str, Literal["warn"], str, str]] = []
     for source, verdict in sorted({(each.source, each.verdict) for each in held}):

@@ -15,11 +15,7 @@ _Said = tuple[str, Literal["ok", "warn", "fail"], str, str]
 
 
 async def ledger_findings(settings: Settings, ledger: Ledger, clock: Clock) -> AsyncIterator[_Said]:
-    """Each check as the part, the level, what was seen and its cure.
-
-    Raises:
-        redis.RedisError, OSError: Redis does not answer.
-    """
+    """Each check: part, level, what was seen and its cure. Raises RedisError, OSError."""
     before = to_ms(clock())
     server = await ledger.store.server_ms()
     after = to_ms(clock())

@@ -61,10 +61,7 @@ async def compared(
 
 
 async def _renewed(
-    registration: Registration,
-    found: tuple[Registered, ...] | None,
-    public_url: str,
-    source: str,
+    registration: Registration, found: tuple[Registered, ...] | None, public_url: str, source: str
 ) -> tuple[Registered, ...] | None:
     """What is registered, after all of it has the new secret."""
     for each in found or ():
@@ -75,11 +72,7 @@ async def _renewed(
 
 
 async def removed(name: str, config: SourceConfig, public_url: str) -> AsyncGenerator[Finding]:
-    """Take away what sends to this source, and nothing else.
-
-    Raises:
-        ConfigurationError: the source's vendor has nothing to register, or it has no credentials.
-    """
+    """Take away what sends to this source, and nothing else. Raises ConfigurationError."""
     async with PsaHttp(name) as http:
         registration = _required(name, config, http)
         try:

@@ -21,11 +21,7 @@ _Said = tuple[str, Literal["ok", "warn", "fail"], str, str]
 
 
 async def work_findings(settings: Settings, ledger: Ledger, now: datetime) -> list[_Said]:
-    """Each as the part, the level, what was seen and its cure.
-
-    Raises:
-        redis.RedisError, OSError: Redis does not answer.
-    """
+    """Each: the part, the level, what was seen and its cure. Raises RedisError, OSError."""
     measures = await ledger.measuring.now(now, settings.sources)
     found: list[_Said] = []
     for said in unwell(measures):

@@ -207,11 +207,7 @@ def _fault(name: str, fields: Mapping[str, Any]) -> Fault:
 
 
 def parse_fault(text: str) -> tuple[str, Fault]:
-    """A fault from `NAME[=VALUE][@WHERE][:COUNT]`.
-
-    Raises:
-        InvalidFault: it is not of that form, not known, or does not take that value.
-    """
+    """A fault from `NAME[=VALUE][@WHERE][:COUNT]`. Raises InvalidFault."""
     match = _TEXT.fullmatch(text)
     where = _WHERE.fullmatch(match["where"] or "") if match else None
     if match is None or where is None:
@@ -221,11 +217,7 @@ def parse_fault(text: str) -> tuple[str, Fault]:
 
 
 def parse_specification(name: str, given: object) -> Fault | None:
-    """A fault from a JSON value: `true`, a number, a text or an object; `None` switches it off.
-
-    Raises:
-        InvalidFault: as `parse_fault`.
-    """
+    """A fault from a JSON value; `None` switches it off. Raises InvalidFault."""
     match given:
         case None | False:
             return None
@@ -240,11 +232,7 @@ def parse_specification(name: str, given: object) -> Fault | None:
 
 
 def parse_faults(given: object) -> dict[str, Fault]:
-    """Faults from a list of texts, or from a mapping of name to specification.
-
-    Raises:
-        InvalidFault: as `parse_fault`.
-    """
+    """Faults from a list of texts, or a mapping of name to specification. Raises InvalidFault."""
     if isinstance(given, Mapping):
         parsed = {str(name): parse_specification(str(name), it) for name, it in given.items()}
         return {name: fault for name, fault in parsed.items() if fault is not None}

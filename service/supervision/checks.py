@@ -16,11 +16,7 @@ log = structlog.get_logger()
 
 
 def start_up(part: str) -> Settings:
-    """Set up this part's logging, and return the settings if this build can keep all of them.
-
-    Raises:
-        ConfigurationError: naming what is wrong.
-    """
+    """Set up this part's logging and return the settings. Raises ConfigurationError."""
     configure_logs(part)
     settings = load_settings()
     require_enforceable(settings)
@@ -31,11 +27,7 @@ def start_up(part: str) -> Settings:
 
 
 def trace(settings: Settings, part: str) -> None:
-    """Send this part's spans to the collector, if one is configured.
-
-    Raises:
-        ConfigurationError: the extra is not installed.
-    """
+    """Send this part's spans to the collector, if one is configured. Raises ConfigurationError."""
     if not settings.traces.endpoint:
         return
     try:
@@ -49,11 +41,7 @@ def trace(settings: Settings, part: str) -> None:
 
 
 def require_fit_storage(settings: Settings) -> None:
-    """Refuse a Redis that would lose the record. One that is away is asked when it is there.
-
-    Raises:
-        StorageUnfit: naming what is wrong.
-    """
+    """Refuse a Redis that would lose the record, if it is there. Raises StorageUnfit."""
 
     async def ask() -> None:
         async with open_ledger(settings, prompt=True) as ledger:

@@ -72,11 +72,7 @@ def _make_private(data_dir: Path) -> None:
 
 
 async def end_left_over(data_dir: Path) -> None:
-    """End the server of an `up` that is gone; the caller holds the directory.
-
-    Raises:
-        LeftOver: it does not end.
-    """
+    """End the server of an `up` that is gone; the caller holds the directory. Raises LeftOver."""
     if not await _gone(data_dir, _LEFT_OVER_SECONDS):
         log.warning("ending_left_over_server", folder=str(data_dir))
         async with _connected(data_dir) as redis:

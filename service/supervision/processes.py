@@ -138,11 +138,7 @@ class Processes:
         }
 
     def require_running(self) -> None:
-        """Go on only while every child runs.
-
-        Raises:
-            ProcessEnded: naming those that do not.
-        """
+        """Go on only while every child runs. Raises ProcessEnded: naming those that do not."""
         ended = self.ended()
         if ended:
             where = f"; see {self._log_dir}" if self._log_dir else ""

@@ -15,11 +15,7 @@ class StartFailed(UnglueError):
 
 
 async def redis_answers(url: str, seconds: float = 15.0) -> None:
-    """Wait until the server answers.
-
-    Raises:
-        StartFailed: it did not within the time.
-    """
+    """Wait until the server answers. Raises StartFailed: it did not within the time."""
     redis = Redis.from_url(url)
     try:
         async with asyncio.timeout(seconds):

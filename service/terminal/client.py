@@ -61,11 +61,7 @@ class ServiceClient:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """The client that the environment describes.
-
-        Raises:
-            ConfigurationError: there is no token, or no URL of a service.
-        """
+        """The client that the environment describes. Raises ConfigurationError."""
         token = environment.get("UNGLUE_TOKEN", "").strip()
         if not token:
             raise ConfigurationError("set UNGLUE_TOKEN to an operator's token")
@@ -95,11 +91,7 @@ class ServiceClient:
         self._http.close()
 
     def text(self, method: str, path: str, headers: Mapping[str, str]) -> str:
-        """An answer that is not JSON.
-
-        Raises:
-            ServiceError: the service refuses, or does not answer.
-        """
+        """An answer that is not JSON. Raises ServiceError."""
         try:
             answer = self._http.request(method, path, headers=headers)
         except httpx.HTTPError as error:
@@ -112,12 +104,7 @@ class ServiceClient:
         return silent(str(self._http.base_url), error)
 
     def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
-        """The answer's JSON.
-
-        Raises:
-            RequestRefused: the service does not understand the request (422).
-            ServiceError: it refuses for another reason, or does not answer.
-        """
+        """The answer's JSON. Raises RequestRefused, ServiceError."""
         try:
             patience = _VERIFYING if path.startswith("/v1/audit/verify") else _TIMEOUT
             answer = self._http.request(method, path, json=body, timeout=patience)

@@ -15,12 +15,7 @@ _FORMS: Final = {
 
 
 def body_of(vendor: str, *, org_id: str | None, org_name: str | None, inactive: bool) -> bytes:
-    """The body of an event of this client.
-
-    Raises:
-        click.UsageError: it names no client.
-        ConfigurationError: this vendor's events have another form.
-    """
+    """The body of an event of this client. Raises click.UsageError, ConfigurationError."""
     if vendor not in _FORMS:
         raise ConfigurationError(
             f"an event of {vendor} is not made up from options; give a file with its body"

@@ -15,10 +15,7 @@ REHEARSAL_KEY: Final = "ITG.sandbox"
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What is asked about the system that says who is inactive.
-
-    `host` and `company` are ConnectWise's, `webhook_guid` Autotask's.
-    """
+    """The system that says who is inactive; `host` and `company` are ConnectWise's."""
 
     vendor: str
     host: str = ""
@@ -54,11 +51,7 @@ def pilot(
     new_secret: Callable[[], str],
     new_signing_secret: Callable[[], str],
 ) -> Pilot:
-    """The pilot of these answers, with secrets of its own.
-
-    `new_secret` makes a text of 32 characters or more; `new_signing_secret` one of Standard
-    Webhooks.
-    """
+    """The pilot of these answers, with secrets of its own of 32 characters or more."""
     tokens = {answers.requester: new_token(), answers.approver: new_token()}
     source, secret = _source(answers.sender, new_secret, new_signing_secret)
     shared = {} if secret is None else {answers.sender.vendor: secret}
@@ -127,11 +120,7 @@ def _source(
 
 
 def _operator(name: str, roles: list[str], token: str) -> list[str]:
-    return [
-        f"[operators.{name}]",
-        _line("token_sha256", token_hash(token)),
-        _line("roles", roles),
-    ]
+    return [f"[operators.{name}]", _line("token_sha256", token_hash(token)), _line("roles", roles)]
 
 
 def _line(name: str, value: str | list[str]) -> str:

@@ -69,11 +69,7 @@ def missing(source: str, environment: Mapping[str, str]) -> Missing | None:
 
 @contextmanager
 def made(missing: Missing) -> Iterator[Made]:
-    """A new secret for this file.
-
-    Raises:
-        ConfigurationError: nothing can be written where the file is to be.
-    """
+    """A new secret for this file. Raises ConfigurationError."""
     if not missing.path.is_absolute() or missing.path.is_symlink():
         raise ConfigurationError(f"{missing.words}; to have it made, name it by its whole path")
     try:

@@ -43,10 +43,7 @@ def show_approval(deletion: dict[str, Any], console: Console) -> None:
 
 
 def show_plan(deletion: dict[str, Any], console: Console) -> None:
-    """Print the organization, what hangs on it, and every gate's answer.
-
-    Text from IT Glue is escaped: it is other people's.
-    """
+    """Print the organization, its contents and every gate's answer, with others' text escaped."""
     plan = deletion["plan"]
     if plan is None:
         why = "; ".join(error["message"] for error in deletion["errors"])

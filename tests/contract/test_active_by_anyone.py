@@ -8,7 +8,7 @@ import pytest
 
 from adapters.errors import Conflict
 from service.sandbox.shapes import SeedOrganization
-from tests.contract.conftest import Rehearse
+from tests.contract.conftest import Rehearse, Them
 from tests.support.sources import COMPANY, NAME, ORG, STD, Sources, account, created
 from tests.support.sweeps import Sweeping
 from workers.intake.intake import Acknowledged
@@ -62,20 +62,18 @@ SAYS: dict[str, Says] = {
 
 
 @pytest.mark.parametrize("asked", ASKS)
-async def test_without_such_a_word_it_is_deleted(rehearse: Rehearse, asked: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+async def test_without_such_a_word_it_is_deleted(sources: Them, asked: str) -> None:
+    async with sources(grace_period="48h") as them:
         found = await them.in_grace(await ASKS[asked](them))
         found = await them.settle(found.id)
         assert found.state == "deleted", found.errors
-        assert len(await it.deletes()) == 1
+        assert len(await them.it.deletes()) == 1
 
 
 @pytest.mark.parametrize("said", SAYS)
 @pytest.mark.parametrize("asked", ASKS)
-async def test_said_in_the_grace_period(rehearse: Rehearse, asked: str, said: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+async def test_said_in_the_grace_period(sources: Them, asked: str, said: str) -> None:
+    async with sources(grace_period="48h") as them:
         found = await them.in_grace(await ASKS[asked](them))
         await SAYS[said](them)
         found = await them.settle(found.id)
@@ -88,18 +86,15 @@ async def test_said_in_the_grace_period(rehearse: Rehearse, asked: str, said: st
 
 @pytest.mark.parametrize("said", ["std_id", "std_shouted", "ninja_created", "halo_name", "ce_id"])
 @pytest.mark.parametrize("asked", ["cw", "api_id"])
-async def test_a_person_is_told_who_says_so_and_has_the_last_word(
-    rehearse: Rehearse, asked: str, said: str
-) -> None:
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+async def test_a_person_is_told_and_decides(sources: Them, asked: str, said: str) -> None:
+    async with sources(grace_period="48h") as them:
         found = await them.in_grace(await ASKS[asked](them))
         await SAYS[said](them)
         found = await them.settle(found.id)
         assert found.state == "awaiting_approval", found.errors
         words = await them.shown(found)
         assert re.search(rf"\b{said.partition('_')[0]}\b", words), words
-        assert it.clock().strftime("%Y-%m-") in words
+        assert them.it.clock().strftime("%Y-%m-") in words
 
         await them.approve(found)
         found = await them.settle(found.id)
@@ -107,9 +102,8 @@ async def test_a_person_is_told_who_says_so_and_has_the_last_word(
 
 
 @pytest.mark.parametrize("said", ["std_id", "ninja_created", "halo_name"])
-async def test_said_again_after_the_approval_it_stops_again(rehearse: Rehearse, said: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+async def test_said_again_after_the_approval_it_stops_again(sources: Them, said: str) -> None:
+    async with sources(grace_period="48h") as them:
         found = await them.in_grace(await ASKS["cw"](them))
         await SAYS[said](them)
         found = await them.settle(found.id)
@@ -123,51 +117,45 @@ async def test_said_again_after_the_approval_it_stops_again(rehearse: Rehearse, 
 
 @pytest.mark.parametrize("said", ["std_name", "ninja_created", "halo_name", "cw_added"])
 @pytest.mark.parametrize("asked", ["cw", "api_name", "std_name"])
-async def test_said_before_it_was_asked_for(rehearse: Rehearse, asked: str, said: str) -> None:
+async def test_said_before_it_was_asked_for(sources: Them, asked: str, said: str) -> None:
     """By another source: a source's own later word is the newer one of the two."""
     if asked.partition("_")[0] == said.partition("_")[0]:
         pytest.skip("its own newer word counts")
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+    async with sources() as them:
         await SAYS[said](them)
-        it.clock.forward(minutes=3)
+        them.it.clock.forward(minutes=3)
         found = await them.settle(await ASKS[asked](them))
         await them.untouched()
         assert found.state in {"awaiting_approval", "blocked", "cancelled"}
 
 
 @pytest.mark.parametrize("source", ["cw", "std"])
-async def test_a_sources_own_newer_word_counts(rehearse: Rehearse, source: str) -> None:
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+async def test_a_sources_own_newer_word_counts(sources: Them, source: str) -> None:
+    async with sources() as them:
         await SAYS["cw" if source == "cw" else "std_name"](them)
-        it.clock.forward(minutes=3)
+        them.it.clock.forward(minutes=3)
         await them.settle(await ASKS["cw" if source == "cw" else "std_name"](them))
-        assert len(await it.deletes()) == 1
+        assert len(await them.it.deletes()) == 1
 
 
 @pytest.mark.parametrize("said", SAYS)
-async def test_said_while_everything_is_paused_after_the_plan(
-    rehearse: Rehearse, said: str
-) -> None:
+async def test_said_while_all_is_paused_after_the_plan(sources: Them, said: str) -> None:
     """Resumed within the minute that a plan lasts: only the organization is read again."""
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+    async with sources() as them:
         name = await ASKS["api_id"](them)
         await them.pause()
         assert (await them.once(name)).plan is not None
         await SAYS[said](them)
         await them.resume()
-        it.clock.forward(seconds=16)
+        them.it.clock.forward(seconds=16)
         await them.settle(name)
         await them.untouched()
 
 
 @pytest.mark.parametrize("said", ["std_id", "std_name", "ninja_created", "halo_name", "ce_id"])
-async def test_said_while_somebody_is_asked(rehearse: Rehearse, said: str) -> None:
+async def test_said_while_somebody_is_asked(sources: Them, said: str) -> None:
     """What was shown before must not be approved any more."""
-    async with rehearse(sandbox=account(), approval="always") as it:
-        them = Sources(it)
+    async with sources(approval="always") as them:
         shown = await them.settle(await ASKS["cw"](them))
         await SAYS[said](them)
         found = await _approved_as_shown(them, shown)
@@ -175,10 +163,9 @@ async def test_said_while_somebody_is_asked(rehearse: Rehearse, said: str) -> No
         assert found.state in {"awaiting_approval", "cancelled", "blocked"}
 
 
-async def test_restored_by_hand_under_another_number(rehearse: Rehearse) -> None:
+async def test_restored_by_hand_under_another_number(sources: Them) -> None:
     """The organization is found by its name, so its name is what must not be active."""
-    async with rehearse(sandbox=account(psa=None)) as it:
-        them = Sources(it)
+    async with sources(sandbox=account(psa=None)) as them:
         shown = await them.settle(await ASKS["ninja"](them))
         assert shown.state == "awaiting_approval"
         await them.ninja("CLIENT_CREATED", number=8)
@@ -194,42 +181,37 @@ async def _approved_as_shown(them: Sources, shown: Deletion) -> Deletion:
 
 
 @pytest.mark.parametrize("said", ["std_id", "ninja_created", "ce_id"])
-async def test_said_while_a_limit_holds_it(rehearse: Rehearse, said: str) -> None:
+async def test_said_while_a_limit_holds_it(sources: Them, said: str) -> None:
     other = SeedOrganization(id=402, name="Other Client", status="Inactive")
-    async with rehearse(sandbox=account(other), max_deletions_per_day=1) as it:
-        them = Sources(it)
-        await it.run(await it.ask(org_id="402"))
+    async with sources(sandbox=account(other), max_deletions_per_day=1) as them:
+        await them.it.run(await them.it.ask(org_id="402"))
         shown = await them.settle(await ASKS["cw"](them))
         assert (shown.state, shown.asked and shown.asked.why) == ("awaiting_approval", "limit")
         await SAYS[said](them)
         await _approved_as_shown(them, shown)
-        assert len(await it.deletes()) == 1
-        assert await it.exists(ORG)
+        assert len(await them.it.deletes()) == 1
+        assert await them.it.exists(ORG)
 
 
 @pytest.mark.parametrize("said", ["std_id", "halo_name"])
-async def test_said_while_the_status_lags(rehearse: Rehearse, said: str) -> None:
-    async with rehearse(sandbox=account(status="Active")) as it:
-        them = Sources(it)
+async def test_said_while_the_status_lags(sources: Them, said: str) -> None:
+    async with sources(sandbox=account(status="Active")) as them:
         name = await ASKS["cw"](them)
         await them.once(name, "awaiting_eligibility")
         await SAYS[said](them)
-        await it.change(ORG, status="Inactive")
+        await them.it.change(ORG, status="Inactive")
         await them.settle(name)
         await them.untouched()
 
 
 @pytest.mark.parametrize("said", ["std_name", "ninja_created", "cw"])
-async def test_a_replayed_deletion_asks_too(rehearse: Rehearse, said: str) -> None:
-    async with rehearse(sandbox=account(status="Active"), eligibility_window="0s") as it:
-        them = Sources(it)
-        name = await it.ask(org_id=ORG)
+async def test_a_replayed_deletion_asks_too(sources: Them, said: str) -> None:
+    async with sources(sandbox=account(status="Active"), eligibility_window="0s") as them:
+        name = await them.it.ask(org_id=ORG)
         assert (await them.settle(name)).state == "blocked"
         await SAYS[said](them)
-        await it.change(ORG, status="Inactive")
-        await it.ledger.deletions.replay(
-            name, operator="alice", token="again", callback_url="", overrule=False, now=it.clock()
-        )
+        await them.it.change(ORG, status="Inactive")
+        await them.it.replay(name, operator="alice", overrule=False)
         await them.settle(name)
         await them.untouched()
 
@@ -247,9 +229,8 @@ async def test_two_standard_sources_are_two(rehearse: Rehearse) -> None:
         assert re.search(r"\brewst\b", await them.shown(found))
 
 
-async def test_a_word_about_another_client_changes_nothing(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+async def test_a_word_about_another_client_changes_nothing(sources: Them) -> None:
+    async with sources(grace_period="48h") as them:
         found = await them.in_grace(await ASKS["cw"](them))
         await them.cw("Active", company=9, name="Client 201")
         await them.std("client.active", org_id="201", org_name="Client 201")

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from adapters.errors import SigningKeyUnavailable
-from tests.contract.conftest import Rehearse
-from tests.support.sources import NAME, ORG, SOURCES, Sources, account, changed, created
+from tests.contract.conftest import Them
+from tests.support.sources import NAME, ORG, SOURCES, Sources, changed, created
 from workers.intake.spool.frames import Spooled
 
 Asks = Callable[[Sources], Awaitable[str]]
@@ -20,14 +20,13 @@ ASKS: dict[str, Asks] = {
 
 
 @pytest.mark.parametrize("asked", ASKS)
-async def test_proved_late(rehearse: Rehearse, asked: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+async def test_proved_late(sources: Them, asked: str) -> None:
+    async with sources(grace_period="48h") as them:
         name = (await them.in_grace(await ASKS[asked](them))).id
         them.keys.answer = SigningKeyUnavailable
         kept = await them.cw("Active")
         assert kept.strongest.verdict == "unverified"
-        it.clock.forward(hours=1)
+        them.it.clock.forward(hours=1)
         them.keys.answer = "the key"
         await them.intake.release(kept.delivery_id)
         found = await them.settle(name)
@@ -36,15 +35,14 @@ async def test_proved_late(rehearse: Rehearse, asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ASKS)
-async def test_from_a_spool(rehearse: Rehearse, asked: str) -> None:
+async def test_from_a_spool(sources: Them, asked: str) -> None:
     """Kept on disk while the server was away; it counts as of when it came."""
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
-        came = it.clock()
+    async with sources(grace_period="48h") as them:
+        came = them.it.clock()
         body = them.callback("Active")
-        it.clock.forward(seconds=30)
+        them.it.clock.forward(seconds=30)
         name = (await them.in_grace(await ASKS[asked](them))).id
-        it.clock.forward(minutes=5)
+        them.it.clock.forward(minutes=5)
         headers = them.signed("cw", body)
         await them.intake.unspool(
             Spooled(them.new_id("dlv"), "cw", "connectwise", came, tuple(headers.items), body)
@@ -55,10 +53,9 @@ async def test_from_a_spool(rehearse: Rehearse, asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ASKS)
-async def test_understood_at_last(rehearse: Rehearse, asked: str) -> None:
+async def test_understood_at_last(sources: Them, asked: str) -> None:
     """Read anew after its pointers were corrected."""
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+    async with sources(grace_period="48h") as them:
         them.configure(changed("halo", pointers={"inactive": "/nowhere"}))
         name = (await them.in_grace(await ASKS[asked](them))).id
         sent = await them.halo(inactive=False)
@@ -72,10 +69,9 @@ async def test_understood_at_last(rehearse: Rehearse, asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["std", "cw"])
-async def test_said_before_anybody_knew_whose_it_is(rehearse: Rehearse, asked: str) -> None:
+async def test_said_before_anybody_knew_whose_it_is(sources: Them, asked: str) -> None:
     """Under an identity that only the first plan finds out: of its own source it is no doubt."""
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+    async with sources() as them:
         if asked == "std":
             name = await created(them.std(org_name=NAME))
             await them.std("client.active", org_id=ORG)

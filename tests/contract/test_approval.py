@@ -9,6 +9,7 @@ import pytest
 from adapters.errors import Conflict, RoleMissing
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
+from tests.support.deletions import approved
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.ledger.bulk.sweeps import Row, Sweep
 from workers.ledger.deleting.deletions import Change, Fenced
@@ -20,15 +21,6 @@ from workers.pipeline.steps.plan import decide
 from workers.settings import Settings
 
 DOCUMENTS = "302"
-
-
-async def approve(
-    it: Rehearsal, shown: Deletion, *, operator: str = "carol", force: bool = False
-) -> None:
-    assert shown.asked is not None
-    await it.ledger.approvals.approve(
-        shown, seen=shown.asked.seen, operator=operator, force=force, reason="", now=it.clock()
-    )
 
 
 async def asked_by_webhook(it: Rehearsal, **fields: Any) -> Deletion:
@@ -50,9 +42,7 @@ async def notices(it: Rehearsal) -> list[dict[str, Any]]:
     return found
 
 
-async def test_a_webhook_that_nobody_confirmed_waits_and_goes_when_approved(
-    rehearse: Rehearse,
-) -> None:
+async def test_an_unconfirmed_webhook_waits_and_goes_when_approved(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it)
         assert (held.state, held.asked and held.asked.why) == ("awaiting_approval", "unconfirmed")
@@ -60,7 +50,7 @@ async def test_a_webhook_that_nobody_confirmed_waits_and_goes_when_approved(
         (notice,) = await notices(it)
         assert notice == {"kind": "approval_wanted", "deletion_id": held.id}
 
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         assert (await it.ledger.deletions.get(held.id)).state == "queued"
         result = await it.run(held.id)
         assert (result["deleted"], result["org_id"]) == (True, TEST_COMPANY)
@@ -133,7 +123,7 @@ def with_source(it: Rehearsal, **source: Any) -> None:
         ("always", None, "awaiting_approval"),
     ],
 )
-async def test_a_source_has_a_word_of_its_own(
+async def test_a_source_overrides(
     rehearse: Rehearse, policy: str, source: str | None, state: str
 ) -> None:
     async with rehearse(approval=policy) as it:
@@ -145,14 +135,14 @@ async def test_the_requester_may_not_approve(rehearse: Rehearse) -> None:
     async with rehearse(approval="always") as it:
         held = await it.advance(await it.ask(org_id=TEST_COMPANY))
         with pytest.raises(RoleMissing, match="another operator"):
-            await approve(it, held, operator="alice")
+            await approved(it.ledger, held, it.clock(), "alice")
         assert (await it.ledger.deletions.get(held.id)).state == "awaiting_approval"
         await it.ledger.store.redis.hset(
             it.ledger.store.key("deletion", held.id), "replayed_by", "carol"
         )
         with pytest.raises(RoleMissing, match="another operator"):
-            await approve(it, held, operator="carol")
-        await approve(it, held, operator="bob")
+            await approved(it.ledger, held, it.clock(), "carol")
+        await approved(it.ledger, held, it.clock(), "bob")
         assert (await it.run(held.id))["deleted"] is True
 
 
@@ -161,8 +151,8 @@ async def test_an_approver_may_grant_force(rehearse: Rehearse) -> None:
         held = await asked_by_webhook(it, company="21", org_name="Paper Moon Cinema")
         assert (held.state, held.asked and held.asked.needs_force) == ("awaiting_approval", True)
         with pytest.raises(Conflict, match="approve it with force_delete"):
-            await approve(it, held)
-        await approve(it, held, force=True)
+            await approved(it.ledger, held, it.clock())
+        await approved(it.ledger, held, it.clock(), force=True)
         result = await it.run(held.id)
         assert (result["deleted"], result["org_id"]) == (True, DOCUMENTS)
         assert any("passed by force_delete" in warning for warning in result["warnings"])
@@ -174,7 +164,7 @@ async def test_who_asked_may_have_forced_it_already(rehearse: Rehearse, *, force
         held = await it.advance(await it.ask(org_id=DOCUMENTS, force_delete=True))
         assert held.asked is not None
         assert not held.asked.needs_force
-        await approve(it, held, force=force)
+        await approved(it.ledger, held, it.clock(), force=force)
         result = await it.run(held.id)
         assert result["deleted"] is True
         assert result["details"]["approval"]["force_delete"] is False
@@ -205,7 +195,7 @@ async def test_a_lagging_status_is_waited_for_before_anybody_is_asked(rehearse: 
 async def test_more_than_was_shown_voids_the_approval_and_is_told(rehearse: Rehearse) -> None:
     async with rehearse(dependency_limits={**NO_LIMITS, "assets": 5}) as it:
         held = await asked_by_webhook(it)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         it.clock.forward(minutes=1)
         it.fill(TEST_COMPANY, "flexible-assets", 2)
         again = await it.advance(held.id)
@@ -220,19 +210,17 @@ async def test_more_than_was_shown_voids_the_approval_and_is_told(rehearse: Rehe
         assert again.plan is not None
         assert held.plan.digest == again.plan.digest
         with pytest.raises(Conflict, match="not what you were shown"):
-            await approve(it, held)
+            await approved(it.ledger, held, it.clock())
         assert len(await notices(it)) == 2
-        await approve(it, again)
+        await approved(it.ledger, again, it.clock())
         assert (await it.run(held.id))["deleted"] is True
 
 
-async def test_what_grew_after_the_export_is_exported_again(
-    rehearse: Rehearse, tmp_path: Path
-) -> None:
+async def test_what_grew_since_is_exported_again(rehearse: Rehearse, tmp_path: Path) -> None:
     policy = {"export": True, "export_dir": str(tmp_path), "dependency_limits": NO_LIMITS}
     async with rehearse(**policy) as it:
         held = await asked_by_webhook(it)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         held = await it.advance(held.id)
         assert held.state == "exporting"
         it.fill(TEST_COMPANY, "flexible-assets", 2)
@@ -240,7 +228,7 @@ async def test_what_grew_after_the_export_is_exported_again(
             it.clock.now = held.ready_at
             held = await it.advance(held.id)
         assert (held.state, held.export) == ("awaiting_approval", None)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         assert (await it.run(held.id))["deleted"] is True
         assert (await it.journal(held.id)).count("exported") == 2
 
@@ -248,7 +236,7 @@ async def test_what_grew_after_the_export_is_exported_again(
 async def test_another_name_voids_the_approval(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it, org_name=None)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         await it.change(TEST_COMPANY, name="Another Company")
         again = await it.advance(held.id)
         assert (again.state, again.granted) == ("awaiting_approval", None)
@@ -263,7 +251,7 @@ async def test_less_than_was_shown_keeps_it(rehearse: Rehearse) -> None:
     async with rehearse(dependency_limits={**NO_LIMITS, "assets": 5}) as it:
         it.fill(TEST_COMPANY, "flexible-assets", 2)
         held = await asked_by_webhook(it)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         it.fill(TEST_COMPANY, "flexible-assets", 0)
         assert (await it.run(held.id))["deleted"] is True
 
@@ -293,15 +281,13 @@ async def test_it_expires_after_two_reminders(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("state", ["awaiting_approval", "cancelled"])
-async def test_an_approval_stands_against_a_worker_that_reminds_or_gives_up(
-    rehearse: Rehearse, state: str
-) -> None:
+async def test_an_approval_wins_over_a_reminder_or_expiry(rehearse: Rehearse, state: str) -> None:
     async with rehearse() as it:
         shown = await asked_by_webhook(it)
         it.clock.now = shown.ready_at
         held = await it.ledger.deletions.lease(shown.id, it.clock())
         assert held is not None
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         late = Change(state, ready_at=it.clock() + timedelta(days=1))
         with pytest.raises(Fenced):
             await it.ledger.deletions.record(held, late, it.clock())
@@ -315,9 +301,7 @@ async def reject(it: Rehearsal, deletion_id: str) -> None:
     )
 
 
-async def test_what_is_rejected_is_over_until_the_client_was_active_again(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_rejection_holds_until_the_client_was_active_again(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it)
         await reject(it, held.id)
@@ -329,7 +313,7 @@ async def test_what_is_rejected_is_over_until_the_client_was_active_again(
         # The same again is the same rejection; nothing else can be decided any more.
         await reject(it, held.id)
         with pytest.raises(Conflict, match="has ended"):
-            await approve(it, held)
+            await approved(it.ledger, held, it.clock())
         assert (await it.journal(held.id)).count("rejected") == 1
         await it.event(active=True)
         it.clock.forward(seconds=1)
@@ -342,13 +326,13 @@ async def test_a_reactivation_ends_the_waiting(rehearse: Rehearse) -> None:
         await it.event(active=True)
         assert (await it.ledger.deletions.get(held.id)).state == "cancelled"
         with pytest.raises(Conflict, match="has ended"):
-            await approve(it, held)
+            await approved(it.ledger, held, it.clock())
 
 
 async def test_a_client_that_came_back_after_the_approval_stays(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         await it.event(active=True)
         assert (await it.run(held.id))["details"]["state"] == "cancelled"
         assert await it.deletes() == []
@@ -376,14 +360,14 @@ async def test_soft_delete_asks_as_well(rehearse: Rehearse) -> None:
         await it.change("311", status="Active")
         held = await it.advance(await it.ask(org_id="311"))
         assert held.state == "awaiting_approval"
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         assert (await it.run(held.id))["details"]["state"] == "soft_deleted"
 
 
 async def test_a_limit_holds_what_was_approved_for_something_else(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         held = await asked_by_webhook(it, company="21", org_name="Paper Moon Cinema")
-        await approve(it, held, force=True)
+        await approved(it.ledger, held, it.clock(), force=True)
         now = it.clock()
         taken = await it.ledger.deletions.lease(held.id, now)
         assert taken is not None
@@ -401,8 +385,8 @@ async def test_a_limit_holds_what_was_approved_for_something_else(rehearse: Rehe
         # Whatever the settings say: it was held by a limit.
         it.reconfigure(approval="never")
         with pytest.raises(Conflict, match="force_delete"):
-            await approve(it, held)
-        await approve(it, held, force=True)
+            await approved(it.ledger, held, it.clock())
+        await approved(it.ledger, held, it.clock(), force=True)
         granted = (await it.ledger.deletions.get(held.id)).granted
         assert granted is not None
         assert granted.passes == "limit"
@@ -420,8 +404,8 @@ async def test_a_schedules_deletion_that_nobody_confirmed_waits(rehearse: Rehear
         held = await it.advance(deletion_id)
         assert (held.state, set(held.requesters)) == ("awaiting_approval", {"bob"})
         with pytest.raises(RoleMissing):
-            await approve(it, held, operator="bob")
-        await approve(it, held)
+            await approved(it.ledger, held, it.clock(), "bob")
+        await approved(it.ledger, held, it.clock())
         assert (await it.run(held.id))["deleted"] is True
 
 
@@ -432,18 +416,16 @@ async def opened(it: Rehearsal, *, by: str) -> Sweep:
 
 
 @pytest.mark.parametrize(("minutes", "approves"), [(-10, True), (59, True), (60, False)])
-async def test_a_clock_that_is_not_the_workers(
-    rehearse: Rehearse, *, minutes: int, approves: bool
-) -> None:
+async def test_a_clock_unlike_workers(rehearse: Rehearse, *, minutes: int, approves: bool) -> None:
     async with rehearse(approval_ttl="1h") as it:
         held = await asked_by_webhook(it)
         worker = it.clock()
         it.clock.forward(minutes=minutes)
         if not approves:
             with pytest.raises(Conflict, match="not approved in time"):
-                await approve(it, held)
+                await approved(it.ledger, held, it.clock())
             return
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         it.clock.now = worker
         assert (await it.run(held.id, most=timedelta(hours=2)))["deleted"] is True
 
@@ -466,14 +448,12 @@ async def blocked_after(it: Rehearsal, deletion_id: str) -> timedelta:
     return it.clock() - start
 
 
-async def test_a_status_that_lags_after_an_approval_is_waited_for_as_well(
-    rehearse: Rehearse,
-) -> None:
-    async with rehearse(eligibility_window="24h") as it:
+async def test_a_lagging_status_is_waited_for_after_an_approval(rehearse: Rehearse) -> None:
+    async with rehearse(eligibility_window="2h") as it:
         held = await lagged_at_first(it)
         assert held.state == "awaiting_approval"
         it.clock.forward(days=3)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         await it.change(TEST_COMPANY, status="Active")
         # The approval is void: somebody is asked again once the status has followed.
         assert (await it.advance(held.id)).state == "awaiting_eligibility"
@@ -482,20 +462,18 @@ async def test_a_status_that_lags_after_an_approval_is_waited_for_as_well(
         again = await it.advance(held.id)
         assert (again.state, again.granted) == ("awaiting_approval", None)
         it.clock.forward(days=3)
-        await approve(it, again)
+        await approved(it.ledger, again, it.clock())
         await it.change(TEST_COMPANY, status="Active")
-        assert await blocked_after(it, held.id) == timedelta(hours=24)
+        assert await blocked_after(it, held.id) == timedelta(hours=2)
 
 
 @pytest.mark.parametrize("confirmed", [True, False])
-async def test_what_is_synced_when_the_waiting_is_over_is_waited_for_as_well(
-    rehearse: Rehearse, *, confirmed: bool
-) -> None:
-    async with rehearse("refuse-synced:2", grace_period="48h", eligibility_window="24h") as it:
+async def test_what_is_synced_late_is_waited_for(rehearse: Rehearse, *, confirmed: bool) -> None:
+    async with rehearse("refuse-synced:2", grace_period="48h", eligibility_window="2h") as it:
         held = await lagged_at_first(it, confirm_delete=confirmed)
         if not confirmed:
             it.clock.forward(days=3)
-            await approve(it, held)
+            await approved(it.ledger, held, it.clock())
             held = await it.advance(held.id)
         assert held.state == "scheduled"
         it.clock.now = held.ready_at
@@ -504,7 +482,7 @@ async def test_what_is_synced_when_the_waiting_is_over_is_waited_for_as_well(
 
 
 async def test_what_stays_synced_is_not_waited_for_for_ever(rehearse: Rehearse) -> None:
-    async with rehearse("refuse-synced", grace_period="48h", eligibility_window="24h") as it:
+    async with rehearse("refuse-synced", grace_period="48h", eligibility_window="2h") as it:
         held = await lagged_at_first(it, confirm_delete=True)
         assert held.state == "scheduled"
-        assert await blocked_after(it, held.id) == timedelta(hours=48 + 24)
+        assert await blocked_after(it, held.id) == timedelta(hours=48 + 2)

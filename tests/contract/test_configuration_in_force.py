@@ -1,10 +1,10 @@
 """A worker that was left on another configuration is granted nothing."""
 
-from typing import cast
-
 from tests.contract.conftest import Rehearse
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.audit.configuration import record_configuration
+from workers.ledger.records import Deletion
 from workers.processes.in_force import policy_digest
 
 
@@ -12,10 +12,13 @@ async def started(it: Rehearsal, part: str) -> None:
     await record_configuration(it.settings, it.ledger, part, it.clock)
 
 
-async def kinds(it: Rehearsal) -> list[str]:
-    store = it.ledger.store
-    names = cast("list[bytes]", await store.redis.zrange(store.key("notices", "due"), 0, -1))
-    return [(await store.hash("notice", name.decode()))["kind"] for name in names]
+async def refused(it: Rehearsal) -> Deletion:
+    """A deletion of a worker whose file is not the service's."""
+    ours = it.settings
+    it.reconfigure(only_ids=["999"])
+    await started(it, "service")
+    it.set_settings(ours)
+    return await it.advance(await it.ask(org_id=TEST_COMPANY))
 
 
 async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
@@ -32,7 +35,7 @@ async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
         held = await it.advance(deletion_id)
         assert (held.state, held.waits_for) == ("retrying", "configuration_differs")
         assert await it.deletes() == []
-        assert "configuration_differs" in await kinds(it)
+        assert "configuration_differs" in await notice_kinds(it.ledger)
         assert await it.ledger.in_force.others(it.clock()) == [policy_digest(theirs)]
 
         it.set_settings(tightened)
@@ -42,9 +45,7 @@ async def test_what_the_service_started_with_counts(rehearse: Rehearse) -> None:
         assert await it.deletes() == []
 
 
-async def test_a_worker_that_comes_back_with_an_old_file_changes_nothing(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_worker_back_with_an_old_file_changes_nothing(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         await started(it, "service")
         in_force = policy_digest(it.settings)
@@ -55,15 +56,9 @@ async def test_a_worker_that_comes_back_with_an_old_file_changes_nothing(
         assert await it.ledger.in_force.others(it.clock()) == [policy_digest(it.settings)]
 
 
-async def test_one_that_is_refused_goes_on_when_its_file_comes_into_force(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_refused_one_goes_on_when_its_file_is_in_force(rehearse: Rehearse) -> None:
     async with rehearse() as it:
-        ours = it.settings
-        it.reconfigure(only_ids=["999"])
-        await started(it, "service")
-        it.set_settings(ours)
-        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        held = await refused(it)
         assert held.waits_for == "configuration_differs"
         await started(it, "service")
         it.clock.now = held.ready_at
@@ -73,13 +68,9 @@ async def test_one_that_is_refused_goes_on_when_its_file_comes_into_force(
 
 async def test_that_it_is_refused_again_is_no_news(rehearse: Rehearse) -> None:
     async with rehearse() as it:
-        ours = it.settings
-        it.reconfigure(only_ids=["999"])
-        await started(it, "service")
-        it.set_settings(ours)
-        held = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        held = await refused(it)
         for _ in range(3):
             it.clock.now = held.ready_at
             held = await it.advance(held.id)
         assert (await it.journal(held.id)).count("not_begun") == 1
-        assert (await kinds(it)).count("configuration_differs") == 1
+        assert (await notice_kinds(it.ledger)).count("configuration_differs") == 1

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from adapters.errors import Conflict
 from service.sandbox.settings import SandboxSettings
+from tests.support.audit import pending
 from tests.support.clock import TestClock
 from tests.support.ledgers import memory_of
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
@@ -63,9 +64,7 @@ async def restore(redis: Redis, copy: dict[bytes, bytes]) -> None:
         await redis.restore(name, 0, value)
 
 
-async def test_a_new_installation_is_founded_running(
-    redis: Redis, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_a_new_one_is_founded_running(redis: Redis, clock: TestClock, tmp_path: Path) -> None:
     await redis.flushall()
     ledger = over(redis)
     place = tmp_path / "state" / "w.json"
@@ -76,9 +75,7 @@ async def test_a_new_installation_is_founded_running(
     assert not await redis.exists("unglue:audit:pending")
 
 
-async def test_an_older_release_goes_on_and_its_pause_stands(
-    redis: Redis, clock: TestClock
-) -> None:
+async def test_an_older_release_goes_on_with_its_pause(redis: Redis, clock: TestClock) -> None:
     for paused in (False, True):
         await redis.flushall()
         await redis.set("unglue:audit:number", 7)
@@ -89,8 +86,7 @@ async def test_an_older_release_goes_on_and_its_pause_stands(
         assert await watch(ledger, clock).look() is None
         assert await causes(ledger) == (["operator"] if paused else [])
         assert await redis.exists("unglue:running") == (not paused)
-        entries: Any = await redis.xrange("unglue:audit:pending")
-        assert [json.loads(each[b"entry"])["what"] for _, each in entries] == ["ledger_founded"]
+        assert [each["what"] for each in await pending(redis)] == ["ledger_founded"]
 
 
 @pytest.mark.parametrize("where", ["memory", "disk"])
@@ -134,9 +130,7 @@ async def test_an_emptied_redis_deletes_nothing_until_it_is_accepted(
         assert again["deleted"]
 
 
-async def test_an_event_signed_before_the_acceptance_is_doubted(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_an_earlier_event_is_doubted(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     await redis.hset("unglue:ledger", "accepted_at", 1000)
     for signed, doubts in ((999, '["before_acceptance"]'), (1000, "[]")):
         event = {
@@ -180,10 +174,7 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         result = await it.run(receipt.deletion_id)
         assert not result["deleted"]
         # Replayed it may be, but nobody can see what was lost: here, that the client is active.
-        await ledger.deletions.replay(
-            receipt.deletion_id, operator="alice", token="t", callback_url="", overrule=True,
-            now=clock(),
-        )  # fmt: skip
+        await it.replay(receipt.deletion_id, operator="alice")
         assert (await it.advance(receipt.deletion_id)).state == "awaiting_approval"
         assert await it.deletes() == []
 
@@ -232,9 +223,7 @@ async def test_a_pause_lasts_where_nobody_says_that_deletions_may_run(
         assert await causes(ledger) == [LEDGER_LOST]
 
 
-async def test_another_ledger_is_refused_and_told(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_strange_ledger_is_told(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     await redis.hset("unglue:ledger", "id", "somebody-elses")
     assert await watch(ledger, clock).look() == LEDGER_LOST
     kinds = [await redis.hget(name, "kind") for name in await redis.keys("unglue:notice:*")]
@@ -244,9 +233,7 @@ async def test_another_ledger_is_refused_and_told(
     assert len(await redis.keys("unglue:notice:*")) == 1
 
 
-async def test_a_witness_that_cannot_be_read_stops_everything(
-    ledger: Ledger, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_unreadable_witness_stops(ledger: Ledger, clock: TestClock, tmp_path: Path) -> None:
     place = tmp_path / "w.json"
     place.write_text("{")
     assert await watch(ledger, clock, place).look() == LEDGER_LOST
@@ -284,9 +271,7 @@ async def test_a_worker_whose_clock_is_wrong_is_refused(
         assert len(await redis.keys("unglue:notice:*")) == 1
 
 
-async def test_two_prefixes_share_a_server_and_nothing_else(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_two_prefixes_share_a_server(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     other = over(redis, prefix="staging:")
     assert await watch(other, clock).look() is None
     assert other.store.memory.id != (await memory_of(redis)).id

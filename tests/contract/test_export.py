@@ -17,9 +17,7 @@ def files(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
-async def test_the_export_is_on_disk_before_anything_is_deleted(
-    rehearse: Rehearse, tmp_path: Path
-) -> None:
+async def test_the_export_is_on_disk_before_the_call(rehearse: Rehearse, tmp_path: Path) -> None:
     folder = tmp_path / "exports"
     async with rehearse(export=True, export_dir=str(folder)) as it:
         receipt = await it.event()
@@ -43,9 +41,7 @@ async def test_the_export_is_on_disk_before_anything_is_deleted(
 
 
 @pytest.mark.parametrize("fault", ["html@/exports", "html@/downloads/*", "forbid=exports,403"])
-async def test_without_the_export_nothing_is_deleted(
-    rehearse: Rehearse, tmp_path: Path, fault: str
-) -> None:
+async def test_no_export_no_deletion(rehearse: Rehearse, tmp_path: Path, fault: str) -> None:
     async with rehearse(fault, export=True, export_dir=str(tmp_path)) as it:
         result = await it.run(await it.ask(org_id=TEST_COMPANY))
 
@@ -81,9 +77,7 @@ async def test_a_dry_run_makes_no_export(rehearse: Rehearse, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("how", "why"), [("empty", "empty"), ("member", "organizations.csv"), ("bare", "configs")]
 )
-async def test_an_export_that_holds_nothing_is_made_again_and_then_blocks(
-    rehearse: Rehearse, tmp_path: Path, how: str, why: str
-) -> None:
+async def test_an_empty_one_blocks(rehearse: Rehearse, tmp_path: Path, how: str, why: str) -> None:
     fault = f"bad-export={how}"
     async with rehearse(fault, export=True, export_dir=str(tmp_path)) as it:
         it.fill(TEST_COMPANY, "configurations", 3)
@@ -103,9 +97,7 @@ async def test_one_bad_export_is_followed_by_a_good_one(rehearse: Rehearse, tmp_
 
 
 @pytest.mark.parametrize("then", ["grown", "changed", "old"])
-async def test_an_export_from_before_a_pause_is_made_again(
-    rehearse: Rehearse, tmp_path: Path, then: str
-) -> None:
+async def test_an_old_export_is_made_again(rehearse: Rehearse, tmp_path: Path, then: str) -> None:
     async with rehearse(export=True, export_dir=str(tmp_path)) as it:
         switch = it.ledger.stop_switch
         deletion = await it.advance(await it.ask(org_id=TEST_COMPANY, force_delete=True))

@@ -26,9 +26,7 @@ def test_a_worker_held_up_after_its_permission_does_not_send(it: Rehearsal, poin
 
 
 @pytest.mark.parametrize("policy", [{"mode": "preview"}, {"mode": "soft_delete"}, {"export": True}])
-def test_a_policy_that_changed_since_the_plan_is_kept(
-    it: Rehearsal, policy: dict[str, object]
-) -> None:
+def test_a_policy_changed_since_the_plan_is_kept(it: Rehearsal, policy: dict[str, object]) -> None:
     deletion_id = it.ask(org_id="301")
     it.pause(paused=True)
     it.work(deletion_id)

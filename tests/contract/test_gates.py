@@ -44,9 +44,7 @@ async def test_the_gate_refuses(
 
 
 @pytest.mark.parametrize(("days", "refused"), [(30, True), (2, False)])
-async def test_an_organization_changed_lately_is_not_idle(
-    rehearse: Rehearse, days: int, *, refused: bool
-) -> None:
+async def test_lately_changed_is_not_idle(rehearse: Rehearse, days: int, *, refused: bool) -> None:
     async with rehearse(min_idle_days=days) as it:
         await it.change("301", alert="looked at")
         it.clock.forward(days=3)

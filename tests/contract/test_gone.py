@@ -1,7 +1,7 @@
 """Gone means gone, from the point of view that the plan had; and of no other account."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -9,6 +9,7 @@ from adapters.errors import Conflict
 from service.sandbox.populate import populate
 from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Rehearse
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.sources import NAME, ORG, Sources, account, created
 from workers.itglue.account import daily_read
@@ -42,16 +43,7 @@ async def sent(it: Rehearsal, **fields: Any) -> Deletion:
     return deletion
 
 
-async def notices(it: Rehearsal) -> list[str]:
-    store = it.ledger.store
-    told = await store.redis.zrange(store.key("notices:due"), 0, -1)
-    ids = [each.decode() for each in cast("list[bytes]", told)]
-    return [(await store.hash("notice", each))["kind"] for each in ids]
-
-
-async def test_a_key_that_lost_its_right_to_what_it_should_delete_proves_nothing(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_key_that_lost_its_right_to_see_it_proves_nothing(rehearse: Rehearse) -> None:
     async with rehearse("accept-and-do-nothing") as it:
         deletion = await sent(it, org_id=HELD)
         await fault(it, accept_and_do_nothing=None, hide=HELD)
@@ -62,9 +54,7 @@ async def test_a_key_that_lost_its_right_to_what_it_should_delete_proves_nothing
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_nor_does_a_key_that_may_not_ask_for_its_records(
-    rehearse: Rehearse, status: int
-) -> None:
+async def test_nor_does_a_key_that_may_not_see_its_records(rehearse: Rehearse, status: int) -> None:
     async with rehearse("accept-and-do-nothing") as it:
         deletion = await sent(it, org_id=HELD)
         await fault(it, hide=HELD, forbid=f"configurations,{status}")
@@ -98,9 +88,7 @@ async def test_a_key_that_lost_more_rights_proves_nothing(rehearse: Rehearse, lo
         assert (await it.run(deletion.id))["deleted"] is False
 
 
-async def test_what_unglue_itself_deleted_meanwhile_is_no_witness_against_it(
-    rehearse: Rehearse,
-) -> None:
+async def test_what_unglue_deleted_meanwhile_is_no_witness_against_it(rehearse: Rehearse) -> None:
     async with rehearse(sandbox={"removal_seconds": 30}) as it:
         first = await it.ask(org_id="311")
         deletion = await it.advance(first)
@@ -123,7 +111,7 @@ async def test_another_account_proves_nothing_and_pauses_everything(rehearse: Re
         assert (waiting.state, waiting.step) == ("retrying", "verify")
         assert waiting.waits_for == "account_changed"
         assert [each.cause for each in await it.ledger.stop_switch.pauses()] == ["account_changed"]
-        assert "account_changed" in await notices(it)
+        assert "account_changed" in await notice_kinds(it.ledger)
         with pytest.raises(Conflict, match="accept-account"):
             await it.ledger.stop_switch.resume("root", "", it.clock())
 
@@ -164,9 +152,7 @@ async def test_a_plan_of_one_account_is_not_carried_out_in_another(rehearse: Reh
         assert await it.deletes() == []
 
 
-async def test_an_account_that_no_longer_shows_its_own_organization_is_not_trusted(
-    rehearse: Rehearse,
-) -> None:
+async def test_an_account_hiding_its_own_organization_is_not_trusted(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         await it.run(await it.ask(org_id="311", dry_run=True))
         it.world.organizations[101].primary = False
@@ -175,9 +161,7 @@ async def test_an_account_that_no_longer_shows_its_own_organization_is_not_trust
         assert await it.deletes() == []
 
 
-async def test_an_account_that_never_shows_one_is_proved_by_its_witnesses(
-    rehearse: Rehearse,
-) -> None:
+async def test_an_account_that_shows_none_is_proved_by_its_witnesses(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         it.world.organizations[101].primary = False
         assert (await it.run(await it.ask(org_id="311")))["deleted"] is True
@@ -236,7 +220,7 @@ async def test_a_client_that_came_back_meanwhile_is_told_of(rehearse: Rehearse) 
         it.clock.forward(days=3)
         await look_back(due, it.context)
         assert (await it.ledger.deletions.get(due)).state == "deleted"
-        assert "reactivated_after_deletion" in await notices(it)
+        assert "reactivated_after_deletion" in await notice_kinds(it.ledger)
         assert (await it.ledger.store.hash("register", "cw", "2"))["state"] == "active"
 
 

@@ -33,9 +33,7 @@ def gone(it: Rehearsal) -> None:
 
 
 @pytest.mark.parametrize("part", ["/relationships/documents", "/relationships/document_folders"])
-async def test_what_is_gone_ends_as_gone_and_waits_for_nobody(
-    rehearse: Rehearse, part: str
-) -> None:
+async def test_what_is_gone_ends_so_and_waits_for_nobody(rehearse: Rehearse, part: str) -> None:
     making = rehearse()
     making.in_front = Before(part, lambda: gone(making)).in_front
     async with making as it:

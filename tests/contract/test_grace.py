@@ -7,11 +7,13 @@ import pytest
 
 from adapters.errors import Conflict
 from tests.contract.conftest import Rehearse
-from tests.contract.test_approval import approve, asked_by_webhook, lines, with_source
+from tests.contract.test_approval import asked_by_webhook, lines, with_source
+from tests.support.deletions import approved, cancelled
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from tests.support.sweeps import Sweeping
 from workers.ledger.deleting.deletions import Begun, Conditions
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import Deletion
 from workers.times.clock import rfc3339
 
 
@@ -38,7 +40,7 @@ async def test_it_is_scheduled_and_goes_when_the_time_is_over(rehearse: Rehearse
         assert (await it.journal(held.id)).count("planned") == 2
 
 
-async def test_a_worker_whose_clock_is_ahead_waits_for_the_servers(
+async def test_a_clock_ahead_is_no_help(
     rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By less than is noticed: it asks again, and plans nothing anew meanwhile."""
@@ -65,8 +67,7 @@ async def test_it_can_be_stopped_meanwhile(rehearse: Rehearse, kind: str) -> Non
     async with rehearse(grace_period="48h") as it:
         held = await scheduled(it)
         if kind == "person":
-            error = ErrorEntry("Cancelled", "cancelled by operator bob", "")
-            await it.ledger.deletions.cancel(held.id, operator="bob", error=error, now=it.clock())
+            await cancelled(it.ledger, held.id, it.clock())
         else:
             await it.event(active=True)
         it.clock.forward(days=3)
@@ -79,20 +80,18 @@ async def test_approval_comes_first_and_then_the_grace(rehearse: Rehearse) -> No
         held = await asked_by_webhook(it)
         assert held.state == "awaiting_approval"
         it.clock.forward(hours=5)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         held = await it.advance(held.id)
         assert (held.state, held.ready_at) == ("scheduled", it.clock() + timedelta(hours=1))
         with pytest.raises(Conflict, match="already approved by carol"):
-            await approve(it, held, operator="bob")
+            await approved(it.ledger, held, it.clock(), "bob")
         assert (await it.run(held.id))["deleted"] is True
 
 
 @pytest.mark.parametrize(
     ("policy", "source", "hours"), [("2h", "1h", 2), ("1h", "2h", 2), ("0s", "3h", 3)]
 )
-async def test_a_source_may_only_lengthen_it(
-    rehearse: Rehearse, policy: str, source: str, hours: int
-) -> None:
+async def test_a_source_lengthens(rehearse: Rehearse, policy: str, source: str, hours: int) -> None:
     async with rehearse(grace_period=policy) as it:
         with_source(it, grace_period=source)
         held = await scheduled(it)
@@ -146,13 +145,12 @@ async def test_a_grace_that_begins_to_be_asked_for_is_kept(rehearse: Rehearse) -
         held = await it.ledger.deletions.lease(str(receipt.deletion_id), it.clock())
         assert held is not None
         it.reconfigure(grace_period="1h")
-        begun = await it.ledger.deletions.begin_delete(
+        begun = await asked_to_begin(
+            it.ledger,
             held,
+            it.clock(),
             org_id=TEST_COMPANY,
             digest="",
-            resend_after=timedelta(minutes=10),
-            limits=(),
-            now=it.clock(),
             conditions=Conditions(grace=timedelta(hours=1)),
         )
         assert begun.decision != "begun"
@@ -161,7 +159,7 @@ async def test_a_grace_that_begins_to_be_asked_for_is_kept(rehearse: Rehearse) -
 async def test_what_grew_meanwhile_asks_again_without_another_grace(rehearse: Rehearse) -> None:
     async with rehearse(grace_period="1d", dependency_limits={**NO_LIMITS, "assets": 5}) as it:
         held = await asked_by_webhook(it)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         held = await it.advance(held.id)
         assert held.state == "scheduled"
         it.fill(TEST_COMPANY, "flexible-assets", 1)
@@ -170,7 +168,7 @@ async def test_what_grew_meanwhile_asks_again_without_another_grace(rehearse: Re
         assert held.state == "awaiting_approval"
         assert held.asked is not None
         assert held.asked.moved == ("flexible assets: 0 → 1",)
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         held = await it.advance(held.id)
         assert (held.state, held.intent.number) == ("verifying", 1)
 
@@ -183,7 +181,7 @@ async def test_another_meaning_begins_another_grace(rehearse: Rehearse) -> None:
         it.clock.now = held.ready_at
         held = await it.advance(held.id)
         assert held.state == "awaiting_approval"
-        await approve(it, held)
+        await approved(it.ledger, held, it.clock())
         held = await it.advance(held.id)
         assert (held.state, held.ready_at) == ("scheduled", it.clock() + timedelta(days=1))
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.errors import SigningKeyUnavailable
 from service.sandbox.shapes import Psa
-from tests.contract.conftest import Rehearse
+from tests.contract.conftest import Them
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
 from tests.support.sweeps import Sweeping
 from workers.intake.intake import Acknowledged
@@ -80,9 +80,8 @@ def its_account(said: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("said", UNREADABLE)
-async def test_it_holds_the_deletions_of_its_source(rehearse: Rehearse, said: str) -> None:
-    async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
-        them = Sources(it)
+async def test_it_holds_the_deletions_of_its_source(sources: Them, said: str) -> None:
+    async with sources(sandbox=its_account(said), grace_period="1h") as them:
         name = (await them.in_grace(await created(ASKS[said.partition("_")[0]](them)))).id
         receipt = (await UNREADABLE[said](them)).strongest
         found = await them.settle(name)
@@ -96,11 +95,8 @@ async def test_it_holds_the_deletions_of_its_source(rehearse: Rehearse, said: st
 
 
 @pytest.mark.parametrize("said", PLAIN)
-async def test_what_is_plainly_about_something_else_holds_nothing(
-    rehearse: Rehearse, said: str
-) -> None:
-    async with rehearse(sandbox=its_account(said), grace_period="1h") as it:
-        them = Sources(it)
+async def test_what_is_about_something_else_holds_nothing(sources: Them, said: str) -> None:
+    async with sources(sandbox=its_account(said), grace_period="1h") as them:
         name = (await them.in_grace(await created(ASKS[said.partition("_")[0]](them)))).id
         await PLAIN[said](them)
         assert (await them.settle(name)).state == "deleted"
@@ -109,48 +105,40 @@ async def test_what_is_plainly_about_something_else_holds_nothing(
 
 @pytest.mark.parametrize("said", ["cw_half_a_status", "cw_nobody", "std_nested"])
 @pytest.mark.parametrize("by", ["api", "sweep"])
-async def test_it_holds_what_was_asked_for_by_another_road(
-    rehearse: Rehearse, by: str, said: str
-) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_it_holds_what_others_asked_for(sources: Them, by: str, said: str) -> None:
+    async with sources(grace_period="1h") as them:
         if by == "api":
-            await it.ask(org_id=ORG, org_name=NAME)
+            await them.it.ask(org_id=ORG, org_name=NAME)
         else:
-            sweeping = Sweeping(it)
-            schedules = it.settings.schedules
-            it.set_settings(them.settings.model_copy(update={"schedules": schedules}))
+            sweeping = Sweeping(them.it)
+            schedules = them.it.settings.schedules
+            them.it.set_settings(them.settings.model_copy(update={"schedules": schedules}))
             await sweeping.summary()
         await UNREADABLE[said](them)
         await them.all_settled()
         await them.untouched()
 
 
-async def test_it_came_before_the_request(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+async def test_it_came_before_the_request(sources: Them) -> None:
+    async with sources() as them:
         await them.cw({"id": 1})
         name = str((await them.cw()).strongest.deletion_id)
         await them.settle(name)
         await them.untouched()
 
 
-async def test_one_client_that_can_be_read_holds_only_its_own(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_one_client_that_can_be_read_holds_only_its_own(sources: Them) -> None:
+    async with sources(grace_period="1h") as them:
         name = (await them.in_grace(await created(them.cw()))).id
         await them.cw({"id": 1}, company=9, name="Client 201")
         assert (await them.settle(name)).state == "deleted"
 
 
 @pytest.mark.parametrize("asked", ["std", "ninja", "halo", "api"])
-async def test_what_nobody_can_prove_may_be_about_any_client(
-    rehearse: Rehearse, asked: str
-) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_what_is_unproved_may_be_about_any_client(sources: Them, asked: str) -> None:
+    async with sources(grace_period="1h") as them:
         if asked == "api":
-            name = await it.ask(org_id=ORG, org_name=NAME)
+            name = await them.it.ask(org_id=ORG, org_name=NAME)
         else:
             name = (await them.in_grace(await created(ASKS[asked](them)))).id
         them.keys.answer = SigningKeyUnavailable
@@ -159,9 +147,8 @@ async def test_what_nobody_can_prove_may_be_about_any_client(
         await them.untouched()
 
 
-async def test_a_noisy_sender_is_told_of_once_an_hour(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+async def test_a_noisy_sender_is_told_of_once_an_hour(sources: Them) -> None:
+    async with sources() as them:
         for _ in range(30):
             await them.cw({"id": 1})
         assert (await them.told()).count("rejected_event") == 1
@@ -178,26 +165,14 @@ REUSED: dict[str, tuple[Says, Says]] = {
         lambda them: them.std(message="ticket-77", org_name=NAME),
         lambda them: them.std("client.active", message="ticket-77", org_name=NAME),
     ),
-    "at": (
-        lambda them: them.at(number=44),
-        lambda them: them.at("True", number=44),
-    ),
+    "at": (lambda them: them.at(number=44), lambda them: them.at("True", number=44)),
     "at_created": (
         lambda them: them.at(number=1),
         lambda them: them.at(active=True, number=1, Action="Create"),
     ),
-    "cw": (
-        lambda them: them.cw(MessageId="m1"),
-        lambda them: them.cw("Active", MessageId="m1"),
-    ),
-    "ninja": (
-        lambda them: them.ninja(id="5"),
-        lambda them: them.ninja("CLIENT_CREATED", id="5"),
-    ),
-    "ce": (
-        lambda them: _ce(them, "client.inactive"),
-        lambda them: _ce(them, "client.active"),
-    ),
+    "cw": (lambda them: them.cw(MessageId="m1"), lambda them: them.cw("Active", MessageId="m1")),
+    "ninja": (lambda them: them.ninja(id="5"), lambda them: them.ninja("CLIENT_CREATED", id="5")),
+    "ce": (lambda them: _ce(them, "client.inactive"), lambda them: _ce(them, "client.active")),
 }
 
 
@@ -208,11 +183,10 @@ async def _ce(them: Sources, kind: str) -> Acknowledged:
 
 
 @pytest.mark.parametrize("kind", REUSED)
-async def test_a_reactivation_under_a_used_id_counts(rehearse: Rehearse, kind: str) -> None:
+async def test_a_reactivation_under_a_used_id_counts(sources: Them, kind: str) -> None:
     inactive, active = REUSED[kind]
     psa = Psa("autotask" if kind.startswith("at") else "manage", str(COMPANY))
-    async with rehearse(sandbox=account(psa=psa), grace_period="1h") as it:
-        them = Sources(it)
+    async with sources(sandbox=account(psa=psa), grace_period="1h") as them:
         name = (await them.in_grace(await created(inactive(them)))).id
         receipt = (await active(them)).strongest
         assert receipt.verdict in {"cancelled", "accepted"}, receipt
@@ -222,15 +196,14 @@ async def test_a_reactivation_under_a_used_id_counts(rehearse: Rehearse, kind: s
 
 
 @pytest.mark.parametrize("times", [1, 3])
-async def test_and_again_after_the_client_left_again(rehearse: Rehearse, times: int) -> None:
+async def test_and_again_after_the_client_left_again(sources: Them, times: int) -> None:
     """Every save of a sloppy sender has the one id."""
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+    async with sources(grace_period="1h") as them:
         for _ in range(times):
             await them.std(message="the-one")
-            it.clock.forward(seconds=5)
+            them.it.clock.forward(seconds=5)
             await them.std("client.active", message="the-one")
-            it.clock.forward(seconds=5)
+            them.it.clock.forward(seconds=5)
         await them.all_settled()
         await them.untouched()
         name = (await them.in_grace(await created(them.std(message="the-one")))).id
@@ -238,13 +211,12 @@ async def test_and_again_after_the_client_left_again(rehearse: Rehearse, times: 
 
 
 @pytest.mark.parametrize("first", ["too_old", "other_type", "rejected"])
-async def test_a_used_id_whose_first_event_had_no_effect(rehearse: Rehearse, first: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_a_used_id_whose_first_event_had_no_effect(sources: Them, first: str) -> None:
+    async with sources(grace_period="1h") as them:
         name = (await them.in_grace(await created(them.std()))).id
         match first:
             case "too_old":
-                old = it.clock() - timedelta(days=8)
+                old = them.it.clock() - timedelta(days=8)
                 receipt = (await them.std(message="x", at=old)).strongest
                 assert receipt.reason == "too_old"
             case "other_type":
@@ -256,20 +228,18 @@ async def test_a_used_id_whose_first_event_had_no_effect(rehearse: Rehearse, fir
         await them.untouched()
 
 
-async def test_another_client_under_a_used_id_is_not_lost(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+async def test_another_client_under_a_used_id_is_not_lost(sources: Them) -> None:
+    async with sources() as them:
         await them.std(message="x", org_name="Client 201")
         receipt = (await them.std(message="x", org_name=NAME)).strongest
         assert (receipt.verdict, receipt.reason) == ("accepted", "created")
 
 
-async def test_the_same_event_again_is_the_same(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
-        at = it.clock()
+async def test_the_same_event_again_is_the_same(sources: Them) -> None:
+    async with sources(grace_period="1h") as them:
+        at = them.it.clock()
         name = (await them.in_grace(await created(them.std(message="x", at=at)))).id
         again = (await them.std(message="x", at=at)).strongest
         assert again.verdict == "duplicate"
         assert (await them.settle(name)).state == "deleted"
-        assert len(await it.deletes()) == 1
+        assert len(await them.it.deletes()) == 1

@@ -11,7 +11,8 @@ import pytest
 from adapters.models import DeletionRequest
 from tests.contract.conftest import Rehearse
 from tests.support.clock import TestClock
-from tests.support.deletions import leased
+from tests.support.deletions import approved, leased
+from tests.support.ledgers import notices
 from tests.support.rehearsal import Rehearsal
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -48,13 +49,6 @@ async def begin(
     return begun.decision if begun.decision != "limit" else f"limit: {begun.holder}"
 
 
-async def notices(ledger: Ledger) -> list[dict[str, Any]]:
-    store = ledger.store
-    names: Any = await store.redis.zrange(store.key("notices", "due"), 0, -1)
-    found = [await ledger.notices.get(name.decode()) for name in names]
-    return [{"kind": each.kind, **each.detail} for each in found]
-
-
 # -- the script ----------------------------------------------------------------------------------
 
 
@@ -77,9 +71,7 @@ async def test_the_windows_slide(ledger: Ledger, clock: TestClock) -> None:
     ]
 
 
-async def test_twenty_workers_at_once_begin_no_more_than_the_limit(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_twenty_workers_begin_no_more_than_allowed(ledger: Ledger, clock: TestClock) -> None:
     deletions = [await held(ledger, clock, number) for number in range(1, 21)]
     answers = await asyncio.gather(
         *(begin(ledger, clock, each, (replace(DAILY, allowed=7),)) for each in deletions)
@@ -90,9 +82,7 @@ async def test_twenty_workers_at_once_begin_no_more_than_the_limit(
     assert notice.items() >= {"kind": "held_by_limit", "allowed": 7}.items()
 
 
-async def test_one_deletion_counts_once_and_is_not_given_back(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_deletion_counts_once_and_for_good(ledger: Ledger, clock: TestClock) -> None:
     limits = (replace(DAILY, allowed=2),)
     first = await held(ledger, clock, 1)
     for _ in range(3):
@@ -181,16 +171,11 @@ _DELETION = Deletion.load(
 
 async def approve(it: Rehearsal, deletion_id: str, operator: str = "carol") -> None:
     shown = await it.ledger.deletions.get(deletion_id)
-    assert shown.asked is not None
-    await it.ledger.approvals.approve(
-        shown, seen=shown.asked.seen, operator=operator, force=False, reason="", now=it.clock()
-    )
+    await approved(it.ledger, shown, it.clock(), operator)
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_above_a_limit_each_is_held_and_people_are_told_once(
-    rehearse: Rehearse, mode: str
-) -> None:
+async def test_above_a_limit_each_is_held_and_told_once(rehearse: Rehearse, mode: str) -> None:
     async with rehearse(mode=mode, max_deletions_per_day=1) as it:
         await it.run(await it.ask(org_id="311"))
         ids = [await it.ask(org_id="301") for _ in range(3)]
@@ -276,9 +261,7 @@ async def test_a_share_is_of_what_the_account_holds(rehearse: Rehearse) -> None:
         assert (await it.run(await it.ask(org_id="311")))["deleted"] is True
 
 
-async def test_a_share_of_an_unknown_total_holds(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_share_of_unknown_holds(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rehearse(max_share_of_organizations=1.0) as it:
 
         async def says_nothing() -> None:

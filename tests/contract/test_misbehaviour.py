@@ -50,9 +50,7 @@ async def test_killed_between_intent_and_send_one_delete_after_resend(rehearse: 
         assert it.clock() >= begun_at + it.settings.policy.resend_after
 
 
-async def test_parked_after_its_intent_it_is_unverified_and_never_sent_again(
-    rehearse: Rehearse,
-) -> None:
+async def test_parked_after_its_intent_it_is_unverified_and_not_resent(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         await begin_and_die(it, deletion_id)
@@ -68,9 +66,7 @@ async def test_parked_after_its_intent_it_is_unverified_and_never_sent_again(
         assert await it.deletes() == []
 
 
-async def test_killed_between_send_and_answer_the_rerun_reports_deleted(
-    rehearse: Rehearse,
-) -> None:
+async def test_killed_between_send_and_answer_the_rerun_reports_deleted(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         await begin_and_die(it, deletion_id)
@@ -82,9 +78,7 @@ async def test_killed_between_send_and_answer_the_rerun_reports_deleted(
 
 
 @pytest.mark.parametrize("fault", ["drop-after:1", "html@DELETE:1"])
-async def test_a_call_that_was_not_answered_is_resolved_by_reading(
-    rehearse: Rehearse, fault: str
-) -> None:
+async def test_an_unanswered_call_is_resolved_by_reading(rehearse: Rehearse, fault: str) -> None:
     async with rehearse(fault) as it:
         result = await it.run(await it.ask(org_id=TEST_COMPANY))
         assert result["deleted"] is True
@@ -100,9 +94,7 @@ async def test_dropped_before_acting_is_sent_again_after_its_time(rehearse: Rehe
         assert it.clock() - start >= it.settings.policy.resend_after
 
 
-async def test_reactivated_between_an_unanswered_call_and_the_next_one(
-    rehearse: Rehearse,
-) -> None:
+async def test_reactivated_between_an_unanswered_call_and_the_next_one(rehearse: Rehearse) -> None:
     async with rehearse("drop-before:1") as it:
         receipt = await it.event()
         await it.advance(str(receipt.deletion_id))
@@ -168,9 +160,7 @@ async def test_an_organization_that_was_made_anew_is_for_a_person(rehearse: Rehe
         assert await it.deletes() == []
 
 
-async def test_a_linked_organization_that_lost_its_link_is_not_deleted(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_linked_organization_that_lost_its_link_is_not_deleted(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         receipt = await it.event()
         held = await planned(it, str(receipt.deletion_id))
@@ -206,9 +196,7 @@ async def test_a_revoked_key_after_the_call_is_not_success(rehearse: Rehearse) -
 
 
 @pytest.mark.parametrize("held_by", ["a spool", "the quarantine"])
-async def test_an_unanswered_call_is_reported_in_time_whatever_may_hold_a_reactivation(
-    rehearse: Rehearse, held_by: str
-) -> None:
+async def test_an_unanswered_call_is_reported_in_time(rehearse: Rehearse, held_by: str) -> None:
     async with rehearse() as it:
         deletion_id = str((await it.event()).deletion_id)
         await begin_and_die(it, deletion_id)

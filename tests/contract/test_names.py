@@ -11,9 +11,7 @@ from tests.support.rehearsal import TEST_COMPANY
     ["TestCompany ", "testcompany", "Test\u200bCompany", "TestComp\u0430ny", "The TestCompany."],
 )
 @pytest.mark.parametrize("asked", ["TestCompany", "TestCompany "])
-async def test_names_that_look_alike_are_ambiguous(
-    rehearse: Rehearse, asked: str, other: str
-) -> None:
+async def test_similar_names_are_ambiguous(rehearse: Rehearse, asked: str, other: str) -> None:
     async with rehearse() as it:
         it.world.organizations[302].name = other
         result = await it.run(await it.ask(org_name=asked))

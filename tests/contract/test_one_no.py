@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from service.sandbox.shapes import SeedOrganization
-from tests.contract.conftest import Rehearse
+from tests.contract.conftest import Them
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account
 from tests.support.sweeps import Sweeping
 from workers.ledger.records import Deletion
@@ -50,12 +50,11 @@ async def _refused(them: Sources, asked: str, how: str) -> Deletion:
 
 @pytest.mark.parametrize("road", ASKS)
 @pytest.mark.parametrize("asked", ["cw", "ninja", "api_id", "sweep", "std_name"])
-async def test_every_road_asks_it(rehearse: Rehearse, asked: str, road: str) -> None:
+async def test_every_road_asks_it(sources: Them, asked: str, road: str) -> None:
     how = "reject" if asked == "ninja" else "cancel"
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+    async with sources(grace_period="1h") as them:
         await _refused(them, asked, how)
-        it.clock.forward(minutes=5)
+        them.it.clock.forward(minutes=5)
         await ASKS[road](them)
         found = await them.all_settled()
         await them.untouched()
@@ -63,36 +62,33 @@ async def test_every_road_asks_it(rehearse: Rehearse, asked: str, road: str) -> 
 
 
 @pytest.mark.parametrize("asked", ["cw", "ninja", "api_id"])
-async def test_the_next_sweep_and_the_one_after_it(rehearse: Rehearse, asked: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_the_next_sweep_and_the_one_after_it(sources: Them, asked: str) -> None:
+    async with sources(grace_period="1h") as them:
         await _refused(them, asked, "cancel")
         for _ in range(2):
-            it.clock.forward(days=1)
+            them.it.clock.forward(days=1)
             await _sweep(them)
             await them.all_settled()
         await them.untouched()
 
 
 @pytest.mark.parametrize("how", ["cancel", "reject"])
-async def test_a_no_while_somebody_else_asks(rehearse: Rehearse, how: str) -> None:
+async def test_a_no_while_somebody_else_asks(sources: Them, how: str) -> None:
     """Two deletions of one organization wait; one of them is refused by a person."""
-    async with rehearse(sandbox=account(), approval="always") as it:
-        them = Sources(it)
+    async with sources(approval="always") as them:
         await them.cw()
-        await it.ask(org_id=ORG, org_name=NAME)
+        await them.it.ask(org_id=ORG, org_name=NAME)
         first, second = [await them.settle(each) for each in await them.open()]
         await (them.reject(first) if how == "reject" else them.cancel(first.id))
-        it.clock.forward(minutes=1)
+        them.it.clock.forward(minutes=1)
         found = await them.settle(second.id)
         await them.untouched()
         assert found.state in HELD
 
 
-async def test_a_no_before_the_other_one_was_planned(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
-        other = await it.ask(org_name=NAME)
+async def test_a_no_before_the_other_one_was_planned(sources: Them) -> None:
+    async with sources(grace_period="1h") as them:
+        other = await them.it.ask(org_name=NAME)
         await _refused_open(them, "cw")
         found = await them.settle(other)
         await them.untouched()
@@ -108,33 +104,29 @@ async def _refused_open(them: Sources, asked: str) -> None:
 
 
 @pytest.mark.parametrize("road", ["cw", "api_id", "sweep"])
-async def test_a_replayed_deletion_asks_it(rehearse: Rehearse, road: str) -> None:
-    async with rehearse(sandbox=account(status="Active"), eligibility_window="0s") as it:
-        them = Sources(it)
+async def test_a_replayed_deletion_asks_it(sources: Them, road: str) -> None:
+    async with sources(sandbox=account(status="Active"), eligibility_window="0s") as them:
         await ASKS["api_id"](them)
         (first,) = await them.open()
         assert (await them.settle(first)).state == "blocked"
-        await it.change(ORG, status="Inactive")
+        await them.it.change(ORG, status="Inactive")
         them.configure(them.settings.sources, policy={"grace_period": "1h"})
         await _refused(them, road, "cancel")
-        await it.ledger.deletions.replay(
-            first, operator="bob", token="again", callback_url="", overrule=False, now=it.clock()
-        )
+        await them.it.replay(first, overrule=False)
         await them.all_settled()
         await them.untouched()
 
 
 @pytest.mark.parametrize("back", ["cw", "std"])
-async def test_until_the_client_was_active_again(rehearse: Rehearse, back: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_until_the_client_was_active_again(sources: Them, back: str) -> None:
+    async with sources(grace_period="1h") as them:
         await _refused(them, "cw" if back == "cw" else "std_name", "cancel")
-        it.clock.forward(minutes=5)
+        them.it.clock.forward(minutes=5)
         if back == "cw":
             await them.cw("Active")
         else:
             await them.std("client.active", org_name=NAME)
-        it.clock.forward(minutes=5)
+        them.it.clock.forward(minutes=5)
         await ASKS["cw" if back == "cw" else "std_name"](them)
         (found,) = await them.all_settled()
         if found.state == "awaiting_approval":
@@ -143,19 +135,17 @@ async def test_until_the_client_was_active_again(rehearse: Rehearse, back: str) 
         assert found.state == "deleted", found.errors
 
 
-async def test_a_no_about_one_organization_says_nothing_of_another(rehearse: Rehearse) -> None:
+async def test_a_no_about_one_organization_says_nothing_of_another(sources: Them) -> None:
     other = SeedOrganization(id=402, name="Other Client", status="Inactive")
-    async with rehearse(sandbox=account(other), grace_period="1h") as it:
-        them = Sources(it)
+    async with sources(sandbox=account(other), grace_period="1h") as them:
         await _refused(them, "cw", "cancel")
-        found = await them.settle(await it.ask(org_id="402", org_name="Other Client"))
+        found = await them.settle(await them.it.ask(org_id="402", org_name="Other Client"))
         assert found.state == "deleted"
-        assert await it.exists(ORG)
+        assert await them.it.exists(ORG)
 
 
-async def test_whoever_asks_is_told_who_said_no(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_whoever_asks_is_told_who_said_no(sources: Them) -> None:
+    async with sources(grace_period="1h") as them:
         await _refused(them, "ninja", "reject")
         await ASKS["std_id"](them)
         (found,) = await them.all_settled()
@@ -166,21 +156,19 @@ async def test_whoever_asks_is_told_who_said_no(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("asked", ["cw", "ninja", "sweep"])
-async def test_a_person_who_asks_by_name_has_the_last_word(rehearse: Rehearse, asked: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_a_person_who_asks_by_name_has_the_last_word(sources: Them, asked: str) -> None:
+    async with sources(grace_period="1h") as them:
         await _refused(them, asked, "cancel")
-        it.clock.forward(minutes=5)
-        found = await them.settle(await it.ask(org_id=ORG, org_name=NAME))
+        them.it.clock.forward(minutes=5)
+        found = await them.settle(await them.it.ask(org_id=ORG, org_name=NAME))
         assert found.state == "deleted", found.errors
 
 
 @pytest.mark.parametrize("road", ["cw", "std_id", "sweep"])
-async def test_a_no_outlasts_a_restart_and_a_year(rehearse: Rehearse, road: str) -> None:
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+async def test_a_no_outlasts_a_restart_and_a_year(sources: Them, road: str) -> None:
+    async with sources(grace_period="1h") as them:
         await _refused(them, "ninja", "reject")
-        it.clock.forward(days=399)
+        them.it.clock.forward(days=399)
         await ASKS[road](them)
         await them.all_settled()
         await them.untouched()

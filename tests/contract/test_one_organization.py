@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.sandbox.shapes import Psa, SeedOrganization
-from tests.contract.conftest import Rehearse
+from tests.contract.conftest import Rehearse, Them
 from tests.support.links import Links
 from tests.support.rehearsal import Rehearsal
 from tests.support.sources import COMPANY, CW, NAME, ORG, SOURCES, Sources, account
@@ -31,14 +31,9 @@ async def _asked(sent: Any) -> str:
 # -- several links ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "other",
-    [("manage", "261"), ("manage", "9"), ("autotask", "261")],
-)
+@pytest.mark.parametrize("other", [("manage", "261"), ("manage", "9"), ("autotask", "261")])
 @pytest.mark.parametrize("first", [True, False])
-async def test_one_of_two_linked_companies_goes(
-    rehearse: Rehearse, other: tuple[str, str], *, first: bool
-) -> None:
+async def test_one_of_two_goes(rehearse: Rehearse, other: tuple[str, str], *, first: bool) -> None:
     """The other one was never heard of: nobody knows whether it is a client."""
     async with behind(rehearse(sandbox=account()), Links({ORG: (other,)})) as it:
         them = Sources(it)
@@ -79,9 +74,7 @@ async def test_a_client_of_another_psa_is_active(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("by", ["api", "std", "sweep"])
-async def test_who_asks_by_another_road_is_asked_about_the_links_too(
-    rehearse: Rehearse, by: str
-) -> None:
+async def test_other_requests_ask_about_the_links_too(rehearse: Rehearse, by: str) -> None:
     links = Links({ORG: (("manage", "261"),)})
     async with behind(rehearse(sandbox=account()), links) as it:
         them = Sources(it)
@@ -98,9 +91,7 @@ async def test_who_asks_by_another_road_is_asked_about_the_links_too(
 
 
 @pytest.mark.parametrize("order", [(COMPANY, 261), (261, COMPANY)])
-async def test_every_linked_company_is_known_to_be_inactive(
-    rehearse: Rehearse, order: tuple[int, int]
-) -> None:
+async def test_every_linked_one_is_inactive(rehearse: Rehearse, order: tuple[int, int]) -> None:
     """Or somebody was shown all links."""
     async with behind(rehearse(sandbox=account()), Links({ORG: (("manage", "261"),)})) as it:
         them = Sources(it)
@@ -118,9 +109,7 @@ async def test_every_linked_company_is_known_to_be_inactive(
 
 
 @pytest.mark.parametrize("number", [COMPANY, 300])
-async def test_a_number_of_another_psa_is_not_known_by_that_of_ours(
-    rehearse: Rehearse, number: int
-) -> None:
+async def test_another_psas_number_is_not_known_by_ours(rehearse: Rehearse, number: int) -> None:
     """What ConnectWise says of its 300 says nothing of Autotask's."""
     links = Links({ORG: (("autotask", str(number)),)})
     async with behind(rehearse(sandbox=account()), links) as it:
@@ -147,10 +136,9 @@ async def test_a_link_that_came_while_it_waited(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("vendor", ["cw_deleted", "cw_nameless", "at_deleted", "std_link"])
-async def test_a_bare_number_never_confirms_itself(rehearse: Rehearse, vendor: str) -> None:
+async def test_a_bare_number_never_confirms_itself(sources: Them, vendor: str) -> None:
     psa = Psa("autotask" if vendor == "at_deleted" else "manage", str(COMPANY))
-    async with rehearse(sandbox=account(psa=psa)) as it:
-        them = Sources(it)
+    async with sources(sandbox=account(psa=psa)) as them:
         await _nameless(them, vendor)
         found = await them.all_settled()
         await them.untouched()
@@ -158,7 +146,7 @@ async def test_a_bare_number_never_confirms_itself(rehearse: Rehearse, vendor: s
         for each in found:
             await them.approve(each)
             await them.settle(each.id)
-        assert len(await it.deletes()) == len(found)
+        assert len(await them.it.deletes()) == len(found)
 
 
 async def _nameless(them: Sources, vendor: str) -> Any:
@@ -176,12 +164,9 @@ async def _nameless(them: Sources, vendor: str) -> Any:
 
 @pytest.mark.parametrize("vendor", ["cw_deleted", "at_deleted"])
 @pytest.mark.parametrize("known", [NAME, "Quite Another Client"])
-async def test_the_name_that_a_genuine_event_gave_before_is_compared(
-    rehearse: Rehearse, vendor: str, known: str
-) -> None:
+async def test_an_earlier_name_is_compared(sources: Them, vendor: str, known: str) -> None:
     psa = Psa("autotask" if vendor == "at_deleted" else "manage", str(COMPANY))
-    async with rehearse(sandbox=account(psa=psa)) as it:
-        them = Sources(it)
+    async with sources(sandbox=account(psa=psa)) as them:
         if vendor == "at_deleted":
             await them.at("True", name=known)
         else:
@@ -193,13 +178,12 @@ async def test_the_name_that_a_genuine_event_gave_before_is_compared(
         elif found.state == "awaiting_approval":
             await them.approve(found)  # A deletion signs no time, which is a doubt of its own.
             await them.settle(found.id)
-        assert len(await it.deletes()) == (known == NAME)
+        assert len(await them.it.deletes()) == (known == NAME)
 
 
 @pytest.mark.parametrize("named", ["Other Works", "Violet"])
-async def test_a_link_and_another_name(rehearse: Rehearse, named: str) -> None:
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+async def test_a_link_and_another_name(sources: Them, named: str) -> None:
+    async with sources() as them:
         found = await them.settle(await _asked(them.cw(name=named)))
         await them.untouched()
         assert found.state in HELD
@@ -207,12 +191,9 @@ async def test_a_link_and_another_name(rehearse: Rehearse, named: str) -> None:
 
 @pytest.mark.parametrize("event", ["updated", "deleted", "nameless"])
 @pytest.mark.parametrize("declared", [True, False])
-async def test_two_tenants_of_one_integration(
-    rehearse: Rehearse, event: str, *, declared: bool
-) -> None:
+async def test_two_tenants_of_one_kind(sources: Them, event: str, *, declared: bool) -> None:
     """IT Glue's link belongs to the first tenant's client; the second one has a same number."""
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+    async with sources() as them:
         if not declared:
             with pytest.raises(ValueError, match=r"cw2|integration"):
                 them.configure({"cw": CW, "cw2": CW2})
@@ -267,24 +248,20 @@ LINK = {"integration_type": "manage", "company_id": "270"}
     ],
 )
 @pytest.mark.parametrize("source", ["std", "ce"])
-async def test_identifiers_that_disagree(
-    rehearse: Rehearse, source: str, data: dict[str, Any]
-) -> None:
-    async with rehearse(sandbox=account(OTHER)) as it:
-        them = Sources(it)
+async def test_identifiers_differ(sources: Them, source: str, data: dict[str, Any]) -> None:
+    async with sources(sandbox=account(OTHER)) as them:
         await (them.std(**data) if source == "std" else them.ce(**data))
         found = await them.all_settled()
         await them.untouched()
-        assert await it.exists("402")
+        assert await them.it.exists("402")
         assert {each.state for each in found} <= {"failed", "blocked", "awaiting_approval"}
 
 
-async def test_identifiers_that_agree(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(OTHER)) as it:
-        them = Sources(it)
+async def test_identifiers_that_agree(sources: Them) -> None:
+    async with sources(sandbox=account(OTHER)) as them:
         data: dict[str, Any] = {"org_id": "402", "org_name": "Other Works", "psa": LINK}
         await them.settle(await _asked(them.std(**data)))
-        assert not await it.exists("402")
+        assert not await them.it.exists("402")
 
 
 # -- links that nobody states ---------------------------------------------------------------------

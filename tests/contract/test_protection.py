@@ -1,11 +1,11 @@
 """Once protected, an organization stays until an admin ends it, whatever the file says now."""
 
-import json
 from typing import Any
 
 import pytest
 
 from tests.contract.conftest import Rehearse
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.rehearsal import TEST_COMPANY
 from workers.ledger.ledger import Ledger
@@ -15,12 +15,6 @@ from workers.processes.queue import JobQueue
 
 def gates(result: dict[str, Any]) -> list[str]:
     return [error["message"].split(":")[0] for error in result["errors"]]
-
-
-async def audited(ledger: Ledger) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what") in {"protected", "unprotected"}]
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -38,9 +32,7 @@ async def test_a_protected_organization_is_not_deleted(rehearse: Rehearse, *, fo
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-async def test_a_tag_seen_by_a_plan_outlives_itself_and_the_configuration(
-    rehearse: Rehearse, *, dry_run: bool
-) -> None:
+async def test_a_tag_once_seen_protects_for_good(rehearse: Rehearse, *, dry_run: bool) -> None:
     async with rehearse(blocking_tags=[]) as it:
         await it.change(TEST_COMPANY, **{"quick-notes": "Please #Keep until they pay"})
         await it.run(await it.ask(org_id=TEST_COMPANY, dry_run=dry_run))
@@ -75,9 +67,7 @@ async def test_an_id_of_the_file_that_only_a_plan_saw_outlives_it(rehearse: Rehe
         assert gates(await it.run(await it.ask(org_id=TEST_COMPANY))) == ["protection"]
 
 
-async def test_a_file_that_changed_is_recorded_at_once(
-    rehearse: Rehearse, ledger: Ledger, valkey_url: str
-) -> None:
+async def test_changes_are_recorded(rehearse: Rehearse, ledger: Ledger, valkey_url: str) -> None:
     async with rehearse(protected_ids=["301"]) as it:
         jobs = JobQueue(valkey_url)
         names = {duty.name for duty in duties(it.settings, ledger, jobs)}
@@ -98,7 +88,7 @@ async def test_an_admin_ends_it(rehearse: Rehearse) -> None:
         result = await it.run(await it.ask(org_id=TEST_COMPANY))
 
         assert result["deleted"] is True
-        assert await audited(it.ledger) == [
+        assert await audited(it.ledger, "protected", "unprotected") == [
             {
                 "what": "protected", "at": 1000 * now.timestamp(), "org_id": TEST_COMPANY,
                 "operator": "carol", "reason": "r", "how": "api",
@@ -110,9 +100,7 @@ async def test_an_admin_ends_it(rehearse: Rehearse) -> None:
         ]  # fmt: skip
 
 
-async def test_protected_in_the_last_instant(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_protected_at_the_last(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     """After everything was looked at, right before the script that grants the call."""
     async with rehearse() as it:
         begin = it.ledger.deletions.begin_delete

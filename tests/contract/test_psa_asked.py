@@ -186,9 +186,7 @@ async def test_silent_after_an_unanswered_call(asking: Asking, psa: Tenant) -> N
 
 @pytest.mark.parametrize("when", ["before_the_plan", "before_the_call"])
 @pytest.mark.parametrize("fault", [503, 429, 400])
-async def test_a_psa_that_is_away_is_waited_for(
-    asking: Asking, psa: Tenant, when: str, fault: int
-) -> None:
+async def test_a_psa_away_is_waited_for(asking: Asking, psa: Tenant, when: str, fault: int) -> None:
     def away() -> None:
         psa.fault = fault
 

@@ -2,13 +2,15 @@
 
 import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from adapters.errors import NotFound
 from tests.contract.conftest import Rehearse
 from tests.contract.test_misbehaviour import begin_and_die
+from tests.support.audit import audited
+from tests.support.deletions import cancelled
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.deleting.refusals import ReplayRefused
@@ -21,40 +23,14 @@ WINDOW = timedelta(hours=6)
 EMPTY = "311"
 
 
-async def replay(
-    it: Rehearsal, deletion_id: str, token: str = "", *, overrule: bool = True
-) -> int | None:
-    it._number += 1
-    return await it.ledger.deletions.replay(
-        deletion_id,
-        operator="bob",
-        token=token or f"t{it._number}",
-        callback_url="https://rewst.example.com/hook",
-        overrule=overrule,
-        now=it.clock(),
-    )
-
-
 async def refusal(it: Rehearsal, deletion_id: str, *, overrule: bool = True) -> str:
     """Why it is not replayed; nothing of it changes."""
     before = await it.ledger.store.hash("deletion", deletion_id)
     with pytest.raises(ReplayRefused) as refused:
-        await replay(it, deletion_id, overrule=overrule)
+        await it.replay(deletion_id, overrule=overrule)
     assert await it.ledger.store.hash("deletion", deletion_id) == before
     assert deletion_id in refused.value.message
     return refused.value.why
-
-
-async def cancel(it: Rehearsal, deletion_id: str) -> None:
-    now = it.clock()
-    error = ErrorEntry("Cancelled", "by carol", rfc3339(now))
-    await it.ledger.deletions.cancel(deletion_id, operator="carol", error=error, now=now)
-
-
-async def audited(it: Rehearsal, what: str) -> list[dict[str, Any]]:
-    raw: Any = await it.ledger.store.redis.xrange(it.ledger.store.key("audit", "pending"))
-    lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-    return [line for line in lines if line.get("what") == what]
 
 
 async def test_a_blocked_deletion_begins_anew_and_keeps_its_history(rehearse: Rehearse) -> None:
@@ -66,12 +42,12 @@ async def test_a_blocked_deletion_begins_anew_and_keeps_its_history(rehearse: Re
         it.clock.forward(hours=1)
         it.reconfigure(protected_names=[])
 
-        assert await replay(it, name, "once") is not None
+        assert await it.replay(name, "once") is not None
         anew = await it.ledger.deletions.get(name)
         assert (anew.state, anew.step, anew.generation) == (QUEUED, "plan", 2)
         assert (anew.plan, anew.errors, anew.finished_at) == (None, (), None)
         assert anew.fence == ended.fence
-        assert await replay(it, name, "once") is None  # as a repeated command would
+        assert await it.replay(name, "once") is None  # as a repeated command would
         assert (await it.ledger.deletions.get(name)) == anew
 
         assert (await it.run(name))["deleted"] is True
@@ -82,7 +58,7 @@ async def test_a_blocked_deletion_begins_anew_and_keeps_its_history(rehearse: Re
         (line,) = [entry for entry in view.journal if entry["entry"] == "replayed"]
         assert (line["operator"], line["generation"], line["was"]) == ("bob", 2, "blocked")
         assert [entry["entry"] for entry in view.journal].count("ended") == 2
-        (entry,) = await audited(it, "replayed")
+        (entry,) = await audited(it.ledger, "replayed")
         assert (entry["deletion_id"], entry["operator"]) == (name, "bob")
 
 
@@ -91,7 +67,7 @@ async def test_each_generation_has_a_callback_of_its_own(rehearse: Rehearse) -> 
         name = await it.ask(org_id=TEST_COMPANY)
         await it.run(name)
         for _ in range(2):
-            await replay(it, name)
+            await it.replay(name)
             await it.run(name)
         entries = (await it.ledger.views.of(name)).callbacks
         assert [entry.id for entry in entries] == ["cb_api1_2", "cb_api1_3"]
@@ -108,8 +84,8 @@ async def test_what_succeeded_or_has_not_ended_is_refused(rehearse: Rehearse) ->
         await it.run(name)
         assert await refusal(it, name) == "succeeded"
         with pytest.raises(NotFound):
-            await replay(it, "del_0")
-        assert [line["why"] for line in await audited(it, "replay_refused")] == [
+            await it.replay("del_0")
+        assert [line["why"] for line in await audited(it.ledger, "replay_refused")] == [
             "not_terminal",
             "succeeded",
         ]
@@ -126,7 +102,7 @@ async def test_a_preview_is_a_preview_again(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         name = await it.ask(org_id=TEST_COMPANY, dry_run=True)
         await it.run(name)
-        await replay(it, name)
+        await it.replay(name)
         assert (await it.run(name))["details"]["state"] == "previewed"
         assert await it.exists(TEST_COMPANY)
 
@@ -145,9 +121,7 @@ async def test_a_client_that_was_active_since_is_refused(rehearse: Rehearse) -> 
         assert (await it.run(second))["deleted"] is True
 
 
-async def test_a_client_that_a_sweep_watched_and_that_came_back_is_refused(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_client_of_a_sweep_that_came_back_is_refused(rehearse: Rehearse) -> None:
     async with rehearse(protected_names=["Test*"]) as it:
         name = await it.ask(org_id=TEST_COMPANY)
         record = it.ledger.store.key("deletion", name)
@@ -156,7 +130,7 @@ async def test_a_client_that_a_sweep_watched_and_that_came_back_is_refused(
         await it.ledger.store.redis.hset(record, "source", "schedule:monthly")
         await it.run(name)
         await it.event(company="3", active=True)
-        await replay(it, name)
+        await it.replay(name)
         await it.run(name)
         await it.event(active=True)
         assert await refusal(it, name) == "reactivated"
@@ -174,10 +148,10 @@ async def test_after_a_cancellation_a_replay_by_name_is_a_new_decision(rehearse:
     async with rehearse() as it:
         asked = (await it.event()).deletion_id
         assert asked is not None
-        await cancel(it, asked)
+        await cancelled(it.ledger, asked, it.clock(), "carol")
         assert (await it.event()).reason == "cancelled_by_operator"
         assert await refusal(it, asked, overrule=False) == "cancelled_by_operator"
-        await replay(it, asked)
+        await it.replay(asked)
         assert (await it.event()).reason == "joined"
         assert (await it.run(asked))["deleted"] is True
         assert len(await it.deletes()) == 1
@@ -192,7 +166,7 @@ async def test_a_reactivation_cancels_a_replayed_deletion(rehearse: Rehearse) ->
         assert second is not None
         await it.run(second)
         it.reconfigure(protected_names=[])
-        await replay(it, first)
+        await it.replay(first)
         # The register knows which one is open.
         assert await refusal(it, second) == "other_open"
         assert (await it.event(active=True)).deletion_id == first
@@ -218,7 +192,7 @@ async def test_two_deletions_never_act_on_one_organization(rehearse: Rehearse) -
         assert (await it.run(unverified))["errors"][0]["code"] == "DeletionUnverified"
         other = await it.ask(org_id=TEST_COMPANY)
         assert (await it.run(other))["details"]["state"] == "blocked"
-        await replay(it, other)
+        await it.replay(other)
         result = await it.run(other)
         assert (result["details"]["state"], len(await it.deletes())) == ("blocked", 1)
 
@@ -231,7 +205,7 @@ async def test_an_accepted_call_is_looked_at_again_and_never_repeated(rehearse: 
         plan = (await it.ledger.deletions.get(name)).plan
         it.clock.forward(days=5)
 
-        await replay(it, name)
+        await it.replay(name)
         anew = await it.ledger.deletions.get(name)
         assert (anew.step, anew.plan, anew.intent.state) == ("verify", plan, "accepted")
         began = it.clock()
@@ -240,7 +214,7 @@ async def test_an_accepted_call_is_looked_at_again_and_never_repeated(rehearse: 
         assert it.clock() - began >= WINDOW
         it.clock.forward(days=1, hours=12)
 
-        await replay(it, name)
+        await it.replay(name)
         result = await it.run(name)
         assert (result["success"], result["deleted"]) == (True, True)
         assert result["dependency_check"]["assets_found"] is not None
@@ -267,7 +241,7 @@ async def test_an_unanswered_call_goes_on_where_it_was(rehearse: Rehearse) -> No
         name = await unanswered_to_the_end(it)
         await it.context.itglue.delete_organization(TEST_COMPANY)
         it.clock.forward(days=3)
-        await replay(it, name)
+        await it.replay(name)
         anew = await it.ledger.deletions.get(name)
         assert (anew.step, anew.intent.state) == ("unanswered", "open")
         result = await it.run(name)
@@ -277,7 +251,7 @@ async def test_an_unanswered_call_goes_on_where_it_was(rehearse: Rehearse) -> No
 async def test_an_unanswered_call_is_sent_again_once_it_had_its_time(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         name = await unanswered_to_the_end(it)
-        await replay(it, name)
+        await it.replay(name)
         # Not before, though this is another generation.
         await it.advance(name)
         assert await it.deletes() == []
@@ -290,7 +264,7 @@ async def test_an_unanswered_call_is_sent_again_only_after_the_gates(rehearse: R
     async with rehearse() as it:
         name = await unanswered_to_the_end(it)
         await it.change(TEST_COMPANY, quick_notes="#keep")
-        await replay(it, name)
+        await it.replay(name)
         began = it.clock()
         result = await it.run(name)
         assert result["errors"][0]["code"] == "DeletionUnverified"
@@ -303,7 +277,7 @@ async def test_a_replay_counts_once_within_a_day(rehearse: Rehearse) -> None:
         name = await it.ask(org_id=TEST_COMPANY)
         assert (await it.run(name))["details"]["state"] == "blocked"
         await it.http.post("/_sandbox/faults", json={"refuse-synced": None})
-        await replay(it, name)
+        await it.replay(name)
         assert (await it.run(name))["deleted"] is True
         assert (await it.advance(await it.ask(org_id=EMPTY))).state == "awaiting_approval"
 
@@ -315,7 +289,7 @@ async def test_a_replay_a_day_later_counts_anew(rehearse: Rehearse) -> None:
         await it.http.post("/_sandbox/faults", json={"refuse-synced": None})
         it.clock.forward(days=1)
         assert (await it.run(await it.ask(org_id=EMPTY)))["deleted"] is True
-        await replay(it, name)
+        await it.replay(name)
         assert (await it.advance(name)).state == "awaiting_approval"
 
 
@@ -327,7 +301,7 @@ async def test_a_replay_voids_an_approval(rehearse: Rehearse) -> None:
         await it.ledger.store.redis.hset(
             record, mapping={"approval_digest": "d", "approvals": "x", "grace_from": "1"}
         )
-        await replay(it, name)
+        await it.replay(name)
         assert [
             each for each in await it.ledger.store.hash("deletion", name) if "appr" in each
         ] == []
@@ -342,7 +316,7 @@ async def test_a_parked_deletion_has_its_deaths_forgiven(rehearse: Rehearse) -> 
         deletion = await it.advance(name)
         assert (deletion.state, deletion.deaths) == (FAILED, 4)
         assert "ended its worker 4 times" in deletion.errors[0].message
-        await replay(it, name)
+        await it.replay(name)
         assert (await it.run(name))["deleted"] is True
         assert (await it.ledger.deletions.get(name)).state == DELETED
 

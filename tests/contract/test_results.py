@@ -177,9 +177,7 @@ async def test_a_synced_organization_asked_for_by_api_is_blocked(rehearse: Rehea
         assert "PSA" in result["errors"][0]["message"]
 
 
-async def test_a_synced_organization_asked_for_by_webhook_waits_then_goes(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_synced_one_asked_for_by_webhook_waits_then_goes(rehearse: Rehearse) -> None:
     async with rehearse("refuse-synced:2") as it:
         receipt = await it.event()
         deletion = await it.advance(str(receipt.deletion_id))

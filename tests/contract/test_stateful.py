@@ -12,11 +12,7 @@ from typing import Any, ClassVar
 
 import redis
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, invariant, run_state_machine_as_test
 
 from adapters.errors import PsaAnswerUnreadable, PsaError, PsaRefused, PsaUnreachable
 from service.sandbox.shapes import Psa
@@ -292,12 +288,7 @@ class Everything(RuleBasedStateMachine):
     ) -> None:
         self.it.reuse(index, age, answer)
 
-    @among(
-        company=COMPANIES,
-        source=PSAS,
-        garbled=("status", "everything"),
-        answer=ANSWERS,
-    )
+    @among(company=COMPANIES, source=PSAS, garbled=("status", "everything"), answer=ANSWERS)
     def says_what_nobody_can_read(
         self, company: str, source: str, garbled: str, answer: Order
     ) -> None:
@@ -481,9 +472,7 @@ class Everything(RuleBasedStateMachine):
             case _:
                 self.it.lose_ledger(copy=what == "restored")
 
-    @among(
-        lambda self: self.it.troubled,
-    )
+    @among(lambda self: self.it.troubled)
     def somebody_sees_to_it(self) -> None:
         self.it.accept_ledger()
 

@@ -1,7 +1,6 @@
 """The stop switch: a person pulls it, or IT Glue by refusing the key; nothing ends by it."""
 
 import asyncio
-import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,8 @@ import pytest
 
 from adapters.errors import CallsStopped
 from tests.contract.conftest import Rehearse
+from tests.support.audit import audited
+from tests.support.ledgers import notices
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.ledger.deleting.deletions import Begun
 from workers.ledger.records import Deletion
@@ -36,21 +37,6 @@ async def asked(it: Rehearsal) -> int:
     return len(requests)
 
 
-async def told(it: Rehearsal) -> list[dict[str, Any]]:
-    """The notices, oldest first."""
-    store = it.ledger.store
-    names: Any = await store.redis.zrange(store.key("notices", "due"), 0, -1)
-    notices = [await it.ledger.notices.get(name.decode()) for name in names]
-    return [{"kind": each.kind, **each.detail} for each in notices]
-
-
-async def audited(it: Rehearsal, *what: str) -> list[dict[str, Any]]:
-    store = it.ledger.store
-    lines: Any = await store.redis.xrange(store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what", entry.get("entry")) in what]
-
-
 async def trip(it: Rehearsal) -> None:
     """Three deletions meet a refused key."""
     await refuse(it, "all")
@@ -62,9 +48,7 @@ async def trip(it: Rehearsal) -> None:
 
 
 @pytest.mark.parametrize("mode", ["delete", "soft_delete"])
-async def test_nothing_destructive_is_sent_until_somebody_resumes(
-    rehearse: Rehearse, mode: str
-) -> None:
+async def test_nothing_is_deleted_until_somebody_resumes(rehearse: Rehearse, mode: str) -> None:
     async with rehearse(mode=mode, eligible_statuses=[]) as it:
         await it.ledger.stop_switch.pause("carol", "wrong clients", it.clock())
         deletion_id = await it.ask(org_id=EMPTY)
@@ -80,7 +64,7 @@ async def test_nothing_destructive_is_sent_until_somebody_resumes(
         journal = (await it.ledger.views.of(deletion_id)).journal
         assert [each["why"] for each in journal if each["entry"] == "not_begun"] == ["paused"]
         assert await asked(it) - looked <= (3 if mode == "soft_delete" else 0)
-        assert len(await audited(it, "not_begun")) == 1
+        assert len(await audited(it.ledger, "not_begun")) == 1
 
         await it.ledger.stop_switch.resume("alice", "they were right", it.clock())
         due = (await it.ledger.deletions.hand_out(it.clock())).jobs
@@ -127,13 +111,13 @@ async def test_people_and_the_audit_log_are_told_once(rehearse: Rehearse) -> Non
         assert await switch.resume("alice", "", it.clock.forward(seconds=1)) == ()
         assert await switch.pauses() == ()
 
-        assert await told(it) == [
+        assert await notices(it.ledger) == [
             {"kind": "paused", "by": "carol", "cause": "operator", "reason": "wrong clients"},
             {"kind": "resumed", "by": "alice", "reason": "fine"},
         ]
-        entries = [(each["what"], each["operator"]) for each in await audited(it, "paused")]
+        entries = [(each["what"], each["operator"]) for each in await audited(it.ledger, "paused")]
         assert entries == [("paused", "carol"), ("paused", "alice")]
-        entries = [(each["what"], each["operator"]) for each in await audited(it, "resumed")]
+        entries = [(each["what"], each["operator"]) for each in await audited(it.ledger, "resumed")]
         assert entries == [("resumed", "alice")]
 
 
@@ -147,9 +131,7 @@ async def test_what_went_out_is_looked_after(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("worked", [False, True])
-async def test_an_unanswered_call_is_not_repeated_and_is_looked_after(
-    rehearse: Rehearse, *, worked: bool
-) -> None:
+async def test_an_unanswered_call_is_not_repeated(rehearse: Rehearse, *, worked: bool) -> None:
     async with rehearse("drop-after:1" if worked else "drop-before:1") as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         assert (await work(it, deletion_id)).intent.unanswered
@@ -200,7 +182,7 @@ async def test_a_refused_key_does_not_fail_the_whole_queue(rehearse: Rehearse, s
 
         (pause,) = await it.ledger.stop_switch.pauses()
         assert (pause.cause, pause.by) == ("key_refused", "")
-        (notice,) = [each for each in await told(it) if each["kind"] == "paused"]
+        (notice,) = await notices(it.ledger, "paused")
         assert str(status) in notice["reason"]
 
         await refuse(it, None)
@@ -235,9 +217,7 @@ async def test_an_accepted_key_ends_the_row(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_what_the_key_may_not_read_is_no_refusal_of_the_key(
-    rehearse: Rehearse, status: int
-) -> None:
+async def test_what_the_key_may_not_read_is_no_refusal(rehearse: Rehearse, status: int) -> None:
     async with rehearse(dependency_limits=NO_LIMITS) as it:
         await refuse(it, "documents", status)
         for _ in range(4):
@@ -265,7 +245,7 @@ async def test_twenty_workers_at_once_fail_two_deletions_at_most(rehearse: Rehea
         failed = states.count("failed")
         assert failed <= 2
         assert states == ["failed"] * failed + ["retrying"] * (20 - failed)
-        assert len([each for each in await told(it) if each["kind"] == "paused"]) == 1
+        assert len(await notices(it.ledger, "paused")) == 1
 
 
 async def test_a_proof_waits_for_the_key_however_long_that_takes(rehearse: Rehearse) -> None:

@@ -82,9 +82,7 @@ async def test_a_default_account_is_too_much_for_the_default_share(rehearse: Reh
         assert (await sweeping.summary())["audit_head"] == head.plain()
 
 
-async def test_a_deletion_that_moves_while_the_open_ones_are_read_is_one_of_them(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_moving_one_is_counted(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rehearse(sandbox=account(), approval="always") as it:
         name = await it.ask(org_id="301", confirm_delete=True)
         assert (await it.advance(name)).state == "awaiting_approval"
@@ -106,9 +104,7 @@ async def test_a_deletion_that_moves_while_the_open_ones_are_read_is_one_of_them
         assert [each.id for each in await ledger.listing.open()] == [name]
 
 
-async def test_who_recorded_does_not_go_on_with_the_lease_of_another(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_anothers_lease_stops_it(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rehearse(sandbox=account()) as it:
         sweeps, name = it.ledger.sweeps, await Sweeping(it).begin()
         held = await sweeps.lease(name, it.clock())
@@ -161,9 +157,7 @@ async def test_a_dry_run_schedule_asks_for_previews(rehearse: Rehearse) -> None:
 
 
 @pytest.mark.parametrize("approval", ["never", "webhooks"])
-async def test_what_the_schedule_does_not_confirm_is_not_deleted(
-    rehearse: Rehearse, approval: str
-) -> None:
+async def test_an_unconfirmed_sweep_deletes_nothing(rehearse: Rehearse, approval: str) -> None:
     async with rehearse(sandbox=account(), approval=approval) as it:
         sweeping = Sweeping(it, confirm_delete=False)
         await sweeping.summary()
@@ -216,9 +210,7 @@ async def test_an_organization_with_an_open_deletion_is_skipped(rehearse: Rehear
         assert (again["requested"], len(again["skipped"])) == (0, 12)
 
 
-async def test_a_client_that_is_back_or_that_a_person_spared_is_skipped(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_client_that_is_back_or_that_a_person_spared_is_skipped(rehearse: Rehearse) -> None:
     async with rehearse(sandbox=account()) as it:
         sweeping = Sweeping(it)
         await it.event(company="301", active=True)
@@ -238,9 +230,7 @@ def _cancelled() -> Any:
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_a_client_that_comes_back_before_the_call_is_not_deleted(
-    rehearse: Rehearse, *, known: bool
-) -> None:
+async def test_a_client_that_comes_back_is_not_deleted(rehearse: Rehearse, *, known: bool) -> None:
     """IT Glue's status lags behind the PSA's word by hours."""
     async with rehearse(sandbox=account()) as it:
         if known:
@@ -404,18 +394,14 @@ async def test_a_refused_key_ends_it_and_people_are_told(rehearse: Rehearse) -> 
 
 
 @pytest.mark.parametrize(("fault", "state"), [("html:3", "finished"), ("html", "failed")])
-async def test_an_outage_is_outlasted_or_ends_it(
-    rehearse: Rehearse, fault: str, state: str
-) -> None:
+async def test_an_outage_passes_or_ends_it(rehearse: Rehearse, fault: str, state: str) -> None:
     async with rehearse(fault, sandbox=account()) as it:
         sweeping = Sweeping(it)
         assert (await until_over(sweeping)).state == state
         assert bool(await sweeping.deletions()) is (state == "finished")
 
 
-async def test_a_list_that_shrinks_between_two_pages(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_that_shrinks(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     """What moves up onto a page that was read is not overlooked."""
     monkeypatch.setattr(walk, "_SIZES", (5,))
     async with rehearse(sandbox={**account(), "removal_seconds": 0}) as it:
@@ -443,9 +429,7 @@ async def test_a_list_that_shrinks_between_two_pages(
         assert found(await sweeping.summary()) == CLIENTS
 
 
-async def test_a_page_that_comes_again_and_again_ends_it(
-    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_repeated_page_ends_it(rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "_SIZES", (5,))
     async with rehearse(sandbox=account()) as it:
         sweeping = Sweeping(it)

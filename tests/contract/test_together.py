@@ -21,9 +21,7 @@ async def unanswered(it: Rehearsal, deletion_id: str) -> None:
         it.clock.now = max(held.ready_at, it.clock() + timedelta(milliseconds=1))
 
 
-async def test_an_export_that_fails_does_not_end_what_may_have_worked(
-    rehearse: Rehearse, tmp_path: Path
-) -> None:
+async def test_a_failed_export_does_not_end_a_sent_one(rehearse: Rehearse, tmp_path: Path) -> None:
     async with rehearse("drop-before:1", export=True, export_dir=str(tmp_path)) as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         await unanswered(it, deletion_id)
@@ -32,9 +30,7 @@ async def test_an_export_that_fails_does_not_end_what_may_have_worked(
         assert [error["code"] for error in result["errors"]] == ["DeletionUnverified"]
 
 
-async def test_a_spool_that_never_comes_back_does_not_hold_up_the_result(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_spool_that_is_lost_does_not_hold_up_the_result(rehearse: Rehearse) -> None:
     async with rehearse("drop-before:1", approval="never") as it:
         receipt = await it.event()
         deletion_id = str(receipt.deletion_id)
@@ -70,9 +66,7 @@ async def test_what_is_not_found_late_is_looked_at_once_more(rehearse: Rehearse)
         assert result["deleted"] is True
 
 
-async def test_a_cancel_that_is_repeated_over_a_broken_connection_is_one(
-    rehearse: Rehearse,
-) -> None:
+async def test_a_cancel_repeated_over_a_broken_connection_is_one(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         said = [deletion_id, to_ms(it.clock()), "alice", "[]"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.sandbox.shapes import Psa, SeedOrganization
-from tests.contract.conftest import Rehearse
+from tests.contract.conftest import Rehearse, Them
 from tests.support.links import Links
 from tests.support.sources import (
     CE,
@@ -52,13 +52,10 @@ async def _waits(them: Sources, asked: str = "api") -> Deletion:
 
 @pytest.mark.parametrize("approval", ["always", "webhooks"])
 @pytest.mark.parametrize("asked", ["api", "cw"])
-async def test_a_soft_deletion_does_not_become_a_hard_one(
-    rehearse: Rehearse, asked: str, approval: str
-) -> None:
-    async with rehearse(sandbox=free(), grace_period="48h", approval=approval, **SOFT) as it:
-        them = Sources(it)
+async def test_soft_does_not_become_hard(sources: Them, asked: str, approval: str) -> None:
+    async with sources(sandbox=free(), grace_period="48h", approval=approval, **SOFT) as them:
         found = await _waits(them, asked)
-        it.clock.forward(hours=10)
+        them.it.clock.forward(hours=10)
         them.configure(SOURCES, policy={"mode": "delete"})
         found = await them.settle(found.id)
         await them.untouched()
@@ -66,38 +63,35 @@ async def test_a_soft_deletion_does_not_become_a_hard_one(
 
 
 @pytest.mark.parametrize("when", ["queued", "awaiting", "paused"])
-async def test_the_mode_changes_at_another_moment(rehearse: Rehearse, when: str) -> None:
+async def test_the_mode_changes_at_another_moment(sources: Them, when: str) -> None:
     approval = "always" if when == "awaiting" else "webhooks"
-    async with rehearse(sandbox=free(), approval=approval, **SOFT) as it:
-        them = Sources(it)
-        name = await it.ask(org_id=ORG, org_name=NAME)
+    async with sources(sandbox=free(), approval=approval, **SOFT) as them:
+        name = await them.it.ask(org_id=ORG, org_name=NAME)
         if when == "paused":
             await them.pause()
         if when != "queued":
             await them.once(name)
         if when == "awaiting":
-            await them.approve(await it.ledger.deletions.get(name))
+            await them.approve(await them.it.ledger.deletions.get(name))
         them.configure(SOURCES, policy={"mode": "delete"})
         await them.resume()
-        it.clock.forward(seconds=16)
+        them.it.clock.forward(seconds=16)
         found = await them.settle(name)
         if when == "queued" and found.mode == "delete":
             pytest.fail("asked for under soft_delete, and carried out as a deletion")
         await them.untouched()
 
 
-async def test_a_preview_that_waits_is_not_carried_out(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=free(), mode="preview") as it:
-        them = Sources(it)
+async def test_a_preview_that_waits_is_not_carried_out(sources: Them) -> None:
+    async with sources(sandbox=free(), mode="preview") as them:
         name = str((await them.cw()).strongest.deletion_id)
         them.configure(SOURCES, policy={"mode": "delete"})
         await them.settle(name)
         await them.untouched()
 
 
-async def test_a_hard_deletion_may_become_a_soft_one(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=free(), grace_period="48h", soft_delete_status="Active") as it:
-        them = Sources(it)
+async def test_a_hard_deletion_may_become_a_soft_one(sources: Them) -> None:
+    async with sources(sandbox=free(), grace_period="48h", soft_delete_status="Active") as them:
         found = await _waits(them)
         them.configure(SOURCES, policy={"mode": "soft_delete"})
         found = await them.settle(found.id)
@@ -105,9 +99,8 @@ async def test_a_hard_deletion_may_become_a_soft_one(rehearse: Rehearse) -> None
         assert found.state in {"soft_deleted", "awaiting_approval"}
 
 
-async def test_who_is_asked_again_has_the_last_word(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=free(), grace_period="1h", approval="always", **SOFT) as it:
-        them = Sources(it)
+async def test_who_is_asked_again_has_the_last_word(sources: Them) -> None:
+    async with sources(sandbox=free(), grace_period="1h", approval="always", **SOFT) as them:
         found = await _waits(them)
         them.configure(SOURCES, policy={"mode": "delete"})
         found = await them.settle(found.id)
@@ -115,18 +108,15 @@ async def test_who_is_asked_again_has_the_last_word(rehearse: Rehearse) -> None:
         await them.approve(found)
         found = await them.settle(found.id)
         # The milder of then and now is what was shown, and what is done.
-        assert (found.state, len(await it.deletes())) == ("soft_deleted", 0)
+        assert (found.state, len(await them.it.deletes())) == ("soft_deleted", 0)
 
 
 @pytest.mark.parametrize(
     "then", [{"export": False}, {"export": True, "export_include_logs": False}]
 )
-async def test_an_approval_with_an_export_is_none_without(
-    rehearse: Rehearse, tmp_path: Path, then: dict[str, Any]
-) -> None:
+async def test_export_is_approved(sources: Them, tmp_path: Path, then: dict[str, Any]) -> None:
     export = {"export": True, "export_include_logs": True, "export_dir": str(tmp_path)}
-    async with rehearse(sandbox=account(), grace_period="48h", approval="always", **export) as it:
-        them = Sources(it)
+    async with sources(grace_period="48h", approval="always", **export) as them:
         found = await _waits(them)
         them.configure(SOURCES, policy=then)
         found = await them.settle(found.id)
@@ -139,9 +129,7 @@ async def test_an_approval_with_an_export_is_none_without(
 
 @pytest.mark.parametrize("asked", ["api", "std", "approved"])
 @pytest.mark.parametrize("change", ["renamed", "recreated", "relinked", "unlinked"])
-async def test_the_subject_moves_while_it_waits(
-    rehearse: Rehearse, asked: str, change: str
-) -> None:
+async def test_the_subject_moves_meanwhile(rehearse: Rehearse, asked: str, change: str) -> None:
     approval = "always" if asked == "approved" else "webhooks"
     making = rehearse(sandbox=account(), grace_period="48h", approval=approval)
     links = Links()
@@ -175,13 +163,12 @@ async def test_the_subject_moves_while_it_waits(
             assert found.state == "deleted", found.errors
 
 
-async def test_a_client_of_a_link_is_renamed_twice(rehearse: Rehearse) -> None:
+async def test_a_client_of_a_link_is_renamed_twice(sources: Them) -> None:
     """And back: what was decided is again what there is."""
-    async with rehearse(sandbox=account(), grace_period="48h") as it:
-        them = Sources(it)
+    async with sources(grace_period="48h") as them:
         found = await _waits(them, "cw")
-        await it.change(ORG, name="Other")
-        await it.change(ORG, name=NAME)
+        await them.it.change(ORG, name="Other")
+        await them.it.change(ORG, name=NAME)
         found = await them.settle(found.id)
         assert found.state == "deleted", found.errors
 
@@ -223,54 +210,51 @@ async def _swept(them: Sources, **schedule: Any) -> str:
 
 @pytest.mark.parametrize("when", ["grace", "queued", "paused", "limit"])
 @pytest.mark.parametrize("stop", ["tag", "type", "status"])
-async def test_the_criteria_hold_until_the_call(rehearse: Rehearse, stop: str, when: str) -> None:
+async def test_the_criteria_hold_until_the_call(sources: Them, stop: str, when: str) -> None:
     policy: dict[str, Any] = {"eligible_statuses": []}
     if when == "grace":
         policy["grace_period"] = "1h"
     if when == "limit":
         policy["max_deletions_per_day"] = 1
     other = SeedOrganization(id=402, name="Other Client", status="Inactive")
-    async with rehearse(sandbox=account(other, **TAGGED), **policy) as it:
-        them = Sources(it)
+    async with sources(sandbox=account(other, **TAGGED), **policy) as them:
         name = await _swept(them, types=["Customer"], statuses=["Inactive"])
         if when == "limit":
-            await it.run(await it.ask(org_id="402", org_name="Other Client"))
+            await them.it.run(await them.it.ask(org_id="402", org_name="Other Client"))
         if when == "paused":
             await them.pause()
         if when != "queued":
             await them.once(name)
         match stop:
             case "tag":
-                await it.change(ORG, description="they stay")
+                await them.it.change(ORG, description="they stay")
             case "type":
-                await it.change(ORG, type="Owner")
+                await them.it.change(ORG, type="Owner")
             case _:
-                await it.change(ORG, status="Active")
+                await them.it.change(ORG, status="Active")
         await them.resume()
-        it.clock.forward(seconds=16)
+        them.it.clock.forward(seconds=16)
         found = await them.settle(name)
         if found.state == "awaiting_approval" and when == "limit":
             await them.approve(found)
             found = await them.settle(name)
-        assert await it.exists(ORG)
+        assert await them.it.exists(ORG)
         assert found.state in HELD
 
 
-async def test_a_schedules_status_counts_where_a_status_is_set(rehearse: Rehearse) -> None:
+async def test_a_schedules_status_counts_where_a_status_is_set(sources: Them) -> None:
     """The policy's is not asked then, for it is what changes."""
-    async with rehearse(sandbox=free(**TAGGED), grace_period="1h", **SOFT) as it:
-        them = Sources(it)
+    async with sources(sandbox=free(**TAGGED), grace_period="1h", **SOFT) as them:
         name = await _swept(them, statuses=["Inactive"])
         await them.once(name, "scheduled")
-        it.world.statuses[3] = "On hold"
-        await it.change(ORG, status="On hold")
+        them.it.world.statuses[3] = "On hold"
+        await them.it.change(ORG, status="On hold")
         assert (await them.settle(name)).state == "blocked"
 
 
 @pytest.mark.parametrize("then", ["gone", "unconfirmed", "rehearsal", "narrower"])
-async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
-    async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:
-        them = Sources(it)
+async def test_the_schedule_as_it_is_now(sources: Them, then: str) -> None:
+    async with sources(sandbox=account(**TAGGED), grace_period="48h") as them:
         name = await _swept(them)
         await them.once(name, "scheduled")
         match then:
@@ -289,9 +273,8 @@ async def test_the_schedule_as_it_is_now(rehearse: Rehearse, then: str) -> None:
         assert found.state in HELD
 
 
-async def test_what_still_meets_the_criteria_goes(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account(**TAGGED), grace_period="48h") as it:
-        them = Sources(it)
+async def test_what_still_meets_the_criteria_goes(sources: Them) -> None:
+    async with sources(sandbox=account(**TAGGED), grace_period="48h") as them:
         assert (await them.settle(await _swept(them, idle_days=30))).state == "deleted"
 
 
@@ -301,12 +284,9 @@ async def test_what_still_meets_the_criteria_goes(rehearse: Rehearse) -> None:
 @pytest.mark.parametrize("asked", ["cw", "std"])
 @pytest.mark.parametrize("then", ["distrusted", "removed", "another_vendor"])
 @pytest.mark.parametrize("when", ["grace", "queued", "paused"])
-async def test_the_source_as_it_is_configured_now(
-    rehearse: Rehearse, asked: str, then: str, when: str
-) -> None:
+async def test_the_source_as_of_now(sources: Them, asked: str, then: str, when: str) -> None:
     grace = "48h" if when == "grace" else "0s"
-    async with rehearse(sandbox=account(), grace_period=grace) as it:
-        them = Sources(it)
+    async with sources(grace_period=grace) as them:
         sent = await (them.cw() if asked == "cw" else them.std())
         name = str(sent.strongest.deletion_id)
         if when == "paused":
@@ -321,7 +301,7 @@ async def test_the_source_as_it_is_configured_now(
             case _:
                 them.configure({**without(SOURCES, "ce"), asked: CE})
         await them.resume()
-        it.clock.forward(seconds=16)
+        them.it.clock.forward(seconds=16)
         found = await them.settle(name)
         await them.untouched()
         assert found.state in {"awaiting_approval", "blocked"}
@@ -336,9 +316,7 @@ def _operators(**roles: list[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("then", ["gone", "of no role"])
 @pytest.mark.parametrize("who", ["alice", "carol"])
-async def test_the_operators_as_they_are_configured_now(
-    rehearse: Rehearse, who: str, then: str
-) -> None:
+async def test_the_operators_as_configured_now(rehearse: Rehearse, who: str, then: str) -> None:
     """Whoever asked, or approved, and has left meanwhile or whose token leaked."""
     approval = "always" if who == "carol" else "webhooks"
     async with rehearse(sandbox=account(), grace_period="48h", approval=approval) as it:
@@ -356,9 +334,8 @@ async def test_the_operators_as_they_are_configured_now(
         assert (await them.settle(found.id)).state == "deleted"
 
 
-async def test_trust_that_comes_later_is_not_for_what_came_before(rehearse: Rehearse) -> None:
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+async def test_trust_that_comes_later_is_not_for_what_came_before(sources: Them) -> None:
+    async with sources() as them:
         them.configure(changed("cw", confirm_delete=False))
         name = str((await them.cw()).strongest.deletion_id)
         await them.once(name, "awaiting_approval")
@@ -382,23 +359,22 @@ STRICTER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("policy", STRICTER)
-async def test_a_worker_left_on_the_older_file_is_refused(rehearse: Rehearse, policy: str) -> None:
+async def test_a_worker_left_on_the_older_file_is_refused(sources: Them, policy: str) -> None:
     """The newest configuration in force is the stricter one."""
-    async with rehearse(sandbox=account()) as it:
-        them = Sources(it)
+    async with sources() as them:
         await _started(them)
-        left = it.context
-        it.clock.forward(minutes=1)
+        left = them.it.context
+        them.it.clock.forward(minutes=1)
         them.configure(SOURCES, policy=STRICTER[policy])
         await _started(them)
         name = str((await them.cw()).strongest.deletion_id)
         for _ in range(4):
             await advance(name, left)
-            it.clock.forward(minutes=2)
+            them.it.clock.forward(minutes=2)
         await them.untouched()
         found = await them.settle(name)
         assert found.state in {*HELD, "deleted"}
-        assert bool(await it.deletes()) == (policy == "grace")
+        assert bool(await them.it.deletes()) == (policy == "grace")
 
 
 async def _started(them: Sources) -> None:
@@ -406,10 +382,9 @@ async def _started(them: Sources) -> None:
     await record_configuration(them.settings, them.it.ledger, "service", them.it.clock)
 
 
-async def test_one_source_for_another(rehearse: Rehearse) -> None:
+async def test_one_source_for_another(sources: Them) -> None:
     """A worker whose file does not know the source does not take it for another one."""
-    async with rehearse(sandbox=account(), grace_period="1h") as it:
-        them = Sources(it)
+    async with sources(grace_period="1h") as them:
         name = str((await them.cw()).strongest.deletion_id)
         await them.once(name, "scheduled")
         them.configure({"cw": {**CW, "company": "Zinc"}})

@@ -97,9 +97,7 @@ async def test_three_workers_die_of_it_and_then_none(monkeypatch: pytest.MonkeyP
         assert await deletes(it.at, it.http) == 1
 
 
-async def test_a_result_that_kills_workers_is_given_up_and_can_be_sent_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_result_that_kills_workers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async with poisoned(monkeypatch, "callback") as it:
         receipt = await send(it.at, it.http)
         deleted = await ended(it.at, it.http, receipt["deletion_id"])

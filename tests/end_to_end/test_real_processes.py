@@ -79,7 +79,7 @@ async def deletes(at: Installation, http: httpx.AsyncClient) -> int:
 
 
 @pytest.mark.parametrize(("died", "sent_before"), [("before", 0), ("after", 1)])
-async def test_a_worker_killed_around_the_call(
+async def test_killed_at_the_call(
     monkeypatch: pytest.MonkeyPatch, died: str, sent_before: int
 ) -> None:
     async with installed(monkeypatch) as (at, http):

@@ -29,9 +29,7 @@ def refused(up: Part, status: int, *words: str) -> None:
     assert "Traceback" not in up.everything
 
 
-def test_a_second_one_on_the_same_data_ends_at_once_and_names_the_first(
-    tmp_path: Path, folder: str
-) -> None:
+def test_a_second_one_on_the_same_data_names_the_first(tmp_path: Path, folder: str) -> None:
     (tmp_path / "other").mkdir()
     with part("up", tmp_path, "--data-dir", folder) as first:
         first.wait_for("working")

@@ -13,10 +13,7 @@ from tests.support.plant.matrix import Path, kill_at_every_line
 PATHS = (
     Path("delete", "deleted", 1, Crowd(removal_seconds=0.8)),
     Path(
-        "export and delete",
-        "deleted",
-        1,
-        policy='export = true\nexport_dir = "{folder}/exports"',
+        "export and delete", "deleted", 1, policy='export = true\nexport_dir = "{folder}/exports"'
     ),
     Path(
         "soft delete",

@@ -84,9 +84,7 @@ async def looked(ledger: Ledger, clock: TestClock) -> str | None:
     return await Continuity(ledger, Witnesses([], writes=False), clock, "worker").look()
 
 
-async def test_a_new_primary_that_is_behind_pauses_and_nobody_keeps_an_old_number(
-    watched: Watched, clock: TestClock
-) -> None:
+async def test_a_new_primary_that_is_behind_pauses(watched: Watched, clock: TestClock) -> None:
     """Where nobody waited for replicas."""
     async with opened(watched) as redis:
         await begin_anew(redis)
@@ -120,9 +118,7 @@ async def test_a_new_primary_that_is_behind_pauses_and_nobody_keeps_an_old_numbe
             assert [each.cause for each in await ledger.stop_switch.pauses()] == [LEDGER_LOST]
 
 
-async def test_what_is_not_at_a_replica_is_neither_answered_nor_remembered(
-    watched: Watched, clock: TestClock
-) -> None:
+async def test_what_no_replica_has_is_not_answered(watched: Watched, clock: TestClock) -> None:
     async with opened(watched) as redis:
         await begin_anew(redis)
         await redis.wait(1, 5000)

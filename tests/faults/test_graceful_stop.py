@@ -71,9 +71,7 @@ def test_a_second_signal_ends_the_job_and_another_worker_takes_it_up(
         until(lambda: done(valkey))
 
 
-def test_a_busy_worker_whose_redis_is_gone_stops_as_well(
-    busy: Part, valkey: FailingValkey, tmp_path: Path
-) -> None:
+def test_a_busy_one_without_redis_stops(busy: Part, valkey: FailingValkey, tmp_path: Path) -> None:
     with valkey.down():
         busy.tell()
         time.sleep(A_MOMENT)
@@ -109,9 +107,7 @@ def test_an_idle_part_stops_at_once(
         assert "Traceback" not in idle.everything
 
 
-def test_who_waits_for_the_end_of_a_deletion_hears_where_to_look(
-    settings: dict[str, str], tmp_path: Path
-) -> None:
+def test_who_waits_for_the_end_hears_of_a_stop(settings: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     token = "a token that is long enough to be one"

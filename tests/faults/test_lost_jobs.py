@@ -9,10 +9,7 @@ import time
 
 from rq import Worker
 from rq.job import JobStatus
-from rq.registry import (
-    FailedJobRegistry,
-    StartedJobRegistry,
-)
+from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
 from tests.support.plant.injected import Injected
@@ -123,9 +120,7 @@ def test_window_16_job_evicted_or_expired(here: Plant, injected: Injected) -> No
     injected(here, "16", "job's hash and queue entry evicted", sent, since=since)
 
 
-def test_window_17_enqueue_fails_after_the_event_was_recorded(
-    here: Plant, injected: Injected
-) -> None:
+def test_window_17_enqueue_fails_after_the_recording(here: Plant, injected: Injected) -> None:
     here.kill("service")
     here.start_service(through=here.wire)
     since = time.monotonic()

@@ -28,9 +28,7 @@ def beats(valkey: FailingValkey) -> bool:
         return bool(redis.exists("unglue:heartbeat:outbox"))
 
 
-def test_it_is_started_again_and_ends_with_its_worker(
-    valkey: FailingValkey, tmp_path: Path
-) -> None:
+def test_it_is_restarted_and_ends_with_its_worker(valkey: FailingValkey, tmp_path: Path) -> None:
     with part("worker", tmp_path, UNGLUE_REDIS_URL=valkey.url) as worker:
         until(lambda: beats(valkey))
         (first,) = children(worker)

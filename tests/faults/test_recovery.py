@@ -77,9 +77,7 @@ def test_they_live_through_everything(valkey: FailingValkey, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["worker", "scheduler", "outbox"])
 @pytest.mark.parametrize("away", ["nobody", "loading"])
-def test_without_redis_they_wait_and_can_be_told_to_stop(
-    tmp_path: Path, name: str, away: str
-) -> None:
+def test_without_redis_they_wait_and_can_be_stopped(tmp_path: Path, name: str, away: str) -> None:
     with ExitStack() as stack:
         url = "redis://127.0.0.1:1/0"
         if away == "loading":
@@ -118,9 +116,7 @@ def test_a_redis_that_loses_the_record_is_refused(
 
 
 @pytest.mark.parametrize("name", ["worker", "scheduler", "serve"])
-def test_one_that_comes_later_is_asked_then(
-    valkey: FailingValkey, tmp_path: Path, name: str
-) -> None:
+def test_one_that_is_late_is_asked_then(valkey: FailingValkey, tmp_path: Path, name: str) -> None:
     valkey.stop()
     settings = {"UNGLUE_REDIS_URL": valkey.url}
     with part(name, tmp_path, **settings) as waiting:
@@ -130,9 +126,7 @@ def test_one_that_comes_later_is_asked_then(
         assert "maxmemory-policy is allkeys-lru" in waiting.everything
 
 
-def test_without_append_only_file_a_worker_warns_and_works(
-    valkey: FailingValkey, tmp_path: Path
-) -> None:
+def test_without_append_only_a_worker_only_warns(valkey: FailingValkey, tmp_path: Path) -> None:
     with (
         valkey.without_append_only_file(),
         part("worker", tmp_path, UNGLUE_REDIS_URL=valkey.url) as worker,

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,17 +17,11 @@ import httpx
 import pytest
 
 from service.demo.stand_ins import key_server
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.failing_valkey import FailingValkey, answering_only
 from tests.support.ledgers import memory_of
 from tests.support.serve import serve
-from tests.support.service import (
-    KEY,
-    Outside,
-    Service,
-    configured,
-    only_error,
-    running_service,
-)
+from tests.support.service import KEY, Outside, Service, configured, only_error, running_service
 from workers.intake.intake import STORAGE_SECONDS
 from workers.intake.spool import spool as spool_module
 from workers.ledger.deleting.deletions import Change, Conditions
@@ -125,11 +119,7 @@ def test_with_a_spool_it_is_202_and_drained_in_order(
                 assert answer.status_code == 202, answer.text
                 receipt = answer.json()
                 assert receipt.pop("delivery_id").startswith("dlv_")
-                assert receipt == {
-                    "verdict": "accepted",
-                    "deletion_id": None,
-                    "reason": "spooled",
-                }
+                assert receipt == {"verdict": "accepted", "deletion_id": None, "reason": "spooled"}
             only_error(in_time(service.send(b"{}")), 401, "SignatureInvalid")
             shown = parts(service)
             assert (shown["redis"], shown["spool"]) == (word, "4 waiting")
@@ -146,7 +136,7 @@ def test_with_a_spool_it_is_202_and_drained_in_order(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_a_spool_the_sender_sends_again(
+def test_without_one_it_is_503(
     valkey: FailingValkey, keys: tuple[str, Outside], fault: str
 ) -> None:
     with running_service(configured(valkey.url, keys[0]), keys[1]) as service:
@@ -177,9 +167,7 @@ def test_one_that_loads(keys: tuple[str, Outside], tmp_path: Path) -> None:
             only_error(refused, 429, "StorageUnavailable")
 
 
-def test_a_full_spool_makes_the_sender_send_again(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_a_full_spool(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     settings = configured(
         valkey.url, keys[0], spool_dir=str(tmp_path / "spool"), spool_max_bytes=3000
     )
@@ -195,9 +183,7 @@ def test_a_full_spool_makes_the_sender_send_again(
         assert verdicts(valkey, kept) == [b"accepted"] * len(kept)
 
 
-def test_a_spool_that_cannot_be_written_is_as_none(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_an_unusable_one(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path / "file" / "spool"))
     with running_service(settings, keys[1]) as service:
@@ -227,9 +213,7 @@ def test_what_a_dead_service_left_is_drained_by_the_next_of_its_folder(
     assert [path.name for path in tmp_path.iterdir()] == ["ledger-witness.json"]
 
 
-def test_redis_loses_nothing_that_was_answered_202(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_redis_keeps_202s(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     """Killed and started again and again, while deliveries come."""
     settings = configured(
         valkey.url, keys[0], spool_dir=str(tmp_path / "spool"), durability="fsync"
@@ -272,16 +256,12 @@ async def begun(url: str, held: Deletion, asked: int, now: datetime) -> str:
         remembered = await memory_of(ledger.store.redis)
         ledger.store.memory.remember(remembered.id, remembered.mark)
         in_force = cast("bytes", await ledger.store.redis.hget("unglue:in_force", "digest"))
-        answer = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=now,
-            conditions=Conditions(asked=asked, configuration=in_force.decode()),
-        )  # fmt: skip
+        conditions = Conditions(asked=asked, configuration=in_force.decode())
+        answer = await asked_to_begin(ledger, held, now, conditions=conditions)
     return answer.decision
 
 
-def test_a_reactivation_on_a_dead_services_disk_holds_the_deletion(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_dead_disks_hold(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
     with running_service(settings, keys[1]) as service:
         deletion_id = service.send(service.callback(2)).json()["deletion_id"]
@@ -298,9 +278,7 @@ def test_a_reactivation_on_a_dead_services_disk_holds_the_deletion(
         until(lambda: service.call("GET", shown).json()["state"] == "cancelled")
 
 
-def test_a_question_that_was_held_up_on_its_way_counts_as_of_its_arrival(
-    valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path
-) -> None:
+def test_a_late_question(valkey: FailingValkey, keys: tuple[str, Outside], tmp_path: Path) -> None:
     """A worker's question is repeated until Redis is back, and a client came back meanwhile."""
     settings = configured(valkey.url, keys[0], spool_dir=str(tmp_path))
     with running_service(settings, keys[1]) as service:

@@ -4,10 +4,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from service.sandbox.psa.app import create_psa
+from service.sandbox.psa.tenant import Tenant
 from tests.integration.itglue_loopback import KEY, ScriptedITGlue, scripted
 from tests.support.command import Command
-from tests.support.service import Service, token
+from tests.support.console import Browser, logged_in
+from tests.support.receiver import Receiver, receiving
+from tests.support.serve import serve
+from tests.support.service import Service, configured, running_service, token
 from workers.itglue.client import ITGlue
+from workers.ledger.ledger import Ledger
+from workers.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +33,41 @@ def server(running: ScriptedITGlue) -> ScriptedITGlue:
 async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
     async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Tenant, str]]:
+    """A tenant of every PSA, and where it is."""
+    tenant = Tenant()
+    with serve(create_psa(tenant)) as url:
+        yield tenant, url
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def settings(request: pytest.FixtureRequest, valkey_url: str) -> Settings:
+    """Those of the installation that `configured` knows, with the module's `SETTINGS`."""
+    return configured(valkey_url, **getattr(request.module, "SETTINGS", {}))
+
+
+@pytest.fixture(scope="module")
+def service(settings: Settings) -> Iterator[Service]:
+    with running_service(settings) as running:
+        # Once it answers it has written its start down, which the tests do not look at.
+        running.http.get("/healthz")
+        yield running
+
+
+@pytest.fixture
+async def alice(service: Service, ledger: Ledger) -> Browser:
+    """At the console, with a new ledger behind it."""
+    del ledger
+    return logged_in(service, "alice")
 
 
 @pytest.fixture

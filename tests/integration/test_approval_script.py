@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
+from tests.support.audit import audited
 from tests.support.clock import TestClock
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.deletions import leased
 from workers.ledger.deleting.deletions import Conditions
 from workers.ledger.ledger import Ledger
@@ -35,13 +37,8 @@ async def begin(
     name = ledger.store.key("deletion", "del_1")
     written: Any = {"plan_digest": "d", "plan_counts": "{}", **fields}
     await ledger.store.redis.hset(name, mapping=written)
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
-        conditions=conditions,
-    )  # fmt: skip
-    pending: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    lines = [json.loads(each[b"entry"]) for _, each in pending]
-    return begun.decision, [line["why"] for line in lines if line.get("what") == "not_begun"]
+    begun = await asked_to_begin(ledger, held, clock(), conditions=conditions)
+    return begun.decision, [line["why"] for line in await audited(ledger, "not_begun")]
 
 
 def granted(**fields: Any) -> dict[str, Any]:
@@ -91,9 +88,7 @@ UNAPPROVED = {
 
 
 @pytest.mark.parametrize("fields", UNAPPROVED.values(), ids=UNAPPROVED)
-async def test_without_an_approval_nothing_is_begun(
-    ledger: Ledger, clock: TestClock, fields: dict[str, Any]
-) -> None:
+async def test_unapproved_no_call(ledger: Ledger, clock: TestClock, fields: dict[str, Any]) -> None:
     decision, audited = await begin(ledger, clock, Conditions(approval=True), **fields)
     assert (decision, audited) == ("unapproved", ["unapproved"])
     assert (await ledger.store.hash("deletion", "del_1"))["intent_no"] == "0"
@@ -107,9 +102,7 @@ async def test_without_an_approval_nothing_is_begun(
         granted(approval_why="", approval_digest="e"),
     ],
 )
-async def test_what_was_asked_or_said_counts_whatever_the_settings_say(
-    ledger: Ledger, clock: TestClock, fields: dict[str, Any]
-) -> None:
+async def test_asked_is_needed(ledger: Ledger, clock: TestClock, fields: dict[str, Any]) -> None:
     decision, _ = await begin(ledger, clock, Conditions(), **fields)
     assert decision == "unapproved"
 

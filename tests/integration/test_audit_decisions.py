@@ -10,13 +10,13 @@ import pytest
 from adapters.errors import Conflict
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
+from tests.support.deletions import begun as asked_to_begin
 from tests.support.deletions import leased
 from workers.audit.configuration import changed_since, configuration_of, record_configuration
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import FAILED, RETRYING
-from workers.pipeline.steps.permission import PLAN_LASTS
 from workers.settings import Settings
 from workers.times.clock import rfc3339
 
@@ -47,19 +47,14 @@ async def asked(ledger: Ledger, clock: TestClock, **fields: Any) -> Deletion:
 
 
 async def begin(ledger: Ledger, held: Deletion, clock: TestClock, digest: str = "d") -> str:
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest=digest, resend_after=PLAN_LASTS, limits=(), now=clock()
-    )
-    return begun.decision
+    return (await asked_to_begin(ledger, held, clock(), digest=digest)).decision
 
 
 def cancelled(clock: TestClock) -> ErrorEntry:
     return ErrorEntry("Cancelled", "cancelled by operator bob", rfc3339(clock()))
 
 
-async def test_a_request_names_its_operator_and_its_reason(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_request_names_operator_and_reason(ledger: Ledger, clock: TestClock) -> None:
     await asked(ledger, clock, reason="contract ended", dry_run=True)
     (entry,) = await entries(ledger)
     assert (entry["what"], entry["operator"], entry["deletion_id"], entry["org_id"]) == (
@@ -71,9 +66,7 @@ async def test_a_request_names_its_operator_and_its_reason(
     assert "callback" not in json.dumps(entry)
 
 
-async def test_what_is_seen_again_and_again_is_written_once(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_is_seen_often_is_written_once(ledger: Ledger, clock: TestClock) -> None:
     held = await asked(ledger, clock)
     line = {"entry": "looked", "state": "visible"}
     for _ in range(3):
@@ -98,9 +91,7 @@ async def test_the_end_has_its_state_and_codes(ledger: Ledger, clock: TestClock)
     assert (ended["state"], ended["errors"]) == ("failed", ["PermissionDenied"])
 
 
-async def test_begin_says_why_not_once_and_then_the_number(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_begin_says_why_not_once_then_its_number(ledger: Ledger, clock: TestClock) -> None:
     held = await asked(ledger, clock)
     await ledger.deletions.record(
         held, Change(state="running", fields={"plan_digest": "d"}), clock()
@@ -115,9 +106,7 @@ async def test_begin_says_why_not_once_and_then_the_number(
     )  # fmt: skip
 
 
-async def test_a_cancel_names_the_operator_also_when_it_is_refused(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_cancel_names_its_operator_if_refused_too(ledger: Ledger, clock: TestClock) -> None:
     await asked(ledger, clock)
     error = cancelled(clock)
     await ledger.deletions.cancel("del_1", operator="bob", error=error, now=clock())

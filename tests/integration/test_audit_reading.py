@@ -138,9 +138,7 @@ def test_what_is_no_filter_is_refused(service: Service, query: str) -> None:
 
 
 @pytest.mark.usefixtures("redis")
-async def test_show_prints_one_line_an_entry(
-    ledger: Ledger, clock: TestClock, unglue: Command
-) -> None:
+async def test_show_prints_a_line_each(ledger: Ledger, clock: TestClock, unglue: Command) -> None:
     await ledger.audit.write(
         "answer", {"deletion_id": "del_1", "org_id": "301", "detail": "a\x1b[31m\nred [b]"}, clock()
     )
@@ -159,9 +157,7 @@ async def test_show_prints_one_line_an_entry(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_chain_in_redis_is_verified(
-    ledger: Ledger, clock: TestClock, unglue: Command
-) -> None:
+async def test_redis_chain_is_verified(ledger: Ledger, clock: TestClock, unglue: Command) -> None:
     assert unglue("audit", "verify")[:2] == (0, "valid: 0 entries\n")
     await some(ledger, clock)
     entries = await logged(ledger)
@@ -195,9 +191,7 @@ async def test_a_tampered_chain_in_redis_is_found(
     assert why in out
 
 
-async def test_an_old_key_beside_the_head_in_redis_proves_nothing(
-    ledger: Ledger, unglue: Command
-) -> None:
+async def test_an_old_key_beside_the_head_is_no_proof(ledger: Ledger, unglue: Command) -> None:
     """Who has it, and Redis, can write the log anew and set the head that is noted beside it."""
     entries = chained(decisions(4), Keyring.of(SECRETS[1:]))
     await planted(ledger, entries)
@@ -229,9 +223,7 @@ async def test_entries_that_leave_while_they_are_read_are_not_missing(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_trimmed_chain_is_whole_and_says_so(
-    ledger: Ledger, clock: TestClock, unglue: Command
-) -> None:
+async def test_a_trimmed_chain_is_whole(ledger: Ledger, clock: TestClock, unglue: Command) -> None:
     for _ in range(1100):
         await ledger.audit.write("planned", {}, clock())
     await chain(ledger, clock)
@@ -309,9 +301,7 @@ def test_options_that_mean_nothing_are_refused(unglue: Command, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_head_is_in_the_result_and_stays(
-    service: Service, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_the_result_has_the_head(service: Service, ledger: Ledger, clock: TestClock) -> None:
     first = service.ask({"org_id": "301", "confirm_delete": True}).json()["id"]
     await chain(ledger, clock)
     head = head_at(await logged(ledger))

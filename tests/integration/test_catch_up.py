@@ -1,22 +1,21 @@
 """Catching up: what no event said is found in both directions, once, and the point waits for it."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from adapters.headers import Headers
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.autotask import AT_KEYS
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
-from tests.support.serve import serve
+from tests.support.ledgers import notices
 from workers.bulk.catch_up.compared import SETTLED
 from workers.bulk.catch_up.walk import OVERLAP, Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
@@ -31,13 +30,6 @@ from workers.times.clock import rfc3339
 
 GUID = "11111111-2222-4333-8444-555555555555"
 SIGNING_KEY = "the key"
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Tenant, str]]:
-    tenant = Tenant()
-    with serve(create_psa(tenant)) as url:
-        yield tenant, url
 
 
 def tables(url: str, **more: Any) -> dict[str, Any]:
@@ -96,12 +88,6 @@ class Caught:
     async def register(self, company: int, source: str = "cw") -> str | None:
         fields = await self.way.ledger.store.hash("register", source, str(company))
         return fields.get("state")
-
-    async def notices(self) -> list[dict[str, Any]]:
-        store = self.way.ledger.store
-        names = cast("list[bytes]", await self.redis.zrange(store.key("notices", "due"), 0, -1))
-        found = [await store.hash("notice", name.decode()) for name in names]
-        return [{"kind": each["kind"], **json.loads(each["detail"])} for each in found]
 
 
 @pytest.fixture
@@ -164,7 +150,7 @@ async def test_what_no_event_said_is_found_once(it: Caught) -> None:
         assert (again.inactive, again.active) == (0, 0)
     assert len(await it.deletions()) == 1
     assert await it.way.ledger.catch_ups.found("cw") == {"inactive": 1, "active": 1}
-    (told,) = [each for each in await it.notices() if each["kind"] == "events_missed"]
+    (told,) = await notices(it.way.ledger, "events_missed")
     assert (told["source"], told["inactive"], told["active"]) == ("cw", 1, 1)
     assert told["cause"] == "no callback of ConnectWise leads to this source"
 
@@ -206,9 +192,7 @@ async def test_what_is_young_is_left_to_its_event(it: Caught) -> None:
 
 @pytest.mark.parametrize("fault", [401, 403, 404, 429, 500, 302])
 @pytest.mark.parametrize("source", ["cw", "at"])
-async def test_the_point_stays_while_the_psa_does_not_say(
-    it: Caught, source: str, fault: int
-) -> None:
+async def test_the_point_stays_while_the_psa_is_away(it: Caught, source: str, fault: int) -> None:
     before = await it.way.ledger.catch_ups.get(source)
     assert before is not None
     it.psa.company(250, "Violet Pump Works")
@@ -216,7 +200,7 @@ async def test_the_point_stays_while_the_psa_does_not_say(
     it.psa.fault = fault
     run = await waited(it, source)
     assert (run.point, run.since is None, source in run.fault) == (before.point, False, True)
-    (told,) = [each for each in await it.notices() if each["kind"] == "catch_up_failing"]
+    (told,) = await notices(it.way.ledger, "catch_up_failing")
     assert (told["source"], told["detail"]) == (source, run.fault)
     it.clock.forward(hours=30)
     it.psa.fault = None
@@ -236,9 +220,7 @@ async def waited(it: Caught, source: str) -> CatchUp:
     raise AssertionError("it does not end")
 
 
-async def test_a_list_that_changes_while_it_is_read(
-    it: Caught, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_list_that_changes_midway(it: Caught, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.connectwise.client._COMPANIES", 2)
     for number in range(1, 8):
         it.psa.company(number, f"Client {number}")
@@ -261,9 +243,7 @@ async def test_a_list_that_changes_while_it_is_read(
     ]  # fmt: skip
 
 
-async def test_midway_it_breaks_off_and_goes_on(
-    it: Caught, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_it_breaks_off_and_goes_on(it: Caught, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.connectwise.client._COMPANIES", 2)
     for number in range(1, 8):
         it.psa.company(number, f"Client {number}")
@@ -290,9 +270,7 @@ async def test_midway_it_breaks_off_and_goes_on(
         ({"id": 250, "name": "A", "status": {"id": 2}, "_info": {}}, "when it was changed"),
     ],
 )
-async def test_one_that_cannot_be_read_hides_no_other(
-    it: Caught, record: dict[str, Any], words: str
-) -> None:
+async def test_an_unreadable_one_is_alone(it: Caught, record: dict[str, Any], words: str) -> None:
     before = await it.way.ledger.catch_ups.get("cw")
     it.psa.company(251, "Amber Mills")
     it.psa.companies["250"] = {"_info": {"lastUpdated": written(it.clock())}, **record}
@@ -339,7 +317,7 @@ async def test_autotask_in_its_form_and_with_its_own_reason(it: Caught) -> None:
     (deletion,) = await it.deletions()
     assert deletion.request.psa is not None
     assert deletion.request.psa.integration_type == "autotask"
-    (told,) = [each for each in await it.notices() if each["kind"] == "events_missed"]
+    (told,) = await notices(it.way.ledger, "events_missed")
     assert told["cause"] == "Autotask gave up at least 1 callout, the last one: 503"
 
 

@@ -1,7 +1,7 @@
 """Catching up with PSAs that do not say what changed: their whole list is compared."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from random import Random
 from typing import Any, cast
@@ -12,12 +12,11 @@ from redis.asyncio import Redis
 from adapters.contract import SourceConfig
 from adapters.headers import Headers
 from adapters.ninjaone.config import NinjaOneConfig
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant, written
 from tests.integration.test_catch_up import Caught, waited, way_of
 from tests.support.clock import TestClock
-from tests.support.serve import serve
+from tests.support.ledgers import notices
 from workers.intake.intake import Acknowledged
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Page
@@ -28,13 +27,6 @@ BEARER = "Bearer a long shared secret"
 NINJA = {"vendor": "ninjaone", "secrets": [BEARER]}
 HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": [BEARER.removeprefix("Bearer ")]}
 BOTH = pytest.mark.parametrize("source", ["ninja", "halo"])
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Tenant, str]]:
-    tenant = Tenant()
-    with serve(create_psa(tenant)) as url:
-        yield tenant, url
 
 
 class Listed(Caught):
@@ -161,9 +153,7 @@ async def test_an_event_that_comes_after_all_joins(it: Listed, source: str) -> N
 
 @BOTH
 @pytest.mark.parametrize("fault", [401, 403, 404, 429, 500, 302])
-async def test_nothing_is_believed_while_the_psa_does_not_say(
-    it: Listed, source: str, fault: int
-) -> None:
+async def test_nothing_is_believed_without_the_psa(it: Listed, source: str, fault: int) -> None:
     before = await it.way.ledger.catch_ups.get(source)
     it.leave(source, 3)
     it.psa.fault = fault
@@ -188,7 +178,7 @@ async def test_a_short_list_means_nothing(it: Listed, source: str, left: int) ->
         assert (run.inactive, run.active, run.fault) == (0, 0, "")
     assert await it.deletions() == []
     # It is told once, with the first of them.
-    (told,) = [each for each in await it.notices() if each["kind"] == "catch_up_failing"]
+    (told,) = await notices(it.way.ledger, "catch_up_failing")
     assert "listed no more" in told["detail"]
     it.psa.organizations, it.psa.clients = organizations, clients
     it.leave(source, 7)
@@ -211,9 +201,7 @@ async def test_another_tenant_is_read_for_the_first_time(it: Listed, source: str
     assert (run.inactive, run.fault, await it.deletions()) == (0, "", [])
 
 
-async def test_a_list_of_halo_that_changes_while_it_is_read(
-    it: Listed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_halo_list_changes_midway(it: Listed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.halopsa.client._CLIENTS", 3)
     it.leave("halo", 3)
     for place in range(2, 20, 4):
@@ -230,9 +218,7 @@ async def test_a_list_of_halo_that_changes_while_it_is_read(
 @pytest.mark.parametrize(
     "record", [{"inactive": "true"}, {"inactive": None}, {"name": ""}, {"id": "x"}]
 )
-async def test_one_of_halo_that_cannot_be_read_hides_no_other(
-    it: Listed, record: dict[str, Any]
-) -> None:
+async def test_an_unreadable_one_of_halo_hides_none(it: Listed, record: dict[str, Any]) -> None:
     before = await it.way.ledger.catch_ups.get("halo")
     it.leave("halo", 4)
     it.psa.clients["3"] |= {"inactive": True, **record}
@@ -274,7 +260,7 @@ async def test_ninja_deletes_only_what_its_log_and_its_list_say(it: Listed) -> N
 async def test_what_ninja_deleted_just_now_is_left_to_its_event(it: Listed) -> None:
     it.delete(3)
     assert (await it.run("ninja", after=timedelta(minutes=1))).inactive == 0
-    assert [each["kind"] for each in await it.notices()] == []
+    assert await notices(it.way.ledger) == []
     assert (await it.run("ninja")).inactive == 1
 
 
@@ -300,7 +286,7 @@ async def test_where_ninja_logs_it_can_be_said(it: Listed) -> None:
     it.delete(3)
     assert (await it.run("ninja")).inactive == 0
     # Told, for it is listed no more; and somebody sees which log it is in.
-    assert [each["kind"] for each in await it.notices()] != []
+    assert [each["kind"] for each in await notices(it.way.ledger)] != []
     config = it.way.settings.sources["ninja"]
     assert isinstance(config, NinjaOneConfig)
     assert config.api is not None

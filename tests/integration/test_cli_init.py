@@ -131,9 +131,7 @@ def test_a_full_disk_leaves_no_half_file(unglue: Command, tmp_path: Path) -> Non
     assert not (tmp_path / "unglue.toml").exists()
 
 
-def test_the_end_of_input_is_an_end(
-    unglue: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_input_may_end(unglue: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", StringIO())
     assert unglue("init", "--rehearsal").status != 0
     assert not (tmp_path / "unglue.toml").exists()

@@ -89,9 +89,7 @@ async def queued(ledger: Ledger, redis: Redis, clock: TestClock) -> tuple[str, .
     return ids
 
 
-async def test_the_next_of_the_queue_joins_and_is_known_to_be_there(
-    ledger: Ledger, redis: Redis, queued: tuple[str, ...]
-) -> None:
+async def test_the_next_one_joins(ledger: Ledger, redis: Redis, queued: tuple[str, ...]) -> None:
     first, second, third = queued
     names: Any = await redis.lrange(ledger.store.queue_key, 0, -1)
     await redis.hset(f"rq:job:{names[0].decode()}", "data", "x")
@@ -137,9 +135,7 @@ async def test_only_what_the_ledger_numbered_is_taken(
     assert await ledger.leases.take_along(first) is None
 
 
-async def test_nobody_joins_for_whom_the_budget_does_not_last(
-    ledger: Ledger, queued: tuple[str, ...]
-) -> None:
+async def test_nobody_joins_beyond_the_budget(ledger: Ledger, queued: tuple[str, ...]) -> None:
     for _ in range(2):
         await ledger.budget.take(system_clock(), limit=300, reserve=1, destructive=False)
     assert await joins(queued[0], ledger, 301, 2) is None

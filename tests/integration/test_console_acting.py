@@ -1,39 +1,24 @@
 """The console's forms: they decide what the API would, for the same people."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
+from tests.support.audit import audited
 from tests.support.console import logged_in
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.service import Service, secret_key
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
 DELIVERY = {"id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": "[]"}
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    policy = {"export": False, "approval": "always", "grace_period": "48h"}
-    return configured(valkey_url, policy=policy, secret_keys=[secret_key("k")])
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
-
-
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if what in (line.get("what"), line.get("entry"))]
+SETTINGS = {
+    "policy": {"export": False, "approval": "always", "grace_period": "48h"},
+    "secret_keys": [secret_key("k")],
+}
 
 
 async def rejected(ledger: Ledger) -> None:
@@ -56,10 +41,7 @@ async def test_approved_with_the_right_name_only(
     assert 'value="they left"' in wrong.text
     assert (await ledger.deletions.get("del_1")).granted is None
     right = carol.post(path, **form, name=NAME)
-    assert (right.status_code, right.headers["location"]) == (
-        303,
-        "/deletions/del_1?said=approved",
-    )
+    assert (right.status_code, right.headers["location"]) == (303, "/deletions/del_1?said=approved")
     assert "Approved. The plan" in carol.get(right.headers["location"]).text
     granted = (await ledger.deletions.get("del_1")).granted
     assert granted is not None
@@ -68,9 +50,7 @@ async def test_approved_with_the_right_name_only(
     assert [each["why"] for each in await audited(redis, "approve_refused")] == ["name"]
 
 
-async def test_an_approval_is_of_what_the_page_showed(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_what_is_shown_counts(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     page = logged_in(service, "carol").post("/deletions/del_1/approve", seen="other", name=NAME)
     assert page.status_code == 409
@@ -122,9 +102,7 @@ async def test_cancelled_then_replayed_with_the_name_once(
     assert len(await audited(redis, "replayed")) == 1
 
 
-async def test_a_delivery_is_dismissed_or_replayed(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_delivery_is_dismissed(service: Service, ledger: Ledger, redis: Redis) -> None:
     await rejected(ledger)
     alice = logged_in(service, "alice")
     assert alice.post("/deliveries/dlv_1/dismiss", reason="").status_code == 422
@@ -147,9 +125,7 @@ async def test_a_delivery_is_dismissed_or_replayed(
     assert [each["operator"] for each in await audited(redis, "dismissed")] == ["alice"]
 
 
-async def test_paused_by_anybody_with_a_role_and_resumed_by_an_admin(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_paused_by_any_role_and_resumed_by_admins(service: Service, ledger: Ledger) -> None:
     carol, alice = logged_in(service, "carol"), logged_in(service, "alice")
     assert logged_in(service, "dave").post("/pause", reason="x").status_code == 403
     assert carol.post("/pause", reason="too many").headers["location"] == "/?said=paused"

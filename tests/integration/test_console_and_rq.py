@@ -1,21 +1,15 @@
 """`/rq` from the console: the same session, and ways on to the deletions."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from redis import Redis
 
 from tests.support.console import logged_in, stranger
 from tests.support.dashboard import echo, enqueue
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.service import Service, secret_key
 
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url, secret_keys=[secret_key("k")])) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"secret_keys": [secret_key("k")]}
 
 
 @pytest.mark.usefixtures("redis")
@@ -30,9 +24,7 @@ async def test_who_is_in_the_console_is_in_there_too_until_the_log_out(service: 
 
 
 @pytest.mark.usefixtures("redis")
-async def test_it_says_what_it_is_and_opens_the_queue_that_exists(
-    service: Service, valkey_url: str
-) -> None:
+async def test_it_says_what_it_is_and_opens_our_queue(service: Service, valkey_url: str) -> None:
     dave = logged_in(service, "dave")
     with Redis.from_url(valkey_url) as redis:
         enqueue(redis, echo, "one", description="advance_deletion del_1")

@@ -97,9 +97,7 @@ async def log_in(page: Page, operator: str, path: str = "/") -> None:
     await page.get_by_role("button", name="Log in").click()
 
 
-async def test_a_plan_is_read_approved_by_name_and_watched_to_its_end(
-    service: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_a_plan_is_approved(service: tuple[Service, Settings], ledger: Ledger) -> None:
     running, settings = service
     await asked_for(ledger, settings)
     async with browsing(running.url) as page:
@@ -121,9 +119,7 @@ async def test_a_plan_is_read_approved_by_name_and_watched_to_its_end(
 
 
 @pytest.mark.parametrize("service", ["48h"], indirect=True)
-async def test_it_is_cancelled_in_its_grace_period(
-    service: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_it_is_cancelled_in_grace(service: tuple[Service, Settings], ledger: Ledger) -> None:
     running, settings = service
     await asked_for(ledger, settings)
     held = await ledger.deletions.get("del_1")
@@ -140,7 +136,7 @@ async def test_it_is_cancelled_in_its_grace_period(
     assert (await ledger.deletions.get("del_1")).state == "cancelled"
 
 
-async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused(
+async def test_a_rejected_one_is_replayed(
     service: tuple[Service, Settings], ledger: Ledger
 ) -> None:
     await rejected(ledger, datetime.now(UTC))
@@ -165,9 +161,7 @@ async def test_a_rejected_delivery_is_read_and_replayed_and_everything_is_paused
     assert pause.reason == "too many today"
 
 
-async def test_by_keyboard_without_scripts_and_on_a_phone_many_are_seen_to(
-    asking: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_by_keyboard_and_on_a_phone(asking: tuple[Service, Settings], ledger: Ledger) -> None:
     async with browsing(asking[0].url, java_script_enabled=False, viewport=PHONE) as page:
 
         async def go(name: str) -> None:
@@ -231,9 +225,7 @@ async def told(page: Page, rules: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each["id"], each["nodes"][0]["html"][:120]) for each in found["violations"]]
 
 
-async def test_nobody_is_kept_out_by_how_a_page_is_made(
-    asking: tuple[Service, Settings], ledger: Ledger
-) -> None:
+async def test_every_page_is_accessible(asking: tuple[Service, Settings], ledger: Ledger) -> None:
     """axe-core's rules, colours in both schemes, and nothing to scroll aside on a phone."""
     running, settings = asking
     await deeds(ledger, settings)

@@ -1,6 +1,5 @@
 """A proxy's word on who somebody is: believed from a listed peer alone, and only once said."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +11,7 @@ from redis.asyncio import Redis
 from service.api.app import create_app
 from service.api.bounded_http import bounded
 from service.api.connections import Bounds, Connections
+from tests.support.audit import audited
 from tests.support.console import Browser, stranger
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, secret_key
@@ -55,9 +55,8 @@ def entered(service: Service, *said: str, **more: str) -> tuple[Browser, int]:
 
 
 async def refused(redis: Redis) -> list[tuple[str, str]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [(line["why"], line["peer"]) for line in lines if line["what"] == "login_header_refused"]
+    lines = await audited(redis, "login_header_refused")
+    return [(line["why"], line["peer"]) for line in lines]
 
 
 async def test_whom_the_proxy_names_is_in_while_it_does(service: Service, redis: Redis) -> None:
@@ -74,9 +73,7 @@ async def test_whom_the_proxy_names_is_in_while_it_does(service: Service, redis:
     assert browser.http.get("/deletions", headers={HEADER: "dave"}).status_code == 303
     assert browser.http.get("/rq/").status_code == 401
     assert await refused(redis) == []
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    (line,) = [line for line in lines if line["what"] == "logged_in"]
+    (line,) = await audited(redis, "logged_in")
     assert (line["operator"], line["way"], line["peer"]) == ("carol", "header", "127.0.0.1")
 
 
@@ -100,9 +97,7 @@ async def test_a_name_that_is_not_one_name_of_somebody_is_ignored_and_written_do
     assert await refused(redis) == [(why, "127.0.0.1")]
 
 
-async def test_the_header_of_anybody_else_is_ignored_and_written_down(
-    valkey_url: str, redis: Redis
-) -> None:
+async def test_the_header_of_others_is_ignored_and_audited(valkey_url: str, redis: Redis) -> None:
     with running_service(settings_of(valkey_url, "192.0.2.7")) as service:
         browser, status = entered(service, "dave")
         assert status == 401
@@ -126,9 +121,7 @@ async def test_no_x_forwarded_for_makes_a_peer(valkey_url: str, redis: Redis) ->
     assert set(await refused(redis)) == {("peer", "127.0.0.1")}
 
 
-async def test_behind_a_chain_the_listed_proxy_is_who_holds_the_line(
-    valkey_url: str, redis: Redis
-) -> None:
+async def test_behind_a_chain_the_listed_proxy_is_the_peer(valkey_url: str, redis: Redis) -> None:
     settings = settings_of(valkey_url, "127.0.0.1", trusted_proxies=["127.0.0.1"])
     with behind_proxies(settings, ["127.0.0.1"]) as url:
         service = Service(url, "", None, None)  # type: ignore[arg-type] # only its address
@@ -160,9 +153,7 @@ async def test_behind_another_server_nobody_is_known_by_header(valkey_url: str) 
         ({"header": "X User", "header_peers": ["192.0.2.7"]}, "no name of a header"),
     ],
 )
-def test_it_does_not_start_with_a_header_that_anybody_could_send(
-    valkey_url: str, login: dict[str, Any], said: str
-) -> None:
+def test_no_start_with_anybodys_header(valkey_url: str, login: dict[str, Any], said: str) -> None:
     operators = {"erin": {"sign_on": "erin"}}
     with pytest.raises(ValidationError, match=said):
         configured(valkey_url, secret_keys=[secret_key("k")], operators=operators, login=login)
@@ -189,8 +180,6 @@ def test_it_does_not_start_with_a_header_that_anybody_could_send(
           "login": {"header": HEADER, "header_peers": ["192.0.2.7"]}}, "needs secret_keys"),
     ],
 )  # fmt: skip
-def test_it_does_not_start_with_a_sign_on_that_lets_in_nobody_or_anybody(
-    valkey_url: str, changes: dict[str, Any], said: str
-) -> None:
+def test_no_start_with_a_wrong_sign_on(valkey_url: str, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         configured(valkey_url, **{"secret_keys": [secret_key("k")], **changes})

@@ -13,10 +13,11 @@ from service.sandbox.psa.app import create_psa, populated
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant
 from tests.integration.test_console_many import form_of
+from tests.support.audit import audited
 from tests.support.console import Browser, logged_in
 from tests.support.sandbox import running_sandbox
 from tests.support.serve import serve
-from tests.support.service import COMPANY, HOST, Service, configured, running_service, secret_key
+from tests.support.service import COMPANY, HOST, Service, configured, secret_key
 from workers.bulk.links import Link, matched
 from workers.ledger.bulk.comparisons import Comparison
 from workers.ledger.ledger import Ledger
@@ -48,22 +49,7 @@ def settings(valkey_url: str, psa: tuple[Tenant, str]) -> Iterator[Settings]:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
-
-
-@pytest.fixture
-async def alice(service: Service, ledger: Ledger) -> Browser:
-    del ledger
-    return logged_in(service, "alice")
-
-
-async def test_the_links_of_a_source_are_read_shown_and_given_to_programs(
-    alice: Browser, psa: tuple[Tenant, str]
-) -> None:
+async def test_the_links_of_a_source_are_shown(alice: Browser, psa: tuple[Tenant, str]) -> None:
     tenant, _ = psa
     tenant.fault = None
     tenant.company(9001, HOSTILE)
@@ -152,9 +138,7 @@ async def test_a_sweep_begins_from_it_as_it_was_counted(
 
 
 @pytest.mark.parametrize("fault", [401, 429, 500])
-async def test_a_psa_that_does_not_tell_is_said_and_the_reading_of_before_stays(
-    alice: Browser, psa: tuple[Tenant, str], fault: int
-) -> None:
+async def test_a_silent_psa_is_told(alice: Browser, psa: tuple[Tenant, str], fault: int) -> None:
     tenant, _ = psa
     tenant.fault = None
     alice.post("/links/cw")
@@ -203,12 +187,6 @@ async def hold(ledger: Ledger, number: int, *, clients: tuple[str, ...] = ()) ->
     )  # fmt: skip
 
 
-async def audited(redis: Redis) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if line["what"] == "dismissed"]
-
-
 async def test_many_are_counted_first_and_then_dismissed_as_counted(
     alice: Browser, service: Service, ledger: Ledger, redis: Redis
 ) -> None:
@@ -233,13 +211,13 @@ async def test_many_are_counted_first_and_then_dismissed_as_counted(
     sent = alice.http.post("/holds", data={**form, "number": "3", **why})
     assert (sent.status_code, sent.headers["location"]) == (303, "/holds?said=dismissed")
     assert [each.delivery_id for each in await ledger.holds.all()] == ["dlv_4"]
-    assert [(each["operator"], each["reason"]) for each in await audited(redis)] == [
+    assert [(each["operator"], each["reason"]) for each in await audited(redis, "dismissed")] == [
         ("alice", "a test of theirs")
     ] * 3
     # Once more does nothing more.
     again = alice.http.post("/holds", data={**form, "number": "3", **why})
     assert again.status_code == 409
-    assert len(await audited(redis)) == 3
+    assert len(await audited(redis, "dismissed")) == 3
     dave = logged_in(service, "dave")
     assert "<form" not in dave.get(where).text.partition("<main")[2]
     assert dave.post("/holds", source="cw", verdict="rejected").status_code == 403

@@ -1,11 +1,9 @@
 """Forms that reach far: many at once, the end of a protection, a ledger that is accepted."""
 
 import html
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -14,10 +12,11 @@ from adapters.models import DeletionRequest
 from service.console.deletions import Search
 from service.sandbox.seed import EXAMPLE_CLIENT
 from tests.support.approvals import awaiting
+from tests.support.audit import audited
 from tests.support.console import Browser, logged_in
+from tests.support.deletions import ended
 from tests.support.sandbox import running_sandbox
-from tests.support.service import Service, configured, running_service, secret_key
-from workers.ledger.deleting.deletions import Change
+from tests.support.service import Service, configured, secret_key
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Listing, Page
@@ -35,23 +34,10 @@ def settings(valkey_url: str) -> Iterator[Settings]:
         )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
-
-
 async def failed(ledger: Ledger, number: int, name: str = "") -> None:
-    now = datetime.now(UTC)
     request = DeletionRequest(org_name=name or f"Client {number}", confirm_delete=True)
-    await ledger.deletions.create(
-        deletion_id=f"del_{number}", request=request, operator="alice",
-        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=now,
-    )  # fmt: skip
-    held = await ledger.deletions.lease(f"del_{number}", now)
-    assert held is not None
-    await ledger.deletions.record(held, Change("failed"), now)
+    url = "https://rewst.example.com/hook"
+    await ended(ledger, f"del_{number}", datetime.now(UTC), request=request, url=url)
 
 
 def form_of(browser: Browser, path: str, action: str) -> dict[str, str]:
@@ -65,15 +51,7 @@ def form_of(browser: Browser, path: str, action: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in fields}
 
 
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if line["what"] == what]
-
-
-async def test_many_are_counted_first_and_then_replayed_as_counted(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_many_are_counted_and_replayed_as_counted(service: Service, ledger: Ledger) -> None:
     for number in (1, 2, 3):
         await failed(ledger, number)
     alice = logged_in(service, "alice")
@@ -98,9 +76,7 @@ async def test_many_are_counted_first_and_then_replayed_as_counted(
     assert (await ledger.replays.get(replay.id)).stopped_by == "alice"
 
 
-async def test_what_was_not_counted_is_not_replayed(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_only_counted_is_replayed(service: Service, ledger: Ledger, redis: Redis) -> None:
     await failed(ledger, 1)
     alice = logged_in(service, "alice")
     form = form_of(alice, "/replays?what=deletions&state=failed", "/replays")
@@ -126,9 +102,7 @@ async def test_who_may_not_replay_finds_no_form_and_is_refused(service: Service)
         assert alice.get(f"/replays?{wrong}").status_code == 422
 
 
-async def test_a_protection_ends_by_an_admin_who_types_the_name(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_an_admin_ends_a_protection(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.protections.protect(ORG, datetime.now(UTC), how="api", by="bob", reason="pays")
     alice, carol = logged_in(service, "alice"), logged_in(service, "carol")
     assert f'href="/protected/{ORG}"' in alice.get("/protected").text
@@ -163,9 +137,7 @@ async def test_without_a_name_the_id_is_typed(service: Service, ledger: Ledger) 
     ).status_code == 303  # fmt: skip
 
 
-async def test_a_lost_ledger_is_accepted_by_a_tick_and_a_reason(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_lost_ledger_is_accepted(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.stop_switch.lose_ledger("it was emptied", datetime.now(UTC))
     alice = logged_in(service, "alice")
     assert 'name="accept_ledger"' in alice.get("/").text
@@ -180,9 +152,7 @@ async def test_a_lost_ledger_is_accepted_by_a_tick_and_a_reason(
     assert (line["operator"], line["reason"]) == ("alice", "compared")
 
 
-async def test_another_account_is_accepted_by_a_tick(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_accept_an_account_by_tick(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.account.recognise("77", datetime.now(UTC))
     with pytest.raises(AccountChanged):
         await ledger.account.recognise("78", datetime.now(UTC))
@@ -200,9 +170,7 @@ async def test_the_budget_is_on_the_overview(service: Service, ledger: Ledger) -
     assert "397 <small>of 400</small>" in logged_in(service, "alice").get("/").text
 
 
-async def test_each_attempt_of_a_result_is_told_with_its_answer(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_each_attempt_is_told_with_its_answer(service: Service, ledger: Ledger) -> None:
     await failed(ledger, 1)
     now = datetime.now(UTC)
     for number, (state, status, said) in enumerate(
@@ -234,9 +202,7 @@ async def test_each_attempt_of_a_result_is_told_with_its_answer(
         ("plain", {"del_4"}), ("DEL_4", {"del_4"}), ("client", set()), ("org_name", set()),
     ],
 )  # fmt: skip
-async def test_a_search_reads_few_records_and_misses_none(
-    ledger: Ledger, text: str, found: set[str]
-) -> None:
+async def test_a_search_reads_few_misses_none(ledger: Ledger, text: str, found: set[str]) -> None:
     names = ("Hauptstra\u00dfe 4", 'The "quoted" back\\slash', "Caf\u00e9 am Eck", "Plain Inc")
     for number, name in enumerate(names, start=1):
         await failed(ledger, number, name)
@@ -244,9 +210,7 @@ async def test_a_search_reads_few_records_and_misses_none(
     assert {each.id for each in listed.records} == found
 
 
-async def test_a_search_is_bounded_and_says_from_where_to_look_on(
-    ledger: Ledger, settings: Settings
-) -> None:
+async def test_a_bounded_search_says_where_to_go_on(ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     for number in range(2, 9):
         await failed(ledger, number)

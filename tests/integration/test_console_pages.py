@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -13,8 +12,9 @@ from adapters.models import DeletionRequest
 from service.console.overview import chart
 from tests.support.approvals import DEPENDENCIES, NAME, awaiting
 from tests.support.busy_console import deeds, ended
-from tests.support.console import Browser, logged_in
-from tests.support.service import Service, configured, running_service, secret_key
+from tests.support.console import Browser
+from tests.support.deletions import requested
+from tests.support.service import configured, secret_key
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import STATES
@@ -41,19 +41,6 @@ def settings(valkey_url: str) -> Settings:
     )
 
 
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
-
-
-@pytest.fixture
-async def alice(service: Service, ledger: Ledger) -> Browser:
-    del ledger
-    return logged_in(service, "alice")
-
-
 def text_of(browser: Browser, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200, answer.text
@@ -61,14 +48,8 @@ def text_of(browser: Browser, path: str) -> str:
 
 
 async def ask(ledger: Ledger, name: str, org_id: str, ago: timedelta = timedelta()) -> None:
-    await ledger.deletions.create(
-        deletion_id=name,
-        request=DeletionRequest(org_id=org_id, org_name=f"Client {org_id}", confirm_delete=True),
-        operator="alice",
-        callback_url="",
-        idempotency_key=None,
-        now=datetime.now(UTC) - ago,
-    )
+    request = DeletionRequest(org_id=org_id, org_name=f"Client {org_id}", confirm_delete=True)
+    await requested(ledger, name, datetime.now(UTC) - ago, request)
 
 
 async def receive(ledger: Ledger, *, body: bytes, reason: str = "malformed") -> None:
@@ -95,9 +76,7 @@ async def test_the_overview_says_what_needs_somebody(alice: Browser, ledger: Led
         assert text in page, text
 
 
-async def test_what_ended_badly_and_who_fell_silent_is_told(
-    alice: Browser, ledger: Ledger, redis: Redis
-) -> None:
+async def test_failures_and_silence_are_told(alice: Browser, ledger: Ledger, redis: Redis) -> None:
     await ask(ledger, "del_2", "7")
     held = await ledger.deletions.lease("del_2", datetime.now(UTC))
     assert held is not None
@@ -125,9 +104,7 @@ def test_the_chart_is_as_high_as_its_highest_day() -> None:
     assert bars[2].parts == (("other", 2, 50.0, 50.0),)
 
 
-async def test_deletions_are_searched_and_filtered_by_the_address(
-    alice: Browser, ledger: Ledger, settings: Settings
-) -> None:
+async def test_deletions_are_filtered(alice: Browser, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     await ask(ledger, "del_2", "302")
 
@@ -155,9 +132,7 @@ async def test_a_page_of_deletions_leads_to_the_next_one(alice: Browser, ledger:
     assert text_of(alice, older).count('"/deletions/del_') == 3
 
 
-async def test_a_deletion_is_told_from_its_outcome_on(
-    alice: Browser, ledger: Ledger, settings: Settings
-) -> None:
+async def test_one_begins_with_its_end(alice: Browser, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES, assets=7)
     page = text_of(alice, "/deletions/del_1")
     assert page.index("It waits for somebody to approve") < page.index("What it holds")
@@ -186,9 +161,7 @@ async def test_what_people_did_is_told(alice: Browser, ledger: Ledger, settings:
     assert "0 of 2" in text_of(alice, "/replays")
 
 
-async def test_a_rejected_delivery_is_read_without_its_secrets(
-    alice: Browser, ledger: Ledger
-) -> None:
+async def test_a_rejected_one_is_read_without_its_secrets(alice: Browser, ledger: Ledger) -> None:
     body = b'{"Status": "<i>odd", "api_token": "s3cr3t", "Metadata": {"key_url": "https://k/x"}}'
     await receive(ledger, body=body)
     assert "holds deletions" in text_of(alice, "/deliveries?held=yes")
@@ -199,9 +172,7 @@ async def test_a_rejected_delivery_is_read_without_its_secrets(
     assert "/deliveries/dlv_1/dismiss" in page
 
 
-async def test_what_others_wrote_is_text_on_every_page(
-    alice: Browser, ledger: Ledger, settings: Settings
-) -> None:
+async def test_others_text_stays_text(alice: Browser, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES, name=HOSTILE)
     await ledger.protections.protect("9", datetime.now(UTC), how="api", by="x", reason=HOSTILE)
     await ledger.stop_switch.pause("bob", HOSTILE, datetime.now(UTC))
@@ -228,7 +199,7 @@ async def test_what_others_wrote_is_text_on_every_page(
         assert not re.search(r"\bon\w+=|src=|javascript:", page), path
 
 
-async def test_every_page_runs_only_what_is_ours(
+async def test_every_page_runs_only_ours(
     alice: Browser, settings: Settings, ledger: Ledger
 ) -> None:
     await awaiting(ledger, settings)

@@ -1,7 +1,6 @@
 """Who gets into the console, for how long, and what a form must bring along."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,14 +11,7 @@ from service.console.door.session import IDLE, LONGEST, begun, read
 from service.console.routes import routes
 from tests.support.busy_console import PAGES
 from tests.support.console import logged_in, stranger
-from tests.support.service import (
-    Service,
-    configured,
-    running_service,
-    secret_key,
-    stored,
-    token,
-)
+from tests.support.service import Service, configured, running_service, secret_key, stored, token
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
@@ -27,16 +19,7 @@ from workers.times.clock import system_clock
 KEYS = [secret_key("newest")]
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, secret_keys=KEYS)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"secret_keys": KEYS}
 
 
 @pytest.mark.usefixtures("redis")
@@ -87,9 +70,7 @@ async def test_wrong_tokens_get_no_session(service: Service, given: dict[str, st
 
 
 @pytest.mark.usefixtures("redis")
-async def test_wrong_tokens_are_limited_like_those_of_the_api(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_wrong_tokens_are_limited(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.access.logins.MOST", 0)
     page = stranger(service).http.post("/log-in", data={"name": "dave", "token": "wrong"})
     assert page.status_code == 429
@@ -112,9 +93,7 @@ def test_a_session_ends_when_idle_and_when_old(settings: Settings) -> None:
     assert not alive(LONGEST - second, LONGEST)
 
 
-def test_a_session_ends_with_the_token_it_was_made_with(
-    settings: Settings, valkey_url: str
-) -> None:
+def test_a_session_ends_with_the_token_it_began_by(settings: Settings, valkey_url: str) -> None:
     now = system_clock()
     cookies = {"unglue_session": begun(settings, "dave", 0, now).sealed(settings, now)}
     assert read(settings, cookies, now)
@@ -147,9 +126,7 @@ async def test_a_copied_cookie_is_worth_nothing_after_the_log_out(service: Servi
 
 
 @pytest.mark.usefixtures("redis")
-async def test_logging_out_everywhere_ends_the_operators_sessions_and_nobody_elses(
-    service: Service,
-) -> None:
+async def test_logging_out_everywhere_ends_the_operators_sessions_only(service: Service) -> None:
     one, two, other = (logged_in(service, name) for name in ("dave", "dave", "carol"))
     one.post("/log-out", everywhere="yes")
     assert two.get("/").status_code == 303
@@ -182,9 +159,7 @@ async def test_a_live_look_keeps_nobody_logged_in(service: Service) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "forged", "of another session", "of another site"])
-async def test_a_form_must_come_from_a_page_of_the_session(
-    service: Service, ledger: Ledger, redis: Redis, kind: str
-) -> None:
+async def test_a_strange_form(service: Service, ledger: Ledger, redis: Redis, kind: str) -> None:
     browser = logged_in(service, "alice")
     form = {"reason": "x", "csrf": browser.csrf()}
     headers = {}
@@ -212,9 +187,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize("path", FORMS)
-async def test_no_form_acts_for_another_site_or_for_nobody(
-    service: Service, redis: Redis, path: str
-) -> None:
+async def test_no_form_acts_for_another_site(service: Service, redis: Redis, path: str) -> None:
     assert len(FORMS) > 12
     alice = logged_in(service, "alice")
     before = await stored(redis)

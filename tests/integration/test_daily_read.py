@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from rq.serializers import JSONSerializer
 from service.doctor.examination import examine
 from service.sandbox.app import create_sandbox
 from service.sandbox.settings import SandboxSettings
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.serve import serve
 from workers.itglue.account import daily_read
@@ -51,15 +51,7 @@ def refuse(sandbox: str, *, refused: bool = True) -> None:
     httpx.post(f"{sandbox}/_sandbox/faults", json=faults, trust_env=False).raise_for_status()
 
 
-async def failures(ledger: Ledger) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry["what"] == "daily_read_failed"]
-
-
-async def test_once_a_day_it_is_queued_by_one_scheduler(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_it_is_queued_once_a_day(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     queue = JobQueue(valkey_url)
     (duty,) = [
         duty
@@ -78,9 +70,7 @@ async def test_once_a_day_it_is_queued_by_one_scheduler(
     assert (job.func_name, job.args) == ("workers.processes.jobs.read_the_account", ["account"])
 
 
-def test_the_job_makes_two_requests(
-    valkey_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_requests(valkey_url: str, sandbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNGLUE_REDIS_URL", valkey_url)
     monkeypatch.setenv("UNGLUE_ITGLUE__BASE_URL", sandbox)
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "ITG.sandbox")
@@ -99,26 +89,22 @@ def test_the_job_makes_two_requests(
     assert [(each["method"], each["path"]) for each in requests] == 2 * [("GET", "/organizations")]
 
 
-async def test_it_is_made_while_nothing_else_is_asked_and_resumes_nothing(
-    ledger: Ledger, valkey_url: str, sandbox: str
-) -> None:
+async def test_it_is_made_while_paused(ledger: Ledger, valkey_url: str, sandbox: str) -> None:
     refuse(sandbox)
     for times in (1, 2, 3):
         async with worker(valkey_url, sandbox) as context:
             await daily_read(context)
-        assert len(await failures(ledger)) == times
+        assert len(await audited(ledger, "daily_read_failed")) == times
         assert len(await ledger.stop_switch.pauses()) == (times == 3)
     refuse(sandbox, refused=False)
     async with worker(valkey_url, sandbox) as context:
         await daily_read(context)
     assert await ledger.account.organizations(system_clock()) == 20
-    assert len(await failures(ledger)) == 3
+    assert len(await audited(ledger, "daily_read_failed")) == 3
     assert [each.cause for each in await ledger.stop_switch.pauses()] == ["key_refused"]
 
 
-async def test_the_doctor_asks_all_the_same_and_stops_nobody(
-    ledger: Ledger, valkey_url: str, sandbox: str
-) -> None:
+async def test_the_doctor_stops_nobody(ledger: Ledger, valkey_url: str, sandbox: str) -> None:
     refuse(sandbox)
     asked = settings(valkey_url, sandbox)
     for _ in range(4):
@@ -137,7 +123,7 @@ async def test_a_failure_says_what_to_do(ledger: Ledger, valkey_url: str, sandbo
     refuse(sandbox)
     async with worker(valkey_url, sandbox) as context:
         await daily_read(context)
-    (entry,) = await failures(ledger)
+    (entry,) = await audited(ledger, "daily_read_failed")
     assert entry["code"] == "PermissionDenied"
     assert "itglue.api_key" in entry["error"]
     assert "ITG.sandbox" not in json.dumps(entry)

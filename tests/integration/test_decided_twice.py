@@ -1,7 +1,6 @@
 """A decision that could not be said to be on disk: said again, it is the same one."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.support.approvals import DEPENDENCIES, again, awaiting
+from tests.support.audit import pending
 from tests.support.failing_valkey import FailingValkey, own_valkey
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, configured, only_error, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import BLOCKED, DELETED
@@ -43,22 +43,13 @@ def settings(valkey_url: str) -> Settings:
     return configured(valkey_url, policy=policy, operators=operators, durability="fsync")
 
 
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        running.http.get("/healthz")
-        yield running
-
-
 def decide(service: Service, what: str, body: Any = None, operator: str = "carol") -> Any:
     return service.call("POST", f"/v1/deletions/del_1/{what}", operator=operator, json=body)
 
 
 async def decisions(redis: Redis) -> list[str]:
     """What was written down for the audit log since the deletion was made."""
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    told = [line.get("what") or line.get("entry") for line in lines]
+    told = [line.get("what") or line["entry"] for line in await pending(redis)]
     return [what for what in told if what not in {"configuration", "created", "planned", "state"}]
 
 
@@ -99,9 +90,7 @@ async def test_the_same_again(
     assert "already approved by carol" in message or "has ended" in message
 
 
-async def test_another_decision_is_none_that_was_taken(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_decisions_stand_once(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     assert decide(service, "reject", REASON).status_code == 200
     for what, body in (
@@ -112,9 +101,7 @@ async def test_another_decision_is_none_that_was_taken(
         assert "has ended" in only_error(decide(service, what, body), 409, "Conflict")
 
 
-async def test_another_approval_is_none_that_was_given(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_approvals_stand_once(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     digest = await seen(ledger)
     given = {"digest": digest, "force_delete": True}
@@ -125,9 +112,7 @@ async def test_another_approval_is_none_that_was_given(
     assert decide(service, "approve", given).status_code == 200
 
 
-async def test_an_approval_that_is_void_is_not_given_by_saying_it_again(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_void_stays_void(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     body = {"digest": await seen(ledger)}
     assert decide(service, "approve", body).status_code == 200

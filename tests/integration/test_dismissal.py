@@ -1,15 +1,16 @@
 """A person ends what a delivery holds; the delivery stays, with who said so and why."""
 
-import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from adapters.errors import SigningKeyUnavailable
 from tests.integration.test_ledger_receive import inactive
-from tests.integration.test_quarantine import Keys, delivery, intake, listed, notices
+from tests.integration.test_quarantine import Keys, delivery, intake, listed
+from tests.support.audit import audited
 from tests.support.clock import TestClock
+from tests.support.deletions import begun
+from tests.support.ledgers import notices
 from workers.ledger.deleting.deletions import Begun, Change
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
@@ -41,21 +42,13 @@ class Desk:
     async def holding(self) -> list[str]:
         return [each.delivery_id for each in await self.ledger.holds.all()]
 
-    async def audited(self) -> list[dict[str, Any]]:
-        raw: Any = await self.ledger.store.redis.xrange("unglue:audit:pending")
-        lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-        return [line for line in lines if line["what"] == "dismissed"]
-
     async def begin(self, deletion_id: str) -> Begun:
         """Ask for the permission to delete."""
         held = await self.ledger.deletions.lease(deletion_id, self.clock())
         assert isinstance(held, Deletion)
         planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
         held = await self.ledger.deletions.record(held, planned, self.clock())
-        return await self.ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(),
-            now=self.clock(),
-        )  # fmt: skip
+        return await begun(self.ledger, held, self.clock())
 
 
 @pytest.fixture
@@ -76,7 +69,7 @@ async def asked(desk: Desk) -> str:
 
 
 @pytest.mark.parametrize("clients", [[], ["2"]])
-async def test_what_was_not_understood_holds_until_it_is_dismissed(
+async def test_rejected_holds_till_dismissed(
     desk: Desk, ledger: Ledger, clients: list[str]
 ) -> None:
     deletion_id = await asked(desk)
@@ -93,7 +86,7 @@ async def test_what_was_not_understood_holds_until_it_is_dismissed(
     assert stored.dismissed is not None
     assert (stored.verdict, stored.body) == ("rejected", b"{}")
     assert (stored.dismissed.by, stored.dismissed.reason) == ("carol", "a test of theirs")
-    (line,) = await desk.audited()
+    (line,) = await audited(desk.ledger, "dismissed")
     assert (line["delivery_id"], line["operator"], line["verdict"]) == (name, "carol", "rejected")
     desk.clock.forward(minutes=10)
     assert (await desk.begin(deletion_id)).decision == "begun"
@@ -103,7 +96,7 @@ async def test_said_again_it_is_the_same_and_audited_once(desk: Desk, ledger: Le
     name = await desk.receive(rejected())
     await desk.dismiss(name)
     assert await desk.dismiss(name, operator="alice") == {name: "dismissed"}
-    assert len(await desk.audited()) == 1
+    assert len(await audited(desk.ledger, "dismissed")) == 1
     stored = await ledger.deliveries.get(name)
     assert stored.dismissed is not None
     assert stored.dismissed.by == "carol"
@@ -115,7 +108,7 @@ async def test_what_holds_nothing_is_not_dismissed(desk: Desk, ledger: Ledger) -
     said = await desk.dismiss(quiet, "dlv_none")
     assert said == {quiet: "holds_nothing", "dlv_none": "unknown"}
     assert (await ledger.deliveries.get(quiet)).dismissed is None
-    assert await desk.audited() == []
+    assert await audited(desk.ledger, "dismissed") == []
 
 
 async def test_hundreds_at_once(desk: Desk, ledger: Ledger) -> None:
@@ -158,9 +151,7 @@ async def test_a_replay_that_understands_it_ends_the_hold(desk: Desk, ledger: Le
     assert await desk.holding() == []
 
 
-async def test_what_nobody_can_prove_leaves_the_quarantine_and_stays_stored(
-    desk: Desk, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_unproved_leaves_the_quarantine(desk: Desk, ledger: Ledger, clock: TestClock) -> None:
     deletion_id = await asked(desk)
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
@@ -183,9 +174,7 @@ async def test_what_nobody_can_prove_leaves_the_quarantine_and_stays_stored(
         assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
 
 
-async def test_the_same_bytes_after_that_are_kept_and_hold_anew(
-    desk: Desk, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_the_same_bytes_hold_anew(desk: Desk, ledger: Ledger, clock: TestClock) -> None:
     keys = Keys()
     keys.answer = SigningKeyUnavailable
     async with intake(ledger, clock, keys) as it:
@@ -195,9 +184,7 @@ async def test_the_same_bytes_after_that_are_kept_and_hold_anew(
         assert await desk.holding() == [second]
 
 
-async def test_the_record_keeps_what_holds_however_old(
-    desk: Desk, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_holds_is_kept_at_any_age(desk: Desk, ledger: Ledger, clock: TestClock) -> None:
     unread = await desk.receive(rejected())
     async with intake(ledger, clock, Keys()) as it:
         unproved = (await it.accept("cw", *delivery())).delivery_id
@@ -228,14 +215,12 @@ async def test_one_of_several_that_is_not_understood_is_told_of(desk: Desk, ledg
     assert await notices(ledger, "rejected_event") == [
         {
             "source": "cw", "reason": "status_incomplete", "delivery_id": name, "holds": True,
-            "clients": ["7"],
+            "clients": ["7"], "kind": "rejected_event",
         }
     ]  # fmt: skip
 
 
-async def test_what_holds_is_told_although_what_holds_nothing_was(
-    desk: Desk, ledger: Ledger
-) -> None:
+async def test_what_holds_is_told_even_after_what_does_not(desk: Desk, ledger: Ledger) -> None:
     for number in range(3):
         await desk.receive(rejected(f"q{number}", holds=False))
         await desk.receive(rejected(f"r{number}"))

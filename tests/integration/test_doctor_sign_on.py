@@ -43,9 +43,7 @@ async def test_without_one_nothing_is_said() -> None:
     assert [each async for each in sign_on_findings(Settings(itglue={"api_key": "k"}))] == []
 
 
-async def test_each_trouble_is_named_alone(
-    started: Identity, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_trouble_is_named(started: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     ((level, said),) = await findings("http://127.0.0.1:1")
     assert (level, "does not answer" in said) == ("fail", True)
     ((level, said),) = await findings(f"{started.issuer}/")

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from tests.support.failing_valkey import FailingValkey, own_valkey
 from tests.support.ledgers import begin_anew, memory_of
 from tests.support.rehearsal import Rehearsal
@@ -17,9 +18,7 @@ from workers.ledger.bulk.replays import Order
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry
 from workers.ledger.store import Store
-from workers.times.clock import rfc3339
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +108,7 @@ async def test_with_fsync_every_202_waits(strict: Watched, clock: TestClock) -> 
     async with rehearsal(strict, clock) as here:
         await here.event()
         asked = await here.ask(org_id="5")
-        error = ErrorEntry("Cancelled", "stopped", rfc3339(clock()))
-        await here.ledger.deletions.cancel(asked, operator="bob", error=error, now=clock())
+        await cancelled(here.ledger, asked, clock())
         await here.ledger.deletions.replay(
             asked, operator="bob", token="t", callback_url="", overrule=True, now=clock()
         )
@@ -132,7 +130,7 @@ async def test_what_was_answered_survives_a_crash(valkey: FailingValkey, clock: 
     await redis.aclose()
 
 
-async def test_a_repeat_that_writes_nothing_is_confirmed_as_well(
+async def test_repeats_are_confirmed(
     strict: Watched, valkey: FailingValkey, clock: TestClock
 ) -> None:
     async with rehearsal(strict, clock) as here:
@@ -154,9 +152,7 @@ async def pending(here: Rehearsal) -> Any:
     return await here.ledger.deletions.get(await here.ask(org_id="301"))
 
 
-async def test_without_append_only_file_fsync_is_not_believed(
-    valkey: FailingValkey, clock: TestClock
-) -> None:
+async def test_no_append_only_no_fsync(valkey: FailingValkey, clock: TestClock) -> None:
     with valkey.without_append_only_file():
         store = await opened(valkey, fsync=True)
         async with rehearsal(store, clock) as here:
@@ -172,9 +168,7 @@ async def test_without_append_only_file_fsync_is_not_believed(
 
 
 @needs_waitaof
-async def test_no_call_goes_out_whose_intent_may_be_lost(
-    store: Watched, valkey: FailingValkey, clock: TestClock
-) -> None:
+async def test_lost_intent_no_call(store: Watched, valkey: FailingValkey, clock: TestClock) -> None:
     async with rehearsal(store, clock) as here:
         receipt = await here.event()
         deletion_id = cast("str", receipt.deletion_id)
@@ -196,9 +190,7 @@ async def test_no_call_goes_out_whose_intent_may_be_lost(
         assert await store.redis.zcard("unglue:begun") == 1
 
 
-async def test_a_script_that_the_server_forgot_is_loaded_again(
-    strict: Watched, clock: TestClock
-) -> None:
+async def test_a_forgotten_script_is_loaded_again(strict: Watched, clock: TestClock) -> None:
     async with rehearsal(strict, clock) as here:
         await here.event()
         await strict.redis.script_flush()

@@ -2,8 +2,8 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
+from tests.support.audit import pending
 from tests.support.clock import TestClock
 from workers.ledger.ledger import Ledger
 from workers.processes.duties import Duty
@@ -11,9 +11,7 @@ from workers.processes.queue import JobQueue
 from workers.processes.scheduler import Scheduler
 
 
-async def test_two_schedulers_do_a_duty_once(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_two_schedulers_do_it_once(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     done: list[datetime] = []
 
     async def note(now: datetime) -> None:
@@ -30,9 +28,7 @@ async def test_two_schedulers_do_a_duty_once(
     assert done == [clock()]
 
 
-async def test_a_notice_is_written_once_for_the_same_thing(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_notice_is_written_once_for_a_thing(ledger: Ledger, clock: TestClock) -> None:
     for _ in range(2):
         await ledger.notices.write("source_silent", {"source": "cw"}, clock(), once="cw")
     await ledger.notices.write("source_silent", {"source": "ninja"}, clock(), once="ninja")
@@ -43,7 +39,5 @@ async def test_a_notice_is_written_once_for_the_same_thing(
 
 async def test_a_decision_is_written_to_the_stream(ledger: Ledger, clock: TestClock) -> None:
     await ledger.audit.write("paused", {"operator": "alice"}, clock())
-    pending: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    ((_, fields),) = pending
-    entry = json.loads(fields[b"entry"])
+    (entry,) = await pending(ledger)
     assert entry == {"what": "paused", "operator": "alice", "at": 1_000 * clock().timestamp()}

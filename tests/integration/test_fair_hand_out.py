@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from adapters.models import DeletionRequest, PsaLink
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import cancelled, requested
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
@@ -186,11 +186,8 @@ async def test_a_job_that_is_lost_is_handed_out_again(queue: Queue) -> None:
 
 async def test_what_ended_while_it_waited_is_not_handed_out(queue: Queue) -> None:
     sent = [await queue.event() for _ in range(12)]
-    error = ErrorEntry("Cancelled", "by alice", "…")
     for deletion_id in sent[SHORT:]:
-        await queue.ledger.deletions.cancel(
-            deletion_id, operator="alice", error=error, now=queue.clock()
-        )
+        await cancelled(queue.ledger, deletion_id, queue.clock())
     await queue.work(SHORT)
     assert await queue.fill_up() is False
     assert await queue.waiting() == []

@@ -1,7 +1,6 @@
 """What others put on the queue is kept as failed and audited, and nothing of it runs."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer, PickleSerializer
 
+from tests.support.audit import audited
 from workers.processes.job_table import TableJob, foreign
 from workers.processes.queue import QUEUE
 from workers.processes.runtime import open_ledger
@@ -86,13 +86,11 @@ def test_nothing_of_a_foreign_job_runs_and_the_worker_goes_on(
         good_after = Job.fetch(good.id, connection=redis, serializer=JSONSerializer)
         assert good_after.started_at is not None
 
-    async def audited() -> list[str]:
+    async def written_down() -> int:
         async with open_ledger(settings) as ledger:
-            lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-        entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-        return [each["what"] for each in entries if each["what"] == "foreign_job"]
+            return len(await audited(ledger, "foreign_job"))
 
-    assert len(asyncio.run(audited())) == len(bad)
+    assert asyncio.run(written_down()) == len(bad)
 
 
 def test_what_we_queue_is_ours(valkey_url: str) -> None:

@@ -11,9 +11,10 @@ from redis.asyncio import Redis
 from adapters.models import DeletionRequest
 from tests.integration.test_ledger_pipeline import RESEND_AFTER, ask, begin
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import Deletion, ErrorEntry
+from workers.ledger.records import Deletion
 from workers.times.clock import to_ms
 
 PLANNED: dict[str, str | int] = {
@@ -66,8 +67,7 @@ async def test_where_nothing_stands_in_its_way_it_is_granted(it: Granting) -> No
 async def _a_no(it: Granting, org_id: str) -> None:
     await ask(it.ledger, it.clock, "del_2", org_id=org_id)
     await it.say("deletion:del_2", forms=f'["org:{org_id}"]')
-    error = ErrorEntry("Cancelled", "by bob", "")
-    await it.ledger.deletions.cancel("del_2", operator="bob", error=error, now=it.clock())
+    await cancelled(it.ledger, "del_2", it.clock())
 
 
 SAID: dict[str, tuple[Callable[[Granting], Awaitable[None]], str]] = {

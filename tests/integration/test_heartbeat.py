@@ -83,9 +83,7 @@ async def test_it_is_withheld_while_something_is_not_well(
     assert f"is withheld: {why}" in said
 
 
-async def test_a_pause_by_an_operator_is_meant(
-    ledger: Ledger, valkey_url: str, clock: TestClock
-) -> None:
+async def test_an_operators_pause_counts(ledger: Ledger, valkey_url: str, clock: TestClock) -> None:
     await all_alive(ledger, clock())
     await ledger.stop_switch.pause("alice", "the merger", clock())
     async with receiving() as receiver:
@@ -139,9 +137,7 @@ def test_where_callbacks_do_not_go_it_does_not_either(url: str) -> None:
         configured("redis://127.0.0.1:1/0", heartbeat={"url": url})
 
 
-async def test_jobs_that_break_off_again_and_again_are_told(
-    ledger: Ledger, redis: Redis, valkey_url: str
-) -> None:
+async def test_broken_off_jobs_are_told(ledger: Ledger, redis: Redis, valkey_url: str) -> None:
     now = datetime.now(UTC)
     kept_until = int((now + timedelta(days=7)).timestamp())
     longer_ago = kept_until - 2 * 3600

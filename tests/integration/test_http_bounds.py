@@ -226,9 +226,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "status", "code"), REFUSED.values(), ids=REFUSED)
-def test_what_is_too_large_or_not_http_ends_the_connection(
-    sent: bytes, status: int, code: str
-) -> None:
+def test_too_large_or_not_http_ends_the_connection(sent: bytes, status: int, code: str) -> None:
     with serving(LONG) as served:
         peer = served.peer()
         peer.send(sent)
@@ -396,9 +394,7 @@ def test_beyond_all_that_fit_each_is_refused_and_it_is_said_once() -> None:
     ("descriptors", "most", "of_one"),
     [(1024, 480, 120), (256, 96, 24), (65536, 1000, 200), (40, 16, 4)],
 )
-def test_connections_leave_descriptors_for_everything_else(
-    descriptors: int, most: int, of_one: int
-) -> None:
+def test_connections_leave_descriptors_for_others(descriptors: int, most: int, of_one: int) -> None:
     bounds = Bounds.within(descriptors)
     assert (bounds.connections, bounds.of_one_peer) == (most, of_one)
 

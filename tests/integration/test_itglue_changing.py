@@ -32,9 +32,7 @@ def error(status: int, title: str) -> Response:
 
 
 @pytest.mark.parametrize("org_id", ["5", "4489414129010794", "574989297464115201"])
-async def test_exactly_these_bytes_delete(
-    server: ScriptedITGlue, itglue: ITGlue, org_id: str
-) -> None:
+async def test_just_these_bytes_delete(server: ScriptedITGlue, itglue: ITGlue, org_id: str) -> None:
     server.on("DELETE", "/organizations", answer({"data": [row(org_id, name="A")]}))
     found = await itglue.delete_organization(org_id)
     assert (found.outcome, found.status) == ("accepted", 200)
@@ -178,8 +176,7 @@ async def test_an_export_is_of_one_organization(server: ScriptedITGlue, itglue: 
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"organization_id": 8}, {"organization_id": None}, {"export_all": True}],
+    "wrong", [{"organization_id": 8}, {"organization_id": None}, {"export_all": True}]
 )
 async def test_an_export_of_anything_else_is_an_error(
     server: ScriptedITGlue, itglue: ITGlue, wrong: dict[str, Any]
@@ -190,9 +187,7 @@ async def test_an_export_of_anything_else_is_an_error(
         await itglue.create_export("7", include_logs=False, zip_password=None)
 
 
-async def test_a_refused_export_does_not_tell_the_password(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_refused_export_hides_passwords(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("POST", "/exports", error(422, "zip-password 'hunter22' is too short"))
     with pytest.raises(RequestRefused, match=r"'\[hidden\]' is too short") as raised:
         await itglue.create_export("7", include_logs=False, zip_password="hunter22")
@@ -237,9 +232,7 @@ def ready(url: str) -> Export:
     return Export(id="2", organization_id="7", download_url=url)
 
 
-async def test_a_download_appears_whole_and_for_its_owner_only(
-    server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path
-) -> None:
+async def test_a_download_is_whole(server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path) -> None:
     content = zipped()
     server.on("GET", "/export.zip", RedirectResponse("/stored/export.zip"))
     server.on("GET", "/stored/export.zip", Response(content, media_type="application/zip"))
@@ -303,9 +296,7 @@ async def test_a_cancelled_download_leaves_nothing(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-async def test_an_export_that_is_not_ready_or_not_https_is_not_downloaded(
-    server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path
-) -> None:
+async def test_no_download_unready(server: ScriptedITGlue, itglue: ITGlue, tmp_path: Path) -> None:
     with pytest.raises(ITGlueConnectionError, match="not ready"):
         await itglue.download(Export(id="2", organization_id="7"), tmp_path / "7.zip", 1000)
     async with ITGlue.connect(base_url="https://itglue.invalid", api_key=KEY) as secure:

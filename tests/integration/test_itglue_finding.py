@@ -5,11 +5,7 @@ from typing import Any
 import pytest
 from starlette.responses import HTMLResponse, Response
 
-from adapters.errors import (
-    InvalidIdentifier,
-    ITGlueConnectionError,
-    PermissionDenied,
-)
+from adapters.errors import InvalidIdentifier, ITGlueConnectionError, PermissionDenied
 from adapters.models import PsaLink
 from tests.integration.itglue_loopback import (
     KEY,
@@ -42,9 +38,7 @@ def remote(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     return [{**it, "attributes": {"remote-id": it["id"].split("-", 1)[1]}} for it in references]
 
 
-async def test_a_name_is_compared_here_and_not_only_there(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_name_is_compared_here_as_well(server: ScriptedITGlue, itglue: ITGlue) -> None:
     names = ["Acme", "acme", "Acme ", "Acme Inc", "  Acme\t"]
     rows = [row(number, name=name) for number, name in enumerate(names, 1)]
     server.on("GET", "/organizations", listing(*rows))
@@ -52,9 +46,7 @@ async def test_a_name_is_compared_here_and_not_only_there(
     assert server.calls[0].asked["filter[name]"] == "Acme"
 
 
-async def test_an_ignored_name_filter_only_costs_pages(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_an_ignored_filter_only_costs_pages(server: ScriptedITGlue, itglue: ITGlue) -> None:
     rows = [row(number, name=f"Client {number}") for number in range(1, 2502)]
     server.on("GET", "/organizations", paged(rows))
     assert [it.id for it in await itglue.organizations_named("Client 2501")] == ["2501"]
@@ -70,9 +62,7 @@ async def test_a_comma_in_a_name_is_not_a_list(server: ScriptedITGlue, itglue: I
     assert server.calls[0].asked["filter[name]"] == r"Kub\, Reynolds and Gibson"
 
 
-async def test_a_name_is_asked_for_in_both_unicode_forms(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_name_is_asked_in_two_unicode_forms(server: ScriptedITGlue, itglue: ITGlue) -> None:
     composed = "Café, Zürich"
     decomposed = unicodedata.normalize("NFD", composed)
     rows = [row(1, name=composed), row(2, name=decomposed), row(3, name="Cafe, Zurich")]
@@ -125,9 +115,7 @@ async def test_an_empty_list_without_a_total_is_none(
         await itglue.organizations_named("A")
 
 
-async def test_a_list_without_links_is_asked_one_by_one(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_without_links_each_is_asked_alone(server: ScriptedITGlue, itglue: ITGlue) -> None:
     one = linked(5, "174")
     server.on("GET", "/organizations", listing(row(5, name="A")))
     server.on("GET", "/organizations/5", answer({"data": one, "included": remote(one)}))
@@ -142,9 +130,7 @@ async def test_a_list_without_links_is_asked_one_by_one(
         await itglue.organizations_linked(LINK)
 
 
-async def test_all_organizations_come_once_though_large_pages_fail(
-    server: ScriptedITGlue,
-) -> None:
+async def test_all_organizations_come_once_though_large_pages_fail(server: ScriptedITGlue) -> None:
     rows = [row(number, name="A") for number in range(1, 602)]
     cut = paged(rows)
 
@@ -192,9 +178,7 @@ async def test_a_list_that_moves_is_read_again(server: ScriptedITGlue, itglue: I
         [it async for it in itglue.organizations()]
 
 
-async def test_a_list_whose_pages_are_all_the_same_is_not_believed(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_list_of_equal_pages_is_doubted(server: ScriptedITGlue, itglue: ITGlue) -> None:
     rows = [row(number, name="A") for number in range(1, 1001)]
     for total in ({"meta": {"total-count": 1500}}, {}):
         server.on("GET", "/organizations", answer({"data": rows, **total}))
@@ -202,24 +186,15 @@ async def test_a_list_whose_pages_are_all_the_same_is_not_believed(
             [it async for it in itglue.organizations()]
 
 
-async def test_a_list_that_ends_too_early_is_not_believed(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_list_that_ends_early_is_doubted(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("GET", "/organizations", listing(row(1, name="A"), total=3), listing(total=3))
     with pytest.raises(ITGlueConnectionError):
         [it async for it in itglue.organizations()]
 
 
-async def test_a_list_without_a_total_ends_with_a_short_page(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_list_without_total_ends_shortly(server: ScriptedITGlue, itglue: ITGlue) -> None:
     rows = [row(number, name="A") for number in range(1, 1002)]
-    server.on(
-        "GET",
-        "/organizations",
-        answer({"data": rows[:1000]}),
-        answer({"data": rows[1000:]}),
-    )
+    server.on("GET", "/organizations", answer({"data": rows[:1000]}), answer({"data": rows[1000:]}))
     assert len([it async for it in itglue.organizations()]) == 1001
 
 
@@ -306,9 +281,7 @@ async def test_last_activity_over_several_weeks(server: ScriptedITGlue, itglue: 
     assert all(call.asked["filter[organization_id]"] in {"5", "7"} for call in server.calls)
 
 
-async def test_activity_of_today_is_not_in_the_future(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_activity_of_today_is_not_ahead(server: ScriptedITGlue, itglue: ITGlue) -> None:
     counters = {"created": 0, "viewed": 1, "edited": 0, "deleted": 0}
     today = row(1, organization_id=5, date="2026-03-01", **counters)
     server.on("GET", "/user_metrics", listing(today))

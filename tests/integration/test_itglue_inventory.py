@@ -97,9 +97,7 @@ def error(status: int) -> Response:
     return answer({"errors": [{"status": status, "title": "No"}]}, status)
 
 
-async def test_everything_is_counted_at_the_stated_cost(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_all_is_counted_at_the_stated_cost(server: ScriptedITGlue, itglue: ITGlue) -> None:
     found = await itglue.inventory(SUBJECT)
     assert found.counts == {
         "assets": 42,
@@ -123,18 +121,14 @@ async def test_everything_is_counted_at_the_stated_cost(
     assert {call.path for call in server.calls if call.asked["page[size]"] != "1"} == large
 
 
-async def test_an_organization_without_folders_costs_one_less(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_one_without_folders_costs_one_less(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("GET", FOLDERS, listing())
     found = await itglue.inventory(SUBJECT)
     assert (found.counts["documents"], found.counts["document_folders"]) == (197, 0)
     assert itglue.requests == 13 + 3
 
 
-async def test_an_empty_organization_has_zeros_and_not_unknowns(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_an_empty_one_has_zeros_not_unknowns(server: ScriptedITGlue, itglue: ITGlue) -> None:
     paths = ["contacts", "locations", "domains", "expirations", "checklists", "configurations"]
     for path in (*paths, "passwords", "flexible_assets"):
         server.on("GET", f"/{path}", listing())
@@ -201,9 +195,7 @@ async def test_what_may_pass_fails_the_whole_inventory(
 @pytest.mark.parametrize(
     "path", sorted(KIND_OF_PATH.keys() - {"/organizations", "/flexible_asset_types"})
 )
-async def test_an_ignored_filter_is_noticed(
-    server: ScriptedITGlue, itglue: ITGlue, path: str
-) -> None:
+async def test_an_ignored_filter_shows(server: ScriptedITGlue, itglue: ITGlue, path: str) -> None:
     server.on("GET", path, counted(5000, owner=1))
     if path == FOLDERS:
         server.on("GET", path, listing(row(1, organization_id=1, documents_count=0)))
@@ -223,9 +215,7 @@ async def test_an_ignored_type_filter_is_noticed(server: ScriptedITGlue, itglue:
     assert (await itglue.inventory(SUBJECT)).counts["assets"] is None
 
 
-async def test_a_missing_page_means_that_the_account_has_no_such_resource(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_a_missing_page_is_a_missing_resource(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("GET", "/checklists", HTMLResponse(MISSING_PAGE, 404))
     found = await itglue.inventory(SUBJECT)
     assert found.counts["checklists"] is None
@@ -270,9 +260,7 @@ async def test_documents_in_folders_are_counted_or_the_count_is_unknown(
     )
 
 
-async def test_a_document_that_is_too_large_to_list_makes_the_count_unknown(
-    server: ScriptedITGlue,
-) -> None:
+async def test_a_document_too_large_to_list_is_unknown(server: ScriptedITGlue) -> None:
     server.on("GET", DOCUMENTS, counted(1, content="x" * 200_000))
     async with Pool(base_url=server.url, api_key=KEY) as pool:
         client = ITGlue(Transport(pool, answer_limit=100_000))
@@ -282,18 +270,14 @@ async def test_a_document_that_is_too_large_to_list_makes_the_count_unknown(
     assert "larger than" in found.warnings[0]
 
 
-async def test_places_that_are_not_stated_are_not_taken_for_none(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_unstated_places_are_not_none(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("GET", "/organizations", listing(row(1, name="A"), row(5, name="B")))
     found = await itglue.inventory(SUBJECT)
     assert found.sub_organizations is None
     assert found.counts["sub_organizations"] is None
 
 
-async def test_sub_organizations_on_a_later_page_are_found(
-    server: ScriptedITGlue, itglue: ITGlue
-) -> None:
+async def test_sub_organizations_on_later_pages(server: ScriptedITGlue, itglue: ITGlue) -> None:
     places = [place(number) for number in range(1, 2300)]
     places[2100] = place(2101, None, [5])
     server.on("GET", "/organizations", paged(places))

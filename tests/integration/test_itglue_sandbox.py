@@ -123,9 +123,7 @@ async def test_idle_days(itglue: ITGlue) -> None:
     assert await itglue.last_activity(BUSY, since=since, now=NOW) == NOW
 
 
-async def test_an_export_from_order_to_file(
-    sandbox: Caller, itglue: ITGlue, tmp_path: Path
-) -> None:
+async def test_an_export_order_to_file(sandbox: Caller, itglue: ITGlue, tmp_path: Path) -> None:
     ordered = await itglue.create_export(WITH_DEPENDENTS, include_logs=True, zip_password="secret")
     assert (ordered.organization_id, ordered.encrypted) == (WITH_DEPENDENTS, True)
     pending = await itglue.export(ordered.id)

@@ -44,9 +44,7 @@ def configured(
     return monkeypatch
 
 
-def test_an_exhausted_deletion_is_a_failed_job_that_may_be_run_again(
-    configured: pytest.MonkeyPatch, valkey_url: str
-) -> None:
+def test_an_exhausted_one_may_be_run_again(configured: pytest.MonkeyPatch, valkey_url: str) -> None:
     sandbox = SandboxSettings.model_validate({"faults": ["html"]})
     with serve(create_sandbox(sandbox, now=lambda: datetime.now(UTC))) as url:
         configured.setenv("UNGLUE_ITGLUE__BASE_URL", url)
@@ -66,9 +64,7 @@ def test_an_exhausted_deletion_is_a_failed_job_that_may_be_run_again(
         assert work(valkey_url, requeue=True) == []
 
 
-def test_requeueing_with_rqs_own_tools_beside_a_replay_doubles_nothing(
-    configured: pytest.MonkeyPatch, valkey_url: str
-) -> None:
+def test_requeueing_doubles_nothing(configured: pytest.MonkeyPatch, valkey_url: str) -> None:
     """An old job put back by hand is another look at the same record, in any generation."""
     sandbox = SandboxSettings.model_validate({"faults": ["html:1"], "removal_seconds": 0})
     with (

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import begun, requested
 from tests.support.ledgers import memory_of
 from workers.ledger.bulk.replays import BulkReplay, Order
 from workers.ledger.bulk.sweeps import Progress, Sweep
@@ -105,9 +105,7 @@ async def due_at(ledger: Ledger, kind: Kind) -> float | None:
 
 
 @KINDS
-async def test_who_beats_keeps_it_and_is_looked_for_when_he_stops(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_a_beat_keeps_it_until_it_stops(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     held = await taken(ledger, kind, clock())
     for _ in range(10):
@@ -121,9 +119,7 @@ async def test_who_beats_keeps_it_and_is_looked_for_when_he_stops(
 
 
 @KINDS
-async def test_a_lease_that_is_over_is_not_renewed(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_an_ended_lease_is_not_renewed(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     held = await taken(ledger, kind, clock())
     over = clock.forward(seconds=15)
@@ -136,9 +132,7 @@ async def test_a_lease_that_is_over_is_not_renewed(
 
 
 @KINDS
-async def test_what_waits_or_is_not_there_is_not_renewed(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_what_waits_is_not_renewed(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     assert not await ledger.leases.renew(kind, NAMES[kind], 1, clock())
     held = await taken(ledger, kind, clock())
@@ -171,9 +165,7 @@ async def test_a_beat_that_was_held_up_takes_nothing_back(make: Make, clock: Tes
 
 
 @KINDS
-async def test_what_a_dead_process_held_is_due_at_once_and_its_death_counted_once(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_what_a_dead_process_held_is_due(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make()
     await taken(ledger, kind, clock())
     clock.forward(seconds=1)
@@ -191,9 +183,7 @@ async def test_what_a_dead_process_held_is_due_at_once_and_its_death_counted_onc
 
 @KINDS
 @pytest.mark.parametrize("other", [holder_of("worker-1", 4712), holder_of("worker-2", 4711), ""])
-async def test_only_its_holders_parent_can_give_it_back(
-    make: Make, clock: TestClock, kind: Kind, other: str
-) -> None:
+async def test_its_parent_gives_back(make: Make, clock: TestClock, kind: Kind, other: str) -> None:
     ledger = make()
     await taken(ledger, kind, clock())
     assert not await ledger.leases.give_back(kind, NAMES[kind], other, clock())
@@ -201,18 +191,14 @@ async def test_only_its_holders_parent_can_give_it_back(
 
 
 @KINDS
-async def test_who_has_no_name_is_given_back_by_nobody(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_the_nameless_are_not_given_back(make: Make, clock: TestClock, kind: Kind) -> None:
     ledger = make(holder="")
     await taken(ledger, kind, clock())
     assert not await ledger.leases.give_back(kind, NAMES[kind], "", clock())
 
 
 @KINDS
-async def test_what_was_taken_over_is_not_given_back_by_who_had_it_before(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_taken_over_is_not_given_back(make: Make, clock: TestClock, kind: Kind) -> None:
     await taken(make(), kind, clock())
     newer = make(holder=holder_of("worker-2", 1))
     assert await take(newer, kind, clock.forward(seconds=15)) is not None
@@ -221,9 +207,7 @@ async def test_what_was_taken_over_is_not_given_back_by_who_had_it_before(
 
 
 @KINDS
-async def test_a_second_death_in_a_row_waits_for_the_end_of_the_lease(
-    make: Make, clock: TestClock, kind: Kind
-) -> None:
+async def test_a_second_death_waits_for_the_end(make: Make, clock: TestClock, kind: Kind) -> None:
     """Else three could come within a second, and a machine short of memory parks what it has."""
     ledger = make()
     await taken(ledger, kind, clock())
@@ -235,18 +219,14 @@ async def test_a_second_death_in_a_row_waits_for_the_end_of_the_lease(
     assert third.deaths == 2
 
 
-async def test_what_the_dead_one_had_still_on_its_way_comes_too_late(
-    make: Make, clock: TestClock
-) -> None:
+async def test_what_the_dead_one_sent_comes_too_late(make: Make, clock: TestClock) -> None:
     ledger = make()
     held = await taken(ledger, "deletion", clock())
     assert isinstance(held, Deletion)
     assert await ledger.leases.give_back("deletion", "del_1", MINE, clock())
     assert not await ledger.leases.renew("deletion", "del_1", held.fence, clock())
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="", resend_after=timedelta(minutes=10), limits=(), now=clock()
-    )
-    assert begun.decision == "fenced"
+    answer = await begun(ledger, held, clock(), digest="")
+    assert answer.decision == "fenced"
 
 
 async def test_a_deletion_that_waits_is_not_given_back(make: Make, clock: TestClock) -> None:
@@ -267,11 +247,9 @@ async def test_a_status_that_may_be_on_its_way_has_its_time(make: Make, clock: T
     held = await ledger.deletions.record(
         held, Change("running", fields={"plan_digest": "d"}), clock()
     )
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock(),
-        kind="soft_delete", conditions=Conditions(answered=timedelta(seconds=30)),
-    )  # fmt: skip
-    assert begun.decision == "begun"
+    answering = Conditions(answered=timedelta(seconds=30))
+    answer = await begun(ledger, held, clock(), kind="soft_delete", conditions=answering)
+    assert answer.decision == "begun"
     assert not await ledger.leases.give_back("deletion", "del_1", MINE, clock())
     assert await ledger.leases.renew("deletion", "del_1", held.fence, clock())
     assert await take(ledger, "deletion", clock.forward(seconds=44)) is None
@@ -335,11 +313,7 @@ async def test_a_clock_that_is_ahead_does_not_shorten_the_grace(make: Make) -> N
     }
     held = await ledger.deletions.record(held, Change("running", fields=fields), now)
     hour = Conditions(grace=timedelta(hours=1))
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=ahead,
-        conditions=hour,
-    )  # fmt: skip
-    assert begun.decision == "too_early"
+    assert (await begun(ledger, held, ahead, conditions=hour)).decision == "too_early"
 
 
 # -- the work ------------------------------------------------------------------------------------

@@ -12,9 +12,7 @@ from workers.processes.runtime import open_ledger
 from workers.upkeep.storage import StorageUnfit, require_fit
 
 
-async def test_an_older_one_takes_on_the_present_form_once(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_older_ones_migrate_once(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     assert not await redis.hexists("unglue:ledger", "form")
     before, present = await ledger.form.take_on(clock())
     assert before < present
@@ -22,9 +20,7 @@ async def test_an_older_one_takes_on_the_present_form_once(
     assert await ledger.form.take_on(clock()) == (present, present)
 
 
-async def test_a_newer_one_is_neither_written_nor_migrated(
-    redis: Redis, valkey_url: str, clock: TestClock
-) -> None:
+async def test_a_newer_one_is_left_alone(redis: Redis, valkey_url: str, clock: TestClock) -> None:
     settings = configured(valkey_url)
     async with open_ledger(settings) as ledger:
         await require_fit(ledger)
@@ -40,9 +36,7 @@ async def test_a_newer_one_is_neither_written_nor_migrated(
         assert await redis.hget("unglue:ledger", "form") == str(known + 1).encode()
 
 
-async def test_a_service_from_before_the_upgrade_has_its_events_sent_again(
-    redis: Redis, valkey_url: str
-) -> None:
+async def test_an_older_service_has_its_events_sent_again(redis: Redis, valkey_url: str) -> None:
     with running_service(configured(valkey_url)) as service:
         await redis.hset("unglue:ledger", "form", 999)
         assert service.ask({"org_id": "5", "confirm_delete": True}).status_code == 503

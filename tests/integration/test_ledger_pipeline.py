@@ -83,9 +83,7 @@ async def test_begin_writes_a_numbered_intent(ledger: Ledger, clock: TestClock) 
     assert (intent.number, intent.state, intent.org_id, intent.at) == (1, "open", "5", clock())
 
 
-async def test_no_second_intent_until_the_first_had_its_time(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_no_second_intent_before_the_firsts_time(ledger: Ledger, clock: TestClock) -> None:
     await ask(ledger, clock)
     await begin(ledger, clock, await take(ledger, clock))
     clock.forward(seconds=599)
@@ -105,9 +103,7 @@ async def test_an_accepted_intent_is_never_repeated(ledger: Ledger, clock: TestC
     assert (await begin(ledger, clock, held)).decision == "accepted_before"
 
 
-async def test_a_refused_intent_may_be_followed_by_another(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_after_a_refused_intent_comes_another(ledger: Ledger, clock: TestClock) -> None:
     await ask(ledger, clock)
     held = await take(ledger, clock)
     await begin(ledger, clock, held)
@@ -203,9 +199,7 @@ async def test_cancel_after_the_call_is_a_conflict(ledger: Ledger, clock: TestCl
         await ledger.deletions.cancel("del_1", operator="alice", error=error, now=clock())
 
 
-async def test_what_is_due_is_handed_out_once_while_its_job_waits(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_due_one_is_handed_out_once(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     _, first = await ask(ledger, clock, "del_1")
     _, second = await ask(ledger, clock, "del_2")
     await redis.rpush(ledger.store.queue_key, f"del_1-{first}", f"del_2-{second}")

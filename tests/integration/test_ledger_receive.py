@@ -10,10 +10,10 @@ import pytest
 
 from adapters.errors import Conflict
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.events.deliveries import Receipt
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339, to_ms
 
 _numbers = count(1)
@@ -65,9 +65,7 @@ def sender(ledger: Ledger, clock: TestClock) -> Sender:
     return Sender(ledger, clock)
 
 
-async def test_an_inactive_event_creates_a_deletion_that_is_due(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_inactive_makes_a_deletion(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     receipt = await sender.inactive()
 
     assert (receipt.verdict, receipt.reason) == ("accepted", "created")
@@ -101,9 +99,7 @@ async def test_the_same_call_again_answers_the_same(ledger: Ledger, clock: TestC
     "otherwise",
     [{"confirm_delete": True}, {"dry_run": True}, {"org_id": "5"}, {"force_delete": True}],
 )
-async def test_only_what_asks_for_the_same_is_joined(
-    sender: Sender, otherwise: dict[str, Any]
-) -> None:
+async def test_only_the_same_is_joined(sender: Sender, otherwise: dict[str, Any]) -> None:
     first = await sender.inactive()
     asked = json.dumps(json.loads(REQUEST) | otherwise)
     (second,) = await sender.send({**inactive(), "request": asked})
@@ -124,9 +120,7 @@ async def test_active_after_inactive_cancels(sender: Sender, ledger: Ledger) -> 
     assert (deletion.state, deletion.errors[0].code) == ("cancelled", "Cancelled")
 
 
-async def test_an_older_inactive_event_that_arrives_late_is_stale(
-    sender: Sender, clock: TestClock
-) -> None:
+async def test_an_older_inactive_that_is_late_is_stale(sender: Sender, clock: TestClock) -> None:
     await sender.active(at=clock() - timedelta(minutes=1))
     receipt = await sender.inactive(at=clock() - timedelta(minutes=2))
 
@@ -148,9 +142,7 @@ async def test_of_two_events_of_the_same_second_a_person_says_which_was_the_last
     assert doubts == '["order_unknown"]'
 
 
-async def test_an_older_active_event_that_arrives_late_changes_nothing(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_late_active_is_no_change(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive(at=clock() - timedelta(minutes=1))
     second = await sender.active(at=clock() - timedelta(minutes=2))
 
@@ -158,18 +150,14 @@ async def test_an_older_active_event_that_arrives_late_changes_nothing(
     assert (await ledger.deletions.get(str(first.deletion_id))).state == "queued"
 
 
-async def test_an_unsigned_time_is_no_proof_against_a_reactivation(
-    sender: Sender, clock: TestClock
-) -> None:
+async def test_an_unsigned_time_beats_no_reactivation(sender: Sender, clock: TestClock) -> None:
     await sender.inactive()
     receipt = await sender.active(at=clock() - timedelta(minutes=2))
 
     assert receipt.verdict == "cancelled"
 
 
-async def test_inactive_again_after_a_reactivation_is_a_new_deletion(
-    sender: Sender, clock: TestClock
-) -> None:
+async def test_inactive_again_is_a_new_deletion(sender: Sender, clock: TestClock) -> None:
     first = await sender.inactive()
     await sender.active()
     clock.forward(seconds=1)
@@ -185,9 +173,7 @@ async def _end(ledger: Ledger, deletion_id: str, state: str, now: datetime) -> N
     await ledger.deletions.record(held, Change(state=state), now)
 
 
-async def test_after_deleted_events_are_ignored_until_the_client_was_active(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_deleted_ignores_events(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
     await _end(ledger, str(first.deletion_id), "deleted", clock())
 
@@ -222,9 +208,7 @@ async def test_a_client_that_comes_back_after_an_unverified_call_alarms_once(
     assert (third.reason, third.alert) == ("client_active", None)
 
 
-async def test_after_blocked_the_next_event_tries_again(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_blocked_ones_are_retried(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
     await _end(ledger, str(first.deletion_id), "blocked", clock())
 
@@ -232,21 +216,14 @@ async def test_after_blocked_the_next_event_tries_again(
     assert (second.verdict, second.reason) == ("accepted", "created")
 
 
-async def test_after_a_person_cancelled_events_are_ignored(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_cancelled_ignores_events(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive()
-    error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
-    await ledger.deletions.cancel(
-        str(first.deletion_id), operator="alice", error=error, now=clock()
-    )
+    await cancelled(ledger, str(first.deletion_id), clock())
 
     second = await sender.inactive()
     assert (second.verdict, second.reason) == ("ignored", "cancelled_by_operator")
     with pytest.raises(Conflict, match="has ended"):
-        await ledger.deletions.cancel(
-            str(first.deletion_id), operator="bob", error=error, now=clock()
-        )
+        await cancelled(ledger, str(first.deletion_id), clock(), "alice")
 
 
 async def test_a_batch_is_received_as_one(sender: Sender) -> None:
@@ -265,9 +242,7 @@ async def test_client_names_cannot_reach_another_key(sender: Sender) -> None:
     assert other.reason == "created"
 
 
-async def test_every_open_deletion_has_a_due_score(
-    sender: Sender, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_open_deletions_have_scores(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     receipt = await sender.inactive()
     deletion_id = str(receipt.deletion_id)
     score: Callable[[], Any] = lambda: ledger.store.redis.zscore(  # noqa: E731 - read thrice

@@ -4,22 +4,17 @@
 """
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
-import pytest
-
 from adapters.headers import Headers
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.shapes import Psa, SeedOrganization
 from tests.support.clock import TestClock
 from tests.support.rehearsal import Rehearsal
-from tests.support.serve import serve
 from tests.support.sources import CW, Sources, account
 from workers.bulk.catch_up.compared import SETTLED
 from workers.bulk.catch_up.walk import Way, advance_catch_up
@@ -40,13 +35,6 @@ class Sent:
     at: int
     headers: Headers
     body: bytes
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Tenant, str]]:
-    tenant = Tenant()
-    with serve(create_psa(tenant)) as url:
-        yield tenant, url
 
 
 def changes(random: Random) -> list[tuple[int, bool]]:

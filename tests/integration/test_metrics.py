@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
-from adapters.models import DeletionRequest
+from tests.support.deletions import ended as came_to
 from tests.support.queued import queued
 from tests.support.receiver import silent
 from tests.support.service import (
@@ -20,7 +20,6 @@ from tests.support.service import (
     service_with_keys,
 )
 from workers.itglue.tally import Tally, counted_at_the_end, endpoint_of, status_of
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
@@ -54,15 +53,9 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 
 async def ended(ledger: Ledger, name: str, state: str, *codes: str) -> None:
-    request = DeletionRequest(org_id="301", confirm_delete=True)
-    await ledger.deletions.create(
-        deletion_id=name, request=request, operator="alice",
-        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=NOW,
-    )  # fmt: skip
-    held = await ledger.deletions.lease(name, NOW)
-    assert held is not None
-    errors = tuple(ErrorEntry(code, "why", "") for code in codes)
-    await ledger.deletions.record(held, Change(state=state, errors=errors), NOW)
+    errors = [ErrorEntry(code, "why", "") for code in codes]
+    url = "https://rewst.example.com/hook"
+    await came_to(ledger, name, NOW, state=state, errors=errors, url=url)
 
 
 async def test_deliveries_are_counted_by_source_and_verdict(redis: Redis, service: Service) -> None:
@@ -83,9 +76,7 @@ async def test_deliveries_are_counted_by_source_and_verdict(redis: Redis, servic
 
 
 @pytest.mark.usefixtures("redis")
-async def test_deletions_are_counted_by_how_they_ended_and_why(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_deletions_are_counted_by_end_and_reason(service: Service, ledger: Ledger) -> None:
     await ended(ledger, "del_1", "deleted")
     await ended(ledger, "del_2", "blocked", "DeletionBlocked", "PermissionDenied")
     await ended(ledger, "del_3", "failed", "NobodyKnows")
@@ -117,9 +108,7 @@ async def test_what_is_sent_is_counted_by_what_came_of_it(service: Service, ledg
 
 
 @pytest.mark.usefixtures("redis")
-async def test_requests_of_several_jobs_add_up_and_the_budget_shrinks(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_requests_add_up_and_the_budget_shrinks(service: Service, ledger: Ledger) -> None:
     for status in (200, 503, None):
         tally = Tally()
         async with counted_at_the_end(tally, ledger.budget):
@@ -139,9 +128,7 @@ async def test_requests_of_several_jobs_add_up_and_the_budget_shrinks(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_the_times_of_steps_of_several_jobs_are_one_histogram(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_steps_of_several_jobs_are_one_histogram(service: Service, ledger: Ledger) -> None:
     for seconds in (0.05, 0.1, 0.3, 700.0, -4.0):
         tally = Tally()
         async with counted_at_the_end(tally, ledger.budget):
@@ -179,9 +166,7 @@ def test_an_endpoint_is_a_word_of_a_closed_list(path: str, endpoint: str) -> Non
     assert [status_of(each) for each in (204, 429, 418, None)] == ["2xx", "429", "4xx", "none"]
 
 
-async def test_signs_of_life_pauses_and_spools(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_beats_pauses_and_spools(service: Service, ledger: Ledger, redis: Redis) -> None:
     await ledger.heartbeats.beat(SCHEDULER, NOW - timedelta(seconds=3), timedelta(minutes=1))
     await ledger.stop_switch.pause("alice", "why", NOW)
     spool = {"where": "here:/spool", "oldest": NOW - timedelta(minutes=2), "waiting": 4}
@@ -200,9 +185,7 @@ async def test_signs_of_life_pauses_and_spools(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_source_that_is_configured_no_more_is_one_of_the_others(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_an_unknown_source_is_other(service: Service, ledger: Ledger, redis: Redis) -> None:
     for name in ("gone-a", "gone-b"):
         await redis.hset("unglue:sources:last", name, "1")
         await ledger.sources.count(name, "accepted", 2)

@@ -4,26 +4,19 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
 import pytest
 
 from service.doctor.examination import examine
-from tests.support.receiver import Receiver, receiving, reply
+from tests.support.receiver import Receiver, reply
 from tests.support.service import configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.sender import Sender
 from workers.settings import Settings
 from workers.times.clock import system_clock
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 def targets(receiver: Receiver) -> dict[str, Any]:
@@ -46,9 +39,7 @@ async def work(ledger: Ledger, settings: Settings) -> None:
     await sender.settled()
 
 
-async def test_a_test_is_sent_to_all_and_can_be_followed(
-    ledger: Ledger, valkey_url: str, receiver: Receiver
-) -> None:
+async def test_a_test_goes_to_all(ledger: Ledger, valkey_url: str, receiver: Receiver) -> None:
     settings = configured(valkey_url, notifications=targets(receiver))
     with running_service(settings) as service:
         answer = await asyncio.to_thread(service.call, "POST", "/v1/notifications/test")

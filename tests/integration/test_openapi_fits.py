@@ -1,7 +1,6 @@
 """The running service answers as its description says, whatever is sent to it: by schemathesis."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.support.service import Service, configured, running_service, secret_key, token
+from tests.support.service import Service, secret_key, token
+
+pytestmark = pytest.mark.usefixtures("redis")
 
 EXAMPLES = 6
 CHECKS = [
@@ -28,11 +29,7 @@ CHECKS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url, secret_keys=[secret_key("k")])) as running:
-        running.http.get("/healthz")
-        yield running
+SETTINGS = {"secret_keys": [secret_key("k")]}
 
 
 def described(service: Service) -> tuple[Any, list[Any]]:
@@ -54,7 +51,6 @@ def fits(case: schemathesis.Case[Any]) -> int:
     return answer.status_code
 
 
-@pytest.mark.usefixtures("redis")
 async def test_every_operation_answers_as_it_is_described(service: Service) -> None:
     faults: list[str] = []
     for operation in described(service)[1]:
@@ -74,7 +70,6 @@ async def test_every_operation_answers_as_it_is_described(service: Service) -> N
     assert not faults, "\n\n".join(faults)
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_does_not_fit_is_answered_as_it_is_described(service: Service) -> None:
     """Wrong bodies, parameters, headers and methods, each that follows from the description."""
     schema, found = described(service)
@@ -102,7 +97,6 @@ NO_BODIES = (
 )  # fmt: skip
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_is_no_body_is_refused_as_it_is_described(service: Service) -> None:
     """Also as another kind of content, and larger than any may be."""
     faults = []

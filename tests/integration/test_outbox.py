@@ -3,12 +3,11 @@
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -17,6 +16,7 @@ from structlog.testing import capture_logs
 
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
+from tests.support.ledgers import notice_kinds
 from tests.support.receiver import Receiver, receiving, reply
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
@@ -31,12 +31,6 @@ from workers.settings import Settings
 SECRETS = tuple("whsec_" + b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 CERTIFICATE = Path(__file__).parents[1] / "fixtures" / "keyserver" / "keys.example.test.pem"
 QUICK = 0.3
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 @dataclass
@@ -63,13 +57,6 @@ class Outbox:
     async def journal(self, deletion_id: str = "del_1") -> list[dict[str, Any]]:
         entries = (await self.ledger.views.of(deletion_id)).journal
         return [entry for entry in entries if entry["entry"] == "callback"]
-
-    async def notices(self) -> list[str]:
-        """The kinds of what people are told, oldest first."""
-        store = self.ledger.store
-        names = cast("list[bytes]", await store.redis.zrange("unglue:notices:due", 0, -1))
-        found = [await store.hash("notice", name.decode()) for name in names]
-        return [each["kind"] for each in found]
 
     async def replay(self, deletion_id: str = "del_1") -> None:
         """A person begins the deletion anew."""
@@ -145,9 +132,7 @@ async def test_every_secret_signs(
             Webhook(secret).verify(body, request.headers, json_parse=False)
 
 
-async def test_without_a_secret_nothing_is_sent(
-    ledger: Ledger, clock: TestClock, receiver: Receiver
-) -> None:
+async def test_no_secret_no_result(ledger: Ledger, clock: TestClock, receiver: Receiver) -> None:
     box = outbox(ledger, clock, secrets=())
     await box.ended(receiver.url)
     callback = await box.attempt()
@@ -197,7 +182,7 @@ async def test_the_whole_schedule(box: Outbox, receiver: Receiver) -> None:
     lines = await box.journal()
     assert [line["attempt"] for line in lines] == list(range(1, 11))
     assert (lines[-1]["state"], lines[-1]["why"]) == ("dead", "10 attempts failed")
-    assert await box.notices() == ["failed", "callback_exhausted"]
+    assert await notice_kinds(box.ledger) == ["failed", "callback_exhausted"]
 
 
 @pytest.mark.parametrize(
@@ -325,9 +310,7 @@ async def test_a_sweeps_summary_is_delivered_signed(
 
 
 @pytest.mark.parametrize("answered", [410, 200, 503], ids=["stopped", "delivered", "dead"])
-async def test_a_result_is_sent_again_under_another_id(
-    box: Outbox, receiver: Receiver, answered: int
-) -> None:
+async def test_a_result_is_sent_again_anew(box: Outbox, receiver: Receiver, answered: int) -> None:
     receiver.answers += [reply(answered)] * 10
     await box.ended(receiver.url)
     while (await box.attempt())["state"] == "pending":
@@ -384,12 +367,10 @@ async def test_a_result_that_kills_its_workers_is_given_up(box: Outbox) -> None:
     assert ((await box.state())["state"], await box.due_in()) == ("dead", None)
     (line,) = await box.journal()
     assert (line["state"], "ended its worker" in line["why"]) == ("dead", True)
-    assert await box.notices() == ["failed", "callback_exhausted"]
+    assert await notice_kinds(box.ledger) == ["failed", "callback_exhausted"]
 
 
-async def test_a_death_that_was_followed_by_an_attempt_is_forgiven(
-    box: Outbox, receiver: Receiver
-) -> None:
+async def test_a_death_is_forgiven_after_an_attempt(box: Outbox, receiver: Receiver) -> None:
     receiver.answers += [reply(500)] * 9
     await box.ended(receiver.url)
     for _ in range(4):

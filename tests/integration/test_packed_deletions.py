@@ -31,9 +31,7 @@ async def size(redis: Redis, ledger: Ledger, deletion_id: str) -> int:
     return sum([await redis.memory_usage(name, samples=0) or 0 for name in names])
 
 
-async def test_it_reads_as_before_in_a_third_of_the_room(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_it_reads_as_before_in_less(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = (await here.event()).deletion_id
         assert deletion_id is not None
@@ -94,9 +92,7 @@ async def test_who_came_back_is_seen_though_it_is_packed(ledger: Ledger, clock: 
             await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
 
 
-async def test_what_is_not_over_is_not_packed(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_goes_on_is_not_packed(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await here.ask(org_id=TEST_COMPANY)
         raw = await redis.hgetall(ledger.store.key("deletion", deletion_id))
@@ -128,9 +124,7 @@ async def test_a_packed_delivery_is_answered_and_chosen_as_before(
         assert (await select(ledger, Filter("deliveries", state="ignored"), 9)).ids == ()
 
 
-async def test_what_is_packed_leaves_the_record_in_its_time(
-    redis: Redis, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_packed_ones_leave_in_time(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await failed(here)
         await pack(ledger, clock)

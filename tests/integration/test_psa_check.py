@@ -158,9 +158,7 @@ def test_nothing_is_registered_and_then_it_is(psa: Tenant, check: Check) -> None
         ({"isSelfSuppressedFlag": None}, "isSelfSuppressedFlag is None"),
     ],
 )
-def test_what_differs_is_put_right(
-    psa: Tenant, check: Check, wrong: dict[str, Any], words: str
-) -> None:
+def test_it_is_put_right(psa: Tenant, check: Check, wrong: dict[str, Any], words: str) -> None:
     psa.callbacks = [*OTHERS, {**RIGHT, **wrong}]
     told = check("cw", "--check", command="register")
     assert (told.exit_code, changed(psa)) == (1, [])
@@ -194,9 +192,7 @@ def test_it_cannot_be_registered(psa: Tenant, check: Check, fault: int) -> None:
         assert check(name, command="register").exit_code == 1
 
 
-def test_an_address_that_nobody_reaches_is_not_registered(
-    psa: Tenant, check: Check, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_local_registration(psa: Tenant, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNGLUE_PUBLIC_URL", "http://127.0.0.1:8000")
     told = check("cw", command="register")
     assert (told.exit_code, psa.asked) == (1, [])

@@ -254,9 +254,7 @@ async def test_where_no_psa_is_asked(url: str) -> None:
         await _address(url)
 
 
-async def test_every_page_of_the_statuses(
-    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_every_page(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connectwise, "_PAGE", 2)
     client = await asked.client("cw")
     found = await client.statuses()
@@ -270,9 +268,7 @@ async def test_every_page_of_the_statuses(
 
 
 @pytest.mark.usefixtures("ledger")
-async def test_a_worker_has_a_way(
-    stand_in: tuple[Tenant, str], psa: Tenant, valkey_url: str
-) -> None:
+async def test_workers_can_ask(stand_in: tuple[Tenant, str], psa: Tenant, valkey_url: str) -> None:
     psa.company(250, NAME)
     itglue = {"base_url": "http://127.0.0.1:1", "api_key": "ITG.x"}
     given = {name: each.model_dump() for name, each in sources(stand_in[1]).items()}
@@ -299,9 +295,7 @@ async def test_a_token_is_kept_and_replaced_once(psa: Tenant, asked: Asked, sour
     await (await asked.client(source)).statuses()
 
 
-async def test_halo_shows_all_or_nothing(
-    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_halo_shows_all(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.halopsa.client._CLIENTS", 2)
     for number in range(1, 6):
         psa.client(number, f"Client {number}", active=number > 2)
@@ -315,9 +309,7 @@ async def test_halo_shows_all_or_nothing(
         await every_company(client)
 
 
-async def test_every_organization_of_ninja(
-    psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_all_of_ninja(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.psa.ninjaone.client._ORGANIZATIONS", 2)
     for number in (3, 11, 7):
         psa.organization(number, f"Client {number}")

@@ -1,8 +1,6 @@
 """Refused credentials are tried by one deletion, not by each; a silent PSA is told of in time."""
 
-import json
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 import pytest
 
@@ -10,6 +8,7 @@ from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import PsaError, PsaRefused, PsaUnreachable
 from service.sandbox.psa.connectwise import CW_KEYS
 from tests.support.clock import TestClock
+from tests.support.ledgers import notices
 from workers.ledger.ledger import Ledger
 from workers.psa.company import Company
 from workers.psa.watched import Watched
@@ -37,13 +36,6 @@ def watched(psa: Psa, ledger: Ledger, clock: TestClock, key: str = "a") -> Watch
     return Watched(psa, ledger, {"cw": config, "cw2": config}, clock)
 
 
-async def told(ledger: Ledger) -> list[dict[str, Any]]:
-    store = ledger.store
-    names = cast("list[bytes]", await store.redis.zrange(store.key("notices", "due"), 0, -1))
-    found = [await store.hash("notice", name.decode()) for name in names]
-    return [json.loads(each["detail"]) for each in found if each["kind"] == "psa_silent"]
-
-
 async def test_one_refusal_is_enough(ledger: Ledger, clock: TestClock) -> None:
     psa = Psa(PsaRefused("the PSA of source cw refuses", "cw"))
     for number in range(50):
@@ -60,9 +52,7 @@ async def test_one_refusal_is_enough(ledger: Ledger, clock: TestClock) -> None:
     assert await watched(psa, ledger, clock, "b").company("cw", "1") is None
 
 
-async def test_silence_is_told_after_a_quarter_and_once_an_hour(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_silence_is_told_after_a_quarter_hour(ledger: Ledger, clock: TestClock) -> None:
     psa = Psa(PsaUnreachable("the PSA of source cw answers 503", "cw"))
     it = watched(psa, ledger, clock)
 
@@ -73,11 +63,11 @@ async def test_silence_is_told_after_a_quarter_and_once_an_hour(
             clock.forward(minutes=1)
 
     await minutes(15)
-    assert await told(ledger) == []
+    assert await notices(ledger, "psa_silent") == []
     await minutes(15)
-    (once,) = await told(ledger)
+    (once,) = await notices(ledger, "psa_silent")
     assert once == {
-        "source": "cw", "since": "2026-11-23T12:00:00Z",
+        "kind": "psa_silent", "source": "cw", "since": "2026-11-23T12:00:00Z",
         "detail": "the PSA of source cw answers 503",
     }  # fmt: skip
     # It answers, and what was is over.
@@ -88,4 +78,4 @@ async def test_silence_is_told_after_a_quarter_and_once_an_hour(
     await minutes(14)
     clock.forward(days=1)
     await minutes(14)
-    assert len(await told(ledger)) == 1
+    assert len(await notices(ledger, "psa_silent")) == 1

@@ -14,6 +14,8 @@ from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from adapters.registry import VENDORS
 from tests.support.clock import TestClock
+from tests.support.deletions import begun
+from tests.support.ledgers import notices
 from workers.intake.intake import Intake
 from workers.intake.signing_keys import SigningKeys
 from workers.ledger.deleting.deletions import Change
@@ -131,13 +133,6 @@ async def listed(ledger: Ledger, verdict: str = "unverified") -> list[str]:
     return [each.id for each in page.records]
 
 
-async def notices(ledger: Ledger, kind: str) -> list[dict[str, Any]]:
-    """What the notices of this kind say, oldest first."""
-    names: Any = await ledger.store.redis.zrange(ledger.store.key("notices", "due"), 0, -1)
-    found = [await ledger.store.hash("notice", name.decode()) for name in names]
-    return [json.loads(each["detail"]) for each in found if each["kind"] == kind]
-
-
 async def test_no_clock_ends_it(ledger: Ledger, clock: TestClock) -> None:
     """Thirty days without the key server: it is there, listed, told of, and then it counts."""
     keys = Keys()
@@ -171,9 +166,7 @@ async def test_no_clock_ends_it(ledger: Ledger, clock: TestClock) -> None:
         },
     ],
 )
-async def test_it_waits_for_its_source_to_be_configured_again(
-    ledger: Ledger, clock: TestClock, sources: dict[str, Any]
-) -> None:
+async def test_a_source_is_away(ledger: Ledger, clock: TestClock, sources: dict[str, Any]) -> None:
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
         kept = await it.accept("cw", *delivery())
@@ -189,9 +182,7 @@ async def test_it_waits_for_its_source_to_be_configured_again(
         assert released.strongest.verdict == "accepted"
 
 
-async def test_people_are_told_after_a_quarter_of_an_hour_and_once_an_hour(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_told_after_a_quarter_hour(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     settings, queue = Settings(itglue={"api_key": "k"}), JobQueue(valkey_url)
     (duty,) = [each for each in duties(settings, ledger, queue) if each.name == "unproved"]
     async with intake(ledger, clock, Keys()) as it:
@@ -204,12 +195,11 @@ async def test_people_are_told_after_a_quarter_of_an_hour_and_once_an_hour(
         (told,) = await notices(ledger, "unproved_event")
         assert told == {
             "source": "cw", "delivery_id": kept.delivery_id, "waiting": 2, "minutes": 15,
+            "kind": "unproved_event",
         }  # fmt: skip
 
 
-async def test_nothing_is_deleted_while_an_event_of_the_source_is_unproved(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_nothing_is_deleted_while_one_is_unproved(ledger: Ledger, clock: TestClock) -> None:
     keys = Keys()
     keys.answer = KEY
     async with intake(ledger, clock, keys) as it:
@@ -222,10 +212,7 @@ async def test_nothing_is_deleted_while_an_event_of_the_source_is_unproved(
         assert held is not None
         planned = Change(state="running", fields={"step": "delete", "plan_digest": "d"})
         held = await ledger.deletions.record(held, planned, clock())
-        begun = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock()
-        )
-        assert begun.decision == "unproved_events"
+        assert (await begun(ledger, held, clock())).decision == "unproved_events"
 
         keys.answer = KEY
         released = await it.release(kept.delivery_id)
@@ -248,7 +235,7 @@ async def test_it_is_bounded_and_room_comes_back(
         assert (await it.accept("cw", *delivery("m3"))).strongest.verdict == "unverified"
 
 
-async def test_its_bytes_are_bounded_too(
+async def test_it_is_bounded(
     ledger: Ledger, clock: TestClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quarantine, "MOST_BYTES", 3000)
@@ -266,9 +253,7 @@ async def test_a_forgery_without_a_pinned_key_is_not_kept(ledger: Ledger, clock:
     assert await ledger.quarantine.take_due(clock.forward(days=1)) == []
 
 
-async def test_what_ends_its_workers_is_tried_less_and_stays(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_ends_its_workers_is_tried_less(ledger: Ledger, clock: TestClock) -> None:
     keys = Keys()
     async with intake(ledger, clock, keys) as it:
         kept = await it.accept("cw", *delivery())

@@ -106,10 +106,7 @@ async def test_a_restored_copy_waits_for_an_admin(
         redis.config_set("appendonly", "yes")
         until(lambda: written(redis), "the file is written")
     anew.restart()
-    async with (
-        opened(anew) as ledger,
-        Rehearsal(ledger, clock, SandboxSettings(), policy) as it,
-    ):
+    async with opened(anew) as ledger, Rehearsal(ledger, clock, SandboxSettings(), policy) as it:
         assert (await ledger.deletions.get(asked)).state == "scheduled"
         clock.forward(hours=2)
         assert await looks(ledger, clock, tmp_path).look() == LEDGER_LOST

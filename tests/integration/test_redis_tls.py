@@ -39,9 +39,7 @@ def test_everything_goes_by_it(url: str, tmp_path: Path) -> None:
         it.quiet()
 
 
-async def test_who_does_not_know_the_authority_is_told_that_it_is_the_certificate(
-    url: str,
-) -> None:
+async def test_who_does_not_know_the_authority_is_told_that_it_is_the_certificate(url: str) -> None:
     stranger, friend = connect(url), connect(with_authority(url, AUTHORITY.read_text()))
     with pytest.raises(RedisError) as refused:
         await stranger.ping()

@@ -1,13 +1,13 @@
 """What is only said again is counted, not stored: whoever holds a signed event can repeat it."""
 
-import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.integration.test_replay_deliveries import Installation, event
+from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.command import Command
 from tests.support.service import service_with_keys, token
@@ -30,20 +30,12 @@ async def kept(redis: Redis) -> list[str]:
     return [name.decode() for name in names]
 
 
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    raw: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-    return [line for line in lines if line["what"] == what]
-
-
 def said(acknowledged: Acknowledged) -> tuple[str, str, str | None]:
     strongest = acknowledged.strongest
     return acknowledged.delivery_id, strongest.verdict, strongest.deletion_id
 
 
-async def test_a_repeat_is_counted_with_the_first_and_answered_as_before(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_repeat_is_counted(it: Installation, ledger: Ledger, redis: Redis) -> None:
     first = await it.send(event())
     before = await redis.info("memory")
     for _ in range(100):
@@ -76,9 +68,7 @@ async def test_the_same_call_again_is_counted_once(ledger: Ledger, clock: TestCl
     assert (await ledger.deliveries.get("dlv_1")).repeats == 1
 
 
-async def test_that_a_client_is_active_still_is_counted_and_counts(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_active_still_counts(it: Installation, ledger: Ledger, redis: Redis) -> None:
     """Without an id of the vendor's it is news each time, and no reason to keep it each time."""
     first = await it.send(event(inactive=False))
     before = await redis.dbsize()
@@ -110,9 +100,7 @@ async def test_that_a_client_is_active_still_is_counted_and_counts(
     assert (await it.send(event(inactive=False))).delivery_id != back.delivery_id
 
 
-async def test_the_same_event_in_other_bytes_is_stored_once(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_one_event_is_stored_once(it: Installation, ledger: Ledger, redis: Redis) -> None:
     """What came may be evidence; but whoever has it can send that again and again, too."""
     it.configure(event_id="/event_id")
     first = await it.send({**event(), "event_id": "e1"})
@@ -125,9 +113,7 @@ async def test_the_same_event_in_other_bytes_is_stored_once(
     assert (await ledger.deliveries.get(first.delivery_id)).repeats == 0
 
 
-async def test_what_is_still_not_understood_is_counted_while_it_holds(
-    ledger: Ledger, clock: TestClock, redis: Redis
-) -> None:
+async def test_rejected_again_is_counted(ledger: Ledger, clock: TestClock, redis: Redis) -> None:
     it = Installation(ledger, clock)
     first = await it.send(event())
     for _ in range(5):
@@ -156,9 +142,7 @@ async def held(redis: Redis) -> set[str]:
     return {name.decode() for name in cast("list[bytes]", await redis.hkeys("unglue:holding:halo"))}
 
 
-async def test_what_is_understood_when_it_comes_again_is_not_lost(
-    ledger: Ledger, clock: TestClock, redis: Redis
-) -> None:
+async def test_understood_later_counts(ledger: Ledger, clock: TestClock, redis: Redis) -> None:
     """The sender tries again after the pointer was corrected, and nobody replays."""
     it = Installation(ledger, clock)
     first = await it.send(event())
@@ -173,9 +157,7 @@ async def test_what_is_understood_when_it_comes_again_is_not_lost(
     assert len(await it.deletions()) == 1
 
 
-async def test_a_counted_reactivation_is_as_new_as_it_was_last_said(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_reactivation_is_as_new_as_last_said(ledger: Ledger, clock: TestClock) -> None:
     """Read again, it is not older than the deletion that was asked for in between."""
     it = Installation(ledger, clock)
     it.configure()
@@ -192,9 +174,7 @@ async def test_a_counted_reactivation_is_as_new_as_it_was_last_said(
     assert (await ledger.deletions.get(asked.strongest.deletion_id or "")).state == "cancelled"
 
 
-async def test_a_repeat_has_no_effect_on_a_client_that_came_back(
-    it: Installation, ledger: Ledger
-) -> None:
+async def test_a_repeat_leaves_who_came_back_alone(it: Installation, ledger: Ledger) -> None:
     first = await it.send(event(at=it.clock()))
     it.clock.forward(seconds=5)
     back = await it.send(event(inactive=False, at=it.clock()))
@@ -215,9 +195,7 @@ async def test_a_repeat_cannot_be_replayed_instead_of_its_first(it: Installation
     assert refused.value.why == "handled"
 
 
-async def test_a_first_that_left_the_record_is_replaced(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_a_first_gone_is_replaced(it: Installation, ledger: Ledger, redis: Redis) -> None:
     first = await it.send({"ticket": 5})
     await redis.delete(f"unglue:delivery:{first.delivery_id}")
     second, third = await it.send({"ticket": 5}), await it.send({"ticket": 5})
@@ -226,9 +204,7 @@ async def test_a_first_that_left_the_record_is_replaced(
     assert (await ledger.deliveries.get(second.delivery_id)).repeats == 1
 
 
-async def test_bodies_of_what_was_ignored_are_kept_for_a_week(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_ignored_bodies_last_a_week(it: Installation, ledger: Ledger, redis: Redis) -> None:
     it.configure(event_id="/event_id")
     ignored = await it.send({**event(inactive=False), "event_id": "e1"})
     asked = await it.send({**event(8), "event_id": "e2"})
@@ -251,9 +227,7 @@ async def test_bodies_of_what_was_ignored_are_kept_for_a_week(
     assert refused.value.why == "body_dropped"
 
 
-async def test_what_was_replayed_with_an_effect_keeps_its_body(
-    ledger: Ledger, clock: TestClock, redis: Redis
-) -> None:
+async def test_with_effect_it_keeps_a_body(ledger: Ledger, clock: TestClock, redis: Redis) -> None:
     it = Installation(ledger, clock)
     it.configure()
     await it.send(event(inactive=False, at=clock.forward(days=1)))
@@ -266,9 +240,7 @@ async def test_what_was_replayed_with_an_effect_keeps_its_body(
     assert await redis.zcard("unglue:deliveries:ignored") == 0
 
 
-async def test_what_names_a_deletion_keeps_its_body(
-    it: Installation, ledger: Ledger, redis: Redis
-) -> None:
+async def test_deletions_keep_a_body(it: Installation, ledger: Ledger, redis: Redis) -> None:
     """Two saves of one second: a person who decides may want to read both."""
     at = it.clock()
     await it.send({**event(at=at), "event_id": "e1"})

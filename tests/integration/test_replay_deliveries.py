@@ -12,11 +12,11 @@ from adapters.halopsa.config import HaloPSAConfig
 from adapters.headers import Headers
 from tests.integration.test_quarantine import Keys
 from tests.support.clock import TestClock
+from tests.support.deletions import cancelled
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
-from workers.ledger.records import ErrorEntry
 from workers.times.clock import rfc3339
 
 SECRET = "a long shared secret"
@@ -73,9 +73,7 @@ def event(client: int = 7, *, inactive: bool = True, at: datetime | None = None)
     return content | ({"occurred_at": rfc3339(at)} if at else {})
 
 
-async def test_a_rejected_delivery_is_read_with_the_configuration_of_now(
-    it: Installation, ledger: Ledger
-) -> None:
+async def test_a_rejected_one_is_read_as_configured_now(it: Installation, ledger: Ledger) -> None:
     sent = await it.send(event())
     assert (sent.strongest.verdict, sent.strongest.reason) == ("rejected", "name_missing")
     # The same configuration says the same, and keeps what it said before.
@@ -112,9 +110,7 @@ async def test_what_was_handled_is_not_handled_again(it: Installation) -> None:
     assert len(await it.deletions()) == 1
 
 
-async def test_of_a_batch_only_what_had_no_effect_is_handled(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_of_a_batch_only_the_rest_is_handled(ledger: Ledger, clock: TestClock) -> None:
     def request(number: int) -> dict[str, Any]:
         return {
             "event_id": f"e{number}", "kind": "request", "client": str(number),
@@ -148,9 +144,7 @@ async def test_the_moment_that_counts_is_that_of_receipt(it: Installation) -> No
 
 
 @pytest.mark.parametrize("signed", [False, True], ids=["arrival", "signed time"])
-async def test_a_client_that_was_active_since_stays_untouched(
-    it: Installation, *, signed: bool
-) -> None:
+async def test_a_client_active_since_stays_untouched(it: Installation, *, signed: bool) -> None:
     sent = await it.send(event(at=it.clock() if signed else None))
     it.configure()
     it.clock.forward(hours=1)
@@ -205,9 +199,7 @@ async def test_newest_first_never_asks_for_a_client_that_is_active(it: Installat
     assert await it.deletions() == []
 
 
-async def test_a_reactivation_that_took_effect_does_so_once(
-    it: Installation, ledger: Ledger
-) -> None:
+async def test_a_reactivation_takes_effect_once(it: Installation, ledger: Ledger) -> None:
     it.configure()
     back = await it.send(event(inactive=False))
     assert back.strongest.reason == "client_active"
@@ -222,8 +214,7 @@ async def test_after_a_cancellation_it_stays_ignored(it: Installation, ledger: L
     late = await it.send(event())
     it.configure()
     asked = (await it.send({**event(), "n": 1})).strongest.deletion_id
-    error = ErrorEntry("Cancelled", "by carol", "")
-    await ledger.deletions.cancel(asked or "", operator="carol", error=error, now=it.clock())
+    await cancelled(ledger, asked or "", it.clock(), "carol")
     again = await it.replay(late.delivery_id)
     assert again.strongest.reason == "cancelled_by_operator"
 
@@ -272,9 +263,7 @@ async def test_the_same_words_again_are_as_new_as_when_they_came_last(it: Instal
     assert len(await it.deletions()) == 1
 
 
-async def test_what_had_an_effect_stays_known_when_it_is_no_longer_understood(
-    it: Installation,
-) -> None:
+async def test_what_had_an_effect_stays_known_if_no_longer_understood(it: Installation) -> None:
     it.configure(event_id="/id")
     accepted = await it.send({**event(), "id": "e1"})
     it.configure(event_id="/id", **WRONG)
@@ -282,15 +271,10 @@ async def test_what_had_an_effect_stays_known_when_it_is_no_longer_understood(
     assert again.strongest.verdict == "rejected"
     it.configure(event_id="/id")
     replayed = (await it.replay(again.delivery_id)).strongest
-    assert (replayed.verdict, replayed.deletion_id) == (
-        "duplicate",
-        accepted.strongest.deletion_id,
-    )
+    assert (replayed.verdict, replayed.deletion_id) == ("duplicate", accepted.strongest.deletion_id)
 
 
-async def test_who_replays_a_delivery_may_not_approve_what_comes_of_it(
-    it: Installation, ledger: Ledger
-) -> None:
+async def test_who_replays_may_not_approve_the_deletion(it: Installation, ledger: Ledger) -> None:
     sent = await it.send(event())
     it.configure()
     replayed = await it.replay(sent.delivery_id)

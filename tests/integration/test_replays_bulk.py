@@ -9,7 +9,7 @@ import pytest
 from adapters.errors import Conflict, NotFound
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
-from tests.support.deletions import ended
+from tests.support.deletions import cancelled, ended
 from workers.bulk.replay.selection import Filter, Found, select
 from workers.bulk.replay.walk import Means, advance_replay
 from workers.ledger.bulk.replays import BulkReplay, Order, What
@@ -149,8 +149,7 @@ async def test_a_filter_does_not_overrule_a_person(bulk: Bulk, ledger: Ledger) -
     bulk.installation.configure()
     asked = [(await bulk.installation.send({**event(), "n": n})).strongest for n in (1, 2)]
     first = asked[0].deletion_id or ""
-    error = ErrorEntry("Cancelled", "by carol", "")
-    await ledger.deletions.cancel(first, operator="carol", error=error, now=bulk.clock())
+    await cancelled(ledger, first, bulk.clock(), "carol")
     await bulk.begin("deletions", first, named=False, source="halo")
     assert (await bulk.run())["refused"] == {first: "cancelled_by_operator"}
     order = Order("deletions", "alice", (first,), 1, named=True, rate=60, filter={})

@@ -1,7 +1,6 @@
 """What is old leaves the ledger in bounded steps, and what must stay stays."""
 
 import hashlib
-import json
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -9,8 +8,9 @@ import pytest
 
 from adapters.errors import NotFound
 from tests.integration.test_replay_deliveries import Installation, event
+from tests.support.audit import audited
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import begun, requested
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
@@ -59,9 +59,7 @@ class Books:
         await self.retention.prune(self.clock())
 
     async def audited(self, what: str) -> list[dict[str, Any]]:
-        raw: Any = await self.redis.xrange("unglue:audit:pending")
-        lines = [json.loads(fields[b"entry"]) for _, fields in raw]
-        return [line for line in lines if line["what"] == what]
+        return await audited(self.redis, what)
 
     async def keys(self, part: str) -> list[str]:
         found = cast("list[bytes]", await self.redis.keys(f"*{part}*"))
@@ -125,10 +123,8 @@ async def test_what_is_open_unsettled_or_being_reported_stays(books: Books, ledg
     held = await ledger.deletions.record(
         held, Change("running", fields={"plan_digest": "d"}), books.clock()
     )
-    begun = await ledger.deletions.begin_delete(
-        held, org_id="301", digest="d", resend_after=OLD, limits=(), now=books.clock()
-    )
-    assert begun.decision == "begun"
+    answer = await begun(ledger, held, books.clock(), org_id="301", resend_after=OLD)
+    assert answer.decision == "begun"
     error = ErrorEntry("DeletionUnverified", "?", "")
     await ledger.deletions.record(held, Change(FAILED, errors=(error,)), books.clock())
     await books.ask("del_told", "https://rewst.example.com/hook")
@@ -157,9 +153,7 @@ async def test_what_ended_late_is_not_old(books: Books) -> None:
     assert await books.left() == ["del_1"]
 
 
-async def test_registers_stay_and_deliveries_go_with_their_deletions(
-    books: Books, ledger: Ledger
-) -> None:
+async def test_registers_stay_deliveries_go_with_deletions(books: Books, ledger: Ledger) -> None:
     it = Installation(ledger, books.clock)
     it.configure()
     first = await it.send(event())
@@ -215,9 +209,7 @@ async def test_a_sweeps_summary_leaves(books: Books, ledger: Ledger) -> None:
     assert await ledger.sweeps.newest(9) == []
 
 
-async def test_a_replayed_summary_keeps_the_count_of_its_replays(
-    books: Books, ledger: Ledger
-) -> None:
+async def test_a_replayed_summary_keeps_its_count(books: Books, ledger: Ledger) -> None:
     """Without it the next replay would have the webhook-id of the last one."""
     await swept(ledger, books.clock())
     await books.delivered("cb_1_1")

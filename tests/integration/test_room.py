@@ -42,9 +42,7 @@ def test_when_it_is_told(used: int, most: int, warning: str | None) -> None:
 
 
 @pytest.mark.usefixtures("filling")
-async def test_people_are_told_at_most_every_six_hours(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_told_every_six_hours(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     jobs = JobQueue(valkey_url)
     settings = Settings(itglue={"api_key": "x"})
     duty = next(each for each in duties(settings, ledger, jobs) if each.name == "room")
@@ -81,9 +79,7 @@ async def test_a_redis_that_begins_to_evict_stops_everything(
     assert (pause.cause, "allkeys-lru" in pause.reason) == ("ledger_lost", True)
 
 
-async def test_nobody_is_told_while_there_is_room(
-    ledger: Ledger, clock: TestClock, valkey_url: str
-) -> None:
+async def test_with_room_nobody_is_told(ledger: Ledger, clock: TestClock, valkey_url: str) -> None:
     jobs = JobQueue(valkey_url)
     settings = Settings(itglue={"api_key": "x"})
     duty = next(each for each in duties(settings, ledger, jobs) if each.name == "room")

@@ -65,9 +65,7 @@ async def deliver(here: Intake, status: str = "Inactive") -> Acknowledged:
     return await here.accept("cw", Headers.of({"x-content-signature": signature(body)}), body)
 
 
-async def test_a_delivery_is_one_round_trip_and_many_share_theirs(
-    ledger: Ledger, clock: TestClock, written: list[bytes]
-) -> None:
+async def test_one_round_trip(ledger: Ledger, clock: TestClock, written: list[bytes]) -> None:
     here, sent = intake(ledger, clock), written
     await deliver(here)
     await deliver(here, "Active")

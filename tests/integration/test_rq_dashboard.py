@@ -164,9 +164,7 @@ def test_every_other_route_of_the_package_is_closed(service: Service, valkey_url
     "path", ["/requeue/unglue", "/queue/unglue/compact", "/queue/unglue/failed/empty"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_even_without_the_guard_nothing_is_changed(
-    valkey_url: str, rq: Redis, path: str, method: str
-) -> None:
+def test_nothing_is_changed_unguarded(valkey_url: str, rq: Redis, path: str, method: str) -> None:
     """The connection itself only reads."""
     before = dump(rq)
     pages = Pages(valkey_url)

@@ -56,9 +56,7 @@ def dashboard(valkey_url: str) -> Iterator[tuple[str, Outside]]:
         ("job/ended", [HOSTILE, "<br>finished</p>"]),
     ],
 )
-def test_it_works_and_hostile_jobs_stay_text(
-    dashboard: tuple[str, Outside], page: str, texts: list[str]
-) -> None:
+def test_hostile_jobs_are_text(dashboard: tuple[str, Outside], page: str, texts: list[str]) -> None:
     url, asked = dashboard
     asked.asked.clear()
     seen = subprocess.run(  # noqa: S603 - the browser, at an address of ours
@@ -81,7 +79,7 @@ def test_it_works_and_hostile_jobs_stay_text(
     assert not [path for path in asked.asked if "owned" in path]
 
 
-async def test_nobody_is_kept_out_by_how_a_page_is_made(dashboard: tuple[str, Outside]) -> None:
+async def test_every_page_is_accessible(dashboard: tuple[str, Outside]) -> None:
     """axe-core's rules in both schemes, of which the package knows one; and a phone."""
     url, _ = dashboard
     faults = []

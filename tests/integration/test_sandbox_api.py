@@ -48,9 +48,7 @@ def caller() -> Iterator[Caller]:
         ("ITG.other", 403, {"message": "Forbidden"}),
     ],
 )
-def test_a_key_that_is_missing_or_wrong(
-    caller: Caller, key: str | None, status: int, body: dict[str, Any]
-) -> None:
+def test_a_wrong_key(caller: Caller, key: str | None, status: int, body: dict[str, Any]) -> None:
     stranger = Caller(str(caller.http.base_url), key=key)
     response = stranger.get("/organizations")
     stranger.close()
@@ -105,9 +103,7 @@ def test_an_organization_that_is_not_there(caller: Caller, given: str) -> None:
     assert response.json()["errors"][0]["status"] == 404
 
 
-def test_an_organization_has_the_documented_attributes_and_the_link_if_asked(
-    caller: Caller,
-) -> None:
+def test_an_organization_has_the_documented_attributes_and_its_link(caller: Caller) -> None:
     body = caller.get(
         f"/organizations/{TEST_COMPANY}", include="adapters_resources,attachments"
     ).json()

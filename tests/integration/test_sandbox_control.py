@@ -118,9 +118,7 @@ def test_an_organization_is_replaced_by_another_one(caller: Caller) -> None:
         ("advance", {"seconds": "1"}, 422),
     ],
 )
-def test_control_bodies_that_are_refused_change_nothing(
-    caller: Caller, path: str, body: object, status: int
-) -> None:
+def test_refused_changes_do_nothing(caller: Caller, path: str, body: object, status: int) -> None:
     before = caller.control("world"), caller.control("faults")
     response = caller.http.post(f"/_sandbox/{path}", json=body)
     assert response.status_code == status

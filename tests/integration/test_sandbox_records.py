@@ -250,9 +250,7 @@ def test_an_export_is_ready_later_and_is_a_zip() -> None:
 
 
 @pytest.mark.parametrize("attributes", [{}, {"organization-id": None}])
-def test_an_export_without_an_organization_is_the_whole_account(
-    caller: Caller, attributes: dict[str, Any]
-) -> None:
+def test_an_export_may_be_the_whole_account(caller: Caller, attributes: dict[str, Any]) -> None:
     export = export_of(caller, **attributes)
     assert export["attributes"]["export-all"] is True
     assert export["attributes"]["organization-id"] is None

@@ -55,9 +55,7 @@ async def test_two_schedulers_sweep_once(ledger: Ledger, clock: TestClock, jobs:
     assert await begun(ledger) == ["23 13:00"]
 
 
-async def test_the_sweep_is_handed_out_as_a_job(
-    ledger: Ledger, clock: TestClock, jobs: JobQueue
-) -> None:
+async def test_a_sweep_becomes_a_job(ledger: Ledger, clock: TestClock, jobs: JobQueue) -> None:
     one = scheduler(ledger, clock, jobs, nightly="0 * * * *")
     clock.forward(minutes=30)
     await tick(ledger, one)
@@ -69,9 +67,7 @@ async def test_the_sweep_is_handed_out_as_a_job(
     assert [name.decode().rpartition("-")[0] for name in queued] == [sweep.id]  # type: ignore[union-attr]
 
 
-async def test_a_new_schedule_begins_with_its_next_time(
-    ledger: Ledger, clock: TestClock, jobs: JobQueue
-) -> None:
+async def test_a_new_one_waits(ledger: Ledger, clock: TestClock, jobs: JobQueue) -> None:
     clock.forward(minutes=5)
     await tick(ledger, scheduler(ledger, clock, jobs, nightly="0 * * * *"))
     assert await begun(ledger) == []
@@ -80,9 +76,7 @@ async def test_a_new_schedule_begins_with_its_next_time(
     assert await begun(ledger) == []
 
 
-async def test_only_the_newest_missed_time_is_made_up_for(
-    ledger: Ledger, clock: TestClock, jobs: JobQueue
-) -> None:
+async def test_the_newest_time_is_made_up(ledger: Ledger, clock: TestClock, jobs: JobQueue) -> None:
     one = scheduler(ledger, clock, jobs, nightly="0 * * * *")
     clock.forward(minutes=30)
     await tick(ledger, one)
@@ -105,9 +99,7 @@ async def test_a_time_long_ago_is_not_made_up_for(
     assert len(await begun(ledger)) == made_up
 
 
-async def test_a_sweep_that_nobody_started_is_handed_out_again(
-    ledger: Ledger, clock: TestClock, jobs: JobQueue
-) -> None:
+async def test_an_idle_sweep_is_retried(ledger: Ledger, clock: TestClock, jobs: JobQueue) -> None:
     """The scheduler died between the claim and the job, or the job was lost."""
     assert await ledger.sweeps.begin_due("n", "0 * * * *", clock() + timedelta(0), clock())
     (sweep,) = await ledger.sweeps.newest(5)
@@ -128,9 +120,7 @@ async def test_one_worker_at_a_time(ledger: Ledger, clock: TestClock) -> None:
     assert second.fence > first.fence
 
 
-async def test_an_older_time_is_never_swept_after_a_newer_one(
-    ledger: Ledger, clock: TestClock
-) -> None:
+async def test_no_older_time_is_swept_after_a_newer(ledger: Ledger, clock: TestClock) -> None:
     """As a scheduler would ask for whose clock is behind."""
     start = clock()
     for hours, begins in ((0, False), (2, True), (1, False), (2, False), (3, True)):

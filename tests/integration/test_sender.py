@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
-from tests.support.receiver import NO_CONTENT, Receiver, receiving, reply, silent
+from tests.support.receiver import NO_CONTENT, Receiver, reply, silent
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.outbox import sender as sender_module
@@ -90,12 +90,6 @@ def post(ledger: Ledger, clock: TestClock) -> Post:
     )
     means = Means(ledger, settings, clock, Random(7), patience=0.3)  # noqa: S311 - jitter
     return Post(ledger, clock, Sender(means), means)
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as running:
-        yield running
 
 
 async def until(look: Callable[[], bool]) -> None:
@@ -237,9 +231,7 @@ async def test_a_host_that_hangs_holds_up_nobody_else(post: Post, receiver: Rece
     assert all(each.due_at is not None for each in listed if each.id != other)
 
 
-async def test_one_probe_at_a_time_and_the_first_answer_closes_it(
-    post: Post, receiver: Receiver
-) -> None:
+async def test_one_probe_at_a_time_until_an_answer(post: Post, receiver: Receiver) -> None:
     names = await post.results(receiver.url, 10)
     receiver.answers += [NOTHING] * 4
     assert await post.all_rounds() == 4
@@ -320,9 +312,7 @@ async def test_a_refused_way_is_no_silent_host(post: Post) -> None:
 # -- a sender that dies --------------------------------------------------------------------------
 
 
-async def test_killed_between_the_post_and_its_record_it_is_sent_again_under_one_id(
-    post: Post, receiver: Receiver
-) -> None:
+async def test_killed_before_its_record_it_is_sent_again(post: Post, receiver: Receiver) -> None:
     name = await post.result(receiver.url)
     held = await post.ledger.callbacks.lease(name, post.clock())
     assert held is not None
@@ -367,9 +357,7 @@ async def test_what_is_being_sent_keeps_its_lease(post: Post, receiver: Receiver
     assert [each.suspect for each in await post.ledger.callbacks.due(post.clock())] == [True]
 
 
-async def test_told_to_stop_it_gives_back_what_it_could_not_finish(
-    post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_stopped_it_gives_the_rest_back(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender_module, "_LAST_SECONDS", 0.05)
     sender = Sender(replace(post.means, patience=30))
     stop = asyncio.Event()

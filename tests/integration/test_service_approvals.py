@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,33 +11,20 @@ from redis.asyncio import Redis
 
 from adapters.errors import Conflict
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
-from tests.support.service import (
-    Service,
-    configured,
-    only_error,
-    running_service,
-    secret_key,
-    stored,
-    token,
-)
+from tests.support.audit import audited
+from tests.support.service import Service, configured, only_error, secret_key, stored, token
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import QUEUE_KEY
 from workers.settings import Settings
 from workers.times.clock import rfc3339
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 KEYS = [secret_key("newest"), secret_key("previous")]
 POLICY = {"export": False, "approval": "always"}
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url, policy=POLICY, secret_keys=KEYS)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        yield running
+SETTINGS = {"policy": POLICY, "secret_keys": KEYS}
 
 
 def decide(
@@ -52,15 +38,7 @@ def shown(service: Service, operator: str = "carol") -> Any:
     return service.call("GET", "/v1/deletions/del_1", operator=operator).json()
 
 
-async def audited(redis: Redis, what: str) -> list[dict[str, Any]]:
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    lines = [json.loads(fields[b"entry"]) for _, fields in pending]
-    return [line for line in lines if what in (line.get("what"), line.get("entry"))]
-
-
-async def test_it_is_shown_and_approved(
-    service: Service, ledger: Ledger, settings: Settings, redis: Redis
-) -> None:
+async def test_approved(service: Service, ledger: Ledger, settings: Settings, redis: Redis) -> None:
     await awaiting(ledger, settings)
     before = shown(service)
     approval = before["approval"]
@@ -153,17 +131,13 @@ async def test_another_name(
     assert shown(service)["state"] == "awaiting_approval"
 
 
-@pytest.mark.usefixtures("redis")
-async def test_the_same_name_in_other_bytes(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_a_name_in_other_bytes(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     digest = shown(service)["approval"]["digest"]
     typed = NAME.replace("ä", "a\u0308").replace("ö", "o\u0308")
     assert decide(service, "approve", digest=digest, org_name=typed).status_code == 200
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_moved_must_be_looked_at_again(
     service: Service, ledger: Ledger, settings: Settings, redis: Redis
 ) -> None:
@@ -183,10 +157,7 @@ async def test_what_moved_must_be_looked_at_again(
     assert decide(service, "approve", digest=new["approval"]["digest"]).status_code == 200
 
 
-@pytest.mark.usefixtures("redis")
-async def test_force_is_granted_or_not_at_all(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_force_is_granted_or_no(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     digest = shown(service)["approval"]["digest"]
     assert shown(service)["approval"]["needs_force_delete"] is True
@@ -196,7 +167,6 @@ async def test_force_is_granted_or_not_at_all(
     assert answer.json()["approval"]["force_delete"] is True
 
 
-@pytest.mark.usefixtures("redis")
 async def test_rejected(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     digest = shown(service)["approval"]["digest"]
@@ -209,7 +179,6 @@ async def test_rejected(service: Service, ledger: Ledger, settings: Settings) ->
     only_error(decide(service, "approve", digest=digest), 409, "Conflict")
 
 
-@pytest.mark.usefixtures("redis")
 async def test_what_never_waited(service: Service, ledger: Ledger, settings: Settings) -> None:
     del ledger, settings
     deletion_id = service.ask({"org_id": "1", "confirm_delete": True}).json()["id"]
@@ -244,9 +213,7 @@ async def test_of_two_at_once_one_wins(
     assert "already approved by o" in only_error(answer, 409, "Conflict")
 
 
-async def test_the_same_call_twice_is_one_approval(
-    ledger: Ledger, settings: Settings, redis: Redis
-) -> None:
+async def test_a_call_twice_is_one(ledger: Ledger, settings: Settings, redis: Redis) -> None:
     held = await awaiting(ledger, settings)
     assert held.asked is not None
     args = ["del_1", 1, 2, "carol", held.asked.seen, "", "digest", ""]
@@ -277,10 +244,7 @@ async def command(
     return process.returncode, out.decode(), err.decode()
 
 
-@pytest.mark.usefixtures("redis")
-async def test_the_command_shows_the_plan_and_asks_for_the_name(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_the_approve_command(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
     status, out, _ = await command(service, "deletions")
     assert status == 0
@@ -314,10 +278,7 @@ async def test_the_command_shows_the_plan_and_asks_for_the_name(
     assert "has ended" in err
 
 
-@pytest.mark.usefixtures("redis")
-async def test_the_commands_that_end_it(
-    service: Service, ledger: Ledger, settings: Settings
-) -> None:
+async def test_the_ending_commands(service: Service, ledger: Ledger, settings: Settings) -> None:
     await awaiting(ledger, settings)
     status, _, err = await command(service, "reject", "del_1")
     assert status == 2
@@ -329,10 +290,7 @@ async def test_the_commands_that_end_it(
     assert (status, json.loads(out)["state"]) == (0, "cancelled")
 
 
-@pytest.mark.usefixtures("redis")
-async def test_the_grace_is_shown_with_its_date_and_can_be_cancelled(
-    service: Service, ledger: Ledger, valkey_url: str
-) -> None:
+async def test_grace_can_be_cancelled(service: Service, ledger: Ledger, valkey_url: str) -> None:
     policy = {"export": False, "approval": "never", "grace_period": "48h"}
     held = await awaiting(ledger, configured(valkey_url, policy=policy))
     assert held.state == "scheduled"

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Semaphore
 from typing import Any
@@ -10,14 +9,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from tests.support.service import (
-    Service,
-    configured,
-    only_error,
-    running_service,
-    stored,
-    token,
-)
+from tests.support.service import Service, configured, only_error, running_service, stored, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import FAILED
@@ -25,12 +17,6 @@ from workers.processes.queue import QUEUE_KEY
 
 ASKED = {"org_id": "301", "confirm_delete": True, "reason": "contract ended"}
 ID = re.compile(r"del_[0-9a-f]{20}")
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 async def test_a_deletion_is_created(service: Service, redis: Redis, ledger: Ledger) -> None:
@@ -219,9 +205,7 @@ async def test_an_unknown_deletion(service: Service, redis: Redis, name: str) ->
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("source", ["cww", "CW", "cw%20", "schedule:cw"])
-async def test_a_misspelt_source_has_nothing_to_stop_and_is_told_so(
-    service: Service, source: str
-) -> None:
+async def test_a_misspelt_source_stops_nothing_and_says_so(service: Service, source: str) -> None:
     path = "/v1/sources/{}/cancel"
     answer = service.call("POST", path.format(source), json={"reason": "its secret leaked"})
     only_error(answer, 404, "NotFound")

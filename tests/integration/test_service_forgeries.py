@@ -36,10 +36,7 @@ COUNTED: dict[bytes, object] = {b"unglue:counts:verdicts:cw": {b"unauthentic": b
 @pytest.fixture(scope="module")
 def service(valkey_url: str) -> Iterator[Service]:
     # What follows comes from one address, and each is to be refused for what it is.
-    with (
-        patch.object(attempts, "_BURST", 1_000_000),
-        service_with_keys(valkey_url) as running,
-    ):
+    with patch.object(attempts, "_BURST", 1_000_000), service_with_keys(valkey_url) as running:
         yield running
 
 
@@ -169,9 +166,7 @@ async def test_the_forgers_key_server_proves_what_he_signs(valkey_url: str) -> N
     assert keys.asked == [KEY_PATH]
 
 
-async def test_an_unknown_source(
-    service: Service, redis: Redis, before: dict[bytes, object]
-) -> None:
+async def test_unknown_sources(service: Service, redis: Redis, before: dict[bytes, object]) -> None:
     only_error(service.send(service.callback(), source="nobody"), 404, "NotFound")
     assert await stored(redis) == before
 
@@ -256,9 +251,7 @@ NAMES = st.sampled_from(
     body=st.binary(max_size=300) | st.text(max_size=200).map(str.encode),
     headers=st.lists(st.tuples(NAMES.map(str.encode), HEADER), max_size=5),
 )
-def test_any_bytes_are_refused(
-    service: Service, body: bytes, headers: list[tuple[bytes, bytes]]
-) -> None:
+def test_any_forgery(service: Service, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
     answer = service.http.post("/webhooks/cw", content=body, headers=headers)
     only_error(answer, 401, "SignatureInvalid")
 

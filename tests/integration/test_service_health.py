@@ -26,9 +26,7 @@ async def test_alive_without_anything() -> None:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_ready_once_scheduler_and_worker_beat(
-    valkey_url: str, redis: Redis, ledger: Ledger
-) -> None:
+async def test_ready_once_both_parts_beat(valkey_url: str, redis: Redis, ledger: Ledger) -> None:
     with running_service(configured(valkey_url)) as service:
         answer = service.http.get("/readyz")
         assert answer.status_code == 503
@@ -76,9 +74,5 @@ async def test_not_ready_without_redis(*, hangs: bool) -> None:
             answer = service.http.get("/readyz")
     content: dict[str, Any] = answer.json()
     assert answer.status_code == 503
-    assert content["parts"] == {
-        "redis": "unreachable",
-        "scheduler": "unknown",
-        "worker": "unknown",
-    }
+    assert content["parts"] == {"redis": "unreachable", "scheduler": "unknown", "worker": "unknown"}
     assert answer.elapsed.total_seconds() < 4

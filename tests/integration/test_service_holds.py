@@ -1,7 +1,6 @@
 """`/v1/holds`, `/v1/deliveries/dismiss` and their commands: who may see it, who may end it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from redis.asyncio import Redis
@@ -9,14 +8,7 @@ from redis.asyncio import Redis
 from service.access.operators import token_hash
 from service.doctor.examination import examine
 from tests.support.command import Command
-from tests.support.service import (
-    ROLES,
-    Service,
-    configured,
-    only_error,
-    running_service,
-    token,
-)
+from tests.support.service import ROLES, Service, configured, only_error, token
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import rfc3339, system_clock
@@ -34,12 +26,6 @@ def settings(valkey_url: str) -> Settings:
         for name, each in roles.items()
     }
     return configured(valkey_url, operators=operators)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        yield running
 
 
 class Held:
@@ -95,9 +81,7 @@ async def test_anybody_sees_what_is_held_and_why(service: Service, held: Held) -
 
 
 @pytest.mark.parametrize("operator", ["carol", "alice"])
-async def test_who_may_approve_or_is_admin_dismisses(
-    service: Service, held: Held, operator: str
-) -> None:
+async def test_who_approves_or_administers(service: Service, held: Held, operator: str) -> None:
     names = [await held.unread("dlv_1"), await held.unproved("dlv_2")]
     body = {"ids": [*names, "dlv_none"], "reason": WHY}
     answer = service.call("POST", "/v1/deliveries/dismiss", operator=operator, json=body)
@@ -154,9 +138,7 @@ async def test_in_bulk_by_source_and_verdict(service: Service, held: Held) -> No
         {"reason": "r"},
     ],
 )
-async def test_what_is_not_understood_dismisses_nothing(
-    service: Service, held: Held, body: object
-) -> None:
+async def test_bad_requests_dismiss_nothing(service: Service, held: Held, body: object) -> None:
     await held.unread("dlv_1")
     refused = service.call("POST", "/v1/deliveries/dismiss", json=body)
     only_error(refused, 422, "InvalidRequest")

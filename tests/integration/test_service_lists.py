@@ -1,7 +1,6 @@
 """`GET /v1/deletions` and `/v1/deliveries`, page by page, and the commands that show them."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,17 +8,11 @@ from redis.asyncio import Redis
 
 from tests.support.command import Command
 from tests.support.deletions import requested
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Listing, Page
 
 START = datetime(2026, 11, 23, 12, 0, 0, 123_000, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 async def asked(ledger: Ledger, *moments: int) -> list[str]:
@@ -83,9 +76,7 @@ async def test_what_a_filter_seldom_fits_is_found(ledger: Ledger) -> None:
     assert [each.id for each in await listing.open()] == names
 
 
-async def test_what_has_just_left_is_not_missed(
-    service: Service, ledger: Ledger, redis: Redis
-) -> None:
+async def test_what_just_left_is_not_lost(service: Service, ledger: Ledger, redis: Redis) -> None:
     names = await asked(ledger, 0, 1, 2)
     await redis.delete(f"unglue:deletion:{names[1]}")  # as retention may, after the index was read
     assert pages(service, "limit=9") == [[names[0], names[2]]]
@@ -105,9 +96,7 @@ def unglue(
 
 
 @pytest.mark.usefixtures("redis")
-async def test_what_sources_sent_is_shown(
-    service: Service, ledger: Ledger, unglue: Command
-) -> None:
+async def test_what_sources_sent_shows(service: Service, ledger: Ledger, unglue: Command) -> None:
     assert unglue("deliveries").out == "No deliveries.\n"
     for number, (verdict, reason) in enumerate([("ignored", "not_a_company"), ("rejected", "[x]")]):
         await ledger.deliveries.receive(

@@ -47,9 +47,7 @@ def fits(api: dict[str, Any], path: str, answer: httpx.Response) -> None:
 
 
 @pytest.mark.usefixtures("redis")
-async def test_answers_fit_the_description(
-    service: Service, ledger: Ledger, api: dict[str, Any]
-) -> None:
+async def test_answers_as_described(service: Service, ledger: Ledger, api: dict[str, Any]) -> None:
     why = ErrorEntry("PermissionDenied", "why", "2026-11-28T09:00:00Z")
     await ended(ledger, "del_1", NOW, errors=[why], url="https://rewst.example.com/hook")
     await ledger.spools.beat("spl_1", NOW, where="here", waiting=1, oldest=NOW, aside=("cw",))
@@ -128,9 +126,7 @@ async def test_answers_fit_the_description(
              service.call(method, path))  # fmt: skip
 
 
-async def test_without_a_token_every_operation_of_an_operator_refuses_as_described(
-    service: Service, api: dict[str, Any]
-) -> None:
+async def test_every_operation_refuses_strangers(service: Service, api: dict[str, Any]) -> None:
     asked = 0
     for path, methods in api["paths"].items():
         for method, operation in methods.items():
@@ -159,9 +155,7 @@ class Loads(HTMLParser):
         self.links += [given["href"] or ""] if "href" in given else []
 
 
-async def test_the_page_to_read_loads_nothing_and_its_links_lead_somewhere(
-    service: Service, api: dict[str, Any]
-) -> None:
+async def test_the_page_loads_nothing_and_links_work(service: Service, api: dict[str, Any]) -> None:
     answer = service.http.get("/docs")
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]

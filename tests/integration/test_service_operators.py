@@ -4,14 +4,13 @@ import base64
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from service.access.logins import MOST
+from tests.support.audit import audited
 from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, token
 from workers.ledger.ledger import Ledger
@@ -21,22 +20,12 @@ TARGET = {"url": "https://rewst.example.com/told", "format": "json"}
 SCHEDULES = {"monthly": {"cron": "0 3 1 * *"}}
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    settings = configured(valkey_url, notifications={"ops": TARGET}, schedules=SCHEDULES)
-    with running_service(settings) as running:
-        yield running
+SETTINGS = {"notifications": {"ops": TARGET}, "schedules": SCHEDULES}
 
 
 @pytest.fixture
 def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(monkeypatch, capsys)
-
-
-async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what") == what]
 
 
 # -- made ----------------------------------------------------------------------------------------

@@ -73,9 +73,7 @@ async def test_what_the_ledger_cannot_judge_is_sent_again(valkey_url: str, redis
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_bug_of_ours_does_not_lose_the_event(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_bug_does_not_lose_it(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise KeyError("a bug")
 
@@ -84,9 +82,7 @@ async def test_a_bug_of_ours_does_not_lose_the_event(
         require_again(service.send(service.callback()), "InternalError")
 
 
-async def test_an_event_that_cannot_be_queued_is_left_to_the_scheduler(
-    valkey_url: str, redis: Redis, ledger: Ledger
-) -> None:
+async def test_without_queue_it_stays_due(valkey_url: str, redis: Redis, ledger: Ledger) -> None:
     await redis.set(QUEUE_KEY, "not a list")
     with service_with_keys(valkey_url) as service:
         answer = service.send(service.callback())

@@ -1,43 +1,26 @@
 """`/v1/pause`, `/v1/resume` and their commands: who may stop, who may go on, and where it shows."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from service.doctor.examination import examine
+from tests.support.audit import audited
 from tests.support.command import Command
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.account import AccountChanged
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
+pytestmark = pytest.mark.usefixtures("redis")
+
 WHY = {"reason": "a [wrong] sweep"}
 
 
-@pytest.fixture(scope="module")
-def settings(valkey_url: str) -> Settings:
-    return configured(valkey_url)
-
-
-@pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
-        yield running
-
-
-async def audited(ledger: Ledger, what: str) -> list[dict[str, Any]]:
-    lines: Any = await ledger.store.redis.xrange(ledger.store.key("audit", "pending"))
-    entries = [json.loads(fields[b"entry"]) for _, fields in lines]
-    return [entry for entry in entries if entry.get("what") == what]
-
-
-@pytest.mark.usefixtures("redis")
 async def test_any_role_pauses_and_an_admin_resumes(service: Service, ledger: Ledger) -> None:
     assert service.call("GET", "/v1/pause", operator="dave").json() == {
         "paused": False,
@@ -81,7 +64,6 @@ async def test_what_is_not_understood_changes_nothing(
     assert list(await ledger.stop_switch.pauses()) == held
 
 
-@pytest.mark.usefixtures("redis")
 async def test_without_a_role_nobody_pauses(service: Service) -> None:
     refused = service.call("POST", "/v1/pause", operator="dave", json=WHY)
     only_error(refused, 403, "RoleMissing")
@@ -99,7 +81,6 @@ async def _waiting(service: Service, ledger: Ledger) -> str:
     return deletion_id
 
 
-@pytest.mark.usefixtures("redis")
 async def test_where_it_shows(service: Service, ledger: Ledger, settings: Settings) -> None:
     for part in ("scheduler", "worker"):
         await ledger.heartbeats.beat(part, datetime.now(UTC), timedelta(minutes=1))
@@ -122,7 +103,6 @@ async def test_where_it_shows(service: Service, ledger: Ledger, settings: Settin
     assert (cancelled["state"], cancelled["waits_for"]) == ("cancelled", None)
 
 
-@pytest.mark.usefixtures("redis")
 async def test_the_commands(
     service: Service,
     ledger: Ledger,
@@ -154,9 +134,7 @@ async def test_the_commands(
     assert "paused" not in unglue("deletions")[1]
 
 
-async def test_only_who_accepts_the_other_account_goes_on_with_it(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_only_who_accepts_another_account_resumes(service: Service, ledger: Ledger) -> None:
     now = system_clock()
     await ledger.account.recognise("101", now)
     with pytest.raises(AccountChanged, match="9001"):

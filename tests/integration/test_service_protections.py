@@ -1,29 +1,22 @@
 """`/v1/protections` and its commands: who may protect, who may end it."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from redis.asyncio import Redis
 
 from tests.support.command import Command
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.ledger import Ledger
 
 ASKED = {"org_id": "301", "reason": "they pay until May"}
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    policy = {"export": False, "protected_ids": ["302"]}
-    with running_service(configured(valkey_url, policy=policy)) as running:
-        yield running
+SETTINGS = {"policy": {"export": False, "protected_ids": ["302"]}}
 
 
 @pytest.mark.usefixtures("redis")
-async def test_any_role_protects_and_the_first_protection_stands(
-    service: Service, ledger: Ledger
-) -> None:
+async def test_any_role_protects_and_the_first_stands(service: Service, ledger: Ledger) -> None:
     first = service.call("POST", "/v1/protections", operator="carol", json=ASKED)
     again = service.call("POST", "/v1/protections", json={**ASKED, "reason": "another"})
     assert (first.status_code, again.status_code) == (200, 200)
@@ -44,9 +37,7 @@ def test_without_a_role_nobody_protects(service: Service) -> None:
 
 
 @pytest.mark.parametrize("operator", ["carol", "dave"])
-async def test_only_an_admin_ends_it(
-    service: Service, redis: Redis, ledger: Ledger, operator: str
-) -> None:
+async def test_admins_end_it(service: Service, redis: Redis, ledger: Ledger, operator: str) -> None:
     del redis
     service.call("POST", "/v1/protections", json=ASKED)
     body = {"reason": "paid"}

@@ -1,7 +1,6 @@
 """`/v1/replays`, `/v1/deletions/{id}/replay` and `unglue replay`; the job that carries them out."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,7 @@ from workers.ledger.records import ErrorEntry
 from workers.pipeline.states import BLOCKED, DELETED, FAILED
 from workers.times.clock import rfc3339, system_clock
 
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("redis")
 
 
 async def blocked(ledger: Ledger, name: str, state: str = FAILED) -> str:
@@ -69,9 +64,7 @@ async def test_a_dry_run_counts(service: Service, redis: Redis, ledger: Ledger) 
     assert await redis.keys("unglue:replay*") == []
 
 
-async def test_a_bulk_replay_is_begun_once_per_key(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_it_is_begun_once_per_key(service: Service, redis: Redis, ledger: Ledger) -> None:
     del redis
     body = {"what": "deletions", "state": "failed", "since": "2020-01-01T00:00:00Z"}
     await blocked(ledger, "del_1")
@@ -144,7 +137,6 @@ async def test_what_begins_no_replay(
         (("--what", "deletions", "--state", "deleted"), "is one of"),
     ],
 )
-@pytest.mark.usefixtures("redis")
 async def test_wrong_usage(unglue: Command, arguments: tuple[str, ...], said: str) -> None:
     status, out, err = unglue("replay", *arguments)
     assert (status, said in err) == (2, True), (out, err)
@@ -188,7 +180,6 @@ async def test_the_commands(
     assert "the reason" in out
 
 
-@pytest.mark.usefixtures("redis")
 async def test_one_by_its_id(ledger: Ledger, unglue: Command) -> None:
     await blocked(ledger, "del_1")
     assert unglue("replay", "del_1")[:2] == (0, "del_1 is queued, generation 2\n")
@@ -199,7 +190,6 @@ async def test_one_by_its_id(ledger: Ledger, unglue: Command) -> None:
 HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret"]}
 
 
-@pytest.mark.usefixtures("redis")
 async def test_rejected_deliveries_are_read_by_a_worker_that_is_configured_anew(
     valkey_url: str,
     ledger: Ledger,

@@ -1,7 +1,6 @@
 """The body of `POST /v1/deletions`: what is refused, and that nothing comes of it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,15 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from tests.support.service import Service, configured, only_error, running_service, stored
+from tests.support.service import Service, only_error, stored
 
 ASKED = {"org_id": "301", "confirm_delete": True}
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
 
 
 MALFORMED: dict[str, tuple[Any, str]] = {
@@ -101,9 +94,7 @@ async def test_the_fields_at_fault_are_named(service: Service) -> None:
     ["/v1/deletions?dry_run=true", "/v1/replays?dry_run=true", "/v1/schedules/x/sweep?dry_run=1",
      "/v1/deletions/del_1/replay?dry-run", "/v1/pause?dry_run=true"],
 )  # fmt: skip
-async def test_what_stands_in_the_address_is_not_passed_over(
-    service: Service, redis: Redis, path: str
-) -> None:
+async def test_what_the_address_says_counts(service: Service, redis: Redis, path: str) -> None:
     """A rehearsal that was asked for there would be done in earnest."""
     answer = service.call("POST", path, content=json.dumps({**ASKED, "confirm_delete": True}))
     assert "body" in only_error(answer, 422, "InvalidRequest")

@@ -23,7 +23,7 @@ from service.sandbox.psa.tenant import Tenant
 from service.sandbox.settings import SandboxSettings
 from tests.support.command import Command
 from tests.support.serve import serve
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.ledger.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,7 @@ SCHEDULES = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url, schedules=SCHEDULES)) as running:
-        yield running
+SETTINGS = {"schedules": SCHEDULES}
 
 
 def test_schedules_are_listed_with_their_next_times(service: Service) -> None:

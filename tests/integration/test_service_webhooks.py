@@ -42,9 +42,7 @@ async def states(ledger: Ledger, redis: Redis) -> dict[str, str]:
     return {name.decode(): (await ledger.deletions.get(name.decode())).state for name in ids}
 
 
-async def test_an_inactive_client_becomes_a_deletion(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_inactive_makes_a_deletion(service: Service, redis: Redis, ledger: Ledger) -> None:
     body = service.callback(2, at=NOW)
     receipt = accepted(service, body)
     assert (receipt["verdict"], receipt["reason"]) == ("accepted", "created")
@@ -65,9 +63,7 @@ async def test_an_inactive_client_becomes_a_deletion(
     await queued(redis)
 
 
-async def test_a_repeated_delivery_is_one_deletion(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_a_repeat_is_one_deletion(service: Service, redis: Redis, ledger: Ledger) -> None:
     body = service.callback(2)
     first = accepted(service, body)
     again = [accepted(service, body) for _ in range(3)]
@@ -78,9 +74,7 @@ async def test_a_repeated_delivery_is_one_deletion(
 
 
 @pytest.mark.parametrize("order", ["as it happened", "reversed"])
-async def test_a_client_that_is_active_again_is_not_deleted(
-    service: Service, redis: Redis, ledger: Ledger, order: str
-) -> None:
+async def test_active_again(service: Service, redis: Redis, ledger: Ledger, order: str) -> None:
     inactive = service.callback(2, at=NOW - timedelta(minutes=2))
     active = service.callback(2, status="Active", at=NOW - timedelta(minutes=1))
     deliveries = [inactive, active]
@@ -184,9 +178,7 @@ async def test_credentials_are_not_kept(service: Service, redis: Redis, ledger: 
     assert "c2VjcmV0" not in repr(await stored(redis))
 
 
-async def test_what_connectwise_appends_to_the_url_changes_nothing(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_appended_queries_are_dropped(service: Service, redis: Redis, ledger: Ledger) -> None:
     receipt = accepted(service, service.callback(2), source="cw?recordId=9&action=deleted")
     assert await states(ledger, redis) == {receipt["deletion_id"]: "queued"}
     assert (await ledger.deletions.get(receipt["deletion_id"])).client == "2"

@@ -77,14 +77,13 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
             ("halo", "halopsa/client-inactive"),
             ("rewst", "standard/client-inactive"),
             ("events", "cloudevents/structured-client-inactive"),
+            ("events", "cloudevents/structured-client-inactive"),
         ):
-            for _ in range(2):
-                sent = unglue(
-                    "sources", "send", name, f"{FIXTURES / fixture}.body", "--json", **environment
-                )
-                assert sent.returncode == 0, (name, sent.stderr, sent.stdout)
-                answer = json.loads(sent.stdout)
-                assert answer["verdict"] == "accepted", (name, answer)
+            body = f"{FIXTURES / fixture}.body"
+            sent = unglue("sources", "send", name, body, "--json", **environment)
+            assert sent.returncode == 0, (name, sent.stderr, sent.stdout)
+            answer = json.loads(sent.stdout)
+            assert answer["verdict"] == "accepted", (name, answer)
         assert answer["reason"] == "joined"
 
         client = ("--org-id", "311", "--org-name", "Velvet Anchor Laundry")
@@ -98,10 +97,12 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
         listed = unglue("sources", "--json", **environment)
         rows = {row["name"]: row for row in json.loads(listed.stdout)}
         assert set(rows) == set(sources)
-        made_up = {key: {"accepted": 3, "cancelled": 1} for key in ("rewst", "events")}
-        assert all(
-            row["verdicts"] == made_up.get(name, {"accepted": 2}) for name, row in rows.items()
-        )
+        made_up = {
+            "rewst": {"accepted": 2, "cancelled": 1},
+            "events": {"accepted": 3, "cancelled": 1},
+        }
+        for name, row in rows.items():
+            assert row["verdicts"] == made_up.get(name, {"accepted": 1})
         assert not any(row["silent"] for row in rows.values())
         assert "connectwise" in unglue("sources", **environment).stdout
 

@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as Unreachable
 from structlog.testing import capture_logs
 
-from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid, StorageUnavailable
 from adapters.headers import Headers
 from adapters.registry import VENDORS
+from tests.integration.test_quarantine import CONFIG
 from tests.support.clock import TestClock
 from tests.support.service import KEY, configured, running_service
 from workers.intake.intake import Acknowledged, Intake
@@ -27,14 +27,6 @@ from workers.ledger.installation.condition import NotDurable
 from workers.ledger.ledger import Ledger
 from workers.processes.runtime import new_id
 from workers.times.clock import rfc3339
-
-CONFIG = ConnectWiseConfig(
-    vendor="connectwise",
-    host="na.myconnectwise.net",
-    company="Cobalt",
-    key_origin="http://127.0.0.1:9",
-    confirm_delete=True,
-)
 
 
 class Keys(SigningKeys):
@@ -135,9 +127,7 @@ async def verdicts(box: Box) -> list[tuple[str, str]]:
     return [(each.strongest.verdict, each.strongest.reason) for each in box.done]
 
 
-async def test_an_old_request_does_not_become_newer_than_a_reactivation(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_an_old_request_stays_old(box: Box, clock: TestClock, tmp_path: Path) -> None:
     box.cut = True
     spooled = await box.send()
     assert (spooled.strongest.verdict, spooled.strongest.reason) == ("accepted", "spooled")
@@ -188,9 +178,7 @@ async def test_its_age_is_that_of_its_receipt(box: Box, clock: TestClock) -> Non
     assert delivery.received_at == received
 
 
-async def test_a_sender_whose_clock_runs_ahead_gains_nothing_by_waiting(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_a_sender_with_a_clock_ahead(box: Box, clock: TestClock, tmp_path: Path) -> None:
     box.cut = True
     await box.send(at=clock() + timedelta(hours=1))
     clock.forward(minutes=5)
@@ -215,9 +203,7 @@ async def test_while_a_backlog_waits_what_comes_queues_behind_it(box: Box) -> No
     assert (await box.send()).strongest.reason == "created"
 
 
-async def test_a_drain_that_is_repeated_changes_nothing(
-    box: Box, clock: TestClock, tmp_path: Path, redis: Redis
-) -> None:
+async def test_a_repeated_drain(box: Box, clock: TestClock, tmp_path: Path, redis: Redis) -> None:
     box.cut = True
     await box.send()
     box.cut = False
@@ -253,9 +239,7 @@ async def test_what_is_not_genuine_is_not_stored(box: Box) -> None:
     assert box.spool.waiting == 0
 
 
-async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_an_unknown_source_is_set_aside(box: Box, clock: TestClock, tmp_path: Path) -> None:
     box.cut = True
     spooled = await box.send()
     box.cut = False
@@ -281,9 +265,7 @@ async def test_a_source_that_is_gone_is_set_aside_and_people_are_told(
     assert not (tmp_path / "again.spool").exists()
 
 
-async def test_an_empty_spool_signs_off_and_a_full_one_does_not(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_only_an_empty_spool_signs_off(box: Box, clock: TestClock, tmp_path: Path) -> None:
     assert [each.id for each in await box.ledger.spools.all()] == [box.spool.id]
     box.cut = True
     await box.send()
@@ -298,9 +280,7 @@ async def test_an_empty_spool_signs_off_and_a_full_one_does_not(
     assert no_files(tmp_path)
 
 
-async def test_what_is_set_aside_holds_also_when_its_service_is_stopped(
-    box: Box, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_what_is_set_aside_still_holds(box: Box, clock: TestClock, tmp_path: Path) -> None:
     """It may be that a client came back; nobody has seen to it yet."""
     box.cut = True
     spooled = await box.send(active=True)
@@ -383,9 +363,7 @@ async def test_a_word_covers_only_what_came_before_it(box: Box, clock: TestClock
     assert (await sending).strongest.reason == "spooled"
 
 
-async def test_a_reactivation_is_not_hidden_in_a_spool_that_the_ledger_never_knew(
-    ledger: Ledger, clock: TestClock, tmp_path: Path
-) -> None:
+async def test_no_spool_hides_one(ledger: Ledger, clock: TestClock, tmp_path: Path) -> None:
     box = Box(ledger, clock, tmp_path)
     await box.spool.look_around()
     box.cut = True

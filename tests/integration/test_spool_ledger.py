@@ -1,7 +1,6 @@
 """Deletions that events lead to wait for every spool that may hold a reactivation."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +11,11 @@ from adapters.errors import NotFound
 from adapters.models import DeletionRequest
 from service.cli import main
 from service.sandbox.settings import SandboxSettings
+from tests.support.audit import audited
 from tests.support.clock import TestClock
-from tests.support.deletions import requested
+from tests.support.deletions import begun, requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from tests.support.service import Service, configured, only_error, running_service, token
+from tests.support.service import Service, only_error, token
 from workers.intake.spool.overdue import PATIENCE, tell_of_holding_spools
 from workers.ledger.events.spools import FRESH
 from workers.ledger.ledger import Ledger
@@ -40,9 +40,7 @@ async def asked(rehearsal: Rehearsal, deletion_id: str) -> str:
     return refusals[-1]["why"] if refusals and not deletion.terminal else deletion.state
 
 
-async def test_a_deletion_waits_until_every_spool_is_empty(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_it_waits_for_spools(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         receipt = await rehearsal.event()
         assert receipt.deletion_id is not None
@@ -63,9 +61,7 @@ async def test_a_deletion_waits_until_every_spool_is_empty(
         assert result["deleted"] is True
 
 
-async def test_a_reactivation_that_lay_in_the_spool_wins(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_a_spooled_one_wins(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         receipt = await rehearsal.event()
         assert receipt.deletion_id is not None
@@ -108,9 +104,7 @@ async def test_a_worker_that_is_held_up_believes_no_old_word(
         assert result["deleted"] is True
 
 
-async def test_what_no_client_can_take_back_does_not_wait(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_statuses_go_on(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         rehearsal.set_settings(rehearsal.settings.model_copy(update={"sources": {}}))
         await beat(ledger, clock(), waiting=9, oldest=clock())
@@ -118,9 +112,7 @@ async def test_what_no_client_can_take_back_does_not_wait(
         assert result["deleted"] is True
 
 
-async def test_what_a_person_asked_for_waits_where_a_source_may_know_the_client(
-    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_requests_wait_too(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:
     async with rehearsal:
         await beat(ledger, clock(), waiting=1, oldest=clock())
         deletion_id = await rehearsal.ask(org_id=TEST_COMPANY)
@@ -141,9 +133,7 @@ async def test_what_is_set_aside_holds_its_own_source(
         assert await asked(rehearsal, receipt.deletion_id) == becomes
 
 
-async def test_the_organizations_of_a_sweep_wait_as_well(
-    ledger: Ledger, redis: Redis, clock: TestClock
-) -> None:
+async def test_sweeps_wait_as_well(ledger: Ledger, redis: Redis, clock: TestClock) -> None:
     """A sweep's deletion has no client, but watches those whose organization it would hit."""
     await requested(
         ledger, "del_s", clock(), DeletionRequest(org_id="5", confirm_delete=True), operator="sweep"
@@ -156,10 +146,7 @@ async def test_the_organizations_of_a_sweep_wait_as_well(
     assert held is not None
 
     async def decision() -> str:
-        begun = await ledger.deletions.begin_delete(
-            held, org_id="5", digest="d", resend_after=timedelta(minutes=10), limits=(), now=clock()
-        )
-        return begun.decision
+        return (await begun(ledger, held, clock())).decision
 
     await beat(ledger, clock(), waiting=1, oldest=clock())
     assert await decision() == "unspooled"
@@ -177,9 +164,7 @@ async def test_a_word_that_comes_late_does_not_count(ledger: Ledger, clock: Test
     assert spool.holds(clock())
 
 
-async def test_signing_off_and_forgetting_end_the_wait(
-    ledger: Ledger, redis: Redis, clock: TestClock
-) -> None:
+async def test_signed_off_or_forgotten(ledger: Ledger, redis: Redis, clock: TestClock) -> None:
     await beat(ledger, clock(), "spl_1")
     await beat(ledger, clock(), "spl_2", waiting=3, oldest=clock())
     await ledger.spools.sign_off("spl_1", clock())
@@ -190,15 +175,11 @@ async def test_signing_off_and_forgetting_end_the_wait(
     assert await ledger.spools.all() == []
     with pytest.raises(NotFound):
         await ledger.spools.forget("spl_3", clock(), operator="alice", reason="no")
-    pending: Any = await redis.xrange("unglue:audit:pending")
-    entries = [json.loads(fields[b"entry"]) for _, fields in pending]
-    (entry,) = [entry for entry in entries if entry["what"] == "spool_forgotten"]
+    (entry,) = await audited(redis, "spool_forgotten")
     assert (entry["operator"], entry["spool"], entry["waiting"]) == ("alice", "spl_2", 3)
 
 
-async def test_people_are_told_once_of_a_spool_that_holds_for_long(
-    ledger: Ledger, redis: Redis, clock: TestClock
-) -> None:
+async def test_a_long_hold_is_told_once(ledger: Ledger, redis: Redis, clock: TestClock) -> None:
     await beat(ledger, clock())
 
     async def told() -> int:
@@ -219,15 +200,7 @@ async def test_people_are_told_once_of_a_spool_that_holds_for_long(
     assert (notice.kind, notice.detail["spool"]) == ("spool_holds", "spl_1")
 
 
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
-
-
-async def test_the_api_shows_spools_and_an_admin_forgets_one(
-    service: Service, redis: Redis, ledger: Ledger
-) -> None:
+async def test_admins_see_and_forget_spools(service: Service, redis: Redis, ledger: Ledger) -> None:
     del redis
     now = datetime.fromisoformat("2026-11-23T12:00:00Z")
     await beat(ledger, now, waiting=2, oldest=now)

@@ -156,9 +156,7 @@ def test_nothing_is_imported_where_it_is_off() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_it_does_not_start_without_the_extra(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_none_starts_without_the_extra(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "workers.traces.otlp", None)
     settings = configured(valkey_url, traces={"endpoint": "http://127.0.0.1:4318/v1/traces"})
     with pytest.raises(ConfigurationError, match=r"unglue\[otel\]"):

@@ -136,9 +136,7 @@ async def test_from_the_registration_to_the_callback(
 
 
 @pytest.mark.parametrize("vendor", ["connectwise", "autotask", "ninjaone", "halopsa"])
-async def test_what_got_lost_on_its_way_is_found(
-    vendor: str, ledger: Ledger, clock: TestClock
-) -> None:
+async def test_what_got_lost_is_found(vendor: str, ledger: Ledger, clock: TestClock) -> None:
     clock.now = datetime.now(UTC)
     tenant = Tenant()
     app = create_vendor(vendor, tenant)
@@ -224,12 +222,7 @@ def rig(vendor: str) -> Iterator[Rig]:
 
 @pytest.mark.parametrize(
     ("vendor", "status", "attempts"),
-    [
-        ("connectwise", 503, 1),
-        ("connectwise", 429, 3),
-        ("autotask", 503, 5),
-        ("ninjaone", 503, 1),
-    ],
+    [("connectwise", 503, 1), ("connectwise", 429, 3), ("autotask", 503, 5), ("ninjaone", 503, 1)],
 )
 def test_what_they_try_again(vendor: str, status: int, attempts: int) -> None:
     with rig(vendor) as it:
@@ -283,9 +276,7 @@ def test_lost_doubled_and_overtaken() -> None:
         ("halopsa", "client-inactive", set[str]()),
     ],
 )
-def test_the_shapes_are_those_of_the_fixtures(
-    vendor: str, fixture: str, optional: set[str]
-) -> None:
+def test_the_shapes_are_the_fixtures(vendor: str, fixture: str, optional: set[str]) -> None:
     known = json.loads((FIXTURES / vendor / f"{fixture}.body").read_text())
     with rig(vendor) as it:
         it.tenant.fields = [

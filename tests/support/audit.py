@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from redis.asyncio import Redis
+
 from workers.audit.chain import Head, Waiting, body_of, canonical, compose, head_of
 from workers.audit.keys import Keyring
 from workers.audit.verify import Report, Verifier
@@ -55,6 +57,17 @@ def checked(
         if not verifier.take(line, file="audit.log", line=number):
             break
     return verifier.report()
+
+
+async def pending(redis: Redis | Ledger) -> list[dict[str, Any]]:
+    """What is to join the chain, oldest first."""
+    server: Any = redis.store.redis if isinstance(redis, Ledger) else redis
+    return [json.loads(each[b"entry"]) for _, each in await server.xrange("unglue:audit:pending")]
+
+
+async def audited(redis: Redis | Ledger, *what: str) -> list[dict[str, Any]]:
+    """Those of them that say one of these."""
+    return [each for each in await pending(redis) if (each.get("what") or each["entry"]) in what]
 
 
 async def logged(ledger: Ledger) -> list[dict[str, Any]]:

@@ -6,13 +6,13 @@ from typing import Any
 
 from adapters.models import DeletionRequest
 from tests.support.approvals import DEPENDENCIES, awaiting
+from tests.support.deletions import ended as came_to
 from workers.audit.keys import Keyring
 from workers.audit.writer import AuditWriter
 from workers.bulk.sweep.summary import summary_of
 from workers.ledger.bulk.comparisons import Comparison
 from workers.ledger.bulk.replays import Order
 from workers.ledger.bulk.sweeps import End, Progress, Row
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
@@ -117,15 +117,10 @@ async def ended(ledger: Ledger, name: str, client: str, state: str, now: datetim
     request = DeletionRequest(
         org_id=f"30{name.removeprefix('del_')}", org_name=client, confirm_delete=True
     )
-    await ledger.deletions.create(
-        deletion_id=name, request=request, operator="alice",
-        callback_url="https://rewst.example.com/hook", idempotency_key=None, now=now,
-    )  # fmt: skip
-    held = await ledger.deletions.lease(name, now)
-    assert held is not None
     error = ErrorEntry("ITGlueConnectionError", "IT Glue did not answer", rfc3339(now))
     errors = (error,) if state in {"failed", "blocked"} else ()
-    await ledger.deletions.record(held, Change(state, errors=errors), now)
+    url = "https://rewst.example.com/hook"
+    await came_to(ledger, name, now, state=state, errors=errors, url=url, request=request)
 
 
 async def rejected(

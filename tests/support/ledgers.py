@@ -7,6 +7,7 @@ from uuid import uuid4
 from redis.asyncio import Redis
 
 from workers.ledger.installation.memory import Memory
+from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
 from workers.processes.queue import QUEUE_KEY
 
@@ -44,3 +45,15 @@ async def new_store(server: Redis) -> Store:
         server, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute,
         retention=timedelta(days=400), memory=await memory_of(server), own_clock=True,
     )  # fmt: skip
+
+
+async def notices(ledger: Ledger, kind: str = "") -> list[dict[str, Any]]:
+    """The notices that are due (of this kind), oldest first: their kind and what they say."""
+    names: Any = await ledger.store.redis.zrange("unglue:notices:due", 0, -1)
+    found = [await ledger.notices.get(name.decode()) for name in names]
+    return [{"kind": each.kind, **each.detail} for each in found if kind in {"", each.kind}]
+
+
+async def notice_kinds(ledger: Ledger) -> list[str]:
+    """The kinds of the notices that are due, oldest first."""
+    return [each["kind"] for each in await notices(ledger)]

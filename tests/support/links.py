@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tests.support.altered import altering
 
 _ORGANIZATIONS = "/organizations"
 _COMPANY, _TYPE = "filter[psa_id]", "filter[psa_integration_type]"
@@ -36,26 +38,8 @@ class Links:
             if not meant or not (self.more or self.types or self.untyped or self.silent):
                 await app(scope, receive, send)
                 return
-            started: list[Message] = []
-            body = bytearray()
-
-            async def collect(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    started.append(message)
-                    return
-                body.extend(message.get("body", b""))
-                if message.get("more_body"):
-                    return
-                changed = self._changed(bytes(body), started[0]["status"])
-                headers = [
-                    (name, str(len(changed)).encode() if name == b"content-length" else value)
-                    for name, value in started[0]["headers"]
-                ]
-                await send({**started[0], "headers": headers})
-                await send({"type": "http.response.body", "body": changed})
-
             asked = self._asked(scope["query_string"])
-            await app({**scope, "query_string": asked}, receive, collect)
+            await app({**scope, "query_string": asked}, receive, altering(send, self._changed))
 
         return answer
 
@@ -74,7 +58,7 @@ class Links:
             pairs = [*rest, (_COMPANY, company), (_TYPE, self.untyped[company])]
         return urlencode(pairs).encode()
 
-    def _changed(self, body: bytes, status: int) -> bytes:
+    def _changed(self, status: int, body: bytes) -> bytes:
         if status != 200:
             return body
         content = json.loads(body)

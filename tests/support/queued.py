@@ -11,11 +11,7 @@ _LOOKS = 500
 
 
 async def queued(redis: "Redis", jobs: int = 1) -> None:
-    """Go on once exactly so many jobs wait.
-
-    Raises:
-        TimeoutError: they did not come.
-    """
+    """Go on once exactly so many jobs wait. Raises TimeoutError: they did not come."""
     for _ in range(_LOOKS):
         if await redis.llen(QUEUE_KEY) == jobs:
             return

@@ -191,6 +191,17 @@ class Rehearsal:
             assert self.clock() < stop, f"{deletion_id} is still {deletion.state}"
             self.clock.now = max(deletion.ready_at, self.clock() + timedelta(milliseconds=1))
 
+    async def replay(
+        self, deletion_id: str, token: str = "", *, operator: str = "bob", overrule: bool = True
+    ) -> int | None:
+        """Somebody has a deletion begun anew; each time, unless it is said again by its token."""
+        self._number += 1
+        url = "https://rewst.example.com/hook"
+        return await self.ledger.deletions.replay(
+            deletion_id, operator=operator, token=token or f"t{self._number}", callback_url=url,
+            overrule=overrule, now=self.clock(),
+        )  # fmt: skip
+
     # -- looking ---------------------------------------------------------------------------------
 
     async def deletes(self) -> list[dict[str, Any]]:

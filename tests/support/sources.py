@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Awaitable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.headers import Headers
 from service.sandbox.shapes import Psa, Seed, SeedOrganization
 from tests.integration.test_quarantine import Keys
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import KEY, Rehearsal
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.events.deliveries import Replay
@@ -280,7 +280,7 @@ class Sources:
         What stands still (paused, held) is looked at less and less, and given up after `most`.
         """
         stop = self.it.clock() + most
-        pause = timedelta(milliseconds=1)
+        pause = timedelta(seconds=1)
         while True:
             deletion = await self.it.advance(deletion_id)
             if deletion.terminal or deletion.state in {"awaiting_approval", until}:
@@ -288,7 +288,7 @@ class Sources:
             if self.it.clock() >= stop:
                 return deletion
             self.it.clock.now = max(deletion.ready_at, self.it.clock() + pause)
-            pause = min(pause * 8, timedelta(hours=12))
+            pause = min(pause * 16, timedelta(hours=12))
 
     async def in_grace(self, deletion_id: str) -> Deletion:
         """The deletion in its grace period, approved if somebody has to be asked."""
@@ -351,9 +351,7 @@ class Sources:
 
     async def told(self) -> list[str]:
         """The kinds of the notices so far."""
-        store = self.it.ledger.store
-        names: Any = await store.redis.zrange(store.key("notices", "due"), 0, -1)
-        return [(await store.hash("notice", name.decode()))["kind"] for name in names]
+        return await notice_kinds(self.it.ledger)
 
     async def untouched(self) -> None:
         """Nothing was deleted, and the client's organization is there."""
@@ -375,8 +373,3 @@ def without(sources: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def changed(name: str, **table: Any) -> dict[str, Any]:
     """The sources, one of them with other settings."""
     return {**SOURCES, name: {**SOURCES[name], **table}}
-
-
-def another_worker(it: Rehearsal, settings: Settings) -> Any:
-    """A second worker's context, with settings of its own."""
-    return replace(it.context, settings=settings)

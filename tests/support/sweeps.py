@@ -1,9 +1,9 @@
 """A rehearsal with a schedule: sweep, look at what it came to."""
 
-import json
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
+from tests.support.ledgers import notices
 from tests.support.rehearsal import KEY, RELAXED, Rehearsal
 from workers.bulk.sweep.walk import advance_sweep
 from workers.ledger.bulk.sweeps import Sweep
@@ -64,10 +64,7 @@ class Sweeping:
         return await self.it.ledger.listing.open()
 
     async def notices(self) -> list[dict[str, Any]]:
-        store = self.it.ledger.store
-        names = cast("list[bytes]", await store.redis.zrange(store.key("notices", "due"), 0, -1))
-        found = [await store.hash("notice", name.decode()) for name in names]
-        return [{"kind": each["kind"], **json.loads(each["detail"])} for each in found]
+        return await notices(self.it.ledger)
 
 
 def found(summary: dict[str, Any]) -> list[str]:

@@ -90,9 +90,7 @@ class TestSignature:
             ('{"n":"\U0001f600"}'.encode(), b'{"n":"\\uD83D\\uDE00"}'),
         ],
     )
-    def test_what_lost_its_escapes_on_the_way_is_still_proved(
-        self, arrived: bytes, signed: bytes
-    ) -> None:
+    def test_what_lost_its_escapes_is_still_proved(self, arrived: bytes, signed: bytes) -> None:
         assert json.loads(arrived) == json.loads(signed)
         verify(arrived, signature_of(signed, SECRET))
         verify(signed, signature_of(signed, SECRET))

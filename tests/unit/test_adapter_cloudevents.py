@@ -30,12 +30,7 @@ def asked(verdict: Verdict) -> dict[str, Any]:
     return verdict.request.plain()
 
 
-BINARY = {
-    "ce-specversion": "1.0",
-    "ce-id": "A1",
-    "ce-source": "/t",
-    "ce-type": "client.inactive",
-}
+BINARY = {"ce-specversion": "1.0", "ce-id": "A1", "ce-source": "/t", "ce-type": "client.inactive"}
 
 
 class TestCloudEvents:

@@ -111,11 +111,7 @@ def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, An
         ("connectwise", connectwise(FromUrl="eu.myconnectwise.net")),
         (
             "autotask",
-            {
-                **CALLOUT,
-                "Guid": "00000000-0000-4000-8000-000000000000",
-                "EntityType": "Ticket",
-            },
+            {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000", "EntityType": "Ticket"},
         ),
         ("standard", {"test": 2432232314}),
         ("standard", {"event": "ping", "time": "now"}),
@@ -150,9 +146,7 @@ def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -
         ("connectwise", connectwise(Type="CompanyAddress"), "other_entity"),
     ],
 )
-def test_an_odd_time_of_something_else_is_of_no_concern(
-    vendor: str, body: Any, reason: str
-) -> None:
+def test_an_odd_time_of_something_else_is_ignored(vendor: str, body: Any, reason: str) -> None:
     (verdict,) = read(vendor, body)
     assert isinstance(verdict, Ignored), verdict
     assert verdict.reason == reason

@@ -206,9 +206,7 @@ async def test_a_token_that_is_nobodys(service: Service) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "301x"])
-async def test_what_the_service_does_not_understand_is_usage(
-    service: Service, redis: Redis, value: str
-) -> None:
+async def test_what_is_not_understood_is_usage(service: Service, redis: Redis, value: str) -> None:
     status, out, err = ended(delete(service, "--org-id", value, "--yes-name", "A"))
     assert (status, out) == (2, "")
     assert "InvalidIdentifier: org_id" in err
@@ -220,9 +218,7 @@ FLAGS = ("--confirm-delete", "--dry-run", "--force-delete")
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("flags", [FLAGS, ()])
-async def test_flags_are_the_fields_of_the_request(
-    service: Service, ledger: Ledger, flags: tuple[str, ...]
-) -> None:
+async def test_flags_are_fields(service: Service, ledger: Ledger, flags: tuple[str, ...]) -> None:
     texts = ("--org-id", "301", "--org-name", "A & B", "--reason", "over")
     url = ("--callback-url", "https://x.example/h")
     status, out, err = ended(delete(service, *texts, *url, *flags, "--timeout", "0"))
@@ -243,7 +239,7 @@ async def test_flags_are_the_fields_of_the_request(
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(("state", "status"), [(DELETED, 0), (FAILED, 1)])
-async def test_the_status_is_the_results(
+async def test_the_results_status(
     service: Service, ledger: Ledger, state: str, status: int
 ) -> None:
     """The command waits while the deletion ends under it."""
@@ -272,11 +268,9 @@ WRONG = {
 
 @pytest.mark.parametrize(
     ("command", "fault"),
-    [*(("serve", fault) for fault in WRONG), *((it, "an unkept safeguard") for it in PROCESSES)],
+    [("serve", "an unknown key"), *((it, "an unkept safeguard") for it in ("serve", *PROCESSES))],
 )
-def test_nothing_starts_with_a_wrong_configuration(
-    tmp_path: Path, command: str, fault: str
-) -> None:
+def test_a_wrong_configuration_starts_nothing(tmp_path: Path, command: str, fault: str) -> None:
     environment, said = WRONG[fault]
     data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
     complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **environment}
@@ -286,6 +280,14 @@ def test_nothing_starts_with_a_wrong_configuration(
     assert "ITG.secret" not in err
     assert "serving" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("environment", "said"), WRONG.values(), ids=WRONG)
+def test_a_wrong_configuration_is_told(unglue: Run, environment: dict[str, str], said: str) -> None:
+    status, out, err = unglue(
+        "config", "check", **{"UNGLUE_ITGLUE__API_KEY": "ITG.s", **environment}
+    )
+    assert (status, out, said in err, "ITG.s" in err) == (2, "", True, False)
 
 
 async def test_the_embedded_servers_end_is_not_overlooked() -> None:
@@ -345,16 +347,14 @@ def test_a_screen_that_is_full_or_closed_is_no_fault_of_ours(arguments: tuple[st
         assert ("No space left on device" in ran.stderr) is (status == 1)
 
 
-def test_where_no_file_is_the_way_to_one_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_file_the_way_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in (("doctor",), ("up",)):
         status, _, err = ended(process(*arguments))
         assert (status, "unglue init makes one" in err) == (2, True), err
 
 
-def test_an_error_of_the_service_keeps_its_code() -> None:
+def test_an_error_of_the_service_keeps_its_code(unglue: Run) -> None:
     async def refuse(_request: object) -> JSONResponse:
         return JSONResponse(
             {"errors": [{"code": "NotFound", "message": "none", "timestamp": ""}]}, 404
@@ -363,12 +363,12 @@ def test_an_error_of_the_service_keeps_its_code() -> None:
     app = Starlette(routes=[Route("/v1/deletions/{id}", refuse)])
     with serve(app) as url:
         service = {"UNGLUE_URL": url, "UNGLUE_TOKEN": "x"}
-        status, _, err = ended(process("deletions", "del_1", "--json", **service))
+        status, _, err = unglue("deletions", "del_1", "--json", **service)
         (said,) = json.loads(err)["errors"]
         assert (status, said["code"], said["message"]) == (1, "NotFound", "none")
-        assert ended(process("deletions", "del_1", **service))[2] == "unglue: NotFound: none\n"
+        assert unglue("deletions", "del_1", **service)[2] == "unglue: NotFound: none\n"
     for url in ("ftp://x", "127.0.0.1:8000", "nonsense"):
-        status, _, err = ended(process("status", UNGLUE_URL=url, UNGLUE_TOKEN="x"))
+        status, _, err = unglue("status", UNGLUE_URL=url, UNGLUE_TOKEN="x")
         assert (status, "must begin with https://" in err) == (2, True)
 
 
@@ -388,9 +388,7 @@ def test_no_answer_to_a_question_is_an_interruption(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])
-def test_without_the_embedded_server_it_is_named(
-    command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_embedded_server(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "k")
     monkeypatch.setattr(embedded, "find_spec", lambda _name: None)

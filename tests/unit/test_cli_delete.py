@@ -99,9 +99,7 @@ async def test_a_dry_run_of_what_would_not_go(
 @pytest.mark.parametrize(
     ("typed", "goes"), [(PLAN.organization.name, True), ("Quite Another Ltd", False)]
 )
-async def test_a_person_types_the_name(
-    service: Service, ledger: Ledger, typed: str, *, goes: bool
-) -> None:
+async def test_the_name_typed(service: Service, ledger: Ledger, typed: str, *, goes: bool) -> None:
     command, master = at_a_terminal(service)
     seen = b""
 
@@ -148,9 +146,7 @@ def test_what_stands_in_the_plan_is_not_said_again() -> None:
     assert _beside_the_plan({**deletion, "plan": None}) == []
 
 
-def test_ctrl_c_ends_the_command_and_not_what_it_waits_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_ctrl_c_ends_the_command_not_the_deletion(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, interruptible("swp_1 goes on"):
         raise KeyboardInterrupt
     assert ended.value.code == 130

@@ -22,7 +22,6 @@ WELL: dict[str, Any] = {
     },
     "sources": {"cw": {**CW, "confirm_delete": True, "approval": "always"}},
 }
-REHEARSAL = {"base_url": "http://[::1]:9100", "api_key": "x"}
 CONFIRMED = {"sources": {"cw": {**CW, "confirm_delete": True}}}
 
 

@@ -87,8 +87,6 @@ def test_what_cannot_be_decrypted_must_lie_as_listed(tmp_path: Path) -> None:
         ((), 2, []),
     ],
 )
-def test_each_counted_kind_needs_a_member(
-    kinds: tuple[str, ...], others: int, missing: list[str]
-) -> None:
+def test_each_kind_needs_a_member(kinds: tuple[str, ...], others: int, missing: list[str]) -> None:
     counts = {"configs": 3, "assets": 1, "passwords": 0, "domains": None, "expirations": 4}
     assert lacking(kinds, others, counts) == missing

@@ -138,9 +138,7 @@ REMOTE = [
         (link("adapters-resources", [REFERENCE, {**REFERENCE, "id": "902"}]), None),
     ],
 )
-def test_psa_ids_come_from_the_included_links(
-    relationships: dict[str, Any], expected: tuple[str, ...] | None
-) -> None:
+def test_psa_ids_of_links(relationships: dict[str, Any], expected: tuple[str, ...] | None) -> None:
     row = {"id": "5", "type": "organizations", "attributes": {"name": "A"}, **relationships}
     assert decoded({"data": row, "included": REMOTE})[0].psa_ids == expected
 

@@ -202,10 +202,7 @@ BEFORE = AccountView("1", 41, ("1", "6"))
     ],
 )
 def test_gone_takes_three_answers_that_agree(
-    shown: Listing | Failure,
-    listed: Listing | Failure,
-    controlled: Listing | Failure,
-    state: str,
+    shown: Listing | Failure, listed: Listing | Failure, controlled: Listing | Failure, state: str
 ) -> None:
     found = judge_presence("5", shown, listed, controlled, SEEN, BEFORE)
     assert found.state == state
@@ -270,8 +267,7 @@ def test_witnesses_are_spread_and_never_leave_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "spelt",
-    ["https://API.itglue.com/", "https://api.itglue.com:443", "HTTPS://api.itglue.com."],
+    "spelt", ["https://API.itglue.com/", "https://api.itglue.com:443", "HTTPS://api.itglue.com."]
 )
 def test_an_address_has_one_spelling(spelt: str) -> None:
     assert normalised(spelt) == "https://api.itglue.com"
@@ -362,9 +358,7 @@ def metrics(**attributes: object) -> Resource:
         ({"viewed": 1, "organization-id": 6}, False),
     ],
 )
-def test_a_day_is_active_if_any_counter_says_so(
-    attributes: dict[str, object], active: bool
-) -> None:
+def test_a_day_is_active_by_any_counter(attributes: dict[str, object], active: bool) -> None:
     assert active_day(metrics(**attributes), "5") == (date(2026, 1, 2) if active else None)
 
 

@@ -75,15 +75,9 @@ def test_every_status_with_every_body(status: int, body: bytes, error: type[Ungl
 
 @pytest.mark.parametrize(
     ("status", "detail"),
-    [
-        (504, ""),
-        (408, ""),
-        (500, "The request took too long to process and timed out."),
-    ],
+    [(504, ""), (408, ""), (500, "The request took too long to process and timed out.")],
 )
-def test_a_time_limit_is_told_apart_because_a_smaller_page_may_help(
-    status: int, detail: str
-) -> None:
+def test_a_time_limit_is_told_apart_for_smaller_pages(status: int, detail: str) -> None:
     body = json.dumps({"errors": [{"detail": detail}]}).encode()
     with pytest.raises(AnswerTimedOut):
         checked(Reply(status, body), "a test")

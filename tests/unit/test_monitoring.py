@@ -94,10 +94,7 @@ def test_a_scrape_has_every_metric_of_the_catalogue() -> None:
             assert all(set(labels) == own for labels in scrape()[name])
 
 
-@pytest.mark.parametrize(
-    "expression",
-    [*(rule["expr"] for rule in rules()), *boards()],
-)
+@pytest.mark.parametrize("expression", [*(rule["expr"] for rule in rules()), *boards()])
 def test_an_expression_speaks_of_samples_that_exist(expression: str) -> None:
     found = list(selected(expression))
     assert found

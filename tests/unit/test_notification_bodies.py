@@ -163,9 +163,7 @@ def test_many_more_are_not_told_one_by_one() -> None:
         ({}, None),
     ],
 )
-def test_a_notice_leads_to_the_page_of_what_it_is_about(
-    detail: dict[str, str], path: str | None
-) -> None:
+def test_a_notice_leads_to_its_page(detail: dict[str, str], path: str | None) -> None:
     assert told("failed", **detail).link == (path and f"https://unglue.example.com{path}")
 
 

@@ -41,9 +41,7 @@ def test_a_part_is_alive_by_its_file(
     assert unglue("alive").status == status
 
 
-def test_the_service_that_does_not_answer_is_not(
-    unglue: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_service_is_not(unglue: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNGLUE_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
     shown = unglue("alive")
     assert (shown.status, shown.out) == (1, "")

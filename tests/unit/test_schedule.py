@@ -72,9 +72,7 @@ def test_exhausted() -> None:
         (float("inf"), 86400, 86400),
     ],
 )
-def test_retry_after_is_a_floor_within_a_day(
-    retry_after: float, at_least: int, at_most: int
-) -> None:
+def test_retry_after_is_a_daily_floor(retry_after: float, at_least: int, at_most: int) -> None:
     delay = judged(429, retry_after=retry_after).at - NOW
     assert timedelta(seconds=at_least) <= delay <= timedelta(seconds=at_most)
 

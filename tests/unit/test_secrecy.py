@@ -13,12 +13,7 @@ from workers.settings.destinations import CallbackSettings, Notification
 from workers.settings.itglue import ITGlueSettings
 from workers.settings.operators import OidcSettings, Operator
 from workers.settings.policy import PolicySettings
-from workers.settings.secrecy import (
-    _SHORTEST,
-    MADE_ELSEWHERE,
-    SAMPLE_SECRET,
-    SAMPLE_TOKEN_SHA256,
-)
+from workers.settings.secrecy import _SHORTEST, MADE_ELSEWHERE, SAMPLE_SECRET, SAMPLE_TOKEN_SHA256
 
 OWN = "whsec_" + "A" * 32
 OTHER = "whsec_" + "B" * 32

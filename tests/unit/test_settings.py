@@ -203,9 +203,7 @@ def test_a_value_may_stand_in_a_file_of_its_own(load: Load, tmp_path: Path) -> N
     assert settings.callback.secrets == (SECRET,)
 
 
-def test_the_file_is_in_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_file_is_where_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match="itglue: is required"):
         load_settings({})
@@ -426,9 +424,7 @@ REFUSED_VARIABLES = {
 
 
 @pytest.mark.parametrize(("variables", "said"), REFUSED_VARIABLES.values(), ids=REFUSED_VARIABLES)
-def test_a_wrong_variable_is_refused_by_name(
-    load: Load, variables: dict[str, str], said: str
-) -> None:
+def test_a_wrong_variable_is_named(load: Load, variables: dict[str, str], said: str) -> None:
     assert said in refused(load, **variables)
 
 

@@ -58,9 +58,7 @@ BODIES = st.one_of(st.binary(max_size=300), st.just(b"UGS1"), st.just(b"\n\nUGS1
 
 
 @given(st.lists(BODIES, max_size=6), st.data())
-def test_a_file_cut_off_anywhere_keeps_every_whole_delivery(
-    bodies: list[bytes], data: st.DataObject
-) -> None:
+def test_a_cut_file_keeps_every_whole_delivery(bodies: list[bytes], data: st.DataObject) -> None:
     frames = [delivery(number, body).encode() for number, body in enumerate(bodies)]
     content = b"".join(frames)
     cut = data.draw(st.integers(0, len(content)))
@@ -71,9 +69,7 @@ def test_a_file_cut_off_anywhere_keeps_every_whole_delivery(
 
 
 @given(st.lists(BODIES, min_size=2, max_size=6), st.data())
-def test_a_damaged_delivery_takes_no_other_with_it(
-    bodies: list[bytes], data: st.DataObject
-) -> None:
+def test_a_damaged_delivery_takes_none_along(bodies: list[bytes], data: st.DataObject) -> None:
     frames = [delivery(number, body).encode() for number, body in enumerate(bodies)]
     victim = data.draw(st.integers(0, len(frames) - 1))
     place = data.draw(st.integers(0, len(frames[victim]) - 1))
@@ -111,9 +107,7 @@ def test_a_torn_end_is_cut_off_and_appending_goes_on(file: SpoolFile) -> None:
 
 
 @pytest.mark.parametrize("bit", [0, 7])
-def test_a_bit_that_flips_in_the_last_delivery_loses_no_byte_and_is_damage(
-    tmp_path: Path, bit: int
-) -> None:
+def test_a_bit_that_flips_in_the_last_delivery_is_damage(tmp_path: Path, bit: int) -> None:
     first, last = delivery(1).encode(), delivery(2).encode()
     for place in range(len(last)):
         damaged = bytearray(last)
@@ -127,9 +121,7 @@ def test_a_bit_that_flips_in_the_last_delivery_loses_no_byte_and_is_damage(
     assert not list(tmp_path.glob("*.torn"))
 
 
-def test_an_append_that_fails_leaves_nothing(
-    file: SpoolFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_append_leaves_nothing(file: SpoolFile, monkeypatch: pytest.MonkeyPatch) -> None:
     file.append(delivery(1).encode())
     size = file.path.stat().st_size
 
@@ -176,9 +168,7 @@ async def test_the_spool_is_bounded(tmp_path: Path, new_id: Callable[[str], str]
     assert await spool.oldest() == delivery(1).received_at
 
 
-async def test_a_folder_that_cannot_be_used_is_as_none(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_an_unusable_folder_is_none(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     (tmp_path / "file").write_text("")
     spool = Spool(tmp_path / "file" / "spool", 10_000, new_id)
     with pytest.raises(OSError, match="Not a directory"):
@@ -187,9 +177,7 @@ async def test_a_folder_that_cannot_be_used_is_as_none(
         await spool.keep(delivery(1), reactivates=False)
 
 
-async def test_a_reactivation_waits_only_where_the_ledger_knows_of_it(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_a_reactivation_may_wait(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     spool = Spool(tmp_path, 10_000, new_id)
     await spool.look_around()
     with pytest.raises(StorageUnavailable, match="never knew"):
@@ -199,9 +187,7 @@ async def test_a_reactivation_waits_only_where_the_ledger_knows_of_it(
     assert spool.waiting == 1
 
 
-async def test_files_of_ended_processes_are_drained_first_and_removed(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_files_left_are_drained_first(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     first, second = SpoolFile.create(tmp_path, "spl_x"), SpoolFile.create(tmp_path, "spl_y")
     living = SpoolFile.create(tmp_path, "spl_z")
     first.append(delivery(1).encode())
@@ -243,9 +229,7 @@ async def never_told(file: str, each: Spooled | None, why: str) -> None:
     raise AssertionError((file, each, why))
 
 
-async def test_one_that_cannot_be_recorded_is_set_aside_and_the_rest_goes_on(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_an_unrecordable_is_set_aside(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     spool = Spool(tmp_path, 10_000, new_id)
     await spool.look_around()
     for number in (1, 2, 3):
@@ -281,9 +265,7 @@ async def test_one_that_cannot_be_recorded_is_set_aside_and_the_rest_goes_on(
     assert got == ["dlv_1", "dlv_3", "dlv_2"]
 
 
-async def test_what_a_disk_damaged_is_set_aside_for_every_source(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_what_is_damaged_is_set_aside(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     file = SpoolFile.create(tmp_path, "spl_a")
     for number in (1, 2, 3):
         file.append(delivery(number).encode())
@@ -311,9 +293,7 @@ async def test_what_a_disk_damaged_is_set_aside_for_every_source(
     assert (tmp_path / told[0]).read_bytes() == bytes(content[size : 2 * size])
 
 
-async def test_what_is_in_hand_is_older_than_the_word_that_nothing_waits(
-    tmp_path: Path, new_id: Callable[[str], str]
-) -> None:
+async def test_what_is_in_hand_is_older(tmp_path: Path, new_id: Callable[[str], str]) -> None:
     spool = Spool(tmp_path, 10_000, new_id)
     later = AT + timedelta(seconds=5)
     assert spool.as_of(later) == later

@@ -32,9 +32,7 @@ from workers.upkeep.storage import Storage
         (Storage("unknown", append_only=True), False, ["fail"]),
     ],
 )
-def test_what_is_refused_and_what_is_warned_of(
-    storage: Storage, levels: list[str], *, fsync: bool
-) -> None:
+def test_what_is_refused_or_warned(storage: Storage, levels: list[str], *, fsync: bool) -> None:
     faults = storage.faults(fsync=fsync)
     assert [level for level, _, _ in faults] == levels
     assert all(what and cure for _, what, cure in faults)

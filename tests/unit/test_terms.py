@@ -55,9 +55,7 @@ SWEPT = {"source": "schedule:monthly", "client": "", "vendor": ""}
         ("delete", "preview", "preview", None),
     ],
 )
-def test_the_milder_of_then_and_now_counts(
-    asked: str | None, now: str, counts: str, harder: str | None
-) -> None:
+def test_milder_one_counts(asked: str | None, now: str, counts: str, harder: str | None) -> None:
     configured = settings(policy={"mode": now})
     held = deletion(asked_mode=asked)
     assert terms_of(held, configured).policy.mode == counts

@@ -52,11 +52,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The head that `SEQ:HASH` names.
-
-        Raises:
-            ValueError: it names none.
-        """
+        """The head that `SEQ:HASH` names. Raises ValueError: it names none."""
         match = _HEAD.fullmatch(text.strip())
         if match is None:
             raise ValueError("a head is written SEQ:HASH, like details.audit_head in a result")
@@ -81,22 +77,14 @@ class Waiting:
 
 
 def canonical(value: Mapping[str, Any]) -> str:
-    """The one way to write an entry.
-
-    Raises:
-        ValueError: it holds what JSON cannot say.
-    """
+    """The one way to write an entry. Raises ValueError: it holds what JSON cannot say."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
 
 
 def hash_of(entry: Mapping[str, Any]) -> str:
-    """The hash that an entry of this content has.
-
-    Raises:
-        ValueError: it holds what JSON or UTF-8 cannot say.
-    """
+    """The hash of an entry of this content. Raises ValueError: not for JSON or UTF-8."""
     content = {name: value for name, value in entry.items() if name not in _NOT_HASHED}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 

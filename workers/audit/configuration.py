@@ -100,11 +100,7 @@ def _fields(model: BaseModel, prefix: str) -> Iterator[tuple[str, Any, bool]]:
 
 
 async def record_configuration(settings: Settings, ledger: Ledger, part: str, clock: Clock) -> None:
-    """Write an entry if this part of Unglue was started with other settings the last time.
-
-    Raises:
-        redis.RedisError: it could not be written.
-    """
+    """Write an entry if the settings changed since the last start. Raises RedisError."""
     digest = policy_digest(settings)
     in_force = await ledger.in_force.started(part, digest, clock())
     if in_force != digest:

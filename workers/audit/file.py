@@ -1,7 +1,4 @@
-"""The audit log as append-only JSON lines on disk, or on standard output.
-
-Blocking: call it from a thread.
-"""
+"""The audit log as append-only JSON lines on disk or standard output. Blocking."""
 
 import contextlib
 import fcntl
@@ -85,11 +82,7 @@ class LogFile:
         return tail.rpartition(b"\n")[2]
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Write whole lines to the disk, or none of them.
-
-        Raises:
-            OSError: the disk is full, or the file can no longer be written.
-        """
+        """Write whole lines to the disk, or none of them. Raises OSError."""
         if self._file is None:
             raise OSError("the audit file is not open")
         content = b"".join(line + b"\n" for line in lines)

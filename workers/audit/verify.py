@@ -256,11 +256,7 @@ def _named(key_id: object) -> str:
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
-    """The entry of a line.
-
-    Raises:
-        ValueError: it is none; the message says what it is instead.
-    """
+    """The entry of a line. Raises ValueError: it is none; the message says what it is instead."""
     if not raw.strip():
         raise ValueError("the line is empty")
     try:

@@ -66,11 +66,7 @@ class AuditWriter:
         self._failing = False
 
     async def write(self, now: datetime) -> None:
-        """Chain what waits, in bounded batches.
-
-        Raises:
-            redis.RedisError: Redis went away; nothing is lost.
-        """
+        """Chain what waits, in bounded batches. Raises RedisError: nothing is lost."""
         for _ in range(_MOST_BATCHES):
             state = await self._log.state()
             waiting = await self._log.waiting(_BATCH, now)
@@ -97,10 +93,7 @@ class AuditWriter:
             if _end_lost(wrong):
                 await self._ledger.stop_switch.lose_ledger(f"the audit log: {wrong['why']}", now)
         appended = await self._log.append(
-            state.head,
-            entries,
-            taken=waiting,
-            number=numbers[-1] if numbers else state.number,
+            state.head, entries, taken=waiting, number=numbers[-1] if numbers else state.number
         )
         if appended:
             self._seen = head_of(entries[-1])
@@ -145,11 +138,7 @@ class AuditWriter:
     # -- the file --------------------------------------------------------------------------------
 
     async def follow(self, now: datetime) -> None:
-        """Bring the file up to the chain, in bounded batches.
-
-        Raises:
-            redis.RedisError: Redis went away; the file stays behind for a while.
-        """
+        """Bring the file up to the chain, in bounded batches. Raises RedisError."""
         if self._file is None:
             return
         try:

@@ -91,11 +91,7 @@ def _cell(value: object) -> str:
 
 
 async def every_company(client: PsaClient) -> tuple[Company, ...]:
-    """All companies of the PSA.
-
-    Raises:
-        PsaError: it does not tell all of them.
-    """
+    """All companies of the PSA. Raises PsaError: it does not tell all of them."""
     found: list[Company] = []
     after = "0"
     while True:

@@ -27,11 +27,7 @@ def _encodings(headers: Headers) -> list[str]:
 
 
 def require_readable(headers: Headers) -> None:
-    """Refuse what could never be read, before anything is stored.
-
-    Raises:
-        UnsupportedEncoding: neither gzip nor none.
-    """
+    """Refuse what could never be read, before anything is stored. Raises UnsupportedEncoding."""
     if _encodings(headers) not in ([], ["gzip"], ["x-gzip"]):
         raise UnsupportedEncoding("Content-Encoding must be gzip or none; send the event so")
 

@@ -11,10 +11,7 @@ from workers.times.clock import rfc3339, to_ms
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
-    """The verdict, or `Ignored` if it asks for a deletion and its signed time is too old.
-
-    A reactivation always counts, however late it comes.
-    """
+    """The verdict; `Ignored` for an inactive whose signed time is too old."""
     if (
         isinstance(verdict, Request)
         and verdict.occurred_at is not None

@@ -116,11 +116,7 @@ class Intake:
         self._new_id = new_id
 
     def source(self, name: str) -> tuple[SourceConfig, Adapter]:
-        """The configuration and the adapter of a source.
-
-        Raises:
-            NotFound: no source has this name.
-        """
+        """The configuration and the adapter of a source. Raises NotFound."""
         config = self._sources.get(name)
         if config is None:
             raise NotFound("there is no source of this name; see [sources] in unglue.toml")

@@ -256,11 +256,7 @@ class SigningKeys:
             return 200, body
 
     async def _address(self, host: str, port: int, *, plain: bool) -> str:
-        """An address that may be asked: a public one, or for plain http this machine.
-
-        Raises:
-            SigningKeyUnavailable: the host has none.
-        """
+        """An address to ask: public, or this machine if http. Raises SigningKeyUnavailable."""
         if plain and not is_loopback(host):
             raise SignatureInvalid("the signing key's address must be https")
         try:

@@ -14,11 +14,7 @@ log = structlog.get_logger()
 
 
 async def measured(context: Context) -> int | None:
-    """How many organizations there are, remembered; `None` if IT Glue does not say.
-
-    Raises:
-        ITGlueError: it does not answer, or refuses the key.
-    """
+    """How many organizations there are, remembered; `None` if IT Glue does not say."""
     organizations = await context.itglue.control()
     if organizations is not None:
         await context.ledger.account.remember(organizations, context.clock())

@@ -32,11 +32,7 @@ class Throttle:
     while_stopped: bool = False
 
     async def before_request(self, destructive: bool) -> None:
-        """Return when the request may be sent.
-
-        Raises:
-            Postponed: not within a second, or not until somebody resumes; nothing was sent.
-        """
+        """Return when the request may be sent. Raises Postponed."""
         deadline = self.clock() + _IN_PLACE
         reserve = max(1, int(self.limit * _RESERVED_SHARE))
         while True:

@@ -97,11 +97,7 @@ async def _change(
 
 
 def judge(
-    reply: Reply,
-    *,
-    what: str,
-    names: Callable[[Payload], bool],
-    explain: Callable[[int, str], str],
+    reply: Reply, *, what: str, names: Callable[[Payload], bool], explain: Callable[[int, str], str]
 ) -> Judged:
     """What an answer to a change amounts to. Pure."""
     if reply.status in REFUSALS:

@@ -1,32 +1,36 @@
 """The client: everything Unglue asks of IT Glue, and nothing else."""
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
-from pathlib import Path
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import httpx
 
-from adapters.models import PsaLink
 from workers.itglue import changes, organizations
 from workers.itglue.contents import activity, inventory
 from workers.itglue.contents.assets import TypeCache
 from workers.itglue.export import exports
 from workers.itglue.http.decode import Included, Resource, attribute, own_id
-from workers.itglue.http.paging import Page, every
+from workers.itglue.http.paging import every
 from workers.itglue.http.transport import Hooks, JustBefore, Pool, Transport
-from workers.itglue.models import (
-    AccountView,
-    DeleteAnswer,
-    Downloaded,
-    Export,
-    Inventory,
-    Linked,
-    Organization,
-    Presence,
-    StatusAnswer,
-)
-from workers.itglue.presence import presence
+from workers.itglue.models import DeleteAnswer, Inventory, Organization
+from workers.itglue.presence import presence as looks
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def _asks(
+    question: Callable[Concatenate[Transport, _P], _T],
+) -> Callable[Concatenate["ITGlue", _P], _T]:
+    """A method that asks this of the account."""
+
+    @wraps(question)
+    def asked(itglue: "ITGlue", /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return question(itglue.transport, *args, **kwargs)
+
+    return asked
 
 
 class ITGlue:
@@ -40,7 +44,7 @@ class ITGlue:
 
     def __init__(self, transport: Transport, types: TypeCache | None = None) -> None:
         self.saw_account = False
-        self._transport = transport
+        self.transport = transport
         self._types = types
 
     @classmethod
@@ -56,10 +60,7 @@ class ITGlue:
         in_flight: int = 64,
         wire: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator["ITGlue"]:
-        """A client for the account behind this key, with at most `in_flight` requests at a time.
-
-        `wire` takes the place of the network.
-        """
+        """A client for the account of this key, `in_flight` requests at most; `wire`: a network."""
         async with Pool(
             base_url=base_url,
             api_key=api_key,
@@ -72,23 +73,21 @@ class ITGlue:
     @property
     def requests(self) -> int:
         """How many requests were sent so far. Downloads do not count: they go elsewhere."""
-        return self._transport.requests
+        return self.transport.requests
 
-    async def organization(self, org_id: str) -> Organization | None:
-        """One organization with its PSA links; `None` if IT Glue says there is no such one."""
-        return await organizations.by_id(self._transport, org_id)
-
-    async def organizations_named(self, name: str) -> tuple[Organization, ...]:
-        """Organizations of exactly this name, after Unicode NFC and trimming, case kept."""
-        return await organizations.named(self._transport, name)
-
-    async def organizations_alike(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Id and name of every organization whose name people may take for this one."""
-        return await organizations.alike(self._transport, name)
-
-    async def organizations_linked(self, link: PsaLink) -> Linked:
-        """Organizations linked to a PSA company, each proved by its `remote-id`."""
-        return await organizations.linked(self._transport, link)
+    organization = _asks(organizations.by_id)
+    organizations_named = _asks(organizations.named)
+    organizations_alike = _asks(organizations.alike)
+    organizations_linked = _asks(organizations.linked)
+    organizations_page = _asks(organizations.page)
+    primary = _asks(looks.primary)
+    presence = _asks(looks.presence)
+    last_activity = _asks(activity.last_activity)
+    set_status = _asks(changes.set_status)
+    create_export = _asks(exports.create)
+    export = _asks(exports.show)
+    delete_export = _asks(exports.delete)
+    download = _asks(exports.download)
 
     async def organizations(self, *, most: int = 1000) -> AsyncIterator[Organization]:
         """Every organization of the account, with its PSA links, once, by ascending id.
@@ -96,12 +95,8 @@ class ITGlue:
         `most`: rows a page. A process that answers others meanwhile takes few, for nobody is
         answered while a page is decoded.
         """
-        for organization in await organizations.everything(self._transport, most=most):
+        for organization in await organizations.everything(self.transport, most=most):
             yield organization
-
-    async def organizations_page(self, number: int, size: int) -> Page[Organization]:
-        """One page of all organizations, by ascending id; `number` counts from 1."""
-        return await organizations.page(self._transport, number, size)
 
     async def inventory(self, organization: Organization) -> Inventory:
         """How many records of each kind hang on an organization, and what lies below it.
@@ -109,7 +104,7 @@ class ITGlue:
         Raises:
             ITGlueConnectionError: a count may succeed later; one that never can is `None`.
         """
-        found = await inventory.take(self._transport, organization, self._types)
+        found = await inventory.take(self.transport, organization, self._types)
         self.saw_account = self.saw_account or found.account is not None
         return found
 
@@ -118,27 +113,7 @@ class ITGlue:
 
         How many organizations the account has, or `None` if IT Glue does not say.
         """
-        return (await presence.control(self._transport)).total
-
-    async def primary(self) -> str | None:
-        """Id of the account's own organization; `None` if IT Glue does not show exactly one."""
-        return await presence.primary(self._transport)
-
-    async def presence(
-        self,
-        org_id: str,
-        before: AccountView | None = None,
-        ours: Collection[str] = (),
-        held: str | None = None,
-    ) -> Presence:
-        """Whether the organization is there. Never raises for what IT Glue answers or fails to."""
-        return await presence.presence(self._transport, org_id, before, ours, held)
-
-    async def last_activity(
-        self, org_id: str, *, since: datetime, now: datetime
-    ) -> datetime | None:
-        """When somebody last did something in the organization; `None` if not since `since`."""
-        return await activity.last_activity(self._transport, org_id, since=since, now=now)
+        return (await looks.control(self.transport)).total
 
     async def delete_organization(
         self, org_id: str, just_before: JustBefore | None = None
@@ -148,7 +123,7 @@ class ITGlue:
         Never raises for what IT Glue answers or fails to. `refused` without a status: there was
         no connection, so nothing was sent.
         """
-        return await changes.delete(self._transport, org_id, just_before)
+        return await changes.delete(self.transport, org_id, just_before)
 
     async def statuses(self) -> Mapping[str, str]:
         """The account's organization statuses, name to id."""
@@ -157,40 +132,6 @@ class ITGlue:
             return str(attribute(row.attributes, "name")), own_id(row)
 
         rows = await every(
-            self._transport, "/organization_statuses", (), decode, what="organization statuses"
+            self.transport, "/organization_statuses", (), decode, what="organization statuses"
         )
         return dict(rows)
-
-    async def set_status(
-        self, org_id: str, status_id: str, just_before: JustBefore | None = None
-    ) -> StatusAnswer:
-        """Give the organization another status. Never raises for what IT Glue answers."""
-        return await changes.set_status(self._transport, org_id, status_id, just_before)
-
-    async def create_export(
-        self, org_id: str, *, include_logs: bool, zip_password: str | None
-    ) -> Export:
-        """Ask for an export of the organization; it is built later."""
-        return await exports.create(
-            self._transport, org_id, include_logs=include_logs, zip_password=zip_password
-        )
-
-    async def export(self, export_id: str) -> Export | None:
-        """The export as it is now; it is ready once it has a download URL."""
-        return await exports.show(self._transport, export_id)
-
-    async def delete_export(self, export_id: str) -> None:
-        """Delete an export in IT Glue."""
-        await exports.delete(self._transport, export_id)
-
-    async def download(
-        self, export: Export, path: Path, max_bytes: int, password: str | None = None
-    ) -> Downloaded:
-        """Store the file of a finished export under `path`: whole or not at all, mode 0600.
-
-        Raises:
-            ITGlueConnectionError: not ready, broken off, empty, not a zip file, or (and that is
-                not retryable) larger than `max_bytes`.
-            OSError: the disk.
-        """
-        return await exports.download(self._transport, export, path, max_bytes, password)

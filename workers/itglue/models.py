@@ -37,12 +37,7 @@ class Organization:
     def subject(self) -> dict[str, Any]:
         """What tells it from others, as JSON values."""
         links = None if self.psa_ids is None else sorted(self.psa_ids)
-        return {
-            "id": self.id,
-            "name": self.name,
-            "created_at": self.created_at,
-            "psa_ids": links,
-        }
+        return {"id": self.id, "name": self.name, "created_at": self.created_at, "psa_ids": links}
 
     def linked_to(self, integration_type: str, company_id: str) -> bool:
         """Whether a link to this company is stated, and none says that it is another PSA's."""

@@ -36,12 +36,7 @@ _READ_ONE_BY_ONE = 5
 
 
 async def show(transport: Transport, org_id: str, query: Query = (_INCLUDE,)) -> Organization:
-    """One organization by its id.
-
-    Raises:
-        ResourceMissing: 404.
-        CallFailed: the answer holds another organization.
-    """
+    """One organization by its id. Raises ResourceMissing, CallFailed."""
     what = f"organization {checked_id(org_id)}"
     payload = await transport.read(f"{PATH}/{org_id}", query, what=what)
     found = organization(only_resource(payload, what), included(payload))
@@ -51,11 +46,7 @@ async def show(transport: Transport, org_id: str, query: Query = (_INCLUDE,)) ->
 
 
 async def by_id(transport: Transport, org_id: str) -> Organization | None:
-    """One organization, or `None` if IT Glue says that there is no such one.
-
-    Raises:
-        ResourceMissing: 404 with a page instead of data, as a wrong address gets.
-    """
+    """One organization, or `None`. Raises ResourceMissing: a 404 with a page, not data."""
     try:
         return await show(transport, org_id)
     except ResourceMissing as missing:
@@ -73,7 +64,7 @@ async def everything(
 
 
 async def page(transport: Transport, number: int, size: int) -> Page[Organization]:
-    """One page of all organizations, for whoever goes on later."""
+    """One page of all organizations, by ascending id; `number` counts from 1."""
     query = (_INCLUDE, _SORT)
     return await one_page(
         transport, PATH, query, organization, number=number, size=size, what="organizations"

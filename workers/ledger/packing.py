@@ -62,11 +62,7 @@ def _pressed(content: bytes) -> bytes:
 
 
 def unpacked(content: bytes) -> bytes:
-    """The content as it was; what was never packed is that itself.
-
-    Raises:
-        Unpackable: it is damaged.
-    """
+    """The content as it was; what was never packed is that itself. Raises Unpackable."""
     if content[:1] not in {_PLAIN, _DRAWN}:
         return content
     press = zlib.decompressobj(_WINDOW, zdict=_sample())
@@ -115,14 +111,8 @@ def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, 
     return cut(packed(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()))
 
 
-def open_record(
-    raw: Mapping[bytes, bytes],
-) -> tuple[dict[str, str], list[str], dict[bytes, bytes]]:
-    """The fields and the lines that were packed in a record, and its other fields.
-
-    Raises:
-        Unpackable: it is damaged.
-    """
+def open_record(raw: Mapping[bytes, bytes]) -> tuple[dict[str, str], list[str], dict[bytes, bytes]]:
+    """The fields and lines packed in a record, and its other fields. Raises Unpackable."""
     value, rest = joined(raw)
     if value is None:
         return {}, [], rest

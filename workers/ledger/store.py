@@ -44,11 +44,7 @@ def text(flat: Sequence[bytes]) -> dict[str, str]:
 
 
 def record_of(raw: Mapping[bytes, bytes]) -> tuple[dict[str, str], list[str]]:
-    """The fields of a record, all of them text, and the lines of its journal that are packed.
-
-    Raises:
-        ValueError: it is no record of ours.
-    """
+    """The fields of a record as text, and the packed lines of its journal. Raises ValueError."""
     kept, lines, rest = open_record(raw)
     # What was written since it was packed is newer.
     return {**kept, **{name.decode(): value.decode() for name, value in rest.items()}}, lines
@@ -118,11 +114,7 @@ class Store:
         return record_of(cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts))))[0]
 
     async def found(self, kind: str, name: str, called: str = "") -> dict[str, str]:
-        """The fields of the record that is asked for; `called` is what people call its kind.
-
-        Raises:
-            NotFound: there is none.
-        """
+        """The fields of the record; `called` is what people call its kind. Raises NotFound."""
         fields = await self.hash(kind, name)
         if "id" not in fields:
             raise NotFound(f"there is no {called or kind} {name}")
@@ -149,12 +141,7 @@ class Store:
         return True
 
     async def run(
-        self,
-        name: str,
-        args: Sequence[Any],
-        *,
-        durable: bool = False,
-        replicated: bool = False,
+        self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
     ) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.
 
@@ -244,10 +231,7 @@ class Store:
         return ""
 
     async def appendfsync(self) -> str | None:
-        """How often Redis syncs its file, `None` where it keeps none or does not say.
-
-        With "always" it answers nothing that it does not have on disk.
-        """
+        """How often Redis syncs its file, `None` where it keeps none or does not say."""
         try:
             config: dict[Any, Any] = await self.redis.config_get("append*")
         except ResponseError as error:

@@ -92,10 +92,7 @@ def _carried(address: Address) -> Address:
 
 
 def may_be_plain(url: str) -> bool:
-    """Whether a token may be sent there: https, or a network of one's own. Pure.
-
-    Of a name nothing is known but that `localhost` is here.
-    """
+    """Whether a token may be sent there: https, or a network of one's own. Pure."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
@@ -135,12 +132,7 @@ def target(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> tu
 
 
 async def resolve(host: str, port: int, *, allow_private: bool) -> str:
-    """One checked address of the host.
-
-    Raises:
-        AddressRefused: any of its addresses is not public, and private ones are not allowed.
-        NameUnknown: it does not resolve.
-    """
+    """One checked address of the host. Raises AddressRefused, NameUnknown."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -149,12 +141,7 @@ async def resolve(host: str, port: int, *, allow_private: bool) -> str:
 
 
 def choose(host: str, addresses: Sequence[str], *, allow_private: bool) -> str:
-    """The first of the addresses, if all of them may be called: pure.
-
-    Raises:
-        AddressRefused: one of them may not. Link-local ones, where clouds keep their metadata,
-            never may, not even where private networks are allowed.
-    """
+    """The first of the addresses, if all of them may be called: pure. Raises AddressRefused."""
     for text in addresses:
         address = ipaddress.ip_address(text.partition("%")[0])
         if not allow_private and not is_public(address):

@@ -14,11 +14,7 @@ from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, SSLConnection
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import (
-    Sentinel,
-    SentinelConnectionPool,
-    SentinelManagedConnection,
-)
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 from redis.backoff import NoBackoff
 from redis.connection import HiredisRespSerializer, parse_url
 from redis.connection import SSLConnection as BlockingSSLConnection
@@ -171,11 +167,7 @@ def _require_primary(role: Any) -> None:  # noqa: ANN401 - ROLE's answer
 
 
 def require_redis_url(url: str) -> str:
-    """The same URL, if a connection can be made of it.
-
-    Raises:
-        ValueError: it cannot; the message does not quote it, for it may hold a password.
-    """
+    """The same URL, or a ValueError that does not quote it: it may hold a password."""
     try:
         if asks_sentinels(url):
             _watched(url)
@@ -208,11 +200,7 @@ def with_authority(url: str, authority: str) -> str:
 
 
 def _watched(url: str) -> _Watched:
-    """What the URL says.
-
-    Raises:
-        ValueError: it lacks a host or the primary's name, or what it says is not of its form.
-    """
+    """What the URL says. Raises ValueError."""
     # Newer releases of Python refuse an address in brackets that is not the only host.
     scheme, _, rest = url.partition("://")
     authority, _, place = rest.partition("/")

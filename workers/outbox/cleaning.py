@@ -1,7 +1,4 @@
-"""Text of others, made harmless wherever it is shown.
-
-A module of its own, and a light one: every command loads it.
-"""
+"""Text of others, made harmless wherever it is shown; light, for every command loads it."""
 
 import unicodedata
 from typing import Final

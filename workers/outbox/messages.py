@@ -43,11 +43,7 @@ class Message:
 
 
 def message_of(
-    notice: Notice,
-    deletion: Deletion | None,
-    *,
-    public_url: str,
-    approval_url: str | None = None,
+    notice: Notice, deletion: Deletion | None, *, public_url: str, approval_url: str | None = None
 ) -> Message:
     """The notice in words, with what is known of its deletion now: pure."""
     words = meaning(notice.kind)

@@ -12,10 +12,7 @@ from workers.times.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What the outbox works with; time and randomness among it.
-
-    `patience` is how long a receiver has, in seconds, until its status is there.
-    """
+    """What the outbox works with; a receiver has `patience` seconds until its status comes."""
 
     ledger: Ledger
     settings: Settings

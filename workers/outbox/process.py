@@ -33,12 +33,7 @@ log = structlog.get_logger()
 
 
 async def send_until(settings: Settings, stop: asyncio.Event) -> None:
-    """Send what is due until told to stop.
-
-    Raises:
-        AnotherAccount: the record is for another IT Glue account.
-        StorageUnfit: Redis would lose the record.
-    """
+    """Send what is due until told to stop. Raises AnotherAccount, StorageUnfit."""
     async with open_ledger(settings) as ledger:
         means = Means(ledger, settings, system_clock, SystemRandom())
         continuity = continuity_of(settings, ledger, system_clock, OUTBOX, writes=False)

@@ -23,12 +23,7 @@ class Next:
 
 
 def after(
-    *,
-    status: int | None,
-    attempt: int,
-    retry_after: float | None,
-    now: datetime,
-    random: Random,
+    *, status: int | None, attempt: int, retry_after: float | None, now: datetime, random: Random
 ) -> Next:
     """What follows attempt number `attempt` (from 1) that was answered with `status`.
 

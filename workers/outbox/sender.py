@@ -62,11 +62,7 @@ class Sender:
     # -- one round -------------------------------------------------------------------------------
 
     async def round(self) -> int:
-        """Begin to send what is due and may be sent now; how many that were.
-
-        Raises:
-            redis.RedisError, OSError: Redis does not answer.
-        """
+        """Begin to send what is due and may be sent now; how many. Raises RedisError, OSError."""
         now = self._means.clock()
         for notice_id in await self._ledger.notices.due(now):
             await fan_out(notice_id, self._ledger, self._means.settings, now)

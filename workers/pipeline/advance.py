@@ -55,11 +55,7 @@ PSA_REFUSED: Final = "psa_refused"
 
 
 async def advance(deletion_id: str, context: Context) -> Deletion | None:
-    """The deletion as it stands afterwards, or `None` if there was nothing to do for us.
-
-    Raises:
-        Fenced: the lease was lost on the way.
-    """
+    """The deletion afterwards, or `None` if there was nothing for us. Raises Fenced."""
     held = await context.ledger.deletions.lease(deletion_id, context.clock())
     if held is None:
         return None

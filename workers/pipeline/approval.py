@@ -97,10 +97,7 @@ class Granted:
         )
 
     def moved(self, fresh: Plan) -> tuple[str, ...]:
-        """What differs in a fresh plan so that the approval is void; empty while it holds.
-
-        The same rule stands in `begin_delete`.
-        """
+        """What differs in a fresh plan, which voids the approval (as in `begin_delete`)."""
         mine, theirs = self.plan.identity(), fresh.identity()
         gates, others = mine.pop("gates"), theirs.pop("gates")
         asks, asked = mine.pop("asks"), theirs.pop("asks")

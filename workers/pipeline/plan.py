@@ -23,10 +23,7 @@ def _sha256(content: object) -> str:
 
 
 class Activity(BaseModel):
-    """When people last did something in the organization; `newest` none: not in the time asked.
-
-    `read` is false if IT Glue did not let us see it.
-    """
+    """The newest thing that people did, if any; `read` is false if IT Glue hid it."""
 
     model_config = ConfigDict(frozen=True)
 

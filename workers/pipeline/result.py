@@ -1,7 +1,4 @@
-"""The result object: callback body, `result` in the API, output of the command line.
-
-All keys are always there, on success and on failure.
-"""
+"""The result object: in callbacks, the API and the command line; always with all keys."""
 
 import json
 from collections.abc import Mapping

@@ -53,11 +53,7 @@ class TableJob(RqJob):
 
     @property
     def func(self) -> Callable[..., Any] | None:
-        """The function of the table.
-
-        Raises:
-            ForeignJob: it is not in the table.
-        """
+        """The function of the table. Raises ForeignJob: it is not in the table."""
         if (why := foreign(self)) is not None:
             raise ForeignJob(why)
         function: Callable[..., Any] | None = super().func

@@ -51,11 +51,7 @@ def own_holder() -> str:
 async def under_lease(
     work: Coroutine[Any, Any, T], kind: Kind, held: Held, ledger: Ledger, clock: Clock
 ) -> T:
-    """The result of the work; cancelled if the lease is lost on the way.
-
-    Raises:
-        Fenced: the lease was lost: somebody took over, ended it, or Redis was away for too long.
-    """
+    """The result of the work; cancelled if the lease is lost on the way. Raises Fenced."""
     working = asyncio.ensure_future(work)
     beating = asyncio.ensure_future(_beat(working.done, kind, held, ledger, clock))
     try:

@@ -70,11 +70,7 @@ class JobQueue:
 
     @traced("enqueue", "producer")
     async def enqueue(self, job: Job, record_id: str, number: int) -> None:
-        """Queue a job for a record, under a number that is used once.
-
-        Raises:
-            redis.RedisError: it is not known to be queued; the scheduler will see.
-        """
+        """Queue a job for a record, under a number that is used once. Raises RedisError."""
         await asyncio.to_thread(self._enqueue, job, record_id, number)
 
     async def advance(self, deletion_id: str, number: int) -> None:
@@ -85,11 +81,7 @@ class JobQueue:
             log.warning("not_enqueued", deletion_id=deletion_id, error=type(error).__name__)
 
     async def advance_all(self, jobs: Sequence[tuple[str, int]]) -> None:
-        """Queue the next step of these deletions, all or none, in one round trip.
-
-        Raises:
-            redis.RedisError: they are not known to be queued; the scheduler will see.
-        """
+        """Queue the next step of all these deletions in one round trip. Raises RedisError."""
         await asyncio.to_thread(self._advance_all, jobs)
 
     def _advance_all(self, jobs: Sequence[tuple[str, int]]) -> None:

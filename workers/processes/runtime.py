@@ -222,11 +222,7 @@ async def open_context(
     counts: bool = True,
     memory: Memory | None = None,
 ) -> AsyncIterator[Context]:
-    """The same over connections of its own.
-
-    Raises:
-        AnotherAccount: the record is for another IT Glue account; nothing is asked or sent.
-    """
+    """The same over connections of its own. Raises AnotherAccount."""
     async with (
         open_connections(settings, memory=memory) as connections,
         context_over(connections, settings, while_stopped=while_stopped, counts=counts) as context,

@@ -109,11 +109,7 @@ class Scheduler:
             more = not stop.is_set() and await self.fill_up()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Tick until told to stop. Redis may go away and come back.
-
-        Raises:
-            StorageUnfit: it would lose the record.
-        """
+        """Tick until told to stop. Redis may go away and come back. Raises StorageUnfit."""
         trouble: str | None = None
         fit = False
         while not stop.is_set():

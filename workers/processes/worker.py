@@ -183,11 +183,7 @@ async def _audit(settings: Settings, job_id: str, why: str) -> None:
 
 
 async def _trouble(settings: Settings) -> str | None:
-    """What keeps Redis from being worked with.
-
-    Raises:
-        StorageUnfit: it would lose the record.
-    """
+    """What keeps Redis from being worked with. Raises StorageUnfit: it would lose the record."""
     try:
         async with open_ledger(settings, prompt=True, memory=jobs.memory()) as ledger:
             await require_fit(ledger)

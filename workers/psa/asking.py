@@ -107,11 +107,7 @@ def _integration(source: SourceConfig) -> str | None:
 
 
 async def ask(questions: Sequence[Question], companies: Companies) -> tuple[Company | None, ...]:
-    """The answers, in order; none for what is no number of a company, which is not asked.
-
-    Raises:
-        PsaError: one of them did not come, so that none of them counts.
-    """
+    """The answers, in order; none for what is no company's number. Raises PsaError."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
@@ -126,15 +122,9 @@ async def ask(questions: Sequence[Question], companies: Companies) -> tuple[Comp
 
 
 def weighed(
-    question: Question,
-    company: Company | None,
-    organization: Organization,
-    event_name: str | None,
+    question: Question, company: Company | None, organization: Organization, event_name: str | None
 ) -> Said:
-    """What an answer means for the deletion of the organization: pure.
-
-    `event_name` is what the event, or an earlier one, called its company.
-    """
+    """What an answer means for the deletion: pure. `event_name`: as an event called it."""
     asked = f"company {question.company_id} of source {question.source}"
 
     def said(state: Literal["inactive", "active", "doubt"], words: str) -> Said:

@@ -22,11 +22,7 @@ class Companies(Protocol):
     """Who can be asked about a company."""
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """What the PSA of this source says of the company; `None` if it has none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
         ...
 
 
@@ -34,11 +30,7 @@ class Nobody:
     """For a process that was given no way to a PSA: it must not go on as if none were asked."""
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """Never an answer.
-
-        Raises:
-            PsaUnreachable: always.
-        """
+        """Never an answer. Raises PsaUnreachable: always."""
         del company_id
         raise PsaUnreachable(f"this process has no way to the PSA of source {source}", source)
 
@@ -58,19 +50,11 @@ class Asked:
         await self._stack.aclose()
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """What the PSA of this source says of the company; `None` if it has none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
         return await (await self.client(source)).company(company_id)
 
     async def client(self, source: str) -> PsaClient:
-        """The way to the PSA of this source.
-
-        Raises:
-            PsaUnreachable: the source has no credentials for one.
-        """
+        """The way to the PSA of this source. Raises PsaUnreachable."""
         if source not in self._clients:
             http = await self._stack.enter_async_context(PsaHttp(source))
             self._clients[source] = _client(self._sources.get(source), http)

@@ -51,11 +51,7 @@ class PsaClient(Protocol):
     """One tenant's API. Nothing is tried twice: that is for who asks."""
 
     async def company(self, company_id: str) -> Company | None:
-        """The company, or `None` if the PSA says that it has none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """The company, or `None` if the PSA says it has none. Raises PsaError."""
         ...
 
     async def statuses(self) -> tuple[Status, ...] | None:

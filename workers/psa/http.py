@@ -61,11 +61,7 @@ class PsaHttp:
     async def get(
         self, url: str, headers: Mapping[str, str], query: Mapping[str, str] | None = None
     ) -> Reply:
-        """What the PSA answers, if it is an answer to the question.
-
-        Raises:
-            PsaError: as of `send`.
-        """
+        """What the PSA answers, if it is an answer to the question. Raises PsaError."""
         return await self.send("GET", url, headers, query)
 
     async def send(
@@ -162,11 +158,7 @@ class PsaHttp:
 
 
 async def _address(url: str) -> str:
-    """A checked address of the URL's host; for plain http one of this machine.
-
-    Raises:
-        AddressRefused, NameUnknown: it has none that may be asked.
-    """
+    """A checked address of the URL's host. Raises AddressRefused, NameUnknown."""
     _, parts = split_url(url)
     host, plain = parts.hostname or "", parts.scheme != "https"
     address = await resolve(host, parts.port or (80 if plain else 443), allow_private=True)

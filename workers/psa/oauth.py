@@ -31,11 +31,7 @@ class Tokens:
         self._ends = 0.0
 
     async def get(self, url: str, query: Mapping[str, str] | None = None) -> Reply:
-        """What is answered to a question.
-
-        Raises:
-            PsaError: as of `send`.
-        """
+        """What is answered to a question. Raises PsaError: as of `send`."""
         return await self.send("GET", url, query)
 
     async def send(
@@ -45,11 +41,7 @@ class Tokens:
         query: Mapping[str, str] | None = None,
         content: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """What is answered to a request. A token that ended early is replaced, once.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: as of `PsaHttp.send`.
-        """
+        """What is answered; a token that ended early is replaced, once. Raises PsaError."""
         known = self._clock() < self._ends
         try:
             return await self._http.send(method, url, await self._headers(), query, content)

@@ -7,10 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """An entry of ours, and in what it differs: name, what is, what should be.
-
-    `by_hand` says what only a person can put right.
-    """
+    """An entry of ours and its differences: name, what is, what should be; `by_hand` the rest."""
 
     id: str
     entry: Mapping[str, Any]

@@ -29,11 +29,7 @@ class Registration(Protocol):
         ...
 
     async def create(self, public_url: str, source: str) -> str:
-        """Register what is wanted; what a person has to do with it then, in words.
-
-        Raises:
-            PsaError: the vendor did not take it, or nobody knows whether it did.
-        """
+        """Register what is wanted; what a person has to do then, in words. Raises PsaError."""
         ...
 
     async def repair(
@@ -49,11 +45,7 @@ class Registration(Protocol):
         ...
 
     async def remove(self, found: Registered) -> None:
-        """Take an entry of ours away.
-
-        Raises:
-            PsaError: the vendor did not take it, or nobody knows whether it did.
-        """
+        """Take an entry of ours away. Raises PsaError."""
         ...
 
 

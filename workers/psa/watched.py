@@ -38,11 +38,7 @@ class Watched:
         self._clock = clock
 
     async def company(self, source: str, company_id: str) -> Company | None:
-        """What the PSA of this source says of the company; `None` if it has none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
         known, digest = self._ledger.sources, _digest(self._sources.get(source))
         refusal = await known.refusal(source, digest, self._clock())
         if refusal is not None:

@@ -312,11 +312,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this installation.
-
-    Raises:
-        ConfigurationError: naming each field that is wrong, what is wrong, and nothing secret.
-    """
+    """The settings of this installation. Raises ConfigurationError."""
     environment = os.environ if environment is None else environment
     tables = merged(from_file(environment), from_environment(Settings, environment))
     try:

@@ -1,7 +1,4 @@
-"""A safeguard that is configured and that cannot be kept stops start-up.
-
-Believing in a gate that is not there is worse than having none.
-"""
+"""A safeguard that is configured and that cannot be kept stops start-up."""
 
 from collections.abc import Iterator
 
@@ -39,11 +36,7 @@ def asks_for_approval(settings: Settings) -> Iterator[str]:
 
 
 def require_enforceable(settings: Settings) -> None:
-    """Refuse to start with safeguards that would not be kept.
-
-    Raises:
-        ConfigurationError: naming each of them.
-    """
+    """Refuse to start with safeguards that would not be kept. Raises ConfigurationError."""
     faults = list(unenforced(settings))
     if faults:
         raise ConfigurationError(

@@ -56,11 +56,7 @@ def _few(value: str) -> str:
 
 
 def private_or_https(value: str) -> str:
-    """The URL.
-
-    Raises:
-        ValueError: it is neither https nor in a network of one's own.
-    """
+    """The URL. Raises ValueError: it is neither https nor in a network of one's own."""
     if not may_be_plain(value):
         raise ValueError("must be https: tokens and approvals would cross the net in clear")
     return value

@@ -47,9 +47,7 @@ def _written(limit: int | None) -> int | str:
 
 # How many records of a kind may be lost; `None`: any number, which must be written as "unlimited".
 Limit = Annotated[
-    Annotated[int, Field(ge=0)] | None,
-    BeforeValidator(_lifted),
-    PlainSerializer(_written),
+    Annotated[int, Field(ge=0)] | None, BeforeValidator(_lifted), PlainSerializer(_written)
 ]
 
 

@@ -24,11 +24,7 @@ _FILE: Final = "_FILE"
 
 
 def from_file(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The tables of the file that `UNGLUE_CONFIG` names, or of `unglue.toml` if it is there.
-
-    Raises:
-        ConfigurationError: it cannot be read.
-    """
+    """The tables of `UNGLUE_CONFIG` or `unglue.toml`, if any. Raises ConfigurationError."""
     named = environment.get(f"{PREFIX}CONFIG")
     path = Path(named or "unglue.toml")
     if not named and not path.exists():
@@ -49,12 +45,7 @@ def no_file(environment: Mapping[str, str]) -> bool:
 
 
 def from_environment(kind: type[BaseSettings], environment: Mapping[str, str]) -> dict[str, Any]:
-    """The tables that the `UNGLUE_…` variables make up.
-
-    Raises:
-        ConfigurationError: a variable is no setting (it may be a misspelt safeguard), or names a
-            file that cannot be read.
-    """
+    """The tables that the `UNGLUE_…` variables make up. Raises ConfigurationError."""
     ours = {
         name.upper(): value
         for name, value in environment.items()

@@ -27,10 +27,7 @@ Meant = Callable[[tuple[int | str, ...]], str | None]
 
 
 def faults(error: ValidationError, *, whole: str, meant: Meant | None = None) -> Iterator[str]:
-    """One line a fault: its place, and what is wrong there.
-
-    `whole` names the input itself; `meant` knows which name an unknown one resembles.
-    """
+    """One line a fault; `whole` names the input, `meant` the name an unknown one resembles."""
     every = error.errors(include_url=False, include_input=False)
     inside = {fault["loc"][:end] for fault in every for end in range(len(fault["loc"]))}
     # A list that is too short only because its members are wrong is not news.

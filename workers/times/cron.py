@@ -15,11 +15,7 @@ _ANY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def checked_cron(line: str) -> str:
-    """The line, if it has five fields and ever comes true.
-
-    Raises:
-        ValueError: what is wrong with it.
-    """
+    """The line, if it has five fields and ever comes true. Raises ValueError."""
     if len(line.split()) != 5:
         raise ValueError('must have 5 fields: minute hour day month weekday, like "0 3 1 * *"')
     try:
@@ -32,11 +28,7 @@ def checked_cron(line: str) -> str:
 
 
 def checked_zone(name: str) -> str:
-    """The name, if it is one of the time zone database.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """The name, if it is one of the time zone database. Raises ValueError: it is not."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

@@ -27,10 +27,7 @@ log = structlog.get_logger()
 
 
 def recreated(found: tuple[Organization, ...], deletion: Deletion) -> tuple[Organization, ...]:
-    """Those that appeared after the call: pure.
-
-    One of the same name that was there before is another client's, or a duplicate.
-    """
+    """Those that appeared after the call (pure); one of the name was there before."""
     return tuple(
         organization
         for organization in found
@@ -44,11 +41,7 @@ def _is_new(organization: Organization, sent_at: datetime | None) -> bool:
 
 
 async def look_back(deletion_id: str, context: Context) -> None:
-    """Look once, and write down what was seen. An error leaves it due.
-
-    Raises:
-        ITGlueError: IT Glue did not answer.
-    """
+    """Look once, and write down what was seen. An error leaves it due. Raises ITGlueError."""
     deletion = await context.ledger.deletions.get(deletion_id)
     if deletion.state == FAILED and deletion.intent.unsettled:
         await _look_again(deletion, context)

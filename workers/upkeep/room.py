@@ -34,11 +34,7 @@ class Room:
 
 
 async def room_of(ledger: Ledger) -> Room:
-    """How it is now.
-
-    Raises:
-        redis.RedisError, OSError: Redis does not answer.
-    """
+    """How it is now. Raises redis.RedisError, OSError: Redis does not answer."""
     memory = await ledger.store.redis.info("memory")
     policy = str(memory.get("maxmemory_policy", EVICTS_NOTHING))
     return Room(int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0)), policy)

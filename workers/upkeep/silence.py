@@ -17,11 +17,7 @@ GONE: Final = (
 
 
 async def warn_of_gone_sources(settings: Settings, ledger: Ledger) -> None:
-    """Log each source that the ledger knows and the configuration does not.
-
-    Raises:
-        redis.RedisError, OSError: Redis does not answer.
-    """
+    """Log each source that only the ledger knows. Raises RedisError, OSError."""
     for name, last in (await ledger.sources.others(settings.sources)).items():
         log.warning("source_not_configured", source=name, last_delivery=rfc3339(last), advice=GONE)
 

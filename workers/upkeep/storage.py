@@ -83,11 +83,7 @@ class Storage:
 
 
 async def storage_of(ledger: Ledger) -> Storage:
-    """How Redis keeps what it is given.
-
-    Raises:
-        redis.RedisError, OSError: it does not answer.
-    """
+    """How Redis keeps what it is given. Raises redis.RedisError, OSError: it does not answer."""
     redis = ledger.store.redis
     memory: dict[str, Any] = await redis.info("memory")
     persistence: dict[str, Any] = await redis.info("persistence")
@@ -130,11 +126,7 @@ async def require_fit(ledger: Ledger) -> None:
 
 
 async def fit_unless_away(ledger: Ledger) -> bool:
-    """Whether Redis could be asked, and is fit; the part asks again when it is there.
-
-    Raises:
-        StorageUnfit: it would lose the record.
-    """
+    """Whether Redis is there and fit. Raises StorageUnfit: it would lose the record."""
     try:
         await require_fit(ledger)
     except (RedisError, OSError):

@@ -43,12 +43,7 @@ def witness_places(settings: Settings) -> tuple[Path, ...]:
 
 
 def read_witness(path: Path) -> Witness | None:
-    """What the file knows, `None` if there is none.
-
-    Raises:
-        OSError: it cannot be read.
-        WitnessUnreadable: it holds something else.
-    """
+    """What the file knows, `None` if there is none. Raises OSError, WitnessUnreadable."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         tip = str(content.get("tip", ""))
@@ -62,11 +57,7 @@ def read_witness(path: Path) -> Witness | None:
 
 
 def write_witness(path: Path, witness: Witness) -> None:
-    """Replace the file at once, so that it is whole at every moment, and on disk afterwards.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Replace the file at once, whole at every moment and on disk then. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -97,12 +88,7 @@ class Witnesses:
         self._failing: set[Path] = set()
 
     def known(self) -> list[Witness]:
-        """What all of them know; of one ledger the highest.
-
-        Raises:
-            WitnessUnreadable: one of them holds something else.
-            OSError: one of them cannot be read.
-        """
+        """What all of them know; of one ledger the highest. Raises WitnessUnreadable, OSError."""
         highest: dict[str, Witness] = {}
         for path in self._places:
             found = read_witness(path)

@@ -115,10 +115,7 @@ async def decide(request: Request) -> Response:
 async def _decided_before(
     state: ServiceState, request: Request, refused: _Refused, given: Mapping[str, str]
 ) -> Deletion | None:
-    """The deletion that this form was about before somebody decided: it may be the same form again.
-
-    Whether it is, the script says that decides.
-    """
+    """What this form was about before somebody decided: it may be the same form again."""
     token = request.path_params["token"]
     ticket = ticket_of(state.settings, token)
     repeatable = refused.why in {"approved_before", "ended"}

@@ -78,13 +78,7 @@ async def cancel(request: Request) -> Response:
 
 
 async def stop(state: ServiceState, caller: Caller, deletion_id: str) -> None:
-    """Stop it for this operator.
-
-    Raises:
-        RoleMissing: the operator may only look.
-        NotFound: there is no such deletion.
-        Conflict: it ended, or the call went out.
-    """
+    """Stop it for this operator. Raises RoleMissing, NotFound, Conflict."""
     caller.require_any()
     now = state.clock()
     error = ErrorEntry("Cancelled", f"cancelled by operator {caller.name}", rfc3339(now))
@@ -171,11 +165,7 @@ async def begin_anew(
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The `Idempotency-Key` of a request.
-
-    Raises:
-        InvalidRequest: it is empty or too long.
-    """
+    """The `Idempotency-Key`. Raises InvalidRequest: it is empty or too long."""
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise InvalidRequest("Idempotency-Key must have 1 to 200 characters")
@@ -193,11 +183,7 @@ def _parse(body: bytes) -> DeletionRequest:
 
 
 def _require_callback(settings: CallbackSettings, url: str) -> None:
-    """What would be refused later is refused now, while somebody listens.
-
-    Raises:
-        InvalidRequest: no result could be sent there.
-    """
+    """Refuse now what could not be sent later, while somebody listens. Raises InvalidRequest."""
     if not settings.secrets:
         raise InvalidRequest(
             "callback_url: results are never sent unsigned, and callback.secrets is not configured"

@@ -70,11 +70,7 @@ async def dismiss(request: Request) -> Response:
 async def dismissed_by(
     state: ServiceState, caller: Caller, ids: Sequence[str], reason: str
 ) -> dict[str, str]:
-    """What became of each delivery that this operator dismisses.
-
-    Raises:
-        RoleMissing: the operator may not.
-    """
+    """What became of each delivery that this operator dismisses. Raises RoleMissing."""
     caller.require_one("approve", "admin")
     became = await state.ledger.deliveries.dismiss(
         ids, operator=caller.name, reason=reason, now=state.clock()

@@ -29,11 +29,7 @@ async def show(request: Request) -> Response:
 
 
 async def shown(state: ServiceState, org_id: str) -> Organization | None:
-    """The organization as IT Glue shows it now, `None` if it shows none.
-
-    Raises:
-        ITGlueConnectionError: it does not answer.
-    """
+    """The organization as IT Glue shows it now, if it does. Raises ITGlueConnectionError."""
     try:
         async with (
             asyncio.timeout(_SECONDS),

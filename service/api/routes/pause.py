@@ -55,11 +55,7 @@ async def pause(request: Request) -> Response:
 
 
 async def stop(state: ServiceState, caller: Caller, reason: str) -> None:
-    """Stop everything destructive for this operator.
-
-    Raises:
-        RoleMissing: the operator may only look.
-    """
+    """Stop everything destructive for this operator. Raises RoleMissing."""
     caller.require_any()
     await state.ledger.stop_switch.pause(caller.name, reason, state.clock())
     log.warning("paused", operator=caller.name)

@@ -41,11 +41,7 @@ async def create(request: Request) -> Response:
 
 
 async def keep(state: ServiceState, caller: Caller, org_id: str, reason: str) -> Protection:
-    """Protect an organization for this operator.
-
-    Raises:
-        RoleMissing: the operator may only look.
-    """
+    """Protect an organization for this operator. Raises RoleMissing."""
     caller.require_any()
     held = await state.ledger.protections.protect(
         org_id, state.clock(), how="api", by=caller.name, reason=reason
@@ -78,12 +74,7 @@ async def remove(request: Request) -> Response:
 async def end(
     state: ServiceState, caller: Caller, org_id: str, reason: str
 ) -> tuple[Protection, list[str]]:
-    """End a protection, or a person's no: what it was, and what will protect again.
-
-    Raises:
-        RoleMissing: the operator is no admin.
-        NotFound: there is none.
-    """
+    """End a protection or a no: it, and what will protect again. Raises RoleMissing, NotFound."""
     caller.require("admin")
     ended = await state.ledger.protections.unprotect(
         org_id, state.clock(), operator=caller.name, reason=reason

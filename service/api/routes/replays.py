@@ -99,11 +99,7 @@ async def chosen(state: ServiceState, asked: ReplayOrder) -> Found:
 async def order(
     state: ServiceState, caller: Caller, asked: ReplayOrder, found: Found, key: str | None
 ) -> BulkReplay:
-    """Begin a bulk replay of these records; with the same `key` it is the same one.
-
-    Raises:
-        RoleMissing: the operator may not.
-    """
+    """Begin a bulk replay of these records, once for a `key`. Raises RoleMissing."""
     caller.require("request")
     ordered = Order(
         what=asked.what,
@@ -151,13 +147,7 @@ def named(caller: Caller, key: str) -> str:
 
 
 async def stop(state: ServiceState, caller: Caller, replay_id: str) -> BulkReplay:
-    """Stop a bulk replay for this operator.
-
-    Raises:
-        RoleMissing: the operator may not.
-        NotFound: there is none of this id.
-        Conflict: it has ended.
-    """
+    """Stop a bulk replay for this operator. Raises RoleMissing, NotFound, Conflict."""
     caller.require("request")
     replay = await state.ledger.replays.stop(replay_id, by=caller.name, now=state.clock())
     log.info("replay_stopped", replay_id=replay.id, operator=caller.name)

@@ -72,11 +72,7 @@ async def begin(request: Request) -> Response:
 async def order(
     state: ServiceState, caller: Caller, sweep_id: str, name: str, asked: SweepOrder
 ) -> None:
-    """Begin the sweep for this operator; under the same id once.
-
-    Raises:
-        RoleMissing: the operator may not.
-    """
+    """Begin the sweep for this operator, under the same id once. Raises RoleMissing."""
     caller.require("request")
     await state.ledger.sweeps.begin(
         sweep_id, name, by=caller.name, preview=asked.dry_run, now=state.clock(),

@@ -72,11 +72,7 @@ def looking(look: Look) -> Route:
 
 
 def acting(act: Look, *, stays: bool = True) -> Route:
-    """The route of a form; after it the session goes on if it `stays`.
-
-    Raises:
-        Forbidden: it did not come from a page of this session.
-    """
+    """The route of a form; after it the session goes on if it `stays`. Raises Forbidden."""
 
     async def route(request: Request) -> Response:
         state = state_of(request)

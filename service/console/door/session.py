@@ -162,13 +162,7 @@ class Ends:
 async def live(
     settings: Settings, store: Store, connection: HTTPConnection, now: datetime
 ) -> Session | None:
-    """The session of this browser that nothing ended.
-
-    One that a proxy's word began needs that word each time.
-
-    Raises:
-        RedisError: it cannot be known.
-    """
+    """The session of this browser that nothing ended; a proxy's needs its word each time."""
     session = read(settings, connection.cookies, now)
     if session is None or await Ends(store).ended(session):
         return None

@@ -99,11 +99,7 @@ def _refused(request: Request, error: Unauthorized | TooManyAttempts) -> Respons
 
 
 def open_provider(settings: Settings) -> "Provider | None":
-    """The identity provider, if one is configured.
-
-    Raises:
-        ConfigurationError: the extra is not installed.
-    """
+    """The identity provider, if one is configured. Raises ConfigurationError."""
     if not settings.oidc.issuer:
         return None
     try:

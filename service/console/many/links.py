@@ -40,11 +40,7 @@ _SAID: Final = {"read": "Both were read."}
 
 
 def _source(visit: Visit) -> str:
-    """Whose companies.
-
-    Raises:
-        NotFound: there is no such source, or its PSA cannot be asked.
-    """
+    """Whose companies. Raises NotFound: there is no such source, or its PSA cannot be asked."""
     name: str = visit.request.path_params["source"]
     config = visit.state.settings.sources.get(name)
     if config is None or not config.asks:

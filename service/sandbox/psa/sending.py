@@ -80,10 +80,7 @@ class Outgoing:
         stop: Callable[[], None],
         gave_up: Callable[[int | None], None],
     ) -> None:
-        """Deliver it, as far as no mishap is in between.
-
-        `stop` switches the webhook off; `gave_up` hears of what is not delivered.
-        """
+        """Deliver it, unless `stop`ped by a mishap; `gave_up` hears of what is not delivered."""
         delivery = Delivery(self._address(url), body.decode())
         self.made.append(delivery)
         it = self.mishaps

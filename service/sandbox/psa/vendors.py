@@ -152,12 +152,7 @@ def halopsa(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str
 
 
 POSTS: Final[Mapping[str, Post]] = MappingProxyType(
-    {
-        "connectwise": connectwise,
-        "autotask": autotask,
-        "ninjaone": ninjaone,
-        "halopsa": halopsa,
-    }
+    {"connectwise": connectwise, "autotask": autotask, "ninjaone": ninjaone, "halopsa": halopsa}
 )
 
 

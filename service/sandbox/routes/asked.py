@@ -16,11 +16,7 @@ def honoured_filters(call: Call, query: Query) -> Filters:
 
 
 def find(sandbox: Sandbox, call: Call) -> Organization:
-    """The organization that the path names.
-
-    Raises:
-        Refusal: 404.
-    """
+    """The organization that the path names. Raises Refusal: 404."""
     organization = sandbox.world.organization(call.params["id"])
     if organization is None or hidden(call, organization.id):
         raise not_found()
@@ -36,11 +32,7 @@ def hidden(call: Call, organization_id: int) -> bool:
 
 
 def attributes_of(call: Call) -> JSON:
-    """The attributes of a single-object payload, under their snake-case names.
-
-    Raises:
-        Refusal: 400.
-    """
+    """The attributes of a single-object payload, under their snake-case names. Raises Refusal."""
     data = payload(call)
     attributes = data.get("attributes") if isinstance(data, dict) else None
     if not isinstance(attributes, dict):
@@ -49,11 +41,7 @@ def attributes_of(call: Call) -> JSON:
 
 
 def payload(call: Call) -> object:
-    """The `data` of the body.
-
-    Raises:
-        Refusal: 400.
-    """
+    """The `data` of the body. Raises Refusal: 400."""
     try:
         content = json.loads(call.body)
     except ValueError:

@@ -140,10 +140,7 @@ def set_faults(sandbox: Sandbox, call: Call) -> Response:
 
 
 def change_organization(sandbox: Sandbox, call: Call) -> Response:
-    """Change an organization behind everybody's back.
-
-    `recreate` puts another one in its place: same id and name, created now, and empty.
-    """
+    """Change it behind everybody's back; `recreate`: another of its id and name, empty."""
     each = sandbox.world.organization(call.params["id"])
     if each is None:
         return _problem(404, "no such organization")

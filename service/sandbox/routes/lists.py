@@ -51,8 +51,7 @@ def list_flexible_assets(sandbox: Sandbox, call: Call) -> Response:
     query = parse_query(call.pairs())
     if not normalised("flexible-assets", query.filters).get(_TYPE):
         raise Refusal(
-            422,
-            "Cannot index flexible assets without providing a flexible asset type ID filter",
+            422, "Cannot index flexible assets without providing a flexible asset type ID filter"
         )
     filters = honoured_filters(call, query)
     return _page(sandbox, call, query, select_records(sandbox.world, "flexible-assets", filters))

@@ -183,11 +183,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         beats,
     ),
     Metric(
-        "unglue_paused",
-        "gauge",
-        "1 while deletions are paused for this cause.",
-        ("cause",),
-        paused,
+        "unglue_paused", "gauge", "1 while deletions are paused for this cause.", ("cause",), paused
     ),
     Metric(
         "unglue_itglue_requests_total",

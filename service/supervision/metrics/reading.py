@@ -162,11 +162,7 @@ def requests(seen: Seen) -> Iterator[Sample]:
     """Requests by method, endpoint and status."""
     counts: Counter[tuple[str, ...]] = Counter()
     for (method, endpoint, status), count in seen.measures.requests.items():
-        labels = (
-            _known(method, _METHODS),
-            _known(endpoint, ENDPOINTS),
-            _known(status, STATUSES),
-        )
+        labels = (_known(method, _METHODS), _known(endpoint, ENDPOINTS), _known(status, STATUSES))
         counts[labels] += count
     yield from counts.items()
 

@@ -90,21 +90,13 @@ class Crew:
         self.reap()
 
     def reap(self) -> None:
-        """Take note of the jobs that are done.
-
-        Raises:
-            Broken: one ended in an error that is none of those that may be.
-        """
+        """Take note of the jobs that are done. Raises Broken."""
         for job in [each for each in self.jobs if each.done]:
             self.jobs.remove(job)
             self.ended(job)
 
     def ended(self, job: Job) -> None:
-        """Whether a job ended as it may.
-
-        Raises:
-            Broken: it did not.
-        """
+        """Whether a job ended as it may. Raises Broken: it did not."""
         error = job.error()
         if isinstance(error, NotFound) and job.deletion_id in self.forgotten:
             return

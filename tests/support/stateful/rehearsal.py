@@ -734,11 +734,7 @@ class Rehearsal(Crew):
     # -- judging ---------------------------------------------------------------------------------
 
     def check(self) -> Mapping[str, Deletion]:
-        """Whether everything is still as it must be; every deletion.
-
-        Raises:
-            Broken: it is not.
-        """
+        """Whether everything is still as it must be; every deletion. Raises Broken: it is not."""
         self._date_exports()
         if self.troubled:
             self.loop.do(self.continuity.look())

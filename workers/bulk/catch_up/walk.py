@@ -53,11 +53,7 @@ class Way:
 
 
 async def advance_catch_up(record_id: str, way: Way) -> CatchUp | None:
-    """One slice: how it stands then, or `None` if there was nothing to do for us.
-
-    Raises:
-        Fenced: the lease was lost on the way.
-    """
+    """One slice: how it stands then, or `None` if there was nothing to do for us. Raises Fenced."""
     records, clock = way.ledger.catch_ups, way.clock
     held = await records.lease(record_id, clock())
     if held is None:

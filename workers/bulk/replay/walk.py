@@ -45,11 +45,7 @@ class Means:
 
 
 async def advance_replay(replay_id: str, means: Means) -> BulkReplay | None:
-    """One slice: how it stands then, or `None` if there was nothing to do for us.
-
-    Raises:
-        Fenced: the lease was lost on the way.
-    """
+    """One slice: how it stands then, or `None` if there was nothing to do for us. Raises Fenced."""
     replays, clock = means.ledger.replays, means.clock
     held = await replays.lease(replay_id, clock())
     if held is None:

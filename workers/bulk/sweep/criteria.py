@@ -61,10 +61,7 @@ def unmet(
     activity: Activity = _UNKNOWN,
     psa_sources: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[str, ...]:
-    """Why the organization is none of those that the schedule looks for; empty: it is one.
-
-    Each reason is `gate: message`.
-    """
+    """Why the organization is not looked for, each as `gate: message`; empty: it is."""
     subject = Subject(
         request=DeletionRequest(org_id=organization.id),
         organization=organization,
@@ -83,10 +80,7 @@ def unmet(
 
 
 def allowed(schedule: Schedule, looked_at: int) -> int:
-    """How many candidates are believed, of so many organizations.
-
-    Above it something is wrong: a criterion, IT Glue's answers, or the account.
-    """
+    """How many of so many organizations may be candidates; more mean a fault."""
     return min(schedule.limit, max(_SMALL, int(schedule.max_share * looked_at)))
 
 

@@ -297,11 +297,7 @@ async def _books(
 async def advance_sweep(
     sweep_id: str, context: Context, enqueue: Enqueue, new_id: NewId
 ) -> Sweep | None:
-    """One slice of a sweep: how it stands then, or `None` if there was nothing to do for us.
-
-    Raises:
-        Fenced: the lease was lost on the way.
-    """
+    """One slice of a sweep: how it stands then, if there was anything to do. Raises Fenced."""
     ledger = context.ledger
     sweep = await ledger.sweeps.lease(sweep_id, context.clock())
     if sweep is None:

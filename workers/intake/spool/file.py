@@ -36,11 +36,7 @@ class SpoolFile:
 
     @classmethod
     def create(cls, folder: Path, spool_id: str) -> Self:
-        """A new file, which will be there after a power cut too.
-
-        Raises:
-            OSError: it cannot be made.
-        """
+        """A new file, which will be there after a power cut too. Raises OSError."""
         path = folder / f"{spool_id}{SUFFIX}"
         file = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
         try:
@@ -53,11 +49,7 @@ class SpoolFile:
 
     @classmethod
     def take(cls, path: Path) -> Self | None:
-        """The file that a process left behind, `None` if one still holds it.
-
-        Raises:
-            OSError: it cannot be read.
-        """
+        """The file that a process left behind, `None` if one holds it. Raises OSError."""
         try:
             file = os.open(path, _FLAGS)
         except FileNotFoundError:
@@ -109,11 +101,7 @@ class SpoolFile:
         sync_folder(self.path.parent)
 
     def append(self, frame: bytes) -> None:
-        """Write a frame to the disk, or nothing.
-
-        Raises:
-            OSError: the disk is full, or the file can no longer be written.
-        """
+        """Write a frame to the disk, or nothing. Raises OSError."""
         try:
             os.lseek(self._file, self._size, os.SEEK_SET)
             view = memoryview(frame)
@@ -192,11 +180,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, content: Sequence[bytes]) -> None:
-    """A file of mode 0600 with this content, on disk under its name or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """A file of mode 0600, on disk under its name or not at all. Raises OSError."""
     part = path.with_suffix(path.suffix + ".part")
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

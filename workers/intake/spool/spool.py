@@ -88,11 +88,7 @@ class Spool:
             del self._in_hand[token]
 
     async def keep(self, delivery: Spooled, *, reactivates: bool) -> None:
-        """Have the delivery on disk.
-
-        Raises:
-            StorageUnavailable: there is no room for it, or the disk does not take it.
-        """
+        """Have the delivery on disk. Raises StorageUnavailable."""
         # In a spool that it never heard of the ledger cannot know that a client came back.
         if reactivates and not self.known:
             raise StorageUnavailable(
@@ -118,11 +114,7 @@ class Spool:
     # -- the folder ------------------------------------------------------------------------------
 
     async def look_around(self) -> None:
-        """Have a file of one's own, take over those of ended processes, see what is set aside.
-
-        Raises:
-            OSError: the folder cannot be used.
-        """
+        """Have a file, take over those of ended processes, see what is aside. Raises OSError."""
         await self._do(self._look_around)
 
     def _look_around(self) -> None:

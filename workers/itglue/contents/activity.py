@@ -61,11 +61,7 @@ async def _window(
 
 
 def active_day(row: Resource, org_id: str) -> date | None:
-    """The day of a row that counts something of this organization. Pure.
-
-    Raises:
-        CallFailed: the row does not say which organization or which day.
-    """
+    """The day of a row that counts something of this organization. Pure. Raises CallFailed."""
     attributes = row.attributes
     owner = text_id(attribute(attributes, "organization-id"))
     if owner is None:

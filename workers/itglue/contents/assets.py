@@ -65,11 +65,7 @@ async def _of_types(transport: Transport, org_id: str, types: tuple[str, ...]) -
 
 
 async def _of_type(transport: Transport, org_id: str, type_id: str) -> Count:
-    query = (
-        ("filter[flexible-asset-type-id]", type_id),
-        ("filter[organization-id]", org_id),
-        ONE,
-    )
+    query = (("filter[flexible-asset-type-id]", type_id), ("filter[organization-id]", org_id), ONE)
     payload = await transport.read(
         "/flexible_assets", query, what=f"flexible assets of type {type_id}"
     )

@@ -1,7 +1,4 @@
-"""Which organizations lie below another. Pure.
-
-IT Glue has no filter for it, so every organization of the account is looked at.
-"""
+"""Which organizations lie below another, among all of them: IT Glue has no filter. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,10 +16,7 @@ from workers.itglue.http.decode import (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one organization stands. `stated`: the answer said so, be it "nowhere".
-
-    `primary`: it is the account's own, if the answer says so.
-    """
+    """Where one stands; `stated`: the answer said so. `primary`: it is the account's own."""
 
     id: str
     above: frozenset[str]

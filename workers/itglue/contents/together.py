@@ -10,11 +10,7 @@ B = TypeVar("B")
 
 
 async def together(*reads: Coroutine[Any, Any, T]) -> list[T]:
-    """The results in order.
-
-    The first error ends all of them and is raised as it is: after a 429, the requests that were
-    still waiting would only make it worse.
-    """
+    """The results in order; the first error ends what still waits and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(read) for read in reads]

@@ -59,12 +59,7 @@ def lacking(kinds: tuple[str, ...], others: int, counts: Mapping[str, int | None
 
 
 def examine(path: Path, password: str | None) -> Archive:
-    """Read every member of a zip file, in pieces.
-
-    Raises:
-        ExportUnproved: a member cannot be read, or nothing is in any.
-        OSError: the disk.
-    """
+    """Read every member of a zip file, in pieces. Raises ExportUnproved, OSError."""
     try:
         with zipfile.ZipFile(path) as archive:
             return _examined(archive, path.stat().st_size, password)

@@ -25,12 +25,7 @@ _PATH = "/exports"
 async def create(
     transport: Transport, org_id: str, *, include_logs: bool, zip_password: str | None
 ) -> Export:
-    """Ask IT Glue to build an export of one organization.
-
-    Raises:
-        InvalidIdentifier: the id is empty or malformed; nothing was sent.
-        WrongExport: IT Glue built another one.
-    """
+    """Ask IT Glue to build an export of one organization. Raises InvalidIdentifier, WrongExport."""
     attributes: dict[str, object] = {
         "organization-id": int(checked_id(org_id)),
         "include-logs": include_logs,
@@ -52,7 +47,7 @@ async def create(
 
 
 async def show(transport: Transport, export_id: str) -> Export | None:
-    """The export as it is now; `None` if there is no such one."""
+    """The export as it is now, ready once it has a URL; `None` if there is no such one."""
     what = f"export {checked_id(export_id, 'export id')}"
     try:
         payload = await transport.read(f"{_PATH}/{export_id}", what=what)

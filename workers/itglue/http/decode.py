@@ -32,11 +32,7 @@ class Resource:
 
 
 def checked_id(value: str, what: str = "organization id") -> str:
-    """An id that may stand in a path or a body.
-
-    Raises:
-        InvalidIdentifier: anything but 1 to 19 digits without a leading zero.
-    """
+    """An id that may stand in a path or a body. Raises InvalidIdentifier."""
     if not _ID.fullmatch(value):
         raise InvalidIdentifier(f"{value!r} is not an IT Glue {what}")
     return value
@@ -251,11 +247,7 @@ def organization(resource: Resource, alongside: Included) -> Organization:
 
 
 def export(resource: Resource) -> Export:
-    """One export.
-
-    Raises:
-        WrongExport: it is an export of the whole account, or of no organization.
-    """
+    """One export. Raises WrongExport."""
     identifier, attributes = own_id(resource), resource.attributes
     organization_id = text_id(attribute(attributes, "organization-id"))
     if organization_id is None or attribute(attributes, "export-all"):

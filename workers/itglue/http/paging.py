@@ -35,11 +35,7 @@ async def one_page(
     size: int,
     what: str,
 ) -> Page[T]:
-    """One page of a list, decoded. What moves between two pages is the caller's to see.
-
-    Raises:
-        CallFailed: it is not answered.
-    """
+    """One page of a list, decoded; what moves between two is the caller's. Raises CallFailed."""
     paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
     payload = await transport.read(path, paged, what=what)
     alongside = included(payload)

@@ -65,10 +65,7 @@ _NO_HOOKS = Hooks()
 
 
 class Pool:
-    """The connections to one IT Glue account, which all that a process has under way share.
-
-    `wire` takes the place of the network.
-    """
+    """The connections to one IT Glue account, which a process shares; `wire`: a network."""
 
     def __init__(
         self,

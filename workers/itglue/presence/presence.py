@@ -6,19 +6,8 @@ from typing import Any, TypeVar
 
 from workers.itglue.contents.counting import count
 from workers.itglue.contents.together import both, together
-from workers.itglue.http.decode import (
-    checked_id,
-    included,
-    organization,
-    resources,
-    total_count,
-)
-from workers.itglue.http.failures import (
-    CallFailed,
-    KeyRefused,
-    RequestRefused,
-    ResourceMissing,
-)
+from workers.itglue.http.decode import checked_id, included, organization, resources, total_count
+from workers.itglue.http.failures import CallFailed, KeyRefused, RequestRefused, ResourceMissing
 from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Organization, Presence
 from workers.itglue.organizations import PATH, show
@@ -66,6 +55,7 @@ async def presence(
 ) -> Presence:
     """Look by id, by list, at the control, at the witnesses and at what it held, at the same time.
 
+    Never raises for what IT Glue answers or fails to.
     `before` is the account as the plan saw it, `ours` what the same record deleted since, `held`
     the resource of a kind of record that the organization had.
     """
@@ -94,10 +84,7 @@ async def presence(
 
 
 async def primary(transport: Transport) -> str | None:
-    """Id of the account's own organization; `None` if IT Glue does not show exactly one.
-
-    The filter is believed only where the row itself says that it is the one.
-    """
+    """The account's own organization, if the rows themselves say which; else `None`."""
     payload = await transport.read(PATH, (("filter[primary]", "true"), _FEW), what="the account")
     alongside = included(payload)
     rows = [organization(row, alongside) for row in resources(payload)]
@@ -106,11 +93,7 @@ async def primary(transport: Transport) -> str | None:
 
 
 async def _visible(transport: Transport, ids: Collection[str]) -> Listing:
-    """Those of these organizations that IT Glue shows: in one list, and what it lacks by id.
-
-    Raises:
-        CallFailed: IT Glue did not answer for one of them.
-    """
+    """Those that IT Glue shows: in one list, and what it lacks by id. Raises CallFailed."""
     if not ids:
         return Listing((), None)
     payload = await transport.read(

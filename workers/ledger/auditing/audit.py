@@ -20,10 +20,7 @@ class Audit:
         await self._store.run("audit", [to_ms(now), what, json.dumps(detail)])
 
     async def write_seldom(self, what: str, detail: Mapping[str, Any], now: datetime) -> None:
-        """The same for what strangers can cause: not more than a hundred an hour of a kind and why.
-
-        So who makes links up hides nothing of who has a real one.
-        """
+        """The same for what strangers can cause: of a kind and why at most a hundred an hour."""
         await self._store.run("audit_seldom", [to_ms(now), what, json.dumps(detail)])
 
     async def configuration(self, part: str) -> dict[str, Any]:

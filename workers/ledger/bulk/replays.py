@@ -75,11 +75,7 @@ class Replays(ListedWork[BulkReplay]):
     form = BulkReplay
 
     async def begin(self, replay_id: str, order: Order, now: datetime) -> BulkReplay:
-        """Begin one, or find the one that has this id already.
-
-        Raises:
-            KeyReused: that one was asked for otherwise.
-        """
+        """Begin one, or find the one that has this id already. Raises KeyReused."""
         fields = {
             "what": order.what,
             "by": order.by,
@@ -114,19 +110,11 @@ class Replays(ListedWork[BulkReplay]):
     async def record(
         self, held: BulkReplay, item: str, outcome: str, *, until: datetime | None, now: datetime
     ) -> BulkReplay:
-        """Write what became of the next record; with `until`, go on then.
-
-        Raises:
-            Fenced: the lease is no longer ours.
-        """
+        """Write what became of the next record; with `until`, go on then. Raises Fenced."""
         return await self._record(held, held.next + 1, item, outcome, until, now)
 
     async def end(self, held: BulkReplay, now: datetime) -> BulkReplay:
-        """End it: nothing is left, or a person stopped it.
-
-        Raises:
-            Fenced: the lease is no longer ours.
-        """
+        """End it: nothing is left, or a person stopped it. Raises Fenced."""
         return await self._record(held, held.next, "", "", None, now)
 
     async def _record(
@@ -154,12 +142,7 @@ class Replays(ListedWork[BulkReplay]):
         return loaded(BulkReplay, text(flat))
 
     async def stop(self, replay_id: str, *, by: str, now: datetime) -> BulkReplay:
-        """End it after the record that it is at.
-
-        Raises:
-            NotFound: there is none of this id.
-            Conflict: it has ended.
-        """
+        """End it after the record that it is at. Raises NotFound, Conflict."""
         answer = await self._store.run(
             "stop_replay", [replay_id, to_ms(now), by, self._store.retention]
         )
@@ -171,7 +154,4 @@ class Replays(ListedWork[BulkReplay]):
         """What became of its records so far."""
         counts = await self._store.hash("replay", replay_id, "counts")
         refused = await self._store.hash("replay", replay_id, "refused")
-        return Outcomes(
-            {name: int(value) for name, value in counts.items()},
-            refused,
-        )
+        return Outcomes({name: int(value) for name, value in counts.items()}, refused)

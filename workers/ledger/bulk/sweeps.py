@@ -131,11 +131,7 @@ class Sweeps(ListedWork[Sweep]):
         )
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
-        """Write what a step did.
-
-        Raises:
-            Fenced: the lease is no longer ours.
-        """
+        """Write what a step did. Raises Fenced: the lease is no longer ours."""
         at = to_ms(now)
         rows = {row.org_id: json.dumps(asdict(row)) for row in progress.rows}
         recorded = await self._store.run(

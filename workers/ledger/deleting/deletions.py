@@ -164,11 +164,7 @@ class Deletions:
 
     @traced("ledger record")
     async def record(self, held: Deletion, change: Change, now: datetime) -> Deletion:
-        """Write what a step did.
-
-        Raises:
-            Fenced: the lease is no longer ours; what the step found out is dropped.
-        """
+        """Write what a step did. Raises Fenced."""
         fields = dict(change.fields)
         answer = await self._store.run(
             "record",
@@ -308,11 +304,7 @@ class Deletions:
             await self._store.run("unpack", [deletion_id, first, len(fields), *pairs, *lines])
 
     async def generation(self, deletion_id: str, number: int) -> Deletion:
-        """The deletion as it stood at the end of this generation, or as it stands in it now.
-
-        Raises:
-            NotFound: there is no such deletion.
-        """
+        """The deletion as it was at the end of this generation, or is now. Raises NotFound."""
         newest = await self.get(deletion_id)
         if newest.generation == number:
             return newest
@@ -360,9 +352,5 @@ class Deletions:
         await self._store.run("proved_later", [deletion_id, to_ms(now), entry], durable=True)
 
     async def get(self, deletion_id: str) -> Deletion:
-        """One deletion.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One deletion. Raises NotFound: there is none of this id."""
         return Deletion.load(await self._store.found("deletion", deletion_id))

@@ -16,12 +16,7 @@ from workers.times.durations import milliseconds
 T = TypeVar("T")
 Kind = Literal["deletion", "sweep", "replay", "catch_up"]
 DUE: Final[Mapping[Kind, str]] = MappingProxyType(
-    {
-        "deletion": "due",
-        "sweep": "sweeps:due",
-        "replay": "replays:due",
-        "catch_up": "catch_ups:due",
-    }
+    {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due", "catch_up": "catch_ups:due"}
 )
 
 # Longer than the process of a job may live.
@@ -57,11 +52,7 @@ class ListedWork(Work[T]):
     """Of such a kind, those that people begin, and look at by their ids."""
 
     async def get(self, record_id: str) -> T:
-        """One of them.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One of them. Raises NotFound: there is none of this id."""
         return loaded(self.form, await self._store.found(self.kind, record_id))
 
     async def newest(self, limit: int) -> list[T]:

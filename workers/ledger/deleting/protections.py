@@ -58,11 +58,7 @@ class Protections:
     async def unprotect(
         self, org_id: str, now: datetime, *, operator: str, reason: str
     ) -> Protection:
-        """End a protection, and a person's no to the organization: what it was.
-
-        Raises:
-            NotFound: the organization is not protected.
-        """
+        """End a protection, and a person's no to the organization: what it was. Raises NotFound."""
         line = await self._store.run("unprotect", [org_id, to_ms(now), operator, reason])
         if not line:
             raise NotFound(

@@ -158,12 +158,5 @@ class Registers:
 def _register(source: str, client: str, row: Sequence[str]) -> Register:
     state, epoch, order, seen, active_by, name = row
     return Register(
-        source,
-        client,
-        state,
-        epoch or "0",
-        int(order or 0),
-        ms_or_none(seen),
-        active_by,
-        name,
+        source, client, state, epoch or "0", int(order or 0), ms_or_none(seen), active_by, name
     )

@@ -12,10 +12,7 @@ from workers.times.clock import from_ms, rfc3339
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A deletion, its journal, its earlier generations as each ended, and its results.
-
-    All oldest first; the journal's times are RFC 3339.
-    """
+    """A deletion, its journal (in RFC 3339), generations and results, all oldest first."""
 
     deletion: Deletion
     journal: tuple[dict[str, Any], ...]
@@ -30,11 +27,7 @@ class Views:
         self._store = store
 
     async def of(self, deletion_id: str) -> View:
-        """One deletion.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One deletion. Raises NotFound: there is none of this id."""
         deletion, journal, earlier, callbacks = await self._store.run("view", [deletion_id])
         fields, kept = record_of(dict(zip(deletion[::2], deletion[1::2], strict=True)))
         entries = [json.loads(line) for line in (*kept, *journal)]

@@ -128,11 +128,7 @@ class CatchUps(Work[CatchUp]):
         return bool(await self._store.run("begin_catch_up", args))
 
     async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
-        """Write what a slice came to.
-
-        Raises:
-            Fenced: the lease is no longer ours.
-        """
+        """Write what a slice came to. Raises Fenced: the lease is no longer ours."""
         at, waits = to_ms(now), slice_.until is not None
         ready = 0 if slice_.over else to_ms(slice_.until) if slice_.until else at
         notices = [

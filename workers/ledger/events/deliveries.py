@@ -188,11 +188,7 @@ class Deliveries:
         return receipts
 
     async def get(self, delivery_id: str) -> Delivery:
-        """One delivery.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One delivery. Raises NotFound: there is none of this id."""
         key = self._store.key("delivery", delivery_id)
         raw = cast("dict[bytes, bytes]", await self._store.redis.hgetall(key))
         if not raw:
@@ -224,10 +220,7 @@ class Deliveries:
     async def dismiss(
         self, delivery_ids: Sequence[str], *, operator: str, reason: str, now: datetime
     ) -> dict[str, str]:
-        """End what these deliveries hold; they stay stored. What became of each.
-
-        Each is "dismissed", or why it was not: it "holds_nothing", or is "unknown".
-        """
+        """End what these stored deliveries hold: "dismissed", "holds_nothing" or "unknown"."""
         outcomes: dict[str, str] = {}
         for start in range(0, len(delivery_ids), _AT_ONCE):
             some = delivery_ids[start : start + _AT_ONCE]

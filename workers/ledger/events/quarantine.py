@@ -25,10 +25,7 @@ class Quarantine:
     async def keep(
         self, *, delivery: Mapping[str, str], body: bytes, due: datetime, now: datetime
     ) -> str | None:
-        """Keep a delivery to be verified later: its id, or `None` if there is no room.
-
-        The same bytes with the same headers are kept once.
-        """
+        """Keep a delivery to be verified later, once: its id, `None` if there is no room."""
         digest = hashlib.sha256(delivery["headers"].encode() + b"\0" + body).hexdigest()
         answer = await self._store.run(
             "quarantine",
@@ -51,10 +48,7 @@ class Quarantine:
         return await self._store.due("quarantine:due", "delivery", now)
 
     async def take(self, delivery_id: str, now: datetime) -> bool:
-        """Whether it is still to be verified.
-
-        One that nobody came back from three times is tried once an hour.
-        """
+        """Whether it is still to be verified: after three deaths once an hour."""
         args = [delivery_id, to_ms(now)]
         return bool(await self._store.run("take_quarantined", args) == b"taken")
 

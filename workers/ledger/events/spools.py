@@ -78,11 +78,7 @@ class Spools:
         await self._store.run("forget_spool", [spool_id, to_ms(now), "", ""])
 
     async def forget(self, spool_id: str, now: datetime, *, operator: str, reason: str) -> None:
-        """A person says that the spool is gone for good, and what was in it with it.
-
-        Raises:
-            NotFound: no such spool is known.
-        """
+        """A person says that the spool and what was in it are gone for good. Raises NotFound."""
         said = [spool_id, to_ms(now), operator, reason]
         await self._store.run("forget_spool", said, durable=True)
 

@@ -60,11 +60,7 @@ class Account:
             )
 
     async def recognise(self, primary: str | None, now: datetime) -> None:
-        """Compare the account's own organization, as IT Glue just showed it.
-
-        Raises:
-            AccountChanged: it is another account's; everything is paused.
-        """
+        """Compare the account's own organization, as IT Glue shows it. Raises AccountChanged."""
         if primary is None:
             return
         answer, *bound = await self._store.run("bind_account", [to_ms(now), "", primary])

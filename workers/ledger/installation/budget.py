@@ -40,8 +40,7 @@ class RequestBudget:
         """
         async with self._slots:
             until = await self._store.run(
-                "take_request",
-                [to_ms(now), limit, reserve, int(while_stopped), int(destructive)],
+                "take_request", [to_ms(now), limit, reserve, int(while_stopped), int(destructive)]
             )
         if until < 0:
             raise CallsStopped(

@@ -27,19 +27,11 @@ class Form:
         self._store = store
 
     async def require_known(self, now: datetime) -> None:
-        """Go on only with a ledger whose form this release knows; nothing is written.
-
-        Raises:
-            NewerLedger: it does not.
-        """
+        """Go on only with a form that this release knows; writes nothing. Raises NewerLedger."""
         await self._run(now, "")
 
     async def take_on(self, now: datetime) -> tuple[int, int]:
-        """Bring the ledger into the present form: the one that it had, and the present one.
-
-        Raises:
-            NewerLedger: it has a newer one.
-        """
+        """Bring the ledger into the present form: the old and the present. Raises NewerLedger."""
         before, present = await self._run(now, "1")
         return before, present
 

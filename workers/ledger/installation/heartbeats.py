@@ -21,10 +21,7 @@ WORKER_LASTS: Final = timedelta(seconds=90)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What became of a call to whoever watches from outside.
-
-    "withheld": it was not made, because something is not well; `why` says what.
-    """
+    """A call to who watches from outside; "withheld" for `why` if something is not well."""
 
     at: datetime
     state: Literal["sent", "withheld", "failed"]

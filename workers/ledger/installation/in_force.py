@@ -29,8 +29,7 @@ class InForce:
         """Digests that parts were started with, or asked for a call with, within the last hour."""
         name = self._store.key("configurations", "other")
         found = cast(
-            "list[bytes]",
-            await self._store.redis.zrangebyscore(name, to_ms(now - _LATELY), "+inf"),
+            "list[bytes]", await self._store.redis.zrangebyscore(name, to_ms(now - _LATELY), "+inf")
         )
         in_force = await self.digest()
         return [each.decode() for each in found if each.decode() != in_force]

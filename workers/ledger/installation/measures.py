@@ -92,11 +92,7 @@ class Measuring:
         self._store = store
 
     async def now(self, now: datetime, sources: Iterable[str]) -> Measures:
-        """The measures. `sources` are the configured ones.
-
-        Raises:
-            redis.RedisError, OSError: Redis does not answer.
-        """
+        """The measures. `sources` are the configured ones. Raises redis.RedisError, OSError."""
         at = to_ms(now)
         first = await self._first(at)
         known = sorted({*sources, *_words(first["last"])})

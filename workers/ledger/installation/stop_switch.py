@@ -68,12 +68,7 @@ class StopSwitch:
     async def resume(
         self, operator: str, reason: str, now: datetime, *, accept_ledger: bool = False
     ) -> tuple[Pause, ...]:
-        """Go on: what was ended, nothing if nothing was paused.
-
-        Raises:
-            Conflict: IT Glue answered for another account last, or the ledger was lost, and nobody
-                accepted that.
-        """
+        """Go on: what was ended, nothing if nothing was paused. Raises Conflict."""
         said = [to_ms(now), operator, reason, "1" if accept_ledger else "", uuid4().hex]
         try:
             ended = await self._store.run("resume", [*said, "1" if self._store.own_clock else ""])

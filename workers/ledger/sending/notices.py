@@ -72,11 +72,7 @@ class Notices:
         return [name.decode() for name in cast("list[bytes]", found)]
 
     async def get(self, notice_id: str) -> Notice:
-        """One notice.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One notice. Raises NotFound: there is none of this id."""
         fields = await self._store.found("notice", notice_id, "notification")
         targets = fields.get("targets")
         return Notice(

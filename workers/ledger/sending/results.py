@@ -81,11 +81,7 @@ class Results:
         return found, from_ms(cast("float", last)) if more else None
 
     async def get(self, callback_id: str) -> Result:
-        """One result.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
+        """One result. Raises NotFound: there is none of this id."""
         return Result.load(await self._store.found("callback", callback_id, "result"))
 
     async def lines(self, callback_id: str) -> list[dict[str, Any]]:

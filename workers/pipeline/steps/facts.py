@@ -53,10 +53,7 @@ def judged(
     now: datetime,
     known: Known,
 ) -> Plan:
-    """The plan of these facts: pure.
-
-    `settings` are the terms of the deletion, `known.settings` those of the installation.
-    """
+    """The plan of these facts: pure. `settings` are the terms of the deletion."""
     granted = deletion.granted
     subject = Subject(
         request=deletion.request,
@@ -97,11 +94,7 @@ def judged(
 
 
 async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
-    """What PSAs, sources, persons and the file say of the organization now.
-
-    Raises:
-        PsaError: a PSA that is to be asked did not say.
-    """
+    """What PSAs, sources, persons and the file say of the organization now. Raises PsaError."""
     said = (
         *await heard(deletion, organization, context),
         *await namesakes(deletion, organization, context),
@@ -123,11 +116,7 @@ async def look(deletion: Deletion, organization: Organization, context: Context)
 async def heard(
     deletion: Deletion, organization: Organization, context: Context
 ) -> tuple[Said, ...]:
-    """What the PSAs say of the organization's companies, where they are to be asked.
-
-    Raises:
-        PsaError: one of them did not say.
-    """
+    """What the PSAs that are to be asked say of the organization's companies. Raises PsaError."""
     sources = context.settings.sources
     by, named = deletion.source, deletion.identities
     asked = questions(deletion.request, by, organization, sources, named)

@@ -223,12 +223,7 @@ def _decided(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) 
 
 
 async def run(deletion: Deletion, context: Context) -> Change:
-    """Plan, and decide what follows.
-
-    Raises:
-        AccountChanged: IT Glue answered for another account than the record is for.
-        PsaError: a PSA that is to be asked did not say.
-    """
+    """Plan, and decide what follows. Raises AccountChanged, PsaError."""
     plan, known = await make_plan(deletion, context)
     settings = terms_of(deletion, context.settings)
     seen, before = plan.account, deletion.plan.account if deletion.plan else None

@@ -20,11 +20,7 @@ _HELD: Final = {
 
 
 async def look(deletion: Deletion, context: Context) -> Presence:
-    """Whether it is still there.
-
-    Raises:
-        AccountChanged: it is another account that answers; nothing is said of the organization.
-    """
+    """Whether it is still there. Raises AccountChanged."""
     plan, intent = deletion.plan, deletion.intent
     counts = plan.counts if plan is not None else {}
     held = next((resource for kind, resource in _HELD.items() if counts.get(kind)), None)

@@ -41,11 +41,7 @@ class AutotaskClient:
         return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
-        """The company, or `None` if Autotask knows none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """The company, or `None` if Autotask knows none of this id. Raises PsaError."""
         item = await self._item(company_id)
         if item is None:
             return None
@@ -97,11 +93,7 @@ class AutotaskClient:
         return f"Autotask gave up at least {counted(len(items), 'callouts')}, the last one: {why}"
 
     async def rows(self, entity: str, *filters: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What the entity has, by these filters.
-
-        Raises:
-            PsaError: Autotask does not tell.
-        """
+        """What the entity has, by these filters. Raises PsaError: Autotask does not tell."""
         url = f"{await self._base()}/{entity}/query"
         content = {"MaxRecords": _COMPANIES, "filter": filters}
         reply = await self._http.send("POST", url, self._headers, content=content)
@@ -111,11 +103,7 @@ class AutotaskClient:
         return items
 
     async def field_numbers(self, entity: str) -> dict[str, str]:
-        """The numbers of the fields that a webhook may have, by their labels; no constants.
-
-        Raises:
-            PsaError: Autotask does not tell.
-        """
+        """The numbers, by their labels, of the fields a webhook may have. Raises PsaError."""
         url = f"{await self._base()}/{entity}/entityInformation/fields"
         reply = await self._http.get(url, self._headers)
         told = reply.content.get("fields") if isinstance(reply.content, dict) else None
@@ -132,11 +120,7 @@ class AutotaskClient:
     async def change(
         self, method: Method, path: str, content: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        """What Autotask answers to a change.
-
-        Raises:
-            PsaError: it did not take it, or nobody knows whether it did.
-        """
+        """What Autotask answers to a change. Raises PsaError."""
         url = f"{await self._base()}/{path}"
         reply = await self._http.send(method, url, self._headers, content=content)
         if reply.status == 404:

@@ -48,11 +48,7 @@ class Webhooks:
         self._http = http
 
     async def of(self, public_url: str, source: str) -> tuple[Registered, ...]:
-        """The webhooks that send to a source, those that need least first.
-
-        Raises:
-            PsaError: Autotask does not tell.
-        """
+        """The webhooks that send to a source, those that need least first. Raises PsaError."""
         rows = await self._client.rows("CompanyWebhooks", {"op": "exist", "field": "id"})
         should = wanted(public_url, source, "")
         found = []
@@ -97,11 +93,7 @@ class Webhooks:
     async def repair(
         self, found: Registered, public_url: str, source: str, *, secret: bool = False
     ) -> None:
-        """Make a webhook of ours what is wanted; one that was switched off is on again.
-
-        Raises:
-            PsaError: Autotask did not take it, or nobody knows whether it did.
-        """
+        """Make a webhook of ours what is wanted, switched on. Raises PsaError."""
         should = wanted(public_url, source, self._config.secrets[0])
         own = {name: should[name] for name, _, _ in found.differs if name in _COMPARED}
         own |= {"secretKey": should["secretKey"]} if secret else {}
@@ -112,11 +104,7 @@ class Webhooks:
         await self._put_right(found.id, rest)
 
     async def remove(self, found: Registered) -> None:
-        """Take a webhook of ours away.
-
-        Raises:
-            PsaError: Autotask did not take it, or nobody knows whether it did.
-        """
+        """Take a webhook of ours away. Raises PsaError."""
         await self._client.change("DELETE", f"CompanyWebhooks/{found.id}", None)
 
     def _number(self, row: Mapping[str, Any]) -> str:

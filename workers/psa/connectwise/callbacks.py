@@ -37,11 +37,7 @@ def wanted(public_url: str, source: str) -> dict[str, Any]:
 def ours(
     entries: Sequence[Mapping[str, Any]], public_url: str, source: str
 ) -> tuple[Registered, ...]:
-    """The company entries that send to a source, those that need least first.
-
-    Raises:
-        Unreadable: an entry of ours has no id.
-    """
+    """The company entries that send to a source, those that need least first. Raises Unreadable."""
     address, should = address_of(public_url, source), wanted(public_url, source)
     found = []
     for entry in entries:
@@ -98,11 +94,7 @@ class Callbacks:
             raise self._http.unreadable(f"answers no callbacks ({error})") from None
 
     async def create(self, public_url: str, source: str) -> str:
-        """Register the one that is wanted; nothing more is to be done.
-
-        Raises:
-            PsaError: ConnectWise did not take it, or nobody knows whether it did.
-        """
+        """Register the one that is wanted; nothing more is to be done. Raises PsaError."""
         entry = wanted(public_url, source)
         reply = await self._http.send("POST", self._url, self._headers, content=entry)
         self._require_taken(reply.status)
@@ -111,11 +103,7 @@ class Callbacks:
     async def repair(
         self, found: Registered, public_url: str, source: str, *, secret: bool = False
     ) -> None:
-        """Make an entry of ours what is wanted, and leave alone what is not compared.
-
-        Raises:
-            PsaError: ConnectWise did not take it, or nobody knows whether it did.
-        """
+        """Make an entry of ours what is wanted, as far as it is compared. Raises PsaError."""
         del secret
         should = wanted(public_url, source)
         # That of another level would be the id of a status or of one company.
@@ -127,11 +115,7 @@ class Callbacks:
         self._require_taken(reply.status)
 
     async def remove(self, found: Registered) -> None:
-        """Take an entry of ours away.
-
-        Raises:
-            PsaError: ConnectWise did not take it, or nobody knows whether it did.
-        """
+        """Take an entry of ours away. Raises PsaError."""
         # One that is not there any more is gone as well.
         await self._http.send("DELETE", f"{self._url}/{found.id}", self._headers)
 

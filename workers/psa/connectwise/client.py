@@ -11,14 +11,7 @@ from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
 from adapters.errors import PsaAnswerUnreadable
-from adapters.fields import (
-    Unreadable,
-    as_object,
-    folded,
-    instant,
-    positive_id,
-    printable,
-)
+from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from workers.psa.company import Company, Page, Status
 from workers.psa.http import PsaHttp, page_of
 
@@ -51,11 +44,7 @@ class ConnectWiseClient:
         return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
-        """The company, or `None` if ConnectWise knows none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """The company, or `None` if ConnectWise knows none of this id. Raises PsaError."""
         reply = await self._http.get(f"{self._base}/{company_id}", self._headers)
         if reply.status == 404:
             self._require_not_found(reply.content)
@@ -120,11 +109,7 @@ class ConnectWiseClient:
         return status
 
     async def statuses(self) -> tuple[Status, ...]:
-        """Every status that a company may have.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
-        """
+        """Every status that a company may have. Raises PsaError."""
         found: dict[str, Status] = {}
         for page in range(1, _MOST_PAGES + 1):
             query = {"pageSize": str(_PAGE), "page": str(page), "orderBy": "id"}

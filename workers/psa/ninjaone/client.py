@@ -41,11 +41,7 @@ class NinjaOneClient:
         return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
-        """The organization, or `None` if NinjaOne knows none of this id.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
-        """
+        """The organization, or `None` if NinjaOne knows none of this id. Raises PsaError."""
         reply = await self._tokens.get(f"{self._base}/organization/{company_id}")
         if reply.status == 404:
             # A wrong address answers 404 as well, and not in this form.
@@ -81,11 +77,7 @@ class NinjaOneClient:
         return page_of(self._http, reply.content, after, _company)
 
     async def newest_activity(self) -> int:
-        """The number of the newest activity.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
-        """
+        """The number of the newest activity. Raises PsaError."""
         newest, _ = await self._logged({"pageSize": "10"})
         return newest
 

@@ -20,19 +20,11 @@ class Webhook:
         self._url = f"{api.base_url}/v2/webhook"
 
     async def of(self, public_url: str, source: str) -> None:
-        """Nothing: NinjaOne documents no way to read it.
-
-        Raises:
-            PsaError: never.
-        """
+        """Nothing: NinjaOne documents no way to read it. Raises PsaError: never."""
         del public_url, source
 
     async def create(self, public_url: str, source: str) -> str:
-        """Set it, in place of whatever there was; nothing more is to be done.
-
-        Raises:
-            PsaError: NinjaOne did not take it, or nobody knows whether it did.
-        """
+        """Set it, in place of whatever there was; nothing more is to be done. Raises PsaError."""
         header = {"name": self._config.header, "value": self._config.secrets[0]}
         entry = {
             "url": address_of(public_url, source),
@@ -46,19 +38,11 @@ class Webhook:
     async def repair(
         self, found: Registered, public_url: str, source: str, *, secret: bool = False
     ) -> None:
-        """Set it anew.
-
-        Raises:
-            PsaError: NinjaOne did not take it, or nobody knows whether it did.
-        """
+        """Set it anew. Raises PsaError."""
         del found, secret
         await self.create(public_url, source)
 
     async def remove(self, found: Registered) -> None:
-        """Take it away.
-
-        Raises:
-            PsaError: NinjaOne did not take it, or nobody knows whether it did.
-        """
+        """Take it away. Raises PsaError."""
         del found
         await self._tokens.send("DELETE", self._url)
