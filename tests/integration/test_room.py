@@ -21,7 +21,8 @@ from workers.upkeep.room import Room
 
 @pytest.fixture
 async def filling(redis: Redis) -> AsyncIterator[Redis]:
-    """A server that has little room left: a tenth of what it uses."""
+    """A server that has little room left: a tenth of what it uses, which is 3 MB at least."""
+    await redis.setrange("filling", 32_000_000, b"x")
     info = await redis.info("memory")
     await redis.config_set("maxmemory", int(info["used_memory"] * 1.1))
     yield redis
