@@ -112,6 +112,7 @@ class Rehearsal(Crew):
             self.ledger, Witnesses((), writes=False), self.clock, "service"
         )
         self._copy: Mapping[bytes, bytes] = {}
+        self._copied_unclear: Mapping[str, Event] = {}
         self._bind()
         self._dated: set[str] = set()
         self.known: list[str] = []
@@ -641,6 +642,7 @@ class Rehearsal(Crew):
             for name in names:
                 reads.dump(name)
             self._copy = dict(zip(names, reads.execute(), strict=True))
+        self._copied_unclear = dict(self.watch.decided.words.unclear)
 
     def lose_ledger(self, *, copy: bool) -> None:
         """The server is emptied, or the copy comes back."""
@@ -660,10 +662,7 @@ class Rehearsal(Crew):
             return  # nothing was decided since
         self.known = self.books.ids()
         self.psa.followed.clear()
-        unclear = self.watch.decided.words.unclear
-        for kept in list(unclear):
-            if not self._server.exists(self.store.key("delivery", kept)):
-                del unclear[kept]
+        self.watch.decided.words.unclear = dict(self._copied_unclear) if copy else {}
         self.watch.another_ledger()
 
     def accept_ledger(self) -> None:
