@@ -185,7 +185,8 @@ def test_another_service(unglue: Run, answer: object) -> None:
     with serve(app) as url:
         status, out, err = unglue(*PREVIEW, UNGLUE_TOKEN="t", UNGLUE_URL=url)
     assert (status, out) == (1, "")
-    assert err.startswith("unglue: ")
+    assert err.startswith(f"unglue: {url}/v1/deletions ")
+    assert "is UNGLUE_URL right?" in err
 
 
 @pytest.fixture
