@@ -122,6 +122,9 @@ class ServiceClient:
         if answer.is_error:
             code, message = _first_error(content)
             message = message or _no_more(answer)
+            if message == "there is nothing at this address":
+                # No command asks for what Unglue does not have: the path in front is wrong.
+                message = f"there is nothing at {answer.url}; {_RIGHT}"
             if answer.status_code == 422:
                 raise RequestRefused(message, code)
             raise ServiceError(message, code)

@@ -373,6 +373,13 @@ def test_an_error_of_the_service_keeps_its_code(unglue: Run) -> None:
         assert (status, "must begin with https://" in err) == (2, True)
 
 
+def test_a_wrong_path_is_named(unglue: Run, service: Service) -> None:
+    url = f"{service.url}/wrong"
+    status, _, err = unglue("status", UNGLUE_URL=url, UNGLUE_TOKEN=token("alice"))
+    assert status == 1
+    assert f"there is nothing at {url}/v1/status; is UNGLUE_URL right?" in err
+
+
 def test_two_services_on_one_port() -> None:
     with serve(Starlette()) as url:
         status, _, err = ended(process("sandbox", "--port", url.rpartition(":")[2]))
