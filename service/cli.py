@@ -6,6 +6,7 @@ Exit status: 0 success, 1 the deletion did not succeed, 2 usage or configuration
 import gc
 import json
 import os
+import signal
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -147,6 +148,9 @@ class Commands(click.Group):
         finally:
             gc.freeze()
             gc.enable()
+        # From here on the command answers for Ctrl-C, no longer the system (see __main__).
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -14,7 +14,6 @@ from workers.settings.secrecy import SAMPLES
 
 # In characters. A hash does not tell how long its token is, so this is asked when one is used.
 SHORTEST: Final = 24
-_FORM: Final = f"see [operators] in unglue.toml; a token has at least {SHORTEST} characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,12 @@ def _short(token: bytes) -> bool:
     return len(token) < SHORTEST and hashlib.sha256(token).hexdigest() not in SAMPLES
 
 
+def _unknown(what: str, token: bytes) -> Unauthorized:
+    """The same for all of one length: it does not tell whether a short one is somebody's."""
+    short = f"; a token has at least {SHORTEST} characters" if len(token) < SHORTEST else ""
+    return Unauthorized(f"unknown operator {what}; see [operators] in unglue.toml{short}")
+
+
 def authenticate(operators: Mapping[str, Operator], authorization: str | None) -> Caller:
     """The operator whose token this is.
 
@@ -76,7 +81,7 @@ def authenticate(operators: Mapping[str, Operator], authorization: str | None) -
         if hmac.compare_digest(operator.token_sha256, digest):
             found = Caller(name, operator.roles)
     if found is None or _short(token.encode()):
-        raise Unauthorized(f"unknown operator token; {_FORM}")
+        raise _unknown("token", token.encode())
     return found
 
 
@@ -102,5 +107,5 @@ def authenticate_basic(operators: Mapping[str, Operator], authorization: str | N
         if hmac.compare_digest(operator.token_sha256, digest) and named:
             found = Caller(name, operator.roles)
     if found is None or _short(token):
-        raise Unauthorized(f"unknown operator name or token; {_FORM}")
+        raise _unknown("name or token", token)
     return found

@@ -11,6 +11,7 @@ from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 from service.terminal.screen import say
 from workers.network.addresses import may_be_plain
 
+_RIGHT = "is UNGLUE_URL right?"
 _DEFAULT_URL = "http://127.0.0.1:8000"
 # The service ends every request itself, in 20 s; the audit log may take it two minutes more.
 _TIMEOUT = httpx.Timeout(40, connect=10)
@@ -36,7 +37,7 @@ def silent(url: str, error: httpx.HTTPError) -> ServiceError:
     """What is said of a service that does not answer."""
     why = str(error) or type(error).__name__
     return ServiceError(
-        f"the service at {url} does not answer ({why}); is it running, and is UNGLUE_URL right?"
+        f"the service at {url} does not answer ({why}); is it running, and {_RIGHT}"
     )
 
 
@@ -117,10 +118,13 @@ class ServiceClient:
         try:
             content = answer.json()
         except ValueError:
-            raise ServiceError(f"{self._http.base_url} is not Unglue's service") from None
+            raise ServiceError(f"{answer.url} is not Unglue's service; {_RIGHT}") from None
         if answer.is_error:
             code, message = _first_error(content)
-            message = message or f"the service at {self._http.base_url} {_no_more(answer)}"
+            message = message or _no_more(answer)
+            if message == "there is nothing at this address":
+                # No command asks for what Unglue does not have: the path in front is wrong.
+                message = f"there is nothing at {answer.url}; {_RIGHT}"
             if answer.status_code == 422:
                 raise RequestRefused(message, code)
             raise ServiceError(message, code)
@@ -128,7 +132,7 @@ class ServiceClient:
 
 
 def _no_more(answer: httpx.Response) -> str:
-    return f"answered {answer.status_code}, and not as Unglue does; is UNGLUE_URL right?"
+    return f"{answer.url} answered {answer.status_code}, and not as Unglue does; {_RIGHT}"
 
 
 def _first_error(content: Any) -> tuple[str, str]:  # noqa: ANN401 - any JSON value

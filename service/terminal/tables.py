@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from workers.pipeline.approval import WORDS
+
 _LABELS = {
     "assets": "flexible assets",
     "configs": "configurations",
@@ -25,7 +27,7 @@ def show_approval(deletion: dict[str, Any], console: Console) -> None:
     facts = Table.grid(padding=(0, 2))
     if approval is not None and approval["wanted"]:
         facts.add_row("waits for", "approval by " + (", ".join(deletion["approvers"]) or "nobody"))
-        facts.add_row("waits because", approval["why"])
+        facts.add_row("waits because", WORDS.get(approval["why"], approval["why"]))
         facts.add_row("before", approval["until"])
         for line in approval["moved"]:
             facts.add_row("[yellow]moved[/]", escape(line))

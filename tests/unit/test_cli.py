@@ -185,7 +185,8 @@ def test_another_service(unglue: Run, answer: object) -> None:
     with serve(app) as url:
         status, out, err = unglue(*PREVIEW, UNGLUE_TOKEN="t", UNGLUE_URL=url)
     assert (status, out) == (1, "")
-    assert err.startswith("unglue: ")
+    assert err.startswith(f"unglue: {url}/v1/deletions ")
+    assert "is UNGLUE_URL right?" in err
 
 
 @pytest.fixture
@@ -370,6 +371,13 @@ def test_an_error_of_the_service_keeps_its_code(unglue: Run) -> None:
     for url in ("ftp://x", "127.0.0.1:8000", "nonsense"):
         status, _, err = unglue("status", UNGLUE_URL=url, UNGLUE_TOKEN="x")
         assert (status, "must begin with https://" in err) == (2, True)
+
+
+def test_a_wrong_path_is_named(unglue: Run, service: Service) -> None:
+    url = f"{service.url}/wrong"
+    status, _, err = unglue("status", UNGLUE_URL=url, UNGLUE_TOKEN=token("alice"))
+    assert status == 1
+    assert f"there is nothing at {url}/v1/status; is UNGLUE_URL right?" in err
 
 
 def test_two_services_on_one_port() -> None:

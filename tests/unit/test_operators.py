@@ -94,3 +94,14 @@ def test_what_could_be_guessed_is_nobodys() -> None:
 
 def test_the_samples_are_for_rehearsals_and_short() -> None:
     assert authenticate({"alice": operator("rehearsal")}, "Bearer rehearsal").name == "alice"
+
+
+def test_only_a_short_token_is_told_how_long_one_is() -> None:
+    with pytest.raises(Unauthorized) as unknown:
+        authenticate(OPERATORS, f"Bearer {'z' * 24}")
+    assert "characters" not in unknown.value.message
+    with pytest.raises(Unauthorized) as unknown:
+        authenticate_basic(OPERATORS, f"Basic {base64.b64encode(b'alice:' + b'z' * 24).decode()}")
+    assert "characters" not in unknown.value.message
+    with pytest.raises(Unauthorized, match="at least 24 characters"):
+        authenticate(OPERATORS, f"Bearer {'z' * 23}")

@@ -15,7 +15,7 @@ from workers.times.clock import from_ms, to_ms
 # forbids it.
 Why = Literal["policy", "unconfirmed", "limit", "doubt", "dependencies"]
 WHYS: tuple[Why, ...] = get_args(Why)
-_WORDS: Mapping[str, str] = {
+WORDS: Mapping[str, str] = {
     "policy": "the configuration asks for an approval",
     "unconfirmed": "nobody has confirmed it",
     "limit": "it goes beyond a limit on deletions",
@@ -44,7 +44,7 @@ class Asked:
     @property
     def words(self) -> str:
         """Why it is held."""
-        return _WORDS[self.why]
+        return WORDS[self.why]
 
     @classmethod
     def load(cls, fields: Mapping[str, str]) -> Self | None:
