@@ -304,3 +304,13 @@ def test_a_word_without_a_time_does_not_make_a_signed_one_forgotten(it: Rehearsa
     it.forward(seconds=1)
     it.event(org_name="TestCompany", age=0)
     assert it.books.ids() == [made]
+
+
+def test_a_copy_that_lacks_nothing_is_the_ledger_whatever_account_answers(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: who sees to the account has no ledger to accept."""
+    it.account.changed = True
+    it.ask(org_id="311")
+    it.keep_copy()
+    it.lose_ledger(copy=True)
+    it.finish()
+    assert it.watch.calls == 1

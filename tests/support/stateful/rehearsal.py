@@ -655,7 +655,7 @@ class Rehearsal(Crew):
             writes.execute()
         self.books.stale = True
         same = copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark
-        if same and not self.troubled:
+        if same and self.watch.decided.lost_after is None:
             self.watch.states = self.books.states()
             return  # nothing was decided since
         self.known = self.books.ids()
