@@ -314,3 +314,17 @@ def test_a_copy_that_lacks_nothing_is_the_ledger_whatever_account_answers(it: Re
     it.lose_ledger(copy=True)
     it.finish()
     assert it.watch.calls == 1
+
+
+def test_an_older_word_does_not_end_a_no_that_a_newer_one_met(it: Rehearsal) -> None:
+    """The newer one was ignored because of the no, and still says when the client was inactive."""
+    made = it.event(age=0)
+    assert made is not None
+    it.forward(seconds=60)
+    it.cancel(made)
+    it.event(age=0.5)
+    it.event(active=True, age=3)
+    it.event()
+    it.check()
+    assert it.books.ids() == [made]
+    it.finish()
