@@ -110,6 +110,9 @@ class Client:
     def _overtaken(event: Event, before: list[Event]) -> bool:
         """Whether an inactive event is certainly newer than this active one."""
         return event.signed is not None and any(
-            not each.active and each.signed is not None and each.signed > event.signed
+            not each.active
+            and each.signed is not None
+            and each.signed > event.signed
+            and not same_moment(each.signed, event.signed)
             for each in before
         )
