@@ -304,3 +304,27 @@ def test_a_word_without_a_time_does_not_make_a_signed_one_forgotten(it: Rehearsa
     it.forward(seconds=1)
     it.event(org_name="TestCompany", age=0)
     assert it.books.ids() == [made]
+
+
+def test_a_copy_that_lacks_nothing_is_the_ledger_whatever_account_answers(it: Rehearsal) -> None:
+    """Not wrong, but taken for it: who sees to the account has no ledger to accept."""
+    it.account.changed = True
+    it.ask(org_id="311")
+    it.keep_copy()
+    it.lose_ledger(copy=True)
+    it.finish()
+    assert it.watch.calls == 1
+
+
+def test_an_older_word_does_not_end_a_no_that_a_newer_one_met(it: Rehearsal) -> None:
+    """The newer one was ignored because of the no, and still says when the client was inactive."""
+    made = it.event(age=0)
+    assert made is not None
+    it.forward(seconds=60)
+    it.cancel(made)
+    it.event(age=0.5)
+    it.event(active=True, age=3)
+    it.event()
+    it.check()
+    assert it.books.ids() == [made]
+    it.finish()

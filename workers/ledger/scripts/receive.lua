@@ -132,6 +132,14 @@ local function later_by_its_own(event, at, claimed)
   return comes_now(event) and event.claims and at and event.claims > math.max(at, tonumber(claimed or 0))
 end
 
+-- What came later without a time of its own does not make a signed one forgotten.
+local function keep_signed(each, event)
+  if event.occurred_at and event.occurred_at > tonumber(each.register.signed_inactive_at or 0) then
+    redis.call('HSET', each.name, 'signed_inactive_at', event.occurred_at,
+      'signed_inactive_claims', event.claims or 0)
+  end
+end
+
 local function request(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
@@ -154,16 +162,18 @@ local function request(event, known)
       doubts[1] = 'order_unknown'
     end
   end
-  if register.state == 'deleted' then
-    return {verdict = 'ignored', reason = 'already_deleted'}
-  end
-  if register.state == 'cancelled' then
-    return {verdict = 'ignored', reason = 'cancelled_by_operator'}
+  local asked = cjson.decode(event.request)
+  if register.state == 'deleted' or register.state == 'cancelled' then
+    -- It makes nothing, but an older word that the client is active does not end that.
+    if not asked.dry_run then
+      keep_signed(known[1], event)
+    end
+    return {verdict = 'ignored',
+      reason = register.state == 'deleted' and 'already_deleted' or 'cancelled_by_operator'}
   end
   if not event.occurred_at then
     doubts[#doubts + 1] = 'time_missing'
   end
-  local asked = cjson.decode(event.request)
   local identities, mine = {}, own(known)
   for _, each in ipairs(known) do
     identities[#identities + 1] = {delivery.source, each.client}
@@ -187,13 +197,7 @@ local function request(event, known)
             said[#said + 1] = part
           end
         end
-        -- What came later without a time of its own does not make this one forgotten.
-        if event.occurred_at and event.occurred_at > tonumber(each.register.signed_inactive_at or 0) then
-          for _, part in ipairs({'signed_inactive_at', event.occurred_at,
-            'signed_inactive_claims', event.claims or 0}) do
-            said[#said + 1] = part
-          end
-        end
+        keep_signed(each, event)
         if place == 1 and given(event.name) then
           said[#said + 1] = 'name'
           said[#said + 1] = event.name
