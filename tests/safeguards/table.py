@@ -170,6 +170,11 @@ EVENTS: Final = (
         (f"{_SOAK}::test_a_word_without_a_time_does_not_make_a_signed_one_forgotten",),
     ),
     Safeguard(
+        "event: what a no met still says when the client was inactive", RECEIVE,
+        "      keep_signed(known[1], event)\n", "",
+        (f"{_SOAK}::test_an_older_word_does_not_end_a_no_that_a_newer_one_met",),
+    ),
+    Safeguard(
         "event: of equal times a person says which was the last", RECEIVE, "  if equal then",
         "  if false then", ("tests/integration/test_ledger_receive.py",),
     ),
