@@ -102,40 +102,50 @@ def _sender(said: Mapping[str, str | None]) -> Sender:
     sender = Sender(vendor)
     for name, question in _QUESTIONS.get(vendor, {}).items():
         given = said[name]
-        value = _ask(question, _stands(sender, name)) if given is None else given
+        value = _ask(question, _fits(_sends(sender, name))) if given is None else given
         sender = replace(sender, **{name: value})
     return sender
 
 
-def _stands(sender: Sender, name: str) -> Callable[[str], str]:
-    """The answer, tried beside ones that can stand for what is not asked yet."""
+def _fits(fields: Callable[[str], Mapping[str, Any]]) -> Callable[[str], str]:
+    """The answer itself, if these fields can stand with it, with examples for the others.
+
+    Raises:
+        ConfigurationError: they cannot.
+    """
 
     def tried(text: str) -> str:
-        rest = {each: _EXAMPLES[each] for each in _QUESTIONS[sender.vendor]}
-        _try(sender=replace(sender, **{**rest, name: text}))
+        fitting = Answers("us", "ITG.example", Sender("standard"), "", "alice", "carol")
+        try:
+            Settings(**tomllib.loads(_made(replace(fitting, **fields(text))).toml))
+        except tomllib.TOMLDecodeError:
+            raise ConfigurationError("it holds a character that cannot be typed here") from None
+        except ValidationError as error:
+            raise ConfigurationError("; ".join(faults(error, whole="it"))) from None
         return text
 
     return tried
 
 
-def _callback(given: str | None) -> str:
-    def tried(text: str) -> str:
-        _try(callback_url=text)
-        return text
+def _sends(sender: Sender, name: str) -> Callable[[str], Mapping[str, Any]]:
+    """The sender with this answer, and ones that can stand for what is not asked yet."""
+    rest = {each: _EXAMPLES[each] for each in _QUESTIONS[sender.vendor]}
+    return lambda text: {"sender": replace(sender, **{**rest, name: text})}
 
+
+def _callback(given: str | None) -> str:
+    if given is not None:
+        return given
+    fits = _fits(lambda text: {"callback_url": text})
     question = "Where results are sent (a URL, empty for nowhere)"
-    return _ask(question, tried, default="", show_default=False) if given is None else given
+    return _ask(question, fits, default="", show_default=False)
 
 
 def _api_key(file: Path | None) -> str:
     if file is not None:
         return file.read_text(encoding="utf-8").strip()
-
-    def tried(text: str) -> str:
-        _try(api_key=text)
-        return text
-
-    return _ask("IT Glue API key (not shown)", tried, hide_input=True)
+    fits = _fits(lambda text: {"api_key": text})
+    return _ask("IT Glue API key (not shown)", fits, hide_input=True)
 
 
 def _people(given: str | None) -> dict[str, str]:
@@ -158,21 +168,6 @@ def _ask(question: str, answered: Callable[[str], T], **how: Any) -> T:  # noqa:
 
     answer: T = click.prompt(question, value_proc=value, err=True, **how)
     return answer
-
-
-def _try(**answer: Any) -> None:  # noqa: ANN401 - a field of the answers each
-    """Whether an answer can stand, with examples for the others.
-
-    Raises:
-        ConfigurationError: it cannot.
-    """
-    fitting = Answers("us", "ITG.example", Sender("standard"), "", "alice", "carol")
-    try:
-        Settings(**tomllib.loads(_made(replace(fitting, **answer)).toml))
-    except tomllib.TOMLDecodeError:
-        raise ConfigurationError("it holds a character that cannot be typed here") from None
-    except ValidationError as error:
-        raise ConfigurationError("; ".join(faults(error, whole="it"))) from None
 
 
 def _made(answers: Answers) -> Pilot:
