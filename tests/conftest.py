@@ -9,9 +9,12 @@ import hypothesis
 import pytest
 from redis.asyncio import Redis
 
+from service.sandbox.psa.app import create_psa
+from service.sandbox.psa.tenant import Tenant
 from tests.support.clock import TestClock
 from tests.support.fault_table import pytest_terminal_summary
 from tests.support.ledgers import begin_anew, memory_of
+from tests.support.serve import serve
 from tests.support.valkey import running_valkey
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
@@ -46,6 +49,14 @@ def valkey_url() -> Iterator[str]:
         running_valkey(Path(folder)) as url,
     ):
         yield url
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Tenant, str]]:
+    """A tenant of every PSA, and where it is."""
+    tenant = Tenant()
+    with serve(create_psa(tenant)) as url:
+        yield tenant, url
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 """NinjaOne and HaloPSA, whose numbers no link in IT Glue holds: their own client is asked about."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.rehearsal import Rehearsal
-from tests.support.serve import serve
 from tests.support.sources import HALO, NAME, NINJA, Sources, account
 from workers.ledger.events.catch_ups import Client, Known
 from workers.ledger.ledger import Ledger
@@ -28,18 +25,11 @@ EVENTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[tuple[Tenant, str]]:
-    psa = Tenant()
-    with serve(create_psa(psa)) as url:
-        yield psa, url
-
-
 async def planned(
-    serving: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
+    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
 ) -> Deletion:
     """What a first plan of the event's deletion comes to."""
-    _, url = serving
+    _, url = served
     api = {"api": {**OAUTH_KEYS, "base_url": url}}
     ninja = {name: value for name, value in NINJA.items() if name != "inactive_when"}
     tables = {"ninja": {**ninja, **api}, "halo": {**HALO, **api}}
@@ -55,24 +45,24 @@ async def planned(
 
 @pytest.mark.parametrize("source", ["ninja", "halo"])
 async def test_still_there_or_active_cancels(
-    serving: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
+    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
 ) -> None:
-    psa, _ = serving
+    psa, _ = served
     psa.reset()
     psa.organization(55, NAME)
     psa.client(55, NAME, active=True)
-    found = await planned(serving, ledger, clock, source)
+    found = await planned(served, ledger, clock, source)
     assert (found.state, found.errors[0].code) == ("cancelled", "Cancelled")
 
 
 @pytest.mark.parametrize("source", ["ninja", "halo"])
 async def test_gone_or_inactive_speaks_for_it(
-    serving: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
+    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
 ) -> None:
-    psa, _ = serving
+    psa, _ = served
     psa.reset()
     psa.client(55, NAME)
-    found = await planned(serving, ledger, clock, source)
+    found = await planned(served, ledger, clock, source)
     assert found.plan is not None
     says = {each.gate: each.verdict for each in found.plan.answers}
     assert says["psa_says"] == "pass"
@@ -80,22 +70,22 @@ async def test_gone_or_inactive_speaks_for_it(
 
 @pytest.mark.parametrize("fault", [401, 500])
 async def test_no_answer_is_no_news(
-    serving: tuple[Tenant, str], ledger: Ledger, clock: TestClock, fault: int
+    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, fault: int
 ) -> None:
-    psa, _ = serving
+    psa, _ = served
     psa.reset()
     psa.fault = fault
-    found = await planned(serving, ledger, clock, "halo")
+    found = await planned(served, ledger, clock, "halo")
     assert found.state == "retrying"
     assert found.waits_for == {401: "psa_refused", 500: "psa_silent"}[fault]
 
 
 async def test_a_client_that_is_not_there_is_a_persons(
-    serving: tuple[Tenant, str], ledger: Ledger, clock: TestClock
+    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock
 ) -> None:
-    psa, _ = serving
+    psa, _ = served
     psa.reset()
-    found = await planned(serving, ledger, clock, "halo")
+    found = await planned(served, ledger, clock, "halo")
     assert found.plan is not None
     says = {each.gate: each.verdict for each in found.plan.answers}
     assert says["psa_says"] != "pass"
@@ -114,7 +104,7 @@ async def test_a_client_that_is_not_there_is_a_persons(
 )
 @pytest.mark.parametrize("source", ["ninja", "halo"])
 async def test_a_duplicate_that_goes_leaves_its_namesake(
-    serving: tuple[Tenant, str],
+    served: tuple[Tenant, str],
     ledger: Ledger,
     clock: TestClock,
     source: str,
@@ -122,12 +112,12 @@ async def test_a_duplicate_that_goes_leaves_its_namesake(
     verdict: str,
 ) -> None:
     """The organization is found by its name, which another client has that the list shows."""
-    psa, _ = serving
+    psa, _ = served
     psa.reset()
     psa.client(55, NAME)
     known = Known("of this tenant", {"55": Client(active=True, name=NAME), "56": other})
     store = ledger.store
     await store.redis.set(store.key("catch_ups", "known", source), known.packed())
-    found = await planned(serving, ledger, clock, source)
+    found = await planned(served, ledger, clock, source)
     assert found.plan is not None
     assert [it.verdict for it in found.plan.answers if it.gate == "psa_says"] == [verdict]

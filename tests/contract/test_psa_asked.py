@@ -1,6 +1,6 @@
 """The PSA is asked before a deletion: what it says now counts, whatever was sent before."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.autotask import AT_KEYS
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant
 from service.sandbox.shapes import Psa
 from tests.contract.conftest import Rehearse
 from tests.support.links import Links
-from tests.support.serve import serve
 from tests.support.sources import AT, COMPANY, CW, NAME, ORG, STD, Sources, account
 from tests.support.sweeps import Sweeping
 from workers.intake.intake import Acknowledged
@@ -26,17 +24,10 @@ from workers.psa.companies import Asked, Nobody
 OTHER = 261
 
 
-@pytest.fixture(scope="module")
-def serving() -> Iterator[tuple[Tenant, str]]:
-    psa = Tenant()
-    with serve(create_psa(psa)) as url:
-        yield psa, url
-
-
 @pytest.fixture
-def psa(serving: tuple[Tenant, str]) -> Tenant:
+def psa(served: tuple[Tenant, str]) -> Tenant:
     """A PSA in which the client that left is inactive."""
-    known, _ = serving
+    known, _ = served
     known.reset()
     known.company(COMPANY, NAME)
     known.account(COMPANY, NAME)
@@ -47,9 +38,9 @@ Asking = Callable[..., AbstractAsyncContextManager[Sources]]
 
 
 @pytest.fixture
-def asking(rehearse: Rehearse, serving: tuple[Tenant, str]) -> Asking:
+def asking(rehearse: Rehearse, served: tuple[Tenant, str]) -> Asking:
     """An installation with credentials for its PSAs."""
-    url = serving[1]
+    url = served[1]
     cw: Mapping[str, Any] = {**CW, "api": {**CW_KEYS, "base_url": url}}
     at: Mapping[str, Any] = {**AT, "api": {**AT_KEYS, "base_url": url}}
 

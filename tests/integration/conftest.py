@@ -4,13 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from service.sandbox.psa.app import create_psa
-from service.sandbox.psa.tenant import Tenant
 from tests.integration.itglue_loopback import KEY, ScriptedITGlue, scripted
 from tests.support.command import Command
 from tests.support.console import Browser, logged_in
 from tests.support.receiver import Receiver, receiving
-from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, token
 from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
@@ -33,14 +30,6 @@ def server(running: ScriptedITGlue) -> ScriptedITGlue:
 async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
     async with ITGlue.connect(base_url=server.url, api_key=KEY) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[Tenant, str]]:
-    """A tenant of every PSA, and where it is."""
-    tenant = Tenant()
-    with serve(create_psa(tenant)) as url:
-        yield tenant, url
 
 
 @pytest.fixture

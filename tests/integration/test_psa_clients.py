@@ -1,6 +1,6 @@
 """The PSAs' own APIs, over real sockets: what they say, and what is no answer."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,12 +10,10 @@ from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import PsaAnswerUnreadable, PsaError, PsaRefused, PsaUnreachable
 from adapters.halopsa.config import HaloPSAConfig
 from adapters.ninjaone.config import NinjaOneConfig
-from service.sandbox.psa.app import create_psa
 from service.sandbox.psa.autotask import AT_KEYS
 from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant
-from tests.support.serve import serve
 from workers.bulk.links import every_company
 from workers.network.addresses import AddressRefused
 from workers.processes.runtime import open_context
@@ -27,24 +25,17 @@ from workers.settings import Settings
 NAME = "Zinc & Sons"
 
 
-@pytest.fixture(scope="module")
-def stand_in() -> Iterator[tuple[Tenant, str]]:
-    psa = Tenant()
-    with serve(create_psa(psa)) as url:
-        yield psa, url
-
-
 @pytest.fixture
-def psa(stand_in: tuple[Tenant, str]) -> Tenant:
+def psa(served: tuple[Tenant, str]) -> Tenant:
     """The stand-in as it is made."""
-    known, _ = stand_in
+    known, _ = served
     known.reset()
     return known
 
 
 @pytest.fixture
-async def asked(stand_in: tuple[Tenant, str]) -> AsyncIterator[Asked]:
-    async with Asked(sources(stand_in[1])) as asked:
+async def asked(served: tuple[Tenant, str]) -> AsyncIterator[Asked]:
+    async with Asked(sources(served[1])) as asked:
         yield asked
 
 
@@ -202,11 +193,11 @@ async def test_a_question_that_is_refused_as_such(psa: Tenant, asked: Asked, sou
         await asked.company(source, "250")
 
 
-async def test_a_wait_has_an_end(stand_in: tuple[Tenant, str], psa: Tenant) -> None:
+async def test_a_wait_has_an_end(served: tuple[Tenant, str], psa: Tenant) -> None:
     psa.pause = 0.5
     async with PsaHttp("cw", seconds=0.1) as http:
         with pytest.raises(PsaUnreachable, match="did not answer within"):
-            await http.get(f"{stand_in[1]}/v4_6_release/apis/3.0/company/companies/1", {})
+            await http.get(f"{served[1]}/v4_6_release/apis/3.0/company/companies/1", {})
 
 
 @pytest.mark.parametrize(
@@ -228,8 +219,8 @@ async def test_the_secret_goes_to_the_vendor_only(psa: Tenant, asked: Asked, zon
 
 
 @pytest.mark.usefixtures("psa")
-async def test_wrong_keys_are_refused_and_not_told(stand_in: tuple[Tenant, str]) -> None:
-    url = stand_in[1]
+async def test_wrong_keys_are_refused_and_not_told(served: tuple[Tenant, str]) -> None:
+    url = served[1]
     secret = {"client_secret": "wrong-key-3"}
     wrong = sources(url, {"private_key": "wrong-key-1"}, {"secret": "wrong-key-2"}, secret)
     async with Asked(wrong) as asked:
@@ -240,7 +231,7 @@ async def test_wrong_keys_are_refused_and_not_told(stand_in: tuple[Tenant, str])
             assert f"sources.{source}.api" in told.value.message
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("served")
 async def test_nobody_is_there() -> None:
     async with Asked(sources("http://127.0.0.1:1")) as asked:
         for source in ("cw", "at"):
@@ -268,10 +259,10 @@ async def test_every_page(psa: Tenant, asked: Asked, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("ledger")
-async def test_workers_can_ask(stand_in: tuple[Tenant, str], psa: Tenant, valkey_url: str) -> None:
+async def test_workers_can_ask(served: tuple[Tenant, str], psa: Tenant, valkey_url: str) -> None:
     psa.company(250, NAME)
     itglue = {"base_url": "http://127.0.0.1:1", "api_key": "ITG.x"}
-    given = {name: each.model_dump() for name, each in sources(stand_in[1]).items()}
+    given = {name: each.model_dump() for name, each in sources(served[1]).items()}
     settings = Settings(redis_url=valkey_url, itglue=itglue, sources=given)
     async with open_context(settings) as context:
         found = await context.companies.company("cw", "250")
