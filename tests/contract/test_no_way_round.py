@@ -7,7 +7,7 @@ import pytest
 
 from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Them
-from tests.support.sources import NAME, ORG, account, created
+from tests.support.sources import NAME, ORG, account, changed, created
 
 OTHER = SeedOrganization(id=402, name="Other Client", status="Active")
 
@@ -68,4 +68,51 @@ async def test_a_namesake_that_comes_and_goes_ends_no_no(sources: Them) -> None:
         await them.ninja(number=8)
         (found,) = await them.all_settled()
         assert "declined" in await them.shown(found)
+        await them.untouched()
+
+
+async def test_a_no_that_was_said_before_the_plan_can_be_ended(sources: Them) -> None:
+    """Nobody knew yet which organization it is; who meets the no is told how to end it."""
+    async with sources() as them:
+        await them.cancel(await created(them.cw()))
+        found = await them.settle(await them.it.ask(org_id=ORG))
+        assert f"unglue unprotect {ORG}" in await them.shown(found)
+        await them.it.ledger.protections.unprotect(
+            ORG, them.it.clock(), operator="root", reason="they left"
+        )
+        found = await them.settle(await them.it.ask(org_id=ORG))
+        assert found.state == "deleted", found.errors
+
+
+# -- what was read by another configuration ----------------------------------------------------
+
+
+async def test_a_status_that_counts_as_inactive_no_more(sources: Them) -> None:
+    """Whoever corrects the file corrects what waits by it."""
+    before = changed("cw", inactive_statuses=["Inactive", "On Hold"])
+    async with sources(grace_period="48h") as them:
+        them.configure(before)
+        found = await them.in_grace(await created(them.cw("On Hold")))
+        them.configure(changed("cw", silence_days=1))
+        found = await them.settle(found.id)
+        assert found.state == "awaiting_approval"
+        assert "counts as inactive" in await them.shown(found)
+        await them.untouched()
+
+
+# -- a moment of which both were said, and who else asks ---------------------------------------
+
+
+async def test_a_replay_settles_no_doubt_of_others(sources: Them) -> None:
+    """A person has it begun anew; that decides nothing yet, and not for whoever else asks."""
+    async with sources(approval_ttl="1h") as them:
+        at = them.it.clock()
+        await them.std("client.active", at=at, org_name=NAME)
+        name = await created(them.std("client.inactive", at=at, org_name=NAME))
+        await them.settle(name)
+        them.it.clock.forward(hours=2)
+        assert (await them.settle(name)).state == "cancelled"
+        await them.it.replay(name)
+        found = await them.settle(await them.it.ask(org_id=ORG))
+        assert found.state == "awaiting_approval"
         await them.untouched()

@@ -1,6 +1,7 @@
--- What is said of an organization, as of one moment. Reads only.
+-- What is said of an organization, as of one moment. A no that was said before anybody knew of which one
+-- is written down under its id, by which an admin may end it.
 -- KEYS: declined, deletion:*, register:*:*
--- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array)
+-- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array), organization id, '' if unknown
 -- Answer: all noes in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 
@@ -32,6 +33,11 @@ for _, form in ipairs(forms) do
   if line and stands(line) then
     noes[#noes + 1] = form
     noes[#noes + 1] = line
+    local own = 'org:' .. ARGV[4]
+    local known = redis.call('HGET', key('declined'), own)
+    if ARGV[4] ~= '' and not (known and stands(known)) then
+      redis.call('HSET', key('declined'), own, line)
+    end
   end
 end
 local registers = {}
