@@ -9,6 +9,7 @@ from service.access.operators import Caller
 from service.api.state import ServiceState
 from service.approval.names import difference
 from workers.ledger.records import Deletion, ErrorEntry
+from workers.pipeline.terms import not_told_apart
 from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
@@ -28,6 +29,9 @@ async def approve(
         Conflict: it does not wait for this approval, or moved since it was shown.
     """
     await _require_role(state, caller, shown, "approve")
+    if renamed := not_told_apart(shown, state.settings):
+        await audit_refusal(state, "approve", shown, caller.name, "requester")
+        raise RoleMissing(renamed)
     _require_short(reason)
     if org_name is not None:
         name = shown.plan.organization.name if shown.plan else ""

@@ -311,3 +311,17 @@ async def test_grace_can_be_cancelled(service: Service, ledger: Ledger, valkey_u
     only_error(answer, 422, "InvalidRequest")
     answer = service.call("POST", "/v1/deletions/del_1/cancel")
     assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+
+
+@pytest.mark.parametrize(("called", "status"), [("alice", 200), ("anna", 403)])
+async def test_a_requester_who_was_renamed_does_not_approve(
+    service: Service, ledger: Ledger, settings: Settings, redis: Redis, called: str, status: int
+) -> None:
+    asked = service.call("POST", "/v1/deletions", operator="alice", json={"org_id": "301"})
+    name = asked.json()["id"]
+    # As it reads to a service whose file calls her otherwise by now.
+    await redis.hset(f"unglue:deletion:{name}", "actor", called)
+    held = await again(ledger, settings, deletion_id=name)
+    assert held.asked is not None
+    answer = decide(service, "approve", deletion_id=name, digest=held.asked.seen)
+    assert answer.status_code == status, answer.text

@@ -8,7 +8,16 @@ import pytest
 
 from adapters.models import DeletionRequest
 from workers.ledger.records import Deletion, Intent
-from workers.pipeline.terms import act_of, distrust, harder_now, no_approver, terms_of, word_of
+from workers.pipeline.terms import (
+    act_of,
+    distrust,
+    harder_now,
+    known_as,
+    no_approver,
+    not_told_apart,
+    terms_of,
+    word_of,
+)
 from workers.processes.in_force import policy_digest
 from workers.settings import Settings
 
@@ -168,3 +177,34 @@ def test_whom_the_identity_provider_names_may_do_what_its_groups_say() -> None:
     fewer = settings(operators=operators, oidc=oidc, secret_keys=keys)
     assert "may not approve" in no_approver("dana@example.com", fewer)
     assert policy_digest(by_claim) != policy_digest(fewer)
+
+
+def test_whoever_may_have_a_new_name_is_told_from_nobody() -> None:
+    """Of four eyes two may be those of the requester, under the name of now."""
+    keys = ["an-own-key-of-more-than-32-characters"]
+    token, sign_on = {"token_sha256": "0" * 64}, {"sign_on": "anna@example.com"}
+
+    def named(claim: str = "email", **operators: Any) -> Settings:
+        oidc = {
+            "issuer": "https://id.example.com", "client_id": "unglue", "roles_claim": "groups",
+            "roles": {"staff": ["request", "approve"]}, "claim": claim,
+        }  # fmt: skip
+        return settings(operators={"bob": token, **operators}, oidc=oidc, secret_keys=keys)
+
+    def held(name: str, then: Settings, **fields: Any) -> Deletion:
+        asked = {"source": "api", "client": "", "actor": name, "asked_as": known_as(name, then)}
+        return replace(deletion(), **{**asked, **fields})
+
+    same, other = named(anna=sign_on), named("preferred_username", anna=sign_on)
+    for name in ("bob", "anna", "dana@example.com"):
+        assert not_told_apart(held(name, same), same) == ""
+    assert not_told_apart(held("bob", same), other) == ""  # by a token of his own
+    assert "another name" in not_told_apart(held("anna", same), other)
+    assert "another name" in not_told_apart(held("dana@example.com", same), other)
+    # Out of the file, and known to the provider.
+    assert "another name" in not_told_apart(held("bob", same), settings(oidc={}))
+    with_token = named(dana={"token_sha256": "1" * 64})
+    assert "another name" in not_told_apart(held("dana", with_token), same)
+    # What somebody replays, somebody else asked for besides.
+    anew = held("bob", same, actor="anna", replayed_by="bob")
+    assert not_told_apart(anew, other) == ""

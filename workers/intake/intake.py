@@ -349,6 +349,7 @@ class Intake:
                 event["callback_url"] = self._callback_for(verdict)
                 event["asked_mode"] = self.mode or ""
                 event["read_by"] = self._sources[source].meaning
+                event["asked_as"] = replay.known_as if replay else ""
             events.append(event)
         vendor = self._sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)

@@ -4,6 +4,7 @@ Of the mode when it was asked for and the mode of now the milder one counts, and
 schedule's criteria) is asked until the call.
 """
 
+import json
 from typing import Any
 
 from adapters.models import PsaIntegration
@@ -103,6 +104,27 @@ def _roles_of(name: str, settings: Settings) -> set[Role] | None:
         return None
     given = {role for roles in oidc.roles.values() for role in roles} if claimed else set()
     return given.union(operator.roles if operator else ())
+
+
+def known_as(name: str, settings: Settings) -> str:
+    """By what a person of this name is told from others, "" if nobody is called so now."""
+    operator, oidc = settings.operators.get(name), settings.oidc
+    if operator is None and not oidc.roles_claim:
+        return ""
+    if operator is not None and not operator.sign_on:
+        return "token"
+    return json.dumps([operator.sign_on if operator else "", oidc.issuer, oidc.claim])
+
+
+def not_told_apart(deletion: Deletion, settings: Settings) -> str:
+    """Why whoever approves may be who asked, under another name; "" if that cannot be."""
+    asker = deletion.replayed_by or deletion.actor
+    if deletion.asked_as in {"", known_as(asker, settings)}:
+        return ""
+    return (
+        f"operator {asker} asked for it, and may be known by another name since the configuration "
+        "was changed, so nobody can be told from who asked; reject it, and have it asked for again"
+    )
 
 
 def _shared(integration_type: PsaIntegration | None, settings: Settings) -> bool:

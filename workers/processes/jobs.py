@@ -179,7 +179,7 @@ async def run_replay(replay_id: str) -> None:
         open_ledger(settings) as ledger,
         open_intake(settings, ledger) as intake,
     ):
-        means = Means(ledger, intake, jobs.advance, url, system_clock, settings.policy.mode)
+        means = Means(ledger, intake, jobs.advance, url, system_clock, settings)
         replay = await advance_replay(replay_id, means)
     if replay is not None:
         log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)

@@ -23,6 +23,7 @@ from workers.ledger.records import ErrorEntry
 from workers.network.addresses import AddressRefused, target
 from workers.outbox.approval_link import link_of
 from workers.pipeline.result import result_of
+from workers.pipeline.terms import known_as
 from workers.processes.runtime import new_id
 from workers.settings.destinations import CallbackSettings
 from workers.times.clock import rfc3339
@@ -50,6 +51,7 @@ async def create(request: Request) -> Response:
         idempotency_key=key,
         now=state.clock(),
         mode=state.settings.policy.mode,
+        asked_as=known_as(caller.name, state.settings),
     )
     if job is not None:
         await state.jobs.advance(deletion_id, job)
@@ -158,6 +160,7 @@ async def begin_anew(
         overrule=True,
         now=state.clock(),
         mode=state.settings.policy.mode,
+        asked_as=known_as(caller.name, state.settings),
     )
     if job is not None:
         await state.jobs.advance(deletion.id, job)

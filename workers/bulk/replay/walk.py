@@ -16,9 +16,10 @@ from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import CANCELLED
+from workers.pipeline.terms import known_as
 from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
-from workers.settings.policy import Mode
+from workers.settings import Settings
 from workers.times.clock import Clock
 
 _MOST_DEATHS: Final = 3
@@ -34,14 +35,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a worker works with; `url` is the configured callback URL, `mode` the policy's."""
+    """What a worker works with; `url` is the configured callback URL."""
 
     ledger: Ledger
     reader: Reader
     enqueue: Enqueue
     url: str
     clock: Clock
-    mode: Mode | None = None
+    settings: Settings | None = None
 
 
 async def advance_replay(replay_id: str, means: Means) -> BulkReplay | None:
@@ -80,6 +81,8 @@ async def _outcome(held: BulkReplay, item: str, means: Means) -> str:
 
 async def _replay(held: BulkReplay, item: str, means: Means) -> None:
     token = f"{held.id}:{item}"
+    settings = means.settings
+    known = known_as(held.by, settings) if settings else ""
     match held.what:
         case "deletions":
             deletion = await means.ledger.deletions.get(item)
@@ -90,12 +93,13 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
                 callback_url=deletion.request.callback_url or means.url,
                 overrule=held.named or held.filter.get("state") == CANCELLED,
                 now=means.clock(),
-                mode=means.mode,
+                mode=settings.policy.mode if settings else None,
+                asked_as=known,
             )
             if job is not None:
                 await means.enqueue(item, job)
         case "deliveries":
-            acknowledged = await means.reader.replay(item, Replay(held.by, token))
+            acknowledged = await means.reader.replay(item, Replay(held.by, token, known_as=known))
             for receipt in acknowledged.receipts:
                 if receipt.deletion_id is not None and receipt.job is not None:
                     await means.enqueue(receipt.deletion_id, receipt.job)

@@ -35,6 +35,7 @@ from workers.network.retry import decide
 from workers.pipeline.identity.identities import clients_of, known_as_all
 from workers.pipeline.plan import Activity
 from workers.pipeline.steps.outcome import Context
+from workers.pipeline.terms import known_as
 from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
 from workers.settings.linked import psa_sources
@@ -225,6 +226,7 @@ class Walk:
             url,
             context.clock(),
             context.settings.policy.mode,
+            known_as(sweep.by, context.settings) if sweep.by else "",
         )
         if job is not None:
             await self.enqueue(deletion_id, job)

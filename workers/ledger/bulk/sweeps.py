@@ -156,7 +156,7 @@ class Sweeps(ListedWork[Sweep]):
 
     async def request(
         self, held: Sweep, row: Row, deletion_id: str, request: DeletionRequest,
-        callback_url: str, now: datetime, mode: Mode,
+        callback_url: str, now: datetime, mode: Mode, asked_as: str = "",
     ) -> tuple[str, int | None]:  # fmt: skip
         """Ask for one deletion, once per sweep and organization: its id, its job if it is new."""
         source = f"schedule:{held.schedule}"
@@ -168,6 +168,7 @@ class Sweeps(ListedWork[Sweep]):
             "callback_url": callback_url,
             "watch": json.dumps(row.watch),
             "asked_mode": mode,
+            "asked_as": asked_as,
             "forms": json.dumps(forms_of(DeletionRequest(org_id=row.org_id))),
         }
         at = to_ms(now)

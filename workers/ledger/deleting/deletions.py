@@ -114,13 +114,15 @@ class Deletions:
         idempotency_key: str | None,
         now: datetime,
         mode: Mode | None = None,
+        asked_as: str = "",
     ) -> tuple[str, int | None]:
         """A deletion asked for by an operator: its id, and its job's number if it is new.
 
         There is no number either where it waits for its turn, which the scheduler gives it.
 
-        `mode` is the policy's as it was asked for: nothing harder will be done. Who says the
-        organization's name overrules the noes that others said before.
+        `mode` is the policy's as it was asked for: nothing harder will be done; `asked_as` is by
+        what the operator is told from others. Who says the organization's name overrules the noes
+        that others said before.
 
         Raises:
             KeyReused: the idempotency key was used for another request.
@@ -133,6 +135,7 @@ class Deletions:
             "request": content,
             "callback_url": callback_url,
             "asked_mode": mode or "",
+            "asked_as": asked_as,
             "forms": json.dumps(forms_of(request)),
             "overrules_at": at if request.org_name is not None else "",
         }
@@ -254,14 +257,15 @@ class Deletions:
     @traced("ledger replay")
     async def replay(
         self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
-        now: datetime, mode: Mode | None = None,
+        now: datetime, mode: Mode | None = None, asked_as: str = "",
     ) -> int | None:  # fmt: skip
         """Begin a deletion that ended anew: its job's number, or `None` if it has none yet.
 
         It has none where this was done before, and where the deletion waits for its turn.
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
-        person cancelled the client's deletion. `mode` is the policy's of now, which is asked for.
+        person cancelled the client's deletion. `mode` is the policy's of now, which is asked for,
+        `asked_as` by what the operator is told from others.
 
         Raises:
             NotFound: there is no such deletion.
@@ -282,6 +286,7 @@ class Deletions:
                     callback_url,
                     "1" if overrule else "",
                     mode or "",
+                    asked_as,
                 ],
                 durable=self._store.fsync,
                 replicated=True,

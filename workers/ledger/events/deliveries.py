@@ -80,12 +80,14 @@ class Receipt:
 class Replay:
     """Who has something replayed. `token` names the replay: with the same one it is done once.
 
-    `last_seen` is when a delivery came again and was only counted, if it did.
+    `last_seen` is when a delivery came again and was only counted, if it did. `known_as` is by what
+    the operator is told from others.
     """
 
     operator: str
     token: str
     last_seen: datetime | None = None
+    known_as: str = ""
 
 
 def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:

@@ -2,7 +2,8 @@
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
 -- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
---       cancellation may be overruled ('1'), the policy's mode of now ('' keeps what was asked for)
+--       cancellation may be overruled ('1'), the policy's mode of now ('' keeps what was asked for), by
+--       what the operator is told from others
 -- Answer: {'replayed', generation, number of its job or 0}, {'known', generation, job} or {'refused',
 --         why, other}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -88,7 +89,7 @@ local generation = redis.call('HINCRBY', name, 'generation', 1)
 set_state(id, deletion.state, 'queued', now)
 redis.call('HSET', name, 'step', step, 'ready_at', now, 'lease_until', 0, 'attempts', 0, 'deaths', 0,
   'requests', 0, 'callback_url', callback_url, 'replayed_by', operator,
-  'replayed_at', now)
+  'replayed_at', now, 'asked_as', ARGV[9])
 -- What the ledger lost, its client's reactivation perhaps, nobody can see in the plan's place.
 doubt_before_acceptance(id, tonumber(deletion.created_at))
 local job = begin(id, deletion.source, now, look_again)
