@@ -12,6 +12,7 @@ from adapters.errors import Conflict, InvalidRequest
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
 from service.api.routes import sources
+from service.approval.refusals import refused
 from service.console.door.front import Visit
 from service.console.needs import Need, needs
 from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, LEDGER_LOST
@@ -152,6 +153,5 @@ async def resume(visit: Visit) -> Response:
     try:
         await switch.go_on(visit.state, visit.caller, asked)
     except Conflict as error:
-        problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
-        return await _shown(visit, problem=problem, status=error.http_status)
+        return await _shown(visit, problem=refused(error), status=error.http_status)
     return RedirectResponse("/?said=resumed", 303)

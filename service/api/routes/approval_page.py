@@ -27,6 +27,7 @@ from service.access.operators import Caller
 from service.api.answers import storage_trouble
 from service.api.state import ServiceState, caller_with, state_of
 from service.approval import deciding, pages
+from service.approval.refusals import refused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import Deletion
 from workers.outbox.approval_link import opened, sealed, ticket_of
@@ -94,7 +95,7 @@ async def decide(request: Request) -> Response:
             now = await _behind(state, token)
             if isinstance(now, _Refused):
                 return pages.message(now.title, now.text, status=now.status, deletion_id=found.id)
-        status, problem = error.http_status, ("Nothing was changed.", _sentence(error.message))
+        status, problem = error.http_status, refused(error)
     except RedisError as error:
         status, problem = StorageUnavailable.http_status, _unsure(error, rejecting=rejecting)
     else:
@@ -270,7 +271,3 @@ def _done(shown: Deletion, *, rejecting: bool) -> HTMLResponse:
         f"To stop it still: unglue cancel {shown.id}"
     )
     return pages.message("Approved", text, tone="go", deletion_id=shown.id)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
