@@ -88,7 +88,7 @@ async def _shown(
     found = list(needs(now))
     midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
-    by_day = await state.ledger.overviews.days(begins, STATES)
+    by_day = await state.ledger.listing.by_day(begins, STATES)
     for each in (FAILED, BLOCKED):
         if number := sum(day[each] for day in by_day[-2:]):
             text = f"{number} of what was asked for since yesterday {_ENDED[each]}"

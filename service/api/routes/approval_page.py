@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
-from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -25,6 +24,7 @@ from adapters.errors import (
 )
 from service.access.operators import Caller
 from service.api.answers import storage_trouble
+from service.api.bodies import form_of
 from service.api.state import ServiceState, caller_with, state_of
 from service.approval import deciding, pages
 from service.approval.refusals import refused
@@ -35,7 +35,6 @@ from workers.times.clock import to_ms
 
 _FORM: Final = "approval form"
 _FORM_LASTS: Final = timedelta(hours=1)
-_FIELDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ async def show(request: Request) -> Response:
 async def decide(request: Request) -> Response:
     """Approve or reject."""
     state, token = state_of(request), request.path_params["token"]
-    given = _fields(request, await request.body())
+    given = await form_of(request)
     try:
         found = await _behind(state, token)
         if isinstance(found, _Refused):
@@ -205,20 +204,6 @@ async def _refuse(state: ServiceState, refused: _Refused, token: str) -> HTMLRes
     return pages.message(
         refused.title, refused.text, status=refused.status, deletion_id=refused.deletion_id
     )
-
-
-def _fields(request: Request, body: bytes) -> Mapping[str, str]:
-    """The fields of the form; empty if it is none."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        return {}
-    try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
-        )
-    except ValueError:
-        return {}
-    return dict(pairs)
 
 
 def _form_for(state: ServiceState, token: str) -> str:
