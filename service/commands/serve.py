@@ -19,6 +19,7 @@ from service.api.connections import Bounds, Connections
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.forks import work_in
 from service.supervision.ports import PORT_SECONDS, require_free
+from service.terminal.options import HOST, PORT
 from workers.settings import Settings
 from workers.upkeep.storage import StorageUnfit
 
@@ -49,16 +50,8 @@ class _Server(uvicorn.Server):
 
 
 @click.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
-)
-@click.option(
-    "--port",
-    default=8000,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="The port at which it listens; public_url must lead there.",
-)
+@HOST
+@PORT
 @click.option(
     "--processes",
     default=1,

@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from adapters.errors import ConfigurationError
-from service.cli import COMMANDS, FIRST_SENTENCES, cli, main
+from service.cli import COMMANDS, cli, main
 from service.supervision import embedded
 from service.supervision.readiness import redis_answers
 from tests.support.serve import serve
@@ -85,8 +85,9 @@ def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_list_says_what_each_commands_own_help_begins_with(name: str) -> None:
-    command = getattr(import_module(COMMANDS[name]), name)
-    assert FIRST_SENTENCES[name] == command.get_short_help_str(1000)
+    module, said = COMMANDS[name]
+    command = getattr(import_module(f"service.commands.{module}"), name)
+    assert said == command.get_short_help_str(1000)
 
 
 def test_the_list_loads_no_command() -> None:
@@ -316,7 +317,10 @@ def test_up_does_not_wait_for_a_server_that_does_not_start() -> None:
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
-    known = [(name, getattr(import_module(module), name)) for name, module in COMMANDS.items()]
+    known = [
+        (name, getattr(import_module(f"service.commands.{module}"), name))
+        for name, (module, _) in COMMANDS.items()
+    ]
     for name, command in known:
         if not isinstance(command, click.Group) or command.invoke_without_command:
             yield name, command
