@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from adapters.errors import UnglueError
 from service.api.answers import (
@@ -48,6 +49,13 @@ def _log_unfit(error: StorageUnfit) -> None:
     log.error("storage_unfit", detail=error.message)
 
 
+class _Service(Starlette):
+    """Deliveries are taken in front of all that serves the other routes, bounded like these."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return BodyLimit(Straight(super().build_middleware_stack()))
+
+
 def create_app(
     settings: Settings,
     refuse: Refuse = _log_unfit,
@@ -74,7 +82,7 @@ def create_app(
         finally:
             dashboard.close()
 
-    app = Starlette(
+    app = _Service(
         routes=[
             *(Route(each.path, each.route, methods=[each.method]) for each in OPERATIONS),
             Route("/openapi.json", description.openapi, methods=["GET"]),
@@ -91,8 +99,6 @@ def create_app(
         },
         middleware=[
             Middleware(Traced),
-            Middleware(BodyLimit),
-            Middleware(Straight),
             Middleware(BoundIds),
             Middleware(Deadline),
         ],
