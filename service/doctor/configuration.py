@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from adapters.counting import counted
 from service.doctor.finding import Finding
+from workers.audit.in_force import policy_digest
 from workers.ledger.ledger import Ledger
-from workers.processes.in_force import policy_digest
 from workers.settings import Settings
 from workers.settings.reading import PREFIX, from_file
 from workers.settings.secrecy import written_secrets

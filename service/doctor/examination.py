@@ -28,7 +28,8 @@ from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, SERVICE, W
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.network.addresses import resolve
 from workers.outbox.notify import targets_of
-from workers.processes.runtime import open_context, open_ledger
+from workers.processes.connections import open_context
+from workers.processes.runtime import open_ledger
 from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval, unenforced
 from workers.times.clock import rfc3339, system_clock
