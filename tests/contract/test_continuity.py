@@ -179,6 +179,21 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         assert await it.deletes() == []
 
 
+async def test_a_copy_that_lacks_only_an_unproved_delivery_is_another_ledger(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    """It was answered 202, and may be that a client is active: what holds its source is gone."""
+    it = watch(ledger, clock)
+    await it.look()
+    copy = await snapshot(ledger.store.redis)
+    delivery = {"id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": "{}"}
+    assert await ledger.quarantine.keep(delivery=delivery, body=b"{}", due=clock(), now=clock())
+    await it.look()
+    await restore(ledger.store.redis, copy)
+    await it.look()
+    assert await causes(ledger) == [LEDGER_LOST]
+
+
 async def test_what_was_answered_since_the_last_look_is_looked_for(
     redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
 ) -> None:

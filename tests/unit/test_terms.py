@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
+from workers.audit.in_force import policy_digest
 from workers.ledger.records import Deletion, Intent
 from workers.pipeline.terms import (
     act_of,
@@ -18,7 +19,6 @@ from workers.pipeline.terms import (
     terms_of,
     word_of,
 )
-from workers.processes.in_force import policy_digest
 from workers.settings import Settings
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

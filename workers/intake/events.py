@@ -7,7 +7,7 @@ from typing import Any
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.pipeline.identity.identities import bounded, forms_of
-from workers.times.clock import rfc3339, to_ms
+from workers.times.clock import to_ms
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
@@ -61,7 +61,7 @@ def event_of(
                 "actor": verdict.actor or "",
             }
         case Reactivated():
-            reactivated = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+            reactivated = ErrorEntry.cancelled("the client is active again", now)
             event |= {
                 "kind": "reactivated",
                 "client": bounded(verdict.client),
