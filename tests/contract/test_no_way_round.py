@@ -84,6 +84,25 @@ async def test_a_no_that_was_said_before_the_plan_can_be_ended(sources: Them) ->
         assert found.state == "deleted", found.errors
 
 
+async def test_a_replay_overrules_no_later_no_of_others(sources: Them) -> None:
+    """Whoever has a deletion begun anew knows how that one ended, and nothing of another's."""
+    async with sources(sandbox=account(status="Active"), eligibility_window="0s") as them:
+        first = await them.it.ask(org_id=ORG)
+        assert (await them.settle(first)).state == "blocked"
+        await them.it.change(ORG, status="Inactive")
+        them.configure(them.settings.sources, policy={"grace_period": "1h"})
+        await them.cancel((await them.in_grace(await created(them.cw()))).id)
+        them.it.clock.forward(minutes=5)
+        await them.it.replay(first, operator="alice")
+        found = await them.settle(first)
+        assert "declined" in await them.shown(found)
+        await them.untouched()
+        # Now it is what this one ended with.
+        them.it.clock.forward(minutes=5)
+        await them.it.replay(first, operator="alice")
+        assert (await them.settle(first)).state == "deleted"
+
+
 # -- what was read by another configuration ----------------------------------------------------
 
 

@@ -134,6 +134,7 @@ def test_the_act_and_the_word_are_in_words_of_their_own() -> None:
         {"policy": {"only_ids": ["999"]}},
         {"policy": {"grace_period": "1h"}},
         {"sources": {"cw": {**CW, "confirm_delete": False}}},
+        {"sources": {"cw": {**CW, "inactive_statuses": ["Gone"]}}},
         {"schedules": {"monthly": SCHEDULE}},
         {"itglue": {"base_url": "http://127.0.0.1:8", "api_key": "k"}},
         {"operators": {"carol": {"token_sha256": "0" * 64, "roles": ["approve"]}}},
@@ -177,6 +178,10 @@ def test_whom_the_identity_provider_names_may_do_what_its_groups_say() -> None:
     fewer = settings(operators=operators, oidc=oidc, secret_keys=keys)
     assert "may not approve" in no_approver("dana@example.com", fewer)
     assert policy_digest(by_claim) != policy_digest(fewer)
+    # And where nobody stands in the file.
+    alone = settings(oidc={**oidc, "roles": {"staff": ["admin"]}}, secret_keys=keys)
+    assert "may not approve" in no_approver("dana@example.com", alone)
+    assert "may not ask" in distrust(asked, alone)
 
 
 def test_whoever_may_have_a_new_name_is_told_from_nobody() -> None:
@@ -208,3 +213,12 @@ def test_whoever_may_have_a_new_name_is_told_from_nobody() -> None:
     # What somebody replays, somebody else asked for besides.
     anew = held("bob", same, actor="anna", replayed_by="bob")
     assert not_told_apart(anew, other) == ""
+
+
+def test_and_whose_word_is_asked_for() -> None:
+    keys = {"public_key": "a", "private_key": "b", "client_id": "c"}
+
+    def asking(url: str) -> str:
+        return policy_digest(settings(sources={"cw": {**CW, "api": {**keys, "base_url": url}}}))
+
+    assert asking("https://staging.example.com") != asking("https://api.example.com")

@@ -9,6 +9,7 @@ import json
 from functools import lru_cache
 from typing import Final
 
+from adapters.contract import SourceConfig
 from workers.settings import Settings
 
 # Of a source, what decides who may be deleted. Its secrets decide what is believed to be genuine.
@@ -23,13 +24,18 @@ def _digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def _where(source: SourceConfig) -> str:
+    """Whose word it is that is asked for before a deletion."""
+    return str(getattr(getattr(source, "api", None), "base_url", None))
+
+
 def policy_digest(settings: Settings) -> str:
     """SHA-256 over everything that decides who may be deleted, where, and on whose word."""
     policy = settings.policy.model_dump(mode="json", exclude={"export_zip_password"})
     sources = {
         # Who asks must not stand beside one that does not; where nobody does, nothing is said.
         name: source.model_dump(mode="json", include=_OF_A_SOURCE)
-        | ({"asks": True} if source.asks else {})
+        | ({"asks": _where(source)} if source.asks else {})
         | {"meaning": source.meaning}
         for name, source in settings.sources.items()
     }

@@ -76,7 +76,7 @@ def distrust(deletion: Deletion, settings: Settings) -> str:
 
 def _no_requester(name: str, settings: Settings) -> str:
     """What changed about the operator who asked; without any operator nobody asks by the API."""
-    if not settings.operators:
+    if not _has_operators(settings):
         return ""
     roles = _roles_of(name, settings)
     if roles is None:
@@ -88,9 +88,13 @@ def _no_requester(name: str, settings: Settings) -> str:
 
 def no_approver(name: str, settings: Settings) -> str:
     """What changed about who approved it, so that the approval is void; "" if nothing did."""
-    if not settings.operators or "approve" in (_roles_of(name, settings) or ()):
+    if not _has_operators(settings) or "approve" in (_roles_of(name, settings) or ()):
         return ""
     return f"operator {name} approved it, and may not approve any more"
+
+
+def _has_operators(settings: Settings) -> bool:
+    return bool(settings.operators or settings.oidc.roles_claim)
 
 
 def _roles_of(name: str, settings: Settings) -> set[Role] | None:

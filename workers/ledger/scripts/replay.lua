@@ -100,7 +100,8 @@ if ARGV[8] ~= '' then
 end
 watch_clients(id, deletion)
 if overrule then
-  redis.call('HSET', name, 'overrules_at', now)
+  -- Only what the deletion ended with was told to who overrules it, and not what was said since.
+  redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1)
 end
 if register then
   -- That its source said both of one moment stays true, for whoever else asks.
