@@ -135,3 +135,18 @@ async def test_a_replay_settles_no_doubt_of_others(sources: Them) -> None:
         found = await them.settle(await them.it.ask(org_id=ORG))
         assert found.state == "awaiting_approval"
         await them.untouched()
+
+
+async def test_a_no_outlasts_what_was_said_before_it(sources: Them) -> None:
+    """The client went, came and went; a person looked and said no; two of its events come late."""
+    async with sources(grace_period="1h") as them:
+        then = them.it.clock()
+        found = await them.in_grace(await created(them.cw()))
+        them.it.clock.forward(minutes=10)
+        await them.cancel(found.id)
+        them.it.clock.forward(minutes=5)
+        await them.cw("Active", at=then + timedelta(minutes=3))
+        await them.cw(at=then + timedelta(minutes=6))
+        (found,) = await them.all_settled()
+        assert "declined" in await them.shown(found)
+        await them.untouched()

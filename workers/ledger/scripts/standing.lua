@@ -10,17 +10,19 @@ local function kind_of(client)
   return string.match(client, '^(%w+):') or ''
 end
 
--- A no stands until a register of its client has moved on. That of a name moves with every client that
--- is called so: one whose number is none of those that the no knows is a namesake.
+-- A no stands until a register of its client has moved on, with a word that is newer than the no. That
+-- of a name moves with every client that is called so: one whose number is none of those that the no
+-- knows is a namesake.
 local function stands(line)
-  local watch, numbers = cjson.decode(line).watch, {}
-  for _, watched in ipairs(watch) do
+  local no, numbers = cjson.decode(line), {}
+  for _, watched in ipairs(no.watch) do
     numbers[watched[1] .. '\n' .. kind_of(watched[2])] = true
   end
-  for _, watched in ipairs(watch) do
-    local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'active_by')
-    local by = kind_of(watched[2]) == 'name' and said[2] or 'name:'
-    if (said[1] or '0') ~= watched[3] and (kind_of(by) == 'name' or not numbers[watched[1] .. '\n' .. kind_of(by)]) then
+  for _, watched in ipairs(no.watch) do
+    local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'active_at', 'active_by')
+    local by = kind_of(watched[2]) == 'name' and kind_of(said[3] or 'name:') or 'name'
+    local namesake = by ~= 'name' and numbers[watched[1] .. '\n' .. by]
+    if (said[1] or '0') ~= watched[3] and tonumber(said[2] or 0) > no.at and not namesake then
       return false
     end
   end
