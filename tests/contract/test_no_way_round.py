@@ -150,3 +150,19 @@ async def test_a_no_outlasts_what_was_said_before_it(sources: Them) -> None:
         (found,) = await them.all_settled()
         assert "declined" in await them.shown(found)
         await them.untouched()
+
+
+# -- the same words once more ------------------------------------------------------------------
+
+
+async def test_gone_again_in_the_same_words(sources: Them) -> None:
+    """Without an id and a time nobody can say whether it is the first one, which came twice."""
+    async with sources(grace_period="1h") as them:
+        said = {"client_id": 57, "client_name": NAME}
+        for word in ("created", "reactivated", "created", "event_id"):
+            sent = await them.send("halo", {**said, "inactive": word != "reactivated"})
+            assert sent.strongest.reason == word
+            them.it.clock.forward(minutes=6)
+        (found,) = await them.all_settled()
+        assert found.state == "awaiting_approval"
+        assert "no signed time" in await them.shown(found)

@@ -380,6 +380,13 @@ local function missing_before(event)
   return missing > 0 and missing or nil
 end
 
+-- Whether what would be the same event again, without an id or a time of its sender's, asks for a client
+-- that was active since: nobody can say whether it is.
+local function came_back(event)
+  return event.kind == 'request' and not event.occurred_at and string.find(event.event_id, '^sha256:%x+$')
+    and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
+end
+
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
   local bytes = 'body:' .. delivery.digest
@@ -399,7 +406,7 @@ local function handle(event)
   -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
   -- understood, for this one may be.
   local anew = known[3] == '2' or known[3] == '1' and (operator or event.kind == 'rejected')
-  if known[1] and not anew then
+  if known[1] and not anew and not came_back(event) then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
   if reused then
