@@ -149,7 +149,7 @@ GRANT: Final = (
 
 EVENTS: Final = (
     Safeguard(
-        "event: the same one is one", RECEIVE, "  if known[1] and not anew then", "  if false then",
+        "event: the same one is one", RECEIVE, "  if known[1] and not anew and not came_back(event) then", "  if false then",
         ("tests/integration/test_ledger_receive.py",),
     ),
     Safeguard(
@@ -312,6 +312,26 @@ OF_THE_PLAN: Final = (
         "plan: an operator who may not approve any more", "workers/pipeline/terms.py",
         '    return f"operator {name} approved it, and may not approve any more"', '    return ""',
         (f"{_DECIDED}::test_the_operators_as_configured_now",),
+    ),
+    Safeguard(
+        "plan: a source that is read otherwise now", "workers/pipeline/terms.py",
+        "if deletion.read_by and deletion.read_by != source.meaning:", "if False:",
+        ("tests/contract/test_no_way_round.py::test_a_status_that_counts_as_inactive_no_more",),
+    ),
+    Safeguard(
+        "approve: who asked, under another name", "workers/pipeline/terms.py",
+        'if deletion.asked_as in {"", known_as(asker, settings)}:', "if True:",
+        ("tests/unit/test_terms.py::test_whoever_may_have_a_new_name_is_told_from_nobody",),
+    ),
+    Safeguard(
+        "no: what is older does not end it", "workers/ledger/scripts/standing.lua",
+        " and tonumber(said[2] or 0) > no.at", "",
+        ("tests/contract/test_no_way_round.py::test_a_no_outlasts_what_was_said_before_it",),
+    ),
+    Safeguard(
+        "no: a namesake does not end it", "workers/ledger/scripts/standing.lua",
+        " and not namesake", "",
+        ("tests/contract/test_no_way_round.py::test_a_namesake_that_comes_and_goes_ends_no_no",),
     ),
     Safeguard(
         "plan: the milder mode of then and now", "workers/pipeline/terms.py",
