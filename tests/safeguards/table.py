@@ -149,7 +149,8 @@ GRANT: Final = (
 
 EVENTS: Final = (
     Safeguard(
-        "event: the same one is one", RECEIVE, "  if known[1] and not anew and not came_back(event) then", "  if false then",
+        "event: the same one is one", RECEIVE,
+        "  if known[1] and not anew and not came_back(event) then", "  if false then",
         ("tests/integration/test_ledger_receive.py",),
     ),
     Safeguard(
