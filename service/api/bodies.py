@@ -1,10 +1,10 @@
 """Reading the body of a request into a model of ours."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 
 from adapters.errors import InvalidRequest
@@ -13,6 +13,15 @@ from adapters.payload import Malformed, parse_json
 from service.api.answers import invalid
 
 _FIELDS: Final = 20
+LONGEST_REASON: Final = 2000
+
+
+class Reason(Strict):
+    """Why; kept in the audit log, and told to whoever is concerned."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
+
+
 Body = TypeVar("Body", bound=Strict)
 
 
