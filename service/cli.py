@@ -123,6 +123,24 @@ COMMANDS: Final = MappingProxyType(
     }
 )
 
+# The parts of an installation, for which somebody waits when it starts.
+_PARTS = frozenset({"outbox", "scheduler", "serve", "worker"})
+# What structlog and httpx, and redis-py, load where it is there, for what no part asks of them:
+# coloured tracebacks and a command of its own; metrics. It takes as long as all three do.
+_NOT_FOR_PARTS = ("rich", "opentelemetry.sdk.metrics")
+
+
+def _load_libraries() -> None:
+    left_out = [name for name in _NOT_FOR_PARTS if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment] # how Python is told that there is none
+    try:
+        for library in ("structlog", "httpx", "redis.asyncio"):
+            import_module(library)
+    finally:
+        for name in left_out:
+            del sys.modules[name]
+
 
 class Commands(click.Group):
     """The commands, each imported when it is named."""
@@ -140,6 +158,8 @@ class Commands(click.Group):
         # What is loaded stays: looking for garbage meanwhile costs a tenth of the loading.
         gc.disable()
         try:
+            if cmd_name in _PARTS:
+                _load_libraries()
             module, _ = COMMANDS[cmd_name]
             command = getattr(import_module(f"service.commands.{module}"), cmd_name)
         finally:

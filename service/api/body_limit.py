@@ -3,7 +3,6 @@
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.errors import PayloadTooLarge, TooManyAttempts
@@ -38,8 +37,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        stated = Headers(scope=scope).get("content-length", "")
-        size = int(stated) if stated.isdecimal() else 0
+        size = _stated(scope)
         read = held = 0
 
         async def limited() -> Message:
@@ -67,3 +65,11 @@ class BodyLimit:
         if not self._told:
             self._told = True
             log.warning("bodies_full", held=self._held, most=self._most)
+
+
+def _stated(scope: Scope) -> int:
+    """The length that the request says that its body has; 0 if it says none."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0

@@ -44,6 +44,33 @@ class _Refused(Exception):
         self.status = status
 
 
+class _Whole:
+    """To which uvicorn writes an answer: the head of one of known length leaves with its body.
+
+    Each write is a segment of its own, and the peer wakes up for each.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._head = b""
+        self._wrote = False
+        self.close = cycle.transport.close
+        self.is_closing = cycle.transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, or write it with what comes behind it."""
+        cycle = self._cycle
+        if cycle.response_started and not self._wrote:
+            self._wrote = True
+            if cycle.chunked_encoding is False and cycle.scope["method"] != "HEAD":
+                self._head = data
+                return
+        if self._head:
+            data, self._head = self._head + data, b""
+        self._transport.write(data)
+
+
 class BoundedHttp(HttpToolsProtocol):
     """One connection. Its class is made by `bounded`, which says among which it is."""
 
@@ -151,6 +178,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _Whole(self.cycle))
         self._in_head, self._counted = False, 0
         self._wait(self._bounds.body_seconds)
 

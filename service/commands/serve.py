@@ -5,6 +5,7 @@ import gc
 import socket
 import sys
 from functools import partial
+from importlib import import_module
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -74,6 +75,8 @@ def serve(host: str, port: int, processes: int) -> None:
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
     )
+    # Here, and not in each of them: what is loaded before the fork they share.
+    import_module("service.api.routes.every")
     sys.exit(work_in(processes, partial(_serve, settings, host, port, listener)))
 
 

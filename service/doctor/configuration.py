@@ -7,9 +7,9 @@ from typing import Final
 
 from adapters.counting import counted
 from service.doctor.finding import Finding
+from workers.audit.in_force import policy_digest
 from workers.ledger.ledger import Ledger
 from workers.outbox.notify import targets_of
-from workers.processes.in_force import policy_digest
 from workers.settings import Settings
 from workers.settings.enforcement import asks_for_approval, unenforced
 from workers.settings.reading import PREFIX, from_file

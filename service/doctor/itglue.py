@@ -9,7 +9,7 @@ from service.doctor.finding import Finding
 from workers.itglue.client import ITGlue
 from workers.itglue.models import Organization
 from workers.pipeline.gates.patterns import protects
-from workers.processes.runtime import open_context
+from workers.processes.connections import open_context
 from workers.settings import Settings
 from workers.settings.policy import PolicySettings
 

@@ -143,8 +143,5 @@ class Traced:
 
             await self._app(scope, receive, noted)
             path = getattr(scope.get("route"), "path", None)
-            if path is None and scope["path"].startswith("/webhooks/"):
-                # Deliveries are taken without looking through the routes.
-                path = "/webhooks/{source}"
             if path is not None:
                 span.called(f"{scope['method']} {path}")

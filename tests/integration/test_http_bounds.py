@@ -51,7 +51,7 @@ async def slow(_request: Request) -> Response:
 
 
 def app() -> Starlette:
-    methods = ["GET", "POST"]
+    methods = ["GET", "HEAD", "POST"]
     routes = [
         Route(f"/{each.__name__}", each, methods=methods) for each in (echo, early, long, slow)
     ]
@@ -137,6 +137,15 @@ def test_an_ordinary_request_and_the_next_one_on_its_connection() -> None:
         for text in (b"one", b"two"):
             peer.send(HEAD, b"content-length: 3\r\n", b"\r\n", text)
             assert peer.answer()[1]["body"] == text.decode()
+
+
+def test_an_answer_of_known_length_is_one_segment() -> None:
+    with serving(LONG) as served:
+        peer = served.peer()
+        peer.send(HEAD, b"content-length: 3\r\n\r\none")
+        assert peer.socket.recv(65536).endswith(b"}")
+        peer.send(b"HEAD /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert peer.socket.recv(65536).endswith(b"\r\n\r\n")
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,19 @@ def test_the_list_says_what_each_commands_own_help_begins_with(name: str) -> Non
     assert said == command.get_short_help_str(1000)
 
 
-def test_the_list_loads_no_command() -> None:
-    loaded = "import sys, service.cli as cli; cli.cli.main(['--help'], standalone_mode=False)"
-    told = (
-        f"{loaded}; sys.exit(' '.join(set(sys.modules) & {{'rich', 'httpx', 'pydantic', 'redis'}}))"
-    )
+@pytest.mark.parametrize(
+    ("arguments", "seldom"),
+    [
+        (["--help"], {"rich", "httpx", "pydantic", "redis"}),
+        (["serve", "--help"], {"rich", "opentelemetry.sdk.metrics", "jinja2", "prometheus_client",
+                               "service.console", "service.api.openapi", "workers.itglue.client",
+                               "workers.psa.companies", "adapters.halopsa"}),
+    ],
+    ids=["list", "serve"],
+)  # fmt: skip
+def test_nothing_is_loaded_that_need_not_be(arguments: list[str], seldom: set[str]) -> None:
+    loaded = f"import sys, service.cli as cli; cli.cli.main({arguments}, standalone_mode=False)"
+    told = f"{loaded}; sys.exit(' '.join(set(sys.modules) & {seldom}))"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert (done.returncode, done.stderr.strip()) == (1, "")
 

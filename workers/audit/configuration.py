@@ -17,9 +17,9 @@ import structlog
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
+from workers.audit.in_force import policy_digest
 from workers.audit.keys import derived
 from workers.ledger.ledger import Ledger
-from workers.processes.in_force import policy_digest
 from workers.processes.stopping import beside
 from workers.settings import Settings
 from workers.times.clock import Clock

@@ -22,7 +22,7 @@ from adapters.pointer import at
 from workers.network.addresses import AddressRefused, NameUnknown, resolve
 from workers.network.pinned import exchange, new_client, read_raw
 from workers.network.strangers import Allowance, Newest
-from workers.network.tls import public_authorities
+from workers.network.tls import load_client, public_authorities
 
 _ANSWER_LIMIT = 64 * 1024
 _KEY_LIMIT = 4096
@@ -103,6 +103,8 @@ class SigningKeys:
     @classmethod
     def connect(cls) -> Self:
         """Keys for a running service; leave the context to stop what is under way."""
+        # Here, and not while the first sender waits.
+        load_client()
         return cls()
 
     async def __aenter__(self) -> Self:

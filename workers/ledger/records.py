@@ -172,7 +172,8 @@ class Deletion:
     switch), "key_refused", "disk_full", "psa_silent" or "psa_refused". `order` counts the
     active events that the ledger knew when it was asked for, `identities` are those of the event
     that asked, as (source, client).
-    `asked_mode` is the policy's mode then; `pinned` the organization as its first plan found it.
+    `asked_mode` is the policy's mode then, `read_by` its source's `meaning`, "" if that is unknown;
+    `pinned` the organization as its first plan found it.
     """
 
     id: str
@@ -209,6 +210,7 @@ class Deletion:
     waits_for: str = ""
     order: int = 0
     asked_mode: Mode | None = None
+    read_by: str = ""
     pinned: Mapping[str, Any] | None = None
     known_name: str = ""
     overrules_at: datetime | None = None
