@@ -1,16 +1,16 @@
-"""Reading the body of a request into a model of ours."""
+"""Reading the body of a request, a form or its address into what we take."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from adapters.errors import InvalidRequest
 from adapters.models import Strict
 from adapters.payload import Malformed, parse_json
-from service.api.answers import invalid
+from service.api.answers import invalid, invalid_fields
 
 _FIELDS: Final = 20
 LONGEST_REASON: Final = 2000
@@ -23,6 +23,7 @@ class Reason(Strict):
 
 
 Body = TypeVar("Body", bound=Strict)
+Query = TypeVar("Query", bound=BaseModel)
 
 
 async def read_body(
@@ -55,6 +56,14 @@ async def form_of(request: Request) -> Mapping[str, str]:
     except ValueError:
         return {}
     return dict(pairs)
+
+
+def query_of(request: Request, kind: type[Query]) -> Query:
+    """What the address asks for, as this model. Raises InvalidRequest."""
+    try:
+        return kind.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise invalid_fields(error) from None
 
 
 def json_of(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
