@@ -47,12 +47,14 @@ async def read_body(
 
 async def form_of(request: Request) -> Mapping[str, str]:
     """The fields of a form; empty if the body is none."""
+    body = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return {}
     try:
-        body = (await request.body()).decode()
-        pairs = parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+        )
     except ValueError:
         return {}
     return dict(pairs)
