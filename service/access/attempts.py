@@ -4,20 +4,15 @@ A refusal costs a log line, a count in Redis and perhaps a question to the vendo
 anybody may ask for it. What is genuine costs nothing of the allowance and never waits for it.
 """
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from workers.network.strangers import Allowance, Newest
 
 _BURST: Final = 60
 _PER_SECOND: Final = 1.0
 _MOST_SENDERS: Final = 4096
-
-
-@dataclass(slots=True)
-class _Allowance:
-    left: float
-    at: float
 
 
 class FailedAttempts:
@@ -30,31 +25,25 @@ class FailedAttempts:
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
-        self._senders: OrderedDict[tuple[str, str], _Allowance] = OrderedDict()
+        self._senders = Newest[tuple[str, str], Allowance](_MOST_SENDERS)
         self._unsaid: Counter[str] = Counter()
 
     def spent(self, peer: str, source: str) -> bool:
         """Whether this sender has used up its allowance for now."""
         known = self._senders.get((peer, source))
-        return known is not None and self._left(known) < 1
+        return known is not None and known.spent(self._monotonic())
 
     def fail(self, peer: str, source: str) -> bool:
         """One more that was not genuine: whether that may still be said and counted."""
-        sender = (peer, source)
-        known = self._senders.setdefault(sender, _Allowance(_BURST, self._monotonic()))
-        self._senders.move_to_end(sender)
-        if len(self._senders) > _MOST_SENDERS:
-            self._senders.popitem(last=False)
-        known.left, known.at = self._left(known), self._monotonic()
-        if known.left < 1:
-            self._unsaid[source] += 1
-            return False
-        known.left -= 1
-        return True
+        sender, now = (peer, source), self._monotonic()
+        known = self._senders.found(sender)
+        if known is None:
+            known = self._senders[sender] = Allowance(_BURST, _PER_SECOND, now)
+        if known.take(now):
+            return True
+        self._unsaid[source] += 1
+        return False
 
     def unsaid(self, source: str) -> int:
         """How many were neither said nor counted since this was asked; then it begins anew."""
         return self._unsaid.pop(source, 0)
-
-    def _left(self, known: _Allowance) -> float:
-        return min(_BURST, known.left + (self._monotonic() - known.at) * _PER_SECOND)

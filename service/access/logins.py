@@ -5,7 +5,6 @@ proxy, and nobody who guesses there may keep an operator from stopping a deletio
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from adapters.errors import TooManyAttempts, Unauthorized
 from service.access.operators import Caller
 from service.access.peers import peer_of
 from workers.ledger.auditing.audit import Audit
+from workers.network.strangers import Newest
 from workers.processes.stopping import beside
 from workers.times.clock import Clock
 
@@ -47,7 +47,7 @@ class Logins:
     def __init__(self, clock: Clock) -> None:
         self.seen: dict[str, datetime] = {}
         self._clock = clock
-        self._peers: OrderedDict[str, _Peer] = OrderedDict()
+        self._peers = Newest[str, _Peer](_MOST_PEERS)
 
     def admit(
         self,
@@ -73,10 +73,9 @@ class Logins:
 
     def _failed(self, name: str) -> None:
         now = self._clock()
-        peer = self._peers.setdefault(name, _Peer(now))
-        self._peers.move_to_end(name)
-        if len(self._peers) > _MOST_PEERS:
-            self._peers.popitem(last=False)
+        peer = self._peers.found(name)
+        if peer is None:
+            peer = self._peers[name] = _Peer(now)
         if now - peer.since >= WINDOW:
             peer.since, peer.failures = now, 0
         peer.failures += 1

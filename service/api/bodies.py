@@ -1,19 +1,29 @@
-"""Reading the body of a request into a model of ours."""
+"""Reading the body of a request, a form or its address into what we take."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from adapters.errors import InvalidRequest
 from adapters.models import Strict
 from adapters.payload import Malformed, parse_json
-from service.api.answers import invalid
+from service.api.answers import invalid, invalid_fields
 
 _FIELDS: Final = 20
+LONGEST_REASON: Final = 2000
+
+
+class Reason(Strict):
+    """Why; kept in the audit log, and told to whoever is concerned."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
+
+
 Body = TypeVar("Body", bound=Strict)
+Query = TypeVar("Query", bound=BaseModel)
 
 
 async def read_body(
@@ -37,15 +47,25 @@ async def read_body(
 
 async def form_of(request: Request) -> Mapping[str, str]:
     """The fields of a form; empty if the body is none."""
+    body = await request.body()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return {}
     try:
-        body = (await request.body()).decode()
-        pairs = parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+        )
     except ValueError:
         return {}
     return dict(pairs)
+
+
+def query_of(request: Request, kind: type[Query]) -> Query:
+    """What the address asks for, as this model. Raises InvalidRequest."""
+    try:
+        return kind.model_validate(dict(request.query_params))
+    except ValidationError as error:
+        raise invalid_fields(error) from None
 
 
 def json_of(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

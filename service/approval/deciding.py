@@ -1,18 +1,18 @@
 """Approving and rejecting, whatever way an operator came: every refusal is audited."""
 
-from typing import Final, Literal
+from typing import Literal
 
 import structlog
 
 from adapters.errors import InvalidIdentifier, InvalidRequest, RoleMissing
 from service.access.operators import Caller
+from service.api.bodies import LONGEST_REASON
 from service.api.state import ServiceState
 from service.approval.names import difference
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.terms import not_told_apart
 
 log = structlog.get_logger()
-LONGEST_REASON: Final = 2000
 
 
 async def approve(

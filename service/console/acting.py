@@ -19,6 +19,7 @@ from adapters.errors import (
     Unauthorized,
     UnglueError,
 )
+from service.api.bodies import LONGEST_REASON
 from service.api.routes import deletions as api
 from service.api.routes import holds, organizations, protections, replays
 from service.approval import deciding
@@ -27,7 +28,6 @@ from service.approval.refusals import refused
 from service.console.deletions import shown, subject
 from service.console.deliveries import shown as delivery_shown
 from service.console.door.front import Look, Visit
-from workers.ledger.records import Deletion
 from workers.outbox.approval_link import opened, sealed
 
 _LONGEST_KEY: Final = 100
@@ -35,27 +35,35 @@ _NAMED: Final = "console name"
 _PASSED_ON: Final = (NotFound, Unauthorized, TooManyAttempts)
 
 
-def _about_deletion(act: Callable[[Visit, Deletion], Awaitable[str]]) -> Look:
-    """The form of a deletion's page: what was refused is told there, above the forms."""
-
-    async def acted(visit: Visit) -> Response:
-        deletion = await visit.state.ledger.deletions.get(visit.request.path_params["deletion_id"])
-        try:
-            said = await act(visit, deletion)
-        except _PASSED_ON:
-            raise
-        except UnglueError as error:
-            return await shown(visit, deletion.id, problem=refused(error), status=error.http_status)
-        return RedirectResponse(f"/deletions/{deletion.id}?said={said}", 303)
-
-    return acted
+_Act = Callable[[Visit, str], Awaitable[str]]
 
 
-async def _approve(visit: Visit, deletion: Deletion) -> str:
+def _about(
+    place: str, parameter: str, again: Callable[..., Awaitable[Response]]
+) -> Callable[[_Act], Look]:
+    """A form of a record's page: what was refused is told there, above the forms."""
+
+    def of(act: _Act) -> Look:
+        async def acted(visit: Visit) -> Response:
+            name = visit.request.path_params[parameter]
+            try:
+                said = await act(visit, name)
+            except _PASSED_ON:
+                raise
+            except UnglueError as error:
+                return await again(visit, name, problem=refused(error), status=error.http_status)
+            return RedirectResponse(f"/{place}/{name}?said={said}", 303)
+
+        return acted
+
+    return of
+
+
+async def _approve(visit: Visit, deletion_id: str) -> str:
     await deciding.approve(
         visit.state,
         visit.caller,
-        deletion,
+        await visit.state.ledger.deletions.get(deletion_id),
         # What the form showed, not what is there now.
         seen=visit.form.get("seen", ""),
         force=visit.form.get("force_delete") == "yes",
@@ -65,19 +73,21 @@ async def _approve(visit: Visit, deletion: Deletion) -> str:
     return "approved"
 
 
-async def _reject(visit: Visit, deletion: Deletion) -> str:
+async def _reject(visit: Visit, deletion_id: str) -> str:
+    deletion = await visit.state.ledger.deletions.get(deletion_id)
     reason = visit.form.get("reason", "")
     await deciding.reject(visit.state, visit.caller, deletion, reason=reason)
     return "rejected"
 
 
-async def _cancel(visit: Visit, deletion: Deletion) -> str:
-    await api.stop(visit.state, visit.caller, deletion.id)
+async def _cancel(visit: Visit, deletion_id: str) -> str:
+    await api.stop(visit.state, visit.caller, deletion_id)
     return "cancelled"
 
 
-async def _replay(visit: Visit, deletion: Deletion) -> str:
+async def _replay(visit: Visit, deletion_id: str) -> str:
     visit.caller.require("request")
+    deletion = await visit.state.ledger.deletions.get(deletion_id)
     found = subject(deletion)
     # Otherwise it is the same form once more, or too late; the ledger tells them apart.
     if deletion.terminal:
@@ -86,11 +96,12 @@ async def _replay(visit: Visit, deletion: Deletion) -> str:
     return "replayed"
 
 
-async def _resend(visit: Visit, _deletion: Deletion) -> str:
+async def _resend(visit: Visit, _deletion_id: str) -> str:
     await _ordered(visit, "callbacks", visit.form.get("callback", ""))
     return "resent"
 
 
+_about_deletion: Final = _about("deletions", "deletion_id", shown)
 approve: Final = _about_deletion(_approve)
 reject: Final = _about_deletion(_reject)
 cancel: Final = _about_deletion(_cancel)
@@ -119,22 +130,6 @@ async def send_again(visit: Visit) -> Response:
     return RedirectResponse("/results?said=resent", 303)
 
 
-def _about_delivery(act: Callable[[Visit, str], Awaitable[str]]) -> Look:
-    async def acted(visit: Visit) -> Response:
-        delivery_id = visit.request.path_params["delivery_id"]
-        try:
-            said = await act(visit, delivery_id)
-        except _PASSED_ON:
-            raise
-        except UnglueError as error:
-            return await delivery_shown(
-                visit, delivery_id, problem=refused(error), status=error.http_status
-            )
-        return RedirectResponse(f"/deliveries/{delivery_id}?said={said}", 303)
-
-    return acted
-
-
 async def _replay_delivery(visit: Visit, delivery_id: str) -> str:
     visit.caller.require("request")
     await visit.state.ledger.deliveries.get(delivery_id)
@@ -150,6 +145,7 @@ async def _dismiss(visit: Visit, delivery_id: str) -> str:
     return "dismissed"
 
 
+_about_delivery: Final = _about("deliveries", "delivery_id", delivery_shown)
 replay_delivery: Final = _about_delivery(_replay_delivery)
 dismiss: Final = _about_delivery(_dismiss)
 
@@ -235,6 +231,6 @@ async def protect(visit: Visit) -> Response:
 def reason(visit: Visit) -> str:
     """The reason that was given. Raises InvalidRequest: none was, or it is too long."""
     given = visit.form.get("reason", "").strip()
-    if not 1 <= len(given) <= deciding.LONGEST_REASON:
-        raise InvalidRequest(f"reason: say why, in 1 to {deciding.LONGEST_REASON} characters")
+    if not 1 <= len(given) <= LONGEST_REASON:
+        raise InvalidRequest(f"reason: say why, in 1 to {LONGEST_REASON} characters")
     return given

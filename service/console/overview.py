@@ -8,11 +8,12 @@ from typing import Final
 from starlette.responses import RedirectResponse, Response
 
 from adapters.counting import counted
-from adapters.errors import Conflict, InvalidRequest
+from adapters.errors import Conflict
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
 from service.api.routes import sources
 from service.approval.refusals import refused
+from service.console.acting import reason
 from service.console.door.front import Visit
 from service.console.needs import Need, needs
 from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, LEDGER_LOST
@@ -37,7 +38,6 @@ _PARTS: Final = (
 )
 _HEIGHT: Final = 100
 _ENDED: Final = {FAILED: "failed", BLOCKED: "was blocked by a gate"}
-_LONGEST_REASON: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +133,16 @@ _SAID: Final = {
 }
 
 
-def _reason(visit: Visit) -> str:
-    reason = visit.form.get("reason", "").strip()
-    if not 1 <= len(reason) <= _LONGEST_REASON:
-        raise InvalidRequest(f"reason: say why, in 1 to {_LONGEST_REASON} characters")
-    return reason
-
-
 async def pause(visit: Visit) -> Response:
     """Stop everything destructive."""
-    await switch.stop(visit.state, visit.caller, _reason(visit))
+    await switch.stop(visit.state, visit.caller, reason(visit))
     return RedirectResponse("/?said=paused", 303)
 
 
 async def resume(visit: Visit) -> Response:
     """Go on."""
     accepted = {name: visit.form.get(name) == "yes" for name in ("accept_ledger", "accept_account")}
-    asked = switch.Resumption(reason=_reason(visit), **accepted)
+    asked = switch.Resumption(reason=reason(visit), **accepted)
     try:
         await switch.go_on(visit.state, visit.caller, asked)
     except Conflict as error:

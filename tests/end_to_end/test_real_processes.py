@@ -30,7 +30,6 @@ from workers.processes.queue import QUEUE_KEY
 
 QUICK = {
     "UNGLUE_WORKER__LEASE": "3s",
-    "UNGLUE_WORKER__BEAT": "0.5s",
     "UNGLUE_WORKER__REQUEUE_AFTER": "1s",
     "UNGLUE_ITGLUE__TIMEOUT_SECONDS": "2",
 }

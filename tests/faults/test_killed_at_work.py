@@ -32,7 +32,7 @@ max_share = 1.0
 @pytest.fixture(scope="module")
 def real() -> Iterator[Plant]:
     """An installation with the times of a real one."""
-    with plant(Crowd(size=10), more=SCHEDULE, times=Times(LEASE, BEAT)) as made:
+    with plant(Crowd(size=10), more=SCHEDULE, times=Times(LEASE)) as made:
         made.start_all()
         made.ended(made.send())
         yield made
@@ -93,7 +93,7 @@ def test_a_killed_sweep_goes_on_at_once(real: Plant) -> None:
 
 def test_whoever_waits_for_a_slow_it_glue_keeps_it() -> None:
     """Nobody was killed, and nobody takes it for dead."""
-    with plant(Crowd(size=3), times=Times(lease=10, beat=BEAT, answer=20)) as it:
+    with plant(Crowd(size=3), times=Times(lease=10, answer=20)) as it:
         it.start_all(workers=2)
         it.faults(slow={"value": 5000})
         deletion_id = it.send(company := it.company())

@@ -21,13 +21,13 @@ from tests.support.audit import pending
 from tests.support.deletions import approved, cancelled
 from tests.support.ledgers import begin_anew
 from tests.support.receiver import receiving
+from tests.support.sending import send
 from tests.support.service import Service, configured, running_service, secret_key, stored, token
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.outbox.approval_link import link_of, sealed
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means
-from workers.outbox.send import send
 from workers.settings import Settings
 from workers.times.clock import rfc3339, system_clock, to_ms
 

@@ -14,11 +14,11 @@ from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.deletions import ended
 from tests.support.receiver import Receiver, receiving, reply
+from tests.support.sending import send
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means
-from workers.outbox.send import send
 from workers.settings import Settings
 from workers.upkeep.silence import tell_of_silent_sources
 

@@ -18,13 +18,13 @@ from tests.support.clock import TestClock
 from tests.support.deletions import ended
 from tests.support.ledgers import notice_kinds
 from tests.support.receiver import Receiver, receiving, reply
+from tests.support.sending import send
 from workers.ledger.bulk.sweeps import End, Progress
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 from workers.outbox.outgoing import Means
-from workers.outbox.send import send
 from workers.pipeline.result import result_of
 from workers.settings import Settings
 

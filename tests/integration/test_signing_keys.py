@@ -274,7 +274,7 @@ async def test_what_is_remembered_is_bounded(
     for number in range(300):
         stopwatch.now += 1
         await keys.get(f"{server.url}{number}")
-    assert len(keys._keys._answers) == 256
+    assert len(keys._keys) == 256
 
 
 @pytest.mark.parametrize(

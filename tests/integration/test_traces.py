@@ -18,6 +18,7 @@ from service.sandbox import SandboxSettings, create_sandbox
 from service.supervision.checks import trace
 from tests.support.receiver import receiving
 from tests.support.rehearsal import RELAXED
+from tests.support.sending import send
 from tests.support.serve import serve
 from tests.support.service import (
     SECRET,
@@ -29,7 +30,6 @@ from tests.support.service import (
 )
 from workers.ledger.ledger import Ledger
 from workers.outbox.outgoing import Means
-from workers.outbox.send import send
 from workers.pipeline.advance import advance
 from workers.processes.connections import open_context
 from workers.settings import Settings

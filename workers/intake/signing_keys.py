@@ -9,7 +9,6 @@ import asyncio
 import logging
 import ssl
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -22,6 +21,7 @@ from adapters.payload import Malformed, parse_json
 from adapters.pointer import at
 from workers.network.addresses import AddressRefused, NameUnknown, resolve
 from workers.network.pinned import exchange, new_client, read_raw
+from workers.network.strangers import Allowance, Newest
 from workers.network.tls import load_client, public_authorities
 
 _ANSWER_LIMIT = 64 * 1024
@@ -56,22 +56,6 @@ class Resolver(Protocol):
         ...
 
 
-class _Allowance:
-    """A number of requests that refills with time."""
-
-    def __init__(self, now: float) -> None:
-        self._left: float = _BURST
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        self._left = min(_BURST, self._left + (now - self._at) * _PER_SECOND)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What a URL gave at a moment: the key, or why there is none."""
@@ -90,27 +74,6 @@ class _Answer:
             return self.outcome
         # Anew: one exception raised many times would drag all its tracebacks along.
         raise type(self.outcome)(self.outcome.message)
-
-
-class _Recent:
-    """The newest answers by URL, at most `_KEPT` of them."""
-
-    def __init__(self) -> None:
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
-
-    def get(self, url: str) -> _Answer | None:
-        if url in self._answers:
-            self._answers.move_to_end(url)
-        return self._answers.get(url)
-
-    def put(self, url: str, answer: _Answer) -> None:
-        self._answers[url] = answer
-        self._answers.move_to_end(url)
-        if len(self._answers) > _KEPT:
-            self._answers.popitem(last=False)
-
-    def drop(self, url: str) -> None:
-        self._answers.pop(url, None)
 
 
 class SigningKeys:
@@ -132,9 +95,9 @@ class SigningKeys:
         self._resolver = resolver
         self._tls = tls or public_authorities()
         self._timeout_seconds = timeout_seconds
-        self._keys = _Recent()
-        self._refusals = _Recent()
-        self._allowances: dict[tuple[str, bool], _Allowance] = {}
+        self._keys = Newest[str, _Answer](_KEPT)
+        self._refusals = Newest[str, _Answer](_KEPT)
+        self._allowances: dict[tuple[str, bool], Allowance] = {}
         self._fetching: dict[str, asyncio.Task[_Answer]] = {}
 
     @classmethod
@@ -155,7 +118,7 @@ class SigningKeys:
 
     def has_given_one(self, url: str) -> bool:
         """Whether this URL has given a key before, so that it is the vendor's and not made up."""
-        return self._keys.get(url) is not None
+        return self._keys.found(url) is not None
 
     async def get(self, url: str, *, refresh: bool = False) -> str:
         """The key kept at the URL.
@@ -168,10 +131,10 @@ class SigningKeys:
             SigningKeyUnavailable: it does not answer, answers nonsense, or is asked too often.
         """
         now = self._monotonic()
-        known = self._keys.get(url)
+        known = self._keys.found(url)
         if known and (known.younger_than(_REFRESH, now) or (known.believed(now) and not refresh)):
             return known.value()
-        refused = self._refusals.get(url)
+        refused = self._refusals.found(url)
         if refused and refused.believed(now):
             return refused.value()
         task = self._fetching.get(url)
@@ -188,7 +151,9 @@ class SigningKeys:
             origin, _ = split_url(url)
         except ValueError as error:
             raise SignatureInvalid(f"the signing key's address {error}") from None
-        allowance = self._allowances.setdefault((origin, has_given_a_key), _Allowance(now))
+        allowance = self._allowances.setdefault(
+            (origin, has_given_a_key), Allowance(_BURST, _PER_SECOND, now)
+        )
         if not allowance.take(now):
             raise AskedTooOften(
                 f"{origin} was asked for too many signing keys just now, so this one was not "
@@ -211,12 +176,12 @@ class SigningKeys:
             outcome = SigningKeyUnavailable(f"the key server: {type(error).__name__}")
         answer = _Answer(self._monotonic(), outcome)
         if isinstance(outcome, str):
-            self._keys.put(url, answer)
-            self._refusals.drop(url)
+            self._keys[url] = answer
+            self._refusals.pop(url, None)
             return answer
         if isinstance(outcome, SignatureInvalid):
-            self._keys.drop(url)
-        self._refusals.put(url, answer)
+            self._keys.pop(url, None)
+        self._refusals[url] = answer
         return answer
 
     async def _download(self, url: str) -> tuple[int, bytes]:

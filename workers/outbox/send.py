@@ -31,13 +31,6 @@ def signed_headers(
     }
 
 
-async def send(callback_id: str, means: Means) -> None:
-    """Make one attempt, if it is due and nobody else is making it."""
-    held = await means.ledger.callbacks.lease(callback_id, means.clock())
-    if held is not None:
-        await record(await attempt(held, means), means)
-
-
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What was done and what came back. `host` is "" where nothing was sent."""

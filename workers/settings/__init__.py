@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -47,8 +48,8 @@ from workers.settings.spelling import meant
 from workers.settings.wrong_input import faults
 from workers.times.durations import SomeDuration
 
-# One beat may be late, and one more be lost on its way.
-_BEATS_A_LEASE: Final = 3
+# One beat may be late, and others be lost on their way: the lease is its worker's all the same.
+_BEATS_A_LEASE: Final = 5
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_:-]{0,98}:", re.ASCII)
 
 
@@ -79,23 +80,16 @@ class WorkerSettings(Section):
     """`[worker]`: how long things may take before somebody else looks again."""
 
     lease: SomeDuration = Field(default="14s", validate_default=True)
-    beat: SomeDuration = Field(default="3s", validate_default=True)
     requeue_after: SomeDuration = Field(default="30s", validate_default=True)
     scheduler_interval: SomeDuration = Field(default="1s", validate_default=True)
     max_attempts: Annotated[int, Field(ge=1)] = 8
     concurrency: Annotated[int, Field(ge=1, le=32)] = 4
     pulse: str = ""
 
-    @model_validator(mode="after")
-    def _lease_holds(self) -> Self:
-        least = _BEATS_A_LEASE * self.beat.total_seconds()
-        if self.lease.total_seconds() < least:
-            raise ValueError(
-                f"lease must be at least {least:g} s, {_BEATS_A_LEASE} times beat: one that is "
-                "over before it is renewed is taken from a worker that is well, and its deletion "
-                "ends as failed"
-            )
-        return self
+    @property
+    def beat(self) -> timedelta:
+        """How often a lease is renewed."""
+        return self.lease / _BEATS_A_LEASE
 
 
 class AuditSettings(Section):

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 
+# What an older file may have, and what became of it.
+_REMOVED: Final[Mapping[tuple[int | str, ...], str]] = {
+    ("worker", "beat"): "it follows from worker.lease now; take it out",
+}
+
 
 def meant(kind: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
-    """The known name of the same table that the one at this place resembles: pure."""
+    """What became of the name at this place, or which known one of its table it resembles: pure."""
+    if place in _REMOVED:
+        return _REMOVED[place]
     near = get_close_matches(str(place[-1]), _names(kind, place[:-1]), n=1) if place else []
-    return near[0] if near else None
+    return f"did you mean {near[0]}?" if near else None
 
 
 def _names(kind: type[BaseModel], place: tuple[int | str, ...]) -> tuple[str, ...]:

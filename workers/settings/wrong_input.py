@@ -27,7 +27,7 @@ Meant = Callable[[tuple[int | str, ...]], str | None]
 
 
 def faults(error: ValidationError, *, whole: str, meant: Meant | None = None) -> Iterator[str]:
-    """One line a fault; `whole` names the input, `meant` the name an unknown one resembles."""
+    """One line a fault; `whole` names the input, `meant` says what an unknown name may mean."""
     every = error.errors(include_url=False, include_input=False)
     inside = {fault["loc"][:end] for fault in every for end in range(len(fault["loc"]))}
     # A list that is too short only because its members are wrong is not news.
@@ -35,7 +35,7 @@ def faults(error: ValidationError, *, whole: str, meant: Meant | None = None) ->
     for fault in found[:_MOST]:
         place = ".".join(_shortened(str(part)) for part in fault["loc"]) or whole
         near = meant(fault["loc"]) if meant and fault["type"] == "extra_forbidden" else None
-        yield f"{place}: {_said(fault)}" + (f"; did you mean {near}?" if near else "")
+        yield f"{place}: {_said(fault)}" + (f"; {near}" if near else "")
     if len(found) > _MOST:
         yield f"and {len(found) - _MOST} more"
 

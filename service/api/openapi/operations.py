@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from adapters import errors
 from adapters.models import DeletionRequest
+from service.api.bodies import Reason
 from service.api.openapi import answers
 from service.api.routes import (
     approval_page,
@@ -127,7 +128,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _post(f"{_ONE}/approve", deletions.approve, "deletions", answers.Deletion, needs="approve",
           body=deletions.Approval, raises=_DECIDED),
     _post(f"{_ONE}/reject", deletions.reject, "deletions", answers.Deletion, needs="approve",
-          body=deletions.Rejection, raises=_DECIDED),
+          body=Reason, raises=_DECIDED),
     _post(f"{_ONE}/cancel", deletions.cancel, "deletions", answers.Deletion, needs="any",
           raises=_DECIDED),
     Operation(
@@ -151,20 +152,20 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _post("/v1/sources/{source}/catch-up", sources.catch_up, "sources", answers.CatchUpBegun,
           needs="request", raises=_ID),
     _post("/v1/sources/{source}/cancel", sources.cancel, "sources", answers.SourceCancelled,
-          needs="any", body=sources.Cancellation, raises=_ID),
+          needs="any", body=Reason, raises=_ID),
     _post("/v1/protections", protections.create, "protections", answers.Protection, needs="any",
           body=protections.NewProtection, raises=(errors.InvalidIdentifier,)),
     _get("/v1/protections", protections.show_all, "protections", answers.Protections),
     Operation(
         "DELETE", "/v1/protections/{org_id}", protections.remove, "protections",
-        {200: answers.Unprotected}, needs="admin", body=protections.Unprotection,
+        {200: answers.Unprotected}, needs="admin", body=Reason,
         raises=(errors.InvalidIdentifier, errors.NotFound),
     ),
     _get("/v1/organizations/{org_id}", organizations.show, "protections", answers.OrganizationNow,
          raises=_ITGLUE),
     _get("/v1/operators", operators.show_all, "installation", answers.Operators, needs="admin"),
     _post("/v1/pause", pause.pause, "installation", answers.Paused, needs="any",
-          body=pause.PauseOrder),
+          body=Reason),
     _get("/v1/pause", pause.show, "installation", answers.Paused),
     _post("/v1/resume", pause.resume, "installation", answers.Resumed, needs="admin",
           body=pause.Resumption, body_optional=True, raises=(errors.Conflict,)),
@@ -178,7 +179,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     _get("/v1/spools", spools.show_all, "installation", answers.Spools),
     Operation(
         "DELETE", "/v1/spools/{spool_id}", spools.forget, "installation",
-        {200: answers.Forgotten}, needs="admin", body=spools.Gone, raises=_ID,
+        {200: answers.Forgotten}, needs="admin", body=Reason, raises=_ID,
     ),
     Operation(
         "POST", "/v1/replays", replays.begin, "replays",

@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from service.api.answers import answer, invalid_fields
+from service.api.answers import answer
+from service.api.bodies import query_of
 from service.api.openapi import answers
 from service.api.state import caller_of, state_of
 from workers.audit.chain import Head
@@ -33,10 +34,7 @@ class AuditQuery(BaseModel):
 async def show(request: Request) -> Response:
     """Entries, newest first. `next_before` continues with older ones, and may come with none."""
     caller_of(request)
-    try:
-        query = AuditQuery.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        raise invalid_fields(error) from None
+    query = query_of(request, AuditQuery)
     log = state_of(request).ledger.audit_log
     wanted = Filter(**query.model_dump(exclude={"before", "limit"}))
     found = await search(log, wanted, before=query.before, limit=query.limit)

@@ -15,7 +15,7 @@ from adapters.errors import InvalidRequest
 from adapters.models import DeletionRequest, Strict
 from service.access.operators import Caller
 from service.api.answers import answer, invalid, invalid_fields, waits_for
-from service.api.bodies import json_of, read_body
+from service.api.bodies import LONGEST_REASON, Reason, json_of, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from service.approval import deciding, standing
@@ -95,14 +95,8 @@ class Approval(Strict):
 
     digest: Annotated[str, Field(min_length=1, max_length=200)]
     force_delete: bool = False
-    reason: Annotated[str, Field(max_length=deciding.LONGEST_REASON)] = ""
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
     org_name: Annotated[str, Field(max_length=1000)] | None = None
-
-
-class Rejection(Strict):
-    """Why a deletion is not to be."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=deciding.LONGEST_REASON)]
 
 
 async def approve(request: Request) -> Response:
@@ -125,7 +119,7 @@ async def approve(request: Request) -> Response:
 async def reject(request: Request) -> Response:
     """End a deletion that waits for approval."""
     state, caller = state_of(request), caller_of(request)
-    given = await read_body(request, Rejection, wrong=invalid_fields)
+    given = await read_body(request, Reason, wrong=invalid_fields)
     shown = await state.ledger.deletions.get(request.path_params["deletion_id"])
     await deciding.reject(state, caller, shown, reason=given.reason)
     return await _as_it_stands(state, caller, shown.id)

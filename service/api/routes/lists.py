@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from service.api.answers import answer, invalid_fields, waits_for
+from service.api.answers import answer, waits_for
+from service.api.bodies import query_of
 from service.api.openapi import answers
 from service.api.routes.pause import plain
 from service.api.state import caller_of, state_of
@@ -37,10 +38,7 @@ class ListQuery(BaseModel):
 
 
 def _page(request: Request, kind: str) -> Page:
-    try:
-        query = ListQuery.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        raise invalid_fields(error) from None
+    query = query_of(request, ListQuery)
     state = query.state if kind == "state" else query.verdict
     other = query.verdict if kind == "state" else query.state
     if other is not None:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidRequest
-from service.api.answers import answer, invalid_fields
+from service.api.answers import answer
+from service.api.bodies import query_of
 from service.api.openapi import answers
 from service.api.report import Row, month_of, report
 from service.api.routes.pause import plain
@@ -71,10 +72,7 @@ class ResultsQuery(BaseModel):
 async def results(request: Request) -> Response:
     """Results and summaries on their way, newest first, with attempts and the newest answer."""
     caller_of(request)
-    try:
-        query = ResultsQuery.model_validate(dict(request.query_params))
-    except ValidationError as error:
-        raise invalid_fields(error) from None
+    query = query_of(request, ResultsQuery)
     if query.state not in (None, *_STATES):
         raise InvalidRequest(f"state must be one of: {', '.join(_STATES)}")
     found, older = await state_of(request).ledger.results.newest(

@@ -11,18 +11,12 @@ from starlette.responses import Response
 from adapters.models import Strict
 from service.access.operators import Caller
 from service.api.answers import answer
-from service.api.bodies import read_body
+from service.api.bodies import Reason, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.stop_switch import Pause
 
 log = structlog.get_logger()
-
-
-class PauseOrder(Strict):
-    """The body of `POST /v1/pause`."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class Resumption(Strict):
@@ -49,7 +43,7 @@ async def pause(request: Request) -> Response:
     """Stop. Any role may; where an operator paused before, that pause stands."""
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
-    asked = await read_body(request, PauseOrder)
+    asked = await read_body(request, Reason)
     await stop(state, caller, asked.reason)
     return answer(plain(await state.ledger.stop_switch.pauses()))
 

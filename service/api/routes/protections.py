@@ -1,17 +1,14 @@
 """`/v1/protections`: organizations that stay until an admin says otherwise."""
 
-from typing import Annotated
-
 import structlog
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import InvalidIdentifier
-from adapters.models import OrgId, Strict
+from adapters.models import OrgId
 from service.access.operators import Caller
 from service.api.answers import answer
-from service.api.bodies import read_body
+from service.api.bodies import Reason, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.deleting.protections import Protection
@@ -19,13 +16,7 @@ from workers.ledger.deleting.protections import Protection
 log = structlog.get_logger()
 
 
-class Unprotection(Strict):
-    """The body of `DELETE /v1/protections/{org_id}`."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
-
-
-class NewProtection(Unprotection):
+class NewProtection(Reason):
     """The body of `POST /v1/protections`."""
 
     org_id: OrgId
@@ -66,7 +57,7 @@ async def remove(request: Request) -> Response:
     org_id = request.path_params["org_id"]
     if not org_id.isdigit():
         raise InvalidIdentifier("org_id must be an IT Glue organization id")
-    asked = await read_body(request, Unprotection)
+    asked = await read_body(request, Reason)
     ended, warnings = await end(state, caller, org_id, asked.reason)
     return answer(answers.Unprotected.about(ended, warnings=warnings))
 

@@ -1,28 +1,20 @@
 """`/v1/sources`: who sends, what came of it, who fell silent; catching up; stopping one's."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.errors import Conflict, NotFound
-from adapters.models import Strict
 from service.api.answers import answer
-from service.api.bodies import read_body
+from service.api.bodies import Reason, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.records import ErrorEntry
 
 log = structlog.get_logger()
-
-
-class Cancellation(Strict):
-    """The body of `POST /v1/sources/{source}/cancel`."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 async def cancel(request: Request) -> Response:
@@ -34,7 +26,7 @@ async def cancel(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require_any()
     source = request.path_params["source"]
-    asked = await read_body(request, Cancellation)
+    asked = await read_body(request, Reason)
     cancelled, too_late = [], []
     for each in await state.ledger.listing.open():
         if each.source != source:

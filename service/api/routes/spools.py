@@ -1,25 +1,15 @@
 """`/v1/spools`: which services' spools deletions wait for, and the word that one is gone."""
 
-from typing import Annotated
-
 import structlog
-from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.models import Strict
 from service.api.answers import answer
-from service.api.bodies import read_body
+from service.api.bodies import Reason, read_body
 from service.api.openapi import answers
 from service.api.state import caller_of, state_of
 
 log = structlog.get_logger()
-
-
-class Gone(Strict):
-    """The body of `DELETE /v1/spools/{spool_id}`."""
-
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 async def show_all(request: Request) -> Response:
@@ -39,7 +29,7 @@ async def forget(request: Request) -> Response:
     state, caller = state_of(request), caller_of(request)
     caller.require("admin")
     spool_id = request.path_params["spool_id"]
-    asked = await read_body(request, Gone)
+    asked = await read_body(request, Reason)
     await state.ledger.spools.forget(
         spool_id, state.clock(), operator=caller.name, reason=asked.reason
     )

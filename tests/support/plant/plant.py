@@ -68,10 +68,9 @@ def client_of(company: int, integration: str = "manage") -> str:
 
 @dataclass(frozen=True)
 class Times:
-    """How long a lease lasts, how often it is renewed, and how long IT Glue has, in seconds."""
+    """How long a lease lasts, and how long IT Glue has, in seconds."""
 
     lease: float = LEASE_SECONDS
-    beat: float = 0.5
     answer: float = 2
 
 
@@ -126,7 +125,6 @@ allow_private_networks = true
 
 [worker]
 lease = "{self.times.lease:g}s"
-beat = "{self.times.beat:g}s"
 requeue_after = "0.5s"
 scheduler_interval = "0.1s"
 
