@@ -23,12 +23,16 @@ $(READY): uv.lock pyproject.toml
 
 install: $(READY) ## Create .venv and install everything from uv.lock
 
-# Three files a core, for they mostly wait. Each worker has a Valkey of its own, and a file's tests stay
-# together, since they share what is slow to start. The folders' order begins with the slowest.
-PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
+# Two files a core, for they also wait; each worker more would import and collect everything once more.
+# Each has a Valkey of its own, and a file's tests stay together, since they share what is slow to
+# start. The folders' order begins with the slowest.
+PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
+
+# What takes long besides is run with the faults: every page in a browser, every file of the tree.
+LONG = $(wildcard tests/integration/test_*_browser.py) tests/unit/test_no_secret_in_the_tree.py
 
 test: $(READY) ## Run the tests against a real Valkey, without those that kill processes
-	$(PYTEST) tests/contract tests/integration tests/unit
+	$(PYTEST) tests/contract tests/integration tests/unit $(addprefix --ignore=, $(LONG))
 
 # Where the ledger, intake and durability meet the server.
 REDIS7 ?= redis-server
@@ -36,8 +40,8 @@ ON_REDIS = tests/contract/test_continuity.py tests/faults/test_failing_valkey.py
 test-redis7: $(READY) ## The tests about the server, against Redis (REDIS7=path; Debian: redis-server)
 	REDIS_SERVER=$(REDIS7) $(PYTEST) $(ON_REDIS)
 
-faults: $(READY) ## Kill, freeze and cut off real processes; prints a table of what was lost or doubled
-	$(PYTEST) tests/faults tests/end_to_end
+faults: $(READY) ## Kill, freeze and cut off real processes; prints what was lost or doubled
+	$(PYTEST) tests/faults tests/end_to_end $(LONG)
 
 # One run of both: the processors are idle while a killed process is waited for.
 whole: $(READY)
