@@ -10,19 +10,22 @@ ends the run with exit code 1 and is printed. Ends with the number of inputs for
 import argparse
 import json
 import random
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.contract import Adapter, SourceConfig
 from adapters.errors import SignatureInvalid
 from adapters.headers import Headers
+from adapters.models import Verdict
 from adapters.registry import VENDORS
-from tests.support.deliveries import Recorded, described, recorded
+from tests.support.deliveries import Recorded, recorded
 
 INTERESTING: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2**31, 2**63, 2**64, 10**39, 0.5, 1e300, "", " ", "0", "1", "true",
@@ -107,6 +110,8 @@ def mutated(samples: list[Sample], sample: Sample, chance: random.Random) -> byt
     match chance.randint(0, 9):
         case 0:
             return chance.randbytes(chance.randint(0, 300))
+        case 9:
+            return json.dumps(chance.choice(INTERESTING)).encode()
         case 1:
             other = chance.choice(samples).body
             return (
@@ -150,6 +155,35 @@ def meaning(body: bytes) -> Any:
         return body
 
 
+def check_texts(value: Any) -> None:
+    """What leaves an adapter can be stored, logged and shown."""
+    match value:
+        case str():
+            value.encode()
+        case dict():
+            for item in value.values():
+                check_texts(item)
+        case list() | tuple():
+            for item in value:
+                check_texts(item)
+        case datetime():
+            assert value.utcoffset() == timedelta()
+
+
+def check_reading(
+    adapter: Adapter, config: SourceConfig, headers: Headers, body: bytes, now: datetime
+) -> tuple[Verdict, ...]:
+    """Read it; what an adapter says can be stored, logged and shown."""
+    verdicts = adapter.read(config, headers, body, now)
+    if not verdicts:
+        raise Broken("no verdict")
+    for verdict in verdicts:
+        assert 0 < len(verdict.event_id) <= 400
+        assert re.fullmatch("[0-9a-f]{64}", verdict.content)
+        check_texts(asdict(verdict))
+    return verdicts
+
+
 def judge(adapter: Adapter, sample: Sample, headers: Headers, body: bytes) -> str:
     """Run one input through the adapter; return what became of it. Raises Broken."""
     now = sample.origin.now
@@ -161,11 +195,7 @@ def judge(adapter: Adapter, sample: Sample, headers: Headers, body: bytes) -> st
         proved = "refused"
     if proved == "proved" and sample.signs and meaning(body) != meaning(sample.body):
         raise Broken("a body that was never signed was accepted")
-    verdicts = adapter.read(sample.config, headers, body, now)
-    if not verdicts:
-        raise Broken("no verdict")
-    for verdict in verdicts:
-        json.dumps(described(verdict), ensure_ascii=False).encode()
+    verdicts = check_reading(adapter, sample.config, headers, body, now)
     return f"{proved}, {type(verdicts[0]).__name__}"
 
 

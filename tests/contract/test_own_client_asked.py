@@ -1,5 +1,6 @@
 """NinjaOne and HaloPSA, whose numbers no link in IT Glue holds: their own client is asked about."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -25,70 +26,68 @@ EVENTS = {
 }  # fmt: skip
 
 
-async def planned(
-    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
-) -> Deletion:
+Planned = Callable[[str], Awaitable[Deletion]]
+
+
+@pytest.fixture
+def psa(served: tuple[Tenant, str]) -> Tenant:
+    served[0].reset()
+    return served[0]
+
+
+@pytest.fixture
+def planned(served: tuple[Tenant, str], ledger: Ledger, clock: TestClock) -> Planned:
     """What a first plan of the event's deletion comes to."""
-    _, url = served
-    api = {"api": {**OAUTH_KEYS, "base_url": url}}
+    api = {"api": {**OAUTH_KEYS, "base_url": served[1]}}
     ninja = {name: value for name, value in NINJA.items() if name != "inactive_when"}
     tables = {"ninja": {**ninja, **api}, "halo": {**HALO, **api}}
-    sandbox = SandboxSettings(**account())
-    async with Rehearsal(ledger, clock, sandbox, {"approval": "never"}) as it:
-        them = Sources(it, sources=tables)
-        async with Asked(them.settings.sources) as asked:
-            it.context = replace(it.context, companies=asked)
-            taken = await them.send(source, EVENTS[source])
-            assert taken.strongest.deletion_id is not None
-            return await it.advance(taken.strongest.deletion_id)
+
+    async def plan(source: str) -> Deletion:
+        sandbox = SandboxSettings(**account())
+        async with Rehearsal(ledger, clock, sandbox, {"approval": "never"}) as it:
+            them = Sources(it, sources=tables)
+            async with Asked(them.settings.sources) as asked:
+                it.context = replace(it.context, companies=asked)
+                taken = await them.send(source, EVENTS[source])
+                assert taken.strongest.deletion_id is not None
+                return await it.advance(taken.strongest.deletion_id)
+
+    return plan
+
+
+def psa_says(found: Deletion) -> str:
+    """The verdict of the gate that asks the PSA."""
+    assert found.plan is not None
+    return {each.gate: each.verdict for each in found.plan.answers}["psa_says"]
 
 
 @pytest.mark.parametrize("source", ["ninja", "halo"])
-async def test_still_there_or_active_cancels(
-    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
-) -> None:
-    psa, _ = served
-    psa.reset()
+async def test_still_there_or_active_cancels(psa: Tenant, planned: Planned, source: str) -> None:
     psa.organization(55, NAME)
     psa.client(55, NAME, active=True)
-    found = await planned(served, ledger, clock, source)
+    found = await planned(source)
     assert (found.state, found.errors[0].code) == ("cancelled", "Cancelled")
 
 
 @pytest.mark.parametrize("source", ["ninja", "halo"])
-async def test_gone_or_inactive_speaks_for_it(
-    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, source: str
-) -> None:
-    psa, _ = served
-    psa.reset()
+async def test_gone_or_inactive_speaks_for_it(psa: Tenant, planned: Planned, source: str) -> None:
     psa.client(55, NAME)
-    found = await planned(served, ledger, clock, source)
-    assert found.plan is not None
-    says = {each.gate: each.verdict for each in found.plan.answers}
-    assert says["psa_says"] == "pass"
+    found = await planned(source)
+    assert psa_says(found) == "pass"
 
 
 @pytest.mark.parametrize("fault", [401, 500])
-async def test_no_answer_is_no_news(
-    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock, fault: int
-) -> None:
-    psa, _ = served
-    psa.reset()
+async def test_no_answer_is_no_news(psa: Tenant, planned: Planned, fault: int) -> None:
     psa.fault = fault
-    found = await planned(served, ledger, clock, "halo")
+    found = await planned("halo")
     assert found.state == "retrying"
     assert found.waits_for == {401: "psa_refused", 500: "psa_silent"}[fault]
 
 
-async def test_a_client_that_is_not_there_is_a_persons(
-    served: tuple[Tenant, str], ledger: Ledger, clock: TestClock
-) -> None:
-    psa, _ = served
-    psa.reset()
-    found = await planned(served, ledger, clock, "halo")
-    assert found.plan is not None
-    says = {each.gate: each.verdict for each in found.plan.answers}
-    assert says["psa_says"] != "pass"
+@pytest.mark.usefixtures("psa")
+async def test_a_client_that_is_not_there_is_a_persons(planned: Planned) -> None:
+    found = await planned("halo")
+    assert psa_says(found) != "pass"
 
 
 @pytest.mark.parametrize(
@@ -104,20 +103,12 @@ async def test_a_client_that_is_not_there_is_a_persons(
 )
 @pytest.mark.parametrize("source", ["ninja", "halo"])
 async def test_a_duplicate_that_goes_leaves_its_namesake(
-    served: tuple[Tenant, str],
-    ledger: Ledger,
-    clock: TestClock,
-    source: str,
-    other: Client,
-    verdict: str,
+    psa: Tenant, planned: Planned, ledger: Ledger, source: str, other: Client, verdict: str
 ) -> None:
     """The organization is found by its name, which another client has that the list shows."""
-    psa, _ = served
-    psa.reset()
     psa.client(55, NAME)
     known = Known("of this tenant", {"55": Client(active=True, name=NAME), "56": other})
     store = ledger.store
     await store.redis.set(store.key("catch_ups", "known", source), known.packed())
-    found = await planned(served, ledger, clock, source)
-    assert found.plan is not None
-    assert [it.verdict for it in found.plan.answers if it.gate == "psa_says"] == [verdict]
+    found = await planned(source)
+    assert psa_says(found) == verdict

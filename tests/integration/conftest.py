@@ -8,7 +8,8 @@ from tests.integration.itglue_loopback import KEY, ScriptedITGlue, scripted
 from tests.support.command import Command
 from tests.support.console import Browser, logged_in
 from tests.support.receiver import Receiver, receiving
-from tests.support.service import Service, configured, running_service, token
+from tests.support.sandbox import Caller, calling
+from tests.support.service import Service, configured, running_service, service_with_keys, token
 from workers.itglue.client import ITGlue
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
@@ -32,6 +33,19 @@ async def itglue(server: ScriptedITGlue) -> AsyncIterator[ITGlue]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def calls() -> Iterator[Caller]:
+    with calling() as caller:
+        yield caller
+
+
+@pytest.fixture
+def caller(calls: Caller) -> Caller:
+    """Of a sandbox as it is at the start."""
+    calls.control("reset", {})
+    return calls
+
+
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
     async with receiving() as running:
@@ -45,8 +59,16 @@ def settings(request: pytest.FixtureRequest, valkey_url: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def service(settings: Settings) -> Iterator[Service]:
-    with running_service(settings) as running:
+def service(
+    request: pytest.FixtureRequest, settings: Settings, valkey_url: str
+) -> Iterator[Service]:
+    """With its source's key server where the module has `WITH_KEYS`, the settings besides."""
+    with_keys = getattr(request.module, "WITH_KEYS", None)
+    with (
+        running_service(settings)
+        if with_keys is None
+        else service_with_keys(valkey_url, **with_keys)
+    ) as running:
         # Once it answers it has written its start down, which the tests do not look at.
         running.http.get("/healthz")
         yield running

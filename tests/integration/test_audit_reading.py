@@ -20,7 +20,6 @@ from tests.support.service import (
     only_error,
     running_service,
     secret_key,
-    token,
 )
 from workers.audit.keys import Keyring
 from workers.audit.reading import verify_log
@@ -51,16 +50,11 @@ def service(valkey_url: str) -> Iterator[Service]:
 
 
 @pytest.fixture
-def unglue(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    """The command, as alice, with the settings of this installation."""
-    monkeypatch.setenv("UNGLUE_URL", service.url)
-    monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+def unglue(unglue: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """With the settings of this installation."""
     monkeypatch.setenv("UNGLUE_ITGLUE__API_KEY", "ITG.test")
     monkeypatch.setenv("UNGLUE_SECRET_KEYS", json.dumps(SECRETS))
-
-    return Command(monkeypatch, capsys)
+    return unglue
 
 
 async def chain(ledger: Ledger, clock: TestClock, path: Path | str = "") -> None:

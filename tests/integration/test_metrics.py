@@ -1,6 +1,5 @@
 """`/metrics`: what it says is what the ledger holds, whoever is asked, and who may ask."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,6 @@ from tests.support.service import (
     configured,
     only_error,
     running_service,
-    service_with_keys,
 )
 from workers.itglue.tally import Tally, counted_at_the_end, endpoint_of, status_of
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER
@@ -26,13 +24,8 @@ from workers.ledger.records import ErrorEntry
 from workers.processes.queue import JobQueue
 
 NOW = datetime.now(UTC)
+WITH_KEYS: dict[str, Any] = {}
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with service_with_keys(valkey_url) as running:
-        yield running
 
 
 def read(answer: httpx.Response) -> Samples:

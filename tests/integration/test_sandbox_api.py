@@ -1,6 +1,5 @@
 """The sandbox's manners: keys, content types, paging, filters, includes, error forms."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,12 +19,6 @@ from service.sandbox.seed import (
 from tests.support.sandbox import MEDIA_TYPE, Caller, calling
 
 EVERY_ORGANIZATION = len(DEFAULT_SEED.organizations)
-
-
-@pytest.fixture(scope="module")
-def caller() -> Iterator[Caller]:
-    with calling() as caller:
-        yield caller
 
 
 @pytest.mark.parametrize(

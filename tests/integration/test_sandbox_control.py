@@ -1,6 +1,5 @@
 """Looking behind the curtain, and moving the scenery."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import anyio
@@ -10,12 +9,6 @@ import pytest
 from service.sandbox import SandboxSettings, create_sandbox
 from service.sandbox.seed import BUSY, EMPTY, TEST_COMPANY
 from tests.support.sandbox import MEDIA_TYPE, Caller, calling
-
-
-@pytest.fixture
-def caller() -> Iterator[Caller]:
-    with calling() as caller:
-        yield caller
 
 
 def test_the_log_of_requests(caller: Caller) -> None:

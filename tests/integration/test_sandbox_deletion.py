@@ -1,6 +1,5 @@
 """The call the product exists for: marked, removed later, with everything below it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,12 +18,6 @@ KINDS = (
     "expirations",
     "checklists",
 )
-
-
-@pytest.fixture
-def caller() -> Iterator[Caller]:
-    with calling() as caller:
-        yield caller
 
 
 def test_a_deletion_is_accepted_now_and_takes_effect_later(caller: Caller) -> None:

@@ -1,7 +1,6 @@
 """Everything that can be made to go wrong does go wrong, and says so in the log."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,18 +12,6 @@ from service.sandbox.world import LONG_ID_OFFSET
 from tests.support.sandbox import Caller, calling
 
 REMOVAL = SandboxSettings().removal_seconds
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Caller]:
-    with calling() as caller:
-        yield caller
-
-
-@pytest.fixture
-def caller(shared: Caller) -> Caller:
-    shared.control("reset", {})
-    return shared
 
 
 def test_every_fault_has_its_line() -> None:

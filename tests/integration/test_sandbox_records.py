@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,12 +12,6 @@ from tests.support.sandbox import Caller, calling
 
 EXPORT = SandboxSettings().export_seconds
 DOCUMENTS = f"/organizations/{WITH_DEPENDENTS}/relationships/documents"
-
-
-@pytest.fixture(scope="module")
-def caller() -> Iterator[Caller]:
-    with calling() as caller:
-        yield caller
 
 
 def count(caller: Caller, path: str, query: dict[str, Any] | None = None) -> int:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tests.support.command import Command
 from tests.support.deletions import requested
-from tests.support.service import Service, only_error, token
+from tests.support.service import Service, only_error
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Listing, Page
 
@@ -83,16 +83,6 @@ async def test_what_just_left_is_not_lost(service: Service, ledger: Ledger, redi
 
 
 # -- unglue deliveries -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def unglue(
-    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    monkeypatch.setenv("UNGLUE_URL", service.url)
-    monkeypatch.setenv("UNGLUE_TOKEN", token("dave"))
-    monkeypatch.setenv("COLUMNS", "120")
-    return Command(monkeypatch, capsys)
 
 
 @pytest.mark.usefixtures("redis")

@@ -1,7 +1,6 @@
 """What the running service answers is what its own description says."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -11,19 +10,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.deletions import ended
-from tests.support.service import Service, service_with_keys
+from tests.support.service import Service
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 
 NOW = datetime.now(UTC)
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    notifications = {"ops": {"url": "https://hooks.example.com/x", "format": "json"}}
-    schedules = {"monthly": {"cron": "0 3 1 * *"}}
-    with service_with_keys(valkey_url, notifications=notifications, schedules=schedules) as running:
-        yield running
+WITH_KEYS = {
+    "notifications": {"ops": {"url": "https://hooks.example.com/x", "format": "json"}},
+    "schedules": {"monthly": {"cron": "0 3 1 * *"}},
+}
 
 
 @pytest.fixture(scope="module")

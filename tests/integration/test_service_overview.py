@@ -1,7 +1,6 @@
 """Status, results, the month's report and one delivery: by the API and by the commands."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,17 +11,12 @@ from service.api.report import month_of
 from service.commands.status import needing
 from tests.support.command import Command
 from tests.support.deletions import ended
-from tests.support.service import Service, only_error, service_with_keys
+from tests.support.service import Service, only_error
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import ErrorEntry
 
+WITH_KEYS: dict[str, Any] = {}
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with service_with_keys(valkey_url) as running:
-        yield running
 
 
 async def came_to(ledger: Ledger, name: str, state: str, at: datetime, *codes: str) -> None:

@@ -1,7 +1,6 @@
 """`POST /webhooks/{source}`: what a genuine delivery comes to."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -11,19 +10,14 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from tests.support.queued import queued
-from tests.support.service import Service, service_with_keys, signature, stored
+from tests.support.service import Service, signature, stored
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import TERMINAL
 from workers.processes.queue import QUEUE_KEY
 
 NOW = datetime.now(UTC)
+WITH_KEYS: dict[str, Any] = {}
 KEYS = {"delivery_id", "verdict", "deletion_id", "reason"}
-
-
-@pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    with service_with_keys(valkey_url) as running:
-        yield running
 
 
 def accepted(service: Service, body: bytes, **options: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from adapters.contract import Adapter, SourceConfig
 from adapters.headers import Headers
-from adapters.models import DeletionRequest, Verdict
+from adapters.models import DeletionRequest, Request, Verdict
 from adapters.registry import VENDORS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -75,6 +75,18 @@ def recorded(vendor: str = "*") -> Iterator[Recorded]:
     """Every recorded delivery of the vendor, or of all."""
     for path in sorted(FIXTURES.glob(f"{vendor}/*.body")):
         yield Recorded(path.parent, path.name.removesuffix(".body"))
+
+
+def only(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """The one verdict of a delivery with one event."""
+    (verdict,) = verdicts
+    return verdict
+
+
+def asked(verdict: Verdict) -> dict[str, Any]:
+    """The request that the verdict makes."""
+    assert isinstance(verdict, Request), verdict
+    return verdict.request.plain()
 
 
 def described(verdict: Verdict) -> dict[str, Any]:

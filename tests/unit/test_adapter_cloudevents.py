@@ -10,6 +10,7 @@ from adapters.cloudevents.adapter import CloudEvents
 from adapters.cloudevents.config import CloudEventsConfig
 from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
+from tests.support.deliveries import asked, only
 
 CLOUD = CloudEvents()
 NOW = datetime(2026, 6, 11, 10, tzinfo=UTC)
@@ -18,16 +19,6 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 def cloud(**changes: Any) -> CloudEventsConfig:
     return CloudEventsConfig(**{"vendor": "cloudevents", "secrets": (SECRET,)} | changes)
-
-
-def only(verdicts: tuple[Verdict, ...]) -> Verdict:
-    (verdict,) = verdicts
-    return verdict
-
-
-def asked(verdict: Verdict) -> dict[str, Any]:
-    assert isinstance(verdict, Request), verdict
-    return verdict.request.plain()
 
 
 BINARY = {"ce-specversion": "1.0", "ce-id": "A1", "ce-source": "/t", "ce-type": "client.inactive"}

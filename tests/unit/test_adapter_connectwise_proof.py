@@ -1,37 +1,19 @@
 """ConnectWise callbacks: how they are proved, where their key may lie, and the configuration."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from adapters.connectwise.adapter import ConnectWise
-from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import SignatureInvalid
 from adapters.headers import Headers
-from tests.support.deliveries import FIXTURES
+from tests.unit.test_adapter_connectwise import ADAPTER, NOW, WIRE, config
 
-ADAPTER = ConnectWise()
-NOW = datetime(2026, 6, 11, 10, tzinfo=UTC)
 KEY_URL = (
     "https://na.myconnectwise.net/v2025_1//system/callbackkey/index.rails?companyName=Cobalt&id=1"
 )
-WIRE = (FIXTURES / "connectwise" / "company-updated-inactive.body").read_bytes()
 SIGNED = Headers.of({"X-Content-Signature": "jj7v1ZHmDdDIYIXr1fVaE4sO1Uo86Dpbtp95DTqN0Ww="})
-
-
-def config(**changes: Any) -> ConnectWiseConfig:
-    return ConnectWiseConfig(
-        **{
-            "vendor": "connectwise",
-            "host": "na.myconnectwise.net",
-            "company": "Cobalt",
-            "inactive_statuses": ("Inactive", 12),
-        }
-        | changes
-    )
 
 
 class TestSignature:

@@ -1,4 +1,4 @@
-"""A short run of the fuzzer, and that it finds what it looks for."""
+"""The fuzzer finds what it looks for, and again."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,14 +6,8 @@ from typing import Any
 import pytest
 
 from adapters.errors import SignatureInvalid
-from adapters.registry import VENDORS
 from tests.fuzz import Broken, Sample, fuzz, judge
 from tests.support.deliveries import recorded
-
-
-@pytest.mark.parametrize("vendor", sorted(VENDORS))
-def test_a_thousand_inputs(vendor: str) -> None:
-    assert sum(fuzz(vendor, 1000, seed=1).values()) == 1000
 
 
 def test_a_run_can_be_repeated() -> None:

@@ -12,6 +12,7 @@ from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.ninjaone.adapter import NinjaOne
 from adapters.ninjaone.config import NinjaOneConfig
+from tests.support.deliveries import only
 
 ADAPTER = NinjaOne()
 NOW = datetime(2026, 6, 11, 10, tzinfo=UTC)
@@ -37,11 +38,6 @@ def activity(**changes: Any) -> dict[str, Any]:
 
 def read(message: Any, **settings: Any) -> tuple[Verdict, ...]:
     return ADAPTER.read(config(**settings), Headers(()), json.dumps(message).encode(), NOW)
-
-
-def only(verdicts: tuple[Verdict, ...]) -> Verdict:
-    (verdict,) = verdicts
-    return verdict
 
 
 ORGANIZATION = {"id": 500, "name": "Example Client"}

@@ -14,6 +14,7 @@ from adapters.headers import Headers
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from adapters.standard.adapter import Standard
 from adapters.standard.config import StandardConfig
+from tests.support.deliveries import asked, only
 
 ADAPTER = Standard()
 NOW = datetime(2026, 6, 11, 10, tzinfo=UTC)
@@ -41,16 +42,6 @@ def event(data: Any, kind: Any = "client.inactive", **changes: Any) -> dict[str,
 def read(message: Any, **settings: Any) -> tuple[Verdict, ...]:
     headers = Headers.of({"webhook-id": "msg_1"})
     return ADAPTER.read(config(**settings), headers, json.dumps(message).encode(), NOW)
-
-
-def only(verdicts: tuple[Verdict, ...]) -> Verdict:
-    (verdict,) = verdicts
-    return verdict
-
-
-def asked(verdict: Verdict) -> dict[str, Any]:
-    assert isinstance(verdict, Request), verdict
-    return verdict.request.plain()
 
 
 class TestSignature:

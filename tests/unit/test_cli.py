@@ -114,13 +114,6 @@ def test_help_lists_every_command(unglue: Run) -> None:
         assert f"\n  {command} " in out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(unglue: Run, command: str) -> None:
-    status, out, err = unglue(command, "--help")
-    assert (status, err) == (0, "")
-    assert out.startswith(f"Usage: unglue {command}")
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
