@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -212,10 +212,12 @@ def folded(text: str) -> str:
 
 def stamped(verdicts: Iterable[Verdict], content: bytes) -> tuple[Verdict, ...]:
     """The verdicts, each with the digest of what makes it the same event when it comes again."""
-    digest = digest_of(content)
-    return tuple(
-        verdict if verdict.content else replace(verdict, content=digest) for verdict in verdicts
-    )
+    digest, stamped = digest_of(content), tuple(verdicts)
+    for verdict in stamped:
+        if not verdict.content:
+            # Nobody has seen it yet, and to make it anew would take as long as to make it.
+            object.__setattr__(verdict, "content", digest)
+    return stamped
 
 
 @dataclass(frozen=True, slots=True)
