@@ -4,15 +4,23 @@ The order of calls is fixed: `key_url` (only for vendors that hold the key thems
 `read`. `read` is never called on bytes that `verify` did not accept.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.durations import Duration
 from adapters.headers import Headers
 from adapters.models import PsaIntegration, Verdict
+
+# What proves a delivery and whom to ask, which says nothing of what an event means.
+_PROVES: Final = {
+    "secrets", "hmac_secrets", "hmac_header", "header", "auth", "username", "key_origin", "api",
+    "ask_source", "catch_up",
+}  # fmt: skip
 
 
 class SourceConfig(BaseModel):
@@ -36,6 +44,13 @@ class SourceConfig(BaseModel):
     silence_days: Annotated[int, Field(ge=0)] = 7
     max_deletions_per_day: Annotated[int, Field(ge=1)] | None = None
     itglue_integration: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+    @cached_property
+    def meaning(self) -> str:
+        """A digest of all by which its events are read: whose they are, and what is inactive."""
+        judged_apart = _PROVES | SourceConfig.model_fields.keys()
+        content = self.model_dump_json(exclude=judged_apart, exclude_defaults=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
     def may_confirm(self) -> bool:

@@ -6,6 +6,7 @@ organization is compared strictly, elsewhere.
 
 import html
 import unicodedata
+from functools import lru_cache
 
 # What is read as a hyphen beside Unicode's dashes (Pd), as an apostrophe, as a quotation mark, as a
 # blank; signs of a right; and what is not seen at all beside formats (Cf):
@@ -66,6 +67,8 @@ def drawn(likely: str) -> str:
     return likely if likely.isascii() else likely.translate(_DRAWN_LIKE)
 
 
+# Every client of a list is asked for at each plan, and again before its call.
+@lru_cache(maxsize=16384)
 def taken_for(name: str) -> str:
     """A name by what people may take for it, however two systems write it."""
     likely = likeness(name)

@@ -12,120 +12,134 @@ from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 import click
 
 from adapters.errors import ConfigurationError, InvalidRequest, UnglueError
 from workers.times.clock import rfc3339, system_clock
 
-# A process of an installation loads what its own command needs, not what all of them need.
-COMMANDS = MappingProxyType(
+# Each command's module, and the first sentence of its own help: a process of an installation loads
+# what its own command needs, and who lists them loads none.
+COMMANDS: Final = MappingProxyType(
     {
-        "alive": "service.commands.alive",
-        "approve": "service.commands.approvals",
-        "audit": "service.commands.audit",
-        "cancel": "service.commands.deletions",
-        "completion": "service.commands.completion",
-        "config": "service.commands.config",
-        "delete": "service.commands.delete",
-        "deletions": "service.commands.deletions",
-        "deliveries": "service.commands.deliveries",
-        "demo": "service.commands.demo",
-        "dismiss": "service.commands.holds",
-        "doctor": "service.commands.doctor",
-        "holds": "service.commands.holds",
-        "init": "service.commands.init",
-        "links": "service.commands.links",
-        "operators": "service.commands.operators",
-        "outbox": "service.commands.outbox",
-        "pause": "service.commands.pause",
-        "protect": "service.commands.protections",
-        "protections": "service.commands.protections",
-        "notifications": "service.commands.notifications",
-        "reject": "service.commands.approvals",
-        "replay": "service.commands.replay",
-        "report": "service.commands.status",
-        "results": "service.commands.status",
-        "resume": "service.commands.pause",
-        "sandbox": "service.commands.sandbox",
-        "scheduler": "service.commands.schedule",
-        "schedules": "service.commands.sweeps",
-        "serve": "service.commands.serve",
-        "sources": "service.commands.sources",
-        "spools": "service.commands.spools",
-        "status": "service.commands.status",
-        "sweep": "service.commands.sweeps",
-        "unprotect": "service.commands.protections",
-        "up": "service.commands.up",
-        "worker": "service.commands.work",
+        "alive": ("alive", "Whether the part in this container is alive: for probes."),
+        "approve": (
+            "approvals",
+            "Look at a deletion's plan and approve exactly that (role approve, and not your own).",
+        ),
+        "audit": ("audit", "The audit log: every decision, chained and signed."),
+        "cancel": (
+            "deletions",
+            "Stop a deletion before its call goes out: while it waits, or in its grace period.",
+        ),
+        "completion": (
+            "completion",
+            'Print the completion script of a shell; for bash: eval "$(unglue completion bash)".',
+        ),
+        "config": ("config", "Check the configuration, or show what it comes to."),
+        "delete": (
+            "delete",
+            "Delete one organization and print the result object; a dry run prints the plan.",
+        ),
+        "deletions": (
+            "deletions",
+            "List deletions, newest first; or show one with its plan and journal.",
+        ),
+        "deliveries": (
+            "deliveries",
+            "List deliveries, newest first: the verdict, why, and the deletion it led to.",
+        ),
+        "demo": ("demo", "Run the main job end to end on this machine: nothing real is touched."),
+        "dismiss": ("holds", "Say that deliveries need hold no deletion (role approve or admin)."),
+        "doctor": ("doctor", "Check configuration, Redis, IT Glue, callback and export directory."),
+        "holds": (
+            "holds",
+            "List the deliveries that hold deletions: not understood, or not proved to be genuine.",
+        ),
+        "init": (
+            "init",
+            "Ask five things and write the configuration of a pilot, with new secrets.",
+        ),
+        "links": ("links", "How the companies in the PSA of SOURCE are found in IT Glue."),
+        "notifications": ("notifications", "Try the targets of [notifications]."),
+        "operators": (
+            "operators",
+            "List the operators, their roles and when they were last seen (role admin).",
+        ),
+        "outbox": ("outbox", "Send results to callback URLs and notifications to people."),
+        "pause": ("pause", "Stop every deletion at once (any role)."),
+        "protect": (
+            "protections",
+            "Protect an organization from deletion until an admin ends that.",
+        ),
+        "protections": (
+            "protections",
+            "List the protected organizations, and those whose deletion a person stopped.",
+        ),
+        "reject": ("approvals", "End a deletion that waits for approval (role approve)."),
+        "replay": (
+            "replay",
+            "Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).",
+        ),
+        "report": (
+            "status",
+            (
+                "What was asked for in a month and what came of it: counts by source, outcome and "
+                "code."
+            ),
+        ),
+        "results": (
+            "status",
+            "List results on their way to callback URLs, newest first, with attempts and answers.",
+        ),
+        "resume": ("pause", "Let deletions go on (role admin)."),
+        "sandbox": (
+            "sandbox",
+            "Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm.",
+        ),
+        "scheduler": ("schedule", "Dispatch work whose time has come."),
+        "schedules": ("sweeps", "List the schedules with their next times (UTC)."),
+        "serve": ("serve", "Receive webhooks and answer the API."),
+        "sources": (
+            "sources",
+            "List the sources: last delivery, verdicts, alerts, and who fell silent.",
+        ),
+        "spools": ("spools", "List the services' spools."),
+        "status": ("status", "How everything stands, on one screen."),
+        "sweep": (
+            "sweeps",
+            "Sweep for the organizations that the schedule NAME looks for, and request each.",
+        ),
+        "unprotect": ("protections", "End a protection (role admin)."),
+        "up": (
+            "up",
+            (
+                "Run service, scheduler, outbox and worker; with an embedded Valkey if no "
+                "redis_url is set."
+            ),
+        ),
+        "worker": ("work", "Carry deletions out."),
     }
 )
 
-# The first sentence of each command's own help: to list them loads none of them.
-FIRST_SENTENCES = MappingProxyType(
-    {
-        "alive": "Whether the part in this container is alive: for probes.",
-        "approve": (
-            "Look at a deletion's plan and approve exactly that (role approve, and not your own)."
-        ),
-        "audit": "The audit log: every decision, chained and signed.",
-        "cancel": (
-            "Stop a deletion before its call goes out: while it waits, or in its grace period."
-        ),
-        "completion": (
-            'Print the completion script of a shell; for bash: eval "$(unglue completion bash)".'
-        ),
-        "config": "Check the configuration, or show what it comes to.",
-        "delete": "Delete one organization and print the result object; a dry run prints the plan.",
-        "deletions": "List deletions, newest first; or show one with its plan and journal.",
-        "deliveries": (
-            "List deliveries, newest first: the verdict, why, and the deletion it led to."
-        ),
-        "demo": "Run the main job end to end on this machine: nothing real is touched.",
-        "dismiss": "Say that deliveries need hold no deletion (role approve or admin).",
-        "doctor": "Check configuration, Redis, IT Glue, callback and export directory.",
-        "holds": (
-            "List the deliveries that hold deletions: not understood, or not proved to be genuine."
-        ),
-        "init": "Ask five things and write the configuration of a pilot, with new secrets.",
-        "links": "How the companies in the PSA of SOURCE are found in IT Glue.",
-        "notifications": "Try the targets of [notifications].",
-        "operators": "List the operators, their roles and when they were last seen (role admin).",
-        "outbox": "Send results to callback URLs and notifications to people.",
-        "pause": "Stop every deletion at once (any role).",
-        "protect": "Protect an organization from deletion until an admin ends that.",
-        "protections": (
-            "List the protected organizations, and those whose deletion a person stopped."
-        ),
-        "reject": "End a deletion that waits for approval (role approve).",
-        "replay": (
-            "Replay IDS, or what the filters find: deletions, deliveries or callbacks (results)."
-        ),
-        "report": (
-            "What was asked for in a month and what came of it: counts by source, outcome and code."
-        ),
-        "results": (
-            "List results on their way to callback URLs, newest first, with attempts and answers."
-        ),
-        "resume": "Let deletions go on (role admin).",
-        "sandbox": (
-            "Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm."
-        ),
-        "scheduler": "Dispatch work whose time has come.",
-        "schedules": "List the schedules with their next times (UTC).",
-        "serve": "Receive webhooks and answer the API.",
-        "sources": "List the sources: last delivery, verdicts, alerts, and who fell silent.",
-        "spools": "List the services' spools.",
-        "status": "How everything stands, on one screen.",
-        "sweep": "Sweep for the organizations that the schedule NAME looks for, and request each.",
-        "unprotect": "End a protection (role admin).",
-        "up": (
-            "Run service, scheduler, outbox and worker; with an embedded Valkey if no "
-            "redis_url is set."
-        ),
-        "worker": "Carry deletions out.",
-    }
-)
+# The parts of an installation, for which somebody waits when it starts.
+_PARTS = frozenset({"outbox", "scheduler", "serve", "worker"})
+# What structlog and httpx, and redis-py, load where it is there, for what no part asks of them:
+# coloured tracebacks and a command of its own; metrics. It takes as long as all three do.
+_NOT_FOR_PARTS = ("rich", "opentelemetry.sdk.metrics")
+
+
+def _load_libraries() -> None:
+    left_out = [name for name in _NOT_FOR_PARTS if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment] # how Python is told that there is none
+    try:
+        for library in ("structlog", "httpx", "redis.asyncio"):
+            import_module(library)
+    finally:
+        for name in left_out:
+            del sys.modules[name]
 
 
 class Commands(click.Group):
@@ -144,7 +158,10 @@ class Commands(click.Group):
         # What is loaded stays: looking for garbage meanwhile costs a tenth of the loading.
         gc.disable()
         try:
-            command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
+            if cmd_name in _PARTS:
+                _load_libraries()
+            module, _ = COMMANDS[cmd_name]
+            command = getattr(import_module(f"service.commands.{module}"), cmd_name)
         finally:
             gc.freeze()
             gc.enable()
@@ -155,10 +172,11 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them with what each does."""
+        del ctx
         room = formatter.width - 6 - max(map(len, COMMANDS))
         rows = [
-            (name, click.Command(name, help=FIRST_SENTENCES[name]).get_short_help_str(room))
-            for name in self.list_commands(ctx)
+            (name, click.Command(name, help=said).get_short_help_str(room))
+            for name, (_, said) in sorted(COMMANDS.items())
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)

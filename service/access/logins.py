@@ -7,7 +7,7 @@ proxy, and nobody who guesses there may keep an operator from stopping a deletio
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -20,6 +20,7 @@ from adapters.errors import TooManyAttempts, Unauthorized
 from service.access.operators import Caller
 from service.access.peers import peer_of
 from workers.ledger.auditing.audit import Audit
+from workers.processes.stopping import beside
 from workers.times.clock import Clock
 
 MOST: Final = 30
@@ -97,13 +98,8 @@ class Logins:
                 await asyncio.sleep(_TOLD_EVERY.total_seconds())
                 await self.report(audit)
 
-        task = asyncio.create_task(again())
-        try:
+        async with beside(again()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def report(self, audit: Audit) -> None:
         """Write down what failed, of each address at most once a minute."""

@@ -1,15 +1,17 @@
 """The Starlette application."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -24,25 +26,33 @@ from service.api.answers import (
 from service.api.body_limit import BodyLimit
 from service.api.connections import Connections
 from service.api.deadline import Deadline
-from service.api.openapi.operations import OPERATIONS
-from service.api.routes import description
+from service.api.routes import health
+from service.api.routes.rest import Rest
 from service.api.routes.straight import Straight
 from service.api.state import Refuse, Server, ServiceState, open_state
-from service.approval.refusals import Handler, readable
-from service.console.door.sign_on import open_provider
-from service.console.page import readable as on_page
-from service.console.routes import routes as console_routes
-from service.dashboard.guard import open_dashboard
 from service.supervision.logs import BoundIds, Traced
 from workers.settings import Settings
 from workers.upkeep.storage import StorageUnfit
+
+if TYPE_CHECKING:
+    from service.access.oidc import Provider
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 log = structlog.get_logger()
 
 
 def told(handler: Handler) -> Handler:
     """The handler; who has a browser before them gets a page."""
-    return on_page(readable(handler))
+
+    async def answered(request: Request, error: Exception) -> Response:
+        # Pages bring their templates, which no delivery needs.
+        from service.approval.refusals import readable  # noqa: PLC0415
+        from service.console.page import readable as on_page  # noqa: PLC0415
+
+        return await on_page(readable(handler))(request, error)
+
+    return answered
 
 
 def _log_unfit(error: StorageUnfit) -> None:
@@ -70,8 +80,7 @@ def create_app(
     Raises:
         ConfigurationError: single sign-on is configured and not installed.
     """
-    dashboard = open_dashboard(settings)
-    provider = open_provider(settings)
+    provider, rest = _provider(settings), Rest(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, ServiceState]]:
@@ -80,15 +89,13 @@ def create_app(
             async with open_state(settings, refuse, server, provider) as state:
                 yield {"service": state}
         finally:
-            dashboard.close()
+            rest.close()
 
     app = _Service(
         routes=[
-            *(Route(each.path, each.route, methods=[each.method]) for each in OPERATIONS),
-            Route("/openapi.json", description.openapi, methods=["GET"]),
-            Route("/docs", description.docs, methods=["GET"]),
-            *console_routes(),
-            *dashboard.routes(),
+            # Who starts services asks for these.
+            Route("/healthz", health.alive, methods=["GET"]),
+            Route("/readyz", health.ready, methods=["GET"]),
         ],
         exception_handlers={
             UnglueError: told(on_unglue_error),
@@ -106,4 +113,13 @@ def create_app(
     )
     # A sender that is sent elsewhere loses its event: no vendor follows a redirect.
     app.router.redirect_slashes = False
+    app.router.default = rest
     return app
+
+
+def _provider(settings: Settings) -> "Provider | None":
+    if not settings.oidc.issuer:
+        return None
+    from service.console.door.sign_on import open_provider  # noqa: PLC0415 - for those who have one
+
+    return open_provider(settings)

@@ -1,7 +1,8 @@
 """Reading the body of a request into a model of ours."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from adapters.models import Strict
 from adapters.payload import Malformed, parse_json
 from service.api.answers import invalid
 
+_FIELDS: Final = 20
 Body = TypeVar("Body", bound=Strict)
 
 
@@ -31,6 +33,19 @@ async def read_body(
         return kind.model_validate(json_of(body) if body or not optional else {})
     except ValidationError as error:
         raise wrong(error) from None
+
+
+async def form_of(request: Request) -> Mapping[str, str]:
+    """The fields of a form; empty if the body is none."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        return {}
+    try:
+        body = (await request.body()).decode()
+        pairs = parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except ValueError:
+        return {}
+    return dict(pairs)
 
 
 def json_of(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +28,7 @@ from workers.ledger.installation.heartbeats import SERVICE, SERVICE_LASTS
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import HandOff, JobQueue
 from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
+from workers.processes.stopping import beside
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
 from workers.upkeep.continuity import continuity_of
@@ -84,9 +85,9 @@ async def open_state(
         (hand_off := HandOff(jobs)).running(),
         open_ledger(settings, prompt=True) as ledger,
         open_intake(settings, ledger, spool, hand_off) as intake,
-        _beside(_compared(settings, ledger, looked)),
+        beside(_compared(settings, ledger, looked)),
         recorded(settings, ledger, "service", system_clock),
-        _beside(_until_fit(settings, ledger, refuse)),
+        beside(_until_fit(settings, ledger, refuse)),
         _kept(spool, ledger, intake, hand_off),
         logins.reporting(ledger.audit),
     ):
@@ -120,22 +121,10 @@ async def _kept(
     # Before the first request: who asks at once must not hear that the spool is unusable.
     await keeper.look_around()
     try:
-        async with _beside(keeper.run()):
+        async with beside(keeper.run()):
             yield
     finally:
         await keeper.stop()
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """The work goes on in the background until the block ends."""
-    running = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
 
 
 async def _compared(settings: Settings, ledger: Ledger, looked: asyncio.Event) -> None:

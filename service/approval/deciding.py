@@ -9,7 +9,6 @@ from service.access.operators import Caller
 from service.api.state import ServiceState
 from service.approval.names import difference
 from workers.ledger.records import Deletion, ErrorEntry
-from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
 LONGEST_REASON: Final = 2000
@@ -50,8 +49,7 @@ async def reject(state: ServiceState, caller: Caller, shown: Deletion, *, reason
         raise InvalidRequest("reason: say why, for whoever asked for it")
     _require_short(reason)
     now = state.clock()
-    message = f"rejected by operator {caller.name}: {reason}"
-    error = ErrorEntry("Cancelled", message, rfc3339(now))
+    error = ErrorEntry.cancelled(f"rejected by operator {caller.name}: {reason}", now)
     await state.ledger.approvals.reject(
         shown.id, operator=caller.name, reason=reason, error=error, now=now
     )

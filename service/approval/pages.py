@@ -1,7 +1,5 @@
 """The pages behind an approval link: what they say, as HTML that runs nothing and loads nothing."""
 
-import base64
-import hashlib
 from dataclasses import replace
 from typing import Any, Final
 
@@ -10,7 +8,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from adapters.errors import StorageUnavailable
-from service.api.answers import RETRY_AFTER
+from service.api.answers import RETRY_AFTER, page_headers
 from service.approval.standing import grace_after
 from workers.ledger.records import Deletion
 from workers.outbox.cleaning import clean
@@ -27,20 +25,7 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
 )
 _STYLE: Final = _TEMPLATES.get_template("style.css").render()
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex",
-}
+_HEADERS: Final = page_headers(_STYLE)
 
 
 def message(

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from adapters.errors import UnglueError
 from service.approval import pages
 
 PREFIX: Final = "/approve/"
@@ -31,6 +32,11 @@ def as_page(handler: Handler, concerns: Callable[[Request], bool], told: Told) -
         return page
 
     return answered
+
+
+def refused(error: UnglueError) -> tuple[str, str]:
+    """What is told above the form that was refused: the lead, and why."""
+    return "Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}."
 
 
 def readable(handler: Handler) -> Handler:

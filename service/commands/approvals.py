@@ -4,7 +4,7 @@ import click
 
 from adapters.errors import Conflict
 from service.commands.deletions import show_state
-from service.terminal.client import ServiceClient
+from service.terminal.client import ServiceClient, ask
 from service.terminal.screen import screen
 from service.terminal.tables import show_approval, show_plan
 
@@ -54,7 +54,5 @@ def approve(
 @click.option("--json", "as_json", is_flag=True, help="Print the deletion as JSON.")
 def reject(deletion_id: str, *, reason: str, as_json: bool) -> None:
     """End a deletion that waits for approval (role approve)."""
-    with ServiceClient.from_environment() as service:
-        body = {"reason": reason}
-        deletion = service.call("POST", f"/v1/deletions/{deletion_id}/reject", body)
+    deletion = ask("POST", f"/v1/deletions/{deletion_id}/reject", {"reason": reason})
     show_state(deletion, as_json=as_json)

@@ -13,7 +13,8 @@ import click
 
 from adapters.counting import counted
 from adapters.errors import ConfigurationError
-from service.terminal.client import ServiceClient
+from service.terminal.client import ServiceClient, ask
+from service.terminal.options import AS_JSON
 from service.terminal.screen import say, show_json
 from workers.audit.chain import Head
 from workers.audit.keys import Keyring
@@ -122,7 +123,7 @@ def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="secret_keys, one a line, newest first; default: those of unglue.toml.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def verify(
     files: tuple[Path, ...],
     *,
@@ -193,8 +194,7 @@ def _keys(path: Path | None) -> Keyring:
 
 
 def _head_of_service() -> Head | None:
-    with ServiceClient.from_environment() as service:
-        head = service.call("GET", "/v1/audit?limit=1")["head"]
+    head = ask("GET", "/v1/audit?limit=1")["head"]
     return Head(head["seq"], head["hash"]) if head else None
 
 

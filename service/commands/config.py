@@ -7,6 +7,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
+from service.terminal.options import AS_JSON
 from service.terminal.screen import say, show_json
 from workers.settings import load_settings
 from workers.settings.enforcement import require_enforceable
@@ -20,7 +21,7 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def check(*, as_json: bool) -> None:
     """Read unglue.toml and the environment as a start would; nothing is contacted.
 
@@ -36,7 +37,7 @@ def check(*, as_json: bool) -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def show(*, as_json: bool) -> None:
     """Print every setting as it is in force, defaults included; secrets are not shown."""
     settings = load_settings()

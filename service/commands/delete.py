@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from service.terminal.client import ServiceClient
 from service.terminal.naming import name_of
+from service.terminal.options import TIMEOUT
 from service.terminal.outcome import due, summary
 from service.terminal.screen import say, screen, show_json
 from service.terminal.tables import show_plan
@@ -24,13 +25,7 @@ from workers.pipeline.states import TERMINAL
 @click.option("--force-delete", is_flag=True, help="Pass the dependency gate, and only that gate.")
 @click.option("--reason", help="Why; kept with the deletion.")
 @click.option("--callback-url", help="Where the result goes, instead of the configured URL.")
-@click.option(
-    "--timeout",
-    default=300.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    help="Seconds to wait for the end.",
-)
+@TIMEOUT
 @click.option("--exit-code", is_flag=True, help="A dry run of what would not go ends with 1.")
 @click.option("--json", "as_json", is_flag=True, help="Print a dry run as JSON, not as tables.")
 def delete(

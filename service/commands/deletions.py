@@ -1,15 +1,16 @@
 """`unglue deletions`, `unglue cancel`: look at deletions, and stop one."""
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import click
 from rich.markup import escape
 
 from service.console.needs import paused
-from service.terminal.client import ServiceClient
+from service.terminal.client import ask, narrowed
+from service.terminal.options import AS_JSON, MOST
 from service.terminal.outcome import due, named, summary
-from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.screen import Column, say, screen, show_found, show_json
 from service.terminal.tables import show_approval, show_plan
 from workers.pipeline.states import STATES
 
@@ -22,33 +23,21 @@ _NOT_READ = {"at", "entry", "digest"}
 @click.option("--source", help="Only those of this source.")
 @click.option("--since", help="Asked for at or after this time (RFC 3339).")
 @click.option("--until", help="Asked for before this time (RFC 3339).")
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@MOST
+@AS_JSON
 def deletions(deletion_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List deletions, newest first; or show one with its plan and journal."""
-    with ServiceClient.from_environment() as service:
-        if deletion_id is not None:
-            _show(service.call("GET", f"/v1/deletions/{deletion_id}"), as_json=as_json)
-            return
-        query = urlencode({name: value for name, value in filters.items() if value is not None})
-        listed = service.call("GET", f"/v1/deletions?{query}")
-    if as_json:
-        show_json(listed)
+    if deletion_id is not None:
+        _show(ask("GET", f"/v1/deletions/{deletion_id}"), as_json=as_json)
         return
-    for pause in listed["pauses"]:
+    listed = ask("GET", narrowed("/v1/deletions", filters))
+    for pause in () if as_json else listed["pauses"]:
         say(f"Deletions are {paused(pause)}", err=True)
-    if not listed["deletions"]:
-        say("No deletions.")
-        return
     columns = (
         Column("id", "keep"), Column("state", "keep"), Column("organization"),
         Column("due or error"), Column("asked for by", "spare"), Column("asked for", "spare"),
     )  # fmt: skip
-    show_list(columns, [_row(each) for each in listed["deletions"]])
-    if listed["next_until"]:
-        say(f"more: --until {listed['next_until']}", err=True)
+    show_found(listed, listed["deletions"], columns, _row, none="No deletions.", as_json=as_json)
 
 
 def _row(deletion: dict[str, Any]) -> tuple[str, ...]:
@@ -114,7 +103,7 @@ def _show(deletion: dict[str, Any], *, as_json: bool) -> None:
 @click.argument("deletion_id", required=False)
 @click.option("--source", help="All that this source asked for, instead of one.")
 @click.option("--reason", default="", help="Why; required with --source.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def cancel(deletion_id: str | None, *, source: str | None, reason: str, as_json: bool) -> None:
     """Stop a deletion before its call goes out: while it waits, or in its grace period.
 
@@ -125,12 +114,10 @@ def cancel(deletion_id: str | None, *, source: str | None, reason: str, as_json:
         raise click.UsageError("name one deletion, or a --source")
     if source is not None and not reason:
         raise click.UsageError("--source needs a --reason")
-    with ServiceClient.from_environment() as service:
-        if source is None:
-            show_state(service.call("POST", f"/v1/deletions/{deletion_id}/cancel"), as_json=as_json)
-            return
-        path = f"/v1/sources/{quote(source, safe='')}/cancel"
-        stopped = service.call("POST", path, {"reason": reason})
+    if source is None:
+        show_state(ask("POST", f"/v1/deletions/{deletion_id}/cancel"), as_json=as_json)
+        return
+    stopped = ask("POST", f"/v1/sources/{quote(source, safe='')}/cancel", {"reason": reason})
     if as_json:
         show_json(stopped)
     else:

@@ -1,14 +1,15 @@
 """`unglue deliveries`: what sources sent, and what became of it."""
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import click
 from rich.markup import escape
 
 from adapters.counting import counted
-from service.terminal.client import ServiceClient
-from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.client import ask, narrowed
+from service.terminal.options import AS_JSON, MOST
+from service.terminal.screen import Column, screen, show_found, show_json
 from workers.pipeline.states import VERDICTS
 
 _COLUMNS = (
@@ -24,10 +25,8 @@ _COLUMNS = (
 @click.option("--source", help="Only those of this source.")
 @click.option("--since", help="Received at or after this time (RFC 3339).")
 @click.option("--until", help="Received before this time (RFC 3339).")
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@MOST
+@AS_JSON
 def deliveries(delivery_id: str | None, *, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List deliveries, newest first: the verdict, why, and the deletion it led to.
 
@@ -39,23 +38,13 @@ def deliveries(delivery_id: str | None, *, as_json: bool, **filters: Any) -> Non
     if delivery_id is not None:
         _show(delivery_id, as_json=as_json)
         return
-    query = urlencode({name: value for name, value in filters.items() if value is not None})
-    with ServiceClient.from_environment() as service:
-        listed = service.call("GET", f"/v1/deliveries?{query}")
-    if as_json:
-        show_json(listed)
-        return
-    if listed["deliveries"]:
-        show_list(_COLUMNS, [_row(each) for each in listed["deliveries"]])
-    else:
-        say("No deliveries.")
-    if listed["next_until"]:
-        say(f"more: --until {listed['next_until']}", err=True)
+    listed = ask("GET", narrowed("/v1/deliveries", filters))
+    rows = listed["deliveries"]
+    show_found(listed, rows, _COLUMNS, _row, none="No deliveries.", as_json=as_json)
 
 
 def _show(delivery_id: str, *, as_json: bool) -> None:
-    with ServiceClient.from_environment() as service:
-        found = service.call("GET", f"/v1/deliveries/{quote(delivery_id, safe='')}")
+    found = ask("GET", f"/v1/deliveries/{quote(delivery_id, safe='')}")
     if as_json:
         show_json(found)
         return

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from service.doctor.examination import Finding, examine
 from service.supervision import embedded
+from service.terminal.options import data_dir
 from service.terminal.screen import Screen, say, screen, show_json
 from workers.settings import Settings, load_settings
 
@@ -20,13 +21,7 @@ _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "red"
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option(
-    "--data-dir",
-    default="data",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where `unglue up` keeps its Valkey, if no redis_url is set.",
-)
+@data_dir("Where `unglue up` keeps its Valkey, if no redis_url is set.")
 def doctor(data_dir: Path, *, as_json: bool) -> None:
     """Check configuration, Redis, IT Glue, callback and export directory. Changes nothing.
 

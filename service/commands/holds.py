@@ -4,51 +4,38 @@ from typing import Any
 
 import click
 
-from service.terminal.client import ServiceClient
-from service.terminal.screen import Column, say, show_json, show_list
+from service.terminal.client import ask
+from service.terminal.options import AS_JSON
+from service.terminal.screen import Column, say, show_found, show_json
 from workers.ledger.events.holds import WHYS
 
 _REFUSED = {"holds_nothing": "holds nothing", "unknown": "there is no such delivery"}
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def holds(*, as_json: bool) -> None:
     """List the deliveries that hold deletions: not understood, or not proved to be genuine.
 
     Each may say that a client is active. Correct the source and replay what was not understood, or
     look at it (unglue deliveries dlv_…) and dismiss it.
     """
-    with ServiceClient.from_environment() as service:
-        answered = service.call("GET", "/v1/holds")
-    found, at = answered["holds"], answered["at"]
-    if as_json:
-        show_json(found)
-        return
-    if not found:
-        say("Nothing is held.")
-        return
+    answered = ask("GET", "/v1/holds")
+    found = answered["holds"]
     columns = (
         Column("delivery", "keep"), Column("why"), Column("holds deletions of"),
         Column("since", "spare"),
     )  # fmt: skip
-    rows = [
-        (
-            each["delivery_id"],
-            f"{each['verdict']}: {each['reason']}",
-            _whose(source, each),
-            each["at"],
-        )
-        for source, deliveries in found.items()
-        for each in deliveries
-    ]
-    show_list(columns, rows)
-    say(f"in bulk: unglue dismiss --source … --verdict … --until {at} --reason …", err=True)
+    rows = [{**each, "of": source} for source, held in found.items() for each in held]
+    show_found(found, rows, columns, _row, none="Nothing is held.", as_json=as_json)
+    if rows and not as_json:
+        at = answered["at"]
+        say(f"in bulk: unglue dismiss --source … --verdict … --until {at} --reason …", err=True)
 
 
-def _whose(source: str, held: dict[str, Any]) -> str:
-    clients = held["clients"]
-    return f"{', '.join(clients)} of {source}" if clients else f"every client of {source}"
+def _row(held: dict[str, Any]) -> tuple[str, ...]:
+    whose = f"{', '.join(held['clients']) or 'every client'} of {held['of']}"
+    return held["delivery_id"], f"{held['verdict']}: {held['reason']}", whose, held["at"]
 
 
 @click.command()
@@ -57,7 +44,7 @@ def _whose(source: str, held: dict[str, Any]) -> str:
 @click.option("--verdict", type=click.Choice(WHYS), help="All of this verdict, with --source.")
 @click.option("--until", help="Of all, those that came before this time: when you looked.")
 @click.option("--reason", required=True, help="Why; kept with the deliveries.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def dismiss(
     delivery_ids: tuple[str, ...], reason: str, *, as_json: bool, **chosen: str | None
 ) -> None:
@@ -71,8 +58,7 @@ def dismiss(
     body: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
     if delivery_ids:
         body["ids"] = list(delivery_ids)
-    with ServiceClient.from_environment() as service:
-        became = service.call("POST", "/v1/deliveries/dismiss", {**body, "reason": reason})
+    became = ask("POST", "/v1/deliveries/dismiss", {**body, "reason": reason})
     if as_json:
         show_json(became)
         raise SystemExit(1 if became["refused"] else 0)

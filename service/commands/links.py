@@ -11,6 +11,7 @@ import click
 from adapters.errors import ConfigurationError
 from service.commands.sweeps import follow
 from service.terminal.client import ServiceClient
+from service.terminal.options import AS_JSON
 from service.terminal.screen import Column, say, show_json, show_list
 from workers.bulk.links import STATES, Link, compare, csv_of, to_sweep
 from workers.settings import load_settings
@@ -21,7 +22,7 @@ from workers.settings import load_settings
 @click.option("--state", type=click.Choice(STATES), help="Only those.")
 @click.option("--backlog", is_flag=True, help="Only what is inactive in the PSA and in IT Glue.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.option(
     "--sweep",
     metavar="SCHEDULE",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from service.terminal.client import ServiceClient
+from service.terminal.options import AS_JSON
 from service.terminal.screen import Column, say, show_json, show_list
 
 _LOOK_EVERY = 0.3
@@ -18,7 +19,7 @@ def notifications() -> None:
 
 
 @notifications.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.option("--wait", default=30.0, show_default=True, help="Seconds to wait for the answers.")
 def test(wait: float, *, as_json: bool) -> None:
     """Send a test to every target, and show what each of them answered (role admin).

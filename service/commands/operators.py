@@ -3,41 +3,37 @@
 import json
 import os
 import re
+from typing import Any
 
 import click
 
 from adapters.errors import InvalidRequest
 from service.access.operators import new_token, token_hash
-from service.terminal.client import ServiceClient
-from service.terminal.screen import Column, say, show_json, show_list
+from service.terminal.client import ask
+from service.terminal.options import AS_JSON
+from service.terminal.screen import Column, say, show_found, show_json
 from workers.settings.reading import from_file
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def operators(context: click.Context, *, as_json: bool) -> None:
     """List the operators, their roles and when they were last seen (role admin)."""
     if context.invoked_subcommand is not None:
         return
-    with ServiceClient.from_environment() as service:
-        listed = service.call("GET", "/v1/operators")["operators"]
-    if as_json:
-        show_json(listed)
-        return
+    listed = ask("GET", "/v1/operators")["operators"]
     columns = (Column("operator", "keep"), Column("roles"), Column("last seen", "keep"))
-    show_list(
-        columns,
-        [
-            (
-                each["name"],
-                ", ".join(each["roles"]) or "may only look",
-                each["last_seen"] or "not since the service started",
-            )
-            for each in listed
-        ],
+    show_found(listed, listed, columns, _row, none="No operator is configured.", as_json=as_json)
+
+
+def _row(operator: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        operator["name"],
+        ", ".join(operator["roles"]) or "may only look",
+        operator["last_seen"] or "not since the service started",
     )
 
 

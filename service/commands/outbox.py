@@ -8,6 +8,7 @@ import structlog
 from service.supervision.checks import start_up
 from service.supervision.signals import stop_on_signals
 from workers.outbox.process import send_until
+from workers.processes.stopping import beside
 from workers.settings import Settings
 from workers.upkeep.pulse import pulsing
 
@@ -27,6 +28,6 @@ def outbox() -> None:
 async def _send(settings: Settings) -> None:
     stop = stop_on_signals()
     log.info("sending")
-    async with pulsing(settings.worker.pulse):
+    async with beside(pulsing(settings.worker.pulse)):
         await send_until(settings, stop)
     log.info("stopped")

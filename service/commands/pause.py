@@ -5,19 +5,17 @@ from typing import Any
 import click
 
 from service.console.needs import paused
-from service.terminal.client import ServiceClient
+from service.terminal.client import ask
+from service.terminal.options import AS_JSON
 from service.terminal.screen import say, show_json
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
 @click.option("--reason", required=True, help="Why; people are told.")
-@_JSON
+@AS_JSON
 def pause(reason: str, *, as_json: bool) -> None:
     """Stop every deletion at once (any role). Events are taken in all the same."""
-    with ServiceClient.from_environment() as service:
-        now = service.call("POST", "/v1/pause", {"reason": reason})
+    now = ask("POST", "/v1/pause", {"reason": reason})
     _show(now, now["pauses"], "Deletions are", as_json=as_json)
 
 
@@ -33,7 +31,7 @@ def pause(reason: str, *, as_json: bool) -> None:
     is_flag=True,
     help="Accept that Redis was emptied, replaced or restored; --reason is required.",
 )
-@_JSON
+@AS_JSON
 def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: bool) -> None:
     """Let deletions go on (role admin)."""
     asked: dict[str, Any] = {"reason": reason}
@@ -41,8 +39,7 @@ def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: b
         asked["accept_ledger"] = True
     if accept_account:
         asked["accept_account"] = True
-    with ServiceClient.from_environment() as service:
-        now = service.call("POST", "/v1/resume", asked)
+    now = ask("POST", "/v1/resume", asked)
     _show(now, now["ended"], "Deletions go on. They were", as_json=as_json)
     if not as_json and not now["ended"]:
         say("Deletions were not paused.")

@@ -1,17 +1,19 @@
 """`unglue protect`, `unprotect`, `protections`: organizations that stay."""
 
+from operator import itemgetter
 from typing import Any
 
 import click
 
-from service.terminal.client import ServiceClient, ServiceError
-from service.terminal.screen import Column, say, show_json, show_list
+from service.terminal.client import ServiceClient, ServiceError, ask
+from service.terminal.options import AS_JSON
+from service.terminal.screen import Column, say, show_found, show_json
 
 
 @click.command()
 @click.argument("org_id")
 @click.option("--reason", required=True, help="Why; kept with the protection.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def protect(org_id: str, reason: str, *, as_json: bool) -> None:
     """Protect an organization from deletion until an admin ends that.
 
@@ -47,11 +49,10 @@ def _name_of(service: ServiceClient, org_id: str) -> tuple[str | None, ServiceEr
 @click.command()
 @click.argument("org_id")
 @click.option("--reason", required=True, help="Why; kept in the audit log.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def unprotect(org_id: str, reason: str, *, as_json: bool) -> None:
     """End a protection (role admin). A tag or the file that still says so protects it again."""
-    with ServiceClient.from_environment() as service:
-        ended = service.call("DELETE", f"/v1/protections/{org_id}", {"reason": reason})
+    ended = ask("DELETE", f"/v1/protections/{org_id}", {"reason": reason})
     if as_json:
         show_json(ended)
     else:
@@ -70,21 +71,15 @@ def _declined(no: dict[str, Any]) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def protections(*, as_json: bool) -> None:
     """List the protected organizations, and those whose deletion a person stopped."""
-    with ServiceClient.from_environment() as service:
-        answer = service.call("GET", "/v1/protections")
+    answer = ask("GET", "/v1/protections")
     listed = [*answer["protections"], *map(_declined, answer["declined"])]
-    if as_json:
-        show_json(listed)
-        return
-    if not listed:
-        say("No organization is protected.")
-        return
     columns = (
         Column("organization", "keep"), Column("by"), Column("how"), Column("reason"),
         Column("since", "spare"),
     )  # fmt: skip
-    fields = ("org_id", "by", "how", "reason", "at")
-    show_list(columns, [[each[name] for name in fields] for each in listed])
+    row = itemgetter("org_id", "by", "how", "reason", "at")
+    none = "No organization is protected."
+    show_found(listed, listed, columns, row, none=none, as_json=as_json)

@@ -9,7 +9,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service.terminal.client import ServiceClient
-from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.options import AS_JSON
+from service.terminal.screen import Column, say, screen, show_found, show_json, show_list
 from service.terminal.waiting import interruptible
 
 _KINDS = {"del": "deletions", "dlv": "deliveries", "cb": "callbacks"}
@@ -42,7 +43,7 @@ _FILTERS = ("source", "state", "verdict", "since", "until")
     help="Seconds without progress after which it is not waited for.",
 )
 @click.option("--no-wait", is_flag=True, help="Begin, and do not wait for the end.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def replay(
     ids: tuple[str, ...], *, listed: bool, stop: str | None, no_wait: bool, as_json: bool,
     timeout: float,
@@ -163,23 +164,18 @@ def _show(done: dict[str, Any]) -> None:
 
 
 def _list(found: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        show_json(found)
-        return
-    if not found["replays"]:
-        say("No replays.")
-        return
     columns = (
         Column("id", "keep"), Column("what", "keep"), Column("state", "keep"),
         Column("done", "keep"), Column("replayed"), Column("refused"), Column("by", "spare"),
         Column("begun", "spare"),
     )  # fmt: skip
-    rows = []
-    for each in found["replays"]:
-        why = ", ".join(f"{count} {name}" for name, count in each["refused_by_reason"].items())
-        done = f"{each['done']} of {each['total']}"
-        rows.append((
-            each["id"], each["what"], each["state"], done, each["replayed"], why, each["by"],
-            each["created_at"],
-        ))  # fmt: skip
-    show_list(columns, rows)
+    show_found(found, found["replays"], columns, _row, none="No replays.", as_json=as_json)
+
+
+def _row(replay: dict[str, Any]) -> tuple[object, ...]:
+    why = ", ".join(f"{count} {name}" for name, count in replay["refused_by_reason"].items())
+    done = f"{replay['done']} of {replay['total']}"
+    return (
+        replay["id"], replay["what"], replay["state"], done, replay["replayed"], why, replay["by"],
+        replay["created_at"],
+    )  # fmt: skip

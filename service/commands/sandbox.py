@@ -11,6 +11,7 @@ from service.sandbox.faults import FAULTS, InvalidFault, parse_faults
 from service.sandbox.psa.app import ROUTES, create_vendor, populated
 from service.sandbox.settings import SandboxSettings
 from service.supervision.ports import require_free
+from service.terminal.options import HOST, port
 from service.terminal.screen import say
 from workers.times.clock import system_clock
 
@@ -21,16 +22,8 @@ def _fault_list() -> str:
 
 
 @click.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
-)
-@click.option(
-    "--port",
-    default=9100,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="The port at which it listens.",
-)
+@HOST
+@port(9100)
 @click.option(
     "--api-key", default="ITG.sandbox", show_default=True, help="The only key that it takes."
 )

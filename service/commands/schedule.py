@@ -1,7 +1,6 @@
 """`unglue scheduler`: dispatch work whose time has come."""
 
 import asyncio
-import contextlib
 
 import click
 import structlog
@@ -12,6 +11,7 @@ from workers.audit.configuration import recorded
 from workers.processes.duties import duties
 from workers.processes.runtime import open_ledger, open_queue
 from workers.processes.scheduler import Scheduler
+from workers.processes.stopping import beside
 from workers.settings import Settings
 from workers.times.clock import system_clock
 from workers.upkeep.continuity import continuity_of
@@ -33,22 +33,16 @@ async def _schedule(settings: Settings) -> None:
         open_queue(settings) as jobs,
         open_ledger(settings) as ledger,
         recorded(settings, ledger, "scheduler", system_clock),
-        pulsing(settings.worker.pulse),
+        beside(pulsing(settings.worker.pulse)),
+        beside(DeadManSwitch(settings, ledger, system_clock).run()),
     ):
         log.info("scheduling")
         interval = settings.worker.scheduler_interval
-        scheduler_ = Scheduler(
+        await Scheduler(
             ledger,
             jobs,
             clock=system_clock,
             interval=interval,
             duties=duties(settings, ledger, jobs),
             continuity=continuity_of(settings, ledger, system_clock, "scheduler", writes=True),
-        )
-        switch = asyncio.create_task(DeadManSwitch(settings, ledger, system_clock).run())
-        try:
-            await scheduler_.run(stop)
-        finally:
-            switch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await switch
+        ).run(stop)

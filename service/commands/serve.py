@@ -5,6 +5,7 @@ import gc
 import socket
 import sys
 from functools import partial
+from importlib import import_module
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from service.api.connections import Bounds, Connections
 from service.supervision.checks import require_fit_storage, start_up
 from service.supervision.forks import work_in
 from service.supervision.ports import PORT_SECONDS, require_free
+from service.terminal.options import HOST, PORT
 from workers.settings import Settings
 from workers.upkeep.storage import StorageUnfit
 
@@ -49,16 +51,8 @@ class _Server(uvicorn.Server):
 
 
 @click.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
-)
-@click.option(
-    "--port",
-    default=8000,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="The port at which it listens; public_url must lead there.",
-)
+@HOST
+@PORT
 @click.option(
     "--processes",
     default=1,
@@ -81,6 +75,8 @@ def serve(host: str, port: int, processes: int) -> None:
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=_BACKLOG
     )
+    # Here, and not in each of them: what is loaded before the fork they share.
+    import_module("service.api.routes.every")
     sys.exit(work_in(processes, partial(_serve, settings, host, port, listener)))
 
 

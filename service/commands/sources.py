@@ -26,33 +26,28 @@ from service.doctor.finding import Finding
 from service.doctor.psa import findings_of
 from service.doctor.registered import compared, removed
 from service.terminal import secret_file
-from service.terminal.client import ServiceClient, service_url, silent
+from service.terminal.client import ask, service_url, silent
 from service.terminal.fixtures import body_of
-from service.terminal.screen import Column, say, show_json, show_list
+from service.terminal.options import AS_JSON
+from service.terminal.screen import Column, say, show_found, show_json
 from workers.psa.companies import Asked
 from workers.settings import load_settings
 
 
 @click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 @click.pass_context
 def sources(context: click.Context, *, as_json: bool) -> None:
     """List the sources: last delivery, verdicts, alerts, and who fell silent."""
     if context.invoked_subcommand is not None:
         return
-    with ServiceClient.from_environment() as service:
-        listed = service.call("GET", "/v1/sources")["sources"]
-    if as_json:
-        show_json(listed)
-        return
-    if not listed:
-        say("No source is configured; add one to [sources] in unglue.toml.")
-        return
+    listed = ask("GET", "/v1/sources")["sources"]
     columns = (
         Column("source", "keep"), Column("last delivery", "keep"), Column("verdicts"),
         Column("alerts"), Column("caught up to", "spare"), Column("vendor", "spare"),
     )  # fmt: skip
-    show_list(columns, [_row(each) for each in listed])
+    none = "No source is configured; add one to [sources] in unglue.toml."
+    show_found(listed, listed, columns, _row, none=none, as_json=as_json)
 
 
 def _row(source: dict[str, Any]) -> tuple[str, ...]:
@@ -84,14 +79,13 @@ def _caught_up(source: dict[str, Any]) -> str:
 
 @sources.command("catch-up")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def catch_up(name: str, *, as_json: bool) -> None:
     """Ask the PSA of the source NAME now for what changed and was not sent.
 
     That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
     """
-    with ServiceClient.from_environment() as service:
-        begun = service.call("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
+    begun = ask("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
     if as_json:
         show_json(begun)
         return
@@ -167,7 +161,7 @@ def _taken(said: dict[str, Any]) -> str:
 @sources.command()
 @click.argument("name")
 @click.option("--company", help="The id of a company in the PSA that is to be read.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def check(name: str, company: str | None, *, as_json: bool) -> None:
     """Ask the PSA of the source NAME: credentials, statuses, and a company. Changes nothing.
 
@@ -204,7 +198,7 @@ async def _examined(name: str, config: SourceConfig, company: str | None) -> lis
 @sources.command()
 @click.argument("name")
 @click.option("--check", "only_check", is_flag=True, help="Tell what differs; change nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def register(name: str, *, only_check: bool, as_json: bool) -> None:
     """Have the vendor of the source NAME send here: make its webhook, or put it right.
 
@@ -242,7 +236,7 @@ def _register_anew(name: str, absent: secret_file.Missing, *, as_json: bool) -> 
 
 @sources.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def unregister(name: str, *, as_json: bool) -> None:
     """Remove at the vendor what sends to the source NAME, and nothing of others.
 

@@ -9,22 +9,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from service.console.needs import needs
-from service.terminal.client import ServiceClient
-from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.client import ServiceClient, ask, narrowed
+from service.terminal.options import AS_JSON, MOST
+from service.terminal.screen import Column, say, screen, show_found, show_json, show_list
 from workers.pipeline.states import STATES, TERMINAL
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
-@_JSON
+@AS_JSON
 def status(*, as_json: bool) -> None:
     """How everything stands, on one screen.
 
     Exit status: 0 all is well, 1 something needs a person or does not run.
     """
-    with ServiceClient.from_environment() as service:
-        now = service.call("GET", "/v1/status")
+    now = ask("GET", "/v1/status")
     needs = list(needing(now))
     if as_json:
         show_json({**now, "needs": needs})
@@ -63,44 +61,34 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
     "--state", type=click.Choice(("pending", "delivered", "stopped", "dead")), help="Only those."
 )
 @click.option("--until", help="Only older ones than this time (RFC 3339).")
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="Most entries."
-)
-@_JSON
+@MOST
+@AS_JSON
 def results(*, as_json: bool, **filters: Any) -> None:  # noqa: ANN401 - the flags are the query
     """List results on their way to callback URLs, newest first, with attempts and answers.
 
     To send one again: unglue replay cb_…
     """
-    query = urlencode({name: value for name, value in filters.items() if value is not None})
-    with ServiceClient.from_environment() as service:
-        listed = service.call("GET", f"/v1/results?{query}")
-    if as_json:
-        show_json(listed)
-        return
-    if not listed["results"]:
-        say("No results.")
-        return
+    listed = ask("GET", narrowed("/v1/results", filters))
     columns = (
         Column("id", "keep"), Column("state", "keep"), Column("tries", "keep"),
         Column("next", "spare"), Column("last answer"),
     )  # fmt: skip
-    rows = []
-    for each in listed["results"]:
-        answered = " ".join(str(part) for part in (each["status"], each["answer"]) if part)
-        if each.get("waits_for"):
-            silent = f"waits: {each['waits_for']} does not answer"
-            answered = f"{silent}; {answered}" if answered else silent
-        rows.append((each["id"], each["state"], each["attempts"], each["due_at"], answered[:200]))
-    show_list(columns, rows)
-    if listed["next_until"]:
-        say(f"more: --until {listed['next_until']}", err=True)
+    rows = listed["results"]
+    show_found(listed, rows, columns, _way_of, none="No results.", as_json=as_json)
+
+
+def _way_of(result: dict[str, Any]) -> tuple[object, ...]:
+    answered = " ".join(str(part) for part in (result["status"], result["answer"]) if part)
+    if result.get("waits_for"):
+        silent = f"waits: {result['waits_for']} does not answer"
+        answered = f"{silent}; {answered}" if answered else silent
+    return result["id"], result["state"], result["attempts"], result["due_at"], answered[:200]
 
 
 @click.command()
 @click.option("--month", help="Like 2026-11; left out: the running month (UTC).")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@_JSON
+@AS_JSON
 def report(month: str | None, *, as_csv: bool, as_json: bool) -> None:
     """What was asked for in a month and what came of it: counts by source, outcome and code."""
     asked = month or datetime.now(UTC).strftime("%Y-%m")

@@ -8,8 +8,9 @@ import click
 from rich.markup import escape
 
 from adapters.counting import counted
-from service.terminal.client import ServiceClient
-from service.terminal.screen import Column, say, screen, show_json, show_list
+from service.terminal.client import ServiceClient, ask
+from service.terminal.options import AS_JSON, TIMEOUT
+from service.terminal.screen import Column, say, screen, show_found, show_json, show_list
 from service.terminal.waiting import interruptible
 
 _LOOK_EVERY = 0.3
@@ -20,14 +21,8 @@ _SWEEP = "swp_"
 @click.command()
 @click.argument("name")
 @click.option("--dry-run", is_flag=True, help="Only say what would be requested, and why.")
-@click.option(
-    "--timeout",
-    default=300.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    help="Seconds to wait for the end.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@TIMEOUT
+@AS_JSON
 def sweep(name: str, timeout: float, *, dry_run: bool, as_json: bool) -> None:
     """Sweep for the organizations that the schedule NAME looks for, and request each.
 
@@ -135,30 +130,25 @@ def _show(found: dict[str, Any]) -> None:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@AS_JSON
 def schedules(*, as_json: bool) -> None:
     """List the schedules with their next times (UTC)."""
-    with ServiceClient.from_environment() as service:
-        listed = service.call("GET", "/v1/schedules")["schedules"]
-    if as_json:
-        show_json(listed)
-        return
-    if not listed:
-        say("No schedule is configured; add one to [schedules] in unglue.toml.")
-        return
+    listed = ask("GET", "/v1/schedules")["schedules"]
     columns = (
         Column("schedule", "keep"), Column("cron", "keep"), Column("next"), Column("asks for"),
         Column("time zone", "spare"), Column("then", "spare"),
     )  # fmt: skip
-    rows = []
-    for each in listed:
-        asks = "dry runs" if each["dry_run"] else "deletions"
-        if each["kind"] == "catch_up":
-            asks = f"events that never came ({', '.join(each['sources']) or 'every PSA'})"
-        elif not each["confirm_delete"] and not each["dry_run"]:
-            asks += ", unconfirmed"
-        first, then = each["next"][:1], each["next"][1:]
-        rows.append((
-            each["name"], each["cron"], *(first or [""]), asks, each["timezone"], ", ".join(then),
-        ))  # fmt: skip
-    show_list(columns, rows)
+    none = "No schedule is configured; add one to [schedules] in unglue.toml."
+    show_found(listed, listed, columns, _times, none=none, as_json=as_json)
+
+
+def _times(schedule: dict[str, Any]) -> tuple[str, ...]:
+    asks = "dry runs" if schedule["dry_run"] else "deletions"
+    if schedule["kind"] == "catch_up":
+        asks = f"events that never came ({', '.join(schedule['sources']) or 'every PSA'})"
+    elif not schedule["confirm_delete"] and not schedule["dry_run"]:
+        asks += ", unconfirmed"
+    first, *then = schedule["next"] or [""]
+    return (
+        schedule["name"], schedule["cron"], first, asks, schedule["timezone"], ", ".join(then),
+    )  # fmt: skip

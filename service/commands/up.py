@@ -17,6 +17,7 @@ from service.supervision.ports import PORT_SECONDS, answers, require_free
 from service.supervision.processes import ProcessEnded, Processes, give_way
 from service.supervision.readiness import redis_answers
 from service.supervision.signals import stop_on_signals
+from service.terminal.options import HOST, PORT, data_dir
 from service.terminal.screen import say
 from workers.settings import Settings
 
@@ -34,23 +35,9 @@ _REFUSED = 2
 
 
 @click.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="The address at which it listens."
-)
-@click.option(
-    "--port",
-    default=8000,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="The port at which it listens; public_url must lead there.",
-)
-@click.option(
-    "--data-dir",
-    default="data",
-    show_default=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where the embedded Valkey keeps its data (used when no redis_url is set).",
-)
+@HOST
+@PORT
+@data_dir("Where the embedded Valkey keeps its data (used when no redis_url is set).")
 @click.option(
     "--workers",
     default=1,

@@ -23,6 +23,7 @@ from service.api.routes import deletions as api
 from service.api.routes import holds, organizations, protections, replays
 from service.approval import deciding
 from service.approval.names import difference
+from service.approval.refusals import refused
 from service.console.deletions import shown, subject
 from service.console.deliveries import shown as delivery_shown
 from service.console.door.front import Look, Visit
@@ -44,8 +45,7 @@ def _about_deletion(act: Callable[[Visit, Deletion], Awaitable[str]]) -> Look:
         except _PASSED_ON:
             raise
         except UnglueError as error:
-            problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
-            return await shown(visit, deletion.id, problem=problem, status=error.http_status)
+            return await shown(visit, deletion.id, problem=refused(error), status=error.http_status)
         return RedirectResponse(f"/deletions/{deletion.id}?said={said}", 303)
 
     return acted
@@ -127,9 +127,8 @@ def _about_delivery(act: Callable[[Visit, str], Awaitable[str]]) -> Look:
         except _PASSED_ON:
             raise
         except UnglueError as error:
-            problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
             return await delivery_shown(
-                visit, delivery_id, problem=problem, status=error.http_status
+                visit, delivery_id, problem=refused(error), status=error.http_status
             )
         return RedirectResponse(f"/deliveries/{delivery_id}?said={said}", 303)
 
@@ -211,8 +210,7 @@ async def unprotect(visit: Visit) -> Response:
         _typed(visit, name, org_id)
         _, warnings = await protections.end(visit.state, visit.caller, org_id, reason(visit))
     except InvalidRequest as error:
-        problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
-        return await _kept(visit, problem=problem, status=error.http_status)
+        return await _kept(visit, problem=refused(error), status=error.http_status)
     return RedirectResponse(f"/protected?said={'again' if warnings else 'ended'}", 303)
 
 

@@ -12,6 +12,7 @@ from adapters.errors import Conflict, InvalidRequest
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
 from service.api.routes import sources
+from service.approval.refusals import refused
 from service.console.door.front import Visit
 from service.console.needs import Need, needs
 from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, LEDGER_LOST
@@ -87,7 +88,7 @@ async def _shown(
     found = list(needs(now))
     midnight = state.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     begins = [midnight - timedelta(days=back) for back in reversed(range(_DAYS))]
-    by_day = await state.ledger.overviews.days(begins, STATES)
+    by_day = await state.ledger.listing.by_day(begins, STATES)
     for each in (FAILED, BLOCKED):
         if number := sum(day[each] for day in by_day[-2:]):
             text = f"{number} of what was asked for since yesterday {_ENDED[each]}"
@@ -152,6 +153,5 @@ async def resume(visit: Visit) -> Response:
     try:
         await switch.go_on(visit.state, visit.caller, asked)
     except Conflict as error:
-        problem = ("Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}.")
-        return await _shown(visit, problem=problem, status=error.http_status)
+        return await _shown(visit, problem=refused(error), status=error.http_status)
     return RedirectResponse("/?said=resumed", 303)

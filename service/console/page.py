@@ -1,7 +1,5 @@
 """How the console writes a page: everything shown is cleaned, and only our own script is run."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +13,7 @@ from starlette.responses import HTMLResponse
 
 from adapters.counting import counted
 from adapters.errors import InvalidRequest
-from service.api.answers import RETRY_AFTER
+from service.api.answers import RETRY_AFTER, page_headers
 from service.approval.refusals import Handler, as_page
 from service.console.door.session import Session, caller
 from service.console.words import TONES, state_words, when
@@ -50,11 +48,6 @@ def _lines(text: str) -> Markup:
     return Markup("\n").join(shown)
 
 
-def _hidden(text: str) -> str:
-    # A script or style of ours holds no text of others.
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("service.console"),
     autoescape=True,
@@ -67,20 +60,7 @@ _TEMPLATES.filters.update(counted=counted, lines=_lines, when=when, state=state_
 _TEMPLATES.globals.update(tones=TONES)
 _STYLE: Final = Markup(_TEMPLATES.get_template("style.css").render())  # noqa: S704 - our own
 _SCRIPT: Final = Markup(_TEMPLATES.get_template("live.js").render())  # noqa: S704 - our own
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_hidden(_STYLE)}'; "
-        f"script-src 'sha256-{_hidden(_SCRIPT)}'; connect-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex",
-}
+_HEADERS: Final = page_headers(_STYLE, _SCRIPT, referrer="same-origin")
 
 
 def page(

@@ -1,14 +1,14 @@
 """Whether it is known what the PSAs changed, whatever their events say."""
 
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from service.doctor.finding import Finding
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 from workers.settings.schedules import catch_ups
-from workers.times.clock import rfc3339
+from workers.times.clock import Clock, rfc3339
 
 _PART: Final = "catch-up"
 # Of what is done every hour, three.
@@ -21,9 +21,10 @@ _CURES: Final = {
 
 
 async def caught_up_findings(
-    settings: Settings, ledger: Ledger, now: datetime
+    settings: Settings, ledger: Ledger, clock: Clock
 ) -> AsyncGenerator[Finding]:
     """Every source that is caught up with."""
+    now = clock()
     for name, (cron, _) in catch_ups(settings.schedules, settings.sources).items():
         known = await ledger.catch_ups.get(name)
         if known is None or (known.confirmed_at is None and not known.fault):

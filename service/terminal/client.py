@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import httpx
 
@@ -129,6 +130,18 @@ class ServiceClient:
                 raise RequestRefused(message, code)
             raise ServiceError(message, code)
         return content
+
+
+def narrowed(path: str, filters: Mapping[str, Any]) -> str:
+    """The address of a list with these filters; one that is `None` was not given."""
+    query = urlencode({name: value for name, value in filters.items() if value is not None})
+    return f"{path}?{query}"
+
+
+def ask(method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
+    """One call of the client that the environment describes. Raises as that does."""
+    with ServiceClient.from_environment() as service:
+        return service.call(method, path, body)
 
 
 def _no_more(answer: httpx.Response) -> str:

@@ -7,7 +7,7 @@ over a plan that somebody is about to approve. Every command writes by way of th
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -76,6 +76,27 @@ def show_list(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> No
     console.print(Text(head, style="bold"), soft_wrap=True)
     for line in lines:
         console.print(Text(line), soft_wrap=True)
+
+
+def show_found(
+    found: Any,  # noqa: ANN401 - any JSON value
+    entries: Iterable[dict[str, Any]],
+    columns: Sequence[Column],
+    row: Callable[[dict[str, Any]], Sequence[object]],
+    *,
+    none: str,
+    as_json: bool,
+) -> None:
+    """Print what was listed: `found` as JSON, or a `row` an entry, or that there is `none`."""
+    if as_json:
+        show_json(found)
+        return
+    if rows := [row(each) for each in entries]:
+        show_list(columns, rows)
+    else:
+        say(none)
+    if isinstance(found, dict) and found.get("next_until"):
+        say(f"more: --until {found['next_until']}", err=True)
 
 
 def laid_out(

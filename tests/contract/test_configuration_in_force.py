@@ -4,8 +4,8 @@ from tests.contract.conftest import Rehearse
 from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.audit.configuration import record_configuration
+from workers.audit.in_force import policy_digest
 from workers.ledger.records import Deletion
-from workers.processes.in_force import policy_digest
 
 
 async def started(it: Rehearsal, part: str) -> None:

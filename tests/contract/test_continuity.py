@@ -179,6 +179,40 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         assert await it.deletes() == []
 
 
+async def test_a_copy_that_lacks_only_an_unproved_delivery_is_another_ledger(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    """It was answered 202, and may be that a client is active: what holds its source is gone."""
+    it = watch(ledger, clock)
+    await it.look()
+    copy = await snapshot(ledger.store.redis)
+    delivery = {"id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": "{}"}
+    assert await ledger.quarantine.keep(delivery=delivery, body=b"{}", due=clock(), now=clock())
+    await it.look()
+    await restore(ledger.store.redis, copy)
+    await it.look()
+    assert await causes(ledger) == [LEDGER_LOST]
+
+
+async def test_what_was_answered_since_the_last_look_is_looked_for(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    async with Rehearsal(ledger, clock, sandbox, {**POLICY, "grace_period": "1h"}) as it:
+        await it.event(company="2")
+        watching = watch(ledger, clock)
+        assert await watching.look() is None
+        copy = await snapshot(redis)
+        await it.event(active=True, company="2")  # answered with 202
+        await restore(redis, copy)
+        assert await watching.look() == LEDGER_LOST
+        assert await watching.look() == LEDGER_LOST
+        # Once an admin accepts what is there, it is not looked for any more.
+        clock.forward(minutes=1)
+        await ledger.stop_switch.resume("alice", "compared", clock(), accept_ledger=True)
+        assert await watching.look() is None
+        assert await watching.look() is None
+
+
 @pytest.mark.parametrize("where", ["memory", "disk"])
 async def test_what_was_missing_for_a_while_does_not_act_when_it_is_back(
     where: str, redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings,

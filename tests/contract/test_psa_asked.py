@@ -16,9 +16,9 @@ from tests.contract.conftest import Rehearse
 from tests.support.links import Links
 from tests.support.sources import AT, COMPANY, CW, NAME, ORG, STD, Sources, account
 from tests.support.sweeps import Sweeping
+from workers.audit.in_force import policy_digest
 from workers.intake.intake import Acknowledged
 from workers.ledger.records import Deletion
-from workers.processes.in_force import policy_digest
 from workers.psa.companies import Asked, Nobody
 
 OTHER = 261

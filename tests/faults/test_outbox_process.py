@@ -46,7 +46,7 @@ def test_a_worker_that_is_killed_leaves_none_behind(valkey: FailingValkey, tmp_p
     with part("worker", tmp_path, UNGLUE_REDIS_URL=valkey.url) as worker:
         until(lambda: beats(valkey))
         (sender,) = children(worker)
-        worker.process.kill()
+        worker.tell(signal.SIGKILL)
         until(lambda: not runs(sender))
 
 

@@ -110,7 +110,7 @@ def test_a_redis_that_loses_the_record_is_refused(
         valkey.configured(directive, value),
         part(name, tmp_path, UNGLUE_REDIS_URL=valkey.url, UNGLUE_DURABILITY=fsync) as refusing,
     ):
-        assert refusing.process.wait(timeout=60) == 2
+        assert refusing.ended() == 2
         assert said in refusing.everything
         assert "Traceback" not in refusing.everything
 
@@ -122,7 +122,7 @@ def test_one_that_is_late_is_asked_then(valkey: FailingValkey, tmp_path: Path, n
     with part(name, tmp_path, **settings) as waiting:
         until(lambda: bool(waiting.said("redis_unavailable") or waiting.said("serving")))
         valkey.start(**{"maxmemory-policy": "allkeys-lru"})
-        assert waiting.process.wait(timeout=60) == 2
+        assert waiting.ended() == 2
         assert "maxmemory-policy is allkeys-lru" in waiting.everything
 
 

@@ -20,7 +20,7 @@ from tests.support.service import Service, configured, running_service, secret_k
 from workers.ledger.ledger import Ledger
 from workers.outbox.approval_link import link_of
 from workers.pipeline.advance import advance
-from workers.processes.runtime import open_context
+from workers.processes.connections import open_context
 from workers.settings import Settings
 from workers.times.clock import system_clock
 

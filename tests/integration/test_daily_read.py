@@ -21,9 +21,9 @@ from workers.itglue.account import daily_read
 from workers.ledger.ledger import Ledger
 from workers.pipeline.steps.outcome import Context
 from workers.processes import jobs
+from workers.processes.connections import open_context
 from workers.processes.duties import duties
 from workers.processes.queue import QUEUE, JobQueue
-from workers.processes.runtime import open_context
 from workers.processes.scheduler import Scheduler
 from workers.settings import Settings
 from workers.times.clock import system_clock

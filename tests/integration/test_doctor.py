@@ -115,7 +115,7 @@ async def test_places_that_cannot_be_written_and_key_servers_that_are_not_there(
     assert failed["ledger"] == f"{file}/state cannot be written"
     assert failed["sources"].startswith("signing keys of cw: the host 'keys.invalid' does not")
 
-    monkeypatch.setattr("service.doctor.examination._LITTLE_ROOM", 2**70)
+    monkeypatch.setattr("service.doctor.places._LITTLE_ROOM", 2**70)
     found = [each async for each in examine(settings)]
     (exports,) = [each for each in found if each.part == "exports"]
     assert exports.level == "warn"

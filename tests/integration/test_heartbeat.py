@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from service.doctor.finding import Finding
 from service.doctor.work import work_findings
 from tests.support.clock import TestClock
 from tests.support.receiver import receiving, reply
@@ -15,9 +16,14 @@ from tests.support.service import configured
 from workers.ledger.installation.measures import PARTS
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
+from workers.times.clock import Clock
 from workers.upkeep.heartbeat import EVERY, DeadManSwitch
 
 ALIVE = timedelta(hours=1)
+
+
+async def told(settings: Settings, ledger: Ledger, clock: Clock) -> list[Finding]:
+    return [each async for each in work_findings(settings, ledger, clock)]
 
 
 async def all_alive(ledger: Ledger, now: datetime) -> None:
@@ -49,8 +55,8 @@ async def test_it_is_called_once_a_minute_while_all_is_well(
         await minute(redis, clock)
         await other.beat()
         assert len(receiver.received) == 2
-    (found,) = await work_findings(settings, ledger, clock())
-    assert found[:2] == ("heartbeat", "ok")
+    (found,) = await told(settings, ledger, clock)
+    assert (found.part, found.level) == ("heartbeat", "ok")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +85,7 @@ async def test_it_is_withheld_while_something_is_not_well(
         settings = watched(valkey_url, receiver.url)
         await DeadManSwitch(settings, ledger, clock).beat()
         assert receiver.received == []
-    said = [each[2] for each in await work_findings(settings, ledger, clock())]
+    said = [each.message for each in await told(settings, ledger, clock)]
     assert f"is withheld: {why}" in said
 
 
@@ -109,10 +115,10 @@ async def test_a_trouble_is_logged_once_and_so_is_its_end(
         await switch.beat()
     assert "/hook" not in str(logged)
     assert logged[0]["event"] == "heartbeat_failed"
-    (found,) = await work_findings(settings, ledger, clock())
-    assert (found[0], found[1], found[3]) == ("heartbeat", "warn", "correct heartbeat.url")
-    (found,) = await work_findings(settings, ledger, clock() + timedelta(minutes=4))
-    assert "last thought of" in found[2]
+    (found,) = await told(settings, ledger, clock)
+    assert (found.part, found.level, found.cure) == ("heartbeat", "warn", "correct heartbeat.url")
+    (found,) = await told(settings, ledger, lambda: clock() + timedelta(minutes=4))
+    assert "last thought of" in found.message
 
 
 async def test_without_redis_nobody_is_told_that_all_is_well(
@@ -144,7 +150,7 @@ async def test_broken_off_jobs_are_told(ledger: Ledger, redis: Redis, valkey_url
     await redis.zadd("rq:failed:unglue", {"old-1": longer_ago, "old-2": longer_ago})
     await redis.zadd("rq:failed:unglue", {"new-1": kept_until, "new-2": kept_until})
     settings = configured(valkey_url)
-    assert await work_findings(settings, ledger, now) == []
+    assert await told(settings, ledger, lambda: now) == []
     await redis.zadd("rq:failed:unglue", {"new-3": kept_until})
-    (found,) = await work_findings(settings, ledger, now)
-    assert found[:3] == ("worker", "warn", "3 jobs broke off within an hour")
+    (found,) = await told(settings, ledger, lambda: now)
+    assert (found.level, found.message) == ("warn", "3 jobs broke off within an hour")

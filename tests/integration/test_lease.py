@@ -17,7 +17,7 @@ from tests.support.ledgers import memory_of
 from workers.ledger.bulk.replays import BulkReplay, Order
 from workers.ledger.bulk.sweeps import Progress, Sweep
 from workers.ledger.deleting.deletions import Change, Conditions, Fenced
-from workers.ledger.deleting.leases import DUE, Kind
+from workers.ledger.deleting.leases import Kind
 from workers.ledger.events.catch_ups import CatchUp, Slice
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
@@ -34,6 +34,7 @@ NAMES: dict[Kind, str] = {
     "replay": "rpl_1",
     "catch_up": "cup_cw",
 }
+DUE = {kind: "due" if kind == "deletion" else f"{kind}s:due" for kind in NAMES}
 KINDS = pytest.mark.parametrize("kind", NAMES)
 
 Make = Callable[..., Ledger]

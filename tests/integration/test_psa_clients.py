@@ -16,7 +16,7 @@ from service.sandbox.psa.oauth import OAUTH_KEYS
 from service.sandbox.psa.tenant import Tenant
 from workers.bulk.links import every_company
 from workers.network.addresses import AddressRefused
-from workers.processes.runtime import open_context
+from workers.processes.connections import open_context
 from workers.psa.companies import Asked
 from workers.psa.connectwise import client as connectwise
 from workers.psa.http import PsaHttp, _address

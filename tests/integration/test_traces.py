@@ -31,7 +31,7 @@ from workers.ledger.ledger import Ledger
 from workers.outbox.outgoing import Means
 from workers.outbox.send import send
 from workers.pipeline.advance import advance
-from workers.processes.runtime import open_context
+from workers.processes.connections import open_context
 from workers.settings import Settings
 from workers.times.clock import system_clock
 from workers.traces.otlp import OpenTelemetry

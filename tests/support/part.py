@@ -1,34 +1,35 @@
 """One part of Unglue as a process of its own, and what it logs."""
 
 import json
-import os
+import runpy
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.support.plant.forked import fork
+
 _PATIENCE_SECONDS = 60.0
+
+
+def _as_main(module: str, arguments: tuple[str, ...]) -> None:
+    """What `python -m <module> <arguments>` does once Python has started."""
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 class Part:
     """`python -m <module> <arguments>` with these settings and no others."""
 
     def __init__(self, log: Path, module: str, *arguments: str, **settings: str) -> None:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("UNGLUE_")}
-        environment = {"UNGLUE_ITGLUE__API_KEY": "ITG.test", "PYTHONPATH": str(ROOT), **settings}
         self._log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", module, *arguments],
-                env={**clean, **environment},
-                stdout=output,
-                stderr=output,
-            )
+        log.write_bytes(b"")
+        environment = {"UNGLUE_ITGLUE__API_KEY": "ITG.test", **settings}
+        self.process = fork(log.stem, partial(_as_main, module, arguments), environment, log)
 
     @property
     def everything(self) -> str:
@@ -48,14 +49,14 @@ class Part:
         return found[-1]
 
     def runs(self) -> bool:
-        return self.process.poll() is None
+        return not self.process.ended
 
     def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(number)
+        self.process.strike_alone(number)
 
     def ended(self) -> int:
         """Its exit status, once it ends."""
-        return self.process.wait(timeout=_PATIENCE_SECONDS)
+        return self.process.wait(_PATIENCE_SECONDS)
 
     def stop(self) -> int:
         """Its exit status after a SIGTERM."""
@@ -74,6 +75,4 @@ def part(
     try:
         yield running
     finally:
-        if running.runs():
-            running.process.kill()
-        running.process.wait(timeout=30)
+        running.process.kill()

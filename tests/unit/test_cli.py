@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from adapters.errors import ConfigurationError
-from service.cli import COMMANDS, FIRST_SENTENCES, cli, main
+from service.cli import COMMANDS, cli, main
 from service.supervision import embedded
 from service.supervision.readiness import redis_answers
 from tests.support.serve import serve
@@ -85,15 +85,24 @@ def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_list_says_what_each_commands_own_help_begins_with(name: str) -> None:
-    command = getattr(import_module(COMMANDS[name]), name)
-    assert FIRST_SENTENCES[name] == command.get_short_help_str(1000)
+    module, said = COMMANDS[name]
+    command = getattr(import_module(f"service.commands.{module}"), name)
+    assert said == command.get_short_help_str(1000)
 
 
-def test_the_list_loads_no_command() -> None:
-    loaded = "import sys, service.cli as cli; cli.cli.main(['--help'], standalone_mode=False)"
-    told = (
-        f"{loaded}; sys.exit(' '.join(set(sys.modules) & {{'rich', 'httpx', 'pydantic', 'redis'}}))"
-    )
+@pytest.mark.parametrize(
+    ("arguments", "seldom"),
+    [
+        (["--help"], {"rich", "httpx", "pydantic", "redis"}),
+        (["serve", "--help"], {"rich", "opentelemetry.sdk.metrics", "jinja2", "prometheus_client",
+                               "service.console", "service.api.openapi", "workers.itglue.client",
+                               "workers.psa.companies", "adapters.halopsa"}),
+    ],
+    ids=["list", "serve"],
+)  # fmt: skip
+def test_nothing_is_loaded_that_need_not_be(arguments: list[str], seldom: set[str]) -> None:
+    loaded = f"import sys, service.cli as cli; cli.cli.main({arguments}, standalone_mode=False)"
+    told = f"{loaded}; sys.exit(' '.join(set(sys.modules) & {seldom}))"
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)  # noqa: S603 - our own
     assert (done.returncode, done.stderr.strip()) == (1, "")
 
@@ -316,7 +325,10 @@ def test_up_does_not_wait_for_a_server_that_does_not_start() -> None:
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
-    known = [(name, getattr(import_module(module), name)) for name, module in COMMANDS.items()]
+    known = [
+        (name, getattr(import_module(f"service.commands.{module}"), name))
+        for name, (module, _) in COMMANDS.items()
+    ]
     for name, command in known:
         if not isinstance(command, click.Group) or command.invoke_without_command:
             yield name, command

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.doctor.examination import _approvals
+from service.doctor.configuration import approvals
 from workers.settings import Settings
 
 ROLES: Any = ["request", "approve"]
@@ -36,6 +36,6 @@ WELL: dict[str, Any] = {
     ],
 )
 def test_what_the_doctor_says(change: dict[str, Any], said: list[str]) -> None:
-    found = _approvals(Settings(**{**WELL, **change}))
+    found = approvals(Settings(**{**WELL, **change}))
     assert [each.message for each in found] == said
     assert all(each.level == "warn" and each.cure for each in found)

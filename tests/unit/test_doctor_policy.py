@@ -1,6 +1,6 @@
 """A safeguard that means nothing in the account is said to."""
 
-from service.doctor.policy import idle
+from service.doctor.itglue import idle
 from workers.itglue.models import Organization
 from workers.settings.policy import PolicySettings
 

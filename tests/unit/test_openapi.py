@@ -7,10 +7,10 @@ from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
 from adapters import errors
-from service.api.app import create_app
 from service.api.openapi.document import document
 from service.api.openapi.examples import ANSWERS, BODIES, ERROR
 from service.api.openapi.operations import OPERATIONS, PAGES
+from service.api.routes.every import Every
 from service.terminal.messages_page import codes
 from tests.support.service import configured
 
@@ -44,7 +44,7 @@ def references(part: Any) -> set[str]:
 def test_every_route_is_described_and_none_is_invented() -> None:
     routes = {
         (method, route.path): route.endpoint
-        for route in create_app(configured("redis://127.0.0.1:1/0")).routes
+        for route in Every(configured("redis://127.0.0.1:1/0")).router.routes
         if isinstance(route, Route)
         and not route.path.startswith(PAGES)
         and not route.endpoint.__module__.startswith("service.console.")

@@ -9,6 +9,7 @@ import pytest
 
 from service.demo.installation import free_ports
 from tests.support.command import Command
+from workers.processes.stopping import beside
 from workers.upkeep.pulse import STALE_SECONDS, age, beat, pulsing
 
 
@@ -25,7 +26,7 @@ def test_nobody_asked_for_a_file() -> None:
 
 async def test_it_beats_while_the_loop_turns(tmp_path: Path) -> None:
     path = str(tmp_path / "pulse")
-    async with pulsing(path):
+    async with beside(pulsing(path)):
         await asyncio.sleep(0)
         assert age(path) is not None
 

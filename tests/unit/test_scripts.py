@@ -38,3 +38,20 @@ def test_a_script_says_what_it_is(path: Path) -> None:
 def test_somebody_runs_it(path: Path) -> None:
     texts = (each.read_text(encoding="utf-8") for each in (ROOT / "workers").rglob("*.py"))
     assert any(f'"{path.stem}"' in text for text in texts)
+
+
+# A restored ledger is known by the decisions that it lacks, and each has an entry in the audit
+# log. What these write is no decision: read, done or asked again it is the same.
+WITHOUT_ENTRY = (
+    "ask_host audit_append audit_fold audit_trim beat_spool begin_catch_up carry_trace "
+    "configured due give_back give_back_callback hand_out hold_requests host_answered "
+    "host_silent lease_callback look_later looked_back notice pack put_off_callback "
+    "record_catch_up record_replay renew renew_callbacks standing take_along take_form "
+    "take_quarantined take_request tell_unproved unpack view wait_quarantined"
+)
+ENTRIES = re.compile(r"\b(audit|decide|finish|create|pause|leave_quarantine)\(")
+
+
+def test_what_a_restored_ledger_may_lack_is_no_decision() -> None:
+    bare = [path.stem for path in SCRIPTS if not ENTRIES.search(path.read_text(encoding="utf-8"))]
+    assert " ".join(bare) == WITHOUT_ENTRY

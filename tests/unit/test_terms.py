@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from adapters.models import DeletionRequest
+from workers.audit.in_force import policy_digest
 from workers.ledger.records import Deletion, Intent
 from workers.pipeline.terms import act_of, distrust, harder_now, no_approver, terms_of, word_of
-from workers.processes.in_force import policy_digest
 from workers.settings import Settings
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

@@ -17,9 +17,10 @@ import structlog
 from pydantic import BaseModel
 from redis.exceptions import RedisError
 
+from workers.audit.in_force import policy_digest
 from workers.audit.keys import derived
 from workers.ledger.ledger import Ledger
-from workers.processes.in_force import policy_digest
+from workers.processes.stopping import beside
 from workers.settings import Settings
 from workers.times.clock import Clock
 
@@ -132,15 +133,10 @@ async def recorded(
 ) -> AsyncIterator[None]:
     """The same at the start of a process, which waits for one attempt, and not for long."""
     tried = asyncio.Event()
-    again = asyncio.create_task(_until_recorded(settings, ledger, part, clock, tried))
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(tried.wait(), _FIRST_SECONDS)
-    try:
+    async with beside(_until_recorded(settings, ledger, part, clock, tried)):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(tried.wait(), _FIRST_SECONDS)
         yield
-    finally:
-        again.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await again
 
 
 async def _until_recorded(

@@ -13,7 +13,7 @@ from adapters.likeness import likeness
 from workers.itglue.models import Organization
 from workers.ledger.installation.memory import Memory
 from workers.pipeline.identity.naming import same
-from workers.processes.runtime import open_context
+from workers.processes.connections import open_context
 from workers.psa.companies import Asked
 from workers.psa.company import Company, PsaClient
 from workers.settings import Settings

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.pipeline.identity.identities import bounded, forms_of
-from workers.times.clock import rfc3339, to_ms
+from workers.times.clock import to_ms
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
@@ -62,7 +62,7 @@ def event_of(
                 "actor": verdict.actor or "",
             }
         case Reactivated():
-            reactivated = ErrorEntry("Cancelled", "the client is active again", rfc3339(now))
+            reactivated = ErrorEntry.cancelled("the client is active again", now)
             event |= {
                 "kind": "reactivated",
                 "client": bounded(verdict.client),

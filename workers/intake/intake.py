@@ -348,6 +348,7 @@ class Intake:
                 event["deletion_id"] = self._new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
                 event["asked_mode"] = self.mode or ""
+                event["read_by"] = self._sources[source].meaning
             events.append(event)
         vendor = self._sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)

@@ -21,7 +21,8 @@ from adapters.origin import is_loopback, split_url
 from adapters.payload import Malformed, parse_json
 from adapters.pointer import at
 from workers.network.addresses import AddressRefused, NameUnknown, resolve
-from workers.network.tls import public_authorities
+from workers.network.pinned import exchange, new_client, read_raw
+from workers.network.tls import load_client, public_authorities
 
 _ANSWER_LIMIT = 64 * 1024
 _KEY_LIMIT = 4096
@@ -139,6 +140,8 @@ class SigningKeys:
     @classmethod
     def connect(cls) -> Self:
         """Keys for a running service; leave the context to stop what is under way."""
+        # Here, and not while the first sender waits.
+        load_client()
         return cls()
 
     async def __aenter__(self) -> Self:
@@ -225,34 +228,14 @@ class SigningKeys:
             plain=parts.scheme != "https",
         )
         async with (
-            httpx.AsyncClient(
-                verify=self._tls,
-                follow_redirects=False,
-                trust_env=False,
-                timeout=self._timeout_seconds,
-            ) as client,
-            client.stream(
-                "GET",
-                # The connection goes to the address that was checked; name and certificate stay
-                # the URL's.
-                httpx.URL(url).copy_with(host=address),
-                headers={
-                    "host": parts.netloc,
-                    "accept": "application/json",
-                    "accept-encoding": "identity",
-                    "user-agent": "Unglue",
-                },
-                extensions={"sni_hostname": host},
-            ) as answer,
+            new_client(self._timeout_seconds, self._tls) as client,
+            exchange(client, "GET", url, address, {"accept": "application/json"}) as answer,
         ):
             if answer.status_code != 200:
                 return answer.status_code, b""
-            body = b""
-            # Raw: what is small when compressed may be large.
-            async for chunk in answer.aiter_raw():
-                body += chunk
-                if len(body) > _ANSWER_LIMIT:
-                    raise SigningKeyUnavailable("the key server's answer is larger than 64 KiB")
+            body = await read_raw(answer, _ANSWER_LIMIT)
+            if len(body) > _ANSWER_LIMIT:
+                raise SigningKeyUnavailable("the key server's answer is larger than 64 KiB")
             return 200, body
 
     async def _address(self, host: str, port: int, *, plain: bool) -> str:

@@ -24,7 +24,6 @@ from workers.ledger.installation.form import Form
 from workers.ledger.installation.heartbeats import Heartbeats
 from workers.ledger.installation.in_force import InForce
 from workers.ledger.installation.measures import Measuring
-from workers.ledger.installation.overview import Overviews
 from workers.ledger.installation.stop_switch import StopSwitch
 from workers.ledger.installation.ticks import Ticks
 from workers.ledger.listing import Listing
@@ -44,7 +43,6 @@ class Ledger:
         self.deletions = Deletions(store)
         self.leases = Leases(store)
         self.views = Views(store)
-        self.overviews = Overviews(store)
         self.measuring = Measuring(store)
         self.results = Results(store)
         self.approvals = Approvals(store)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Final, Generic, TypeVar, cast
@@ -20,6 +20,7 @@ T = TypeVar("T")
 # Where a deletion's record says what organization it is about.
 _SUBJECT: Final = ("request", "plan", "pinned", "known_name")
 _AT_ONCE: Final = 500
+_DAY: Final = timedelta(days=1)
 # What is packed takes a tenth of a millisecond to look into.
 _MOST_SIFTED: Final = 1000
 Sift = Callable[[Sequence[bytes]], bool]
@@ -87,6 +88,19 @@ class Listing:
                 reads.zrevrange(self._store.key("deletions", state), 0, -1)
             names = cast("list[list[bytes]]", await reads.execute())
         return [await self._deletions.get(name.decode()) for each in names for name in each]
+
+    async def by_day(
+        self, begins: Sequence[datetime], states: Sequence[str]
+    ) -> list[dict[str, int]]:
+        """How many deletions were asked for in each of these days and are in these states now."""
+        async with self._store.redis.pipeline(transaction=False) as reads:
+            for begin in begins:
+                for state in states:
+                    index = self._store.key("deletions", state)
+                    reads.zcount(index, to_ms(begin), f"({to_ms(begin + _DAY)}")
+            counts = await reads.execute()
+        rows = [counts[at : at + len(states)] for at in range(0, len(counts), len(states))]
+        return [dict(zip(states, row, strict=True)) for row in rows]
 
     async def _page(
         self,

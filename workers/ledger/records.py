@@ -1,7 +1,7 @@
 """How records are read into frozen values, and the largest of them: the deletion."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass
 from dataclasses import fields as fields_of
 from datetime import datetime
@@ -82,6 +82,11 @@ class ErrorEntry:
         """The entry for an error that happened now."""
         return cls(error.code, error.message, rfc3339(now))
 
+    @classmethod
+    def cancelled(cls, why: str, now: datetime) -> "ErrorEntry":
+        """The entry of a deletion that is no longer wanted."""
+        return cls("Cancelled", why, rfc3339(now))
+
     def plain(self) -> dict[str, str]:
         """The entry as JSON values."""
         return {"code": self.code, "message": self.message, "timestamp": self.timestamp}
@@ -90,6 +95,17 @@ class ErrorEntry:
 def encode_errors(errors: tuple[ErrorEntry, ...]) -> str:
     """The errors as the ledger stores them."""
     return json.dumps([error.plain() for error in errors])
+
+
+def written(line: Mapping[str, Any], now: datetime) -> str:
+    """A line of a journal as the ledger stores it."""
+    return json.dumps({**line, "at": to_ms(now)})
+
+
+def read_lines(lines: Iterable[bytes | str]) -> list[dict[str, Any]]:
+    """The lines of a journal; their times are in RFC 3339."""
+    entries = map(json.loads, lines)
+    return [{**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries]
 
 
 def encode_account(view: AccountView | None, seen_at: datetime) -> str:
@@ -156,7 +172,8 @@ class Deletion:
     switch), "key_refused", "disk_full", "psa_silent" or "psa_refused". `order` counts the
     active events that the ledger knew when it was asked for, `identities` are those of the event
     that asked, as (source, client).
-    `asked_mode` is the policy's mode then; `pinned` the organization as its first plan found it.
+    `asked_mode` is the policy's mode then, `read_by` its source's `meaning`, "" if that is unknown;
+    `pinned` the organization as its first plan found it.
     """
 
     id: str
@@ -193,6 +210,7 @@ class Deletion:
     waits_for: str = ""
     order: int = 0
     asked_mode: Mode | None = None
+    read_by: str = ""
     pinned: Mapping[str, Any] | None = None
     known_name: str = ""
     overrules_at: datetime | None = None
@@ -204,6 +222,16 @@ class Deletion:
         """When the time began in which its call is looked after: at the call, or at a replay."""
         sent_at = self.intent.at or self.created_at
         return max(sent_at, self.looked_from or sent_at)
+
+    @property
+    def org_id(self) -> str | None:
+        """The organization's id: as its plan found it, or as it was asked for."""
+        return self.plan.organization.id if self.plan else self.request.org_id
+
+    @property
+    def org_name(self) -> str | None:
+        """Its name, in the same way."""
+        return self.plan.organization.name if self.plan else self.request.org_name
 
     @property
     def by_webhook(self) -> bool:

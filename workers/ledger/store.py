@@ -199,14 +199,16 @@ class Store:
             confirming.append(("WAIT", self.min_replicas, REPLICA_MS))
         if durable:
             confirming.append(("WAITAOF", 1, 0, self._confirm_within))
-        answer, *confirmed = await self._answered(script, args, confirming)
+        answer, tip, *confirmed = await self._answered(script, args, confirming)
         if isinstance(answer, NoScriptError):
             await self.redis.script_load(script.script)
-            answer, *confirmed = await self._answered(script, args, confirming)
+            answer, tip, *confirmed = await self._answered(script, args, confirming)
         if isinstance(answer, Exception):
             raise answer
         if problem := await self._unconfirmed(confirmed, durable=durable):
             raise problem if isinstance(problem, Exception) else NotDurable(problem, answer)
+        if isinstance(tip, bytes):
+            self.memory.wrote(tip.decode())
         return answer
 
     async def _unconfirmed(self, confirmed: Sequence[Any], *, durable: bool) -> str | Exception:
@@ -249,7 +251,7 @@ class Store:
     async def _answered(
         self, script: AsyncScript, args: Sequence[Any], confirming: Sequence[tuple[Any, ...]]
     ) -> list[Any]:
-        """The answer to the script, and those to the question where it has arrived.
+        """The answer to the script, the ledger's tip, and the answers to where it has arrived.
 
         WAIT and WAITAOF wait for what their own connection wrote, so all of it goes over one, with
         a write of ours. If they are repeated together, the script finds its work done and writes
@@ -258,6 +260,7 @@ class Store:
         """
         pipeline = self.redis.pipeline(transaction=False)
         pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        pipeline.lindex(self.key("audit", "tips"), -1)
         pipeline.set(self.key("marker"), "1")
         for command in confirming:
             pipeline.execute_command(*command)

@@ -1,9 +1,16 @@
-"""Whose certificates are believed: the public authorities, loaded once a process."""
+"""What every HTTPS client needs, loaded once a process: public authorities, and modules."""
 
 import ssl
 from functools import lru_cache
+from importlib import import_module
 
 import httpx
+
+
+def load_client() -> None:
+    """Load what httpx imports with its first client, and at its first request."""
+    for module in ("httpcore", "anyio._backends._asyncio"):
+        import_module(module)
 
 
 @lru_cache

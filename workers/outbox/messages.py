@@ -101,11 +101,8 @@ def _shown(value: object) -> str:
 
 
 def _of_deletion(deletion: Deletion) -> list[tuple[str, str]]:
-    organization = deletion.plan.organization if deletion.plan else None
-    name = organization.name if organization else deletion.request.org_name
-    number = organization.id if organization else deletion.request.org_id
     facts = [
-        ("organization", f"{name or '?'} ({number or '?'})"),
+        ("organization", f"{deletion.org_name or '?'} ({deletion.org_id or '?'})"),
         ("state", deletion.state),
         ("asked for by", " / ".join(part for part in (deletion.source, deletion.actor) if part)),
         ("reason", deletion.request.reason or ""),

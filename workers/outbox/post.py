@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import httpx
 
 from workers.network.addresses import AddressRefused, NameUnknown, resolve, target
+from workers.network.pinned import exchange, new_client
 from workers.network.retry import retry_after
 from workers.network.tls import public_authorities
 
@@ -53,10 +54,12 @@ async def post(
         # A name with letters beyond ASCII is asked for as the net writes it.
         named = httpx.URL(url).copy_with(host=host)
         async with contextlib.AsyncExitStack() as stack:
+            client = new_client(seconds, trust or public_authorities())
+            await stack.enter_async_context(client)
             async with asyncio.timeout(seconds):
                 name = named.raw_host.decode("ascii")
                 address = await resolve(name, port, allow_private=allow_private)
-                sending = _sending(named, address, body, headers, seconds, trust)
+                sending = exchange(client, "POST", named, address, headers, content=body)
                 answer = await stack.enter_async_context(sending)
             kept = await _beginning(answer, seconds)
             return Posted(answer.status_code, kept, retry_after(answer.headers))
@@ -69,37 +72,6 @@ async def post(
         return Posted(None, f"the URL was refused: {error.message}; {hint}")
     except NameUnknown as error:
         return Posted(None, error.message, silent=True)
-
-
-@contextlib.asynccontextmanager
-async def _sending(
-    url: httpx.URL, address: str, body: bytes, headers: Mapping[str, str], seconds: float,
-    trust: ssl.SSLContext | None,
-) -> AsyncIterator[httpx.Response]:  # fmt: skip
-    """The answer, once its status and headers are there."""
-    async with (
-        httpx.AsyncClient(
-            verify=trust or public_authorities(),
-            follow_redirects=False,
-            trust_env=False,
-            timeout=seconds,
-        ) as client,
-        client.stream(
-            "POST",
-            # The connection goes to the address that was checked; name and certificate stay the
-            # URL's.
-            url.copy_with(host=address),
-            content=body,
-            headers={
-                "user-agent": "Unglue",
-                "accept-encoding": "identity",
-                **headers,
-                "host": url.netloc.decode("ascii"),
-            },
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        ) as answer,
-    ):
-        yield answer
 
 
 async def _beginning(answer: httpx.Response, seconds: float) -> str:

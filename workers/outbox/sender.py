@@ -17,17 +17,15 @@ import structlog
 from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
-from workers.ledger.installation.condition import condition_of
 from workers.ledger.installation.heartbeats import OUTBOX, OUTBOX_LASTS
 from workers.ledger.sending.callbacks import Callback, Waiting
 from workers.ledger.sending.hosts import Leave
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.send import Attempt, attempt, record
-from workers.processes.stopping import cancelled, unless_stopped
+from workers.processes.stopping import cancelled, in_rounds
 from workers.times.clock import rfc3339
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
-from workers.upkeep.storage import require_fit
 
 MOST: Final = 50
 MOST_OF_A_HOST: Final = 4
@@ -58,6 +56,7 @@ class Sender:
         self._suspects: set[str] = set()
         self._free = asyncio.Event()
         self._may = False
+        self._beaten = -_BEAT_SECONDS
 
     # -- one round -------------------------------------------------------------------------------
 
@@ -218,35 +217,21 @@ class Sender:
         # A name that does not resolve occupies a thread for as long as that takes.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST))
         keeping = asyncio.create_task(self._keep_leases())
-        trouble: str | None = None
-        beaten = -_BEAT_SECONDS
-        clock = asyncio.get_running_loop().time
-        fit = False
         try:
-            while not stop.is_set():
-                self._free.clear()
-                try:
-                    if not fit:
-                        await unless_stopped(require_fit(self._ledger), stop)
-                        fit = True
-                    if clock() - beaten >= _BEAT_SECONDS:
-                        await unless_stopped(self._beat(), stop)
-                        beaten = clock()
-                    if self._may:
-                        await unless_stopped(self.round(), stop)
-                except (RedisError, OSError) as error:
-                    how = condition_of(error) or "refusing"
-                    if how != trouble:
-                        log.warning("redis_unavailable", redis=how, error=type(error).__name__)
-                    trouble = how
-                else:
-                    if trouble is not None:
-                        log.info("redis_available")
-                    trouble = None
-                await self._until_something(stop)
+            await in_rounds(self._ledger, lambda: self._go_round(stop), stop, _LOOK_SECONDS)
             await self._end()
         finally:
             await cancelled(keeping)
+
+    async def _go_round(self, stop: asyncio.Event) -> None:
+        self._free.clear()
+        clock = asyncio.get_running_loop().time
+        if clock() - self._beaten >= _BEAT_SECONDS:
+            await self._beat()
+            self._beaten = clock()
+        if self._may:
+            await self.round()
+        await self._until_something(stop)
 
     async def _until_something(self, stop: asyncio.Event) -> None:
         """Wait until something was sent, it is time to look, or we are told to stop."""

@@ -85,12 +85,10 @@ def would_delete(deletion: Deletion) -> bool | None:
 def result_of(deletion: Deletion) -> dict[str, Any]:
     """The result of a deletion that ended."""
     plan = deletion.plan
-    organization = plan.organization if plan else None
-    request = deletion.request
     return {
         "success": deletion.state in {DELETED, SOFT_DELETED, PREVIEWED},
-        "org_id": organization.id if organization else request.org_id,
-        "org_name": organization.name if organization else request.org_name,
+        "org_id": deletion.org_id,
+        "org_name": deletion.org_name,
         "deleted": deletion.state == DELETED,
         "timestamp": rfc3339(deletion.finished_at or deletion.updated_at),
         "dependency_check": _dependency_check(plan),
@@ -102,7 +100,7 @@ def result_of(deletion: Deletion) -> dict[str, Any]:
             "source": deletion.source,
             "delivery_id": deletion.delivery_id or None,
             "mode": "dry_run" if deletion.dry_run else deletion.mode or None,
-            "reason": request.reason,
+            "reason": deletion.request.reason,
             "actor": deletion.actor or None,
             "export": _export(deletion),
             "plan_digest": plan.digest if plan else None,

@@ -58,6 +58,11 @@ def distrust(deletion: Deletion, settings: Settings) -> str:
             f"source {deletion.source} was of vendor {deletion.vendor} when it asked, and is of "
             f"{source.vendor} now"
         )
+    if deletion.read_by and deletion.read_by != source.meaning:
+        return (
+            f"source {deletion.source} is configured otherwise than when its event was read: what "
+            "counts as inactive, or where that stands, is another now"
+        )
     if deletion.request.confirm_delete and not source.may_confirm:
         return f"source {deletion.source} confirmed it, and is not to confirm any more"
     if source.itglue_integration is not None and _shared(source.integration_type, settings):

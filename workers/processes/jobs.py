@@ -23,17 +23,14 @@ from workers.ledger.installation.memory import Memory
 from workers.pipeline.advance import advance
 from workers.pipeline.states import FAILED
 from workers.processes.company import in_company, joins
-from workers.processes.lease import own_holder
-from workers.processes.runtime import (
+from workers.processes.connections import (
     Connections,
     context_over,
-    new_id,
     open_connections,
     open_context,
-    open_intake,
-    open_ledger,
-    open_queue,
 )
+from workers.processes.lease import own_holder
+from workers.processes.runtime import new_id, open_intake, open_ledger, open_queue
 from workers.processes.steady_worker import Stop
 from workers.psa.companies import Asked
 from workers.settings import Settings, load_settings

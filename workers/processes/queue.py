@@ -6,7 +6,6 @@ lost is seen as done.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Literal
@@ -21,6 +20,7 @@ from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
 from workers.network.redis_url import connect_blocking
+from workers.processes.stopping import beside
 from workers.traces.tracing import span, traced
 
 QUEUE: Final = "unglue"
@@ -151,13 +151,10 @@ class HandOff:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Push what comes until the block ends, and then what is left."""
-        pushing = asyncio.create_task(self._run())
         try:
-            yield
+            async with beside(self._run()):
+                yield
         finally:
-            pushing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await pushing
             await self._push()
 
     async def _run(self) -> None:

@@ -10,18 +10,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-from redis.exceptions import RedisError
-
-from workers.ledger.installation.condition import condition_of
 from workers.ledger.installation.heartbeats import SCHEDULER
 from workers.ledger.ledger import Ledger
 from workers.processes.duties import Duty
 from workers.processes.queue import Job, JobQueue
-from workers.processes.stopping import told_within, unless_stopped
+from workers.processes.stopping import in_rounds, told_within
 from workers.times.clock import Clock
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
-from workers.upkeep.storage import require_fit
 
 HEARTBEAT: Final = SCHEDULER
 _MISSED_BEATS = 10
@@ -31,8 +26,6 @@ _REFILL_SECONDS = 0.05
 _LOOK_SECONDS = 0.2
 # What is due of a kind, each with the number of its next job.
 _Take = Callable[[datetime], Awaitable[list[tuple[str, int]]]]
-
-log = structlog.get_logger()
 
 
 class Scheduler:
@@ -110,21 +103,5 @@ class Scheduler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until told to stop. Redis may go away and come back. Raises StorageUnfit."""
-        trouble: str | None = None
-        fit = False
-        while not stop.is_set():
-            try:
-                if not fit:
-                    await unless_stopped(require_fit(self._ledger), stop)
-                    fit = True
-                await unless_stopped(self._round(stop), stop)
-            except (RedisError, OSError) as error:
-                how = condition_of(error) or "refusing"
-                if how != trouble:
-                    log.warning("redis_unavailable", redis=how, error=type(error).__name__)
-                trouble = how
-                await told_within(stop, self._interval.total_seconds())
-            else:
-                if trouble is not None:
-                    log.info("redis_available")
-                trouble = None
+        seconds = self._interval.total_seconds()
+        await in_rounds(self._ledger, lambda: self._round(stop), stop, seconds)

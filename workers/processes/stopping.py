@@ -2,13 +2,23 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, Final
+
+import structlog
+from redis.exceptions import RedisError
+
+from workers.ledger.installation.condition import condition_of
+from workers.ledger.ledger import Ledger
+from workers.upkeep.storage import require_fit
 
 # How long work may go on once the process is told to stop.
 _LAST_SECONDS: Final = 5.0
 # Closing a connection takes less.
 _CLEANS_UP_SECONDS: Final = 1.0
+
+log = structlog.get_logger()
 
 
 async def told_within(stop: asyncio.Event, seconds: float) -> None:
@@ -30,6 +40,46 @@ async def unless_stopped(work: Coroutine[None, None, object], stop: asyncio.Even
     finally:
         working.cancel()
         stopping.cancel()
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """The work goes on in the background until the block ends."""
+    running = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def in_rounds(
+    ledger: Ledger, around: Callable[[], Coroutine[None, None, object]], stop: asyncio.Event,
+    away_seconds: float,
+) -> None:  # fmt: skip
+    """Go round until told to stop, once Redis is found fit. It may go away and come back.
+
+    Between two looks at a Redis that is away so many seconds pass. Raises StorageUnfit.
+    """
+    trouble: str | None = None
+    fit = False
+    while not stop.is_set():
+        try:
+            if not fit:
+                await unless_stopped(require_fit(ledger), stop)
+                fit = True
+            await unless_stopped(around(), stop)
+        except (RedisError, OSError) as error:
+            how = condition_of(error) or "refusing"
+            if how != trouble:
+                log.warning("redis_unavailable", redis=how, error=type(error).__name__)
+            trouble = how
+            await told_within(stop, away_seconds)
+        else:
+            if trouble is not None:
+                log.info("redis_available")
+            trouble = None
 
 
 async def cancelled(*tasks: asyncio.Task[Any]) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import gc
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from types import MappingProxyType
 from typing import Final
 
@@ -17,7 +16,7 @@ from workers.ledger.deleting.leases import Kind
 from workers.ledger.installation.condition import condition, condition_of
 from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
 from workers.ledger.store import REPLICA_MS, source
-from workers.network.tls import public_authorities
+from workers.network.tls import load_client, public_authorities
 from workers.outbox.process import Beside
 from workers.processes import jobs  # imported before the fork, so that a job starts at once
 from workers.processes.job_table import FOREIGN
@@ -71,9 +70,7 @@ def _load_ahead() -> None:
     jobs.configured()
     public_authorities(trust_env=True)
     public_authorities()
-    # What httpx imports with its first client, and at its first request.
-    for module in ("httpcore", "anyio._backends._asyncio"):
-        import_module(module)
+    load_client()
     for script in ("found_ledger", "bind_account", "take_along", "lease", "renew", "take_request",
                    "record", "begin_delete"):  # fmt: skip
         source(script)

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from adapters.contract import SourceConfig
 from adapters.errors import PsaError
@@ -16,8 +16,11 @@ from adapters.fields import printable
 from adapters.models import DeletionRequest
 from workers.itglue.models import Organization
 from workers.pipeline.identity.naming import hardly_differ, same
-from workers.psa.companies import Companies
 from workers.psa.company import Company
+
+if TYPE_CHECKING:
+    # It brings every vendor's client, which who only reads answers need not have.
+    from workers.psa.companies import Companies
 
 # What goes into the path of a request. A link's number is IT Glue's text.
 _NUMBERED: Final = "id:"
@@ -106,7 +109,7 @@ def _integration(source: SourceConfig) -> str | None:
     return source.integration_type if source.asks else None
 
 
-async def ask(questions: Sequence[Question], companies: Companies) -> tuple[Company | None, ...]:
+async def ask(questions: Sequence[Question], companies: "Companies") -> tuple[Company | None, ...]:
     """The answers, in order; none for what is no company's number. Raises PsaError."""
     try:
         async with asyncio.TaskGroup() as group:

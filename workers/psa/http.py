@@ -13,6 +13,7 @@ from adapters.fields import Unreadable, as_object, positive_id, printable
 from adapters.origin import is_loopback, split_url
 from adapters.payload import Malformed, parse_json
 from workers.network.addresses import AddressRefused, NameUnknown, resolve
+from workers.network.pinned import exchange, new_client, read_raw
 from workers.network.retry import retry_after
 from workers.network.tls import public_authorities
 from workers.psa.company import Company, Page
@@ -46,13 +47,8 @@ class PsaHttp:
         self._seconds = seconds
 
     async def __aenter__(self) -> Self:
-        self._client = httpx.AsyncClient(
-            # A PSA of one's own may have a certificate of one's own: SSL_CERT_FILE counts.
-            verify=public_authorities(trust_env=True),
-            follow_redirects=False,
-            trust_env=False,
-            timeout=self._seconds,
-        )
+        # A PSA of one's own may have a certificate of one's own: SSL_CERT_FILE counts.
+        self._client = new_client(self._seconds, public_authorities(trust_env=True))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -128,33 +124,23 @@ class PsaHttp:
         content: Mapping[str, Any] | None,
         form: Mapping[str, str] | None,
     ) -> tuple[int, bytes, float | None]:
-        _, parts = split_url(url)
-        host = parts.hostname or ""
-        to = httpx.URL(url).copy_with(host=await _address(url))
-        async with self._client.stream(
-            method,
-            # The connection goes to the address that was checked; name and certificate stay the
-            # URL's.
-            to,
-            params=query,
-            json=content,
-            data=form,
-            headers={
-                "accept": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": "Unglue",
-                **headers,
-                "host": parts.netloc,
-            },
-            extensions={"sni_hostname": host},
-        ) as answer:
-            body = bytearray()
-            # Raw: what is small when compressed may be large.
-            async for chunk in answer.aiter_raw():
-                body += chunk
-                if len(body) > _ANSWER_LIMIT:
-                    break
-            return answer.status_code, bytes(body), retry_after(answer.headers)
+        headers = {"accept": "application/json", **headers}
+        async with exchange(
+            self._client, method, url, await _address(url), headers,
+            params=query, json=content, data=form,
+        ) as answer:  # fmt: skip
+            body = await read_raw(answer, _ANSWER_LIMIT)
+            return answer.status_code, body, retry_after(answer.headers)
+
+
+class OverHttp:
+    """What all clients of a PSA are; `_http` is their way to it."""
+
+    _http: PsaHttp
+
+    def unreadable(self, what: str) -> PsaAnswerUnreadable:
+        """The error for an answer that says nothing."""
+        return self._http.unreadable(what)
 
 
 async def _address(url: str) -> str:

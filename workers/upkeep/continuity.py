@@ -56,11 +56,17 @@ class Continuity:
             )
             await self._say(LEDGER_LOST)
             return LEDGER_LOST
+        written = memory.written
         if memory.id:
             known = [each for each in known if not _within(each, memory)]
+            if written[0] > memory.mark:
+                # What was said since the last look, and answered, may be lost by now.
+                known.append(Witness(memory.id, *written))
             known.append(Witness(memory.id, memory.mark, memory.tip))
         known = known or [Witness("", 0)]
         answers = [await self._met(each) for each in known]
+        if memory.written == written:
+            memory.written = (0, "")
         lost = [each for each, (what, _) in zip(known, answers, strict=True) if what == "lost"]
         trouble: Trouble | None = None
         if lost:

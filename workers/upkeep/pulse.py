@@ -4,9 +4,7 @@ It asks nothing of Redis: a probe that did would restart every part when Redis i
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
@@ -29,19 +27,8 @@ def age(path: str) -> float | None:
         return None
 
 
-@contextlib.asynccontextmanager
-async def pulsing(path: str) -> AsyncIterator[None]:
+async def pulsing(path: str) -> None:
     """Beat for as long as the event loop turns."""
-
-    async def go_on() -> None:
-        while True:
-            beat(path)
-            await asyncio.sleep(_BEAT_SECONDS)
-
-    beating = asyncio.create_task(go_on())
-    try:
-        yield
-    finally:
-        beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beating
+    while True:
+        beat(path)
+        await asyncio.sleep(_BEAT_SECONDS)

@@ -1,7 +1,5 @@
 """The description as a page for people: HTML that runs nothing and loads nothing."""
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -10,6 +8,8 @@ from typing import Any, Final
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
+
+from service.api.answers import page_headers
 
 _REF: Final = "#/components/schemas/"
 _BACKTICKS: Final = re.compile(r"`([^`]+)`")
@@ -60,19 +60,7 @@ _TEMPLATES: Final = Environment(
 )
 _TEMPLATES.filters |= {"marked": _marked, "form": _form, "anchor": _anchor, "json": _json}
 _STYLE: Final = _TEMPLATES.get_template("style.css").render()
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS: Final = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'none'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex",
-}
+_HEADERS: Final = page_headers(_STYLE, forms="'none'", cache="no-cache")
 
 
 def page(api: Mapping[str, Any]) -> HTMLResponse:

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
-from urllib.parse import parse_qsl
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -25,8 +24,10 @@ from adapters.errors import (
 )
 from service.access.operators import Caller
 from service.api.answers import storage_trouble
+from service.api.bodies import form_of
 from service.api.state import ServiceState, caller_with, state_of
 from service.approval import deciding, pages
+from service.approval.refusals import refused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import Deletion
 from workers.outbox.approval_link import opened, sealed, ticket_of
@@ -34,7 +35,6 @@ from workers.times.clock import to_ms
 
 _FORM: Final = "approval form"
 _FORM_LASTS: Final = timedelta(hours=1)
-_FIELDS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ async def show(request: Request) -> Response:
 async def decide(request: Request) -> Response:
     """Approve or reject."""
     state, token = state_of(request), request.path_params["token"]
-    given = _fields(request, await request.body())
+    given = await form_of(request)
     try:
         found = await _behind(state, token)
         if isinstance(found, _Refused):
@@ -94,7 +94,7 @@ async def decide(request: Request) -> Response:
             now = await _behind(state, token)
             if isinstance(now, _Refused):
                 return pages.message(now.title, now.text, status=now.status, deletion_id=found.id)
-        status, problem = error.http_status, ("Nothing was changed.", _sentence(error.message))
+        status, problem = error.http_status, refused(error)
     except RedisError as error:
         status, problem = StorageUnavailable.http_status, _unsure(error, rejecting=rejecting)
     else:
@@ -206,20 +206,6 @@ async def _refuse(state: ServiceState, refused: _Refused, token: str) -> HTMLRes
     )
 
 
-def _fields(request: Request, body: bytes) -> Mapping[str, str]:
-    """The fields of the form; empty if it is none."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        return {}
-    try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
-        )
-    except ValueError:
-        return {}
-    return dict(pairs)
-
-
 def _form_for(state: ServiceState, token: str) -> str:
     """What proves that a form came from the page of this link, for an hour."""
     content = (hashlib.sha256(token.encode()).hexdigest(), to_ms(state.clock()))
@@ -270,7 +256,3 @@ def _done(shown: Deletion, *, rejecting: bool) -> HTMLResponse:
         f"To stop it still: unglue cancel {shown.id}"
     )
     return pages.message("Approved", text, tone="go", deletion_id=shown.id)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."

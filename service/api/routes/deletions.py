@@ -25,7 +25,6 @@ from workers.outbox.approval_link import link_of
 from workers.pipeline.result import result_of
 from workers.processes.runtime import new_id
 from workers.settings.destinations import CallbackSettings
-from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
@@ -81,7 +80,7 @@ async def stop(state: ServiceState, caller: Caller, deletion_id: str) -> None:
     """Stop it for this operator. Raises RoleMissing, NotFound, Conflict."""
     caller.require_any()
     now = state.clock()
-    error = ErrorEntry("Cancelled", f"cancelled by operator {caller.name}", rfc3339(now))
+    error = ErrorEntry.cancelled(f"cancelled by operator {caller.name}", now)
     await state.ledger.deletions.cancel(deletion_id, operator=caller.name, error=error, now=now)
     log.info("cancelled", deletion_id=deletion_id, operator=caller.name)
 

@@ -11,9 +11,8 @@ from service.api.answers import answer
 from service.api.state import ServiceState, state_of
 from workers.ledger.installation.condition import condition
 from workers.ledger.installation.form import NewerLedger
-from workers.ledger.installation.heartbeats import OUTBOX, WORKER
+from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
 from workers.ledger.installation.stop_switch import LEDGER_LOST, Pause
-from workers.processes.scheduler import HEARTBEAT
 from workers.upkeep.continuity import CLOCK_OFF
 from workers.upkeep.room import room_of
 
@@ -87,7 +86,7 @@ async def _storage(state: ServiceState) -> dict[str, str]:
             await state.ledger.form.require_known(state.clock())
         except NewerLedger:
             failing = "newer form"
-    beating = await state.ledger.heartbeats.alive(HEARTBEAT)
+    beating = await state.ledger.heartbeats.alive(SCHEDULER)
     working = await state.ledger.heartbeats.alive(WORKER)
     return {
         "redis": failing or "ok",

@@ -110,11 +110,8 @@ def masked(body: str) -> str:
 
 def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> answers.DeletionRow:
     plan = deletion.plan
-    request = deletion.request
     return answers.DeletionRow.about(
         deletion,
-        org_id=plan.organization.id if plan else request.org_id,
-        org_name=plan.organization.name if plan else request.org_name,
         due_at=None if deletion.terminal else standing.due_at(deletion),
         waits_for=waits_for(deletion),
         approvers=standing.approvers(deletion, operators),

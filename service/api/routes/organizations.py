@@ -10,7 +10,7 @@ from service.api.answers import answer
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.itglue.models import Organization
-from workers.processes.runtime import open_context
+from workers.processes.connections import open_context
 
 # Whoever asks waits at a terminal.
 _SECONDS = 10.0

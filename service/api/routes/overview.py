@@ -17,8 +17,8 @@ from service.api.report import Row, month_of, report
 from service.api.routes.pause import plain
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.condition import condition
-from workers.ledger.installation.heartbeats import OUTBOX, WORKER
-from workers.processes.scheduler import HEARTBEAT
+from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, WORKER
+from workers.times.clock import from_ms, to_ms
 
 _STATES = ("pending", "delivered", "stopped", "dead")
 
@@ -32,23 +32,24 @@ async def status(request: Request) -> Response:
 async def standing(state: ServiceState) -> dict[str, Any]:
     """The same, to show."""
     now, store = state.clock(), state.ledger.store
-    seen = await state.ledger.overviews.now(now, tuple(state.settings.sources))
+    seen = await state.ledger.measuring.now(now, state.settings.sources)
+    at = to_ms(now)
     return {
         "at": now,
         "mode": state.settings.policy.mode,
         "redis": await condition(store.redis, store.key("probe")) or "ok",
         "deletions": dict(seen.deletions),
-        "oldest": dict(seen.oldest),
+        "oldest": {name: from_ms(round(at - 1000 * age)) for name, age in seen.oldest.items()},
         "begun_within_24_hours": seen.begun,
         "max_deletions_per_day": state.settings.policy.max_deletions_per_day,
         "overdue": seen.overdue,
-        "quarantined": seen.quarantined,
+        "quarantined": sum(each.quarantined for each in seen.sources.values()),
         "holds": await state.ledger.holds.count(),
         "results_due": seen.results_due,
-        "worker": await state.ledger.heartbeats.alive(WORKER),
+        "worker": WORKER in seen.beats,
         "other_configurations": len(await state.ledger.in_force.others(now)),
-        "scheduler": await state.ledger.heartbeats.alive(HEARTBEAT),
-        "outbox": await state.ledger.heartbeats.alive(OUTBOX),
+        "scheduler": SCHEDULER in seen.beats,
+        "outbox": OUTBOX in seen.beats,
         "silent_receivers": sorted(await state.ledger.hosts.all_silent()),
         "failing_targets": sorted(
             set(await state.ledger.hosts.failing_targets()) & set(state.settings.notifications)

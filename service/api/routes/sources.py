@@ -15,7 +15,6 @@ from service.api.bodies import read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.records import ErrorEntry
-from workers.times.clock import rfc3339
 
 log = structlog.get_logger()
 
@@ -42,7 +41,7 @@ async def cancel(request: Request) -> Response:
             continue
         now = state.clock()
         message = f"cancelled with all of source {source} by operator {caller.name}: {asked.reason}"
-        error = ErrorEntry("Cancelled", message, rfc3339(now))
+        error = ErrorEntry.cancelled(message, now)
         try:
             await state.ledger.deletions.cancel(each.id, operator=caller.name, error=error, now=now)
         except (Conflict, NotFound):

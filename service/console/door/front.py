@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 import structlog
 from starlette.requests import Request
@@ -13,6 +13,7 @@ from adapters.errors import Forbidden
 from service.access.operators import Caller
 from service.access.peers import peer_of
 from service.access.proxied import proxied
+from service.api.bodies import form_of
 from service.api.state import ServiceState, state_of
 from service.console.door import session as sessions
 from service.console.door.session import Session
@@ -21,7 +22,6 @@ from service.console.page import page
 log = structlog.get_logger()
 LOG_IN: Final = "/log-in"
 BY_PROXY: Final = "/log-in/proxy"
-_MOST_FIELDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def acting(act: Look, *, stays: bool = True) -> Route:
 
     async def route(request: Request) -> Response:
         state = state_of(request)
-        form = fields(request, await request.body())
+        form = await form_of(request)
         session = await _session(request, state)
         if session is None:
             return RedirectResponse(LOG_IN, 303)
@@ -109,20 +109,6 @@ async def note_refused(request: Request, state: ServiceState) -> None:
         detail = {"peer": peer_of(named.peer), "why": named.refused}
         log.warning("login_header_refused", **detail)
         await state.ledger.audit.write_seldom("login_header_refused", detail, state.clock())
-
-
-def fields(request: Request, body: bytes) -> Mapping[str, str]:
-    """The fields of a form; empty if it is none."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        return {}
-    try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
-        )
-    except ValueError:
-        return {}
-    return dict(pairs)
 
 
 def _to_log_in(request: Request) -> Response:

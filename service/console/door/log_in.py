@@ -13,13 +13,13 @@ from adapters.errors import Forbidden, NotFound, TooManyAttempts, Unauthorized
 from service.access.operators import authenticate_basic
 from service.access.peers import peer_of
 from service.access.proxied import proxied
+from service.api.bodies import form_of
 from service.api.state import ServiceState, state_of
 from service.console.door import session as sessions
 from service.console.door.front import (
     LOG_IN,
     Visit,
     acting,
-    fields,
     note_refused,
     set_cookie,
 )
@@ -48,7 +48,7 @@ async def log_in(request: Request) -> Response:
     state = state_of(request)
     if not state.settings.secret_keys:
         return message(request, "The console needs a key", _NO_KEYS, status=503)
-    given = fields(request, await request.body())
+    given = await form_of(request)
     onward, name = given.get("next", ""), given.get("name", "").strip()
     if not sessions.from_us(request):
         raise Forbidden("the form came from another site")

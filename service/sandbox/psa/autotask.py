@@ -1,5 +1,7 @@
 """Autotask PSA: zones, companies, and the log of what could not be delivered. REST API 1.0."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
@@ -22,28 +24,33 @@ _LONGEST_SECRET: Final = 64
 _FIELDS: Final = {3: "Company Name", 5: "Is Active", 9: "Phone"}
 
 
+_Answer = Callable[[Request], Awaitable[Response]]
+
+
 def autotask_routes(tenant: Tenant) -> list[Route]:
     """Its endpoints."""
     it = _Autotask(tenant)
+    known = partial(_known, tenant)
     return [
         Route("/atservicesrest/v1.0/zoneInformation", it.zone),
-        Route(f"{_ROOT}/Companies/query", it.companies, methods=["POST"]),
-        Route(f"{_ROOT}/Companies/{{id}}", it.company),
-        Route(f"{_ROOT}/CompanyWebhooks", it.put, methods=["POST", "PATCH"]),
-        Route(f"{_ROOT}/CompanyWebhooks/{{id}}", it.removed, methods=["DELETE"]),
-        Route(f"{_ROOT}/CompanyWebhooks/{{id}}/Fields", it.field, methods=["POST", "PATCH"]),
-        Route(f"{_ROOT}/CompanyWebhooks/{{id}}/ExcludedResources", it.exclude, methods=["POST"]),
-        Route(f"{_ROOT}/CompanyWebhookFields/entityInformation/fields", it.picklist),
-        Route(f"{_ROOT}/{{entity}}/query", it.queried, methods=["POST"]),
+        Route(f"{_ROOT}/Companies/query", known(it.companies), methods=["POST"]),
+        Route(f"{_ROOT}/Companies/{{id}}", known(it.company)),
+        Route(f"{_ROOT}/CompanyWebhooks", known(it.put), methods=["POST", "PATCH"]),
+        Route(f"{_ROOT}/CompanyWebhooks/{{id}}", known(it.removed), methods=["DELETE"]),
+        Route(f"{_ROOT}/CompanyWebhooks/{{id}}/Fields", known(it.field), methods=["POST", "PATCH"]),
+        Route(
+            f"{_ROOT}/CompanyWebhooks/{{id}}/ExcludedResources", known(it.exclude), methods=["POST"]
+        ),
+        Route(f"{_ROOT}/CompanyWebhookFields/entityInformation/fields", known(it.picklist)),
+        Route(f"{_ROOT}/{{entity}}/query", known(it.queried), methods=["POST"]),
     ]
 
 
-class _Autotask:
-    def __init__(self, tenant: Tenant) -> None:
-        self._at = tenant
+def _known(tenant: Tenant, answer: _Answer) -> _Answer:
+    """The endpoint, for who has the keys."""
 
-    async def _refused(self, request: Request) -> Response | None:
-        trouble = await self._at.trouble(request)
+    async def asked(request: Request) -> Response:
+        trouble = await tenant.trouble(request)
         if trouble is not None:
             return trouble
         sent = {
@@ -51,7 +58,16 @@ class _Autotask:
             "secret": request.headers.get("secret"),
             "integration_code": request.headers.get("apiintegrationcode"),
         }
-        return None if sent == AT_KEYS else JSONResponse({"errors": ["wrong"]}, 401)
+        return (
+            await answer(request) if sent == AT_KEYS else JSONResponse({"errors": ["wrong"]}, 401)
+        )
+
+    return asked
+
+
+class _Autotask:
+    def __init__(self, tenant: Tenant) -> None:
+        self._at = tenant
 
     async def zone(self, request: Request) -> Response:
         trouble = await self._at.trouble(request)
@@ -64,23 +80,16 @@ class _Autotask:
         return JSONResponse({"zoneName": "A", "url": self._at.zone or own, "ci": 1})
 
     async def company(self, request: Request) -> Response:
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
         self._at.read()
         return JSONResponse({"item": self._at.accounts.get(request.path_params["id"])})
 
     async def companies(self, request: Request) -> Response:
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
         self._at.read()
         rows = sorted(self._at.accounts.values(), key=lambda row: int(row["id"]))
         return _queried(rows, await request.json())
 
     async def queried(self, request: Request) -> Response:
         """The entities without an endpoint of their own."""
-        refused = await self._refused(request)
         tables = {
             "WebhookEventErrorLogs": self._at.errors,
             "CompanyWebhooks": self._at.webhooks,
@@ -88,17 +97,14 @@ class _Autotask:
             "CompanyWebhookExcludedResources": self._at.excluded,
         }
         rows = tables.get(request.path_params["entity"])
-        if refused is not None or rows is None:
-            return refused or JSONResponse({"Message": "no such entity"}, 404)
+        if rows is None:
+            return JSONResponse({"Message": "no such entity"}, 404)
         # The secret is never shown again.
         shown = [{name: row[name] for name in row if name != "secretKey"} for row in rows]
         return _queried(shown, await request.json())
 
     async def put(self, request: Request) -> Response:
         """A webhook is made, or changed."""
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
         entry = await request.json()
         if request.method == "PATCH":
             return _changed(self._at.webhooks, entry)
@@ -109,18 +115,12 @@ class _Autotask:
         return JSONResponse({"itemId": row["id"]})
 
     async def removed(self, request: Request) -> Response:
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
         number = int(request.path_params["id"])
         self._at.webhooks = [row for row in self._at.webhooks if row["id"] != number]
         return JSONResponse({"itemId": number})
 
     async def field(self, request: Request) -> Response:
         """A field of a webhook is made, or changed."""
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
         entry = await request.json()
         if request.method == "PATCH":
             return _changed(self._at.fields, entry)
@@ -130,19 +130,15 @@ class _Autotask:
         return JSONResponse({"itemId": row["id"]})
 
     async def exclude(self, request: Request) -> Response:
-        refused = await self._refused(request)
-        if refused is not None:
-            return refused
         number = _next(self._at.excluded)
         of = int(request.path_params["id"])
         self._at.excluded.append({**await request.json(), "id": number, "webhookID": of})
         return JSONResponse({"itemId": number})
 
-    async def picklist(self, request: Request) -> Response:
-        refused = await self._refused(request)
+    async def picklist(self, _request: Request) -> Response:
         picks = [{"value": str(number), "label": label} for number, label in _FIELDS.items()]
         fields = [{"name": "id"}, {"name": "fieldID", "picklistValues": picks}]
-        return refused or JSONResponse({"fields": fields})
+        return JSONResponse({"fields": fields})
 
 
 def _next(rows: list[dict[str, Any]]) -> int:

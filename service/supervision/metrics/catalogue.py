@@ -22,6 +22,12 @@ from service.supervision.metrics.reading import (
 from workers.ledger.installation.measures import PARTS
 from workers.pipeline.states import STATES, TERMINAL
 
+
+def _gauge(name: str, about: str, measure: str) -> Metric:
+    """One of the measures, as it is."""
+    return Metric(name, "gauge", about, (), one(lambda seen: getattr(seen.measures, measure)))
+
+
 METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         "unglue_deliveries_total",
@@ -105,12 +111,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         ("code",),
         errors,
     ),
-    Metric(
+    _gauge(
         "unglue_deletions_begun_24h",
-        "gauge",
         "Deletions whose call was granted within the last 24 hours.",
-        (),
-        one(lambda seen: seen.measures.begun),
+        "begun",
     ),
     Metric(
         "unglue_deletions_per_day_limit",
@@ -119,40 +123,22 @@ METRICS: Final[tuple[Metric, ...]] = (
         (),
         one(lambda seen: seen.settings.policy.max_deletions_per_day),
     ),
-    Metric(
-        "unglue_deletions_due",
-        "gauge",
-        "Deletions that are due now.",
-        (),
-        one(lambda seen: seen.measures.due),
-    ),
-    Metric(
+    _gauge("unglue_deletions_due", "Deletions that are due now.", "due"),
+    _gauge(
         "unglue_deletions_overdue",
-        "gauge",
         "Deletions that have been due for more than a minute, and nobody handed out.",
-        (),
-        one(lambda seen: seen.measures.overdue),
+        "overdue",
     ),
-    Metric(
-        "unglue_queue_jobs",
-        "gauge",
-        "Jobs in the queue of the workers, which is kept short.",
-        (),
-        one(lambda seen: seen.measures.jobs),
-    ),
-    Metric(
+    _gauge("unglue_queue_jobs", "Jobs in the queue of the workers, which is kept short.", "jobs"),
+    _gauge(
         "unglue_queue_oldest_seconds",
-        "gauge",
         "How long the next job has been in the queue.",
-        (),
-        one(lambda seen: seen.measures.queue_oldest),
+        "queue_oldest",
     ),
-    Metric(
+    _gauge(
         "unglue_line_deletions",
-        "gauge",
         "Deletions that wait in the lines of their sources for room in the queue.",
-        (),
-        one(lambda seen: seen.measures.in_line),
+        "in_line",
     ),
     Metric(
         "unglue_line_oldest_seconds",
@@ -161,12 +147,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         (),
         one(lambda seen: max(0.0, seen.measures.line_oldest)),
     ),
-    Metric(
+    _gauge(
         "unglue_jobs_failed",
-        "gauge",
         "Jobs that broke off within the last 7 days (crashed, killed, none of Unglue's).",
-        (),
-        one(lambda seen: seen.measures.jobs_failed),
+        "jobs_failed",
     ),
     Metric(
         "unglue_part_up",
@@ -217,12 +201,10 @@ METRICS: Final[tuple[Metric, ...]] = (
         (),
         one(lambda seen: seen.settings.itglue.requests_per_5_minutes),
     ),
-    Metric(
+    _gauge(
         "unglue_itglue_held_seconds",
-        "gauge",
         "For how long nothing is asked of IT Glue after a 429; 0 while it is asked.",
-        (),
-        one(lambda seen: seen.measures.budget_held),
+        "budget_held",
     ),
     Metric(
         "unglue_callback_attempts_total",
@@ -231,68 +213,38 @@ METRICS: Final[tuple[Metric, ...]] = (
         ("kind", "outcome"),
         attempts,
     ),
-    Metric(
-        "unglue_results_due",
-        "gauge",
-        "Results and notifications that are to be sent now.",
-        (),
-        one(lambda seen: seen.measures.results_due),
+    _gauge(
+        "unglue_results_due", "Results and notifications that are to be sent now.", "results_due"
     ),
-    Metric(
+    _gauge(
         "unglue_results_oldest_seconds",
-        "gauge",
         "For how long the first of them has been due.",
-        (),
-        one(lambda seen: seen.measures.results_oldest),
+        "results_oldest",
     ),
-    Metric(
+    _gauge(
         "unglue_receivers_silent",
-        "gauge",
         "Hosts of results and notifications that do not answer.",
-        (),
-        one(lambda seen: seen.measures.silent_hosts),
+        "silent_hosts",
     ),
-    Metric(
+    _gauge(
         "unglue_notification_targets_failing",
-        "gauge",
         "Notification targets whose newest attempt failed.",
-        (),
-        one(lambda seen: seen.measures.failing_targets),
+        "failing_targets",
     ),
-    Metric(
-        "unglue_audit_head",
-        "gauge",
-        "Number of the newest entry of the audit log.",
-        (),
-        one(lambda seen: seen.measures.chain_seq),
+    _gauge("unglue_audit_head", "Number of the newest entry of the audit log.", "chain_seq"),
+    _gauge(
+        "unglue_audit_pending", "Decisions that are yet to join the audit log.", "audit_pending"
     ),
-    Metric(
-        "unglue_audit_pending",
-        "gauge",
-        "Decisions that are yet to join the audit log.",
-        (),
-        one(lambda seen: seen.measures.audit_pending),
-    ),
-    Metric(
-        "unglue_spools",
-        "gauge",
-        "Spools of services that the ledger knows.",
-        (),
-        one(lambda seen: seen.measures.spools),
-    ),
-    Metric(
+    _gauge("unglue_spools", "Spools of services that the ledger knows.", "spools"),
+    _gauge(
         "unglue_spools_holding",
-        "gauge",
         "Spools that hold deletions: they may have what the ledger has not seen.",
-        (),
-        one(lambda seen: seen.measures.spools_holding),
+        "spools_holding",
     ),
-    Metric(
+    _gauge(
         "unglue_spool_deliveries",
-        "gauge",
         "Deliveries on disk that wait for the ledger, as the services last said.",
-        (),
-        one(lambda seen: seen.measures.spooled),
+        "spooled",
     ),
     Metric(
         "unglue_spool_oldest_seconds",

@@ -6,6 +6,7 @@ with the process it was forked from, so that none outlives the tests.
 
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -91,7 +92,12 @@ def _begin(run: Callable[[], None], environment: dict[str, str], log: str) -> No
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    # Nobody's settings but its own.
+    for name in [name for name in os.environ if name.startswith("UNGLUE_")]:
+        del os.environ[name]
     os.environ.update(environment)
+    # What it shares with the one it was forked from is not looked through, and so stays shared.
+    gc.freeze()
     run()
 
 

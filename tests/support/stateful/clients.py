@@ -63,8 +63,8 @@ class Client:
         signed = [each for each in self.events if not each.active and each.signed is not None]
         return Client(signed)
 
-    def returned(self, since: int) -> Event | None:
-        """An active event that counts beyond doubt, among those after the first `since`.
+    def returned(self, since: int, *, or_may: bool = False) -> Event | None:
+        """An active event that counts beyond doubt, or may, among those after the first `since`.
 
         Where an inactive one was signed at the same moment a person decides, not this order.
         """
@@ -76,7 +76,11 @@ class Client:
                 and same_moment(each.signed, event.signed)
                 for each in self.events[:index]
             )
-            if event.active and not doubtful and not self._overtaken(event, self.events[:index]):
+            if (
+                event.active
+                and (or_may or not doubtful)
+                and not self._overtaken(event, self.events[:index])
+            ):
                 return event
         return None
 

@@ -36,6 +36,7 @@ from tests.support.stateful.psa import StandIn
 from tests.support.stateful.sender import SOURCES, KeyServer, vendors
 from tests.support.stateful.watch import Watch
 from tests.support.stateful.words import folded
+from workers.audit.in_force import policy_digest
 from workers.bulk.catch_up.compared import SETTLED
 from workers.bulk.catch_up.walk import Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
@@ -47,7 +48,6 @@ from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion, ErrorEntry
 from workers.pipeline.states import AWAITING_APPROVAL, CANCELLED
-from workers.processes.in_force import policy_digest
 from workers.processes.queue import QUEUE_KEY
 from workers.psa.companies import Asked
 from workers.psa.company import Company

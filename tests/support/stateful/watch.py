@@ -270,7 +270,7 @@ class Watch:
         if deletion.state in {DELETED, SOFT_DELETED}:
             self._note(f"{deletion.id} is {deletion.state}", self._undone(job, deletion))
             client = self.clients.get((deletion.source, deletion.client))
-            if client is not None and client.returned(self.born[deletion.id]) is None:
+            if client is not None and not client.returned(self.born[deletion.id], or_may=True):
                 client.ended = "deleted"
 
     def _unwanted(self, job: Job, deletion: Deletion) -> Iterator[str]:

@@ -13,7 +13,7 @@ from workers.ledger.deleting.leases import take
 from workers.ledger.deleting.refusals import KeyReused, ReplayRefused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.packing import FIELD, open_record
-from workers.ledger.records import Deletion, ErrorEntry, encode_errors
+from workers.ledger.records import Deletion, ErrorEntry, encode_errors, written
 from workers.ledger.store import Store, numbered, text
 from workers.pipeline.identity.identities import forms_of
 from workers.pipeline.limits import Limit
@@ -179,7 +179,7 @@ class Deletions:
                 self._store.own,
                 len(fields),
                 *(part for pair in fields.items() for part in pair),
-                *(json.dumps({**line, "at": to_ms(now)}) for line in change.journal),
+                *(written(line, now) for line in change.journal),
             ],
         )
         if answer[0] != b"recorded":
@@ -334,22 +334,19 @@ class Deletions:
         recreated: Sequence[str] = (),
     ) -> None:
         """Write what was seen, have people told of `recreated` organizations, and look no more."""
-        entry = json.dumps({**line, "at": to_ms(now)})
-        await self._store.run(
-            "looked_back", [deletion_id, to_ms(now), entry, json.dumps(list(recreated))]
-        )
+        seen = [deletion_id, to_ms(now), written(line, now), json.dumps(list(recreated))]
+        await self._store.run("looked_back", seen)
 
     async def look_later(
         self, deletion_id: str, line: Mapping[str, Any], until: datetime, now: datetime
     ) -> None:
         """Write what was seen, and look again then."""
-        entry = json.dumps({**line, "at": to_ms(now)})
-        await self._store.run("look_later", [deletion_id, to_ms(until), entry])
+        await self._store.run("look_later", [deletion_id, to_ms(until), written(line, now)])
 
     async def proved_later(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
         """It ended unverified and is gone after all: deleted, and a corrected result goes out."""
-        entry = json.dumps({**line, "at": to_ms(now)})
-        await self._store.run("proved_later", [deletion_id, to_ms(now), entry], durable=True)
+        seen = [deletion_id, to_ms(now), written(line, now)]
+        await self._store.run("proved_later", seen, durable=True)
 
     async def get(self, deletion_id: str) -> Deletion:
         """One deletion. Raises NotFound: there is none of this id."""

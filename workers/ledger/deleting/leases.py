@@ -3,9 +3,7 @@
 Taking and ending are part of what each kind of record is.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, cast
 
 from workers.ledger.records import loaded
@@ -15,9 +13,6 @@ from workers.times.durations import milliseconds
 
 T = TypeVar("T")
 Kind = Literal["deletion", "sweep", "replay", "catch_up"]
-DUE: Final[Mapping[Kind, str]] = MappingProxyType(
-    {"deletion": "due", "sweep": "sweeps:due", "replay": "replays:due", "catch_up": "catch_ups:due"}
-)
 
 # Longer than the process of a job may live.
 _ALONG: Final = timedelta(minutes=10)
@@ -25,7 +20,7 @@ _ALONG: Final = timedelta(minutes=10)
 
 async def take(store: Store, kind: Kind, record_id: str, now: datetime) -> dict[str, str] | None:
     """The fields of what is taken; `None` if it is somebody else's, not due, ended or unknown."""
-    args = [record_id, to_ms(now), store.lease, kind, DUE[kind], store.own, store.holder]
+    args = [record_id, to_ms(now), store.lease, kind, store.own, store.holder]
     return text(await store.run("lease", args)) or None
 
 
@@ -45,7 +40,7 @@ class Work(Generic[T]):
 
     async def take_due(self, now: datetime) -> list[tuple[str, int]]:
         """Those that are due and in no queue, each with the number of its next job."""
-        return await self._store.due(DUE[self.kind], self.kind, now)
+        return await self._store.due(f"{self.kind}s:due", self.kind, now)
 
 
 class ListedWork(Work[T]):
@@ -70,12 +65,12 @@ class Leases:
 
     async def renew(self, kind: Kind, record_id: str, fence: int, now: datetime) -> bool:
         """Keep it for another lease from now; false if it is over, or somebody else's."""
-        args = [record_id, fence, to_ms(now), self._store.lease, kind, DUE[kind]]
-        return bool(await self._store.run("renew", [*args, self._store.own]))
+        args = [record_id, fence, to_ms(now), self._store.lease, kind, self._store.own]
+        return bool(await self._store.run("renew", args))
 
     async def give_back(self, kind: Kind, record_id: str, holder: str, now: datetime) -> bool:
         """End the lease of a process that is known to be gone; false if it has none there."""
-        args = [record_id, to_ms(now), kind, DUE[kind], holder, self._store.own]
+        args = [record_id, to_ms(now), kind, holder, self._store.own]
         return bool(await self._store.run("give_back", args))
 
     async def take_along(self, first: str) -> str | None:

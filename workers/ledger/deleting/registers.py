@@ -120,10 +120,11 @@ class Registers:
         self._store = store
 
     async def standing(
-        self, clients: Sequence[tuple[str, str]], forms: Sequence[str], deletion_id: str = ""
-    ) -> Standing:
-        """What is known under these clients and forms, and the doubts about a deletion."""
-        args = [deletion_id, json.dumps(clients), json.dumps(forms)]
+        self, clients: Sequence[tuple[str, str]], forms: Sequence[str], deletion_id: str = "",
+        org_id: str = "",
+    ) -> Standing:  # fmt: skip
+        """What is known under these clients and forms of this organization, and of a deletion."""
+        args = [deletion_id, json.dumps(clients), json.dumps(forms), org_id]
         said, doubts, noes, rows = await self._store.run("standing", args)
         lines = zip(noes[::2], noes[1::2], strict=True)
         return Standing(

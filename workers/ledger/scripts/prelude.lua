@@ -660,6 +660,11 @@ local function create(id, now, look_again, fields, asked)
   return job
 end
 
+-- When somebody has to look again at each record of a kind.
+local function due_of(kind)
+  return kind == 'deletion' and key('due') or key(kind .. 's', 'due')
+end
+
 -- A sweep or a bulk replay begins, and is listed for as long as its kind is kept.
 local function open_work(kind, id, now, retention, fields)
   local name, list_of_kind = key(kind, id), key(kind .. 's')
@@ -668,7 +673,7 @@ local function open_work(kind, id, now, retention, fields)
   write(name, fields)
   redis.call('ZREMRANGEBYSCORE', list_of_kind, '-inf', now - retention)
   redis.call('ZADD', list_of_kind, now, id)
-  redis.call('ZADD', key(kind .. 's', 'due'), now, id)
+  redis.call('ZADD', due_of(kind), now, id)
 end
 
 -- Whether somebody holds a deletion, a sweep or a bulk replay, by the clock of leases.
@@ -691,7 +696,7 @@ end
 -- A sweep or bulk replay goes on: under its lease, or without one (length 0) from `ready_at` on.
 local function go_on(kind, id, lease_until, ready_at)
   redis.call('HSET', key(kind, id), 'lease_until', lease_until, 'ready_at', ready_at)
-  redis.call('ZADD', key(kind .. 's', 'due'), lease_until > 0 and lease_until or ready_at, id)
+  redis.call('ZADD', due_of(kind), lease_until > 0 and lease_until or ready_at, id)
 end
 
 -- The end of a bulk replay, which keeps its books for as long as it is listed.

@@ -24,4 +24,6 @@ redis.call('HSET', key('delivery', delivery.id), 'id', delivery.id, 'source', so
 redis.call('ZADD', key('quarantine', 'due'), due, delivery.id)
 redis.call('ZADD', key('deliveries'), now, delivery.id)
 redis.call('HINCRBY', key('counts', 'verdicts', source), 'unverified', 1)
+-- It was answered 202: a ledger that no longer knows it is another one, which only an entry makes visible.
+audit(now, 'quarantined', {delivery_id = delivery.id, source = source})
 return {'kept', delivery.id}

@@ -155,8 +155,8 @@ local function request(event, known)
     if active_at and at < active_at and not after and not equal then
       return {verdict = 'ignored', reason = 'stale'}
     end
-    -- That it came later says nothing where its own time is before one that lay ahead.
-    local ahead = (event.claims or at) < tonumber(each.register.active_claims or 0)
+    -- That it came later says nothing where its own time is not after one that lay ahead.
+    local ahead = (event.claims or at) <= tonumber(each.register.active_claims or 0)
     if (equal or ahead or active_at and at < active_at) and #doubts == 0 then
       -- Two saves within one second: which one was the last a person must say.
       doubts[1] = 'order_unknown'
@@ -218,7 +218,7 @@ local function request(event, known)
     source = delivery.source, vendor = delivery.vendor, client = event.client,
     epoch = register.epoch or '0', request = event.request, actor = event.actor,
     delivery_id = delivery.id, callback_url = event.callback_url,
-    replayed_by = operator, asked_mode = event.asked_mode, forms = event.forms or '[]',
+    replayed_by = operator, asked_mode = event.asked_mode, read_by = event.read_by, forms = event.forms or '[]',
     identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or '[]',
     known_name = register.name,
   }, asked)
@@ -270,10 +270,10 @@ local function reactivated(event, known)
     end
     inactive_at = tonumber(inactive_at)
     -- A time that lay ahead is not when it was, so only what is later by its own time is.
-    local ahead = inactive_at and (event.claims or at) < tonumber(claims or 0)
+    local ahead = inactive_at and (event.claims or at) <= tonumber(claims or 0)
     local same = inactive_at and (ahead or same_moment(inactive_at, at))
     stale = stale and inactive_at and at < inactive_at and not same
-      and not later_by_its_own(event, inactive_at, each.register.inactive_claims)
+      and not later_by_its_own(event, inactive_at, claims)
     equal = equal or same
   end
   if stale then

@@ -41,8 +41,8 @@ for _, watched in ipairs(list(deletion.watch)) do
   end
 end
 local register = deletion.client ~= '' and key('register', deletion.source, deletion.client)
+local client = register and load(register)
 if register then
-  local client = load(register)
   if (client.epoch or '0') ~= deletion.epoch or client.state == 'active' then
     return refused('reactivated')
   end
@@ -102,7 +102,9 @@ if overrule then
   redis.call('HSET', name, 'overrules_at', now)
 end
 if register then
-  redis.call('HSET', register, 'state', 'inactive', 'deletion_id', id, 'updated_at', now)
+  -- That its source said both of one moment stays true, for whoever else asks.
+  redis.call('HSET', register, 'state', client.state == 'contested' and client.state or 'inactive',
+    'deletion_id', id, 'updated_at', now)
 end
 decide(id, now, 'replayed', {operator = operator, generation = generation, was = deletion.state, step = step})
 return {'replayed', generation, job or 0}

@@ -1,13 +1,26 @@
--- What is said of an organization, as of one moment. Reads only.
+-- What is said of an organization, as of one moment. A no that was said before anybody knew of which one
+-- is written down under its id, by which an admin may end it.
 -- KEYS: declined, deletion:*, register:*:*
--- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array)
+-- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array), organization id, '' if unknown
 -- Answer: all noes in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 
--- A no stands until a register of its client has moved on.
+-- What a client is known by: its number's kind, '' for a bare one, or a name.
+local function kind_of(client)
+  return string.match(client, '^(%w+):') or ''
+end
+
+-- A no stands until a register of its client has moved on. That of a name moves with every client that
+-- is called so: one whose number is none of those that the no knows is a namesake.
 local function stands(line)
-  for _, watched in ipairs(cjson.decode(line).watch) do
-    if epoch_of(watched[1], watched[2]) ~= watched[3] then
+  local watch, numbers = cjson.decode(line).watch, {}
+  for _, watched in ipairs(watch) do
+    numbers[watched[1] .. '\n' .. kind_of(watched[2])] = true
+  end
+  for _, watched in ipairs(watch) do
+    local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'active_by')
+    local by = kind_of(watched[2]) == 'name' and said[2] or 'name:'
+    if (said[1] or '0') ~= watched[3] and (kind_of(by) == 'name' or not numbers[watched[1] .. '\n' .. kind_of(by)]) then
       return false
     end
   end
@@ -20,6 +33,11 @@ for _, form in ipairs(forms) do
   if line and stands(line) then
     noes[#noes + 1] = form
     noes[#noes + 1] = line
+    local own = 'org:' .. ARGV[4]
+    local known = redis.call('HGET', key('declined'), own)
+    if ARGV[4] ~= '' and not (known and stands(known)) then
+      redis.call('HSET', key('declined'), own, line)
+    end
   end
 end
 local registers = {}

@@ -1,6 +1,5 @@
 """The outbox: results on their way to callback URLs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +7,7 @@ from typing import Any, Final, Literal, cast
 
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.installation.condition import NotDurable
-from workers.ledger.records import loaded
+from workers.ledger.records import loaded, written
 from workers.ledger.store import Store, text
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
@@ -125,7 +124,7 @@ class Callbacks:
                 to_ms(ready_at),
                 "" if status is None else status,
                 answer,
-                json.dumps({**line, "at": to_ms(now)}),
+                written(line, now),
             ],
         )
 
@@ -174,11 +173,9 @@ class Callbacks:
         self, waiting: Waiting, until: datetime, host: str, line: Mapping[str, Any], now: datetime
     ) -> None:
         """Let it wait for a host that does not answer; what waited too long is given up."""
-        entry = json.dumps({**line, "at": to_ms(now)})
         longest = milliseconds(_LONGEST_WAIT)
-        await self._store.run(
-            "put_off_callback", [waiting.id, to_ms(now), to_ms(until), host, entry, longest]
-        )
+        waits = [waiting.id, to_ms(now), to_ms(until), host, written(line, now), longest]
+        await self._store.run("put_off_callback", waits)
 
     async def look_later(self, names: Mapping[str, datetime]) -> None:
         """Nobody need look at these before; that they are due is not changed by it."""

@@ -1,14 +1,13 @@
 """The outbox as a list: results and summaries on their way, with what came back."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from workers.ledger.records import loaded
+from workers.ledger.records import loaded, read_lines
 from workers.ledger.store import Store
-from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+from workers.times.clock import from_ms, ms_or_none, to_ms
 
 # Entries looked through for a page, however few fit.
 _MOST: Final = 2000
@@ -87,5 +86,4 @@ class Results:
     async def lines(self, callback_id: str) -> list[dict[str, Any]]:
         """The journal of a result that is no deletion's, oldest first; its times are RFC 3339."""
         lines = await self._store.redis.lrange(self._store.key("journal", callback_id), 0, -1)
-        entries = [json.loads(line) for line in lines]
-        return [{**entry, "at": rfc3339(from_ms(entry["at"]))} for entry in entries]
+        return read_lines(cast("list[bytes]", lines))

@@ -109,7 +109,9 @@ async def look(deletion: Deletion, organization: Organization, context: Context)
         (*deletion.identities, *clients_of(organization, context.settings.sources))
     )
     forms = dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request)))
-    standing = await context.ledger.registers.standing(tuple(clients), tuple(forms), deletion.id)
+    standing = await context.ledger.registers.standing(
+        tuple(clients), tuple(forms), deletion.id, organization.id
+    )
     return Known(context.settings, standing, protection, said)
 
 

@@ -16,7 +16,7 @@ from workers.network.retry import decide
 from workers.pipeline.states import CANCELLED, FAILED, RETRYING, RUNNING
 from workers.psa.companies import Companies, Nobody
 from workers.settings import Settings
-from workers.times.clock import Clock, rfc3339
+from workers.times.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def end(
 
 def cancel(why: str, now: datetime, *journal: Mapping[str, Any]) -> Change:
     """The deletion is over: it is no longer wanted."""
-    return end(CANCELLED, *journal, errors=(ErrorEntry("Cancelled", why, rfc3339(now)),))
+    return end(CANCELLED, *journal, errors=(ErrorEntry.cancelled(why, now),))
 
 
 def fail(state: str, error: UnglueError, now: datetime, *journal: Mapping[str, Any]) -> Change:

@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from adapters.errors import DeletionBlocked, OrganizationNotFound
+from workers.audit.in_force import policy_digest
 from workers.itglue.account import measured
 from workers.itglue.models import Organization
 from workers.ledger.deleting.deletions import Begun, Change, Conditions, Fenced
@@ -21,7 +22,6 @@ from workers.pipeline.steps.outcome import Context, cancel, fail, go_on, stand_s
 from workers.pipeline.steps.plan import following
 from workers.pipeline.steps.verify import keep_looking, unverified
 from workers.pipeline.terms import terms_of
-from workers.processes.in_force import policy_digest
 from workers.psa.asking import Said, told
 
 log = structlog.get_logger()

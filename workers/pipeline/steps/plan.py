@@ -84,6 +84,9 @@ def decide(
         # Its result speaks of what the call was for, so that plan stays, and only looking ends it.
         line = {"entry": "meaning_moved", "org_id": plan.organization.id}
         return keep_looking(deletion, now, line)
+    if (status := _status_elsewhere(deletion, plan)) is not None:
+        line = {"entry": "meaning_moved", "org_id": plan.organization.id}
+        return fail(BLOCKED, DeletionBlocked(status), now, line)
     back = _reactivated(deletion, plan, known, now)
     change = (
         back.with_fields(**_stored(plan, settings))
@@ -102,6 +105,22 @@ def decide(
     if known.said:
         change = replace(change, journal=(told(known.said), *change.journal))
     return change.with_fields(**fields)
+
+
+def _status_elsewhere(deletion: Deletion, plan: Plan) -> str | None:
+    """What ends it where a status was to be set, and the client leads to another one now.
+
+    Whether the first one has it the call may not have said, and no result would speak of it.
+    """
+    intent, before, now = deletion.intent, deletion.plan, plan.organization
+    if intent.kind != "soft_delete" or before is None or before.organization.id != intent.org_id:
+        return None
+    if now.id == intent.org_id:
+        return None
+    return (
+        f"identity: a status was to be set for organization {intent.org_id}, which may have it, "
+        f"and the client leads to organization {now.id} now; look at both, then replay it"
+    )
 
 
 def _reactivated(deletion: Deletion, plan: Plan, known: Known, now: datetime) -> Change | None:

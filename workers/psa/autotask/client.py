@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from adapters.autotask.config import AutotaskApi
 from adapters.counting import counted
-from adapters.errors import PsaAnswerUnreadable
 from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from adapters.origin import is_loopback, split_url
 from workers.psa.company import Company, Page
-from workers.psa.http import Method, PsaHttp, page_of
+from workers.psa.http import Method, OverHttp, PsaHttp, page_of
 
 _VENDOR: Final = ".autotask.net"
 _ROOM: Final = "/atservicesrest"
@@ -23,7 +22,7 @@ _COMPANIES: Final = 500
 _FIELDS: Final = ("id", "companyName", "isActive", "lastTrackedModifiedDateTime")
 
 
-class AutotaskClient:
+class AutotaskClient(OverHttp):
     """One tenant."""
 
     def __init__(self, api: AutotaskApi, http: PsaHttp) -> None:
@@ -35,10 +34,6 @@ class AutotaskClient:
             "apiintegrationcode": api.integration_code,
         }
         self._zone: str | None = None
-
-    def unreadable(self, what: str) -> PsaAnswerUnreadable:
-        """The error for an answer that says nothing."""
-        return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
         """The company, or `None` if Autotask knows none of this id. Raises PsaError."""

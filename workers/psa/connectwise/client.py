@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
-from adapters.errors import PsaAnswerUnreadable
 from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from workers.psa.company import Company, Page, Status
-from workers.psa.http import PsaHttp, page_of
+from workers.psa.http import OverHttp, PsaHttp, page_of
 
 API: Final = "/v4_6_release/apis/3.0"
 _PAGE: Final = 1000
@@ -29,7 +28,7 @@ def headers_of(config: ConnectWiseConfig, api: ConnectWiseApi) -> dict[str, str]
     return {"authorization": f"Basic {basic}", "clientid": api.client_id}
 
 
-class ConnectWiseClient:
+class ConnectWiseClient(OverHttp):
     """One tenant."""
 
     def __init__(self, config: ConnectWiseConfig, api: ConnectWiseApi, http: PsaHttp) -> None:
@@ -38,10 +37,6 @@ class ConnectWiseClient:
         self._http = http
         self._config = config
         self._known: dict[str, Status] = {}
-
-    def unreadable(self, what: str) -> PsaAnswerUnreadable:
-        """The error for an answer that says nothing."""
-        return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
         """The company, or `None` if ConnectWise knows none of this id. Raises PsaError."""

@@ -3,18 +3,17 @@
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.errors import PsaAnswerUnreadable
 from adapters.fields import Unreadable, as_object, positive_id
 from adapters.halopsa.config import HaloPSAApi
 from workers.psa.company import Company, Page
-from workers.psa.http import PsaHttp
+from workers.psa.http import OverHttp, PsaHttp
 from workers.psa.oauth import Tokens
 
 _CLIENTS: Final = 100
 _MOST_PAGES: Final = 300
 
 
-class HaloPSAClient:
+class HaloPSAClient(OverHttp):
     """One tenant."""
 
     def __init__(self, api: HaloPSAApi, http: PsaHttp) -> None:
@@ -23,10 +22,6 @@ class HaloPSAClient:
         self._url = f"{api.base_url}/api/Client"
         self._http = http
         self._tokens = Tokens(http, f"{api.base_url}/auth/token{tenant}", form)
-
-    def unreadable(self, what: str) -> PsaAnswerUnreadable:
-        """The error for an answer that says nothing."""
-        return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
         """The client, or `None` if HaloPSA shows none of this id.

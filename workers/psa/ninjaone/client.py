@@ -7,11 +7,10 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.errors import PsaAnswerUnreadable
 from adapters.fields import Unreadable, as_object, positive_id
 from adapters.ninjaone.config import NinjaOneApi
 from workers.psa.company import Company, Page
-from workers.psa.http import PsaHttp, page_of
+from workers.psa.http import OverHttp, PsaHttp, page_of
 from workers.psa.oauth import Tokens
 
 _ORGANIZATIONS: Final = 500
@@ -27,7 +26,7 @@ def tokens_of(api: NinjaOneApi, http: PsaHttp) -> Tokens:
     return Tokens(http, f"{api.base_url}/ws/oauth/token", {**form, **scope})
 
 
-class NinjaOneClient:
+class NinjaOneClient(OverHttp):
     """One instance."""
 
     def __init__(self, api: NinjaOneApi, http: PsaHttp) -> None:
@@ -35,10 +34,6 @@ class NinjaOneClient:
         self._class = api.activity_class
         self._http = http
         self._tokens = tokens_of(api, http)
-
-    def unreadable(self, what: str) -> PsaAnswerUnreadable:
-        """The error for an answer that says nothing."""
-        return self._http.unreadable(what)
 
     async def company(self, company_id: str) -> Company | None:
         """The organization, or `None` if NinjaOne knows none of this id. Raises PsaError."""

@@ -30,6 +30,7 @@ def policy_digest(settings: Settings) -> str:
         # Who asks must not stand beside one that does not; where nobody does, nothing is said.
         name: source.model_dump(mode="json", include=_OF_A_SOURCE)
         | ({"asks": True} if source.asks else {})
+        | {"meaning": source.meaning}
         for name, source in settings.sources.items()
     }
     schedules = {

@@ -1,0 +1,118 @@
+"""Ways round the one road to DELETE that were tried, each with what is told of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from service.sandbox.shapes import SeedOrganization
+from tests.contract.conftest import Them
+from tests.support.sources import NAME, ORG, account, changed, created
+
+OTHER = SeedOrganization(id=402, name="Other Client", status="Active")
+
+
+# -- two events of one moment that lay ahead of us ---------------------------------------------
+
+
+@pytest.mark.parametrize("back", [0, 60], ids=["our clock goes on", "our clock goes back"])
+@pytest.mark.parametrize("first", ["active", "inactive"])
+async def test_one_moment_that_lay_ahead(sources: Them, first: str, back: int) -> None:
+    """Their sender's clock says the same of both, however long lies between their arrivals."""
+    async with sources() as them:
+        at = them.it.clock() + timedelta(minutes=10)
+        await them.std(f"client.{first}", at=at)
+        them.it.clock.now += timedelta(seconds=5 - back)
+        await them.std("client.inactive" if first == "active" else "client.active", at=at)
+        found = await them.all_settled()
+        await them.untouched()
+        assert {each.state for each in found} <= {"awaiting_approval"}
+
+
+# -- a status that was set, and nobody heard so ------------------------------------------------
+
+
+async def test_a_client_that_moves_after_an_unanswered_status(sources: Them) -> None:
+    """The result speaks of the one whose status may be set, and not of the other one."""
+    world = account(OTHER, status="Active")
+    unlinked = [replace(each, psa=None) for each in world["seed"].organizations]
+    world["seed"] = replace(world["seed"], organizations=tuple(unlinked))
+    async with sources("drop-after@PATCH:1", sandbox=world, mode="soft_delete") as them:
+        name = await created(them.std(org_name=NAME))
+        await them.once(name, "retrying")
+        await them.it.change(ORG, name="Violet Pump Works before the merger")
+        await them.it.change("402", name=NAME)
+        result = await them.it.run(name)
+        assert (result["org_id"], result["details"]["state"]) == (ORG, "blocked")
+        assert "402" in result["errors"][0]["message"]
+        shown = (await them.it.http.get("/_sandbox/world")).json()["organizations"]
+        statuses = {each["id"]: each["status"] for each in shown}
+        assert (statuses[ORG], statuses["402"]) == ("Inactive", "Active")
+        # Who asks again means what there is now.
+        await them.it.replay(name)
+        found = await them.settle(name)
+        assert found.plan is not None
+        assert found.plan.organization.id == "402"
+
+
+# -- a no, and a namesake ----------------------------------------------------------------------
+
+
+async def test_a_namesake_that_comes_and_goes_ends_no_no(sources: Them) -> None:
+    async with sources(grace_period="1h") as them:
+        found = await them.in_grace(await created(them.ninja()))
+        await them.cancel(found.id)
+        them.it.clock.forward(minutes=5)
+        await them.ninja("CLIENT_CREATED", number=8)
+        them.it.clock.forward(minutes=5)
+        await them.ninja(number=8)
+        (found,) = await them.all_settled()
+        assert "declined" in await them.shown(found)
+        await them.untouched()
+
+
+async def test_a_no_that_was_said_before_the_plan_can_be_ended(sources: Them) -> None:
+    """Nobody knew yet which organization it is; who meets the no is told how to end it."""
+    async with sources() as them:
+        await them.cancel(await created(them.cw()))
+        found = await them.settle(await them.it.ask(org_id=ORG))
+        assert f"unglue unprotect {ORG}" in await them.shown(found)
+        await them.it.ledger.protections.unprotect(
+            ORG, them.it.clock(), operator="root", reason="they left"
+        )
+        found = await them.settle(await them.it.ask(org_id=ORG))
+        assert found.state == "deleted", found.errors
+
+
+# -- what was read by another configuration ----------------------------------------------------
+
+
+async def test_a_status_that_counts_as_inactive_no_more(sources: Them) -> None:
+    """Whoever corrects the file corrects what waits by it."""
+    before = changed("cw", inactive_statuses=["Inactive", "On Hold"])
+    async with sources(grace_period="48h") as them:
+        them.configure(before)
+        found = await them.in_grace(await created(them.cw("On Hold")))
+        them.configure(changed("cw", silence_days=1))
+        found = await them.settle(found.id)
+        assert found.state == "awaiting_approval"
+        assert "counts as inactive" in await them.shown(found)
+        await them.untouched()
+
+
+# -- a moment of which both were said, and who else asks ---------------------------------------
+
+
+async def test_a_replay_settles_no_doubt_of_others(sources: Them) -> None:
+    """A person has it begun anew; that decides nothing yet, and not for whoever else asks."""
+    async with sources(approval_ttl="1h") as them:
+        at = them.it.clock()
+        await them.std("client.active", at=at, org_name=NAME)
+        name = await created(them.std("client.inactive", at=at, org_name=NAME))
+        await them.settle(name)
+        them.it.clock.forward(hours=2)
+        assert (await them.settle(name)).state == "cancelled"
+        await them.it.replay(name)
+        found = await them.settle(await them.it.ask(org_id=ORG))
+        assert found.state == "awaiting_approval"
+        await them.untouched()
