@@ -80,6 +80,8 @@ def positive_id(value: Any, field: str) -> str:  # noqa: ANN401 - a vendor's val
     Raises:
         Unreadable: `<field>_missing` or `<field>_malformed`.
     """
+    if type(value) is int and 0 < value <= _MAX_ID:
+        return str(value)
     if value is None:
         raise Unreadable(f"{field}_missing")
     digits = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
