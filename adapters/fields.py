@@ -8,7 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +80,8 @@ def positive_id(value: Any, field: str) -> str:  # noqa: ANN401 - a vendor's val
     Raises:
         Unreadable: `<field>_missing` or `<field>_malformed`.
     """
+    if type(value) is int and 0 < value <= _MAX_ID:
+        return str(value)
     if value is None:
         raise Unreadable(f"{field}_missing")
     digits = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -212,10 +214,12 @@ def folded(text: str) -> str:
 
 def stamped(verdicts: Iterable[Verdict], content: bytes) -> tuple[Verdict, ...]:
     """The verdicts, each with the digest of what makes it the same event when it comes again."""
-    digest = digest_of(content)
-    return tuple(
-        verdict if verdict.content else replace(verdict, content=digest) for verdict in verdicts
-    )
+    digest, stamped = digest_of(content), tuple(verdicts)
+    for verdict in stamped:
+        if not verdict.content:
+            # Nobody has seen it yet, and to make it anew would take as long as to make it.
+            object.__setattr__(verdict, "content", digest)
+    return stamped
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,9 @@ _MOST_ESCAPES = 3
 
 def likeness(text: str) -> str:
     """The text without what people do not see: entities, width, case, blanks, kinds of hyphen."""
-    for _ in range(_MOST_ESCAPES):
-        text = html.unescape(text)
+    if "&" in text:
+        for _ in range(_MOST_ESCAPES):
+            text = html.unescape(text)
     if text.isascii():
         return " ".join(text.replace("`", "'").lower().split())
     plain = unicodedata.normalize("NFKC", text.translate(_LOOKS_LIKE)).translate(_LOOKS_LIKE)

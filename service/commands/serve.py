@@ -28,6 +28,8 @@ from workers.upkeep.storage import StorageUnfit
 _GRACE_SECONDS: Final = 10
 # So many are accepted before anybody counts them.
 _BACKLOG: Final = 256
+# In new objects; Python's own is 700.
+_LOOKED_THROUGH_AT: Final = 5000
 
 log = structlog.get_logger()
 
@@ -40,6 +42,8 @@ class _Server(uvicorn.Server):
         # What was loaded stays: the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
+        # What some deliveries hold at once is no garbage: it need not look at each of them.
+        gc.set_threshold(_LOOKED_THROUGH_AT)
 
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)

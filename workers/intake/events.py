@@ -1,8 +1,9 @@
 """A verdict as the event that the receiving script reads: pure."""
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
+
+from pydantic_core import to_json
 
 from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from workers.ledger.records import ErrorEntry, encode_errors
@@ -56,7 +57,7 @@ def event_of(
                 "client": bounded(verdict.client),
                 "also": [bounded(client) for client in verdict.also],
                 "name": verdict.request.org_name or "",
-                "forms": json.dumps(forms_of(verdict.request)),
+                "forms": to_json(forms_of(verdict.request)).decode(),
                 "request": verdict.request.model_dump_json(exclude_none=True),
                 "actor": verdict.actor or "",
             }

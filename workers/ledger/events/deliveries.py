@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from adapters.errors import NotFound
 from adapters.payload import digest_of
@@ -168,7 +168,7 @@ class Deliveries:
             )
         finally:
             self._asking -= asking
-        entries = json.loads(raw)
+        entries = from_json(raw)
         if isinstance(entries, dict):
             raise ReplayRefused(entries["refused"], delivery["id"])
         receipts = tuple(
