@@ -58,6 +58,18 @@ async def test_two_saves_at_one_moment(sources: Them, source: str, first: str) -
         assert (await them.settle(waits.id)).state == "deleted"
 
 
+async def test_a_doubt_that_came_after_the_approval_was_shown_to_nobody(sources: Them) -> None:
+    async with sources() as them:
+        for approved in (False, True):
+            at = them.it.clock.forward(minutes=1)
+            for word in ("inactive", "active"):
+                await them.std(f"client.{word}", at=at, org_name=NAME)
+            (waits,) = await them.all_settled()
+            assert waits.state == "awaiting_approval", approved
+            await them.approve(waits)
+        assert (await them.settle(waits.id)).state == "deleted"
+
+
 @pytest.mark.parametrize("asked", ["before", "after"])
 @pytest.mark.parametrize(
     "active", ["10", "01", "010", "0100", "101"], ids=lambda said: f"active={said}"

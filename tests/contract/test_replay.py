@@ -108,6 +108,16 @@ async def test_a_preview_is_a_preview_again(rehearse: Rehearse) -> None:
         assert await it.exists(TEST_COMPANY)
 
 
+async def test_a_replayed_preview_says_nothing_of_the_client(rehearse: Rehearse) -> None:
+    """What its PSA says later would be taken for no news, and be lost."""
+    async with rehearse() as it:
+        receipt = await it.event(dry_run=True)
+        assert receipt.deletion_id is not None
+        await it.run(receipt.deletion_id)
+        await it.replay(receipt.deletion_id)
+        assert await it.ledger.store.hash("register", "cw", "2") == {}
+
+
 async def test_a_client_that_was_active_since_is_refused(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         asked = (await it.event()).deletion_id

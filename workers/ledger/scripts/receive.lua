@@ -286,7 +286,9 @@ local function reactivated(event, known)
     local asked
     for _, deletion in ipairs(open) do
       if deletion.source == delivery.source and not sent(deletion) then
-        doubt(deletion.id, 'order_unknown')
+        -- What comes up once more after somebody approved is a doubt that nobody was shown.
+        local since = (deletion.approval_by or '') ~= '' and string.format('@%.0f', at) or ''
+        doubt(deletion.id, 'order_unknown' .. since)
         decide(deletion.id, now, 'order_unknown', {delivery_id = delivery.id})
         look_again_at(deletion)
         asked = deletion.id

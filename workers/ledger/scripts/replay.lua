@@ -103,7 +103,8 @@ if overrule then
   -- Only what the deletion ended with was told to who overrules it, and not what was said since.
   redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1)
 end
-if register then
+-- A rehearsal says nothing of the client.
+if register and not cjson.decode(deletion.request).dry_run then
   -- That its source said both of one moment stays true, for whoever else asks.
   redis.call('HSET', register, 'state', client.state == 'contested' and client.state or 'inactive',
     'deletion_id', id, 'updated_at', now)

@@ -109,7 +109,9 @@ def declined(subject: Subject) -> Answer:
 def event(subject: Subject) -> Answer:
     """Whether the event that asks can be put in order with the others of its client."""
     doubts = subject.standing.doubts
-    words = "; ".join(_DOUBTS.get(doubt, doubt.replace("_", " ")) for doubt in doubts)
+    # One that came up after an approval has its time behind it: it is another one.
+    kinds = dict.fromkeys(doubt.partition("@")[0] for doubt in doubts)
+    words = "; ".join(_DOUBTS.get(kind, kind.replace("_", " ")) for kind in kinds)
     return ask("event", words, " ".join(doubts))
 
 
