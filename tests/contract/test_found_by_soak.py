@@ -207,6 +207,7 @@ def test_a_client_that_is_back_under_another_name_ends_a_no(it: Rehearsal) -> No
     it.work(made)
     it.check()
     it.reject(made, by="bob")
+    it.forward(seconds=1)
     it.named_event(active=True, source="nj", name="Paper Moon Cinema", number="8")
     it.named_event(active=False, org_id=301, name="TestCompany", age=1)
     it.finish()

@@ -71,6 +71,17 @@ async def test_a_namesake_that_comes_and_goes_ends_no_no(sources: Them) -> None:
         await them.untouched()
 
 
+@pytest.mark.parametrize(("name", "ended"), [("Somebody Else", False), (NAME, True)])
+async def test_a_number_of_another_psa_ends_no_no(sources: Them, name: str, *, ended: bool) -> None:
+    """IT Glue does not say which PSA's number 2 its link is; with the name it is that client's."""
+    async with sources(grace_period="1h") as them:
+        found = await them.in_grace(await them.it.ask(org_id=ORG))
+        await them.cancel(found.id)
+        them.it.clock.forward(minutes=5)
+        await them.at(active=True, name=name)
+        assert (await them.it.ledger.registers.declined() == []) is ended
+
+
 async def test_a_no_that_was_said_before_the_plan_can_be_ended(sources: Them) -> None:
     """Nobody knew yet which organization it is; who meets the no is told how to end it."""
     async with sources() as them:

@@ -1,7 +1,7 @@
 """What sources said of their clients, and persons of organizations, read at one moment."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -64,7 +64,7 @@ class Decline:
     reason: str
     how: str
     deletion_id: str
-    watch: tuple[tuple[str, str, str], ...]
+    watch: tuple[tuple[str, ...], ...]
 
     @property
     def words(self) -> str:
@@ -85,7 +85,7 @@ class Decline:
             reason=fields.get("reason") or "",
             how=fields["how"],
             deletion_id=fields["deletion_id"],
-            watch=tuple((source, client, epoch) for source, client, epoch in fields["watch"] or ()),
+            watch=tuple(tuple(each[:3]) for each in fields["watch"] or ()),
         )
 
 
@@ -105,9 +105,17 @@ class Standing:
     doubts: tuple[str, ...] = ()
     said_doubts: str = "[]"
 
-    def encoded_watch(self) -> str:
-        """The registers as the ledger keeps them with a plan."""
-        return json.dumps([register.watched() for register in self.registers])
+    def encoded_watch(self, strangers: Container[tuple[str, str]] = ()) -> str:
+        """The registers as the ledger keeps them with a plan; of `strangers` none ends a no."""
+        return json.dumps(
+            [
+                (
+                    *each.watched(),
+                    *(["stranger"] if (each.source, each.client) in strangers else []),
+                )
+                for each in self.registers
+            ]
+        )
 
 
 NOTHING_SAID: Final = Standing()

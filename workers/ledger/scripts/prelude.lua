@@ -495,7 +495,7 @@ end
 local function decline(deletion, now, entry, detail)
   local named, watch = list(deletion.watch), {}
   for _, client in ipairs(#named > 0 and named or list(deletion.identities)) do
-    watch[#watch + 1] = {client[1], client[2], epoch_of(client[1], client[2])}
+    watch[#watch + 1] = {client[1], client[2], epoch_of(client[1], client[2]), client[5]}
   end
   local line = cjson.encode({
     by = detail.operator, at = tonumber(now), reason = detail.reason, how = entry,

@@ -12,17 +12,20 @@ end
 
 -- A no stands until a register of its client has moved on, with a word that is newer than the no. That
 -- of a name moves with every client that is called so: one whose number is none of those that the no
--- knows is a namesake.
+-- knows is a namesake. One that may share no more than its number ends none by that alone.
 local function stands(line)
-  local no, numbers = cjson.decode(line), {}
+  local no, numbers, clients = cjson.decode(line), {}, {}
   for _, watched in ipairs(no.watch) do
     numbers[watched[1] .. '\n' .. kind_of(watched[2])] = true
+    clients[watched[1] .. '\n' .. watched[2]] = true
   end
   for _, watched in ipairs(no.watch) do
     local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'active_at', 'active_by')
     local by = kind_of(watched[2]) == 'name' and kind_of(said[3] or 'name:') or 'name'
     local namesake = by ~= 'name' and numbers[watched[1] .. '\n' .. by]
-    if (said[1] or '0') ~= watched[3] and tonumber(said[2] or 0) > no.at and not namesake then
+      and not clients[watched[1] .. '\n' .. (said[3] or '')]
+    local other = namesake or watched[4] == 'stranger'
+    if (said[1] or '0') ~= watched[3] and tonumber(said[2] or 0) > no.at and not other then
       return false
     end
   end

@@ -4,7 +4,7 @@ Taking two clients for one can only keep a deletion from happening.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, get_args
 
 from adapters.clients import folded_number, known_as
@@ -34,6 +34,30 @@ def clients_of(organization: Organization, sources: Iterable[str]) -> list[Clien
     numbers = tuple(organization.psa_ids or ())
     forms = dict.fromkeys((*numbers, *map(folded_number, numbers), *known_as_all(organization)))
     return [(source, bounded(form)) for source in sources for form in forms]
+
+
+def strangers(organization: Organization, kinds: Mapping[str, str | None]) -> frozenset[Client]:
+    """Those of them that may share no more than a number with a linked company, in another PSA.
+
+    `kinds`: each source with the integration type of its numbers, if it has any. Where IT Glue
+    does not say whose a link is, it is that of the only PSA, or nobody knows.
+    """
+    numbers = organization.psa_ids or ()
+    types = organization.psa_types or ("",) * len(numbers)
+    if not all(types) and len({kind for kind in kinds.values() if kind}) < 2:
+        return frozenset()
+    links = set(zip(types, numbers, strict=True))
+    stranger = [(kind, each) for kind in get_args(PsaIntegration) for each in numbers]
+    stranger = [link for link in stranger if link not in links]
+    return frozenset(
+        (source, bounded(form))
+        for source, own in kinds.items()
+        for kind, number in stranger
+        for form in (
+            *known_as(name=None, psa=f"{kind}:{number}"),
+            *((number, folded_number(number)) if kind == own else ()),
+        )
+    )
 
 
 def known_as_all(organization: Organization) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from adapters.errors import DeletionBlocked
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion, ErrorEntry, encode_account
+from workers.pipeline.identity.identities import strangers
 from workers.pipeline.plan import WAIVABLE, Plan
 from workers.pipeline.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
 from workers.pipeline.steps import approve, grace
@@ -94,7 +95,12 @@ def decide(
         else _weighed(deletion, plan, settings, now)
     )
     fields: dict[str, str | int] = {
-        "watch": known.standing.encoded_watch(),
+        "watch": known.standing.encoded_watch(
+            strangers(
+                plan.organization, {n: s.integration_type for n, s in settings.sources.items()}
+            )
+            - set(deletion.identities)
+        ),
         "plan_forms": json.dumps(known.standing.forms),
         "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
