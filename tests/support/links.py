@@ -78,12 +78,13 @@ class Links:
             del relationships["adapters-resources"]
             return
         included = content.setdefault("included", [])
+        org_id = str(row["id"])  # which an answer may have as a number
         own = {(link["type"], link["id"]) for link in links["data"]}
         for each in included:
-            if (each["type"], each["id"]) in own and row["id"] in self.types:
-                each["attributes"]["adapter-type"] = self.types[row["id"]]
-        for number, (kind, company) in enumerate(self.more.get(row["id"], ())):
-            key = {"type": "adapters-resources", "id": f"{800_000 + int(row['id'])}{number}"}
+            if (each["type"], each["id"]) in own and org_id in self.types:
+                each["attributes"]["adapter-type"] = self.types[org_id]
+        for number, (kind, company) in enumerate(self.more.get(org_id, ())):
+            key = {"type": "adapters-resources", "id": f"{800_000 + int(org_id)}{number}"}
             links["data"].append(key)
             attributes = {"remote-id": company, "adapter-type": kind}
             included.append({**key, "attributes": attributes})
