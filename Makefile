@@ -23,10 +23,9 @@ $(READY): uv.lock pyproject.toml
 
 install: $(READY) ## Create .venv and install everything from uv.lock
 
-# Two files a core, for they also wait; each worker more would import and collect everything once more.
-# Each has a Valkey of its own, and a file's tests stay together, since they share what is slow to
-# start. The folders' order begins with the slowest.
-PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
+# Three files a core, for they mostly wait. Each worker has a Valkey of its own, and a file's tests stay
+# together, since they share what is slow to start. The folders' order begins with the slowest.
+PYTEST = $(BIN)/pytest -n $(shell $(PYTHON) -c "import os; print(3 * (os.cpu_count() or 1))") --dist loadfile --no-loadscope-reorder
 
 # What takes long besides is run with the faults: every page in a browser, every file of the tree.
 LONG = $(wildcard tests/integration/test_*_browser.py) tests/unit/test_no_secret_in_the_tree.py
