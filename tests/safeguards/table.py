@@ -242,6 +242,8 @@ EVENTS: Final = (
 _STANDING = "tests/unit/test_gates_standing.py"
 _DECIDED = f"{_CONTRACT}what_is_decided.py"
 _ONE = f"{_CONTRACT}one_organization.py"
+_ORDER = f"{_CONTRACT}in_doubt_of_order.py"
+_CONTINUITY = f"{_CONTRACT}continuity.py"
 OF_THE_PLAN: Final = (
     *(
         _gate(name, _OF_GATES)
@@ -331,8 +333,28 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "no: a namesake does not end it", "workers/ledger/scripts/standing.lua",
-        " and not namesake", "",
+        "local other = namesake or ", "local other = ",
         ("tests/contract/test_no_way_round.py::test_a_namesake_that_comes_and_goes_ends_no_no",),
+    ),
+    Safeguard(
+        "no: another PSA's number does not end it", "workers/ledger/scripts/standing.lua",
+        " or watched[4] == 'stranger'", "",
+        ("tests/contract/test_no_way_round.py::test_a_number_of_another_psa_ends_no_no",),
+    ),
+    Safeguard(
+        "order: a doubt after an approval is another one", "workers/ledger/scripts/receive.lua",
+        "'order_unknown' .. since)", "'order_unknown')",
+        (f"{_ORDER}::test_a_doubt_that_came_after_the_approval_was_shown_to_nobody",),
+    ),
+    Safeguard(
+        "replay: a dry run says nothing of the client", "workers/ledger/scripts/replay.lua",
+        " and not cjson.decode(deletion.request).dry_run", "",
+        ("tests/contract/test_replay.py::test_a_replayed_preview_says_nothing_of_the_client",),
+    ),
+    Safeguard(
+        "ledger: what is kept unproved is a decision", "workers/ledger/scripts/quarantine.lua",
+        "audit(now, 'quarantined', {delivery_id = delivery.id, source = source})\n", "",
+        (f"{_CONTINUITY}::test_a_copy_that_lacks_only_an_unproved_delivery_is_another_ledger",),
     ),
     Safeguard(
         "plan: the milder mode of then and now", "workers/pipeline/terms.py",
