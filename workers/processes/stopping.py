@@ -44,14 +44,14 @@ async def unless_stopped(work: Coroutine[None, None, object], stop: asyncio.Even
 
 @asynccontextmanager
 async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """The work goes on in the background until the block ends."""
+    """The work goes on in the background until the block ends. Raises what it raised."""
     running = asyncio.create_task(work)
     try:
         yield
     finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        await cancelled(running)
+        if not running.cancelled():
+            running.result()
 
 
 async def in_rounds(
