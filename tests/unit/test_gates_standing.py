@@ -30,7 +30,7 @@ def said(*registers: Register, noes: tuple[Decline, ...] = ()) -> Standing:
 
 
 def no(at: datetime = NOW) -> Decline:
-    return Decline("org:301", "bob", at, "they pay again", "rejected", "del_1", ())
+    return Decline("org:301", "bob", at, "they pay again", "rejected", "del_1")
 
 
 def test_a_person_is_shown_which_source_says_active_and_when() -> None:

@@ -54,8 +54,8 @@ class Register:
 class Decline:
     """A person's no to the deletion of an organization.
 
-    It stands until the client was active again (one of the `watch`ed registers moved on), an admin
-    ends it, or somebody asks for the organization by name.
+    It stands until the client was active again (one of the registers that it watches moved on), an
+    admin ends it, or somebody asks for the organization by name.
     """
 
     form: str
@@ -64,7 +64,6 @@ class Decline:
     reason: str
     how: str
     deletion_id: str
-    watch: tuple[tuple[str, ...], ...]
 
     @property
     def words(self) -> str:
@@ -85,7 +84,6 @@ class Decline:
             reason=fields.get("reason") or "",
             how=fields["how"],
             deletion_id=fields["deletion_id"],
-            watch=tuple(tuple(each[:3]) for each in fields["watch"] or ()),
         )
 
 
@@ -107,15 +105,8 @@ class Standing:
 
     def encoded_watch(self, strangers: Container[tuple[str, str]] = ()) -> str:
         """The registers as the ledger keeps them with a plan; of `strangers` none ends a no."""
-        return json.dumps(
-            [
-                (
-                    *each.watched(),
-                    *(["stranger"] if (each.source, each.client) in strangers else []),
-                )
-                for each in self.registers
-            ]
-        )
+        rows = [each.watched() for each in self.registers]
+        return json.dumps([(*row, "stranger") if row[:2] in strangers else row for row in rows])
 
 
 NOTHING_SAID: Final = Standing()

@@ -1,6 +1,7 @@
 """By what any source may know the client of an organization, and a person's no. Pure.
 
-Taking two clients for one can only keep a deletion from happening.
+Taking two clients for one can only keep a deletion from happening; what ends a no asks for more
+(`strangers`).
 """
 
 import hashlib
@@ -36,28 +37,30 @@ def clients_of(organization: Organization, sources: Iterable[str]) -> list[Clien
     return [(source, bounded(form)) for source in sources for form in forms]
 
 
-def strangers(organization: Organization, kinds: Mapping[str, str | None]) -> frozenset[Client]:
+def strangers(
+    organization: Organization, sources: Iterable[str], kinds: Mapping[str, str]
+) -> frozenset[Client]:
     """Those of them that may share no more than a number with a linked company, in another PSA.
 
-    `kinds`: each source with the integration type of its numbers, if it has any. Where IT Glue
-    does not say whose a link is, it is that of the only PSA, or nobody knows.
+    `kinds`: the sources of PSAs, each with its integration type. Where IT Glue does not say whose
+    a link is, it is that of the only PSA, or nobody knows.
     """
     numbers = organization.psa_ids or ()
     types = organization.psa_types or ("",) * len(numbers)
-    if not all(types) and len({kind for kind in kinds.values() if kind}) < 2:
+    if not all(types) and len(set(kinds.values())) < 2:
         return frozenset()
-    links = set(zip(types, numbers, strict=True))
-    stranger = [(kind, each) for kind in get_args(PsaIntegration) for each in numbers]
-    stranger = [link for link in stranger if link not in links]
-    return frozenset(
-        (source, bounded(form))
-        for source, own in kinds.items()
-        for kind, number in stranger
-        for form in (
-            *known_as(name=None, psa=f"{kind}:{number}"),
-            *((number, folded_number(number)) if kind == own else ()),
-        )
-    )
+    stated = {f"{kind}:{number}" for kind, number in zip(types, numbers, strict=True)}
+    others = [link for link in _links(numbers) if link not in stated]
+    forms = [
+        (source, form)
+        for source in sources
+        for link in others
+        for form in known_as(name=None, psa=link)
+    ]
+    for source, kind in kinds.items():
+        bare = [number for number in numbers if f"{kind}:{number}" in others]
+        forms += [(source, form) for form in (*bare, *map(folded_number, bare))]
+    return frozenset((source, bounded(form)) for source, form in forms)
 
 
 def known_as_all(organization: Organization) -> list[str]:

@@ -19,6 +19,7 @@ from workers.pipeline.steps.verify import keep_looking
 from workers.pipeline.terms import no_approver, terms_of
 from workers.psa.asking import told
 from workers.settings import Settings
+from workers.settings.linked import psa_sources
 from workers.settings.policy import PolicySettings
 from workers.times.clock import to_ms
 
@@ -96,9 +97,7 @@ def decide(
     )
     fields: dict[str, str | int] = {
         "watch": known.standing.encoded_watch(
-            strangers(
-                plan.organization, {n: s.integration_type for n, s in settings.sources.items()}
-            )
+            strangers(plan.organization, settings.sources, psa_sources(settings))
             - set(deletion.identities)
         ),
         "plan_forms": json.dumps(known.standing.forms),
