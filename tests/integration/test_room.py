@@ -10,11 +10,10 @@ from redis.asyncio import Redis
 from service.doctor.examination import examine
 from tests.support.clock import TestClock
 from tests.support.service import configured, running_service
-from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.installation.heartbeats import SCHEDULER, WORKER, WORKER_LASTS
 from workers.ledger.ledger import Ledger
 from workers.processes.duties import duties
 from workers.processes.queue import JobQueue
-from workers.processes.scheduler import HEARTBEAT
 from workers.settings import Settings
 from workers.upkeep.room import Room
 
@@ -99,7 +98,7 @@ async def test_doctor_and_readyz_say_so(ledger: Ledger, valkey_url: str) -> None
     assert (warned.part, warned.level) == ("redis", "warn")
     now = datetime.now(UTC)
     await ledger.heartbeats.beat(WORKER, now, WORKER_LASTS)
-    await ledger.heartbeats.beat(HEARTBEAT, now, WORKER_LASTS)
+    await ledger.heartbeats.beat(SCHEDULER, now, WORKER_LASTS)
     with running_service(configured(valkey_url)) as service:
         answer = service.http.get("/readyz")
     content: dict[str, Any] = answer.json()

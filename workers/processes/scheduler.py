@@ -8,7 +8,6 @@ comes next is soon served.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
 
 from workers.ledger.installation.heartbeats import SCHEDULER
 from workers.ledger.ledger import Ledger
@@ -18,7 +17,6 @@ from workers.processes.stopping import in_rounds, told_within
 from workers.times.clock import Clock
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
 
-HEARTBEAT: Final = SCHEDULER
 _MISSED_BEATS = 10
 # Until the queue is filled up again; a worker takes longer for what is in it.
 _REFILL_SECONDS = 0.05
@@ -57,7 +55,7 @@ class Scheduler:
         """
         now = self._clock()
         await self._ledger.account.require_ours(now)
-        await self._ledger.heartbeats.beat(HEARTBEAT, now, _MISSED_BEATS * self._interval)
+        await self._ledger.heartbeats.beat(SCHEDULER, now, _MISSED_BEATS * self._interval)
         if self._continuity is not None and await self._continuity.look() == CLOCK_OFF:
             # What is due is for a scheduler to say whose clock is right.
             return False

@@ -8,10 +8,9 @@ from pydantic import AwareDatetime, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.models import Strict
 from service.access.operators import Caller
 from service.api.answers import answer, invalid_fields
-from service.api.bodies import read_body
+from service.api.bodies import Reason, read_body
 from service.api.openapi import answers
 from service.api.routes.replays import RecordId
 from service.api.state import ServiceState, caller_of, state_of
@@ -21,10 +20,9 @@ log = structlog.get_logger()
 MOST = 10_000
 
 
-class Dismissal(Strict):
+class Dismissal(Reason):
     """The body of `POST /v1/deliveries/dismiss`. `until` is not included."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
     ids: Annotated[list[RecordId], Field(min_length=1, max_length=MOST)] | None = None
     source: str | None = None
     verdict: Why | None = None

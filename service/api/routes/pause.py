@@ -11,7 +11,7 @@ from starlette.responses import Response
 from adapters.models import Strict
 from service.access.operators import Caller
 from service.api.answers import answer
-from service.api.bodies import Reason, read_body
+from service.api.bodies import LONGEST_REASON, Reason, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from workers.ledger.installation.stop_switch import Pause
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 class Resumption(Strict):
     """The body of `POST /v1/resume`, which may be left out."""
 
-    reason: Annotated[str, Field(max_length=2000)] = ""
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)] = ""
     accept_account: bool = False
     accept_ledger: bool = False
 
