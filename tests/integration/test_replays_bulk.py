@@ -10,6 +10,7 @@ from adapters.errors import Conflict, NotFound
 from tests.integration.test_replay_deliveries import Installation, event
 from tests.support.clock import TestClock
 from tests.support.deletions import cancelled, ended
+from tests.support.service import SECRET
 from workers.bulk.replay.selection import Filter, Found, select
 from workers.bulk.replay.walk import Means, advance_replay
 from workers.ledger.bulk.replays import BulkReplay, Order, What
@@ -26,6 +27,7 @@ from workers.pipeline.states import (
     QUEUED,
     SOFT_DELETED,
 )
+from workers.settings import Settings
 from workers.times.clock import rfc3339
 
 URL = "https://rewst.example.com/new"
@@ -40,7 +42,10 @@ class Bulk:
         self.queued: list[str] = []
         self.installation = Installation(ledger, clock)
         intake = self.installation.intake
-        self.means = Means(ledger, intake, self.enqueue, URL, clock)
+        settings = Settings(
+            itglue={"api_key": "ITG.test"}, callback={"url": URL, "secrets": [SECRET]}
+        )
+        self.means = Means(ledger, intake, self.enqueue, clock, settings)
 
     async def enqueue(self, deletion_id: str, number: int) -> None:
         del number

@@ -113,7 +113,7 @@ def _roles_of(name: str, settings: Settings) -> set[Role] | None:
 def known_as(name: str, settings: Settings) -> str:
     """By what a person of this name is told from others, "" if nobody is called so now."""
     operator, oidc = settings.operators.get(name), settings.oidc
-    if operator is None and not oidc.roles_claim:
+    if operator is None and not (name and oidc.roles_claim):
         return ""
     if operator is not None and not operator.sign_on:
         return "token"

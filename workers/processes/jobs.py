@@ -170,13 +170,12 @@ async def run_sweep(sweep_id: str) -> None:
 async def run_replay(replay_id: str) -> None:
     """Do the next slice of a bulk replay."""
     settings = configured()
-    url = settings.callback.url or ""
     async with (
         open_queue(settings) as jobs,
         open_ledger(settings) as ledger,
         open_intake(settings, ledger) as intake,
     ):
-        means = Means(ledger, intake, jobs.advance, url, system_clock, settings)
+        means = Means(ledger, intake, jobs.advance, system_clock, settings)
         replay = await advance_replay(replay_id, means)
     if replay is not None:
         log.info("replayed", replay_id=replay_id, done=replay.next, state=replay.state)

@@ -35,14 +35,18 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a worker works with; `url` is the configured callback URL."""
+    """What a worker works with."""
 
     ledger: Ledger
     reader: Reader
     enqueue: Enqueue
-    url: str
     clock: Clock
-    settings: Settings | None = None
+    settings: Settings
+
+    @property
+    def url(self) -> str:
+        """The configured callback URL, "" for none."""
+        return self.settings.callback.url or ""
 
 
 async def advance_replay(replay_id: str, means: Means) -> BulkReplay | None:
@@ -81,8 +85,7 @@ async def _outcome(held: BulkReplay, item: str, means: Means) -> str:
 
 async def _replay(held: BulkReplay, item: str, means: Means) -> None:
     token = f"{held.id}:{item}"
-    settings = means.settings
-    known = known_as(held.by, settings) if settings else ""
+    known = known_as(held.by, means.settings)
     match held.what:
         case "deletions":
             deletion = await means.ledger.deletions.get(item)
@@ -93,7 +96,7 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
                 callback_url=deletion.request.callback_url or means.url,
                 overrule=held.named or held.filter.get("state") == CANCELLED,
                 now=means.clock(),
-                mode=settings.policy.mode if settings else None,
+                mode=means.settings.policy.mode,
                 asked_as=known,
             )
             if job is not None:

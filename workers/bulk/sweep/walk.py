@@ -226,7 +226,7 @@ class Walk:
             url,
             context.clock(),
             context.settings.policy.mode,
-            known_as(sweep.by, context.settings) if sweep.by else "",
+            known_as(sweep.by, context.settings),
         )
         if job is not None:
             await self.enqueue(deletion_id, job)
