@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 
 from service.demo.installation import free_ports
 from tests.support.part import Part, part
@@ -34,6 +35,9 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("how", ["told to stop", "one dies", "the parent dies"])
 def test_they_live_and_end_together(valkey_url: str, tmp_path: Path, how: str) -> None:
+    with redis.Redis.from_url(valkey_url) as server:
+        # The file before may have left a ledger of another account, which refuses this one.
+        server.flushall()
     (port,) = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     known = {"UNGLUE_REDIS_URL": valkey_url, "UNGLUE_ITGLUE__BASE_URL": NOBODY}
