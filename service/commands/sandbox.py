@@ -1,6 +1,7 @@
 """`unglue sandbox`: a stand-in for IT Glue, or for a PSA that sends, for rehearsals."""
 
 import asyncio
+from functools import partial
 
 import click
 import uvicorn
@@ -15,6 +16,8 @@ from service.terminal.options import HOST, port
 from service.terminal.screen import say
 from workers.times.clock import system_clock
 
+_time = partial(click.option, show_default=True, type=click.FloatRange(min=0))
+
 
 def _fault_list() -> str:
     width = max(len(name) for name in FAULTS)
@@ -27,27 +30,9 @@ def _fault_list() -> str:
 @click.option(
     "--api-key", default="ITG.sandbox", show_default=True, help="The only key that it takes."
 )
-@click.option(
-    "--removal-seconds",
-    default=2.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    help="How long a deleted organization is still shown.",
-)
-@click.option(
-    "--export-seconds",
-    default=2.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    help="How long an export takes.",
-)
-@click.option(
-    "--latency-ms",
-    default=0.0,
-    show_default=True,
-    type=click.FloatRange(min=0),
-    help="How long each answer takes.",
-)
+@_time("--removal-seconds", default=2.0, help="How long a deleted organization is still shown.")
+@_time("--export-seconds", default=2.0, help="How long an export takes.")
+@_time("--latency-ms", default=0.0, help="How long each answer takes.")
 @click.option(
     "--requests-per-5-minutes",
     default=3000,
@@ -114,21 +99,14 @@ def sandbox(
         return
     asyncio.run(require_free(host, port, 0))
     if vendor is not None:
-        say(f"{vendor} sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
         app = create_vendor(
             vendor, populated(), signing_key=signing_key, pace=pace, origin=deliver_to
         )
-        uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)
-        return
-    try:
-        configured = SandboxSettings(faults=parse_faults(list(faults)), **settings)
-    except (InvalidFault, ValueError) as error:
-        raise ConfigurationError(f"--fault: {error}") from None
-    say(f"IT Glue sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
-    uvicorn.run(
-        create_sandbox(configured, now=system_clock),
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-    )
+    else:
+        try:
+            configured = SandboxSettings(faults=parse_faults(list(faults)), **settings)
+        except (InvalidFault, ValueError) as error:
+            raise ConfigurationError(f"--fault: {error}") from None
+        app = create_sandbox(configured, now=system_clock)
+    say(f"{vendor or 'IT Glue'} sandbox on http://{host}:{port} (Ctrl-C ends it)", err=True)
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False)

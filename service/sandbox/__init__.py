@@ -10,21 +10,3 @@ organization goes, and the account's own organization can be deleted.
     gateway.py  what happens to every request before a route sees it
     routes/     IT Glue's resources, and the control endpoints under `/_sandbox/`
 """
-
-from service.sandbox.app import create_sandbox
-from service.sandbox.faults import FAULTS, Fault, InvalidFault, parse_fault
-from service.sandbox.settings import SandboxSettings
-from service.sandbox.shapes import Holds, Psa, Seed, SeedOrganization
-
-__all__ = [
-    "FAULTS",
-    "Fault",
-    "Holds",
-    "InvalidFault",
-    "Psa",
-    "SandboxSettings",
-    "Seed",
-    "SeedOrganization",
-    "create_sandbox",
-    "parse_fault",
-]

@@ -110,7 +110,7 @@ def page(
         shown = shown[:-1]
     following = query.number + 1 if query.number < total else None
     preceding = query.number - 1 if query.number > 1 else None
-    link = partial(_link, call.base_url + call.path, call.query)
+    link = partial(_link, call.base_url + call.path, call.entry.query)
     content: JSON = {
         "data": [resource(item) for item in shown],
         "meta": {

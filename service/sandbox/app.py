@@ -13,20 +13,19 @@ from starlette.types import Receive, Scope, Send
 from service.sandbox.answers import Refusal, page_not_found
 from service.sandbox.gateway import CALL, serve
 from service.sandbox.journal import Call
-from service.sandbox.routes.activity import list_logs, list_user_metrics
+from service.sandbox.routes.activity import list_user_metrics
 from service.sandbox.routes.control import CONTROL
 from service.sandbox.routes.deletion import delete_organizations
 from service.sandbox.routes.exports import (
     create_export,
     delete_export,
     download,
-    list_exports,
     show_export,
 )
 from service.sandbox.routes.lists import (
     list_documents,
     list_flexible_assets,
-    list_owned,
+    list_folders,
     list_records,
 )
 from service.sandbox.routes.organizations import (
@@ -34,7 +33,7 @@ from service.sandbox.routes.organizations import (
     show_organization,
     update_organization,
 )
-from service.sandbox.routes.vocabulary import list_vocabulary, show_vocabulary
+from service.sandbox.routes.vocabulary import list_vocabulary
 from service.sandbox.settings import SandboxSettings
 from service.sandbox.state import Sandbox
 
@@ -49,7 +48,7 @@ _COUNTED = (
     "expirations",
     "checklists",
 )
-_VOCABULARIES = ("organization_statuses", "organization_types", "flexible_asset_types", "groups")
+_VOCABULARIES = ("organization_statuses", "organization_types", "flexible_asset_types")
 _OWNED = "/organizations/{id}/relationships"
 
 _ROUTES: Mapping[tuple[str, str], _Handler] = {
@@ -58,16 +57,11 @@ _ROUTES: Mapping[tuple[str, str], _Handler] = {
     ("GET", "/organizations/{id}"): show_organization,
     ("PATCH", "/organizations/{id}"): update_organization,
     **{("GET", f"/{name}"): list_records(name) for name in _COUNTED},
-    **{("GET", f"{_OWNED}/{name}"): list_owned(name) for name in _COUNTED},
     ("GET", f"{_OWNED}/documents"): list_documents,
-    ("GET", f"{_OWNED}/document_folders"): list_owned("document-folders"),
-    ("GET", f"{_OWNED}/password_folders"): list_owned("password-folders"),
+    ("GET", f"{_OWNED}/document_folders"): list_folders,
     ("GET", "/flexible_assets"): list_flexible_assets,
     **{("GET", f"/{it}"): list_vocabulary(it.replace("_", "-")) for it in _VOCABULARIES},
-    **{("GET", f"/{it}/{{id}}"): show_vocabulary(it.replace("_", "-")) for it in _VOCABULARIES},
     ("GET", "/user_metrics"): list_user_metrics,
-    ("GET", "/logs"): list_logs,
-    ("GET", "/exports"): list_exports,
     ("POST", "/exports"): create_export,
     ("GET", "/exports/{id}"): show_export,
     ("DELETE", "/exports/{id}"): delete_export,

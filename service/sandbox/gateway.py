@@ -49,9 +49,6 @@ async def serve(sandbox: Sandbox, app: ASGIApp, scope: Scope, receive: Receive, 
         _key(sandbox, request.headers.get("x-api-key")),
     )
     call = Call(
-        method=request.method,
-        path=request.url.path,
-        query=request.url.query,
         body=body,
         content_type=request.headers.get("content-type", ""),
         base_url=str(request.base_url).rstrip("/"),

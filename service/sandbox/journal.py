@@ -100,9 +100,6 @@ def _pairs(query: str) -> tuple[tuple[str, str], ...]:
 class Call:
     """A request on its way through the gateway and the routes."""
 
-    method: str
-    path: str
-    query: str
     body: bytes
     content_type: str
     base_url: str
@@ -112,11 +109,16 @@ class Call:
 
     def fault(self, name: str) -> Fault | None:
         """The fault if it strikes this request; the log says so."""
-        fault = self.faults.take(name, self.method, self.path)
+        fault = self.faults.take(name, self.entry.method, self.path)
         if fault is not None:
             self.entry.faults.append(name)
         return fault
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """The query as name and value, decoded, in order."""
-        return _pairs(self.query)
+        return _pairs(self.entry.query)
+
+    @property
+    def path(self) -> str:
+        """As its entry has it."""
+        return self.entry.path

@@ -25,7 +25,6 @@ def populate(seed: Seed, now: datetime) -> World:
         statuses=seed.statuses,
         types=seed.types,
         flexible_asset_types=seed.flexible_asset_types,
-        groups=seed.groups,
     )
     statuses = {name: key for key, name in seed.statuses.items()}
     types = {name: key for key, name in seed.types.items()}
@@ -43,7 +42,6 @@ def populate(seed: Seed, now: datetime) -> World:
             quick_notes=each.quick_notes,
             description=each.description,
             short_name=each.short_name,
-            groups=each.groups,
             created_at=each.created_at,
             updated_at=each.updated_at,
         )
@@ -83,9 +81,6 @@ def _fill(world: World, seed: SeedOrganization) -> None:
         world.add("locations", seed.id, _location(number))
     for number in range(holds.passwords + holds.archived_passwords):
         world.add("passwords", seed.id, _password(number, archived=number >= holds.passwords))
-    for number in range(holds.password_folders):
-        name = f"Folder {number + 1}"
-        world.add("password-folders", seed.id, {"name": name, "restricted": False, **_TIMES})
     for number in range(holds.domains):
         _domain(world, seed, number)
     for number in range(holds.checklists):

@@ -52,7 +52,6 @@ _BUSY = Holds(
     configurations=9,
     archived_configurations=1,
     passwords=6,
-    password_folders=1,
     contacts=4,
     locations=2,
     domains=1,
@@ -65,7 +64,6 @@ _DEPENDENTS = Holds(
     documents={"": 2, "Runbooks": 3, "Runbooks/Network": 1, "Contracts": 1},
     configurations=4,
     passwords=5,
-    password_folders=2,
     contacts=3,
     locations=2,
     domains=2,
@@ -94,17 +92,15 @@ _ORGANIZATIONS = (
         type="Owner",
         primary=True,
         short_name="lantern",
-        groups=(42,),
         idle_days=0,
         holds=Holds(documents={"": 3, "Policies": 4}, configurations=6, passwords=8, locations=1),
     ),
     _client(
-        BUSY, "Copper Kettle Bakery", "11", status="Active", short_name="copper", groups=(42, 43),
-        idle_days=0, holds=_BUSY,
+        BUSY, "Copper Kettle Bakery", "11", status="Active", short_name="copper", idle_days=0,
+        holds=_BUSY,
     ),
     _client(
-        202, "Blue Heron Canoes", "12", status="Active", short_name="heron", groups=(42,),
-        idle_days=2,
+        202, "Blue Heron Canoes", "12", status="Active", short_name="heron", idle_days=2,
         holds=Holds(flexible_assets={"Email": 1}, configurations=3, contacts=2, locations=1),
     ),
     _client(
@@ -170,5 +166,4 @@ DEFAULT_SEED = Seed(
         37: "Backup",
         38: "Applications",
     },
-    groups={42: "Tech", 43: "Senior Tech"},
 )

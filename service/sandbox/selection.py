@@ -1,13 +1,14 @@
 """Which records a list's filters choose.
 
 A filter that is not in these tables has no effect, as with the real service: the answer is then
-200 and everything. Names are the documented ones, in snake case; flexible assets also take the
-kebab case in which their page documents them. `filter[psa_id]` has no effect alone.
+200 and everything. Of the documented ones they hold what a deletion may depend on. Names are in
+snake case; flexible assets also take the kebab case in which their page documents them.
+`filter[psa_id]` has no effect alone.
 """
 
 from collections.abc import Callable, Mapping
 
-from service.sandbox.query import Path, alternatives, interval, truths
+from service.sandbox.query import Path, alternatives, truths
 from service.sandbox.shapes import Organization, Record
 from service.sandbox.world import World
 
@@ -33,34 +34,9 @@ def _equal(value: Callable[[Organization], object]) -> _Filter:
     return build
 
 
-def _group(_world: World, text: str) -> _Test:
-    wanted = alternatives(text)
-    return lambda each: any(str(group) in wanted for group in each.groups)
-
-
 def _primary(_world: World, text: str) -> _Test:
     wanted = truths(text)
     return lambda each: str(each.primary).lower() in wanted
-
-
-def _my_glue_range(_world: World, text: str) -> _Test:
-    least, most = (int(end) if end and end.isdecimal() else None for end in interval(text))
-    return lambda each: (
-        each.my_glue_account_id is not None
-        and (least is None or least <= each.my_glue_account_id)
-        and (most is None or each.my_glue_account_id <= most)
-    )
-
-
-def _within(value: Callable[[Organization], str]) -> _Filter:
-    # Both ends and the record are RFC 3339 in UTC or plain dates, whose order is that of text.
-    def build(_world: World, text: str) -> _Test:
-        start, end = interval(text)
-        return lambda each: (
-            (start is None or start <= value(each)) and (end is None or value(each) <= end)
-        )
-
-    return build
 
 
 def _not(build: _Filter) -> _Filter:
@@ -80,17 +56,12 @@ _ORGANIZATION_FILTERS: Mapping[Path, _Filter] = {
     ("name",): _NAME,
     ("organization_type_id",): _TYPE,
     ("organization_status_id",): _STATUS,
-    ("created_at",): _within(lambda each: each.created_at),
-    ("updated_at",): _within(lambda each: each.updated_at),
-    ("my_glue_account_id",): _equal(lambda each: each.my_glue_account_id),
     ("psa_integration_type",): _equal(lambda each: each.psa and each.psa.integration),
-    ("group_id",): _group,
     ("primary",): _primary,
     ("exclude", "id"): _not(_id),
     ("exclude", "name"): _not(_NAME),
     ("exclude", "organization_type_id"): _not(_TYPE),
     ("exclude", "organization_status_id"): _not(_STATUS),
-    ("range", "my_glue_account_id"): _my_glue_range,
 }
 _COMPANY = _equal(lambda each: each.psa and each.psa.company_id)
 
@@ -107,19 +78,11 @@ def select_organizations(world: World, filters: Filters) -> list[Organization]:
     return chosen
 
 
-# The filters of every other kind, beside `id` and `organization_id`; all compare an attribute.
-_ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "configurations": frozenset(
-        {"name", "archived", "configuration_type_id", "configuration_status_id", "serial_number"}
-    ),
-    "contacts": frozenset({"first_name", "last_name", "title", "contact_type_id", "important"}),
-    "locations": frozenset({"name", "city", "region_id", "country_id"}),
-    "passwords": frozenset({"name", "archived", "password_category_id", "url"}),
-    "domains": frozenset(),
-    "expirations": frozenset({"resource_id", "resource_name", "resource_type_name", "description"}),
-    "checklists": frozenset(),
-    "flexible-assets": frozenset({"name", "flexible_asset_type_id"}),
-    "user-metrics": frozenset({"user_id", "resource_type"}),
+# The filters of other kinds, beside `id` and `organization_id`; all compare an attribute.
+_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "configurations": ("name", "archived"),
+    "passwords": ("name", "archived"),
+    "flexible-assets": ("name", "flexible_asset_type_id"),
 }
 
 
@@ -138,7 +101,7 @@ def select_records(world: World, kind: str, filters: Filters) -> list[Record]:
     if ("id",) in filters:
         ids = alternatives(filters["id",])
         records = [record for record in records if str(record.id) in ids]
-    for name in _ATTRIBUTES[kind]:
+    for name in _ATTRIBUTES.get(kind, ()):
         if (name,) in filters:
             wanted, attribute = filters[name,], name.replace("_", "-")
             records = [it for it in records if _matches(it.attributes[attribute], wanted)]

@@ -34,7 +34,6 @@ class Holds:
     archived_configurations: int = 0
     passwords: int = 0
     archived_passwords: int = 0
-    password_folders: int = 0
     contacts: int = 0
     locations: int = 0
     domains: int = 0
@@ -62,7 +61,6 @@ class SeedOrganization:
     quick_notes: str | None = None
     description: str | None = None
     short_name: str | None = None
-    groups: tuple[int, ...] = ()
     idle_days: int | None = None
     created_at: str = "2019-03-04T09:15:00.000Z"
     updated_at: str = "2025-11-03T14:20:00.000Z"
@@ -71,13 +69,12 @@ class SeedOrganization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """An account as it starts. Statuses, types, asset types and groups are id → name."""
+    """An account as it starts. Statuses, types and asset types are id → name."""
 
     organizations: tuple[SeedOrganization, ...]
     statuses: Mapping[int, str]
     types: Mapping[int, str]
     flexible_asset_types: Mapping[int, str]
-    groups: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -96,7 +93,6 @@ class Organization:
     quick_notes: str | None
     description: str | None
     short_name: str | None
-    groups: tuple[int, ...]
     created_at: str
     updated_at: str
     removal_due: float | None = None

@@ -31,7 +31,6 @@ class World:
     statuses: Mapping[int, str]
     types: Mapping[int, str]
     flexible_asset_types: Mapping[int, str]
-    groups: Mapping[int, str]
     organizations: dict[int, Organization] = field(default_factory=dict)
     records: dict[str, dict[int, list[Record]]] = field(default_factory=dict)
     exports: dict[int, Export] = field(default_factory=dict)
@@ -97,7 +96,7 @@ class World:
         """Apply what has fallen due: removals first, then what the PSA sync brings back."""
         for organization in list(self.organizations.values()):
             if organization.removal_due is not None and organization.removal_due <= clock:
-                self._remove(organization.id, now)
+                self._remove(organization.id)
         due = [it for it in self.recreations if it.due <= clock]
         self.recreations = [it for it in self.recreations if it.due > clock]
         for recreation in due:
@@ -109,26 +108,23 @@ class World:
                 alert=None,
                 quick_notes=None,
                 description=None,
-                groups=(),
                 created_at=timestamp(now),
                 updated_at=timestamp(now),
                 removal_due=None,
             )
             self.organizations[new.id] = new
 
-    def _remove(self, organization_id: int, now: datetime) -> None:
-        removed = self.organizations.pop(organization_id, None)
-        if removed is None:
+    def _remove(self, organization_id: int) -> None:
+        if self.organizations.pop(organization_id, None) is None:
             return
         # Nobody documents what becomes of sub-organizations; the worst is that they go too.
         for below in [o.id for o in self.organizations.values() if o.parent_id == organization_id]:
-            self._remove(below, now)
+            self._remove(below)
         self.clear(organization_id)
         self.exports = {
             key: it for key, it in self.exports.items() if it.organization_id != organization_id
         }
         self.removed.append(organization_id)
-        self.log("delete", removed, now)
 
     def clear(self, organization_id: int) -> None:
         """Remove every record of an organization."""

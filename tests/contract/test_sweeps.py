@@ -33,7 +33,6 @@ def account(*more: SeedOrganization) -> dict[str, Any]:
         statuses={1: "Active", 2: "Inactive"},
         types={86: "Customer"},
         flexible_asset_types={35: "LAN"},
-        groups={},
     )
     return {"seed": seed}
 

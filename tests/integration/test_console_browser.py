@@ -10,7 +10,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page
 
 from adapters.models import DeletionRequest
-from service.sandbox import SandboxSettings, create_sandbox
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.approvals import DEPENDENCIES, awaiting
 from tests.support.browsing import DESK, PHONE, browsing, needs_browser
 from tests.support.busy_console import ASKED, PAGES, busy, deeds, rejected

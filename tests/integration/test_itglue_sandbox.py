@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.errors import ITGlueConnectionError
-from service.sandbox import SandboxSettings
+from service.sandbox.settings import SandboxSettings
 from tests.support.sandbox import NOW, Caller, calling
 from workers.itglue.client import ITGlue
 from workers.itglue.models import AccountView, Inventory

@@ -6,8 +6,9 @@ import anyio
 import httpx
 import pytest
 
-from service.sandbox import SandboxSettings, create_sandbox
+from service.sandbox.app import create_sandbox
 from service.sandbox.seed import BUSY, EMPTY, TEST_COMPANY
+from service.sandbox.settings import SandboxSettings
 from tests.support.sandbox import MEDIA_TYPE, Caller, calling
 
 
@@ -121,7 +122,7 @@ def test_refused_changes_do_nothing(caller: Caller, path: str, body: object, sta
 
 def test_faults_in_force_are_listed_and_lifted(caller: Caller) -> None:
     caller.faults(html={"count": 1}, lag=5)
-    caller.get("/logs")
+    caller.get("/contacts")
     active = caller.control("faults")["active"]
     assert (active["html"]["struck"], active["lag"]["value"]) == (1, 5)
     caller.faults(html=None, lag=False)

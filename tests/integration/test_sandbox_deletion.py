@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from service.sandbox import SandboxSettings
 from service.sandbox.seed import CHILD, EMPTY, GRANDCHILD, LONG_ID, MSP, PARENT, WITH_DEPENDENTS
+from service.sandbox.settings import SandboxSettings
 from tests.support.sandbox import Caller, calling
 
 REMOVAL = SandboxSettings().removal_seconds
@@ -134,11 +134,3 @@ def test_a_removal_without_delay_is_seen_at_once() -> None:
     with calling(SandboxSettings(removal_seconds=0)) as caller:
         assert caller.delete(EMPTY).status_code == 200
         assert not caller.exists(EMPTY)
-
-
-def test_a_deletion_is_in_the_logs(caller: Caller) -> None:
-    caller.delete(EMPTY)
-    caller.advance(REMOVAL)
-    newest = caller.records("/logs")[0]["attributes"]
-    assert (newest["action"], newest["resource-type"]) == ("delete", "Organization")
-    assert (newest["organization-id"], newest["resource-name"]) == (EMPTY, "Velvet Anchor Laundry")

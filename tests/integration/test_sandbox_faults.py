@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from service.sandbox import FAULTS, InvalidFault, SandboxSettings, parse_fault
+from service.sandbox.faults import FAULTS, InvalidFault, parse_fault
 from service.sandbox.seed import EMPTY, GRANDCHILD, MSP, PARENT, TEST_COMPANY, WITH_DEPENDENTS
+from service.sandbox.settings import SandboxSettings
 from service.sandbox.world import LONG_ID_OFFSET
 from tests.support.sandbox import Caller, calling
 
@@ -79,9 +80,9 @@ def test_faults_from_the_start() -> None:
     )
     assert by_list.faults == by_name.faults
     with calling(by_list) as caller:
-        assert [caller.get("/logs").status_code for _ in range(2)] == [401, 200]
+        assert [caller.get("/contacts").status_code for _ in range(2)] == [401, 200]
         caller.control("reset", {})
-        assert caller.get("/logs").status_code == 401
+        assert caller.get("/contacts").status_code == 401
 
 
 def test_lag(caller: Caller) -> None:
@@ -237,10 +238,10 @@ def test_dropped_connections(caller: Caller, fault: str, caplog: pytest.LogCaptu
 
 
 def test_a_read_is_dropped_if_the_fault_says_so(caller: Caller) -> None:
-    caller.faults(drop_before={"method": "GET", "path": "/logs"})
+    caller.faults(drop_before={"method": "GET", "path": "/contacts"})
     assert caller.exists(EMPTY)
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
-        caller.get("/logs")
+        caller.get("/contacts")
 
 
 def test_partial_page(caller: Caller) -> None:
@@ -317,15 +318,15 @@ def test_forbid_everything(caller: Caller) -> None:
 
 
 def test_slow(caller: Caller) -> None:
-    caller.faults(slow={"value": 150, "path": "/logs"})
-    assert caller.get("/logs").elapsed.total_seconds() >= 0.15
+    caller.faults(slow={"value": 150, "path": "/contacts"})
+    assert caller.get("/contacts").elapsed.total_seconds() >= 0.15
     with pytest.raises(httpx.ReadTimeout):
-        caller.http.get("/logs", timeout=0.05)
+        caller.http.get("/contacts", timeout=0.05)
 
 
 def test_latency_is_a_setting() -> None:
     with calling(SandboxSettings(latency_ms=60)) as caller:
-        assert caller.get("/logs").elapsed.total_seconds() >= 0.06
+        assert caller.get("/contacts").elapsed.total_seconds() >= 0.06
 
 
 def test_a_timeout_that_ends_in_an_answer(caller: Caller) -> None:

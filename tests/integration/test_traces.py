@@ -14,7 +14,8 @@ from opentelemetry.trace import SpanKind
 from redis.asyncio import Redis
 
 from adapters.errors import ConfigurationError
-from service.sandbox import SandboxSettings, create_sandbox
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from service.supervision.checks import trace
 from tests.support.receiver import receiving
 from tests.support.rehearsal import RELAXED

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from service.sandbox import SandboxSettings, create_sandbox
+from service.sandbox.app import create_sandbox
+from service.sandbox.settings import SandboxSettings
 from tests.support.serve import serve
 from workers.network.tls import public_authorities
 

@@ -74,7 +74,6 @@ def account(*more: SeedOrganization, psa: Psa | None = None, **changes: Any) -> 
             statuses={1: "Active", 2: "Inactive"},
             types={15: "Owner", 86: "Customer"},
             flexible_asset_types={35: "LAN"},
-            groups={},
         )
     }
 

@@ -1,6 +1,5 @@
 """Autotask PSA: zones, companies, and the log of what could not be delivered. REST API 1.0."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -24,13 +23,10 @@ _LONGEST_SECRET: Final = 64
 _FIELDS: Final = {3: "Company Name", 5: "Is Active", 9: "Phone"}
 
 
-_Answer = Callable[[Request], Awaitable[Response]]
-
-
 def autotask_routes(tenant: Tenant) -> list[Route]:
     """Its endpoints."""
     it = _Autotask(tenant)
-    known = partial(_known, tenant)
+    known = partial(tenant.guarded, refused=_refused)
     return [
         Route("/atservicesrest/v1.0/zoneInformation", it.zone),
         Route(f"{_ROOT}/Companies/query", known(it.companies), methods=["POST"]),
@@ -46,23 +42,13 @@ def autotask_routes(tenant: Tenant) -> list[Route]:
     ]
 
 
-def _known(tenant: Tenant, answer: _Answer) -> _Answer:
-    """The endpoint, for who has the keys."""
-
-    async def asked(request: Request) -> Response:
-        trouble = await tenant.trouble(request)
-        if trouble is not None:
-            return trouble
-        sent = {
-            "username": request.headers.get("username"),
-            "secret": request.headers.get("secret"),
-            "integration_code": request.headers.get("apiintegrationcode"),
-        }
-        return (
-            await answer(request) if sent == AT_KEYS else JSONResponse({"errors": ["wrong"]}, 401)
-        )
-
-    return asked
+def _refused(request: Request) -> Response | None:
+    sent = {
+        "username": request.headers.get("username"),
+        "secret": request.headers.get("secret"),
+        "integration_code": request.headers.get("apiintegrationcode"),
+    }
+    return None if sent == AT_KEYS else JSONResponse({"errors": ["wrong"]}, 401)
 
 
 class _Autotask:

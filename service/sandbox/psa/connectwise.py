@@ -2,14 +2,14 @@
 
 import base64
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox.psa.tenant import Tenant
+from service.sandbox.psa.tenant import Answer, Tenant
 
 CW_KEYS: Final = {"public_key": "PUB", "private_key": "a-private-key", "client_id": "guid-1"}
 COMPANY: Final = "Cobalt"
@@ -17,9 +17,6 @@ _COMPANIES = "/v4_6_release/apis/3.0/company/companies"
 _CALLBACKS = "/v4_6_release/apis/3.0/system/callbacks"
 _CONDITION = re.compile(r"(id|lastUpdated) (>=|>) \[?([0-9TZ:-]+)\]?")
 _MOST: Final = 1000
-
-Answer = Callable[[Request], Response]
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def connectwise_routes(tenant: Tenant) -> list[Route]:
@@ -37,6 +34,15 @@ def connectwise_routes(tenant: Tenant) -> list[Route]:
     ]
 
 
+def _refused(request: Request) -> Response | None:
+    pair = f"{COMPANY}+{CW_KEYS['public_key']}:{CW_KEYS['private_key']}".encode()
+    basic = f"Basic {base64.b64encode(pair).decode()}"
+    sent = (request.headers.get("authorization"), request.headers.get("clientid"))
+    if sent != (basic, CW_KEYS["client_id"]):
+        return JSONResponse({"code": "Unauthorized", "message": "wrong keys"}, 401)
+    return None
+
+
 def _not_found() -> Response:
     return JSONResponse({"code": "NotFound", "message": "not found"}, 404)
 
@@ -45,21 +51,13 @@ class _ConnectWise:
     def __init__(self, tenant: Tenant) -> None:
         self._at = tenant
 
-    def guarded(self, answer: Answer) -> Handler:
+    def guarded(self, answer: Callable[[Request], Response]) -> Answer:
         """Trouble and wrong keys come first."""
 
-        async def guarded(request: Request) -> Response:
-            trouble = await self._at.trouble(request)
-            if trouble is not None:
-                return trouble
-            pair = f"{COMPANY}+{CW_KEYS['public_key']}:{CW_KEYS['private_key']}".encode()
-            basic = f"Basic {base64.b64encode(pair).decode()}"
-            sent = (request.headers.get("authorization"), request.headers.get("clientid"))
-            if sent != (basic, CW_KEYS["client_id"]):
-                return JSONResponse({"code": "Unauthorized", "message": "wrong keys"}, 401)
+        async def answered(request: Request) -> Response:
             return answer(request)
 
-        return guarded
+        return self._at.guarded(answered, _refused)
 
     def companies(self, request: Request) -> Response:
         asked = request.query_params.get("conditions", "")

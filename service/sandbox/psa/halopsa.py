@@ -10,28 +10,25 @@ from service.sandbox.psa.tenant import Tenant
 
 def halopsa_routes(tenant: Tenant) -> list[Route]:
     """Its endpoints."""
-    oauth, it = OAuth(tenant), _HaloPSA(tenant)
+    it = _HaloPSA(tenant)
     return [
-        Route("/auth/token", oauth.token, methods=["POST"]),
-        Route("/api/Client", oauth.guarded(it.clients)),
-        Route("/api/Client/{id}", oauth.guarded(it.client)),
+        Route("/auth/token", it.token, methods=["POST"]),
+        Route("/api/Client", it.guarded(it.clients)),
+        Route("/api/Client/{id}", it.guarded(it.client)),
     ]
 
 
-class _HaloPSA:
-    def __init__(self, tenant: Tenant) -> None:
-        self._at = tenant
-
+class _HaloPSA(OAuth):
     async def clients(self, request: Request) -> Response:
-        self._at.read()
+        self.at.read()
         size, page = int(request.query_params["page_size"]), int(request.query_params["page_no"])
         inactive = request.query_params.get("includeinactive") == "true"
-        listed = (row for row in self._at.clients.values() if inactive or not row.get("inactive"))
+        listed = (row for row in self.at.clients.values() if inactive or not row.get("inactive"))
         rows = sorted(listed, key=lambda row: int(row["id"]))
         shown = rows[size * (page - 1) : size * page]
         return JSONResponse({"record_count": len(rows), "clients": shown})
 
     async def client(self, request: Request) -> Response:
-        self._at.read()
-        found = self._at.clients.get(request.path_params["id"])
+        self.at.read()
+        found = self.at.clients.get(request.path_params["id"])
         return Response(status_code=404) if found is None else JSONResponse(found)

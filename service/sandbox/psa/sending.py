@@ -77,10 +77,13 @@ class Outgoing:
         url: str,
         body: bytes,
         headers: Mapping[str, str],
-        stop: Callable[[], None],
-        gave_up: Callable[[int | None], None],
+        stop: Callable[[], None] = lambda: None,
+        gave_up: Callable[[int | None], None] = lambda _status: None,
     ) -> None:
-        """Deliver it, unless `stop`ped by a mishap; `gave_up` hears of what is not delivered."""
+        """Deliver it, unless a mishap loses it.
+
+        `gave_up` hears of what is not delivered, `stop` that no more is: by default nobody does.
+        """
         delivery = Delivery(self._address(url), body.decode())
         self.made.append(delivery)
         it = self.mishaps

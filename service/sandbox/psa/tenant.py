@@ -1,7 +1,7 @@
 """One tenant of a vendor: its clients, how it behaves, and what it was asked."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from workers.times.clock import Clock, system_clock
+
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 def written(moment: datetime) -> str:
@@ -114,3 +116,11 @@ class Tenant:
         if self.fault is not None:
             return JSONResponse({"message": "no"}, self.fault, headers=self.headers)
         return Response(self.raw) if self.raw is not None else None
+
+    def guarded(self, answer: Answer, refused: Callable[[Request], Response | None]) -> Answer:
+        """The endpoint, for whom trouble and wrong credentials (`refused`) come first."""
+
+        async def guarded(request: Request) -> Response:
+            return await self.trouble(request) or refused(request) or await answer(request)
+
+        return guarded

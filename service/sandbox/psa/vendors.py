@@ -66,7 +66,7 @@ def connectwise(tenant: Tenant, out: Outgoing, change: Change, origin: str, key:
         )
         url = f"{entry['url']}{change.number}&action={action}"
         headers = {CONNECTWISE_HEADER: connectwise_signature(body, key)}
-        out.send(url, body, headers, _switch(entry, "inactiveFlag", on=True), _nothing)
+        out.send(url, body, headers, _switch(entry, "inactiveFlag", on=True))
 
 
 def autotask(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:
@@ -127,7 +127,7 @@ def ninjaone(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: st
     activity, hook = tenant.activity(code, change.number, change.name), tenant.webhook
     if hook is None or code not in hook.get("activities", {}).get("SYSTEM", [code]):
         return
-    out.send(hook["url"], _compact(activity), _agreed(hook), _nothing_at_all, _nothing)
+    out.send(hook["url"], _compact(activity), _agreed(hook))
 
 
 def halopsa(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str) -> None:
@@ -148,7 +148,7 @@ def halopsa(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str
             "occurred_at": written(tenant.clock()),
         }
     )
-    out.send(tenant.webhook["url"], body, _agreed(tenant.webhook), _nothing_at_all, _nothing)
+    out.send(tenant.webhook["url"], body, _agreed(tenant.webhook))
 
 
 POSTS: Final[Mapping[str, Post]] = MappingProxyType(
@@ -177,14 +177,6 @@ def _switch(entry: dict[str, Any], name: str, *, on: bool) -> Callable[[], None]
 
 def _agreed(hook: Mapping[str, Any]) -> dict[str, str]:
     return {each["name"]: each["value"] for each in hook.get("headers", ())}
-
-
-def _nothing_at_all() -> None:
-    """Nobody knows when it would be switched off."""
-
-
-def _nothing(_status: int | None) -> None:
-    """Nothing is kept of what was given up."""
 
 
 def _compact(value: object) -> bytes:

@@ -1,22 +1,19 @@
-"""Who did what: user metrics by day, and the log of the last 30 days."""
+"""Who did what: user metrics by day."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from starlette.responses import Response
 
-from service.sandbox.answers import Refusal, page
+from service.sandbox.answers import Refusal
 from service.sandbox.journal import Call
 from service.sandbox.query import interval, parse_query
-from service.sandbox.render import record_resource
 from service.sandbox.routes.asked import honoured_filters
+from service.sandbox.routes.lists import page_of
 from service.sandbox.selection import select_records
 from service.sandbox.state import Sandbox
-from service.sandbox.world import timestamp
 
 _LONGEST = timedelta(days=7)
-_LOG_DAYS = timedelta(days=30)
-_LOG_PAGES = 5
 
 
 def list_user_metrics(sandbox: Sandbox, call: Call) -> Response:
@@ -35,8 +32,7 @@ def list_user_metrics(sandbox: Sandbox, call: Call) -> Response:
         records = [
             each for each in records if start <= date.fromisoformat(each.attributes["date"]) <= end
         ]
-    base_url = call.base_url
-    return page(call, query, records, lambda it: record_resource(sandbox.world, it, base_url))
+    return page_of(sandbox, call, query, records)
 
 
 def _window(text: str, now: datetime) -> tuple[date, date]:
@@ -55,24 +51,3 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(match[0]) if match else None
     except ValueError:
         return None
-
-
-def list_logs(sandbox: Sandbox, call: Call) -> Response:
-    """`GET /logs`: the last 30 days, five pages, and no filter but `created_at`."""
-    query = parse_query(call.pairs())
-    if query.number > _LOG_PAGES:
-        raise Refusal(422, "Unprocessable Entity", detail="page[number] cannot be more than 5")
-    oldest = timestamp((sandbox.moment() - _LOG_DAYS).astimezone(UTC))
-    start, end = interval(honoured_filters(call, query).get(("created_at",), "*,*"))
-    records = [
-        each
-        for each in sandbox.world.logs
-        if max(oldest, start or "") <= each.attributes["created-at"]
-        and (end is None or each.attributes["created-at"] <= end)
-    ]
-    records.sort(
-        key=lambda each: (each.attributes["created-at"], each.id),
-        reverse="created_at" not in query.sort,
-    )
-    base_url = call.base_url
-    return page(call, query, records, lambda it: record_resource(sandbox.world, it, base_url))

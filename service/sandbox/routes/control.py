@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -96,13 +97,7 @@ def _organization(sandbox: Sandbox, each: Organization) -> JSON:
         "type": state.types.get(each.type_id or 0),
         "primary": each.primary,
         "parent_id": each.parent_id,
-        "psa": None
-        if each.psa is None
-        else {
-            "integration": each.psa.integration,
-            "company_id": each.psa.company_id,
-            "synced": each.psa.synced,
-        },
+        "psa": asdict(each.psa) if each.psa else None,
         "created_at": each.created_at,
         "updated_at": each.updated_at,
         "marked": due is not None,

@@ -10,11 +10,10 @@ from datetime import timedelta
 
 from starlette.responses import Response
 
-from service.sandbox.answers import document, not_found, page, page_not_found, unprocessable
+from service.sandbox.answers import document, not_found, page_not_found, unprocessable
 from service.sandbox.journal import Call
-from service.sandbox.query import alternatives, parse_query
 from service.sandbox.render import export_resource, organization_resource
-from service.sandbox.routes.asked import attributes_of, honoured_filters
+from service.sandbox.routes.asked import attributes_of
 from service.sandbox.shapes import JSON, Export
 from service.sandbox.state import Sandbox
 from service.sandbox.world import World, timestamp
@@ -64,18 +63,6 @@ def create_export(sandbox: Sandbox, call: Call) -> Response:
     sandbox.world.exports[export.id] = export
     call.entry.effect = f"export {export.id} of {export.organization_id or 'the whole account'}"
     return document(call, {"data": _resource(sandbox, call, export)}, 201)
-
-
-def list_exports(sandbox: Sandbox, call: Call) -> Response:
-    """`GET /exports`."""
-    query = parse_query(call.pairs())
-    filters = honoured_filters(call, query)
-    exports = list(sandbox.world.exports.values())
-    if ("id",) in filters:
-        exports = [each for each in exports if str(each.id) in alternatives(filters["id",])]
-    if "-created_at" in query.sort or "-updated_at" in query.sort:
-        exports.reverse()
-    return page(call, query, exports, lambda each: _resource(sandbox, call, each))
 
 
 def show_export(sandbox: Sandbox, call: Call) -> Response:

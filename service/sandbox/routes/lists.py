@@ -28,22 +28,18 @@ def list_records(kind: str) -> Route:
         query = parse_query(call.pairs())
         filters = honoured_filters(call, query)
         records = select_records(sandbox.world, kind, filters)
-        if ("archived",) not in filters:
-            records = _current(sandbox, kind, records)
-        return _page(sandbox, call, query, records)
+        hides = kind in _ARCHIVABLE and not sandbox.settings.lists_archived
+        if hides and ("archived",) not in filters:
+            records = [record for record in records if not record.attributes["archived"]]
+        return page_of(sandbox, call, query, records)
 
     return answer
 
 
-def list_owned(kind: str) -> Route:
-    """`GET /organizations/:id/relationships/…`: filters have no effect on nested routes."""
-
-    def answer(sandbox: Sandbox, call: Call) -> Response:
-        owner = find(sandbox, call)
-        records = _current(sandbox, kind, sandbox.world.owned(kind, [owner.id]))
-        return _page(sandbox, call, parse_query(call.pairs()), records)
-
-    return answer
+def list_folders(sandbox: Sandbox, call: Call) -> Response:
+    """`GET /organizations/:id/relationships/document_folders`: filters have no effect there."""
+    records = sandbox.world.owned("document-folders", [find(sandbox, call).id])
+    return page_of(sandbox, call, parse_query(call.pairs()), records)
 
 
 def list_flexible_assets(sandbox: Sandbox, call: Call) -> Response:
@@ -54,7 +50,7 @@ def list_flexible_assets(sandbox: Sandbox, call: Call) -> Response:
             422, "Cannot index flexible assets without providing a flexible asset type ID filter"
         )
     filters = honoured_filters(call, query)
-    return _page(sandbox, call, query, select_records(sandbox.world, "flexible-assets", filters))
+    return page_of(sandbox, call, query, select_records(sandbox.world, "flexible-assets", filters))
 
 
 def list_documents(sandbox: Sandbox, call: Call) -> Response:
@@ -71,7 +67,7 @@ def list_documents(sandbox: Sandbox, call: Call) -> Response:
     everything = filters.get(_FOLDER) == "null" or filters.get(_NOT_FOLDER) == ""
     if not everything:
         documents = [each for each in documents if _in_folder(each, filters.get(_FOLDER))]
-    return _page(sandbox, call, query, documents)
+    return page_of(sandbox, call, query, documents)
 
 
 def _in_folder(document: Record, wanted: str | None) -> bool:
@@ -79,12 +75,7 @@ def _in_folder(document: Record, wanted: str | None) -> bool:
     return folder is None if wanted is None else str(folder) in alternatives(wanted)
 
 
-def _current(sandbox: Sandbox, kind: str, records: list[Record]) -> list[Record]:
-    if kind not in _ARCHIVABLE or sandbox.settings.lists_archived:
-        return records
-    return [record for record in records if not record.attributes["archived"]]
-
-
-def _page(sandbox: Sandbox, call: Call, query: Query, records: list[Record]) -> Response:
+def page_of(sandbox: Sandbox, call: Call, query: Query, records: list[Record]) -> Response:
+    """A page of records."""
     base_url = call.base_url
     return page(call, query, records, lambda it: record_resource(sandbox.world, it, base_url))

@@ -1,8 +1,6 @@
 """Reading and changing organizations."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from operator import attrgetter
 
 from starlette.responses import Response
 
@@ -16,19 +14,7 @@ from service.sandbox.shapes import JSON, Organization
 from service.sandbox.state import Sandbox
 from service.sandbox.world import timestamp
 
-_SORT_KEYS: Mapping[str, Callable[[Sandbox, Organization], Any]] = {
-    "id": lambda _sandbox, each: each.id,
-    "name": lambda _sandbox, each: each.name,
-    "short_name": lambda _sandbox, each: each.short_name or "",
-    "created_at": lambda _sandbox, each: each.created_at,
-    "updated_at": lambda _sandbox, each: each.updated_at,
-    "my_glue_account_id": lambda _sandbox, each: each.my_glue_account_id or 0,
-    "organization_status_name": lambda sandbox, each: sandbox.world.statuses.get(
-        each.status_id or 0, ""
-    ),
-    "organization_type_name": lambda sandbox, each: sandbox.world.types.get(each.type_id or 0, ""),
-}
-
+_SORTABLE = frozenset({"id", "name", "created_at", "updated_at"})
 # What may be written to an organization that a PSA owns.
 _WRITABLE_WHEN_SYNCED = frozenset({"alert", "description", "quick_notes"})
 _TEXTS = frozenset({"name", "short_name", *_WRITABLE_WHEN_SYNCED})
@@ -81,9 +67,9 @@ def list_organizations(sandbox: Sandbox, call: Call) -> Response:
     if query.filters and call.fault("wrong-organization"):
         chosen = another(sandbox, chosen)
     for field in reversed(query.sort):
-        key = _SORT_KEYS.get(field.removeprefix("-"))
-        if key is not None:
-            chosen.sort(key=partial(key, sandbox), reverse=field[0] == "-")
+        name = field.removeprefix("-")
+        if name in _SORTABLE:
+            chosen.sort(key=attrgetter(name), reverse=name != field)
     form = parent_form(call, chosen)
     return page(
         call,
