@@ -8,10 +8,9 @@ import json
 import os
 import signal
 import sys
-from difflib import get_close_matches
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 import click
@@ -21,107 +20,102 @@ from workers.times.clock import rfc3339, system_clock
 
 # Each command's module, and the first sentence of its own help: a process of an installation loads
 # what its own command needs, and who lists them loads none.
-COMMANDS: Final = MappingProxyType(
-    {
-        "alive": ("alive", "Whether the part in this container is alive: for probes."),
-        "approve": (
-            "approvals",
-            "Look at a deletion's plan and approve exactly that (role approve, and not your own).",
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "alive": ("alive", "Whether the part in this container is alive: for probes."),
+    "approve": (
+        "approvals",
+        "Look at a deletion's plan and approve exactly that (role approve, and not your own).",
+    ),
+    "audit": ("audit", "The audit log: every decision, chained and signed."),
+    "cancel": (
+        "deletions",
+        "Stop a deletion before its call goes out: while it waits, or in its grace period.",
+    ),
+    "completion": (
+        "completion",
+        'Print the completion script of a shell; for bash: eval "$(unglue completion bash)".',
+    ),
+    "config": ("config", "Check the configuration, or show what it comes to."),
+    "delete": (
+        "delete",
+        "Delete one organization and print the result object; a dry run prints the plan.",
+    ),
+    "deletions": (
+        "deletions",
+        "List deletions, newest first; or show one with its plan and journal.",
+    ),
+    "deliveries": (
+        "deliveries",
+        "List deliveries, newest first: the verdict, why, and the deletion it led to.",
+    ),
+    "demo": ("demo", "Run the main job end to end on this machine: nothing real is touched."),
+    "dismiss": ("holds", "Say that deliveries need hold no deletion (role approve or admin)."),
+    "doctor": ("doctor", "Check configuration, Redis, IT Glue, callback and export directory."),
+    "holds": (
+        "holds",
+        "List the deliveries that hold deletions: not understood, or not proved to be genuine.",
+    ),
+    "init": (
+        "init",
+        "Ask five things and write the configuration of a pilot, with new secrets.",
+    ),
+    "links": ("links", "How the companies in the PSA of SOURCE are found in IT Glue."),
+    "notifications": ("notifications", "Try the targets of [notifications]."),
+    "operators": (
+        "operators",
+        "List the operators, their roles and when they were last seen (role admin).",
+    ),
+    "outbox": ("outbox", "Send results to callback URLs and notifications to people."),
+    "pause": ("pause", "Stop every deletion at once (any role)."),
+    "protect": (
+        "protections",
+        "Protect an organization from deletion until an admin ends that.",
+    ),
+    "protections": (
+        "protections",
+        "List the protected organizations, and those whose deletion a person stopped.",
+    ),
+    "reject": ("approvals", "End a deletion that waits for approval (role approve)."),
+    "replay": (
+        "replay",
+        "Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).",
+    ),
+    "report": (
+        "status",
+        ("What was asked for in a month and what came of it: counts by source, outcome and code."),
+    ),
+    "results": (
+        "status",
+        "List results on their way to callback URLs, newest first, with attempts and answers.",
+    ),
+    "resume": ("pause", "Let deletions go on (role admin)."),
+    "sandbox": (
+        "sandbox",
+        "Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm.",
+    ),
+    "scheduler": ("schedule", "Dispatch work whose time has come."),
+    "schedules": ("sweeps", "List the schedules with their next times (UTC)."),
+    "serve": ("serve", "Receive webhooks and answer the API."),
+    "sources": (
+        "sources",
+        "List the sources: last delivery, verdicts, alerts, and who fell silent.",
+    ),
+    "spools": ("spools", "List the services' spools."),
+    "status": ("status", "How everything stands, on one screen."),
+    "sweep": (
+        "sweeps",
+        "Sweep for the organizations that the schedule NAME looks for, and request each.",
+    ),
+    "unprotect": ("protections", "End a protection (role admin)."),
+    "up": (
+        "up",
+        (
+            "Run service, scheduler, outbox and worker; with an embedded Valkey if no "
+            "redis_url is set."
         ),
-        "audit": ("audit", "The audit log: every decision, chained and signed."),
-        "cancel": (
-            "deletions",
-            "Stop a deletion before its call goes out: while it waits, or in its grace period.",
-        ),
-        "completion": (
-            "completion",
-            'Print the completion script of a shell; for bash: eval "$(unglue completion bash)".',
-        ),
-        "config": ("config", "Check the configuration, or show what it comes to."),
-        "delete": (
-            "delete",
-            "Delete one organization and print the result object; a dry run prints the plan.",
-        ),
-        "deletions": (
-            "deletions",
-            "List deletions, newest first; or show one with its plan and journal.",
-        ),
-        "deliveries": (
-            "deliveries",
-            "List deliveries, newest first: the verdict, why, and the deletion it led to.",
-        ),
-        "demo": ("demo", "Run the main job end to end on this machine: nothing real is touched."),
-        "dismiss": ("holds", "Say that deliveries need hold no deletion (role approve or admin)."),
-        "doctor": ("doctor", "Check configuration, Redis, IT Glue, callback and export directory."),
-        "holds": (
-            "holds",
-            "List the deliveries that hold deletions: not understood, or not proved to be genuine.",
-        ),
-        "init": (
-            "init",
-            "Ask five things and write the configuration of a pilot, with new secrets.",
-        ),
-        "links": ("links", "How the companies in the PSA of SOURCE are found in IT Glue."),
-        "notifications": ("notifications", "Try the targets of [notifications]."),
-        "operators": (
-            "operators",
-            "List the operators, their roles and when they were last seen (role admin).",
-        ),
-        "outbox": ("outbox", "Send results to callback URLs and notifications to people."),
-        "pause": ("pause", "Stop every deletion at once (any role)."),
-        "protect": (
-            "protections",
-            "Protect an organization from deletion until an admin ends that.",
-        ),
-        "protections": (
-            "protections",
-            "List the protected organizations, and those whose deletion a person stopped.",
-        ),
-        "reject": ("approvals", "End a deletion that waits for approval (role approve)."),
-        "replay": (
-            "replay",
-            "Replay IDS, or what the filters find: deletions, deliveries or callbacks (results).",
-        ),
-        "report": (
-            "status",
-            (
-                "What was asked for in a month and what came of it: counts by source, outcome and "
-                "code."
-            ),
-        ),
-        "results": (
-            "status",
-            "List results on their way to callback URLs, newest first, with attempts and answers.",
-        ),
-        "resume": ("pause", "Let deletions go on (role admin)."),
-        "sandbox": (
-            "sandbox",
-            "Run an IT Glue to rehearse with: invented organizations, real behaviour, no harm.",
-        ),
-        "scheduler": ("schedule", "Dispatch work whose time has come."),
-        "schedules": ("sweeps", "List the schedules with their next times (UTC)."),
-        "serve": ("serve", "Receive webhooks and answer the API."),
-        "sources": (
-            "sources",
-            "List the sources: last delivery, verdicts, alerts, and who fell silent.",
-        ),
-        "spools": ("spools", "List the services' spools."),
-        "status": ("status", "How everything stands, on one screen."),
-        "sweep": (
-            "sweeps",
-            "Sweep for the organizations that the schedule NAME looks for, and request each.",
-        ),
-        "unprotect": ("protections", "End a protection (role admin)."),
-        "up": (
-            "up",
-            (
-                "Run service, scheduler, outbox and worker; with an embedded Valkey if no "
-                "redis_url is set."
-            ),
-        ),
-        "worker": ("work", "Carry deletions out."),
-    }
-)
+    ),
+    "worker": ("work", "Carry deletions out."),
+}
 
 # The parts of an installation, for which somebody waits when it starts.
 _PARTS = frozenset({"outbox", "scheduler", "serve", "worker"})
@@ -181,21 +175,13 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant; a misspelt one is told what it resembles."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            near = get_close_matches(args[0], COMMANDS)
-            if near:
-                message = f"{error.message} Did you mean {' or '.join(near)}?"
-                raise click.UsageError(message, ctx) from None
-            raise
 
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands,
+    # What a misspelt one is compared with.
+    commands=dict.fromkeys(COMMANDS),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="unglue", message="%(prog)s %(version)s")
 def cli() -> None:
     """Delete an offboarded client's organization from IT Glue, and prove that it is gone.

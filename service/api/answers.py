@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -37,9 +36,10 @@ _IDENTIFIERS = {"org_id", "org_name"}
 RETRY_AFTER = "5"
 
 
-PRIVATE: Final = MappingProxyType(
-    {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-)
+PRIVATE: Final[Mapping[str, str]] = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def _hidden(text: str) -> str:

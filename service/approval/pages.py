@@ -1,7 +1,7 @@
 """The pages behind an approval link: what they say, as HTML that runs nothing and loads nothing."""
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from service.approval.standing import grace_after
 from workers.ledger.records import Deletion
 from workers.outbox.cleaning import clean
 from workers.pipeline.gates.dependencies import LABELS
+from workers.pipeline.plan import Plan
 from workers.pipeline.terms import terms_of
 from workers.settings import Settings
 from workers.times.clock import rfc3339
@@ -28,6 +29,14 @@ _STYLE: Final = _TEMPLATES.get_template("style.css").render()
 _HEADERS: Final = page_headers(_STYLE)
 
 
+class Problem(NamedTuple):
+    """What is told above a form that was refused, and the status of that page."""
+
+    lead: str
+    why: str
+    status: int
+
+
 def message(
     title: str, text: str, *, status: int = 200, tone: str = "stop", deletion_id: str = "",
     again: bool = False,
@@ -39,8 +48,7 @@ def message(
 
 def plan(
     deletion: Deletion, settings: Settings, form: str, *,
-    status: int = 200, problem: tuple[str, str] | None = None, typed: str = "", why: str = "",
-    rejecting: bool = False,
+    problem: Problem | None = None, typed: str = "", why: str = "", rejecting: bool = False,
 ) -> HTMLResponse:  # fmt: skip
     """The plan, and the forms to decide on it; `problem` says what became of the last one."""
     shown, asked = deletion.plan, deletion.asked
@@ -50,19 +58,16 @@ def plan(
     return _page(
         "plan.html",
         f"Delete {organization.name}?",
-        status,
+        problem.status if problem else 200,
         organization=organization,
         asked=asked,
-        until=_readable(rfc3339(asked.until)),
+        until=rfc3339(asked.until).replace("T", " ").replace("Z", " UTC"),
         requester=" / ".join(clean(part) for part in _requester(deletion) if part),
         reason=clean(deletion.request.reason or "", 2000),
         consequence=consequence(terms_of(deletion, settings)),
         after=_after(deletion, settings),
         deletion_id=deletion.id,
-        counts=[
-            (LABELS.get(kind, kind.replace("_", " ")), count)
-            for kind, count in shown.counts.items()
-        ],
+        counts=counts(shown),
         warnings=[clean(warning, 500) for warning in shown.warnings],
         answers=shown.answers,
         passed=[answer.gate for answer in shown.answers if answer.verdict == "pass"],
@@ -73,6 +78,13 @@ def plan(
         why=why,
         rejecting=rejecting,
     )
+
+
+def counts(plan: Plan) -> list[tuple[str, int | None]]:
+    """What the organization holds, in words; `None`: it could not be counted."""
+    return [
+        (LABELS.get(kind, kind.replace("_", " ")), count) for kind, count in plan.counts.items()
+    ]
 
 
 def _page(template: str, title: str, status: int, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what a template shows
@@ -103,7 +115,3 @@ def _after(deletion: Deletion, settings: Settings) -> str:
     if not left:
         return "at once"
     return f"it waits for {in_words(left)}, in which it can still be cancelled"
-
-
-def _readable(moment: str) -> str:
-    return moment.replace("T", " ").replace("Z", " UTC")

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from adapters.errors import UnglueError
 from service.approval import pages
+from service.approval.pages import Problem
 
 PREFIX: Final = "/approve/"
 _KEPT: Final = ("allow", "retry-after")
@@ -34,9 +35,14 @@ def as_page(handler: Handler, concerns: Callable[[Request], bool], told: Told) -
     return answered
 
 
-def refused(error: UnglueError) -> tuple[str, str]:
-    """What is told above the form that was refused: the lead, and why."""
-    return "Nothing was changed.", f"{error.message[:1].upper()}{error.message[1:]}."
+def sentence(text: str) -> str:
+    """A message of ours as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def refused(error: UnglueError, lead: str = "Nothing was changed.") -> Problem:
+    """What is told of an error."""
+    return Problem(lead, sentence(error.message), error.http_status)
 
 
 def readable(handler: Handler) -> Handler:

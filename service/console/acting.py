@@ -24,9 +24,10 @@ from service.api.routes import deletions as api
 from service.api.routes import holds, organizations, protections, replays
 from service.approval import deciding
 from service.approval.names import difference
+from service.approval.pages import Problem
 from service.approval.refusals import refused
-from service.console.deletions import shown, subject
-from service.console.deliveries import shown as delivery_shown
+from service.console import deletions, deliveries
+from service.console.deletions import subject
 from service.console.door.front import Look, Visit
 from workers.outbox.approval_link import opened, sealed
 
@@ -39,7 +40,7 @@ _Act = Callable[[Visit, str], Awaitable[str]]
 
 
 def _about(
-    place: str, parameter: str, again: Callable[..., Awaitable[Response]]
+    place: str, parameter: str, again: Callable[[Visit, Problem], Awaitable[Response]]
 ) -> Callable[[_Act], Look]:
     """A form of a record's page: what was refused is told there, above the forms."""
 
@@ -51,7 +52,7 @@ def _about(
             except _PASSED_ON:
                 raise
             except UnglueError as error:
-                return await again(visit, name, problem=refused(error), status=error.http_status)
+                return await again(visit, refused(error))
             return RedirectResponse(f"/{place}/{name}?said={said}", 303)
 
         return acted
@@ -101,7 +102,7 @@ async def _resend(visit: Visit, _deletion_id: str) -> str:
     return "resent"
 
 
-_about_deletion: Final = _about("deletions", "deletion_id", shown)
+_about_deletion: Final = _about("deletions", "deletion_id", deletions.show)
 approve: Final = _about_deletion(_approve)
 reject: Final = _about_deletion(_reject)
 cancel: Final = _about_deletion(_cancel)
@@ -145,19 +146,13 @@ async def _dismiss(visit: Visit, delivery_id: str) -> str:
     return "dismissed"
 
 
-_about_delivery: Final = _about("deliveries", "delivery_id", delivery_shown)
+_about_delivery: Final = _about("deliveries", "delivery_id", deliveries.show)
 replay_delivery: Final = _about_delivery(_replay_delivery)
 dismiss: Final = _about_delivery(_dismiss)
 
 
-async def show_kept(visit: Visit) -> Response:
+async def show_kept(visit: Visit, problem: Problem | None = None) -> Response:
     """What keeps an organization, and the form to end that."""
-    return await _kept(visit)
-
-
-async def _kept(
-    visit: Visit, *, problem: tuple[str, str] | None = None, status: int = 200
-) -> Response:
     org_id, state = visit.request.path_params["org_id"], visit.state
     held = await state.ledger.protections.get(org_id)
     noes = [
@@ -176,7 +171,6 @@ async def _kept(
     return visit.page(
         "kept.html",
         name or f"Organization {org_id}",
-        status=status,
         org_id=org_id,
         name=name,
         named=sealed(state.settings.secret_keys, _NAMED, (org_id, name)),
@@ -206,7 +200,7 @@ async def unprotect(visit: Visit) -> Response:
         _typed(visit, name, org_id)
         _, warnings = await protections.end(visit.state, visit.caller, org_id, reason(visit))
     except InvalidRequest as error:
-        return await _kept(visit, problem=refused(error), status=error.http_status)
+        return await show_kept(visit, refused(error))
     return RedirectResponse(f"/protected?said={'again' if warnings else 'ended'}", 303)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from adapters.errors import InvalidRequest
 from service.api.answers import waits_for
 from service.approval import standing
-from service.approval.pages import consequence
+from service.approval.pages import Problem, consequence, counts
 from service.console.door.front import Visit
 from service.console.page import address, before
 from service.console.words import entry_words, outcome
@@ -19,11 +19,9 @@ from workers.ledger.deleting.views import View
 from workers.ledger.ledger import Ledger
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion
-from workers.pipeline.gates.dependencies import LABELS
 from workers.pipeline.result import result_of
 from workers.pipeline.states import BLOCKED, CANCELLED, FAILED, STATES
 from workers.pipeline.terms import terms_of
-from workers.settings import Settings
 from workers.times.clock import precise
 from workers.times.durations import in_words
 
@@ -130,41 +128,35 @@ async def show_all(visit: Visit) -> Response:
     )
 
 
-async def show(visit: Visit) -> Response:
-    """One deletion."""
-    return await shown(visit, visit.request.path_params["deletion_id"])
-
-
-async def shown(
-    visit: Visit, deletion_id: str, *, problem: tuple[str, str] | None = None, status: int = 200
-) -> Response:
+async def show(visit: Visit, problem: Problem | None = None) -> Response:
     """The page of one deletion, with the `problem` of a form that it had. Raises NotFound."""
     state = visit.state
-    view = await state.ledger.views.of(deletion_id)
+    view = await state.ledger.views.of(visit.request.path_params["deletion_id"])
     deletion = view.deletion
     found = subject(deletion)
+    still = deletion.awaits_approval
+    left = standing.grace_after(deletion, state.settings) if still else None
     return visit.page(
         "deletion.html",
         found.name or found.id or deletion.id,
-        status=status,
         deletion=deletion,
         subject=found,
         outcome=outcome(deletion),
         waits=waits_for(deletion),
         due=None if deletion.terminal else standing.due_at(deletion),
-        counts=_counts(deletion),
+        counts=counts(deletion.plan) if deletion.plan else [],
         approvers=standing.approvers(deletion, state.settings.operators),
         consequence=consequence(terms_of(deletion, state.settings)),
-        after=in_words(left) if (left := _after(deletion, state.settings)) else "",
+        after=in_words(left) if left else "",
         journal=[(entry["at"], *entry_words(entry)) for entry in view.journal],
         earlier=[(each, outcome(each)) for each in view.earlier],
         callbacks=view.callbacks,
         request_text=_json(deletion.request.plain()),
         result_text=_json(result_of(deletion)) if deletion.terminal else "",
         live=not deletion.terminal,
-        still=deletion.awaits_approval,
+        still=still,
         problem=problem,
-        said=_SAID.get(visit.request.query_params.get("said", "")),
+        said=_SAID,
         typed=visit.form.get("name", ""),
         why=visit.form.get("reason", ""),
         **_buttons(visit, view),
@@ -195,15 +187,3 @@ def _buttons(visit: Visit, view: View) -> dict[str, Any]:
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def _counts(deletion: Deletion) -> list[tuple[str, int | None]]:
-    plan = deletion.plan
-    return [
-        (LABELS.get(kind, kind.replace("_", " ")), count)
-        for kind, count in (plan.counts.items() if plan else ())
-    ]
-
-
-def _after(deletion: Deletion, settings: Settings) -> timedelta:
-    return standing.grace_after(deletion, settings) if deletion.awaits_approval else timedelta()

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from adapters.errors import InvalidRequest, NotFound
 from service.api.routes.lists import masked, unsigned
+from service.approval.pages import Problem
 from service.console.door.front import Visit
 from service.console.page import address, before
 from workers.ledger.events.deliveries import Delivery
@@ -70,22 +71,14 @@ async def show_all(visit: Visit) -> Response:
     )
 
 
-async def show(visit: Visit) -> Response:
-    """One delivery."""
-    return await shown(visit, visit.request.path_params["delivery_id"])
-
-
-async def shown(
-    visit: Visit, delivery_id: str, *, problem: tuple[str, str] | None = None, status: int = 200
-) -> Response:
+async def show(visit: Visit, problem: Problem | None = None) -> Response:
     """The page of one delivery. Raises NotFound: there is none of this id."""
     ledger = visit.state.ledger
-    found = await ledger.deliveries.get(delivery_id)
-    holds = any(each.delivery_id == delivery_id for each in await ledger.holds.all())
+    found = await ledger.deliveries.get(visit.request.path_params["delivery_id"])
+    holds = any(each.delivery_id == found.id for each in await ledger.holds.all())
     return visit.page(
         "delivery.html",
         f"Delivery {found.id}",
-        status=status,
         delivery=found,
         headers=[(name, _header(name, value)) for name, value in found.headers],
         body=_body(found),
@@ -95,7 +88,7 @@ async def shown(
         may_replay=visit.may("request") and found.verdict in {"rejected", "ignored"},
         may_dismiss=visit.may("approve", "admin") and holds,
         problem=problem,
-        said=_SAID.get(visit.request.query_params.get("said", "")),
+        said=_SAID,
     )
 
 
@@ -145,7 +138,7 @@ async def results(visit: Visit) -> Response:
         states=_RESULT_STATES,
         may_resend=visit.may("request"),
         older=address("/results", asked) if older else "",
-        said=_SAID.get(query.get("said", "")),
+        said=_SAID,
     )
 
 

@@ -26,19 +26,10 @@ _SAID: Final = {
 }
 
 
-async def _page(visit: Visit, template: str, title: str, **shown: Any) -> Response:  # noqa: ANN401
-    said = _SAID.get(visit.request.query_params.get("said", ""))
-    return visit.page(
-        template, title,
-        said=said, **shown,
-    )  # fmt: skip
-
-
 async def show_sources(visit: Visit) -> Response:
     """Who sends, what came of it, who is silent."""
     configured = visit.state.settings.sources
-    return await _page(
-        visit,
+    return visit.page(
         "sources.html",
         "Sources",
         rows=await sources.standing(visit.state),
@@ -54,11 +45,11 @@ async def show_schedules(visit: Visit) -> Response:
     for sweep in newest[:5]:
         rows = (await ledger.sweeps.rows(sweep.id)).values()
         candidates[sweep.id] = [each for each in rows if each.met][:_PER_PAGE]
-    return await _page(
-        visit,
+    return visit.page(
         "schedules.html",
         "Schedules",
         rows=sweeps.coming_of(visit.state),
+        said=_SAID,
         sweeps=newest,
         candidates=candidates,
     )
@@ -67,11 +58,11 @@ async def show_schedules(visit: Visit) -> Response:
 async def show_protected(visit: Visit) -> Response:
     """Organizations that stay, and the noes of people."""
     ledger = visit.state.ledger
-    return await _page(
-        visit,
+    return visit.page(
         "protected.html",
         "Protected",
         rows=await ledger.protections.all(),
+        said=_SAID,
         declined=[
             answers.Declined.about(each).plain() for each in await ledger.registers.declined()
         ],
@@ -97,8 +88,7 @@ async def show_audit(visit: Visit) -> Response:
     checked = None
     if query.get("verify") == "yes":
         checked = await verify_log(log, Keyring.of(state.settings.secret_keys), None)
-    return await _page(
-        visit,
+    return visit.page(
         "audit.html",
         "Audit",
         rows=[(each, _detail(each)) for each in found.entries],
@@ -142,8 +132,7 @@ async def show_month(visit: Visit) -> Response:
     totals: Counter[str] = Counter()
     for row in rows:
         totals[row.outcome] += row.count
-    return await _page(
-        visit,
+    return visit.page(
         "month.html",
         "Month",
         month=asked,

@@ -12,6 +12,7 @@ from adapters.errors import Conflict
 from service.api.routes import overview as api
 from service.api.routes import pause as switch
 from service.api.routes import sources
+from service.approval.pages import Problem
 from service.approval.refusals import refused
 from service.console.acting import reason
 from service.console.door.front import Visit
@@ -74,14 +75,8 @@ def chart(begins: Sequence[datetime], by_day: Sequence[Mapping[str, int]]) -> li
     return bars
 
 
-async def show(visit: Visit) -> Response:
+async def show(visit: Visit, problem: Problem | None = None) -> Response:
     """The overview."""
-    return await _shown(visit)
-
-
-async def _shown(
-    visit: Visit, *, problem: tuple[str, str] | None = None, status: int = 200
-) -> Response:
     state = visit.state
     now = await api.standing(state)
     causes = {each["cause"] for each in now["pauses"]}
@@ -110,7 +105,6 @@ async def _shown(
     return visit.page(
         "overview.html",
         "Overview",
-        status=status,
         now=now,
         needs=found,
         budget=Budget(max(0, limit - used), limit, held),
@@ -123,7 +117,7 @@ async def _shown(
         may_resume=visit.may("admin") and now["paused"],
         live=True,
         problem=problem,
-        said=_SAID.get(visit.request.query_params.get("said", "")),
+        said=_SAID,
     )
 
 
@@ -146,5 +140,5 @@ async def resume(visit: Visit) -> Response:
     try:
         await switch.go_on(visit.state, visit.caller, asked)
     except Conflict as error:
-        return await _shown(visit, problem=refused(error), status=error.http_status)
+        return await show(visit, refused(error))
     return RedirectResponse("/?said=resumed", 303)

@@ -14,7 +14,8 @@ from starlette.responses import HTMLResponse
 from adapters.counting import counted
 from adapters.errors import InvalidRequest
 from service.api.answers import RETRY_AFTER, page_headers
-from service.approval.refusals import Handler, as_page
+from service.approval.pages import Problem
+from service.approval.refusals import Handler, as_page, sentence
 from service.console.door.session import Session, caller
 from service.console.words import TONES, state_words, when
 from workers.outbox.cleaning import clean
@@ -33,6 +34,7 @@ _PLACES: Final = frozenset(
 )
 _UNDER: Final = {"holds": "/deliveries", "links": "/sources"}
 _LONGEST: Final = 2000
+_NOTHING: Final[Mapping[str, str]] = {}
 
 
 def _finalized(value: object) -> object:
@@ -65,11 +67,14 @@ _HEADERS: Final = page_headers(_STYLE, _SCRIPT, referrer="same-origin")
 
 def page(
     request: Request, template: str, title: str, *, status: int = 200,
+    problem: Problem | None = None, said: Mapping[str, str] = _NOTHING,
     settings: Settings | None = None, session: Session | None = None, **shown: Any,  # noqa: ANN401 - what a template shows
 ) -> HTMLResponse:  # fmt: skip
-    """A page; with a session it has the menu, and its forms prove where they come from."""
+    """A page; with a session it has the menu, and its forms prove where they come from.
+
+    `problem` is told above it, or that of `said` which `?said=` names: what a form brought about.
+    """
     place = request.url.path.split("/")[1]
-    signed_in = settings is not None and session is not None
     content = _TEMPLATES.get_template(template).render(
         title=title,
         style=_STYLE,
@@ -78,11 +83,14 @@ def page(
         here=_UNDER.get(place, f"/{place}"),
         operator=session.operator if session else None,
         roles=caller(settings, session).roles if settings and session else (),
-        csrf=session.form(settings) if settings and session and signed_in else "",
+        csrf=session.form(settings) if settings and session else "",
         # A form that is sent twice from one page acts once; another page gives out another.
         once=secrets.token_urlsafe(12),
-        **{"live": False, "problem": None, "said": None, **shown},
+        problem=problem,
+        said=said.get(request.query_params.get("said", "")),
+        **{"live": False, **shown},
     )
+    status = problem.status if problem else status
     again = {"Retry-After": RETRY_AFTER} if status == 503 else {}
     return HTMLResponse(content, status, {**_HEADERS, **again})
 
@@ -138,22 +146,18 @@ def _explained(request: Request, status: int, said: str) -> tuple[str, str]:
         case 404:
             return (
                 "There is nothing here",
-                f"{_sentence(said)} What is older than retention_days is removed.",
+                f"{sentence(said)} What is older than retention_days is removed.",
             )
         case 503 if looked:
             text = (
-                f"{_sentence(said.partition(',')[0])} Nothing can be shown until it is back. "
+                f"{sentence(said.partition(',')[0])} Nothing can be shown until it is back. "
                 "Start Redis, or see what is wrong with: unglue doctor. Deliveries that come "
                 "meanwhile are kept on disk if there is a spool, and else sent again by the vendor."
             )
             return "Redis is away", text
         case 503:
-            return "Redis is away", f"{_sentence(said)} Look at the page before you send it again."
+            return "Redis is away", f"{sentence(said)} Look at the page before you send it again."
         case _ if looked:
-            return "It did not work", _sentence(said)
+            return "It did not work", sentence(said)
         case _:
-            return "It did not work", f"{_sentence(said)} Nothing was changed."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+            return "It did not work", f"{sentence(said)} Nothing was changed."

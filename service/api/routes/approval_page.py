@@ -94,9 +94,9 @@ async def decide(request: Request) -> Response:
             now = await _behind(state, token)
             if isinstance(now, _Refused):
                 return pages.message(now.title, now.text, status=now.status, deletion_id=found.id)
-        status, problem = error.http_status, refused(error)
+        problem = refused(error)
     except RedisError as error:
-        status, problem = StorageUnavailable.http_status, _unsure(error, rejecting=rejecting)
+        problem = _unsure(error, rejecting=rejecting)
     else:
         return _done(found, rejecting=rejecting)
     # The operator's token is never sent back.
@@ -104,7 +104,6 @@ async def decide(request: Request) -> Response:
         found,
         state.settings,
         _form_for(state, token),
-        status=status,
         problem=problem,
         typed=given.get("name", ""),
         why=given.get("reason", ""),
@@ -141,7 +140,7 @@ def _away(state: ServiceState, error: RedisError, token: str) -> HTMLResponse:
     )
 
 
-def _unsure(error: RedisError, *, rejecting: bool) -> tuple[str, str]:
+def _unsure(error: RedisError, *, rejecting: bool) -> pages.Problem:
     """What is known of a decision in whose midst Redis failed, and what to do."""
     how = storage_trouble(error)
     if isinstance(error, NotDurable):
@@ -151,7 +150,8 @@ def _unsure(error: RedisError, *, rejecting: bool) -> tuple[str, str]:
     else:
         lead = "It is not known whether that was decided."
         why = f"Redis, where Unglue keeps its ledger, is not usable ({how})."
-    return lead, f"{why} Send the same again in a minute: nothing happens twice."
+    why = f"{why} Send the same again in a minute: nothing happens twice."
+    return pages.Problem(lead, why, StorageUnavailable.http_status)
 
 
 async def _behind(state: ServiceState, token: str) -> Deletion | _Refused:

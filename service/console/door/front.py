@@ -38,16 +38,10 @@ class Visit:
         """Whether the operator has one of these roles; of none: any at all."""
         return bool(set(roles or self.caller.roles) & set(self.caller.roles))
 
-    def page(
-        self, template: str, title: str, *, status: int = 200,
-        **shown: Any,  # noqa: ANN401 - what a template shows
-    ) -> HTMLResponse:  # fmt: skip
+    def page(self, template: str, title: str, **shown: Any) -> HTMLResponse:  # noqa: ANN401 - what a template shows
         """A page for who is logged in."""
         settings, session = self.state.settings, self.session
-        return page(
-            self.request, template, title, status=status, settings=settings, session=session,
-            **shown,
-        )  # fmt: skip
+        return page(self.request, template, title, settings=settings, session=session, **shown)
 
 
 Look = Callable[[Visit], Awaitable[Response]]

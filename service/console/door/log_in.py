@@ -15,6 +15,8 @@ from service.access.peers import peer_of
 from service.access.proxied import proxied
 from service.api.bodies import form_of
 from service.api.state import ServiceState, state_of
+from service.approval.pages import Problem
+from service.approval.refusals import refused
 from service.console.door import session as sessions
 from service.console.door.front import (
     LOG_IN,
@@ -61,10 +63,10 @@ async def log_in(request: Request) -> Response:
         )
     except (Unauthorized, TooManyAttempts) as error:
         await state.logins.report(state.ledger.audit)
-        said = "No operator has this name and token."
+        problem = Problem("", "No operator has this name and token.", error.http_status)
         if isinstance(error, TooManyAttempts):
-            said = f"{error.message[:1].upper()}{error.message[1:]}."
-        return form(request, onward, name=name, problem=said, status=error.http_status)
+            problem = refused(error, "")
+        return form(request, onward, name=name, problem=problem)
     return await enter(request, caller.name, "token", onward)
 
 
@@ -78,7 +80,7 @@ async def by_proxy(request: Request) -> Response:
         raise NotFound("nobody is named by a proxy here")
     if not named.operator:
         said = "The proxy before this service does not name an operator."
-        return form(request, onward, problem=said, status=401)
+        return form(request, onward, problem=Problem("", said, 401))
     return await enter(request, named.operator, "header", onward)
 
 
@@ -129,13 +131,12 @@ async def log_out(request: Request) -> Response:
 
 
 def form(
-    request: Request, onward: str, *, name: str = "", problem: str = "", status: int = 200
+    request: Request, onward: str, *, name: str = "", problem: Problem | None = None
 ) -> Response:
     """The log-in form, with the other ways in that there are."""
     settings = state_of(request).settings
     return page(
-        request, "log_in.html", "Log in", status=status, name=name, onward=onward,
-        problem=("", problem) if problem else None,
+        request, "log_in.html", "Log in", name=name, onward=onward, problem=problem,
         named=proxied(settings, request).operator, sign_on=bool(settings.oidc.issuer),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from adapters.errors import ConfigurationError, NotFound, TooManyAttempts, Unauthorized
 from service.access.claims import Begun, named_by
 from service.api.state import ServiceState, state_of
+from service.approval.refusals import refused
 from service.console.door.log_in import enter, form
 from service.console.door.session import secure
 from workers.outbox.approval_link import opened, sealed
@@ -46,7 +47,7 @@ async def begin(request: Request) -> Response:
     try:
         url, begun = await state.provider.begin()
     except Unauthorized as error:
-        return _refused(request, error)
+        return form(request, "", problem=refused(error, ""))
     settings, now = state.settings, to_ms(state.clock())
     kept = (*astuple(begun), onward if len(onward) <= _LONGEST_WAY_ON else "", now)
     answer = RedirectResponse(url, 303)
@@ -64,11 +65,11 @@ async def back(request: Request) -> Response:
     try:
         answer = await _back(request, state)
     except TooManyAttempts as error:
-        answer = _refused(request, error)
+        answer = form(request, "", problem=refused(error, ""))
     except Unauthorized as error:
         log.warning("sign_on_failed", detail=error.message)
         await state.logins.report(state.ledger.audit)
-        answer = _refused(request, error)
+        answer = form(request, "", problem=refused(error, ""))
     # It was good for this once.
     answer.delete_cookie(
         _cookie(state.settings), secure=secure(state.settings), httponly=True, samesite="lax"
@@ -91,11 +92,6 @@ async def _back(request: Request, state: ServiceState) -> Response:
         claims = await state.provider.finish(begun, request.query_params, now)
         name, roles = named_by(state.settings, claims)
     return await enter(request, name, "oidc", kept[3], roles)
-
-
-def _refused(request: Request, error: Unauthorized | TooManyAttempts) -> Response:
-    said = f"{error.message[:1].upper()}{error.message[1:]}."
-    return form(request, "", problem=said, status=error.http_status)
 
 
 def open_provider(settings: Settings) -> "Provider | None":

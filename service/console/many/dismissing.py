@@ -10,6 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from adapters.errors import Conflict, InvalidRequest, UnglueError
 from service.api.routes import holds as api
+from service.approval.pages import Problem
+from service.approval.refusals import refused
 from service.console.acting import reason
 from service.console.door.front import Visit
 from workers.ledger.events.holds import WHYS, Held
@@ -19,9 +21,33 @@ _SHOWN: Final = 50
 _SAID: Final = {"dismissed": "Dismissed. They hold no deletion any more."}
 
 
-async def show(visit: Visit) -> Response:
-    """What holds deletions by source and verdict, and what a choice in the address would end."""
-    return await _shown(visit, visit.request.query_params)
+async def show(visit: Visit, problem: Problem | None = None) -> Response:
+    """What holds deletions by source and verdict, and what a choice in the address would end.
+
+    With a `problem` it is the choice of the form that was refused.
+    """
+    query = visit.form if problem else visit.request.query_params
+    asked = bool(query.get("source") or query.get("verdict"))
+    until = _until(visit, query)
+    chosen = await _chosen(visit, query, until) if asked else []
+    held = await visit.state.ledger.holds.all()
+    return visit.page(
+        "holds.html",
+        "Dismiss many",
+        groups=sorted(Counter((each.source, each.verdict) for each in held).items()),
+        since={(each.source, each.verdict): each.at for each in reversed(held)},
+        asked=asked,
+        source=query.get("source", ""),
+        verdict=query.get("verdict", ""),
+        until=precise(until),
+        chosen=len(chosen),
+        rows=chosen[:_SHOWN],
+        seen=_digest(chosen),
+        why=query.get("reason", ""),
+        may_dismiss=visit.may("approve", "admin"),
+        problem=problem,
+        said=_SAID,
+    )
 
 
 async def dismiss(visit: Visit) -> Response:
@@ -36,8 +62,7 @@ async def dismiss(visit: Visit) -> Response:
         if form.get("number", "").strip() != str(len(chosen)):
             raise InvalidRequest("type how many are dismissed, as a number")
     except UnglueError as error:
-        problem = ("Nothing was dismissed.", f"{error.message[:1].upper()}{error.message[1:]}.")
-        return await _shown(visit, form, problem=problem, status=error.http_status)
+        return await show(visit, refused(error, "Nothing was dismissed."))
     ids = [each.delivery_id for each in chosen]
     await api.dismissed_by(visit.state, visit.caller, ids, why)
     return RedirectResponse("/holds?said=dismissed", 303)
@@ -62,31 +87,3 @@ async def _chosen(visit: Visit, query: Mapping[str, str], until: datetime) -> li
 
 def _digest(chosen: Sequence[Held]) -> str:
     return hashlib.sha256("\n".join(each.delivery_id for each in chosen).encode()).hexdigest()
-
-
-async def _shown(
-    visit: Visit, query: Mapping[str, str], *, problem: tuple[str, str] | None = None,
-    status: int = 200,
-) -> Response:  # fmt: skip
-    asked = bool(query.get("source") or query.get("verdict"))
-    until = _until(visit, query)
-    chosen = await _chosen(visit, query, until) if asked else []
-    held = await visit.state.ledger.holds.all()
-    return visit.page(
-        "holds.html",
-        "Dismiss many",
-        status=status,
-        groups=sorted(Counter((each.source, each.verdict) for each in held).items()),
-        since={(each.source, each.verdict): each.at for each in reversed(held)},
-        asked=asked,
-        source=query.get("source", ""),
-        verdict=query.get("verdict", ""),
-        until=precise(until),
-        chosen=len(chosen),
-        rows=chosen[:_SHOWN],
-        seen=_digest(chosen),
-        why=query.get("reason", ""),
-        may_dismiss=visit.may("approve", "admin"),
-        problem=problem,
-        said=_SAID.get(visit.request.query_params.get("said", "")),
-    )

@@ -12,6 +12,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from adapters.errors import Conflict, InvalidRequest, NotFound, Unavailable, UnglueError
 from service.api.routes import sweeps
+from service.approval.pages import Problem
+from service.approval.refusals import refused
 from service.console.acting import once
 from service.console.door.front import Visit
 from service.console.page import address
@@ -55,7 +57,7 @@ async def show(visit: Visit) -> Response:
         _, links = await _kept(visit, source)
         attached = {"Content-Disposition": f'attachment; filename="links-{source}.csv"'}
         return PlainTextResponse(csv_of(_fitting(links, query)), 200, attached, "text/csv")
-    return await _shown(visit, source, query)
+    return await _shown(visit, source)
 
 
 async def read(visit: Visit) -> Response:
@@ -65,7 +67,7 @@ async def read(visit: Visit) -> Response:
     # Each reading takes of IT Glue's budget, so that no two are done at once.
     if not await state.ledger.comparisons.begin(source, timedelta(seconds=_SECONDS)):
         busy = Conflict("it is being read already; look again in a minute or two")
-        return await _refused(visit, source, "Nothing was compared.", busy)
+        return await _shown(visit, source, refused(busy, "Nothing was compared."))
     try:
         async with asyncio.timeout(_SECONDS):
             links = await compare(state.settings, source, state.ledger.store.memory)
@@ -73,9 +75,9 @@ async def read(visit: Visit) -> Response:
         await state.ledger.comparisons.keep(source, found)
     except TimeoutError:
         late = Unavailable(f"it took more than {_SECONDS:g} s; use unglue links {source}")
-        return await _refused(visit, source, "Nothing was compared.", late)
+        return await _shown(visit, source, refused(late, "Nothing was compared."))
     except UnglueError as error:
-        return await _refused(visit, source, "Nothing was compared.", error)
+        return await _shown(visit, source, refused(error, "Nothing was compared."))
     finally:
         await state.ledger.comparisons.end(source)
     log.info("links_read", source=source, operator=visit.caller.name, companies=len(links))
@@ -92,7 +94,7 @@ async def sweep(visit: Visit) -> Response:
         if not preview and form.get("number", "").strip() != str(len(only)):
             raise InvalidRequest("type how many organizations it is about, as a number")
     except UnglueError as error:
-        return await _refused(visit, source, "Nothing was asked for.", error)
+        return await _shown(visit, source, refused(error, "Nothing was asked for."))
     key = once(visit)
     digest = hashlib.sha256(f"{visit.caller.name}\n{key}\n{preview}".encode()).hexdigest()
     sweep_id = f"swp_{digest[:20]}" if key else new_id("swp")
@@ -115,12 +117,6 @@ async def _counted(visit: Visit, source: str) -> tuple[str, Sequence[str]]:
     if not only:
         raise Conflict("nothing of the backlog is linked beyond doubt")
     return schedule, only
-
-
-async def _refused(visit: Visit, source: str, what: str, error: UnglueError) -> Response:
-    problem = (what, f"{error.message[:1].upper()}{error.message[1:]}.")
-    query = visit.request.query_params
-    return await _shown(visit, source, query, problem=problem, status=error.http_status)
 
 
 async def _kept(visit: Visit, source: str) -> tuple[Comparison | None, tuple[Link, ...]]:
@@ -155,10 +151,8 @@ def _digest(found: Comparison, only: Sequence[str]) -> str:
     return hashlib.sha256("\n".join((rfc3339(found.at), *only)).encode()).hexdigest()
 
 
-async def _shown(
-    visit: Visit, source: str, query: Mapping[str, str], *,
-    problem: tuple[str, str] | None = None, status: int = 200,
-) -> Response:  # fmt: skip
+async def _shown(visit: Visit, source: str, problem: Problem | None = None) -> Response:
+    query = visit.request.query_params
     found, links = await _kept(visit, source)
     fitting = _fitting(links, query)
     page = int(query["page"]) if query.get("page", "").isdecimal() else 1
@@ -170,7 +164,6 @@ async def _shown(
     return visit.page(
         "links.html",
         f"Links of {source}",
-        status=status,
         source=source,
         found=found,
         fresh=found is not None and visit.state.clock() - found.at <= _FRESH,
@@ -191,5 +184,5 @@ async def _shown(
         csv=address(f"/links/{source}", {**asked, "format": "csv"}),
         more=address(f"/links/{source}", {**asked, "page": str(page + 1)}) if more else "",
         problem=problem,
-        said=_SAID.get(query.get("said", "")),
+        said=_SAID,
     )

@@ -12,6 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from adapters.errors import Conflict, InvalidRequest, NotFound, UnglueError
 from service.api.routes import replays as api
 from service.api.routes.replays import ReplayOrder
+from service.approval.pages import Problem
+from service.approval.refusals import refused
 from service.console.acting import once
 from service.console.deletions import subject
 from service.console.door.front import Visit
@@ -29,15 +31,9 @@ _DELETES: Final = frozenset({"deletions", "deliveries"})
 _SAID: Final = {"begun": "It has begun.", "stopped": "Stopped. What was replayed stays replayed."}
 
 
-async def show(visit: Visit) -> Response:
-    """The newest ones, and what a filter in the address would replay."""
-    return await _shown(visit, visit.request.query_params)
-
-
-async def _shown(
-    visit: Visit, query: Mapping[str, str], *, problem: tuple[str, str] | None = None,
-    status: int = 200,
-) -> Response:  # fmt: skip
+async def show(visit: Visit, problem: Problem | None = None) -> Response:
+    """The newest ones, and what a filter in the address, or in a refused form, would replay."""
+    query = visit.form if problem else visit.request.query_params
     ledger = visit.state.ledger
     asked = found = None
     if query.get("what"):
@@ -47,7 +43,6 @@ async def _shown(
     return visit.page(
         "replays.html",
         "Replays",
-        status=status,
         query={name: query.get(name, "") for name in ("what", "state", "source", "since", "until")},
         states=STATES,
         names=_NAMES,
@@ -60,7 +55,7 @@ async def _shown(
         replays=running,
         may_replay=visit.may("request"),
         problem=problem,
-        said=_SAID.get(visit.request.query_params.get("said", "")),
+        said=_SAID,
         live=any(each.state == "running" for each in running) and asked is None,
     )
 
@@ -132,8 +127,7 @@ async def begin(visit: Visit) -> Response:
         if not found.ids:
             raise NotFound("none fits any more")
     except UnglueError as error:
-        problem = ("Nothing was replayed.", f"{error.message[:1].upper()}{error.message[1:]}.")
-        return await _shown(visit, visit.form, problem=problem, status=error.http_status)
+        return await show(visit, refused(error, "Nothing was replayed."))
     await api.order(visit.state, visit.caller, asked, found, key)
     return RedirectResponse("/replays?said=begun", 303)
 

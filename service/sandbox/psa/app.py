@@ -9,7 +9,6 @@ GET    /_sandbox/requests       what was asked
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -26,14 +25,12 @@ from service.sandbox.psa.tenant import Tenant
 from service.sandbox.psa.vendors import KEY_PATH, POSTS, Change, habits_of
 from service.sandbox.seed import DEFAULT_SEED
 
-ROUTES: Final[Mapping[str, Callable[[Tenant], list[Route]]]] = MappingProxyType(
-    {
-        "connectwise": connectwise_routes,
-        "autotask": autotask_routes,
-        "ninjaone": ninjaone_routes,
-        "halopsa": halopsa_routes,
-    }
-)
+ROUTES: Final[Mapping[str, Callable[[Tenant], list[Route]]]] = {
+    "connectwise": connectwise_routes,
+    "autotask": autotask_routes,
+    "ninjaone": ninjaone_routes,
+    "halopsa": halopsa_routes,
+}
 
 
 def create_psa(tenant: Tenant) -> Starlette:

@@ -4,7 +4,6 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from adapters.autotask.signature import HEADER as AUTOTASK_HEADER
@@ -151,9 +150,12 @@ def halopsa(tenant: Tenant, out: Outgoing, change: Change, origin: str, key: str
     out.send(tenant.webhook["url"], body, _agreed(tenant.webhook))
 
 
-POSTS: Final[Mapping[str, Post]] = MappingProxyType(
-    {"connectwise": connectwise, "autotask": autotask, "ninjaone": ninjaone, "halopsa": halopsa}
-)
+POSTS: Final[Mapping[str, Post]] = {
+    "connectwise": connectwise,
+    "autotask": autotask,
+    "ninjaone": ninjaone,
+    "halopsa": halopsa,
+}
 
 
 def habits_of(vendor: str) -> Habits:
