@@ -1,9 +1,5 @@
-"""How long the console's pages take with a hundred thousand deletions in the ledger.
+"""How long the console's pages take with a hundred thousand deletions in the ledger."""
 
-python -m benchmarks.console [--deletions 100000]
-"""
-
-import argparse
 import asyncio
 import tempfile
 import time
@@ -14,7 +10,7 @@ from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 
-from benchmarks.figure import Figure, Size, over_runs, table
+from benchmarks.figure import Figure, Size, over_runs
 from tests.support.approvals import awaiting
 from tests.support.busy_console import ASKED, rejected
 from tests.support.console import Browser, logged_in
@@ -114,11 +110,7 @@ def milliseconds(browser: Browser, path: str) -> list[float]:
 
 def measure(size: Size) -> list[Figure]:
     """A figure a page."""
-    return measured(10_000 if size == "quick" else 100_000)
-
-
-def measured(count: int) -> list[Figure]:
-    """The same with so many deletions."""
+    count = 10_000 if size == "quick" else 100_000
     with (
         tempfile.TemporaryDirectory(prefix="unglue-") as folder,
         running_valkey(Path(folder), appendfsync="everysec") as url,
@@ -138,14 +130,3 @@ def measured(count: int) -> list[Figure]:
                 )
                 for name, path in PAGES.items()
             ]
-
-
-def main() -> None:
-    """Print a line a page: figure, value, goal."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--deletions", type=int, default=100_000)
-    table(measured(parser.parse_args().deletions))
-
-
-if __name__ == "__main__":
-    main()

@@ -3,18 +3,20 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from benchmarks.figure import Figure, Size
-from benchmarks.installation import Installation, with_itglue
+from benchmarks.installation import Installation, until, with_itglue
 from benchmarks.load import callback, companies, request_headers
 
 _NUMBER = {"quick": 10, "default": 30, "full": 200}
 _LATENCY_MS = 300
+_until = partial(until, what="the next step", every=0.0005)
 
 
 def measure(size: Size) -> Iterator[Figure]:
@@ -69,10 +71,3 @@ def _kill(pid: int) -> None:
 
 def _field(made: Installation, deletion_id: str, name: str) -> Any:  # noqa: ANN401 - redis-py's
     return made.redis.hget(f"unglue:deletion:{deletion_id}", name) or 0
-
-
-def _until(look: Callable[[], Any]) -> None:
-    end = time.monotonic() + 60
-    while not look():
-        assert time.monotonic() < end, "not within 60 s"
-        time.sleep(0.0005)

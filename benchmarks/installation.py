@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +113,14 @@ def answered(url: str, process: subprocess.Popen[bytes], *also: int) -> float:
     raise RuntimeError(f"{url} did not answer")
 
 
+def until(look: Callable[[], Any], what: str, seconds: float = 60.0, every: float = 0.1) -> None:
+    """Wait until it is so."""
+    end = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
+        time.sleep(every)
+
+
 @contextmanager
 def installation(*, appendfsync: str = "everysec", **tables: Any) -> Iterator[Installation]:  # noqa: ANN401 - tables of unglue.toml
     """One with a ConnectWise source, `cw`; `tables` of the configuration replace those here."""
@@ -134,11 +142,11 @@ def installation(*, appendfsync: str = "everysec", **tables: Any) -> Iterator[In
         environment = {
             **clean,
             "UNGLUE_REDIS_URL": redis_url,
-            **{f"UNGLUE_{name.upper()}": json.dumps(table) for name, table in settings.items()
-               if not isinstance(table, str)},
-            **{f"UNGLUE_{name.upper()}": table for name, table in settings.items()
-               if isinstance(table, str)},
-        }  # fmt: skip
+            **{
+                f"UNGLUE_{name.upper()}": each if isinstance(each, str) else json.dumps(each)
+                for name, each in settings.items()
+            },
+        }
         made = Installation(folder, redis_url, f"{origin}{KEY_PATH}?companyName={COMPANY}&id=1",
                             environment)  # fmt: skip
         try:

@@ -3,16 +3,16 @@
 A webhook, its deletion, the result on its way and received, the audit log, indexes, what RQ keeps.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, cast
 
 import httpx
 from redis import Redis
 
 from benchmarks.figure import Figure, Size
-from benchmarks.installation import Installation, installation
+from benchmarks.installation import Installation, installation, until
 from benchmarks.load import callback, request_headers
 from service.demo.stand_ins import receiver
 from service.sandbox.app import create_sandbox
@@ -25,7 +25,7 @@ from workers.times.clock import system_clock
 _NUMBER = {"quick": 20, "default": 120, "full": 200}
 # Before them so many, which fill what is bounded: the newest thousand decisions, for example.
 _BEFORE = {"quick": 0, "default": 120, "full": 120}
-_END_SECONDS: Final = 240.0
+_wait = partial(until, seconds=240.0)
 
 
 def usage(redis: Redis) -> Counter[str]:
@@ -92,10 +92,3 @@ def _deleted(made: Installation, url: str, companies: range) -> None:
     _wait(lambda: not redis.zcard("unglue:callbacks:due"), "all results are received")
     _wait(lambda: not redis.xlen("unglue:audit:pending"), "the audit log is written")
     _wait(lambda: not redis.zcard("unglue:unpacked"), "all are packed")
-
-
-def _wait(look: Any, what: str) -> None:  # noqa: ANN401 - anything that is true or not
-    end = time.monotonic() + _END_SECONDS
-    while not look():
-        assert time.monotonic() < end, f"not in time: {what}"
-        time.sleep(0.1)

@@ -49,7 +49,7 @@ class Provider:
         """Where to send the browser, and what it must bring back. Raises SignOnFailed."""
         about = await self.about()
         begun = Begun(*(secrets.token_urlsafe(32) for _ in range(3)))
-        challenge = hashlib.sha256(begun.verifier.encode()).digest()
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(begun.verifier.encode()).digest())
         asked = {
             "response_type": "code",
             "client_id": self._settings.client_id,
@@ -57,7 +57,7 @@ class Provider:
             "scope": " ".join(self._settings.scopes),
             "state": begun.state,
             "nonce": begun.nonce,
-            "code_challenge": _base64url(challenge),
+            "code_challenge": challenge.rstrip(b"=").decode(),
             "code_challenge_method": "S256",
         }
         endpoint = _endpoint(about, "authorization_endpoint")
@@ -228,7 +228,3 @@ def _endpoint(about: Mapping[str, Any], name: str) -> str:
     if not isinstance(url, str) or not url.startswith("http") or not may_be_plain(url):
         raise SignOnFailed(f"the identity provider names no {name} that is https")
     return url
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

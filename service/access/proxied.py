@@ -4,11 +4,11 @@ The peer is the one that holds the connection, never an address out of `X-Forwar
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import Final, Literal
 
 from starlette.requests import HTTPConnection
 
+from service.access.peers import listed
 from workers.settings import Settings
 
 # Where the server notes who holds the connection, before a proxy's word on it is taken.
@@ -33,7 +33,7 @@ def proxied(settings: Settings, connection: HTTPConnection) -> Proxied:
         return Proxied()
     holder = connection.scope.get("state", {}).get(PEER)
     peer = str(holder[0]) if holder else "unknown"
-    if not _listed(peer, login.header_peers):
+    if not listed(peer, login.header_peers):
         return Proxied(refused="peer", peer=peer)
     if len(values) > 1:
         return Proxied(refused="several", peer=peer)
@@ -45,12 +45,3 @@ def operator_of(settings: Settings, known_as: str) -> str:
     """The operator whom a proxy or a provider knows by this name, "" if none."""
     found = (name for name, each in settings.operators.items() if each.sign_on == known_as)
     return next(found, "") if known_as else ""
-
-
-def _listed(peer: str, networks: tuple[str, ...]) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in ip_network(network) for network in networks)

@@ -5,12 +5,11 @@ import resource
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
 from typing import Final, Literal, Protocol, Self
 
 import structlog
 
-from service.access.peers import peer_of
+from service.access.peers import UNKNOWN, listed, peer_of
 
 # For the files of spool and audit log, key servers, and what Python itself holds open.
 _RESERVED: Final = 64
@@ -85,7 +84,7 @@ class Connections:
 
     def __init__(self, bounds: Bounds, trusted: Sequence[str] = ()) -> None:
         self.bounds = bounds
-        self._trusted = [ip_network(network) for network in trusted]
+        self._trusted = trusted
         self._open: dict[Connection, str | None] = {}
         self._leaving: set[Connection] = set()
         self._of_peer: Counter[str] = Counter()
@@ -153,14 +152,8 @@ class Connections:
 
     def _counted(self, host: str | None) -> str | None:
         """The peer under which it is counted; `None`: a proxy of ours, or a local socket."""
-        try:
-            address = ip_address(host or "")
-        except ValueError:
-            return None
-        address = getattr(address, "ipv4_mapped", None) or address
-        if any(address in network for network in self._trusted):
-            return None
-        return peer_of(host)
+        peer = peer_of(host)
+        return None if peer == UNKNOWN or listed(host or "", self._trusted) else peer
 
     def _look_later(self) -> None:
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ import click
 
 from adapters.counting import counted
 from adapters.errors import ConfigurationError
+from service.api.openapi.answers import AuditVerdict
 from service.terminal.client import ServiceClient, ask
 from service.terminal.options import AS_JSON
 from service.terminal.screen import say, show_json
@@ -159,16 +160,9 @@ def verify(
             break
         time.sleep(_LOOK_SECONDS)
         report = _verified(files, keys, before, expected)
-    head = report.head
-    found = {
-        "whole": report.fault is None,
-        "fault": str(report.fault) if report.fault else None,
-        "entries": report.entries,
-        "first": report.first,
-        "head": head.plain() if head else None,
-        "notes": list(report.notes),
-    }
-    _conclude(found, as_json=as_json)
+    fault = str(report.fault) if report.fault else None
+    found = AuditVerdict.about(report, whole=fault is None, fault=fault)
+    _conclude(found.plain(), as_json=as_json)
 
 
 def _head(option: str, text: str | None) -> Head | None:

@@ -8,7 +8,7 @@ import click
 from pydantic import BaseModel
 
 from service.terminal.options import AS_JSON
-from service.terminal.screen import say, show_json
+from service.terminal.screen import say, show_done, show_json
 from workers.settings import load_settings
 from workers.settings.enforcement import require_enforceable
 
@@ -29,11 +29,10 @@ def check(*, as_json: bool) -> None:
     """
     settings = load_settings()
     require_enforceable(settings)
-    if as_json:
-        show_json({"mode": settings.policy.mode, "sources": sorted(settings.sources)})
-        return
-    sources = ", ".join(sorted(settings.sources)) or "none"
-    say(f"The configuration is valid. Mode {settings.policy.mode}; sources: {sources}.")
+    mode, sources = settings.policy.mode, sorted(settings.sources)
+    words = f"Mode {mode}; sources: {', '.join(sources) or 'none'}."
+    found = {"mode": mode, "sources": sources}
+    show_done(found, f"The configuration is valid. {words}", as_json=as_json)
 
 
 @config.command()

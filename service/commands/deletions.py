@@ -10,7 +10,7 @@ from service.console.needs import paused
 from service.terminal.client import ask, narrowed
 from service.terminal.options import AS_JSON, MOST
 from service.terminal.outcome import due, named, summary
-from service.terminal.screen import Column, say, screen, show_found, show_json
+from service.terminal.screen import Column, say, screen, show_done, show_found, show_json
 from service.terminal.tables import show_approval, show_plan
 from workers.pipeline.states import STATES
 
@@ -133,7 +133,4 @@ def cancel(deletion_id: str | None, *, source: str | None, reason: str, as_json:
 
 def show_state(deletion: dict[str, Any], *, as_json: bool) -> None:
     """How a deletion stands after something was done to it."""
-    if as_json:
-        show_json(deletion)
-    else:
-        say(f"{deletion['id']} is {deletion['state']}")
+    show_done(deletion, f"{deletion['id']} is {deletion['state']}", as_json=as_json)

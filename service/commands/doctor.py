@@ -10,7 +10,8 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from service.doctor.examination import Finding, examine
+from service.doctor.examination import examine
+from service.doctor.finding import Finding
 from service.supervision import embedded
 from service.terminal.options import data_dir
 from service.terminal.screen import Screen, say, screen, show_json

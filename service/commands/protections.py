@@ -7,7 +7,7 @@ import click
 
 from service.terminal.client import ServiceClient, ServiceError, ask
 from service.terminal.options import AS_JSON
-from service.terminal.screen import Column, say, show_found, show_json
+from service.terminal.screen import Column, say, show_done, show_found
 
 
 @click.command()
@@ -24,11 +24,9 @@ def protect(org_id: str, reason: str, *, as_json: bool) -> None:
     with ServiceClient.from_environment() as service:
         held = service.call("POST", "/v1/protections", {"org_id": org_id, "reason": reason})
         name, doubt = _name_of(service, held["org_id"])
-    if as_json:
-        show_json({**held, "org_name": name})
-    else:
-        shown = f"{held['org_id']} {name or ''}".rstrip()
-        say(f"{shown} is protected by {held['by'] or held['how']} since {held['at']}")
+    shown = f"{held['org_id']} {name or ''}".rstrip()
+    words = f"{shown} is protected by {held['by'] or held['how']} since {held['at']}"
+    show_done({**held, "org_name": name}, words, as_json=as_json)
     if doubt is not None:
         code = doubt.code_of_service or doubt.code
         say(f"! {code}: {doubt.message}; check the id", err=True)
@@ -53,10 +51,7 @@ def _name_of(service: ServiceClient, org_id: str) -> tuple[str | None, ServiceEr
 def unprotect(org_id: str, reason: str, *, as_json: bool) -> None:
     """End a protection (role admin). A tag or the file that still says so protects it again."""
     ended = ask("DELETE", f"/v1/protections/{org_id}", {"reason": reason})
-    if as_json:
-        show_json(ended)
-    else:
-        say(f"{ended['org_id']} is no longer protected")
+    show_done(ended, f"{ended['org_id']} is no longer protected", as_json=as_json)
     for warning in ended["warnings"]:
         say(warning, err=True)
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.terminal.client import ServiceClient
 from service.terminal.options import AS_JSON
-from service.terminal.screen import Column, say, screen, show_found, show_json, show_list
+from service.terminal.screen import Column, say, screen, show_done, show_found, show_json, show_list
 from service.terminal.waiting import interruptible
 
 _KINDS = {"del": "deletions", "dlv": "deliveries", "cb": "callbacks"}
@@ -62,17 +62,13 @@ def replay(
             return
         if stop is not None:
             stopped = service.call("POST", f"/v1/replays/{quote(stop, safe='')}/cancel")
-            if as_json:
-                show_json(stopped)
-            else:
-                say(f"{stop} stops")
+            show_done(stopped, f"{stop} stops", as_json=as_json)
             return
         asked = _asked(ids, fields)
         if asked["what"] == "deletions" and len(ids) == 1 and not fields["dry_run"]:
-            _one(
-                service.call("POST", f"/v1/deletions/{quote(ids[0], safe='')}/replay"),
-                as_json=as_json,
-            )
+            begun = service.call("POST", f"/v1/deletions/{quote(ids[0], safe='')}/replay")
+            words = f"{begun['id']} is {begun['state']}, generation {begun['generation']}"
+            show_done(begun, words, as_json=as_json)
             return
         begun = service.call("POST", "/v1/replays", asked)
         if fields["dry_run"]:
@@ -106,13 +102,6 @@ def _asked(ids: tuple[str, ...], fields: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError("no ids of one kind (del_…, dlv_…, cb_…): give --what")
         given["what"] = kinds.pop()
     return given | ({"ids": list(ids)} if ids else {})
-
-
-def _one(deletion: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        show_json(deletion)
-    else:
-        say(f"{deletion['id']} is {deletion['state']}, generation {deletion['generation']}")
 
 
 def _followed(service: ServiceClient, begun: dict[str, Any], seconds: float) -> dict[str, Any]:

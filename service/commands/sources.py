@@ -29,7 +29,7 @@ from service.terminal import secret_file
 from service.terminal.client import ask, service_url, silent
 from service.terminal.fixtures import body_of
 from service.terminal.options import AS_JSON
-from service.terminal.screen import Column, say, show_found, show_json
+from service.terminal.screen import Column, say, show_done, show_found, show_json
 from workers.psa.companies import Asked
 from workers.settings import load_settings
 
@@ -86,10 +86,8 @@ def catch_up(name: str, *, as_json: bool) -> None:
     That is done by itself every hour; what is found shows in: unglue sources, unglue deliveries.
     """
     begun = ask("POST", f"/v1/sources/{quote(name, safe='')}/catch-up")
-    if as_json:
-        show_json(begun)
-        return
-    say(f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources")
+    words = f"Catching up with {name} since {begun['caught_up']['to']}; see: unglue sources"
+    show_done(begun, words, as_json=as_json)
 
 
 @sources.command()

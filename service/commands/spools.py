@@ -6,7 +6,7 @@ import click
 
 from service.terminal.client import ask
 from service.terminal.options import AS_JSON
-from service.terminal.screen import Column, say, show_found, show_json
+from service.terminal.screen import Column, show_done, show_found
 
 
 @click.group(invoke_without_command=True)
@@ -40,7 +40,5 @@ def forget(spool_id: str, reason: str, *, as_json: bool) -> None:
     hold the deletion of its client.
     """
     forgotten = ask("DELETE", f"/v1/spools/{spool_id}", {"reason": reason})
-    if as_json:
-        show_json(forgotten)
-        return
-    say(f"{spool_id} is forgotten; deletions no longer wait for it")
+    words = f"{spool_id} is forgotten; deletions no longer wait for it"
+    show_done(forgotten, words, as_json=as_json)

@@ -23,21 +23,16 @@ def status(*, as_json: bool) -> None:
     Exit status: 0 all is well, 1 something needs a person or does not run.
     """
     now = ask("GET", "/v1/status")
-    needs = list(needing(now))
+    found = [each.words for each in needs(now)]
     if as_json:
-        show_json({**now, "needs": needs})
+        show_json({**now, "needs": found})
     else:
-        _show(now, needs)
-    if needs:
+        _show(now, found)
+    if found:
         raise SystemExit(1)
 
 
-def needing(now: dict[str, Any]) -> list[str]:
-    """What a person should look at, most urgent first, each with the command that shows more."""
-    return [each.words for each in needs(now)]
-
-
-def _show(now: dict[str, Any], needs: list[str]) -> None:
+def _show(now: dict[str, Any], found: list[str]) -> None:
     console = screen()
     facts = Table.grid(padding=(0, 2))
     facts.add_row("mode", now["mode"])
@@ -50,9 +45,9 @@ def _show(now: dict[str, Any], needs: list[str]) -> None:
             since = "" if name in TERMINAL else f"  (oldest since {now['oldest'][name]})"
             facts.add_row(name, f"{count}{since}")
     console.print(facts)
-    if not needs:
+    if not found:
         say("Nothing needs you.")
-    for each in needs:
+    for each in found:
         console.print(f"[yellow]![/] {escape(each)}")
 
 

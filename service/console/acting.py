@@ -3,7 +3,8 @@
 Whatever deletes or lets delete asks for the organization's name; what stops never does.
 """
 
-from collections.abc import Awaitable, Callable
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -114,6 +115,11 @@ def once(visit: Visit) -> str | None:
     """The key that makes a form that is sent twice act once: every page gives out another."""
     key = visit.form.get("once", "")
     return f"console-{key}" if 1 <= len(key) <= _LONGEST_KEY else None
+
+
+def digest(lines: Iterable[str]) -> str:
+    """What a form proves by that it is about what was counted and shown."""
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 async def _ordered(visit: Visit, what: str, name: str) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -26,6 +26,10 @@ from workers.processes.runtime import dashboard_redis_url
 from workers.settings import Settings
 from workers.settings.operators import Operator
 
+if TYPE_CHECKING:
+    from service.dashboard.pages import Pages
+
+Load = Callable[[], "Pages"]
 log = structlog.get_logger()
 PATH: Final = "/rq"
 # The package's pages and their data, by names without quotes or brackets. Among its other addresses
@@ -45,19 +49,10 @@ _HEADERS: Final = {
 _CLOSED: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
-class Pages(Protocol):
-    """What is behind the guard."""
-
-    app: ASGIApp
-
-    def close(self) -> None:
-        """Give the connections back."""
-
-
 class Guard:
     """Lets operators see the pages. Without `load`, which makes them, says how to get them."""
 
-    def __init__(self, operators: Mapping[str, Operator], load: Callable[[], Pages] | None) -> None:
+    def __init__(self, operators: Mapping[str, Operator], load: Load | None) -> None:
         self._operators = operators
         self._load = load
         self._pages: Pages | None = None
@@ -116,7 +111,7 @@ class Guard:
             return error_answer(NotFound("the RQ dashboard shows no such page"))
         return await self._shown(self._load)
 
-    async def _shown(self, load: Callable[[], Pages]) -> ASGIApp:
+    async def _shown(self, load: Load) -> ASGIApp:
         # A start need not wait for Flask: it takes a fifth of the service's own, and few look.
         async with self._loading:
             if self._pages is None:
@@ -147,9 +142,9 @@ def open_dashboard(settings: Settings) -> Guard:
         log.debug("no_dashboard", missing=missing)
         return Guard(settings.operators, None)
 
-    def load() -> Pages:
-        from service.dashboard.pages import Pages as Installed  # noqa: PLC0415 - an extra
+    def load() -> "Pages":
+        from service.dashboard.pages import Pages  # noqa: PLC0415 - an extra
 
-        return Installed(dashboard_redis_url(settings))
+        return Pages(dashboard_redis_url(settings))
 
     return Guard(settings.operators, load)

@@ -19,8 +19,6 @@ from workers.processes.runtime import open_ledger
 from workers.settings import Settings
 from workers.times.clock import system_clock
 
-__all__ = ["Finding", "examine"]
-
 _OF_THE_LEDGER = (
     ("redis", storage),
     ("scheduler", heartbeats),

@@ -102,15 +102,7 @@ def idle(policy: PolicySettings, organizations: Sequence[Organization]) -> tuple
 
 async def _idle_safeguards(itglue: ITGlue, policy: PolicySettings) -> tuple[str, ...]:
     """The same of the account itself, which is read only if something of the kind is set."""
-    if not any(
-        (
-            policy.protected_names,
-            policy.protected_types,
-            policy.eligible_types,
-            policy.protected_ids,
-            policy.only_ids,
-        )
-    ):
+    if not idle(policy, ()):
         return ()
     try:
         organizations = [each async for each in itglue.organizations()]

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
@@ -83,12 +82,7 @@ class ServiceClient:
         """Ready to be used."""
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Give the connections back."""
         self._http.close()
 
@@ -97,13 +91,10 @@ class ServiceClient:
         try:
             answer = self._http.request(method, path, headers=headers)
         except httpx.HTTPError as error:
-            raise self._silent(error) from None
+            raise silent(str(self._http.base_url), error) from None
         if answer.is_error:
             raise ServiceError(f"the service answered {answer.status_code}: {answer.text[:500]}")
         return answer.text
-
-    def _silent(self, error: httpx.HTTPError) -> ServiceError:
-        return silent(str(self._http.base_url), error)
 
     def call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
         """The answer's JSON. Raises RequestRefused, ServiceError."""
@@ -111,7 +102,7 @@ class ServiceClient:
             patience = _VERIFYING if path.startswith("/v1/audit/verify") else _TIMEOUT
             answer = self._http.request(method, path, json=body, timeout=patience)
         except httpx.HTTPError as error:
-            raise self._silent(error) from None
+            raise silent(str(self._http.base_url), error) from None
         except KeyboardInterrupt:
             if method != "GET":
                 say("Nobody waited for the answer: it may have been done all the same.", err=True)
@@ -122,7 +113,9 @@ class ServiceClient:
             raise ServiceError(f"{answer.url} is not Unglue's service; {_RIGHT}") from None
         if answer.is_error:
             code, message = _first_error(content)
-            message = message or _no_more(answer)
+            if not message:
+                status = answer.status_code
+                message = f"{answer.url} answered {status}, and not as Unglue does; {_RIGHT}"
             if message == "there is nothing at this address":
                 # No command asks for what Unglue does not have: the path in front is wrong.
                 message = f"there is nothing at {answer.url}; {_RIGHT}"
@@ -142,10 +135,6 @@ def ask(method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - a
     """One call of the client that the environment describes. Raises as that does."""
     with ServiceClient.from_environment() as service:
         return service.call(method, path, body)
-
-
-def _no_more(answer: httpx.Response) -> str:
-    return f"{answer.url} answered {answer.status_code}, and not as Unglue does; {_RIGHT}"
 
 
 def _first_error(content: Any) -> tuple[str, str]:  # noqa: ANN401 - any JSON value

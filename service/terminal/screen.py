@@ -41,6 +41,14 @@ def show_json(value: object, *, indent: int | None = 2) -> None:
     click.echo(shown)
 
 
+def show_done(answer: object, words: str, *, as_json: bool) -> None:
+    """Print what the service answered as JSON, or what was done in words."""
+    if as_json:
+        show_json(answer)
+    else:
+        say(words)
+
+
 class Screen(Console):
     """Rich's console, for which text of others is text."""
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from redis.asyncio import Redis
 
 from service.cli import cli
-from service.doctor.examination import Finding, examine
+from service.doctor.examination import examine
+from service.doctor.finding import Finding
 from service.sandbox.app import create_sandbox
 from service.sandbox.settings import SandboxSettings
 from tests.support.serve import serve

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from service.api.report import month_of
-from service.commands.status import needing
+from service.console.needs import needs
 from tests.support.command import Command
 from tests.support.deletions import ended
 from tests.support.service import Service, only_error
@@ -143,6 +143,6 @@ def state(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_each_need_names_the_command_that_shows_more(changes: dict[str, Any], said: str) -> None:
-    found = list(needing(state(**changes)))
+    found = [each.words for each in needs(state(**changes))]
     assert len(found) == (1 if said else 0)
     assert said in "".join(found)

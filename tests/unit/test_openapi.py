@@ -10,7 +10,7 @@ from adapters import errors
 from service.api.openapi.document import document
 from service.api.openapi.examples import ANSWERS, BODIES, ERROR
 from service.api.openapi.operations import OPERATIONS, PAGES
-from service.api.routes.every import Every
+from service.api.routes.every import every
 from service.terminal.messages_page import codes
 from tests.support.service import configured
 
@@ -44,7 +44,7 @@ def references(part: Any) -> set[str]:
 def test_every_route_is_described_and_none_is_invented() -> None:
     routes = {
         (method, route.path): route.endpoint
-        for route in Every(configured("redis://127.0.0.1:1/0")).router.routes
+        for route in every(configured("redis://127.0.0.1:1/0"))[0].routes
         if isinstance(route, Route)
         and not route.path.startswith(PAGES)
         and not route.endpoint.__module__.startswith("service.console.")

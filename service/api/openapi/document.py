@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made from the table of operations. Pure, but for the version."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
@@ -108,7 +108,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         found["requestBody"] = {
             "required": not operation.body_optional,
-            "content": {_JSON: _body(operation, operation.body)},
+            "content": {
+                _JSON: {
+                    "schema": _ref(operation.body),
+                    "examples": {
+                        name: {"value": value}
+                        for name, value in BODIES.get(operation.id, {}).items()
+                    },
+                }
+            },
         }
     elif operation.who == "sender":
         found["requestBody"] = {
@@ -123,14 +131,6 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
         }
     return found
-
-
-def _body(operation: Operation, model: type[BaseModel]) -> dict[str, Any]:
-    examples = BODIES.get(operation.id, {})
-    return {
-        "schema": _ref(model),
-        "examples": {name: {"value": value} for name, value in examples.items()},
-    }
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
@@ -249,13 +249,11 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = dict(schema["$defs"])
     # Adapters set it; a request that does is refused.
     del found["DeletionRequest"]["properties"]["psa"], found["PsaLink"]
-    found["Error"]["properties"]["code"]["description"] = _every_code(codes())
+    found["Error"]["properties"]["code"]["description"] = "\n".join(
+        f"- `{each.code}` ({each.http_status}): {_meaning(each)}" for each in codes()
+    )
     found["Error"]["example"] = dict(ERROR)
     return found
-
-
-def _every_code(known: Iterable[Error]) -> str:
-    return "\n".join(f"- `{each.code}` ({each.http_status}): {_meaning(each)}" for each in known)
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:

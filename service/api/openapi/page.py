@@ -44,10 +44,6 @@ def _form(schema: Mapping[str, Any]) -> Markup:
     return escape(" ".join([schema.get("format", kind), *bounds]))
 
 
-def _anchor(text: str) -> str:
-    return text.replace(" ", "-")
-
-
 def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -58,7 +54,7 @@ _TEMPLATES: Final = Environment(
     undefined=ChainableUndefined,
     trim_blocks=True,
 )
-_TEMPLATES.filters |= {"marked": _marked, "form": _form, "anchor": _anchor, "json": _json}
+_TEMPLATES.filters |= {"marked": _marked, "form": _form, "json": _json}
 _STYLE: Final = _TEMPLATES.get_template("style.css").render()
 _HEADERS: Final = page_headers(_STYLE, forms="'none'", cache="no-cache")
 

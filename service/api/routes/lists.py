@@ -18,7 +18,6 @@ from service.approval import standing
 from workers.ledger.events.deliveries import Deliveries, Delivery
 from workers.ledger.listing import Page
 from workers.ledger.records import Deletion
-from workers.pipeline.plan import Plan
 from workers.pipeline.result import would_delete
 from workers.pipeline.states import STATES, VERDICTS
 from workers.settings.operators import Operator
@@ -107,19 +106,16 @@ def masked(body: str) -> str:
 
 
 def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> answers.DeletionRow:
-    plan = deletion.plan
+    plan = deletion.plan if deletion.dry_run else None
+    stopping = (*plan.refusals, *plan.asks) if plan else ()
     return answers.DeletionRow.about(
         deletion,
         due_at=None if deletion.terminal else standing.due_at(deletion),
         waits_for=waits_for(deletion),
         approvers=standing.approvers(deletion, operators),
         would_delete=would_delete(deletion) if deletion.terminal else None,
-        stopped_by=_stopping(plan) if plan and deletion.dry_run else [],
+        stopped_by=[each.gate for each in stopping],
     )
-
-
-def _stopping(plan: Plan) -> list[str]:
-    return [each.gate for each in (*plan.refusals, *plan.asks)]
 
 
 async def _row(deliveries: Deliveries, delivery: Delivery) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """`/metrics`: what Prometheus reads."""
 
 import asyncio
-from ipaddress import ip_address
 from typing import Final
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.origin import is_loopback
 from service.api.answers import PRIVATE
 from service.api.state import ServiceState, caller_of, state_of
 from service.supervision.metrics.scrape import scraped
@@ -36,16 +36,9 @@ def _open(request: Request, state: ServiceState) -> bool:
         case "loopback":
             host = request.client.host if request.client else ""
             direct = not any(name in request.headers for name in _FORWARDED)
-            return direct and _loopback(host)
+            return direct and is_loopback(host)
         case _:
             return False
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _measures(state: ServiceState) -> Measures | None:

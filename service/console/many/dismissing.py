@@ -1,8 +1,7 @@
 """`/holds`: dismiss many deliveries at once. They are counted and shown first."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +11,7 @@ from adapters.errors import Conflict, InvalidRequest, UnglueError
 from service.api.routes import holds as api
 from service.approval.pages import Problem
 from service.approval.refusals import refused
-from service.console.acting import reason
+from service.console.acting import digest, reason
 from service.console.door.front import Visit
 from workers.ledger.events.holds import WHYS, Held
 from workers.times.clock import moment, precise
@@ -42,7 +41,7 @@ async def show(visit: Visit, problem: Problem | None = None) -> Response:
         until=precise(until),
         chosen=len(chosen),
         rows=chosen[:_SHOWN],
-        seen=_digest(chosen),
+        seen=digest(each.delivery_id for each in chosen),
         why=query.get("reason", ""),
         may_dismiss=visit.may("approve", "admin"),
         problem=problem,
@@ -57,7 +56,7 @@ async def dismiss(visit: Visit) -> Response:
     try:
         chosen = await _chosen(visit, form, _until(visit, form))
         why = reason(visit)
-        if not chosen or _digest(chosen) != form.get("seen"):
+        if not chosen or digest(each.delivery_id for each in chosen) != form.get("seen"):
             raise Conflict("other deliveries hold now than were counted; look at them again")
         if form.get("number", "").strip() != str(len(chosen)):
             raise InvalidRequest("type how many are dismissed, as a number")
@@ -83,7 +82,3 @@ async def _chosen(visit: Visit, query: Mapping[str, str], until: datetime) -> li
         for each in held
         if (each.source, each.verdict) == (source, verdict) and each.at < until
     ][: api.MOST]
-
-
-def _digest(chosen: Sequence[Held]) -> str:
-    return hashlib.sha256("\n".join(each.delivery_id for each in chosen).encode()).hexdigest()

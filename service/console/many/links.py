@@ -1,7 +1,6 @@
 """`/links/{source}`: a PSA's companies against IT Glue, and the clean-up that begins from there."""
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,7 +13,7 @@ from adapters.errors import Conflict, InvalidRequest, NotFound, Unavailable, Ung
 from service.api.routes import sweeps
 from service.approval.pages import Problem
 from service.approval.refusals import refused
-from service.console.acting import once
+from service.console.acting import digest, once
 from service.console.door.front import Visit
 from service.console.page import address
 from workers.bulk.links import STATES, Link, compare, csv_of, row_of, to_sweep
@@ -96,8 +95,8 @@ async def sweep(visit: Visit) -> Response:
     except UnglueError as error:
         return await _shown(visit, source, refused(error, "Nothing was asked for."))
     key = once(visit)
-    digest = hashlib.sha256(f"{visit.caller.name}\n{key}\n{preview}".encode()).hexdigest()
-    sweep_id = f"swp_{digest[:20]}" if key else new_id("swp")
+    own = digest((visit.caller.name, str(key), str(preview)))
+    sweep_id = f"swp_{own[:20]}" if key else new_id("swp")
     asked = sweeps.SweepOrder(dry_run=preview, only=list(only))
     await sweeps.order(visit.state, visit.caller, sweep_id, schedule, asked)
     return RedirectResponse("/schedules?said=swept#sweeps", 303)
@@ -148,7 +147,7 @@ def _backlog(links: Sequence[Link]) -> tuple[str, ...]:
 
 
 def _digest(found: Comparison, only: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join((rfc3339(found.at), *only)).encode()).hexdigest()
+    return digest((rfc3339(found.at), *only))
 
 
 async def _shown(visit: Visit, source: str, problem: Problem | None = None) -> Response:

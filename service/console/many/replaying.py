@@ -1,6 +1,5 @@
 """`/replays`: begin many again at once. They are counted and shown first, then done as counted."""
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
@@ -14,7 +13,7 @@ from service.api.routes import replays as api
 from service.api.routes.replays import ReplayOrder
 from service.approval.pages import Problem
 from service.approval.refusals import refused
-from service.console.acting import once
+from service.console.acting import digest, once
 from service.console.deletions import subject
 from service.console.door.front import Visit
 from workers.bulk.replay.selection import STATES, Found
@@ -49,7 +48,7 @@ async def show(visit: Visit, problem: Problem | None = None) -> Response:
         asked=asked,
         until=precise(asked.until) if asked else "",
         found=found,
-        seen=_digest(found) if found else "",
+        seen=digest(found.ids) if found else "",
         rows=await _rows(visit, asked, found) if asked and found else [],
         typed=asked is not None and asked.what in _DELETES,
         replays=running,
@@ -106,10 +105,6 @@ async def _rows(visit: Visit, asked: ReplayOrder, found: Found) -> list[tuple[st
     return rows
 
 
-def _digest(found: Found) -> str:
-    return hashlib.sha256("\n".join(found.ids).encode()).hexdigest()
-
-
 async def begin(visit: Visit) -> Response:
     """Begin the replay that was counted."""
     visit.caller.require("request")
@@ -120,7 +115,7 @@ async def begin(visit: Visit) -> Response:
     try:
         asked = _asked(visit, visit.form)
         found = await api.chosen(visit.state, asked)
-        if _digest(found) != visit.form.get("seen"):
+        if digest(found.ids) != visit.form.get("seen"):
             raise Conflict("other records fit now than were counted; look at them again")
         if asked.what in _DELETES and visit.form.get("number", "").strip() != str(len(found.ids)):
             raise InvalidRequest("type how many are replayed, as a number")
