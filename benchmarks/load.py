@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Final, Protocol
@@ -47,9 +47,9 @@ class Measured:
         return self.requests / self.seconds
 
 
-def callback(company: int, key_url: str, *, status: str = "Inactive", seconds: int = 0) -> bytes:
-    """A company callback of 2 kB, as it is sent `seconds` from now."""
-    saved = timestamp(datetime.now(UTC) + timedelta(seconds=seconds))
+def callback(company: int, key_url: str, *, status: str = "Inactive") -> bytes:
+    """A company callback of 2 kB, as it is sent now."""
+    saved = timestamp(datetime.now(UTC))
     where = f"https://{HOST}/v2025_1//apis/3.0/company"
     entity = {
         "id": company,
@@ -136,19 +136,16 @@ def prepare(path: Path, requests: Iterable[bytes]) -> Path:
     return path
 
 
-def send(
-    url: str, requests: Path, seconds: float, *, rate: float | None = None,
-    connections: int = CONNECTIONS,
-) -> Measured:  # fmt: skip
+def send(url: str, requests: Path, seconds: float, *, rate: float | None = None) -> Measured:
     """Load on a server: as much as it answers, or at a `rate`."""
     parts = urlsplit(url)
     own = [sys.executable, "-m", "benchmarks.generator", str(requests), str(parts.hostname)]
-    own += [str(parts.port), "--connections", str(connections), "--seconds", str(seconds)]
+    own += [str(parts.port), "--connections", str(CONNECTIONS), "--seconds", str(seconds)]
     wrk = shutil.which("wrk")
     if rate is not None:
         own += ["--rate", str(rate)]
     elif wrk is not None:
-        own = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
+        own = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "--latency"]
         own += ["-s", str(_LUA), url, "--", str(requests), "1"]
     done = subprocess.run(own, capture_output=True, text=True, check=True, timeout=seconds + 120)  # noqa: S603 - our own
     return Measured(**json.loads(done.stdout.strip().splitlines()[-1]))

@@ -28,17 +28,15 @@ _SETUP = {
     "standard": "a Standard Webhook to this URL with this signing secret",
 }
 T = TypeVar("T")
-_QUESTIONS: Final[Mapping[str, Mapping[str, str]]] = {
+# What is asked of a vendor, each with an answer that can stand.
+_QUESTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "connectwise": {
-        "host": "   Host (like na.myconnectwise.net)",
-        "company": "   Company that you log in with",
+        "host": ("   Host (like na.myconnectwise.net)", "na.myconnectwise.net"),
+        "company": ("   Company that you log in with", "Cobalt"),
     },
-    "autotask": {"webhook_guid": "   GUID of its webhook"},
-}
-_EXAMPLES: Final = {
-    "host": "na.myconnectwise.net",
-    "company": "Cobalt",
-    "webhook_guid": "b2a7a1d8-2a7f-4dd4-9a3b-6a4bd1c0f9d3",
+    "autotask": {
+        "webhook_guid": ("   GUID of its webhook", "b2a7a1d8-2a7f-4dd4-9a3b-6a4bd1c0f9d3")
+    },
 }
 
 
@@ -100,7 +98,7 @@ def _sender(said: Mapping[str, str | None]) -> Sender:
     question = "Who says that a client is inactive"
     vendor = said["vendor"] or click.prompt(question, type=click.Choice(VENDORS), err=True)
     sender = Sender(vendor)
-    for name, question in _QUESTIONS.get(vendor, {}).items():
+    for name, (question, _) in _QUESTIONS.get(vendor, {}).items():
         given = said[name]
         value = _ask(question, _fits(_sends(sender, name))) if given is None else given
         sender = replace(sender, **{name: value})
@@ -129,7 +127,7 @@ def _fits(fields: Callable[[str], Mapping[str, Any]]) -> Callable[[str], str]:
 
 def _sends(sender: Sender, name: str) -> Callable[[str], Mapping[str, Any]]:
     """The sender with this answer, and ones that can stand for what is not asked yet."""
-    rest = {each: _EXAMPLES[each] for each in _QUESTIONS[sender.vendor]}
+    rest = {each: example for each, (_, example) in _QUESTIONS[sender.vendor].items()}
     return lambda text: {"sender": replace(sender, **{**rest, name: text})}
 
 

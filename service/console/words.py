@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 
 from workers.ledger.records import Deletion
@@ -19,8 +18,8 @@ from workers.pipeline.states import (
 from workers.times.clock import rfc3339
 
 # What a state's mark looks like; the word stands beside it, so nobody needs the colour.
-TONES: Final[Mapping[str, str]] = MappingProxyType(
-    dict.fromkeys(STATES, "open")
+TONES: Final[Mapping[str, str]] = (
+dict.fromkeys(STATES, "open")
     | {
         DELETED: "go", SOFT_DELETED: "go", PREVIEWED: "calm", BLOCKED: "warn",
         CANCELLED: "calm", FAILED: "stop", "awaiting_approval": "warn",
@@ -29,72 +28,68 @@ TONES: Final[Mapping[str, str]] = MappingProxyType(
         "stopped": "calm",
     }
 )  # fmt: skip
-_OUTCOMES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "queued": "It waits for a worker.",
-        "running": "A worker is at it.",
-        "awaiting_eligibility": "It waits until every gate passes.",
-        "awaiting_approval": "It waits for somebody to approve or reject it.",
-        "scheduled": "It waits out its grace period, in which it can still be cancelled.",
-        "exporting": "It waits for IT Glue to build the export.",
-        "retrying": "Something failed that may pass; it tries again.",
-        "verifying": "The DELETE was sent. It is deleted once it is seen gone.",
-        DELETED: "The organization is deleted, and was seen gone.",
-        SOFT_DELETED: "The organization's status was changed. Nothing was deleted.",
-        PREVIEWED: "This was a dry run. Nothing was deleted.",
-        BLOCKED: "It was not deleted: a gate refused.",
-        CANCELLED: "It was cancelled. Nothing was deleted.",
-        FAILED: "It failed.",
-    }
-)
-_ENTRIES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "created": "Asked for by {source} {actor}",
-        "planned": "Planned: organization {org_id} was found and counted. Refusals: {refused}",
-        "approval_wanted": "An approval is asked for",
-        "approval_reminded": "The approvers were reminded; it ends {until}",
-        "approval_expired": "Nobody approved it in time",
-        "approval_not_wanted": "An approval is no longer needed",
-        "approval_voided": "The approval by {approved_by} is void, for this moved: {moved}",
-        "approved": "Approved by {operator}",
-        "rejected": "Rejected by {operator}: {reason}",
-        "cancelled": "Cancelled by {operator}",
-        "scheduled": "The grace period began; it ends {until}",
-        "export_asked": "IT Glue was asked for an export",
-        "exported": "The export is on disk: {file}",
-        "export_unproved": "The export does not prove enough: {why}",
-        "intent": "Permission number {number} to call ({kind}) was given for organization {org_id}",
-        "answer": "IT Glue answered call {number}: {outcome}",
-        "not_sent": "The call was not sent: {why}",
-        "not_begun": "Not begun: {why}",
-        "unanswered": "No answer came; a look finds it {state}",
-        "looked": "Looked whether it is gone: {state}",
-        "vanished": "It vanished without a call of ours",
-        "attempt": "The step {step} failed: {code}",
-        "postponed": "Put off: {why}",
-        "parked": "Put aside: its worker died {deaths} times",
-        "lease_expired": "A worker vanished; another one takes over",
-        "plan_aged": "The plan is too old and is made again",
-        "plan_moved": "The plan moved and is made again: {moved}",
-        "policy_moved": "The policy moved; the plan is made again",
-        "meaning_moved": "It would now mean organization {org_id}: stopped",
-        "reactivated": "The client is active again",
-        "reactivated_too_late": "The client is active again, after the call",
-        "active_elsewhere": "Another source says that the client is active",
-        "joined": "Asked for once more by delivery {delivery_id}",
-        "order_unknown": "It is not known whether delivery {delivery_id} is older or newer",
-        "other_account": "IT Glue answered for another account",
-        "replayed": "Replayed by {operator}; before that it was {was}",
-        "ended": "Ended: {state}",
-        "callback": "The result for the receiver: {state}",
-        "notification": "The notification to {target}: {state}",
-        "callback_replayed": "The result is sent again for {operator}",
-        "still_gone": "Looked later: still gone",
-        "looked_later": "Looked later: {state}",
-        "recreated": "An organization like it exists again",
-        "proved_later": "Seen gone after all: it counts as deleted",
-    }
-)
+_OUTCOMES: Final[Mapping[str, str]] = {
+    "queued": "It waits for a worker.",
+    "running": "A worker is at it.",
+    "awaiting_eligibility": "It waits until every gate passes.",
+    "awaiting_approval": "It waits for somebody to approve or reject it.",
+    "scheduled": "It waits out its grace period, in which it can still be cancelled.",
+    "exporting": "It waits for IT Glue to build the export.",
+    "retrying": "Something failed that may pass; it tries again.",
+    "verifying": "The DELETE was sent. It is deleted once it is seen gone.",
+    DELETED: "The organization is deleted, and was seen gone.",
+    SOFT_DELETED: "The organization's status was changed. Nothing was deleted.",
+    PREVIEWED: "This was a dry run. Nothing was deleted.",
+    BLOCKED: "It was not deleted: a gate refused.",
+    CANCELLED: "It was cancelled. Nothing was deleted.",
+    FAILED: "It failed.",
+}
+_ENTRIES: Final[Mapping[str, str]] = {
+    "created": "Asked for by {source} {actor}",
+    "planned": "Planned: organization {org_id} was found and counted. Refusals: {refused}",
+    "approval_wanted": "An approval is asked for",
+    "approval_reminded": "The approvers were reminded; it ends {until}",
+    "approval_expired": "Nobody approved it in time",
+    "approval_not_wanted": "An approval is no longer needed",
+    "approval_voided": "The approval by {approved_by} is void, for this moved: {moved}",
+    "approved": "Approved by {operator}",
+    "rejected": "Rejected by {operator}: {reason}",
+    "cancelled": "Cancelled by {operator}",
+    "scheduled": "The grace period began; it ends {until}",
+    "export_asked": "IT Glue was asked for an export",
+    "exported": "The export is on disk: {file}",
+    "export_unproved": "The export does not prove enough: {why}",
+    "intent": "Permission number {number} to call ({kind}) was given for organization {org_id}",
+    "answer": "IT Glue answered call {number}: {outcome}",
+    "not_sent": "The call was not sent: {why}",
+    "not_begun": "Not begun: {why}",
+    "unanswered": "No answer came; a look finds it {state}",
+    "looked": "Looked whether it is gone: {state}",
+    "vanished": "It vanished without a call of ours",
+    "attempt": "The step {step} failed: {code}",
+    "postponed": "Put off: {why}",
+    "parked": "Put aside: its worker died {deaths} times",
+    "lease_expired": "A worker vanished; another one takes over",
+    "plan_aged": "The plan is too old and is made again",
+    "plan_moved": "The plan moved and is made again: {moved}",
+    "policy_moved": "The policy moved; the plan is made again",
+    "meaning_moved": "It would now mean organization {org_id}: stopped",
+    "reactivated": "The client is active again",
+    "reactivated_too_late": "The client is active again, after the call",
+    "active_elsewhere": "Another source says that the client is active",
+    "joined": "Asked for once more by delivery {delivery_id}",
+    "order_unknown": "It is not known whether delivery {delivery_id} is older or newer",
+    "other_account": "IT Glue answered for another account",
+    "replayed": "Replayed by {operator}; before that it was {was}",
+    "ended": "Ended: {state}",
+    "callback": "The result for the receiver: {state}",
+    "notification": "The notification to {target}: {state}",
+    "callback_replayed": "The result is sent again for {operator}",
+    "still_gone": "Looked later: still gone",
+    "looked_later": "Looked later: {state}",
+    "recreated": "An organization like it exists again",
+    "proved_later": "Seen gone after all: it counts as deleted",
+}
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z", re.ASCII)
 _QUIET: Final = frozenset({"entry", "at", "digest", "sha256", "fence", "generation", "id"})
 

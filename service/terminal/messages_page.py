@@ -5,130 +5,122 @@ the notices, and the codes of deliveries. A test compares the file, and finds co
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Final
 
 from adapters import errors
 from workers.outbox.kinds import MEANINGS
 from workers.pipeline.gates import GATES, psa_says
 
-ADVICE: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "InternalError": "A fault of Unglue. The log has the details; the ledger is intact.",
-        "ConfigurationError": "Correct the setting that the message names, then start again. "
-        "`unglue config check` reads the file without starting anything.",
-        "InvalidRequest": "Correct the fields that the message names.",
-        "InvalidIdentifier": "Give the organization's id, or a name that is exactly one "
-        "organization's.",
-        "Unauthorized": "Set UNGLUE_TOKEN, or send `Authorization: Bearer …`. `unglue operators "
-        "add` makes a token.",
-        "SignatureInvalid": "Compare the source's secret with the sender's. Nothing was stored.",
-        "RoleMissing": "Ask an operator who has the role, or an admin for the role.",
-        "Forbidden": "Open the page again from the link, and send its form.",
-        "NotFound": "Look for it in the list: `unglue deletions`, `unglue deliveries`.",
-        "MethodNotAllowed": "The path is right; the method is not.",
-        "Conflict": "Look at its state (`unglue deletions ID`). What ended is begun again by "
-        "`unglue replay ID`.",
-        "PayloadTooLarge": "Nothing was stored. No vendor sends such an event.",
-        "TooManyAttempts": "Wait as long as `Retry-After` says.",
-        "Unavailable": "Send the same again; a vendor's webhook does so by itself.",
-        "StorageUnavailable": "See whether Redis runs and has room: `unglue doctor`.",
-        "SigningKeyUnavailable": "Look at the way to the vendor's key server. The sender tries "
-        "again.",
-        "PsaError": "See which of the next three it is.",
-        "PsaUnreachable": "Nothing to do at first: the PSA is asked again every minute until "
-        "`policy.eligibility_window` ends. Then see that it answers, and `unglue replay ID`.",
-        "PsaRefused": "Correct the credentials in `[sources.NAME.api]`, or what their user may "
-        "read; `unglue sources check NAME` tries them. What waits goes on by itself.",
-        "PsaAnswerUnreadable": "See that `api.base_url` is the PSA's: `unglue sources check NAME`. "
-        "It is asked again meanwhile.",
-        "OrganizationNotFound": "See whether it is gone already, and whether the key may read it.",
-        "PermissionDenied": "Check the API key and its rights: `unglue doctor`.",
-        "DeletionBlocked": "See the gate that the message names, below; then `unglue replay ID`.",
-        "ITGlueConnectionError": "Nothing to do at first: it is tried again. When it ended, "
-        "`unglue replay ID`.",
-        "Postponed": "Nothing to do. It goes on when the budget of requests allows.",
-        "CallsStopped": "Give Unglue a new API key, see that `unglue doctor` finds nothing wrong, "
-        "then `unglue resume`.",
-        "Cancelled": "Nothing to do. If it is to be deleted all the same: `unglue replay ID`.",
-        "DeletionUnverified": "Look in IT Glue whether it is gone. Unglue sends no second DELETE "
-        "by itself.",
-    }
-)
+ADVICE: Final[Mapping[str, str]] = {
+    "InternalError": "A fault of Unglue. The log has the details; the ledger is intact.",
+    "ConfigurationError": "Correct the setting that the message names, then start again. "
+    "`unglue config check` reads the file without starting anything.",
+    "InvalidRequest": "Correct the fields that the message names.",
+    "InvalidIdentifier": "Give the organization's id, or a name that is exactly one "
+    "organization's.",
+    "Unauthorized": "Set UNGLUE_TOKEN, or send `Authorization: Bearer …`. `unglue operators "
+    "add` makes a token.",
+    "SignatureInvalid": "Compare the source's secret with the sender's. Nothing was stored.",
+    "RoleMissing": "Ask an operator who has the role, or an admin for the role.",
+    "Forbidden": "Open the page again from the link, and send its form.",
+    "NotFound": "Look for it in the list: `unglue deletions`, `unglue deliveries`.",
+    "MethodNotAllowed": "The path is right; the method is not.",
+    "Conflict": "Look at its state (`unglue deletions ID`). What ended is begun again by "
+    "`unglue replay ID`.",
+    "PayloadTooLarge": "Nothing was stored. No vendor sends such an event.",
+    "TooManyAttempts": "Wait as long as `Retry-After` says.",
+    "Unavailable": "Send the same again; a vendor's webhook does so by itself.",
+    "StorageUnavailable": "See whether Redis runs and has room: `unglue doctor`.",
+    "SigningKeyUnavailable": "Look at the way to the vendor's key server. The sender tries again.",
+    "PsaError": "See which of the next three it is.",
+    "PsaUnreachable": "Nothing to do at first: the PSA is asked again every minute until "
+    "`policy.eligibility_window` ends. Then see that it answers, and `unglue replay ID`.",
+    "PsaRefused": "Correct the credentials in `[sources.NAME.api]`, or what their user may "
+    "read; `unglue sources check NAME` tries them. What waits goes on by itself.",
+    "PsaAnswerUnreadable": "See that `api.base_url` is the PSA's: `unglue sources check NAME`. "
+    "It is asked again meanwhile.",
+    "OrganizationNotFound": "See whether it is gone already, and whether the key may read it.",
+    "PermissionDenied": "Check the API key and its rights: `unglue doctor`.",
+    "DeletionBlocked": "See the gate that the message names, below; then `unglue replay ID`.",
+    "ITGlueConnectionError": "Nothing to do at first: it is tried again. When it ended, "
+    "`unglue replay ID`.",
+    "Postponed": "Nothing to do. It goes on when the budget of requests allows.",
+    "CallsStopped": "Give Unglue a new API key, see that `unglue doctor` finds nothing wrong, "
+    "then `unglue resume`.",
+    "Cancelled": "Nothing to do. If it is to be deleted all the same: `unglue replay ID`.",
+    "DeletionUnverified": "Look in IT Glue whether it is gone. Unglue sends no second DELETE "
+    "by itself.",
+}
 # Codes of a result that no exception carries.
 _IN_RESULTS: Final = {
     "Cancelled": "Somebody, or the client's own source, stopped it.",
     "DeletionUnverified": "A DELETE was sent, and the organization was not seen gone in time.",
 }
-_CURES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "primary_organization": "None: it is never deleted.",
-        "sub_organizations": "Delete or move its sub-organizations first.",
-        "my_glue_account": "End its MyGlue account first.",
-        "psa_name": "Make the names agree, or ask by `org_id`.",
-        "proof": "Send the name with the number, or have a person approve it.",
-        "identity": "Ask again: it was renamed, re-linked or made again meanwhile.",
-        "psa_links": "Unlink it, or approve it after looking at every link.",
-        "psa_says": "Look at the company in the PSA, then approve or reject.",
-        "client_active": "Nothing: the client is active. If that is wrong, correct it in the PSA.",
-        "event": "Look at both events (`unglue deliveries`), then approve or reject.",
-        "declined": "Ask by name (`unglue replay ID`), or `unglue unprotect ORG_ID`.",
-        "trust": "Look who asked, then approve or reject.",
-        "act": "Look at the mode that changed, then approve or reject.",
-        "protection": "`unglue unprotect ORG_ID` (role admin).",
-        "only_ids": "Add its id to `policy.only_ids`, or empty the list.",
-        "protected_ids": "Take its id out of `policy.protected_ids`, then `unglue unprotect`.",
-        "protected_names": "Change `policy.protected_names`.",
-        "protected_types": "Change `policy.protected_types`.",
-        "eligible_statuses": "Nothing at first: it waits for the PSA's next sync "
-        "(`policy.eligibility_window`).",
-        "eligible_types": "Change `policy.eligible_types`, or its type in IT Glue.",
-        "required_tags": "Add the tag to its quick notes, alert or description.",
-        "blocking_tags": "Remove the tag there, then `unglue unprotect ORG_ID`.",
-        "idle": "Wait, or lower `policy.min_idle_days`.",
-        "psa_synced": "Make the company inactive in the PSA, or stop its sync.",
-        "schedule_statuses": "Change the schedule's `statuses`.",
-        "dependencies": "Move or delete the records, raise `policy.dependency_limits`, or approve "
-        "with `--force-delete`.",
-        "confirmation": "Ask with `--confirm-delete`, or have a person approve it.",
-    }
-)
+_CURES: Final[Mapping[str, str]] = {
+    "primary_organization": "None: it is never deleted.",
+    "sub_organizations": "Delete or move its sub-organizations first.",
+    "my_glue_account": "End its MyGlue account first.",
+    "psa_name": "Make the names agree, or ask by `org_id`.",
+    "proof": "Send the name with the number, or have a person approve it.",
+    "identity": "Ask again: it was renamed, re-linked or made again meanwhile.",
+    "psa_links": "Unlink it, or approve it after looking at every link.",
+    "psa_says": "Look at the company in the PSA, then approve or reject.",
+    "client_active": "Nothing: the client is active. If that is wrong, correct it in the PSA.",
+    "event": "Look at both events (`unglue deliveries`), then approve or reject.",
+    "declined": "Ask by name (`unglue replay ID`), or `unglue unprotect ORG_ID`.",
+    "trust": "Look who asked, then approve or reject.",
+    "act": "Look at the mode that changed, then approve or reject.",
+    "protection": "`unglue unprotect ORG_ID` (role admin).",
+    "only_ids": "Add its id to `policy.only_ids`, or empty the list.",
+    "protected_ids": "Take its id out of `policy.protected_ids`, then `unglue unprotect`.",
+    "protected_names": "Change `policy.protected_names`.",
+    "protected_types": "Change `policy.protected_types`.",
+    "eligible_statuses": "Nothing at first: it waits for the PSA's next sync "
+    "(`policy.eligibility_window`).",
+    "eligible_types": "Change `policy.eligible_types`, or its type in IT Glue.",
+    "required_tags": "Add the tag to its quick notes, alert or description.",
+    "blocking_tags": "Remove the tag there, then `unglue unprotect ORG_ID`.",
+    "idle": "Wait, or lower `policy.min_idle_days`.",
+    "psa_synced": "Make the company inactive in the PSA, or stop its sync.",
+    "schedule_statuses": "Change the schedule's `statuses`.",
+    "dependencies": "Move or delete the records, raise `policy.dependency_limits`, or approve "
+    "with `--force-delete`.",
+    "confirmation": "Ask with `--confirm-delete`, or have a person approve it.",
+}
 # Why a delivery was `ignored` or `rejected`: the codes that all vendors share.
-DELIVERIES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "created": "It asked for a deletion.",
-        "joined": "It asked for what an open deletion of this client already does.",
-        "reactivated": "The client is active: its open deletions were cancelled.",
-        "event_id": "The same event came before.",
-        "stale": "A newer event of this client is known.",
-        "client_active": "The client is active, and nothing was open for it.",
-        "too_late": "The client is active, and the DELETE had been sent.",
-        "order_unknown": "Nobody can say which of two events was the last: a person decides.",
-        "already_deleted": "The organization of this client was deleted before.",
-        "cancelled_by_operator": "A person stopped a deletion of this client.",
-        "too_old": "It is older than `max_event_age`.",
-        "spooled": "Redis was away: it is on disk, and recorded when Redis is back.",
-        "signing_key_unavailable": "The vendor's key server did not answer; it is verified later.",
-        "signing_key_not_asked_for": "The same, since that server was asked too often just now.",
-        "not_genuine": "It was verified later, and its sender did not sign it.",
-        "other_entity": "It is about something else than a company.",
-        "other_event": "It is an activity that says nothing of a client's state.",
-        "other_type": "Its type is none of those that mean inactive or active.",
-        "known": "The PSA said it when it was asked, and an event had said it before.",
-        "asks_for_nothing": "An event that said the same would ask for nothing.",
-        "caught_up_malformed": "What was caught up with cannot be read again.",
-        "own_write": "Unglue's own member made this change.",
-        "own_company": "It is about the MSP's own company.",
-        "no_convention": "The source has no `inactive_when`, so an update says nothing.",
-        "webhook_changed": "NinjaOne says that its webhook was changed. Look who did it.",
-        "webhook_deactivated": "Autotask switched the webhook off. Switch it on again there.",
-        "not_utf8": "Its body is not UTF-8.",
-        "not_json": "Its body is not JSON.",
-        "duplicate_key": "Its JSON has one key twice.",
-        "nested_too_deeply": "Its JSON is nested too deeply.",
-        "number_too_long": "Its JSON has a number with too many digits.",
-    }
-)
+DELIVERIES: Final[Mapping[str, str]] = {
+    "created": "It asked for a deletion.",
+    "joined": "It asked for what an open deletion of this client already does.",
+    "reactivated": "The client is active: its open deletions were cancelled.",
+    "event_id": "The same event came before.",
+    "stale": "A newer event of this client is known.",
+    "client_active": "The client is active, and nothing was open for it.",
+    "too_late": "The client is active, and the DELETE had been sent.",
+    "order_unknown": "Nobody can say which of two events was the last: a person decides.",
+    "already_deleted": "The organization of this client was deleted before.",
+    "cancelled_by_operator": "A person stopped a deletion of this client.",
+    "too_old": "It is older than `max_event_age`.",
+    "spooled": "Redis was away: it is on disk, and recorded when Redis is back.",
+    "signing_key_unavailable": "The vendor's key server did not answer; it is verified later.",
+    "signing_key_not_asked_for": "The same, since that server was asked too often just now.",
+    "not_genuine": "It was verified later, and its sender did not sign it.",
+    "other_entity": "It is about something else than a company.",
+    "other_event": "It is an activity that says nothing of a client's state.",
+    "other_type": "Its type is none of those that mean inactive or active.",
+    "known": "The PSA said it when it was asked, and an event had said it before.",
+    "asks_for_nothing": "An event that said the same would ask for nothing.",
+    "caught_up_malformed": "What was caught up with cannot be read again.",
+    "own_write": "Unglue's own member made this change.",
+    "own_company": "It is about the MSP's own company.",
+    "no_convention": "The source has no `inactive_when`, so an update says nothing.",
+    "webhook_changed": "NinjaOne says that its webhook was changed. Look who did it.",
+    "webhook_deactivated": "Autotask switched the webhook off. Switch it on again there.",
+    "not_utf8": "Its body is not UTF-8.",
+    "not_json": "Its body is not JSON.",
+    "duplicate_key": "Its JSON has one key twice.",
+    "nested_too_deeply": "Its JSON is nested too deeply.",
+    "number_too_long": "Its JSON has a number with too many digits.",
+}
 
 
 def page() -> str:

@@ -16,13 +16,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from adapters.registry import VENDORS
 from service.sandbox.psa.autotask import autotask_routes
 from service.sandbox.psa.connectwise import connectwise_routes
 from service.sandbox.psa.halopsa import halopsa_routes
 from service.sandbox.psa.ninjaone import ninjaone_routes
-from service.sandbox.psa.sending import Mishaps, Outgoing
+from service.sandbox.psa.sending import Habits, Mishaps, Outgoing
 from service.sandbox.psa.tenant import Tenant
-from service.sandbox.psa.vendors import KEY_PATH, POSTS, Change, habits_of
+from service.sandbox.psa.vendors import HABITS, KEY_PATH, POSTS, Change
 from service.sandbox.seed import DEFAULT_SEED
 
 ROUTES: Final[Mapping[str, Callable[[Tenant], list[Route]]]] = {
@@ -47,7 +48,8 @@ def create_vendor(
     origin: str | None = None,
 ) -> Starlette:
     """One vendor, with what it sends; `origin` is where the service really is."""
-    out = Outgoing(habits_of(vendor), clock=tenant.now, pace=pace, origin=origin)
+    habits = HABITS.get(vendor, Habits())
+    out = Outgoing(VENDORS[vendor].sender, habits, clock=tenant.now, pace=pace, origin=origin)
     it = _Control(vendor, tenant, out, signing_key)
     app = Starlette(
         routes=[

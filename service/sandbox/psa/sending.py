@@ -8,17 +8,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import httpx
 
 from adapters.contract import Sender
 from workers.times.clock import Clock
-
-# ConnectWise tries again after these only (developer.connectwise.com, "PSA Callbacks").
-CONNECTWISE_AGAIN: Final = frozenset({404, 409, 419, 429})
-CONNECTWISE_DAYS: Final = timedelta(days=3)
-AUTOTASK_FAILURES: Final = 25
 
 
 @dataclass
@@ -41,11 +36,10 @@ class Delivery:
     answers: list[int | None] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Habits:
-    """How a vendor delivers: after which statuses it tries `again` (none: any), when it stops."""
+    """After which statuses a vendor tries `again` (none: any), and when it stops."""
 
-    sender: Sender
     again: frozenset[int] | None = None
     days: timedelta | None = None
     failures: int | None = None
@@ -59,10 +53,11 @@ class Outgoing:
     """
 
     def __init__(
-        self, habits: Habits, *, clock: Clock, pace: float = 1.0, origin: str | None = None
+        self, sender: Sender, habits: Habits, *, clock: Clock, pace: float, origin: str | None
     ) -> None:
         self.mishaps = Mishaps()
         self.made: list[Delivery] = []
+        self._sender = sender
         self._habits = habits
         self._clock = clock
         self._pace = pace
@@ -134,7 +129,7 @@ class Outgoing:
         gave_up: Callable[[int | None], None],
     ) -> None:
         await asyncio.sleep(self.mishaps.delay)
-        sender = self._habits.sender
+        sender = self._sender
         waits = (0.0, *sender.retry_after_seconds)
         async with httpx.AsyncClient(trust_env=False, timeout=sender.timeout_seconds) as http:
             for wait in waits:

@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from adapters.autotask.signature import HEADER as AUTOTASK_HEADER
@@ -11,15 +12,8 @@ from adapters.autotask.signature import signature_of as autotask_signature
 from adapters.connectwise.signature import HEADER as CONNECTWISE_HEADER
 from adapters.connectwise.signature import signature_of as connectwise_signature
 from adapters.fields import folded
-from adapters.registry import VENDORS
 from service.sandbox.psa.connectwise import COMPANY
-from service.sandbox.psa.sending import (
-    AUTOTASK_FAILURES,
-    CONNECTWISE_AGAIN,
-    CONNECTWISE_DAYS,
-    Habits,
-    Outgoing,
-)
+from service.sandbox.psa.sending import Habits, Outgoing
 from service.sandbox.psa.tenant import Tenant, written
 
 KEY_PATH: Final = "/v4_6_release/system/callbackkey/index.rails"
@@ -158,16 +152,12 @@ POSTS: Final[Mapping[str, Post]] = {
 }
 
 
-def habits_of(vendor: str) -> Habits:
-    """How this vendor delivers."""
-    sender = VENDORS[vendor].sender
-    match vendor:
-        case "connectwise":
-            return Habits(sender, CONNECTWISE_AGAIN, days=CONNECTWISE_DAYS)
-        case "autotask":
-            return Habits(sender, failures=AUTOTASK_FAILURES)
-        case _:
-            return Habits(sender)
+# What is published of how they deliver; of NinjaOne and HaloPSA nothing is.
+HABITS: Final[Mapping[str, Habits]] = {
+    # ConnectWise tries again after these only (developer.connectwise.com, "PSA Callbacks").
+    "connectwise": Habits(again=frozenset({404, 409, 419, 429}), days=timedelta(days=3)),
+    "autotask": Habits(failures=25),
+}
 
 
 def _switch(entry: dict[str, Any], name: str, *, on: bool) -> Callable[[], None]:
