@@ -49,11 +49,11 @@ class Watched(Store):
         self.waited: list[str] = []
 
     async def run(
-        self, name: str, args: Any, *, durable: bool = False, replicated: bool = False
+        self, name: str, *args: Any, durable: bool = False, replicated: bool = False
     ) -> Any:
         if durable:
             self.waited.append(name)
-        return await super().run(name, args, durable=durable, replicated=replicated)
+        return await super().run(name, *args, durable=durable, replicated=replicated)
 
 
 async def opened(valkey: FailingValkey, *, fsync: bool) -> Watched:
@@ -141,11 +141,11 @@ async def test_repeats_are_confirmed(
             # Written, not confirmed; and so again, though the script then only looks.
             for _ in range(2):
                 with pytest.raises(NotDurable) as raised:
-                    await strict.run("cancel", said, durable=True)
+                    await strict.run("cancel", *said, durable=True)
             assert raised.value.answer == b"cancelled"
             assert await strict.redis.exists("unglue:marker") == 1
         strict._confirm_within = 5000
-        assert await strict.run("cancel", said, durable=True) == b"cancelled"
+        assert await strict.run("cancel", *said, durable=True) == b"cancelled"
 
 
 async def pending(here: Rehearsal) -> Any:

@@ -312,8 +312,8 @@ async def test_a_spool_of_which_the_ledger_may_forget_takes_in_no_reactivation(
     """Its first word is confirmed on disk, or it is not known."""
     run, confirmed = ledger.store.run, False
 
-    async def unconfirmed(name: str, args: Any, *, durable: bool = False) -> Any:
-        answer = await run(name, args, durable=durable)
+    async def unconfirmed(name: str, *args: Any, durable: bool = False) -> Any:
+        answer = await run(name, *args, durable=durable)
         if durable and not confirmed:
             raise NotDurable("not seen on disk", answer)
         return answer

@@ -68,7 +68,7 @@ async def _beat(
 ) -> str:
     """Renew the lease until it is lost, or the work is over; why it ended."""
     every = ledger.store.beat
-    lasts = timedelta(milliseconds=ledger.store.lease)
+    lasts = ledger.store.lease
     ends, pause = clock() + lasts, every
     while not over():
         await asyncio.sleep(pause.total_seconds())

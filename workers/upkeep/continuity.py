@@ -97,15 +97,11 @@ class Continuity:
 
     async def _met(self, known: Witness) -> tuple[str, Witness]:
         before = self._clock()
-        asked: list[Any] = [
-            to_ms(before),
-            secrets.token_hex(16),
-            known.ledger,
-            known.mark,
-            known.tip,
-        ]
+        seen = (known.ledger, known.mark, known.tip)
         try:
-            answer = await self._ledger.store.run("found_ledger", asked, replicated=True)
+            answer = await self._ledger.store.run(
+                "found_ledger", before, secrets.token_hex(16), *seen, replicated=True
+            )
         except NotDurable as error:
             # A fail-over may lose what was seen, and who remembers it would stop everything.
             answer = list(cast("list[Any]", error.answer))

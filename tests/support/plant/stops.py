@@ -82,8 +82,8 @@ def watch() -> None:
     ITGlue.delete_organization = _watched_delete  # type: ignore[method-assign]
 
 
-async def _watched(self: Store, name: str, args: Sequence[Any], **waits: bool) -> Any:
-    return await _around(self, name, args, lambda: _run_script(self, name, args, **waits))
+async def _watched(self: Store, name: str, *args: Any, **waits: bool) -> Any:
+    return await _around(self, name, args, lambda: _run_script(self, name, *args, **waits))
 
 
 async def _watched_commit(self: Commits, args: Sequence[Any], *, size: int, durable: bool) -> Any:

@@ -51,7 +51,7 @@ class Account:
         """
         if not self._base_url:
             return
-        answer, *bound = await self._store.run("bind_account", [to_ms(now), self._base_url, ""])
+        answer, *bound = await self._store.run("bind_account", now, self._base_url, "")
         if answer == b"other_base_url":
             raise AnotherAccount(
                 f"this Redis holds the ledger of the IT Glue account at {bound[0].decode()}, and "
@@ -63,7 +63,7 @@ class Account:
         """Compare the account's own organization, as IT Glue shows it. Raises AccountChanged."""
         if primary is None:
             return
-        answer, *bound = await self._store.run("bind_account", [to_ms(now), "", primary])
+        answer, *bound = await self._store.run("bind_account", now, "", primary)
         if answer == b"other_primary":
             raise AccountChanged(primary, bound[0].decode())
 
@@ -73,7 +73,7 @@ class Account:
 
     async def accept(self, operator: str, now: datetime) -> None:
         """From here on this record is for the account that IT Glue answers for now."""
-        await self._store.run("accept_account", [to_ms(now), operator], durable=True)
+        await self._store.run("accept_account", now, operator, durable=True)
 
     async def removed(self, since: datetime) -> frozenset[str]:
         """Organizations that Unglue deleted since, or may have: those it holds a claim on."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from workers.ledger.events.catch_ups import id_of
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, SERVICE, WORKER
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.pipeline.states import STATES
 from workers.times.clock import to_ms
 
@@ -85,11 +85,8 @@ class Measures:
     sources: Mapping[str, Of]
 
 
-class Measuring:
+class Measuring(Part):
     """Reads them."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def now(self, now: datetime, sources: Iterable[str]) -> Measures:
         """The measures. `sources` are the configured ones. Raises redis.RedisError, OSError."""
