@@ -138,10 +138,7 @@ class Adapter(Protocol):
         """Where the signing key of this delivery is kept, or `None` if the source holds it.
 
         Nothing in the body is trusted yet: the URL is returned only if it lies on the configured
-        host and path.
-
-        Raises:
-            SignatureInvalid: no key can make this delivery genuine.
+        host and path. Raises SignatureInvalid: no key can make this delivery genuine.
         """
         ...
 

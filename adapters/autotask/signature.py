@@ -33,10 +33,8 @@ def require_signature(headers: Headers, body: bytes, secrets: Sequence[str]) -> 
     Autotask signs its JSON with `& < > ' " + backtick` and all non-ASCII characters escaped;
     msoukhomlinov/n8n-nodes-autotask (issue 6, `helpers/webhook/signature.ts`) could not verify
     otherwise. If something on the way undoes the escapes, the escaped form is what was signed. It
-    is the same JSON value, so trying it as well proves the same.
-
-    Raises:
-        SignatureInvalid: the header is missing, sent twice, malformed, or fits no secret.
+    is the same JSON value, so trying it as well proves the same. Raises SignatureInvalid: the
+    header is missing, sent twice, malformed, or fits no secret.
     """
     sent = headers.only(HEADER)
     if sent is None:

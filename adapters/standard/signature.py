@@ -91,9 +91,8 @@ def _one(headers: Headers, name: str, form: re.Pattern[str]) -> str:
 def require_signature(headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> None:
     """Prove that somebody who knows one of the secrets sent this message, just now.
 
-    Raises:
-        SignatureInvalid: a header is missing, sent twice or malformed, the message was signed more
-            than five minutes ago or ahead, or no signature fits.
+    Raises SignatureInvalid: a header is missing, sent twice or malformed, the message was signed
+    more than five minutes ago or ahead, or no signature fits.
     """
     names = _names(headers)
     sent_id = _one(headers, names.id, _MESSAGE_ID)

@@ -101,8 +101,7 @@ class ITGlue:
     async def inventory(self, organization: Organization) -> Inventory:
         """How many records of each kind hang on an organization, and what lies below it.
 
-        Raises:
-            ITGlueConnectionError: a count may succeed later; one that never can is `None`.
+        Raises ITGlueConnectionError: a count may succeed later; one that never can is `None`.
         """
         found = await inventory.take(self.transport, organization, self._types)
         self.saw_account = self.saw_account or found.account is not None

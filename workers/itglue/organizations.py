@@ -99,8 +99,7 @@ async def alike(transport: Transport, name: str) -> tuple[tuple[str, str], ...]:
 async def linked(transport: Transport, link: PsaLink) -> Linked:
     """Organizations linked to a PSA company, each proved by the `remote-id` of its link.
 
-    Raises:
-        CallFailed: too many rows do not state their links, so nothing can be proved.
+    Raises CallFailed: too many rows do not state their links, so nothing can be proved.
     """
     rows = await everything(
         transport,

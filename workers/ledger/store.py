@@ -187,10 +187,8 @@ class Store:
         """The answers to each of the calls of a script that takes one after another.
 
         Each is a decision of its own: where one fails, its answer is the error, which is then none
-        of the others'. They wait for the replicas together, and with `durable` for the disk.
-
-        Raises:
-            redis.RedisError: there are no answers: the way to Redis broke.
+        of the others'. They wait for the replicas together, and with `durable` for the disk. Raises
+        redis.RedisError: there are no answers: the way to Redis broke.
         """
         args = [each for call in calls for each in call]
         try:

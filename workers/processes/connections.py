@@ -56,10 +56,8 @@ async def context_over(
     """What the steps of one deletion work with.
 
     `while_stopped` asks IT Glue although it refused the key too often; `counts` says whether what
-    it answers now counts for that.
-
-    Raises:
-        AnotherAccount: the record is for another IT Glue account; nothing is asked or sent.
+    it answers now counts for that. Raises AnotherAccount: the record is for another IT Glue
+    account; nothing is asked or sent.
     """
     ledger = connections.ledger
     await ledger.account.require_ours(system_clock())

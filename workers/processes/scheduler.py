@@ -50,8 +50,7 @@ class Scheduler:
     async def tick(self) -> bool:
         """See to everything that is due now; whether deletions wait for room in the queue.
 
-        Raises:
-            AnotherAccount: the record is for another IT Glue account.
+        Raises AnotherAccount: the record is for another IT Glue account.
         """
         now = self._clock()
         await self._ledger.account.require_ours(now)

@@ -57,10 +57,7 @@ class PsaClient(Protocol):
     async def statuses(self) -> tuple[Status, ...] | None:
         """The statuses that companies may have, or `None` where the PSA knows only yes and no.
 
-        It also shows that the credentials work.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        It also shows that the credentials work. Raises PsaError: it does not tell.
         """
         ...
 
@@ -71,9 +68,7 @@ class PsaClient(Protocol):
     async def page(self, after: str, since: datetime | None) -> Page:
         """The companies with the ids that follow `after`; with `since`, those changed since then.
 
-        Asked for by id and not by number of page: what changes meanwhile moves nothing.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Asked for by id and not by number of page: what changes meanwhile moves nothing. Raises
+        PsaError: it does not tell.
         """
         ...

@@ -168,8 +168,7 @@ def page_of(
 ) -> Page:
     """The page that these rows are; `read` answers nothing for what is no company to speak of.
 
-    Raises:
-        PsaAnswerUnreadable: it is no list, or not of the ids that were asked for.
+    Raises PsaAnswerUnreadable: it is no list, or not of the ids that were asked for.
     """
     if not isinstance(rows, list):
         raise http.unreadable("answers no list of companies")

@@ -21,10 +21,8 @@ class Registration(Protocol):
     async def of(self, public_url: str, source: str) -> tuple[Registered, ...] | None:
         """The entries that send to the source, those that need least first.
 
-        `None` where the vendor does not show what is registered.
-
-        Raises:
-            PsaError: the vendor does not tell.
+        `None` where the vendor does not show what is registered. Raises PsaError: the vendor does
+        not tell.
         """
         ...
 
@@ -37,10 +35,8 @@ class Registration(Protocol):
     ) -> None:
         """Make an entry of ours what is wanted, and leave alone what is not compared.
 
-        The vendor shows no secret; one that is new to it is given with `secret`.
-
-        Raises:
-            PsaError: the vendor did not take it, or nobody knows whether it did.
+        The vendor shows no secret; one that is new to it is given with `secret`. Raises PsaError:
+        the vendor did not take it, or nobody knows whether it did.
         """
         ...
 

@@ -42,10 +42,8 @@ class Continuity:
     async def look(self) -> Trouble | None:
         """Compare; what keeps this process from acting, if anything does.
 
-        A ledger that is new and of which nobody knows another one is founded here.
-
-        Raises:
-            redis.RedisError, OSError: Redis does not answer.
+        A ledger that is new and of which nobody knows another one is founded here. Raises
+        redis.RedisError, OSError: Redis does not answer.
         """
         memory = self._ledger.store.memory
         try:

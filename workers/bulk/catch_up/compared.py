@@ -55,10 +55,8 @@ async def compared(
 ) -> Read:
     """Read everything that the PSA of this source lists, `now`, and compare it.
 
-    Who is read for the first time, or is another tenant than before, has nothing new.
-
-    Raises:
-        PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell all of it.
+    Who is read for the first time, or is another tenant than before, has nothing new. Raises
+    PsaError: it does not tell all of it.
     """
     tenant = _tenant(config)
     log = client if isinstance(client, NinjaOneClient) else None

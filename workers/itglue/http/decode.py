@@ -214,9 +214,7 @@ def organization(resource: Resource, alongside: Included) -> Organization:
     """One organization.
 
     `primary` and `my-glue-account-id` forbid a deletion, so an odd value of either counts as set.
-
-    Raises:
-        CallFailed: it has no id or no name.
+    Raises CallFailed: it has no id or no name.
     """
     identifier, attributes = own_id(resource), resource.attributes
     name = attribute(attributes, "name")

@@ -58,11 +58,9 @@ async def every(
 ) -> list[T]:
     """All rows of a list, decoded, from as many pages as it takes, none of more than `most` rows.
 
-    A page that takes too long or is too large starts the list again with smaller pages, a list
-    that moves while it is read starts again as it is.
-
-    Raises:
-        CallFailed: no page size is answered in time, or the list never holds still.
+    A page that takes too long or is too large starts the list again with smaller pages, a list that
+    moves while it is read starts again as it is. Raises CallFailed: no page size is answered in
+    time, or the list never holds still.
     """
     sizes = iter([size for size in _SIZES if size <= most])
     size = next(sizes)

@@ -35,10 +35,8 @@ class Listing:
 async def control(transport: Transport) -> Listing:
     """A read that must succeed: it proves the key, the region and that IT Glue is up.
 
-    There is always an organization to list, the account's own.
-
-    Raises:
-        CallFailed: the list is empty.
+    There is always an organization to list, the account's own. Raises CallFailed: the list is
+    empty.
     """
     listing = await _list(transport, ())
     if not listing.rows:

@@ -118,10 +118,7 @@ class Deletions(Part):
 
         `mode` is the policy's as it was asked for: nothing harder will be done; `asked_as` is by
         what the operator is told from others. Who says the organization's name overrules the noes
-        that others said before.
-
-        Raises:
-            KeyReused: the idempotency key was used for another request.
+        that others said before. Raises KeyReused: the idempotency key was used for another request.
         """
         content = request.model_dump_json(exclude_none=True)
         fields = {

@@ -46,8 +46,7 @@ class Account:
     async def require_ours(self, now: datetime) -> None:
         """Go on only if this record is for the account at our address; the first says so.
 
-        Raises:
-            AnotherAccount: it is for another one.
+        Raises AnotherAccount: it is for another one.
         """
         if not self._base_url:
             return

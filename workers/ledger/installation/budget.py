@@ -33,10 +33,8 @@ class RequestBudget:
     ) -> datetime | None:
         """Take one request: `None` if it may be sent, else when to ask again.
 
-        The last `reserve` of `limit` are for destructive calls alone.
-
-        Raises:
-            CallsStopped: IT Glue refused the key too often; `while_stopped` asks nevertheless.
+        The last `reserve` of `limit` are for destructive calls alone. Raises CallsStopped: IT Glue
+        refused the key too often; `while_stopped` asks nevertheless.
         """
         async with self._slots:
             until = await self._store.run(

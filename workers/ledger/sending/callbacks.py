@@ -57,8 +57,7 @@ class Callbacks(Part):
     async def lease(self, callback_id: str, now: datetime) -> Callback | None:
         """Take a callback for one attempt, or `None` if it is not due or not ours to send.
 
-        Raises:
-            NotDurable: what it tells may yet be lost by a fail-over; it is given back.
+        Raises NotDurable: what it tells may yet be lost by a fail-over; it is given back.
         """
         taker = (callback_id, now, self._store.lease)
         try:

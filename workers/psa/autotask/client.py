@@ -48,16 +48,14 @@ class AutotaskClient(OverHttp):
     async def statuses(self) -> None:
         """Nothing: a company is active or not. Company 0 is the tenant itself, so it is there.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        Raises PsaError: the credentials do not work.
         """
         await self._item("0")
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """The companies with the ids that follow `after`; with `since`, those changed since then.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         asked = [{"op": "gt", "field": "id", "value": after}]
         if since is not None:
@@ -73,9 +71,7 @@ class AutotaskClient(OverHttp):
         """What Autotask could not deliver since then, in words; `None` if its log has nothing.
 
         The log keeps a callout for 30 days, and shows those of this user's own webhooks only.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         asked = [{"op": "gte", "field": "createDateTime", "value": _said(since)}]
         url = f"{await self._base()}/WebhookEventErrorLogs/query"

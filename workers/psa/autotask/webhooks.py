@@ -77,8 +77,7 @@ class Webhooks:
     async def create(self, public_url: str, source: str) -> str:
         """Register the one that is wanted, with its fields; the number that it got is configured.
 
-        Raises:
-            PsaError: Autotask did not take it, or nobody knows whether it did.
+        Raises PsaError: Autotask did not take it, or nobody knows whether it did.
         """
         entry = wanted(public_url, source, self._config.secrets[0])
         made = await self._client.change("POST", "CompanyWebhooks", entry)

@@ -73,8 +73,7 @@ class Callbacks:
     async def of(self, public_url: str, source: str) -> tuple[Registered, ...]:
         """The entries that send companies to a source, those that need least first.
 
-        Raises:
-            PsaError: ConnectWise does not tell.
+        Raises PsaError: ConnectWise does not tell.
         """
         entries: list[dict[str, Any]] = []
         for page in range(1, _MOST_PAGES + 1):

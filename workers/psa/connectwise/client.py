@@ -123,8 +123,7 @@ class ConnectWiseClient(OverHttp):
     async def page(self, after: str, since: datetime | None) -> Page:
         """The companies with the ids that follow `after`; with `since`, those changed since then.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         if after == "0" or not self._known:
             self._known = {status.id: status for status in await self.statuses()}

@@ -27,10 +27,8 @@ class HaloPSAClient(OverHttp):
         """The client, or `None` if HaloPSA shows none of this id.
 
         In which form it says so is published nowhere; that its token is good shows that it is
-        HaloPSA that says so, and no event of it says that a client is gone.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
+        HaloPSA that says so, and no event of it says that a client is gone. Raises PsaError: it
+        says neither.
         """
         reply = await self._tokens.get(f"{self._url}/{company_id}")
         if reply.status == 404:
@@ -43,16 +41,14 @@ class HaloPSAClient(OverHttp):
     async def statuses(self) -> None:
         """Nothing: a client is active or not. Asking for some shows that the credentials work.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        Raises PsaError: the credentials do not work.
         """
         await self._listed(1)
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """All clients at once: of pages that are counted, only the whole shows that it changed.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell, or it changed.
+        Raises PsaError: it does not tell, or it changed.
         """
         if since is not None:
             raise self._http.unreadable("does not say when a client was changed")

@@ -54,16 +54,14 @@ class NinjaOneClient(OverHttp):
     async def statuses(self) -> None:
         """Nothing: an organization is there or not. Asking for one shows that the keys work.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        Raises PsaError: the credentials do not work.
         """
         await self.page("0", None)
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """The organizations with the ids that follow `after`; NinjaOne does not say since when.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         if since is not None:
             raise self._http.unreadable("does not say when an organization was changed")
@@ -79,8 +77,7 @@ class NinjaOneClient(OverHttp):
     async def activities(self, after: int) -> list[dict[str, Any]]:
         """The activities of the class with numbers above `after`, the newest first, all of them.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell all of them.
+        Raises PsaError: it does not tell all of them.
         """
         found: list[dict[str, Any]] = []
         older: dict[str, str] = {}
