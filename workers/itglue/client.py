@@ -9,13 +9,13 @@ import httpx
 
 from workers.itglue import changes, organizations
 from workers.itglue.contents import activity, inventory
-from workers.itglue.contents.assets import TypeCache
 from workers.itglue.export import exports
 from workers.itglue.http.decode import Included, Resource, attribute, own_id
 from workers.itglue.http.paging import every
 from workers.itglue.http.transport import Hooks, JustBefore, Pool, Transport
-from workers.itglue.models import DeleteAnswer, Inventory, Organization
+from workers.itglue.models import ChangeAnswer, Inventory, Organization
 from workers.itglue.presence import presence as looks
+from workers.ledger.installation.asset_types import RememberedTypes
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -42,7 +42,7 @@ class ITGlue:
     anything is sent, for an id that is not one. What a hook raises goes to the caller.
     """
 
-    def __init__(self, transport: Transport, types: TypeCache | None = None) -> None:
+    def __init__(self, transport: Transport, types: RememberedTypes | None = None) -> None:
         self.saw_account = False
         self.transport = transport
         self._types = types
@@ -56,7 +56,7 @@ class ITGlue:
         api_key: str,
         timeout_seconds: float = 30,
         hooks: Hooks | None = None,
-        types: TypeCache | None = None,
+        types: RememberedTypes | None = None,
         in_flight: int = 64,
         wire: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator["ITGlue"]:
@@ -116,7 +116,7 @@ class ITGlue:
 
     async def delete_organization(
         self, org_id: str, just_before: JustBefore | None = None
-    ) -> DeleteAnswer:
+    ) -> ChangeAnswer:
         """Send the one call that cannot be undone, unless `just_before` raises at the last moment.
 
         Never raises for what IT Glue answers or fails to. `refused` without a status: there was

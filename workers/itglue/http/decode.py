@@ -5,9 +5,9 @@ Resource ids are strings and foreign keys numbers; `parent-id` and `ancestor-ids
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.errors import InvalidIdentifier
 from workers.itglue.http.failures import CallFailed, WrongExport
@@ -16,6 +16,8 @@ from workers.itglue.models import Export, Organization
 
 Attributes = Mapping[str, object]
 Included = Mapping[tuple[str, str], Attributes]
+
+T = TypeVar("T")
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _NO = frozenset({"", "0", "f", "false", "no"})
@@ -147,6 +149,12 @@ def included(payload: Payload) -> Included:
     for item in _objects(payload.get("included")):
         found[_reference(item)] = _mapping(item.get("attributes"))
     return found
+
+
+def decoded(payload: Payload, decode: Callable[[Resource, Included], T]) -> list[T]:
+    """The resources of an answer, each decoded with what came along."""
+    alongside = included(payload)
+    return [decode(resource, alongside) for resource in resources(payload)]
 
 
 def _reference(item: Attributes) -> tuple[str, str]:
