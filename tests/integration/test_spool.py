@@ -63,7 +63,7 @@ class Box:
                 raise Unreachable("cut off")
             return await receive(**arguments)
 
-        self.intake._deliveries.receive = through  # type: ignore[method-assign]
+        self.intake.deliveries.receive = through  # type: ignore[method-assign]
 
     def _recorded(self, source: str, acknowledged: Acknowledged) -> None:
         assert source == "cw"
@@ -352,7 +352,7 @@ async def test_a_word_covers_only_what_came_before_it(box: Box, clock: TestClock
         await go_on.wait()
         raise Unreachable("cut off after all")
 
-    box.intake._deliveries.receive = slow  # type: ignore[method-assign]
+    box.intake.deliveries.receive = slow  # type: ignore[method-assign]
     sending = asyncio.create_task(box.send(active=True))
     await asyncio.wait_for(on_its_way.wait(), 20)
     clock.forward(seconds=30)

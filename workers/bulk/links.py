@@ -15,7 +15,7 @@ from workers.ledger.installation.memory import Memory
 from workers.pipeline.identity.naming import same
 from workers.processes.connections import open_context
 from workers.psa.companies import Asked
-from workers.psa.company import Company, PsaClient
+from workers.psa.company import Company, PsaClient, every
 from workers.settings import Settings
 
 State = Literal["linked", "by_name", "ambiguous", "several_links", "missing", "unknown_company"]
@@ -92,16 +92,10 @@ def _cell(value: object) -> str:
 
 async def every_company(client: PsaClient) -> tuple[Company, ...]:
     """All companies of the PSA. Raises PsaError: it does not tell all of them."""
-    found: list[Company] = []
-    after = "0"
-    while True:
-        page = await client.page(after, None)
-        if page.faults:
-            raise client.unreadable(page.faults[0])
-        if page.last is None:
-            return tuple(found)
-        found += page.companies
-        after = page.last
+    companies, faults = await every(client)
+    if faults:
+        raise client.unreadable(faults[0])
+    return companies
 
 
 def matched(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -69,6 +70,7 @@ def _argument(value: object) -> Any:  # noqa: ANN401 - what a connection takes
     return value
 
 
+@dataclass(eq=False)
 class Store:
     """One connection that does not decode answers (bodies are bytes), and what all scripts need.
 
@@ -81,47 +83,31 @@ class Store:
     rehearsal moves its clock.
     """
 
-    def __init__(  # noqa: PLR0913 - what the parts share, each by its name
-        self,
-        redis: Redis,
-        *,
-        queue_key: str,
-        lease: timedelta,
-        requeue_after: timedelta,
-        retention: timedelta,
-        prefix: str = PREFIX,
-        fsync: bool = False,
-        min_replicas: int = 0,
-        confirm_within: timedelta = timedelta(seconds=1),
-        memory: Memory | None = None,
-        own_clock: bool = False,
-        beat: timedelta = timedelta(seconds=3),
-        holder: str = "",
-    ) -> None:
-        self.redis = redis
-        self.memory = memory or Memory()
-        self.own_clock = own_clock
-        self.beat = beat
-        self.holder = holder
-        self.fsync = fsync
-        self.min_replicas = min_replicas
-        self._confirm_within = milliseconds(confirm_within)
-        self.queue_key = queue_key
-        self.lease = lease
-        self.requeue_after = requeue_after
-        self.retention = retention
-        self._prefix = prefix
-        self._scripts: dict[str, AsyncScript] = {}
+    redis: Redis
+    _: KW_ONLY
+    queue_key: str
+    lease: timedelta
+    requeue_after: timedelta
+    retention: timedelta
+    prefix: str = PREFIX
+    fsync: bool = False
+    min_replicas: int = 0
+    confirm_within: timedelta = timedelta(seconds=1)
+    memory: Memory = field(default_factory=Memory)
+    own_clock: bool = False
+    beat: timedelta = timedelta(seconds=3)
+    holder: str = ""
+    _scripts: dict[str, AsyncScript] = field(default_factory=dict)
 
     def key(self, *parts: str) -> str:
         """The Redis key of a record."""
-        return self._prefix + ":".join(parts)
+        return self.prefix + ":".join(parts)
 
     async def hash(self, *parts: str) -> dict[str, str]:
         """The fields of a record, all of them text; empty if there is none."""
         return record_of(cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts))))[0]
 
-    async def field(self, field: str, *parts: str) -> str | None:
+    async def value(self, field: str, *parts: str) -> str | None:
         """This field of a record, as text; `None` if it is not there."""
         found = cast("bytes | None", await self.redis.hget(self.key(*parts), field))
         return found.decode() if found is not None else None
@@ -173,7 +159,7 @@ class Store:
         args = [_argument(each) for each in given]
         try:
             if not durable and not replicated:
-                return await self._script(name)(keys=[self._prefix], args=args)
+                return await self._script(name)(keys=[self.prefix], args=args)
             return await self._confirmed(self._script(name), args, durable, replicated)
         except ResponseError as error:
             word, _, message = str(error).partition(" ")
@@ -207,7 +193,7 @@ class Store:
         if replicated:
             confirming.append(("WAIT", self.min_replicas, REPLICA_MS))
         if durable:
-            confirming.append(("WAITAOF", 1, 0, self._confirm_within))
+            confirming.append(("WAITAOF", 1, 0, milliseconds(self.confirm_within)))
         answer, tip, *confirmed = await self._answered(script, args, confirming)
         if isinstance(answer, NoScriptError):
             await self.redis.script_load(script.script)
@@ -268,7 +254,7 @@ class Store:
         replicas have an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
-        pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        pipeline.evalsha(script.sha, 1, self.prefix, *args)
         pipeline.lindex(self.key("audit", "tips"), -1)
         pipeline.set(self.key("marker"), "1")
         for command in confirming:

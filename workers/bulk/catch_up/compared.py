@@ -22,7 +22,7 @@ from workers.ledger.deleting.registers import Registers
 from workers.ledger.events.catch_ups import Client, Known
 from workers.pipeline.identity.identities import bounded
 from workers.pipeline.identity.naming import same
-from workers.psa.company import Company, PsaClient
+from workers.psa.company import Company, PsaClient, every
 from workers.psa.ninjaone.client import NinjaOneClient
 
 # An activity as young as that may have its event still on the way, and our clock may be ahead.
@@ -62,7 +62,7 @@ async def compared(
     log = client if isinstance(client, NinjaOneClient) else None
     before = known if known is not None and known.tenant == tenant else None
     mark = 0 if before is not None or log is None else await log.newest_activity()
-    listed, faults = await _listed(client)
+    listed, faults = await every(client)
     clients = {each.id: Client(each.active, each.name) for each in listed}
     if before is None:
         return Read((), Known(tenant, clients, mark), faults)
@@ -120,17 +120,6 @@ def news(
         if is_news:
             found.append(company)
     return found
-
-
-async def _listed(client: PsaClient) -> tuple[tuple[Company, ...], tuple[str, ...]]:
-    found, faults, after = dict[str, Company](), list[str](), "0"
-    while True:
-        page = await client.page(after, None)
-        found |= {each.id: each for each in page.companies}
-        faults += page.faults
-        if page.last is None:
-            return tuple(found.values()), tuple(faults)
-        after = page.last
 
 
 async def _states(

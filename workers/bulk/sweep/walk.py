@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pydantic import ValidationError
@@ -33,7 +34,7 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.network.retry import decide
 from workers.pipeline.identity.identities import clients_of, known_as_all
-from workers.pipeline.plan import Activity
+from workers.pipeline.steps.facts import activity_of
 from workers.pipeline.steps.outcome import Context
 from workers.pipeline.terms import known_as
 from workers.processes.lease import under_lease
@@ -143,19 +144,20 @@ class Walk:
         if organization is None:
             return replace(row, why=("gone: IT Glue lists it and does not show it",), skipped=True)
         seen = replace(row, name=organization.name, status=organization.status)
-        held = await ledger.protections.get(organization.id)
-        psa = psa_sources(context.settings)
-        why = unmet(
-            organization, schedule, policy, context.clock(), protected=held, psa_sources=psa
+        judge = partial(
+            unmet,
+            organization,
+            schedule,
+            policy,
+            protected=await ledger.protections.get(organization.id),
+            psa_sources=psa_sources(context.settings),
         )
+        why = judge(context.clock())
         days = narrowed(policy, schedule).min_idle_days
-        if not why and days:
-            activity = await self._activity(organization, days)
-            now = context.clock()
-            why = unmet(
-                organization, schedule, policy, now,
-                protected=held, activity=activity, psa_sources=psa,
-            )  # fmt: skip
+        if not why and (
+            activity := await activity_of(context.itglue, organization.id, days, context.clock())
+        ):
+            why = judge(context.clock(), activity=activity)
         if why:
             return replace(seen, why=why)
         other = acting(organization, self.open) or await ledger.sweeps.claimed_by(organization.id)
@@ -167,16 +169,6 @@ class Walk:
         if reason is not None:
             return replace(seen, why=(reason,), skipped=True)
         return replace(seen, watch=watch)
-
-    async def _activity(self, organization: Organization, days: int) -> Activity:
-        now = self.context.clock()
-        try:
-            newest = await self.context.itglue.last_activity(
-                organization.id, since=now - timedelta(days=days), now=now
-            )
-        except PermissionDenied:
-            return Activity(read=False)
-        return Activity(read=True, newest=newest)
 
     def _counted(self) -> Progress:
         found = sum(row.met for row in self.rows.values())

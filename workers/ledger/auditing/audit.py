@@ -22,7 +22,7 @@ class Audit(Part):
 
     async def configuration(self, part: str) -> dict[str, Any]:
         """What this part was last started with, empty if it never was."""
-        known = await self._store.field(part, "audit", "configuration")
+        known = await self._store.value(part, "audit", "configuration")
         found: dict[str, Any] = json.loads(known or "{}")
         return found
 

@@ -183,7 +183,7 @@ class AuditLog:
 
     async def filed(self, path: str) -> Filed | None:
         """The newest entry that was written to the file of this name."""
-        known = await self._store.field(path, "audit", "filed")
+        known = await self._store.value(path, "audit", "filed")
         if known is None:
             return None
         seq, digest, identity = known.split(":")

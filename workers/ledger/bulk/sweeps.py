@@ -199,4 +199,4 @@ class Sweeps(ListedWork[Sweep]):
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""
-        return await self._store.field(org_id, "claims") or None
+        return await self._store.value(org_id, "claims") or None

@@ -238,7 +238,7 @@ class Deletions(Part):
 
     async def trace(self, deletion_id: str) -> str:
         """The `traceparent` that this deletion carries, "" if none does."""
-        return await self._store.field("trace", "deletion", deletion_id) or ""
+        return await self._store.value("trace", "deletion", deletion_id) or ""
 
     @traced("ledger replay")
     async def replay(

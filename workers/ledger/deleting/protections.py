@@ -65,7 +65,7 @@ class Protections(Part):
 
     async def get(self, org_id: str) -> Protection | None:
         """What protects this organization."""
-        line = await self._store.field(org_id, "protected")
+        line = await self._store.value(org_id, "protected")
         return _loaded(org_id, line) if line is not None else None
 
     async def all(self) -> list[Protection]:

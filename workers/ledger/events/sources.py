@@ -24,7 +24,7 @@ class Sources(Part):
 
     async def activity(self, name: str) -> SourceActivity:
         """What this source sent."""
-        last = await self._store.field(name, "sources", "last")
+        last = await self._store.value(name, "sources", "last")
         verdicts = await self._store.hash("counts", "verdicts", name)
         alerts = await self._store.hash("sources", "alerts", name)
         return SourceActivity(
@@ -37,7 +37,7 @@ class Sources(Part):
         """When this source was first looked after: `now`, unless it was before."""
         key = self._store.key("sources", "since")
         await self._store.redis.hsetnx(key, name, str(to_ms(now)))
-        return ms_or_none(await self._store.field(name, "sources", "since")) or now
+        return ms_or_none(await self._store.value(name, "sources", "since")) or now
 
     async def others(self, names: Collection[str]) -> dict[str, datetime]:
         """When each source that is called by none of these names sent something last, by name."""
@@ -58,14 +58,14 @@ class Sources(Part):
 
     async def refusal(self, name: str, credentials: str, now: datetime) -> str | None:
         """With which words these credentials were refused lately; `None` if they may be tried."""
-        known = json.loads(await self._store.field(name, "psa", "refused") or "{}")
+        known = json.loads(await self._store.value(name, "psa", "refused") or "{}")
         if known.get("by") != credentials or to_ms(now) >= known["until"]:
             return None
         return str(known["message"])
 
     async def silent(self, name: str, now: datetime, forgotten: timedelta) -> datetime:
         """Since when the source's PSA has not answered; an older silence is `forgotten` by then."""
-        known = json.loads(await self._store.field(name, "psa", "silent") or "{}")
+        known = json.loads(await self._store.value(name, "psa", "silent") or "{}")
         at = to_ms(now)
         lasting = at - known.get("last", 0) <= milliseconds(forgotten)
         first = known["first"] if lasting else at

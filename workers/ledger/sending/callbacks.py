@@ -90,7 +90,7 @@ class Callbacks(Part):
 
     async def deletion_of(self, callback_id: str) -> str | None:
         """The deletion whose result this is; `None` if it is none's."""
-        return await self._store.field("deletion_id", "callback", callback_id) or None
+        return await self._store.value("deletion_id", "callback", callback_id) or None
 
     async def record(
         self,

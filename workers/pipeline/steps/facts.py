@@ -164,7 +164,7 @@ async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
         _whole(context.itglue, found),
         both(
             context.itglue.inventory(found),
-            _activity(context.itglue, found.id, settings.policy.min_idle_days, now),
+            activity_of(context.itglue, found.id, settings.policy.min_idle_days, now),
         ),
     )
     if activity is not None and not activity.read:
@@ -194,8 +194,8 @@ async def _whole(itglue: ITGlue, found: Organization) -> Organization:
     return organization
 
 
-async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:
-    """The last activity, if the policy asks for idle time: it costs a request a week."""
+async def activity_of(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:
+    """The last activity, if idle time is asked for: it costs a request a week."""
     if days == 0:
         return None
     try:

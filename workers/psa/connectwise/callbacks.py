@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
-from adapters.fields import Unreadable, folded, positive_id
+from adapters.fields import folded, positive_id
 from workers.psa.connectwise.client import API, headers_of
 from workers.psa.http import PsaHttp
 from workers.psa.registered import Registered, address_of
@@ -87,10 +87,8 @@ class Callbacks:
                 break
         else:
             raise self._http.unreadable("has callbacks without end")
-        try:
+        with self._http.reading("answers no callbacks"):
             return ours(entries, public_url, source)
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no callbacks ({error})") from None
 
     async def create(self, public_url: str, source: str) -> str:
         """Register the one that is wanted; nothing more is to be done. Raises PsaError."""
