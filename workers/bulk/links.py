@@ -59,14 +59,12 @@ async def compare(
 ) -> tuple[Link, ...]:
     """How the companies of the source's PSA are found in IT Glue, those that need somebody first.
 
-    Raises:
-        PsaError: the PSA does not tell all of them.
-        ITGlueError: IT Glue does not.
+    Raises PsaError, ITGlueError: the PSA, or IT Glue, does not tell all of them.
     """
     config = settings.sources[source]
     async with open_context(settings, memory=memory) as context, Asked({source: config}) as asked:
         companies = await every_company(await asked.client(source))
-        organizations = [each async for each in context.itglue.organizations(most=_PAGE)]
+        organizations = await context.itglue.organizations(most=_PAGE)
     # The service compares, too, and takes in deliveries meanwhile.
     return await asyncio.to_thread(matched, companies, organizations, config.integration_type)
 

@@ -124,7 +124,7 @@ class Store:
         if context := carried():
             # What was decided stands, traced or not.
             with contextlib.suppress(RedisError, OSError):
-                await self.run("carry_trace", [deletion_id, context])
+                await self.run("carry_trace", deletion_id, context)
 
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""

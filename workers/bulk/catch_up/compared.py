@@ -72,7 +72,11 @@ async def compared(
     states = await _states(source, registers, listed)
     # The log knows better than the list what it has just lost.
     sure = [each for each in listed if each.id not in deleted.unsettled]
-    dated = [_dated(each, now) for each in news(sure, before.clients, states)]
+    # Whatever became active since then is newer than this inactive.
+    dated = [
+        replace(each, changed_at=now if each.active else now - SETTLED)
+        for each in news(sure, before.clients, states)
+    ]
     absent = {
         number: each
         for number, each in before.clients.items()
@@ -135,11 +139,6 @@ async def _states(
     for (number, _), state in zip(forms, states, strict=True):
         found.setdefault(number, []).append(state)
     return found
-
-
-def _dated(company: Company, now: datetime) -> Company:
-    # Whatever became active since then is newer than this inactive.
-    return replace(company, changed_at=now if company.active else now - SETTLED)
 
 
 @dataclass(frozen=True, slots=True)

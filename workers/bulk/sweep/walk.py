@@ -27,7 +27,6 @@ from workers.bulk.sweep.criteria import allowed, narrowed, unmet
 from workers.bulk.sweep.others import acting, standing
 from workers.bulk.sweep.summary import callback_body, summary_of
 from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
-from workers.itglue.http.paging import Page
 from workers.itglue.models import Organization
 from workers.ledger.bulk.sweeps import End, Progress, Row, Sweep
 from workers.ledger.ledger import Ledger
@@ -93,7 +92,7 @@ class Walk:
         rows = await self._judged(new)
         fields: dict[str, str | int] = {"size": size, "attempts": 0}
         fields["total"] = "" if page.total is None else page.total
-        if _last(page, sweep.page, size):
+        if len(page.rows) < size if page.total is None else sweep.page * size >= page.total:
             return Progress({**fields, "state": "checking"}, rows)
         if sweep.page >= _MOST_PAGES:
             raise CallFailed(f"the list of organizations does not end after {_MOST_PAGES} pages")
@@ -272,12 +271,6 @@ def failed(walk: Walk, error: UnglueError) -> Progress:
         return Progress({"attempts": sweep.attempts + 1}, until=decision.at)
     detail = {"sweep_id": sweep.id, "schedule": sweep.schedule, "error": error.message}
     return walk.over("failed", notice={"kind": "failed", "detail": detail}, error=error)
-
-
-def _last(page: Page[Organization], number: int, size: int) -> bool:
-    if page.total is not None:
-        return number * size >= page.total
-    return len(page.rows) < size
 
 
 async def _books(

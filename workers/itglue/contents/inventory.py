@@ -13,7 +13,7 @@ IT Glue lists them.
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from adapters.errors import OrganizationNotFound
 from workers.itglue.contents.assets import count_assets
@@ -31,6 +31,8 @@ from workers.ledger.installation.asset_types import RememberedTypes
 # Top-level routes with a filter, as kind and resource. Archived records are asked for apart.
 _PLAIN = ("contacts", "locations", "domains", "expirations", "checklists")
 _ARCHIVABLE = {"configs": "configurations", "passwords": "passwords"}
+# Kinds of records that a list shows by their organization, as counted and as asked for.
+LISTED: Final = {**_ARCHIVABLE, **{kind: kind for kind in _PLAIN}}
 
 
 @dataclass(frozen=True, slots=True)

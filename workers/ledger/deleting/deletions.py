@@ -251,11 +251,7 @@ class Deletions(Part):
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
         person cancelled the client's deletion. `mode` is the policy's of now, which is asked for,
-        `asked_as` by what the operator is told from others.
-
-        Raises:
-            NotFound: there is no such deletion.
-            ReplayRefused: it must not be, and why.
+        `asked_as` by what the operator is told from others. Raises NotFound, ReplayRefused.
         """
         answer, rest = b"packed", list[bytes]()
         while answer == b"packed":

@@ -28,13 +28,6 @@ class AccountChanged(UnglueError):
     code = "AccountChanged"
     http_status = 409
 
-    def __init__(self, seen: str, bound: str) -> None:
-        super().__init__(
-            f"IT Glue answers for the account of organization {seen}, and this ledger is for that "
-            f"of organization {bound}; check itglue.api_key and itglue.region, or accept the other "
-            "account: unglue resume --accept-account"
-        )
-
 
 class Account:
     """The account, as the last read saw it."""
@@ -64,7 +57,11 @@ class Account:
             return
         answer, *bound = await self._store.run("bind_account", now, "", primary)
         if answer == b"other_primary":
-            raise AccountChanged(primary, bound[0].decode())
+            raise AccountChanged(
+                f"IT Glue answers for the account of organization {primary}, and this ledger is "
+                f"for that of organization {bound[0].decode()}; check itglue.api_key and "
+                "itglue.region, or accept the other account: unglue resume --accept-account"
+            )
 
     async def primary(self) -> str | None:
         """Id of the account's own organization, as this record knows it."""

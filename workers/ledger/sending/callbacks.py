@@ -74,11 +74,7 @@ class Callbacks(Part):
         """Send a result again, to this URL: the new entry's id.
 
         The id may also be a deletion's or a sweep's: its newest result is meant. `token` names this
-        replay: with the same one nothing happens twice.
-
-        Raises:
-            NotFound: there is no such callback.
-            ReplayRefused: it must not be, and why.
+        replay: with the same one nothing happens twice. Raises NotFound, ReplayRefused.
         """
         answer, *rest = await self._store.run(
             "replay_callback", callback_id, now, operator, token, url
