@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
 
-from workers.itglue.budget import Throttle
+from workers.itglue.budget import KeyWatch, Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks, Pool, Transport
-from workers.itglue.key_watch import KeyWatch
 from workers.itglue.tally import Tally, counted_at_the_end
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger

@@ -38,7 +38,6 @@ from workers.pipeline.steps.outcome import Context
 from workers.pipeline.terms import known_as
 from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
-from workers.settings.linked import psa_sources
 from workers.settings.schedules import Schedule
 
 SLICE: Final = timedelta(seconds=40)
@@ -120,7 +119,7 @@ class Walk:
                     policy,
                     now,
                     protected=held.get(each.id),
-                    psa_sources=psa_sources(self.context.settings),
+                    psa_sources=self.context.settings.psa_sources,
                 ),
             )
             for each in organizations
@@ -149,7 +148,7 @@ class Walk:
             schedule,
             policy,
             protected=await ledger.protections.get(organization.id),
-            psa_sources=psa_sources(context.settings),
+            psa_sources=context.settings.psa_sources,
         )
         why = judge(context.clock())
         days = narrowed(policy, schedule).min_idle_days

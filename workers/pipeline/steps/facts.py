@@ -28,7 +28,6 @@ from workers.pipeline.steps.outcome import Context
 from workers.pipeline.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
 from workers.psa.asking import Said, ask, questions, weighed
 from workers.settings import Settings
-from workers.settings.linked import psa_sources
 
 # Earlier than the documented cut, in case that counts otherwise than Python.
 _CUT_AT = 200
@@ -67,7 +66,7 @@ def judged(
         asks=approve.confirms(deletion, settings),
         forced=granted is not None and granted.force,
         standing=known.standing,
-        psa_sources=psa_sources(known.settings),
+        psa_sources=known.settings.psa_sources,
         pinned=deletion.pinned,
         distrust=distrust(deletion, known.settings),
         harder_now=harder_now(deletion, known.settings),
