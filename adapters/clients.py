@@ -39,10 +39,8 @@ def reactivated(
 ) -> tuple[Reactivated, ...]:
     """The client is active under every identity it has.
 
-    The inactive event may have named it by another one of them.
-
-    Raises:
-        Unreadable: `client_missing`; it has none.
+    The inactive event may have named it by another one of them. Raises Unreadable:
+    `client_missing`; it has none.
     """
     if not clients:
         raise Unreadable("client_missing")

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from adapters.durations import Duration
 from adapters.headers import Headers
@@ -23,7 +23,7 @@ _PROVES: Final = {
 }  # fmt: skip
 
 
-class SourceConfig(BaseModel):
+class SourceConfig(BaseModel, extra="forbid", frozen=True):
     """One configured sender. Vendors add their own fields; an unknown field is an error.
 
     `approval` is asked instead of the policy's, `grace_period` may only lengthen the policy's.
@@ -34,8 +34,6 @@ class SourceConfig(BaseModel):
     """
 
     integration_type: ClassVar[PsaIntegration | None] = None
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     vendor: str
     confirm_delete: bool = False
@@ -138,12 +136,8 @@ class Adapter(Protocol):
         """Where the signing key of this delivery is kept, or `None` if the source holds it.
 
         Nothing in the body is trusted yet: the URL is returned only if it lies on the configured
-        host and path.
-
-        Raises:
-            SignatureInvalid: no key can make this delivery genuine.
+        host and path. Raises SignatureInvalid: no key can make this delivery genuine.
         """
-        ...
 
     def verify(
         self,
@@ -154,7 +148,6 @@ class Adapter(Protocol):
         now: datetime,
     ) -> None:
         """Prove that the configured sender sent exactly these bytes. Raises SignatureInvalid."""
-        ...
 
     def read(
         self,
@@ -164,7 +157,6 @@ class Adapter(Protocol):
         now: datetime,
     ) -> tuple[Verdict, ...]:
         """What a verified delivery means: at least one verdict, never an exception."""
-        ...
 
     def sign(
         self,
@@ -175,7 +167,6 @@ class Adapter(Protocol):
         now: datetime,
     ) -> dict[str, str]:
         """The headers with which this vendor would send the body: for rehearsals and tests."""
-        ...
 
     def rehearse(
         self,
@@ -185,7 +176,6 @@ class Adapter(Protocol):
         now: datetime,
     ) -> bytes:
         """A recorded body as this source would send it now, with a new id. Raises ValueError."""
-        ...
 
 
 class HoldsSecrets:

@@ -49,8 +49,7 @@ class Unreadable(ValueError):
 def json_value(raw: bytes | str, prefix: str = "") -> Any:  # noqa: ANN401 - JSON is any value
     """The JSON of a body, or of a text inside one. Whoever gets it must not change it.
 
-    Raises:
-        Unreadable: `parse_json`'s code, after the prefix.
+    Raises Unreadable: `parse_json`'s code, after the prefix.
     """
     try:
         return parse_once(raw) if isinstance(raw, bytes) else parse_json(raw)
@@ -61,8 +60,7 @@ def json_value(raw: bytes | str, prefix: str = "") -> Any:  # noqa: ANN401 - JSO
 def json_object(raw: bytes | str, prefix: str = "") -> dict[str, Any]:
     """The JSON object of a body, or of a text inside one.
 
-    Raises:
-        Unreadable: `parse_json`'s code, or `not_object`, after the prefix.
+    Raises Unreadable: `parse_json`'s code, or `not_object`, after the prefix.
     """
     return as_object(json_value(raw, prefix), f"{prefix}not_object")
 
@@ -77,8 +75,7 @@ def as_object(value: Any, reason: str) -> dict[str, Any]:  # noqa: ANN401 - a ve
 def positive_id(value: Any, field: str) -> str:  # noqa: ANN401 - a vendor's value
     """A record's number, sent as a number or as its digits, in the one form we compare.
 
-    Raises:
-        Unreadable: `<field>_missing` or `<field>_malformed`.
+    Raises Unreadable: `<field>_missing` or `<field>_malformed`.
     """
     if type(value) is int and 0 < value <= _MAX_ID:
         return str(value)
@@ -93,8 +90,7 @@ def positive_id(value: Any, field: str) -> str:  # noqa: ANN401 - a vendor's val
 def boolean(value: Any, field: str) -> bool:  # noqa: ANN401 - a vendor's value
     """Yes or no, as true, "True", 1, "1", "yes", "Y", "on" and their opposites.
 
-    Raises:
-        Unreadable: `<field>_missing` or `<field>_malformed`; no other value is a guess.
+    Raises Unreadable: `<field>_missing` or `<field>_malformed`; no other value is a guess.
     """
     if value is None or value == "":
         raise Unreadable(f"{field}_missing")
@@ -108,8 +104,7 @@ def boolean(value: Any, field: str) -> bool:  # noqa: ANN401 - a vendor's value
 def org_name(value: Any) -> str | None:  # noqa: ANN401 - a vendor's value
     """A client's name exactly as sent, or `None` where none was.
 
-    Raises:
-        Unreadable: `name_malformed`; a name that cannot be compared must not be left out.
+    Raises Unreadable: `name_malformed`; a name that cannot be compared must not be left out.
     """
     if value is None or value == "":
         return None
@@ -159,10 +154,8 @@ def _of_an_event(moment: datetime) -> datetime | None:
 def signed_time(value: Any, *read: Callable[[Any], datetime | None]) -> datetime | None:  # noqa: ANN401 - a vendor's value
     """The moment at which the sender says that it happened, or `None` where it says none.
 
-    `read` are the forms that the vendor uses, RFC 3339 if none is given.
-
-    Raises:
-        Unreadable: `time_malformed`; what is there and cannot be read must not count as "none".
+    `read` are the forms that the vendor uses, RFC 3339 if none is given. Raises Unreadable:
+    `time_malformed`; what is there and cannot be read must not count as "none".
     """
     if value is None:
         return None

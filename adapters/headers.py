@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from adapters.errors import SignatureInvalid
+
 
 @dataclass(frozen=True, slots=True)
 class Headers:
@@ -25,3 +27,10 @@ class Headers:
         """The value, if it was sent exactly once: of two signatures none is to be chosen."""
         values = self.all(name)
         return values[0] if len(values) == 1 else None
+
+    def one(self, name: str) -> str:
+        """The value. Raises SignatureInvalid: it was not sent exactly once."""
+        value = self.only(name)
+        if value is None:
+            raise SignatureInvalid(f"{name} is missing or was sent more than once")
+        return value

@@ -11,7 +11,6 @@ from pydantic import (
     AnyHttpUrl,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     model_validator,
 )
@@ -48,10 +47,8 @@ OrgName = Annotated[str, Field(max_length=255), AfterValidator(_printable)]
 HttpUrl = Annotated[str, Field(max_length=2000), BeforeValidator(_http_url)]
 
 
-class Strict(BaseModel):
+class Strict(BaseModel, strict=True, extra="forbid", frozen=True):
     """A frozen value whose input must be exactly of the declared types, with no unknown field."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class PsaLink(Strict):

@@ -12,8 +12,7 @@ _PLAIN = re.compile(r"[!-\[\]-~]{1,2000}")
 def split_url(url: str) -> tuple[str, SplitResult]:
     """The origin of a web address, like `https://host` or `http://host:8080`, and its parts.
 
-    Raises:
-        ValueError: not an http(s) URL with a host, or one that carries a user or a fragment.
+    Raises ValueError: not an http(s) URL with a host, or one that carries a user or a fragment.
     """
     if not _PLAIN.fullmatch(url) or "#" in url:
         raise ValueError("must be a plain URL, without blanks and without a fragment")

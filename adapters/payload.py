@@ -68,9 +68,8 @@ def _check_depth(raw: bytes) -> None:
 def parse_json(raw: bytes | str) -> Any:  # noqa: ANN401 - JSON is any value until it is checked
     """The JSON value of the bytes.
 
-    Raises:
-        Malformed: with one of the codes `not_utf8`, `not_json`, `nested_too_deeply`,
-            `number_too_long`, `duplicate_key`.
+    Raises Malformed: with one of the codes `not_utf8`, `not_json`, `nested_too_deeply`,
+    `number_too_long`, `duplicate_key`.
     """
     try:
         data = raw.encode() if isinstance(raw, str) else raw

@@ -13,8 +13,7 @@ Change = Callable[[dict[str, Any], str], dict[str, Any]]
 def renewed(body: bytes, event_id: str, change: Change) -> bytes:
     """The body with each of its events changed; `change` gets an event and its new id.
 
-    Raises:
-        Unreadable: it is neither an object nor an array of objects.
+    Raises Unreadable: it is neither an object nor an array of objects.
     """
     # What was read is kept for the next reader, and here it is changed.
     value = json.loads(compact(json_value(body)))

@@ -149,7 +149,8 @@ def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
         event_id=event,
         client=client,
         also=known_as(name=name),
-        actor=_actor(callout.fields),
+        # The resource that made the change; both spellings of the key are seen.
+        actor=printable(callout.fields.get("PersonID", callout.fields.get("PersonId")), 40),
         request=DeletionRequest(
             psa=PsaLink(
                 integration_type="autotask",
@@ -199,11 +200,6 @@ def _field(fields: Sequence[tuple[str, Any]], wanted: str) -> Any:  # noqa: ANN4
     if len(found) > 1:
         raise Unreadable("field_ambiguous", wanted)
     return found[0] if found else None
-
-
-def _actor(fields: Mapping[str, Any]) -> str | None:
-    """The resource that made the change; both spellings of the key are seen."""
-    return printable(fields.get("PersonID", fields.get("PersonId")), 40)
 
 
 def rehearsed(

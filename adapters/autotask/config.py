@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StrictInt, StringConstraints
 
 from adapters.contract import CatchingSource
 from adapters.models import PsaIntegration
@@ -26,14 +26,12 @@ FieldName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 Credential = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 
 
-class AutotaskApi(BaseModel):
+class AutotaskApi(BaseModel, extra="forbid", frozen=True):
     """An API user of Autotask, and the tracking identifier of the integration.
 
     `base_url` is the server that knows in which zone the tenant is. `excluded_resources` are users
     whose own changes are to send nothing; they are registered with the webhook.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     username: Credential
     secret: Annotated[Credential, Field(repr=False)]

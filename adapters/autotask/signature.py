@@ -33,14 +33,10 @@ def require_signature(headers: Headers, body: bytes, secrets: Sequence[str]) -> 
     Autotask signs its JSON with `& < > ' " + backtick` and all non-ASCII characters escaped;
     msoukhomlinov/n8n-nodes-autotask (issue 6, `helpers/webhook/signature.ts`) could not verify
     otherwise. If something on the way undoes the escapes, the escaped form is what was signed. It
-    is the same JSON value, so trying it as well proves the same.
-
-    Raises:
-        SignatureInvalid: the header is missing, sent twice, malformed, or fits no secret.
+    is the same JSON value, so trying it as well proves the same. Raises SignatureInvalid: the
+    header is missing, sent twice, malformed, or fits no secret.
     """
-    sent = headers.only(HEADER)
-    if sent is None:
-        raise SignatureInvalid(f"{HEADER} is missing or was sent more than once")
+    sent = headers.one(HEADER)
     if not _FORM.fullmatch(sent):
         raise SignatureInvalid(f"{HEADER} is not sha1= and the base64 of 20 bytes")
     if not _fits(sent, body, secrets) and not _fits(sent, _escaped(body), secrets):

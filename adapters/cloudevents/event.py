@@ -74,8 +74,7 @@ def _judged(
 def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -> None:
     """Check the required attributes.
 
-    Raises:
-        Unreadable: `specversion_unknown`, `attribute_missing` or `foreign_source`.
+    Raises Unreadable: `specversion_unknown`, `attribute_missing` or `foreign_source`.
     """
     if attributes.get("specversion") != "1.0":
         raise Unreadable("specversion_unknown", quoted(attributes.get("specversion")))
@@ -109,8 +108,7 @@ def rehearsed(
 ) -> dict[str, Any]:
     """The event as the configured sender would send it now.
 
-    Raises:
-        Unreadable: `not_structured`; what a binary event says stands in its headers.
+    Raises Unreadable: `not_structured`; what a binary event says stands in its headers.
     """
     if "specversion" not in event:
         raise Unreadable("not_structured")

@@ -36,8 +36,7 @@ class ConnectWise:
     def key_url(self, config: ConnectWiseConfig, headers: Headers, body: bytes) -> str | None:
         """Where ConnectWise keeps the signing key of this callback: never `None`.
 
-        Raises:
-            SignatureInvalid: no signature came, or its key does not lie where this tenant's do.
+        Raises SignatureInvalid: no signature came, or its key does not lie where this tenant's do.
         """
         presented(headers)
         url = find_key_url(body)
@@ -55,8 +54,7 @@ class ConnectWise:
     ) -> None:
         """Prove the bytes with the tenant's signing key; ConnectWise signs no delivery time.
 
-        Raises:
-            SignatureInvalid: the signature or the key is missing, or they do not fit the bytes.
+        Raises SignatureInvalid: the signature or the key is missing, or they do not fit the bytes.
         """
         del config, now
         signature = presented(headers)

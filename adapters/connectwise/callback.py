@@ -118,8 +118,7 @@ def _gone(action: str, document: Mapping[str, Any]) -> Literal[True] | None:
 def _require_tenant(config: ConnectWiseConfig, callback: Mapping[str, Any]) -> None:
     """A valid signature proves only "some tenant of this host"; this proves which one.
 
-    Raises:
-        Unreadable: `foreign_company`, `foreign_host` or `foreign_instance`.
+    Raises Unreadable: `foreign_company`, `foreign_host` or `foreign_instance`.
     """
     company = callback.get("CompanyId")
     if company is None and callback.get("ProductInstanceId") is not None:

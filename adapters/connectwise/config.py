@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StrictInt,
     StrictStr,
@@ -39,23 +38,19 @@ _CLOUD = ".myconnectwise.net"
 Status = Annotated[StrictInt, Field(gt=0)] | Annotated[StrictStr, Field(min_length=1)]
 
 
-class ConnectWisePointers(BaseModel):
+class ConnectWisePointers(BaseModel, extra="forbid", frozen=True):
     """Where a callback keeps what is read. `/Entity` is the decoded entity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     client_id: Pointer = "/ID"
     name: Pointer = "/Entity/name"
     status: Pointer = "/Entity/status"
 
 
-class ConnectWiseApi(BaseModel):
+class ConnectWiseApi(BaseModel, extra="forbid", frozen=True):
     """The keys of an API member, and the client id of the integration (developer.connectwise.com).
 
     `base_url` is where the API is, by default the vendor's own host of the tenant's cloud.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     public_key: Key
     private_key: Annotated[Key, Field(repr=False)]

@@ -35,9 +35,7 @@ _RAW_KEY_URL = re.compile(rb'"key_url"[ \t\r\n]{0,20}:[ \t\r\n]{0,20}("(?:[^"\\]
 
 def presented(headers: Headers) -> str:
     """The signature that came with the request. Raises SignatureInvalid."""
-    signature = headers.only(HEADER)
-    if signature is None:
-        raise SignatureInvalid(f"{HEADER} is missing or was sent more than once")
+    signature = headers.one(HEADER)
     if not _FORM.fullmatch(signature):
         raise SignatureInvalid(f"{HEADER} is not the base64 of 32 bytes")
     return signature

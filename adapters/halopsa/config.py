@@ -6,7 +6,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
@@ -20,10 +19,8 @@ from adapters.shared_header import Credential, HeaderName, SharedSecrets, refuse
 _AUTHORIZATION = "authorization"
 
 
-class HaloPSAPointers(BaseModel):
+class HaloPSAPointers(BaseModel, extra="forbid", frozen=True):
     """Where an event keeps what is read; the body is written by whoever sets up the webhook."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     client_id: Pointer = "/client_id"
     client_name: Pointer = "/client_name"
@@ -34,13 +31,11 @@ class HaloPSAPointers(BaseModel):
     event_id: Pointer | None = None
 
 
-class HaloPSAApi(BaseModel):
+class HaloPSAApi(BaseModel, extra="forbid", frozen=True):
     """An API application of HaloPSA (client id and secret, services), and where the tenant is.
 
     `tenant` is its name where HaloPSA hosts several at one address.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     client_id: Credential
     client_secret: Annotated[Credential, Field(repr=False)]

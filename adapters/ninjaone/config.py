@@ -5,7 +5,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
@@ -26,36 +25,30 @@ from adapters.shared_header import (
 )
 
 
-class InactiveWhen(BaseModel):
+class InactiveWhen(BaseModel, extra="forbid", frozen=True):
     """A convention for "inactive", which NinjaOne has no flag for.
 
     `pointer` names a value of a CLIENT_UPDATED activity; one of `equals` means inactive, anything
     else active.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     pointer: Pointer
     equals: Annotated[tuple[StrictBool | StrictInt | StrictStr, ...], Field(min_length=1)]
 
 
-class NinjaOnePointers(BaseModel):
+class NinjaOnePointers(BaseModel, extra="forbid", frozen=True):
     """Where an activity keeps the organization; without one, every place ever seen is tried."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     organization_id: Pointer | None = None
     organization_name: Pointer | None = None
 
 
-class NinjaOneApi(BaseModel):
+class NinjaOneApi(BaseModel, extra="forbid", frozen=True):
     """An API client of NinjaOne (client credentials), and the host of one's own region.
 
     `activity_type` is what the webhook is set for, and `activity_class` which log is read for what
     it did not say: where NinjaOne keeps CLIENT_* is documented nowhere.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     client_id: Credential
     client_secret: Annotated[Credential, Field(repr=False)]

@@ -33,11 +33,9 @@ def inactive(
 ) -> tuple[Request, ...]:
     """The client became inactive.
 
-    Types are strict and unknown fields an error, as in `POST /v1/deletions`. `may_confirm` is
-    false where what makes this a request is not signed.
-
-    Raises:
-        Unreadable: `data_not_object` or `data_invalid`, with the field and what is wrong with it.
+    Types are strict and unknown fields an error, as in `POST /v1/deletions`. `may_confirm` is false
+    where what makes this a request is not signed. Raises Unreadable: `data_not_object` or
+    `data_invalid`, with the field and what is wrong with it.
     """
     fields = as_object(data, "data_not_object")
     try:
@@ -76,10 +74,8 @@ def active(
 ) -> tuple[Reactivated | Rejected, ...]:
     """The client is active, under every identity that can be read.
 
-    Nothing else of the data matters: a misspelt flag must not keep a deletion alive.
-
-    Raises:
-        Unreadable: `data_not_object` or `client_missing`.
+    Nothing else of the data matters: a misspelt flag must not keep a deletion alive. Raises
+    Unreadable: `data_not_object` or `client_missing`.
     """
     fields = as_object(data, "data_not_object")
     clients = known(fields)

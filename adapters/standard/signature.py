@@ -68,10 +68,8 @@ def _secret(value: str) -> str:
     return value
 
 
-Secrets = Annotated[
-    tuple[Annotated[str, AfterValidator(_secret)], ...],
-    Field(min_length=1, max_length=10, repr=False),
-]
+Secret = Annotated[str, AfterValidator(_secret)]
+Secrets = Annotated[tuple[Secret, ...], Field(min_length=1, max_length=10, repr=False)]
 
 
 def _signature(secret: str, message_id: str, seconds: str, body: bytes) -> str:
@@ -80,9 +78,7 @@ def _signature(secret: str, message_id: str, seconds: str, body: bytes) -> str:
 
 
 def _one(headers: Headers, name: str, form: re.Pattern[str]) -> str:
-    value = headers.only(name)
-    if value is None:
-        raise SignatureInvalid(f"{name} is missing or was sent more than once")
+    value = headers.one(name)
     if not form.fullmatch(value):
         raise SignatureInvalid(f"{name} is malformed")
     return value
@@ -91,16 +87,13 @@ def _one(headers: Headers, name: str, form: re.Pattern[str]) -> str:
 def require_signature(headers: Headers, body: bytes, secrets: Sequence[str], now: datetime) -> None:
     """Prove that somebody who knows one of the secrets sent this message, just now.
 
-    Raises:
-        SignatureInvalid: a header is missing, sent twice or malformed, the message was signed more
-            than five minutes ago or ahead, or no signature fits.
+    Raises SignatureInvalid: a header is missing, sent twice or malformed, the message was signed
+    more than five minutes ago or ahead, or no signature fits.
     """
     names = _names(headers)
     sent_id = _one(headers, names.id, _MESSAGE_ID)
     seconds = _one(headers, names.timestamp, _SECONDS)
-    sent = headers.only(names.signature)
-    if sent is None:
-        raise SignatureInvalid(f"{names.signature} is missing or was sent more than once")
+    sent = headers.one(names.signature)
     presented = [part.encode(errors="surrogatepass") for part in sent.split(" ")]
     if len(presented) > _MAX_SIGNATURES:
         raise SignatureInvalid(f"{names.signature} holds more than {_MAX_SIGNATURES} signatures")

@@ -105,7 +105,7 @@ async def _idle_safeguards(itglue: ITGlue, policy: PolicySettings) -> tuple[str,
     if not idle(policy, ()):
         return ()
     try:
-        organizations = [each async for each in itglue.organizations()]
+        organizations = await itglue.organizations()
     except ITGlueError as error:
         return (f"nobody knows whether its safeguards mean anything: {error.message}",)
     return idle(policy, organizations)

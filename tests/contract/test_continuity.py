@@ -40,7 +40,7 @@ def over(redis: Redis, memory: Memory | None = None, prefix: str = "unglue:") ->
             requeue_after=minute,
             retention=timedelta(days=400),
             prefix=prefix,
-            memory=memory,
+            memory=memory or Memory(),
             own_clock=True,
         )
     )

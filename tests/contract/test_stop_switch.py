@@ -290,7 +290,7 @@ async def test_a_repeated_command_is_one_refusal(rehearse: Rehearse) -> None:
     async with rehearse() as it:
         arguments = [0, 401, 3, "the same word"]
         for _ in range(4):
-            await it.ledger.store.run("key_refused", arguments)
+            await it.ledger.store.run("key_refused", *arguments)
         assert await it.ledger.stop_switch.pauses() == ()
 
 

@@ -70,8 +70,8 @@ async def test_a_cancel_repeated_over_a_broken_connection_is_one(rehearse: Rehea
     async with rehearse() as it:
         deletion_id = await it.ask(org_id=TEST_COMPANY)
         said = [deletion_id, to_ms(it.clock()), "alice", "[]"]
-        answers = [await it.ledger.store.run("cancel", said) for _ in range(2)]
+        answers = [await it.ledger.store.run("cancel", *said) for _ in range(2)]
         assert answers == [b"cancelled", b"cancelled"]
         other = [*said[:2], "bob", "[]"]
-        assert await it.ledger.store.run("cancel", other) == b"terminal"
+        assert await it.ledger.store.run("cancel", *other) == b"terminal"
         assert (await it.journal(deletion_id)).count("cancelled") == 1

@@ -302,7 +302,7 @@ async def test_only_what_an_event_would_ask_for(it: Caught) -> None:
         "lastUpdated": written(it.clock()), "updatedBy": "Robot"}})  # fmt: skip
     config = it.way.settings.sources["cw"].model_copy(update={"own_member_ids": ("robot",)})
     sources = {**it.way.settings.sources, "cw": config}
-    it.way.intake._sources = sources
+    it.way.intake.sources = sources
     assert (await it.run()).inactive == 0
     assert await it.deletions() == []
 

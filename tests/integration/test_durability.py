@@ -49,11 +49,11 @@ class Watched(Store):
         self.waited: list[str] = []
 
     async def run(
-        self, name: str, args: Any, *, durable: bool = False, replicated: bool = False
+        self, name: str, *args: Any, durable: bool = False, replicated: bool = False
     ) -> Any:
         if durable:
             self.waited.append(name)
-        return await super().run(name, args, durable=durable, replicated=replicated)
+        return await super().run(name, *args, durable=durable, replicated=replicated)
 
 
 async def opened(valkey: FailingValkey, *, fsync: bool) -> Watched:
@@ -137,15 +137,15 @@ async def test_repeats_are_confirmed(
         held = await pending(here)
         said = [held.id, 1, "alice", "[]"]
         with valkey.configured("appendfsync", "no"):
-            strict._confirm_within = 50
+            strict.confirm_within = timedelta(milliseconds=50)
             # Written, not confirmed; and so again, though the script then only looks.
             for _ in range(2):
                 with pytest.raises(NotDurable) as raised:
-                    await strict.run("cancel", said, durable=True)
+                    await strict.run("cancel", *said, durable=True)
             assert raised.value.answer == b"cancelled"
             assert await strict.redis.exists("unglue:marker") == 1
-        strict._confirm_within = 5000
-        assert await strict.run("cancel", said, durable=True) == b"cancelled"
+        strict.confirm_within = timedelta(milliseconds=5000)
+        assert await strict.run("cancel", *said, durable=True) == b"cancelled"
 
 
 async def pending(here: Rehearsal) -> Any:
@@ -173,7 +173,7 @@ async def test_lost_intent_no_call(store: Watched, valkey: FailingValkey, clock:
         receipt = await here.event()
         deletion_id = cast("str", receipt.deletion_id)
         with valkey.configured("appendfsync", "no"):
-            store._confirm_within = 50
+            store.confirm_within = timedelta(milliseconds=50)
             for _ in range(3):
                 deletion = await here.advance(deletion_id)
                 assert deletion.state == "retrying"
@@ -182,7 +182,7 @@ async def test_lost_intent_no_call(store: Watched, valkey: FailingValkey, clock:
             assert await here.deletes() == []
             entries = await here.journal(deletion_id)
             assert entries.count("not_sent") == 3
-        store._confirm_within = 5000
+        store.confirm_within = timedelta(milliseconds=5000)
         result = await here.run(deletion_id)
         assert result["deleted"] is True
         assert len(await here.deletes()) == 1

@@ -147,7 +147,7 @@ async def test_all_organizations_come_once_though_large_pages_fail(server: Scrip
     server.on("GET", "/organizations", slow)
     async with Pool(base_url=server.url, api_key=KEY) as pool:
         client = ITGlue(Transport(pool, answer_limit=1_000_000))
-        found = [organization.id async for organization in client.organizations()]
+        found = [organization.id for organization in await client.organizations()]
     assert found == [it["id"] for it in rows]
     sizes = [(call.asked["page[size]"], call.asked["page[number]"]) for call in server.calls]
     assert sizes == [("1000", "1"), ("500", "1"), ("250", "1"), ("250", "2"), ("250", "3")]
@@ -170,12 +170,12 @@ async def test_a_list_that_moves_is_read_again(server: ScriptedITGlue, itglue: I
     first, rest = paged(rows), paged(rows[1:])
     # Organization 1 goes between two pages, and 1001 slips from the second page into the first.
     server.on("GET", "/organizations", first, rest, rest)
-    assert [it.id async for it in itglue.organizations()] == [it["id"] for it in rows[1:]]
+    assert [it.id for it in await itglue.organizations()] == [it["id"] for it in rows[1:]]
     assert itglue.requests == 4
 
     server.on("GET", "/organizations", *(paged(rows[it:]) for it in range(7)))
     with pytest.raises(ITGlueConnectionError, match="changed while it was read"):
-        [it async for it in itglue.organizations()]
+        await itglue.organizations()
 
 
 async def test_a_list_of_equal_pages_is_doubted(server: ScriptedITGlue, itglue: ITGlue) -> None:
@@ -183,19 +183,19 @@ async def test_a_list_of_equal_pages_is_doubted(server: ScriptedITGlue, itglue: 
     for total in ({"meta": {"total-count": 1500}}, {}):
         server.on("GET", "/organizations", answer({"data": rows, **total}))
         with pytest.raises(ITGlueConnectionError, match="repeats rows"):
-            [it async for it in itglue.organizations()]
+            await itglue.organizations()
 
 
 async def test_a_list_that_ends_early_is_doubted(server: ScriptedITGlue, itglue: ITGlue) -> None:
     server.on("GET", "/organizations", listing(row(1, name="A"), total=3), listing(total=3))
     with pytest.raises(ITGlueConnectionError):
-        [it async for it in itglue.organizations()]
+        await itglue.organizations()
 
 
 async def test_a_list_without_total_ends_shortly(server: ScriptedITGlue, itglue: ITGlue) -> None:
     rows = [row(number, name="A") for number in range(1, 1002)]
     server.on("GET", "/organizations", answer({"data": rows[:1000]}), answer({"data": rows[1000:]}))
-    assert len([it async for it in itglue.organizations()]) == 1001
+    assert len(await itglue.organizations()) == 1001
 
 
 async def test_statuses_by_name(server: ScriptedITGlue, itglue: ITGlue) -> None:

@@ -18,6 +18,7 @@ from tests.integration.itglue_loopback import (
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Pool, Transport
 from workers.itglue.models import Organization
+from workers.ledger.installation.asset_types import RememberedTypes
 
 SUBJECT = Organization(id="5", name="A", attachments=3)
 KINDS = {
@@ -292,24 +293,8 @@ async def test_attachments_that_were_not_read_are_unknown(itglue: ITGlue) -> Non
     )
 
 
-class Remembered:
-    """A cache without a clock."""
-
-    def __init__(self, ids: tuple[str, ...] | None = None) -> None:
-        self.ids = ids
-
-    def get(self) -> tuple[str, ...] | None:
-        return self.ids
-
-    def put(self, ids: tuple[str, ...]) -> None:
-        self.ids = ids
-
-    def clear(self) -> None:
-        self.ids = None
-
-
 async def test_remembered_types_save_a_request(server: ScriptedITGlue) -> None:
-    types = Remembered()
+    types = RememberedTypes(None)
     async with ITGlue.connect(base_url=server.url, api_key=KEY, types=types) as client:
         await client.inventory(SUBJECT)
         assert types.ids == ("33", "34", "35")
@@ -329,7 +314,7 @@ async def test_types_are_read_again_when_one_is_gone(server: ScriptedITGlue, sta
         return found
 
     server.on("GET", "/flexible_assets", answered)
-    types = Remembered(("33", "99"))
+    types = RememberedTypes(("33", "99"))
     async with ITGlue.connect(base_url=server.url, api_key=KEY, types=types) as client:
         assert (await client.inventory(SUBJECT)).counts["assets"] == 42
         assert types.ids == ("33", "34", "35")

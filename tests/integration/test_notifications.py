@@ -413,7 +413,7 @@ async def test_no_link_to_approve_is_stored(chat: Chat, receiver: Receiver) -> N
 async def test_a_repeated_command_is_one_notice(chat: Chat) -> None:
     """A script whose answer was lost is run again by the Redis client with the same arguments."""
     arguments = [int(chat.clock().timestamp() * 1000), "paused", "{}", "token", 60_000]
-    first, second = [await chat.ledger.store.run("notice", arguments) for _ in range(2)]
+    first, second = [await chat.ledger.store.run("notice", *arguments) for _ in range(2)]
     assert first == second == b"ntc_1"
     assert len(await chat.notices()) == 1
 

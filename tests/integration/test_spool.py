@@ -63,7 +63,7 @@ class Box:
                 raise Unreachable("cut off")
             return await receive(**arguments)
 
-        self.intake._deliveries.receive = through  # type: ignore[method-assign]
+        self.intake.deliveries.receive = through  # type: ignore[method-assign]
 
     def _recorded(self, source: str, acknowledged: Acknowledged) -> None:
         assert source == "cw"
@@ -312,8 +312,8 @@ async def test_a_spool_of_which_the_ledger_may_forget_takes_in_no_reactivation(
     """Its first word is confirmed on disk, or it is not known."""
     run, confirmed = ledger.store.run, False
 
-    async def unconfirmed(name: str, args: Any, *, durable: bool = False) -> Any:
-        answer = await run(name, args, durable=durable)
+    async def unconfirmed(name: str, *args: Any, durable: bool = False) -> Any:
+        answer = await run(name, *args, durable=durable)
         if durable and not confirmed:
             raise NotDurable("not seen on disk", answer)
         return answer
@@ -352,7 +352,7 @@ async def test_a_word_covers_only_what_came_before_it(box: Box, clock: TestClock
         await go_on.wait()
         raise Unreachable("cut off after all")
 
-    box.intake._deliveries.receive = slow  # type: ignore[method-assign]
+    box.intake.deliveries.receive = slow  # type: ignore[method-assign]
     sending = asyncio.create_task(box.send(active=True))
     await asyncio.wait_for(on_its_way.wait(), 20)
     clock.forward(seconds=30)

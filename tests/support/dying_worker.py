@@ -6,7 +6,7 @@ import sys
 
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import JustBefore
-from workers.itglue.models import DeleteAnswer
+from workers.itglue.models import ChangeAnswer
 from workers.processes.worker import run_worker
 from workers.settings import load_settings
 
@@ -19,7 +19,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _dying(self: ITGlue, org_id: str, just_before: JustBefore | None = None) -> DeleteAnswer:
+async def _dying(self: ITGlue, org_id: str, just_before: JustBefore | None = None) -> ChangeAnswer:
     if sys.argv[1] == "before":
         _die()
     answer = await _send(self, org_id, just_before)

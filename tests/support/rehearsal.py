@@ -16,10 +16,9 @@ from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
 from tests.support.in_process import URL, InProcess
 from tests.support.stateful.account import RECORDS
-from workers.itglue.budget import Throttle
+from workers.itglue.budget import KeyWatch, Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks
-from workers.itglue.key_watch import KeyWatch
 from workers.itglue.models import KINDS
 from workers.ledger.events.deliveries import Receipt
 from workers.ledger.ledger import Ledger

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from workers.times.durations import Duration, SomeDuration, in_words, milliseconds
+from adapters.durations import Duration
+from workers.times.durations import SomeDuration, in_words, milliseconds
 
 ANY = TypeAdapter[timedelta](Duration)
 SOME = TypeAdapter[timedelta](SomeDuration)

@@ -300,7 +300,7 @@ def test_an_answer_must_name_exactly_the_organization(data: object, expected: bo
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 302, 400, 401, 402, 403, 404, 405, 408])
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"data":["5"]}', b'{"data":[{"id":"5"}]}', b"<p>"])
 def test_only_a_200_that_names_it_is_accepted(status: int, body: bytes) -> None:
-    outcome, found, detail = judge(
+    answer = judge(
         Reply(status, body),
         what="the deletion",
         names=lambda payload: names_only(payload, "5"),
@@ -308,9 +308,9 @@ def test_only_a_200_that_names_it_is_accepted(status: int, body: bytes) -> None:
     )
     accepted = status == 200 and body == b'{"data":[{"id":"5"}]}'
     refused = status in REFUSALS
-    assert outcome == ("accepted" if accepted else "refused" if refused else "unknown")
-    assert found == status
-    assert bool(detail) != accepted
+    assert answer.outcome == ("accepted" if accepted else "refused" if refused else "unknown")
+    assert answer.status == status
+    assert bool(answer.detail) != accepted
 
 
 @pytest.mark.parametrize("status", sorted(REFUSALS))

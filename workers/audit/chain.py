@@ -24,7 +24,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from workers.audit.keys import Keyring
-from workers.times.clock import from_ms
+from workers.times.clock import from_ms, precise
 
 FIRST_PREV: Final = ""
 KEY_CHANGED: Final = "key_changed"
@@ -140,10 +140,9 @@ def body_of(line: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _instant(at: object, now: datetime) -> str:
-    moment = now
     if isinstance(at, int | float) and 0 <= at < 1e14:
-        moment = from_ms(at)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        now = from_ms(at)
+    return str(precise(now))
 
 
 def _tame(value: object, depth: int) -> Any:  # noqa: ANN401 - any JSON value

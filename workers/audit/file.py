@@ -30,10 +30,7 @@ class LogFile:
         """Have the file of this name open.
 
         `anew`: it is another file than before, or somebody else changed it: look at its end.
-        `held`: another process writes to it.
-
-        Raises:
-            OSError: it cannot be opened.
+        `held`: another process writes to it. Raises OSError: it cannot be opened.
         """
         if self.path == STDOUT:
             first, self._file = self._file is None, sys.stdout.fileno()

@@ -15,7 +15,7 @@ from workers.ledger.installation.memory import Memory
 from workers.pipeline.identity.naming import same
 from workers.processes.connections import open_context
 from workers.psa.companies import Asked
-from workers.psa.company import Company, PsaClient
+from workers.psa.company import Company, PsaClient, every
 from workers.settings import Settings
 
 State = Literal["linked", "by_name", "ambiguous", "several_links", "missing", "unknown_company"]
@@ -59,14 +59,12 @@ async def compare(
 ) -> tuple[Link, ...]:
     """How the companies of the source's PSA are found in IT Glue, those that need somebody first.
 
-    Raises:
-        PsaError: the PSA does not tell all of them.
-        ITGlueError: IT Glue does not.
+    Raises PsaError, ITGlueError: the PSA, or IT Glue, does not tell all of them.
     """
     config = settings.sources[source]
     async with open_context(settings, memory=memory) as context, Asked({source: config}) as asked:
         companies = await every_company(await asked.client(source))
-        organizations = [each async for each in context.itglue.organizations(most=_PAGE)]
+        organizations = await context.itglue.organizations(most=_PAGE)
     # The service compares, too, and takes in deliveries meanwhile.
     return await asyncio.to_thread(matched, companies, organizations, config.integration_type)
 
@@ -92,16 +90,10 @@ def _cell(value: object) -> str:
 
 async def every_company(client: PsaClient) -> tuple[Company, ...]:
     """All companies of the PSA. Raises PsaError: it does not tell all of them."""
-    found: list[Company] = []
-    after = "0"
-    while True:
-        page = await client.page(after, None)
-        if page.faults:
-            raise client.unreadable(page.faults[0])
-        if page.last is None:
-            return tuple(found)
-        found += page.companies
-        after = page.last
+    companies, faults = await every(client)
+    if faults:
+        raise client.unreadable(faults[0])
+    return companies
 
 
 def matched(

@@ -82,6 +82,7 @@ def _kept(headers: Headers) -> tuple[tuple[str, str], ...]:
     )
 
 
+@dataclass(kw_only=True)
 class Intake:
     """The way in for deliveries of the configured sources.
 
@@ -90,34 +91,21 @@ class Intake:
     deletions will soon be in the queue.
     """
 
+    sources: Mapping[str, SourceConfig]
+    deliveries: Deliveries
+    quarantine: Quarantine
+    keys: SigningKeys
+    callback_url: str | None
+    max_event_age: timedelta
+    clock: Clock
+    new_id: Callable[[str], str]
     spool: Spool | None = None
     mode: Mode | None = None
     on_the_way: Callable[[], int] | None = None
 
-    def __init__(
-        self,
-        *,
-        sources: Mapping[str, SourceConfig],
-        deliveries: Deliveries,
-        quarantine: Quarantine,
-        keys: SigningKeys,
-        callback_url: str | None,
-        max_event_age: timedelta,
-        clock: Clock,
-        new_id: Callable[[str], str],
-    ) -> None:
-        self._sources = sources
-        self._deliveries = deliveries
-        self._quarantine = quarantine
-        self._keys = keys
-        self._callback_url = callback_url
-        self._max_event_age = max_event_age
-        self._clock = clock
-        self._new_id = new_id
-
     def source(self, name: str) -> tuple[SourceConfig, Adapter]:
         """The configuration and the adapter of a source. Raises NotFound."""
-        config = self._sources.get(name)
+        config = self.sources.get(name)
         if config is None:
             raise NotFound("there is no source of this name; see [sources] in unglue.toml")
         return config, VENDORS[config.vendor]
@@ -140,7 +128,7 @@ class Intake:
         """
         config, adapter = self.source(source)
         require_readable(headers)
-        now = self._clock()
+        now = self.clock()
         try:
             await self._verify(adapter, config, headers, body, sparing=sparing)
         except SigningKeyUnavailable as error:
@@ -148,13 +136,13 @@ class Intake:
             due = now + QUARANTINE_FIRST_LOOK
             # Not spooled: who cannot be told from a forger may not fill the disk.
             async with asyncio.timeout(STORAGE_SECONDS):
-                kept = await self._quarantine.keep(delivery=delivery, body=body, due=due, now=now)
+                kept = await self.quarantine.keep(delivery=delivery, body=body, due=due, now=now)
             if kept is None:
                 raise
             reason = KEY_NOT_ASKED_FOR if isinstance(error, AskedTooOften) else KEY_UNAVAILABLE
             return Acknowledged(kept, (Receipt("unverified", reason),))
         verdicts = adapter.read(config, headers, decoded(headers, body), now)
-        delivery_id = self._new_id("dlv")
+        delivery_id = self.new_id("dlv")
         if self.spool is None:
             async with asyncio.timeout(STORAGE_SECONDS):
                 return await self.record(source, headers, body, verdicts, delivery_id)
@@ -194,15 +182,15 @@ class Intake:
         It is tried less and less, and stays until it is proved, is seen not to be genuine, or a
         person dismisses it. The moment that counts is the one at which it came.
         """
-        delivery = await self._deliveries.get(delivery_id)
-        now = self._clock()
+        delivery = await self.deliveries.get(delivery_id)
+        now = self.clock()
         if delivery.verdict != "unverified":
             # Proved before, by a process that died before it could say so.
-            await self._quarantine.leave(delivery_id, now)
+            await self.quarantine.leave(delivery_id, now)
             return None
-        if not await self._quarantine.take(delivery_id, now):
+        if not await self.quarantine.take(delivery_id, now):
             return None
-        known = self._sources.get(delivery.source)
+        known = self.sources.get(delivery.source)
         if known is None or known.vendor != delivery.vendor:
             # Whoever knows what could prove it may put it into the configuration again.
             await self._wait(delivery, now)
@@ -212,7 +200,7 @@ class Intake:
         try:
             await self._verify(adapter, config, headers, delivery.body)
         except SignatureInvalid:
-            await self._quarantine.leave(delivery_id, now, reason="not_genuine")
+            await self.quarantine.leave(delivery_id, now, reason="not_genuine")
             return None
         except SigningKeyUnavailable:
             await self._wait(delivery, now)
@@ -228,14 +216,14 @@ class Intake:
             delivery_id,
             delivery.received_at,
         )
-        await self._quarantine.leave(delivery_id, now)
+        await self.quarantine.leave(delivery_id, now)
         return acknowledged
 
     async def _wait(self, delivery: Delivery, now: datetime) -> None:
         age = now - delivery.received_at
         pause = min(max(age, QUARANTINE_FIRST_LOOK), QUARANTINE_MOST)
-        await self._quarantine.later(delivery.id, now + pause)
-        await self._quarantine.tell(now)
+        await self.quarantine.later(delivery.id, now + pause)
+        await self.quarantine.tell(now)
 
     async def replay(self, delivery_id: str, replay: Replay) -> Acknowledged:
         """Read a stored delivery again, as its source is configured now.
@@ -248,12 +236,12 @@ class Intake:
                 body is gone.
             redis.RedisError: it is not known whether anything happened.
         """
-        delivery = await self._deliveries.get(delivery_id)
+        delivery = await self.deliveries.get(delivery_id)
         if delivery.verdict == "unverified":
             raise ReplayRefused("unproved", delivery_id)
         if delivery.dropped is not None:
             raise ReplayRefused("body_dropped", delivery_id)
-        config = self._sources.get(delivery.source)
+        config = self.sources.get(delivery.source)
         if config is None or config.vendor != delivery.vendor:
             raise ReplayRefused("no_source", delivery_id)
         headers, came = Headers.of(delivery.headers), delivery.received_at
@@ -284,7 +272,7 @@ class Intake:
         """
         config, _ = self.source(source)
         body = caught_up.body_of(company)
-        verdicts = caught_up.read(config, body, self._clock())
+        verdicts = caught_up.read(config, body, self.clock())
         if isinstance(verdicts[0], Ignored):
             return None
         taken = await self.record(source, Headers.of(()), body, verdicts, how="caught_up")
@@ -297,22 +285,22 @@ class Intake:
     ) -> None:  # fmt: skip
         url = adapter.key_url(config, headers, body)
         if url is None:
-            adapter.verify(config, headers, body, None, self._clock())
+            adapter.verify(config, headers, body, None, self.clock())
             return
-        if sparing and not self._keys.has_given_one(url):
+        if sparing and not self.keys.has_given_one(url):
             raise KeyNotAskedFor(
                 "too many deliveries from this address were not genuine just now, so no key server "
                 "is asked about this one; send it again later"
             )
-        key = await self._keys.get(url)
+        key = await self.keys.get(url)
         try:
-            adapter.verify(config, headers, body, key, self._clock())
+            adapter.verify(config, headers, body, key, self.clock())
         except SignatureInvalid:
             # The vendor may have changed its key since it was cached.
-            fresh = await self._keys.get(url, refresh=True)
+            fresh = await self.keys.get(url, refresh=True)
             if fresh == key:
                 raise
-            adapter.verify(config, headers, body, fresh, self._clock())
+            adapter.verify(config, headers, body, fresh, self.clock())
 
     async def record(
         self,
@@ -334,30 +322,30 @@ class Intake:
         came again, it is as new as it was last seen: between them the client may have been back.
         What a PSA says when it is asked (`caught_up`) is never too old.
         """
-        now = self._clock()
+        now = self.clock()
         came = arrived_at or now
         as_it_came = how == "in_order" or replay is not None
         counts, said = came if as_it_came else now, (replay and replay.last_seen) or came
         events = []
         for verdict in verdicts:
             # What could not be proved in time was not sent too late.
-            old = too_old(verdict, self._max_event_age, came)
+            old = too_old(verdict, self.max_event_age, came)
             judged = verdict if how == "caught_up" else old
             event = event_of(judged, said, max(counts, said), in_order=as_it_came)
             if event["kind"] == "request":
-                event["deletion_id"] = self._new_id("del")
+                event["deletion_id"] = self.new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
                 event["asked_mode"] = self.mode or ""
-                event["read_by"] = self._sources[source].meaning
+                event["read_by"] = self.sources[source].meaning
                 event["asked_as"] = replay.known_as if replay else ""
             events.append(event)
-        vendor = self._sources[source].vendor
+        vendor = self.sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)
         if how == "in_order":
             delivery["received_at"] = str(to_ms(came))
         if how == "caught_up":
             delivery["caught_up"] = "1"
-        receipts = await self._deliveries.receive(
+        receipts = await self.deliveries.receive(
             delivery=delivery,
             body=body,
             events=events,
@@ -371,7 +359,7 @@ class Intake:
         self, source: str, vendor: str, headers: Headers, delivery_id: str | None = None
     ) -> dict[str, str]:
         return {
-            "id": delivery_id or self._new_id("dlv"),
+            "id": delivery_id or self.new_id("dlv"),
             "source": source,
             "vendor": vendor,
             "headers": to_json(_kept(headers)).decode(),
@@ -379,4 +367,4 @@ class Intake:
 
     def _callback_for(self, verdict: Verdict) -> str:
         asked = verdict.request.callback_url if isinstance(verdict, Request) else None
-        return asked or self._callback_url or ""
+        return asked or self.callback_url or ""

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import httpx
 
@@ -48,14 +48,6 @@ class AskedTooOften(SigningKeyUnavailable):
     """The key server was not asked: made-up keys used up what it should be asked."""
 
 
-class Resolver(Protocol):
-    """Finds one checked address of a host; raises what `addresses.resolve` raises."""
-
-    def __call__(self, host: str, port: int, /, *, allow_private: bool) -> Awaitable[str]:
-        """The address."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """What a URL gave at a moment: the key, or why there is none."""
@@ -87,7 +79,7 @@ class SigningKeys:
         self,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        resolver: Resolver = resolve,
+        resolver: Callable[..., Awaitable[str]] = resolve,
         tls: ssl.SSLContext | None = None,
         timeout_seconds: float = _SECONDS,
     ) -> None:

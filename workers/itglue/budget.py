@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from adapters.errors import Postponed
 from workers.ledger.installation.budget import RequestBudget
+from workers.ledger.installation.stop_switch import StopSwitch
 from workers.times.clock import Clock
 
 _IN_PLACE = timedelta(seconds=1)
@@ -56,3 +57,26 @@ class Throttle:
             now = self.clock()
             asked = _AFTER_429 if retry_after is None else min(retry_after, _LONGEST_HOLD)
             await self.budget.hold(now + timedelta(seconds=asked), now)
+
+
+class KeyWatch:
+    """Whether IT Glue accepts the key, told to the record so that all workers stop; one a job.
+
+    Of answers in a row that say the same, only the first is told: one look that asks three times
+    at once is one refusal, and thirty accepted reads are one command to Redis.
+    """
+
+    def __init__(self, switch: StopSwitch, clock: Clock) -> None:
+        self._switch = switch
+        self._clock = clock
+        self._accepted: bool | None = None
+
+    async def key_judged(self, accepted: bool, status: int) -> None:
+        """Hear of one answer."""
+        if accepted is self._accepted:
+            return
+        self._accepted = accepted
+        if accepted:
+            await self._switch.key_accepted()
+        else:
+            await self._switch.key_refused(status, self._clock())

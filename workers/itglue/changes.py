@@ -4,64 +4,56 @@ Neither raises for what IT Glue does: each comes to accepted, refused or unknown
 """
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from functools import partial
 
 from workers.itglue.http.decode import attribute, checked_id, resources, text_id
 from workers.itglue.http.explanations import REFUSALS, deletion_refused, status_refused, unanswered
 from workers.itglue.http.failures import CallFailed
 from workers.itglue.http.replies import Payload, Reply, told
 from workers.itglue.http.transport import JustBefore, Transport
-from workers.itglue.models import DeleteAnswer, StatusAnswer
+from workers.itglue.models import ChangeAnswer
 from workers.itglue.organizations import PATH
-
-Judged = tuple[Literal["accepted", "refused", "unknown"], int | None, str]
 
 
 async def delete(
     transport: Transport, org_id: str, just_before: JustBefore | None = None
-) -> DeleteAnswer:
+) -> ChangeAnswer:
     """`DELETE /organizations`: the documented array, holding this one id, and no query string.
 
     A filter here would be a mass deletion, and IT Glue ignores a filter that it does not know.
     """
     number = int(checked_id(org_id))
-    body = {"data": [{"type": "organizations", "attributes": {"id": number}}]}
-    return DeleteAnswer(
-        *await _change(
-            transport,
-            "DELETE",
-            PATH,
-            body,
-            just_before,
-            what=f"the deletion of organization {org_id}",
-            names=lambda payload: names_only(payload, org_id),
-            explain=lambda status, said: deletion_refused(org_id, status, said),
-        )
+    return await _change(
+        transport,
+        "DELETE",
+        PATH,
+        {"data": [{"type": "organizations", "attributes": {"id": number}}]},
+        just_before,
+        what=f"the deletion of organization {org_id}",
+        names=lambda payload: names_only(payload, org_id),
+        explain=partial(deletion_refused, org_id),
     )
 
 
 async def set_status(
     transport: Transport, org_id: str, status_id: str, just_before: JustBefore | None = None
-) -> StatusAnswer:
+) -> ChangeAnswer:
     """`PATCH /organizations/:id` with nothing but the status."""
     number = int(checked_id(status_id, "status id"))
     attributes = {"organization-status-id": number}
-    body = {"data": {"type": "organizations", "attributes": attributes}}
-    return StatusAnswer(
-        *await _change(
-            transport,
-            "PATCH",
-            f"{PATH}/{checked_id(org_id)}",
-            body,
-            just_before,
-            what=f"the change of status of organization {org_id}",
-            names=lambda payload: (
-                names_only(payload, org_id)
-                and text_id(attribute(resources(payload)[0].attributes, "organization-status-id"))
-                == status_id
-            ),
-            explain=lambda status, said: status_refused(org_id, status, said),
-        )
+    return await _change(
+        transport,
+        "PATCH",
+        f"{PATH}/{checked_id(org_id)}",
+        {"data": {"type": "organizations", "attributes": attributes}},
+        just_before,
+        what=f"the change of status of organization {org_id}",
+        names=lambda payload: (
+            names_only(payload, org_id)
+            and text_id(attribute(resources(payload)[0].attributes, "organization-status-id"))
+            == status_id
+        ),
+        explain=partial(status_refused, org_id),
     )
 
 
@@ -84,30 +76,31 @@ async def _change(
     what: str,
     names: Callable[[Payload], bool],
     explain: Callable[[int, str], str],
-) -> Judged:
+) -> ChangeAnswer:
     try:
         reply = await transport.exchange(
             method, path, body=body, destructive=True, just_before=just_before
         )
     except CallFailed as error:
         if not error.sent:
-            return "refused", None, error.message
-        return "unknown", error.status, unanswered(what, error.message)
+            return ChangeAnswer("refused", None, error.message)
+        return ChangeAnswer("unknown", error.status, unanswered(what, error.message))
     return judge(reply, what=what, names=names, explain=explain)
 
 
 def judge(
     reply: Reply, *, what: str, names: Callable[[Payload], bool], explain: Callable[[int, str], str]
-) -> Judged:
+) -> ChangeAnswer:
     """What an answer to a change amounts to. Pure."""
     if reply.status in REFUSALS:
-        return "refused", reply.status, explain(reply.status, reply.said)
+        return ChangeAnswer("refused", reply.status, explain(reply.status, reply.said))
     payload = reply.payload
     if reply.status != 200 or payload is None:
-        return "unknown", reply.status, unanswered(what, told(reply))
+        return ChangeAnswer("unknown", reply.status, unanswered(what, told(reply)))
+    why = "the answer does not name exactly what was sent"
     try:
         if names(payload):
-            return "accepted", 200, ""
+            return ChangeAnswer("accepted", 200)
     except CallFailed as error:
-        return "unknown", 200, unanswered(what, error.message)
-    return "unknown", 200, unanswered(what, "the answer does not name exactly what was sent")
+        why = error.message
+    return ChangeAnswer("unknown", 200, unanswered(what, why))

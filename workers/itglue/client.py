@@ -1,21 +1,20 @@
 """The client: everything Unglue asks of IT Glue, and nothing else."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 import httpx
 
-from workers.itglue import changes, organizations
+from workers.itglue import changes
+from workers.itglue import organizations as finding
 from workers.itglue.contents import activity, inventory
-from workers.itglue.contents.assets import TypeCache
 from workers.itglue.export import exports
-from workers.itglue.http.decode import Included, Resource, attribute, own_id
-from workers.itglue.http.paging import every
 from workers.itglue.http.transport import Hooks, JustBefore, Pool, Transport
-from workers.itglue.models import DeleteAnswer, Inventory, Organization
+from workers.itglue.models import ChangeAnswer, Inventory, Organization
 from workers.itglue.presence import presence as looks
+from workers.ledger.installation.asset_types import RememberedTypes
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -42,7 +41,7 @@ class ITGlue:
     anything is sent, for an id that is not one. What a hook raises goes to the caller.
     """
 
-    def __init__(self, transport: Transport, types: TypeCache | None = None) -> None:
+    def __init__(self, transport: Transport, types: RememberedTypes | None = None) -> None:
         self.saw_account = False
         self.transport = transport
         self._types = types
@@ -56,7 +55,7 @@ class ITGlue:
         api_key: str,
         timeout_seconds: float = 30,
         hooks: Hooks | None = None,
-        types: TypeCache | None = None,
+        types: RememberedTypes | None = None,
         in_flight: int = 64,
         wire: httpx.AsyncBaseTransport | None = None,
     ) -> AsyncIterator["ITGlue"]:
@@ -75,13 +74,15 @@ class ITGlue:
         """How many requests were sent so far. Downloads do not count: they go elsewhere."""
         return self.transport.requests
 
-    organization = _asks(organizations.by_id)
-    organizations_named = _asks(organizations.named)
-    organizations_alike = _asks(organizations.alike)
-    organizations_linked = _asks(organizations.linked)
-    organizations_page = _asks(organizations.page)
+    organization = _asks(finding.by_id)
+    organizations = _asks(finding.everything)
+    organizations_named = _asks(finding.named)
+    organizations_alike = _asks(finding.alike)
+    organizations_linked = _asks(finding.linked)
+    organizations_page = _asks(finding.page)
     primary = _asks(looks.primary)
     presence = _asks(looks.presence)
+    statuses = _asks(finding.statuses)
     last_activity = _asks(activity.last_activity)
     set_status = _asks(changes.set_status)
     create_export = _asks(exports.create)
@@ -89,20 +90,10 @@ class ITGlue:
     delete_export = _asks(exports.delete)
     download = _asks(exports.download)
 
-    async def organizations(self, *, most: int = 1000) -> AsyncIterator[Organization]:
-        """Every organization of the account, with its PSA links, once, by ascending id.
-
-        `most`: rows a page. A process that answers others meanwhile takes few, for nobody is
-        answered while a page is decoded.
-        """
-        for organization in await organizations.everything(self.transport, most=most):
-            yield organization
-
     async def inventory(self, organization: Organization) -> Inventory:
         """How many records of each kind hang on an organization, and what lies below it.
 
-        Raises:
-            ITGlueConnectionError: a count may succeed later; one that never can is `None`.
+        Raises ITGlueConnectionError: a count may succeed later; one that never can is `None`.
         """
         found = await inventory.take(self.transport, organization, self._types)
         self.saw_account = self.saw_account or found.account is not None
@@ -117,21 +108,10 @@ class ITGlue:
 
     async def delete_organization(
         self, org_id: str, just_before: JustBefore | None = None
-    ) -> DeleteAnswer:
+    ) -> ChangeAnswer:
         """Send the one call that cannot be undone, unless `just_before` raises at the last moment.
 
         Never raises for what IT Glue answers or fails to. `refused` without a status: there was
         no connection, so nothing was sent.
         """
         return await changes.delete(self.transport, org_id, just_before)
-
-    async def statuses(self) -> Mapping[str, str]:
-        """The account's organization statuses, name to id."""
-
-        def decode(row: Resource, _: Included) -> tuple[str, str]:
-            return str(attribute(row.attributes, "name")), own_id(row)
-
-        rows = await every(
-            self.transport, "/organization_statuses", (), decode, what="organization statuses"
-        )
-        return dict(rows)

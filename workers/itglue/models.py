@@ -99,12 +99,12 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteAnswer:
-    """What came back from a DELETE.
+class ChangeAnswer:
+    """What came back from a DELETE, or a change of status.
 
-    `accepted`: 200, naming exactly the id sent. `refused`: IT Glue said no and did nothing;
-    `status` and `detail` say why. `unknown`: a time-out, a dropped connection, a 5xx or an answer
-    that names something else: only reading can tell what happened.
+    `accepted`: 200, naming exactly the id (and the status) sent. `refused`: IT Glue said no and did
+    nothing; `status` and `detail` say why. `unknown`: a time-out, a dropped connection, a 5xx or an
+    answer that names something else: only reading can tell what happened.
     """
 
     outcome: Literal["accepted", "refused", "unknown"]
@@ -127,18 +127,6 @@ class Presence:
     organization: Organization | None = None
     key_refused: bool = False
     primary: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StatusAnswer:
-    """What came back from a change of status; the outcomes mean what they mean for a DELETE.
-
-    `accepted`: 200, naming exactly the organization and the status sent.
-    """
-
-    outcome: Literal["accepted", "refused", "unknown"]
-    status: int | None = None
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,11 @@ async def by_id(transport: Transport, org_id: str) -> Organization | None:
 async def everything(
     transport: Transport, *filters: tuple[str, str], most: int = 1000
 ) -> list[Organization]:
-    """All organizations that the filters let through, with their PSA links and attachments."""
+    """All organizations that the filters let through, with their PSA links, once, by ascending id.
+
+    `most`: rows a page. A process that answers others meanwhile takes few, for nobody is answered
+    while a page is decoded.
+    """
     query = (*filters, _INCLUDE, _SORT)
     return await every(transport, PATH, query, organization, what="organizations", most=most)
 
@@ -87,11 +91,7 @@ async def named(transport: Transport, name: str) -> tuple[Organization, ...]:
 
 async def alike(transport: Transport, name: str) -> tuple[tuple[str, str], ...]:
     """Id and name of every organization whose name people may take for this one."""
-
-    def decode(row: Resource, _: Included) -> tuple[str, str]:
-        return own_id(row), str(attribute(row.attributes, "name"))
-
-    rows = await every(transport, PATH, (_SORT,), decode, what="organizations")
+    rows = await every(transport, PATH, (_SORT,), _named, what="organizations")
     wanted = taken_for(name)
     return tuple(row for row in rows if taken_for(row[1]) == wanted)
 
@@ -99,8 +99,7 @@ async def alike(transport: Transport, name: str) -> tuple[tuple[str, str], ...]:
 async def linked(transport: Transport, link: PsaLink) -> Linked:
     """Organizations linked to a PSA company, each proved by the `remote-id` of its link.
 
-    Raises:
-        CallFailed: too many rows do not state their links, so nothing can be proved.
+    Raises CallFailed: too many rows do not state their links, so nothing can be proved.
     """
     rows = await everything(
         transport,
@@ -118,3 +117,14 @@ async def linked(transport: Transport, link: PsaLink) -> Linked:
         raise CallFailed("IT Glue does not state the PSA links of an organization")
     found = tuple(row for row in stated if row.linked_to(link.integration_type, link.company_id))
     return Linked(found, filter_honoured=len(found) == len(rows))
+
+
+async def statuses(transport: Transport) -> dict[str, str]:
+    """The account's organization statuses, name to id."""
+    what = "organization statuses"
+    rows = await every(transport, "/organization_statuses", (), _named, what=what)
+    return {name: status_id for status_id, name in rows}
+
+
+def _named(row: Resource, _: Included) -> tuple[str, str]:
+    return own_id(row), str(attribute(row.attributes, "name"))

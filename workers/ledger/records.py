@@ -54,10 +54,8 @@ def loaded(form: type[T], fields: Mapping[str, str], **known: Any) -> T:  # noqa
     """The frozen value of a hash, each field by its type, or as it is `known`.
 
     Times are in milliseconds, what is true is "1", what has several values is JSON. A field that is
-    missing or empty has its default, or is `None` if it may be.
-
-    Raises:
-        KeyError: a field is missing that is neither.
+    missing or empty has its default, or is `None` if it may be. Raises KeyError: a field is missing
+    that is neither.
     """
     values = dict(known)
     for name, reader, has_default, optional in _readers(form):  # type: ignore[arg-type] # a class can be hashed

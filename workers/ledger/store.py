@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -56,11 +57,25 @@ def numbered(flat: Sequence[bytes]) -> list[tuple[str, int]]:
     return [(name.decode(), int(number)) for name, number in pairs]
 
 
+def _argument(value: object) -> Any:  # noqa: ANN401 - what a connection takes
+    match value:
+        case None | False:
+            return ""
+        case True:
+            return "1"
+        case datetime():
+            return to_ms(value)
+        case timedelta():
+            return milliseconds(value)
+    return value
+
+
+@dataclass(eq=False)
 class Store:
     """One connection that does not decode answers (bodies are bytes), and what all scripts need.
 
     `lease` is how long a taker keeps a record, `requeue_after` when the scheduler looks again at
-    what it queued, `retention` how long event ids are kept; all in milliseconds. While it works a
+    what it queued, `retention` how long event ids are kept. While it works a
     taker renews its lease every `beat`; `holder` is what its process is known by. With `fsync`
     nothing that must be durable is believed to be before Redis has it on disk, nor before
     `min_replicas` have it; `confirm_within` is how long to wait for the disk. `memory` says which
@@ -68,50 +83,34 @@ class Store:
     rehearsal moves its clock.
     """
 
-    def __init__(  # noqa: PLR0913 - what the parts share, each by its name
-        self,
-        redis: Redis,
-        *,
-        queue_key: str,
-        lease: timedelta,
-        requeue_after: timedelta,
-        retention: timedelta,
-        prefix: str = PREFIX,
-        fsync: bool = False,
-        min_replicas: int = 0,
-        confirm_within: timedelta = timedelta(seconds=1),
-        memory: Memory | None = None,
-        own_clock: bool = False,
-        beat: timedelta = timedelta(seconds=3),
-        holder: str = "",
-    ) -> None:
-        self.redis = redis
-        self.memory = memory or Memory()
-        self.own_clock = own_clock
-        self.beat = beat
-        self.holder = holder
-        self.fsync = fsync
-        self.min_replicas = min_replicas
-        self._confirm_within = milliseconds(confirm_within)
-        self.queue_key = queue_key
-        self.lease = milliseconds(lease)
-        self.requeue_after = milliseconds(requeue_after)
-        self.retention = milliseconds(retention)
-        self._prefix = prefix
-        self._scripts: dict[str, AsyncScript] = {}
-
-    @property
-    def own(self) -> str:
-        """`own_clock`, as the scripts are told of it."""
-        return "1" if self.own_clock else ""
+    redis: Redis
+    _: KW_ONLY
+    queue_key: str
+    lease: timedelta
+    requeue_after: timedelta
+    retention: timedelta
+    prefix: str = PREFIX
+    fsync: bool = False
+    min_replicas: int = 0
+    confirm_within: timedelta = timedelta(seconds=1)
+    memory: Memory = field(default_factory=Memory)
+    own_clock: bool = False
+    beat: timedelta = timedelta(seconds=3)
+    holder: str = ""
+    _scripts: dict[str, AsyncScript] = field(default_factory=dict)
 
     def key(self, *parts: str) -> str:
         """The Redis key of a record."""
-        return self._prefix + ":".join(parts)
+        return self.prefix + ":".join(parts)
 
     async def hash(self, *parts: str) -> dict[str, str]:
         """The fields of a record, all of them text; empty if there is none."""
         return record_of(cast("dict[bytes, bytes]", await self.redis.hgetall(self.key(*parts))))[0]
+
+    async def value(self, field: str, *parts: str) -> str | None:
+        """This field of a record, as text; `None` if it is not there."""
+        found = cast("bytes | None", await self.redis.hget(self.key(*parts), field))
+        return found.decode() if found is not None else None
 
     async def found(self, kind: str, name: str, called: str = "") -> dict[str, str]:
         """The fields of the record; `called` is what people call its kind. Raises NotFound."""
@@ -125,7 +124,7 @@ class Store:
         if context := carried():
             # What was decided stands, traced or not.
             with contextlib.suppress(RedisError, OSError):
-                await self.run("carry_trace", [deletion_id, context])
+                await self.run("carry_trace", deletion_id, context)
 
     async def server_ms(self) -> int:
         """The server's own clock, in milliseconds."""
@@ -141,9 +140,12 @@ class Store:
         return True
 
     async def run(
-        self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
+        self, name: str, *given: object, durable: bool = False, replicated: bool = False
     ) -> Any:  # noqa: ANN401 - each script has its own form of answer, which its caller knows
         """The answer of the script of this name, which is one atomic decision.
+
+        Of what it is given, moments and durations become milliseconds, yes and no "1" and "", and
+        nothing "".
 
         With `durable`, after Redis has on disk what was decided: a server that cannot confirm that
         is an error only with `fsync`. With either, after `min_replicas` have it, and all that was
@@ -154,9 +156,10 @@ class Store:
             NotFound: the record that somebody named is not there.
         """
         replicated = (durable or replicated) and self.min_replicas > 0
+        args = [_argument(each) for each in given]
         try:
             if not durable and not replicated:
-                return await self._script(name)(keys=[self._prefix], args=args)
+                return await self._script(name)(keys=[self.prefix], args=args)
             return await self._confirmed(self._script(name), args, durable, replicated)
         except ResponseError as error:
             word, _, message = str(error).partition(" ")
@@ -165,25 +168,17 @@ class Store:
             raise NotFound(message) from None
 
     async def run_together(
-        self,
-        name: str,
-        calls: Sequence[Sequence[Any]],
-        *,
-        durable: bool = False,
-        replicated: bool = False,
+        self, name: str, calls: Sequence[Sequence[Any]], *, durable: bool
     ) -> list[Any]:
         """The answers to each of the calls of a script that takes one after another.
 
         Each is a decision of its own: where one fails, its answer is the error, which is then none
-        of the others'. With `durable` they wait for the disk together, with either for the
-        replicas.
-
-        Raises:
-            redis.RedisError: there are no answers: the way to Redis broke.
+        of the others'. They wait for the replicas together, and with `durable` for the disk. Raises
+        redis.RedisError: there are no answers: the way to Redis broke.
         """
         args = [each for call in calls for each in call]
         try:
-            answers = await self.run(name, args, durable=durable, replicated=replicated)
+            answers = await self.run(name, *args, durable=durable, replicated=True)
         except NotDurable as unsure:
             return [
                 answer if isinstance(answer, Exception) else NotDurable(str(unsure), answer)
@@ -198,7 +193,7 @@ class Store:
         if replicated:
             confirming.append(("WAIT", self.min_replicas, REPLICA_MS))
         if durable:
-            confirming.append(("WAITAOF", 1, 0, self._confirm_within))
+            confirming.append(("WAITAOF", 1, 0, milliseconds(self.confirm_within)))
         answer, tip, *confirmed = await self._answered(script, args, confirming)
         if isinstance(answer, NoScriptError):
             await self.redis.script_load(script.script)
@@ -259,7 +254,7 @@ class Store:
         replicas have an order.
         """
         pipeline = self.redis.pipeline(transaction=False)
-        pipeline.evalsha(script.sha, 1, self._prefix, *args)
+        pipeline.evalsha(script.sha, 1, self.prefix, *args)
         pipeline.lindex(self.key("audit", "tips"), -1)
         pipeline.set(self.key("marker"), "1")
         for command in confirming:
@@ -284,8 +279,12 @@ class Store:
 
     async def due(self, index: str, kind: str, now: datetime) -> list[tuple[str, int]]:
         """Some of what is due and in no queue, each with the number of its next job."""
-        at = to_ms(now)
-        flat = await self.run(
-            "due", [index, kind, at, at + self.requeue_after, _LOOKED_THROUGH, _MOST_AT_ONCE]
-        )
-        return numbered(flat)
+        bounds = (now + self.requeue_after, _LOOKED_THROUGH, _MOST_AT_ONCE)
+        return numbered(await self.run("due", index, kind, now, *bounds))
+
+
+class Part:
+    """A part of the record, over the store that all parts share."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store

@@ -106,10 +106,7 @@ def may_be_plain(url: str) -> bool:
 def target(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> tuple[str, int]:
     """Host and port of a URL that may be called, as far as its text tells: pure.
 
-    Plain http is only for networks of one's own.
-
-    Raises:
-        AddressRefused: it must not be called.
+    Plain http is only for networks of one's own. Raises AddressRefused: it must not be called.
     """
     try:
         parts = urlsplit(url)

@@ -210,9 +210,7 @@ class Sender:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop. Redis may go away and come back.
 
-        Raises:
-            AnotherAccount: the record is for another IT Glue account.
-            StorageUnfit: Redis would lose the record.
+        Raises AnotherAccount, StorageUnfit.
         """
         # A name that does not resolve occupies a thread for as long as that takes.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST))

@@ -1,7 +1,7 @@
 """How much may be deleted within a day or an hour before a person is asked. Pure."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -28,12 +28,7 @@ class Limit:
 
     def plain(self) -> dict[str, Any]:
         """The limit as the script reads it."""
-        return {
-            "name": self.name,
-            "allowed": self.allowed,
-            "window": milliseconds(self.window),
-            "source": self.source,
-        }
+        return {**asdict(self), "window": milliseconds(self.window)}
 
 
 def limits_of(

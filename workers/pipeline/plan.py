@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from workers.itglue.models import AccountView, Inventory, Organization
 
@@ -22,16 +22,14 @@ def _sha256(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Activity(BaseModel):
+class Activity(BaseModel, frozen=True):
     """The newest thing that people did, if any; `read` is false if IT Glue hid it."""
-
-    model_config = ConfigDict(frozen=True)
 
     read: bool
     newest: datetime | None = None
 
 
-class Answer(BaseModel):
+class Answer(BaseModel, frozen=True):
     """One gate's answer. `gate` is the reason code, `message` what an operator reads.
 
     `forced`: the gate refused and `force_delete` passed it. `ask`: a person must decide, whoever
@@ -40,8 +38,6 @@ class Answer(BaseModel):
     within hours. `evidence` is what an `ask` rests on, where two may read alike.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     gate: str
     verdict: Literal["pass", "refuse", "forced", "ask"]
     message: str = ""
@@ -49,14 +45,12 @@ class Answer(BaseModel):
     evidence: str = ""
 
 
-class Plan(BaseModel):
+class Plan(BaseModel, frozen=True):
     """The resolved organization, its counts, every gate's answer, and what follows from it.
 
     `act` is what would be done (mode, status to set, export), `word` who asked for it and how far
     that is believed.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     made_at: datetime
     organization: Organization

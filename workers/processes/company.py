@@ -37,10 +37,8 @@ async def in_company(
     """Advance the first deletion and, for as long as it has any under way, what `another` brings.
 
     `room` is asked whether one more may join so many, and then `another` for it. What one of them
-    raises keeps no other from its end; it is raised at the end.
-
-    Raises:
-        JobTimeoutException: the time of the job is over, for all of them.
+    raises keeps no other from its end; it is raised at the end. Raises JobTimeoutException: the
+    time of the job is over, for all of them.
     """
     under_way = {asyncio.create_task(advance(first))}
     failed = list[Exception]()

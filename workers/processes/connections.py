@@ -5,10 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
 
-from workers.itglue.budget import Throttle
+from workers.itglue.budget import KeyWatch, Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks, Pool, Transport
-from workers.itglue.key_watch import KeyWatch
 from workers.itglue.tally import Tally, counted_at_the_end
 from workers.ledger.installation.memory import Memory
 from workers.ledger.ledger import Ledger
@@ -56,10 +55,8 @@ async def context_over(
     """What the steps of one deletion work with.
 
     `while_stopped` asks IT Glue although it refused the key too often; `counts` says whether what
-    it answers now counts for that.
-
-    Raises:
-        AnotherAccount: the record is for another IT Glue account; nothing is asked or sent.
+    it answers now counts for that. Raises AnotherAccount: the record is for another IT Glue
+    account; nothing is asked or sent.
     """
     ledger = connections.ledger
     await ledger.account.require_ours(system_clock())

@@ -8,33 +8,25 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
 
+from workers.ledger.bulk.replays import BulkReplay
+from workers.ledger.bulk.sweeps import Sweep
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import Kind
+from workers.ledger.events.catch_ups import CatchUp
 from workers.ledger.ledger import Ledger
+from workers.ledger.records import Deletion
 from workers.processes.stopping import cancelled
 from workers.times.clock import Clock
 
 _TRY_AGAIN: Final = timedelta(seconds=0.5)
 
 T = TypeVar("T")
-
-
-class Held(Protocol):
-    """What was taken, and the number of its taker."""
-
-    @property
-    def id(self) -> str:
-        """The record's id."""
-        ...
-
-    @property
-    def fence(self) -> int:
-        """The number of the taker."""
-        ...
+# What was taken, with the number of its taker.
+Held = Deletion | Sweep | BulkReplay | CatchUp
 
 
 def holder_of(worker: str, pid: int) -> str:
@@ -68,7 +60,7 @@ async def _beat(
 ) -> str:
     """Renew the lease until it is lost, or the work is over; why it ended."""
     every = ledger.store.beat
-    lasts = timedelta(milliseconds=ledger.store.lease)
+    lasts = ledger.store.lease
     ends, pause = clock() + lasts, every
     while not over():
         await asyncio.sleep(pause.total_seconds())

@@ -90,7 +90,7 @@ async def open_ledger(
                 fsync=settings.durability == "fsync",
                 min_replicas=settings.replicas,
                 confirm_within=timedelta(seconds=STORAGE_SECONDS - 0.1 if prompt else 3),
-                memory=memory,
+                memory=memory or Memory(),
             ),
             base_url=settings.itglue.base_url,
         )
@@ -126,8 +126,8 @@ async def open_intake(
             max_event_age=settings.policy.max_event_age,
             clock=system_clock,
             new_id=new_id,
+            spool=spool,
+            mode=settings.policy.mode,
+            on_the_way=(lambda: hand_off.count) if hand_off is not None else None,
         )
-        intake.spool, intake.mode = spool, settings.policy.mode
-        if hand_off is not None:
-            intake.on_the_way = lambda: hand_off.count
         yield intake

@@ -7,6 +7,7 @@ comes next is soon served.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from workers.ledger.installation.heartbeats import SCHEDULER
@@ -26,58 +27,48 @@ _LOOK_SECONDS = 0.2
 _Take = Callable[[datetime], Awaitable[list[tuple[str, int]]]]
 
 
+@dataclass
 class Scheduler:
     """One scheduler process."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        jobs: JobQueue,
-        *,
-        clock: Clock,
-        interval: timedelta,
-        duties: Sequence[Duty] = (),
-        continuity: Continuity | None = None,
-    ) -> None:
-        self._ledger = ledger
-        self._jobs = jobs
-        self._clock = clock
-        self._interval = interval
-        self._duties = duties
-        self._continuity = continuity
-        self._first = 0
+    ledger: Ledger
+    jobs: JobQueue
+    clock: Clock
+    interval: timedelta
+    duties: Sequence[Duty] = ()
+    continuity: Continuity | None = None
+    _first: int = 0
 
     async def tick(self) -> bool:
         """See to everything that is due now; whether deletions wait for room in the queue.
 
-        Raises:
-            AnotherAccount: the record is for another IT Glue account.
+        Raises AnotherAccount: the record is for another IT Glue account.
         """
-        now = self._clock()
-        await self._ledger.account.require_ours(now)
-        await self._ledger.heartbeats.beat(SCHEDULER, now, _MISSED_BEATS * self._interval)
-        if self._continuity is not None and await self._continuity.look() == CLOCK_OFF:
+        now = self.clock()
+        await self.ledger.account.require_ours(now)
+        await self.ledger.heartbeats.beat(SCHEDULER, now, _MISSED_BEATS * self.interval)
+        if self.continuity is not None and await self.continuity.look() == CLOCK_OFF:
             # What is due is for a scheduler to say whose clock is right.
             return False
         more = await self.fill_up()
         await self._others(now)
-        for duty in self._duties:
-            if await self._ledger.ticks.claim(duty.name, duty.every):
+        for duty in self.duties:
+            if await self.ledger.ticks.claim(duty.name, duty.every):
                 await duty.run(now)
         return more
 
     async def fill_up(self) -> bool:
         """Queue the deletions whose turn it is, while there is room; whether more wait."""
-        if self._ledger.store.memory.trouble == CLOCK_OFF:
+        if self.ledger.store.memory.trouble == CLOCK_OFF:
             return False
-        handed = await self._ledger.deletions.hand_out(self._clock())
+        handed = await self.ledger.deletions.hand_out(self.clock())
         for deletion_id, number in handed.jobs:
-            await self._jobs.enqueue("advance_deletion", deletion_id, number)
+            await self.jobs.enqueue("advance_deletion", deletion_id, number)
         return handed.more
 
     async def _others(self, now: datetime) -> None:
         """A few of each other kind; they share their room, so each is the first one in turn."""
-        ledger = self._ledger
+        ledger = self.ledger
         kinds: tuple[tuple[Job, _Take], ...] = (
             ("run_sweep", ledger.sweeps.take_due),
             ("run_replay", ledger.replays.take_due),
@@ -88,12 +79,12 @@ class Scheduler:
         self._first = (self._first + 1) % len(kinds)
         for job, take in (*kinds[self._first :], *kinds[: self._first]):
             for record_id, number in await take(now):
-                await self._jobs.enqueue(job, record_id, number)
+                await self.jobs.enqueue(job, record_id, number)
 
     async def _round(self, stop: asyncio.Event) -> None:
         """A tick, and until the next one the queue is filled up."""
         clock = asyncio.get_running_loop().time
-        next_tick = clock() + self._interval.total_seconds()
+        next_tick = clock() + self.interval.total_seconds()
         more = await self.tick()
         while not stop.is_set() and (left := next_tick - clock()) > 0:
             await told_within(stop, min(left, _REFILL_SECONDS if more else _LOOK_SECONDS))
@@ -101,5 +92,5 @@ class Scheduler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until told to stop. Redis may go away and come back. Raises StorageUnfit."""
-        seconds = self._interval.total_seconds()
-        await in_rounds(self._ledger, lambda: self._round(stop), stop, seconds)
+        seconds = self.interval.total_seconds()
+        await in_rounds(self.ledger, lambda: self._round(stop), stop, seconds)

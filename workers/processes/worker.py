@@ -48,10 +48,8 @@ log = structlog.get_logger()
 def run_worker(settings: Settings, *, outbox: bool = False) -> None:
     """Work until SIGTERM or SIGINT: the job under way is finished first.
 
-    With `outbox` a sender of results and notifications runs beside it.
-
-    Raises:
-        StorageUnfit: Redis would lose the record.
+    With `outbox` a sender of results and notifications runs beside it. Raises StorageUnfit: Redis
+    would lose the record.
     """
     stop = jobs.stop()
     stop.listen()

@@ -54,10 +54,6 @@ class Said:
     state: Literal["inactive", "active", "doubt"]
     words: str
 
-    def plain(self) -> dict[str, str]:
-        """As JSON values, for the journal."""
-        return asdict(self)
-
     @property
     def evidence(self) -> str:
         """What an approval of it rests on."""
@@ -156,7 +152,7 @@ def weighed(
 
 def told(answers: Sequence[Said]) -> dict[str, Any]:
     """The journal's line."""
-    return {"entry": "psa_asked", "said": [answer.plain() for answer in answers]}
+    return {"entry": "psa_asked", "said": [asdict(answer) for answer in answers]}
 
 
 def _first(errors: BaseExceptionGroup[PsaError]) -> PsaError:

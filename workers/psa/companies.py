@@ -23,7 +23,6 @@ class Companies(Protocol):
 
     async def company(self, source: str, company_id: str) -> Company | None:
         """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
-        ...
 
 
 class Nobody:

@@ -52,28 +52,31 @@ class PsaClient(Protocol):
 
     async def company(self, company_id: str) -> Company | None:
         """The company, or `None` if the PSA says it has none. Raises PsaError."""
-        ...
 
     async def statuses(self) -> tuple[Status, ...] | None:
         """The statuses that companies may have, or `None` where the PSA knows only yes and no.
 
-        It also shows that the credentials work.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        It also shows that the credentials work. Raises PsaError: it does not tell.
         """
-        ...
 
     def unreadable(self, what: str) -> PsaAnswerUnreadable:
         """The error for an answer that says nothing."""
-        ...
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """The companies with the ids that follow `after`; with `since`, those changed since then.
 
-        Asked for by id and not by number of page: what changes meanwhile moves nothing.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Asked for by id and not by number of page: what changes meanwhile moves nothing. Raises
+        PsaError: it does not tell.
         """
-        ...
+
+
+async def every(client: PsaClient) -> tuple[tuple[Company, ...], tuple[str, ...]]:
+    """All companies of the PSA, and what of them could not be read. Raises PsaError."""
+    found, faults, after = dict[str, Company](), list[str](), "0"
+    while True:
+        page = await client.page(after, None)
+        found |= {each.id: each for each in page.companies}
+        faults += page.faults
+        if page.last is None:
+            return tuple(found.values()), tuple(faults)
+        after = page.last

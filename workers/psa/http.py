@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Self
 
@@ -33,6 +34,11 @@ class Reply:
 
     status: int
     content: Any
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """The content, if it is an object; else nothing."""
+        return self.content if isinstance(self.content, dict) else {}
 
 
 class PsaHttp:
@@ -111,6 +117,14 @@ class PsaHttp:
         """The error for a PSA that says nothing now."""
         return PsaUnreachable(f"the PSA of source {self.source} {what}", self.source, wait)
 
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Read an answer, saying `what` of one that cannot be. Raises PsaAnswerUnreadable."""
+        try:
+            yield
+        except Unreadable as error:
+            raise self.unreadable(f"{what} ({error})") from None
+
     def unreadable(self, what: str) -> PsaAnswerUnreadable:
         """The error for an answer that says nothing."""
         return PsaAnswerUnreadable(f"the PSA of source {self.source} {what}", self.source)
@@ -163,23 +177,35 @@ def _why(body: bytes) -> str:
     return f": {told}" if told else ""
 
 
+def flag_of(record: Mapping[str, Any], field: str, reason: str) -> bool:
+    """A field that must say yes or no. Raises Unreadable: with this reason."""
+    if not isinstance(record.get(field), bool):
+        raise Unreadable(reason)
+    return bool(record[field])
+
+
+def name_of(record: Mapping[str, Any], field: str = "name") -> str:
+    """A company's name. Raises Unreadable: it has none."""
+    name = record.get(field)
+    if not isinstance(name, str) or not name:
+        raise Unreadable("name_missing")
+    return name
+
+
 def page_of(
     http: PsaHttp, rows: object, after: str, read: Callable[[dict[str, Any]], Company | None]
 ) -> Page:
     """The page that these rows are; `read` answers nothing for what is no company to speak of.
 
-    Raises:
-        PsaAnswerUnreadable: it is no list, or not of the ids that were asked for.
+    Raises PsaAnswerUnreadable: it is no list, or not of the ids that were asked for.
     """
     if not isinstance(rows, list):
         raise http.unreadable("answers no list of companies")
     companies, faults, last = [], [], int(after)
     for row in rows:
-        try:
+        with http.reading("answers no companies"):
             record = as_object(row, "company_malformed")
             number = int(positive_id(record.get("id"), "id"))
-        except Unreadable as error:
-            raise http.unreadable(f"answers no companies ({error})") from None
         if number <= last:
             raise http.unreadable(f"lists company {number} after {last}, which was not asked for")
         last = number

@@ -55,8 +55,7 @@ class Tokens:
         if self._clock() >= self._ends:
             asked = self._clock()
             reply = await self._http.send("POST", self._url, {}, form=self._form)
-            told = reply.content if isinstance(reply.content, dict) else {}
-            token, lasts = told.get("access_token"), told.get("expires_in")
+            token, lasts = reply.fields.get("access_token"), reply.fields.get("expires_in")
             if not isinstance(token, str) or not token.isascii() or not token.isprintable():
                 raise self._http.unreadable("gives no token; look at api.base_url")
             seconds = float(lasts) if isinstance(lasts, int | float) else 0.0

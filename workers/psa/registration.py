@@ -21,32 +21,24 @@ class Registration(Protocol):
     async def of(self, public_url: str, source: str) -> tuple[Registered, ...] | None:
         """The entries that send to the source, those that need least first.
 
-        `None` where the vendor does not show what is registered.
-
-        Raises:
-            PsaError: the vendor does not tell.
+        `None` where the vendor does not show what is registered. Raises PsaError: the vendor does
+        not tell.
         """
-        ...
 
     async def create(self, public_url: str, source: str) -> str:
         """Register what is wanted; what a person has to do then, in words. Raises PsaError."""
-        ...
 
     async def repair(
         self, found: Registered, public_url: str, source: str, *, secret: bool = False
     ) -> None:
         """Make an entry of ours what is wanted, and leave alone what is not compared.
 
-        The vendor shows no secret; one that is new to it is given with `secret`.
-
-        Raises:
-            PsaError: the vendor did not take it, or nobody knows whether it did.
+        The vendor shows no secret; one that is new to it is given with `secret`. Raises PsaError:
+        the vendor did not take it, or nobody knows whether it did.
         """
-        ...
 
     async def remove(self, found: Registered) -> None:
         """Take an entry of ours away. Raises PsaError."""
-        ...
 
 
 def registration_of(config: SourceConfig, http: PsaHttp) -> Registration | None:

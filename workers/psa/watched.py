@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +19,7 @@ SILENT_FOR: Final = timedelta(minutes=15)
 _TOLD_FOR: Final = timedelta(hours=1)
 
 
+@dataclass(frozen=True, slots=True)
 class Watched:
     """What the PSAs say, asked through `companies`.
 
@@ -25,28 +27,21 @@ class Watched:
     configured. A PSA that did not answer for 15 minutes is told of, once an hour.
     """
 
-    def __init__(
-        self,
-        companies: Companies,
-        ledger: Ledger,
-        sources: Mapping[str, SourceConfig],
-        clock: Clock,
-    ) -> None:
-        self._companies = companies
-        self._ledger = ledger
-        self._sources = sources
-        self._clock = clock
+    companies: Companies
+    ledger: Ledger
+    sources: Mapping[str, SourceConfig]
+    clock: Clock
 
     async def company(self, source: str, company_id: str) -> Company | None:
         """What this source's PSA says of the company; `None`: it has none. Raises PsaError."""
-        known, digest = self._ledger.sources, _digest(self._sources.get(source))
-        refusal = await known.refusal(source, digest, self._clock())
+        known, digest = self.ledger.sources, _digest(self.sources.get(source))
+        refusal = await known.refusal(source, digest, self.clock())
         if refusal is not None:
             raise PsaRefused(refusal, source)
         try:
-            company = await self._companies.company(source, company_id)
+            company = await self.companies.company(source, company_id)
         except PsaRefused as error:
-            until = self._clock() + REFUSED_FOR
+            until = self.clock() + REFUSED_FOR
             await known.refused(source, digest, error.message, until)
             raise
         except PsaError as error:
@@ -56,13 +51,11 @@ class Watched:
         return company
 
     async def _tell(self, source: str, error: PsaError) -> None:
-        now = self._clock()
-        since = await self._ledger.sources.silent(source, now, SILENT_FOR)
+        now = self.clock()
+        since = await self.ledger.sources.silent(source, now, SILENT_FOR)
         if now - since >= SILENT_FOR:
             detail = {"source": source, "since": rfc3339(since), "detail": error.message}
-            await self._ledger.notices.write(
-                "psa_silent", detail, now, once=source, lasts=_TOLD_FOR
-            )
+            await self.ledger.notices.write("psa_silent", detail, now, once=source, lasts=_TOLD_FOR)
 
 
 def _digest(config: SourceConfig | None) -> str:

@@ -27,7 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from adapters.contract import SourceConfig
 from adapters.errors import ConfigurationError
-from adapters.models import HttpUrl
+from adapters.models import HttpUrl, PsaIntegration
 from adapters.registry import VENDORS
 from workers.network.redis_url import asks_sentinels, require_redis_url, speaks_tls
 from workers.settings.destinations import CallbackSettings, HeartbeatSettings, Notification
@@ -252,6 +252,12 @@ class Settings(BaseSettings):
     def sweeps(self) -> Mapping[str, Schedule]:
         """The schedules that look for organizations."""
         return {name: each for name, each in self.schedules.items() if each.kind == "sweep"}
+
+    @property
+    def psa_sources(self) -> Mapping[str, PsaIntegration]:
+        """The sources whose companies IT Glue links by number, each with its integration type."""
+        kinds = {name: source.integration_type for name, source in self.sources.items()}
+        return {name: kind for name, kind in kinds.items() if kind is not None}
 
     @model_validator(mode="after")
     def _secrets_protect(self) -> Self:

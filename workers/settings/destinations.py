@@ -1,25 +1,14 @@
 """`[callback]`, `[notifications.<name>]`, `[heartbeat]`: what is sent where."""
 
-import base64
-import binascii
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from adapters.models import HttpUrl
+from adapters.standard.signature import Secret
 from workers.network.addresses import AddressRefused, target
 from workers.outbox.kinds import Kind
 from workers.settings.section import Section
-
-
-def _webhook_secret(value: str) -> str:
-    try:
-        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
-        key = b""
-    if not value.startswith("whsec_") or not 24 <= len(key) <= 64:
-        raise ValueError("must be whsec_ followed by the base64 of 24 to 64 bytes")
-    return value
 
 
 def _require_allowed(url: str, hosts: tuple[str, ...], *, private: bool) -> None:
@@ -30,14 +19,13 @@ def _require_allowed(url: str, hosts: tuple[str, ...], *, private: bool) -> None
 
 
 Format = Literal["slack", "teams", "json"]
-WebhookSecret = Annotated[str, AfterValidator(_webhook_secret)]
 
 
 class CallbackSettings(Section):
     """`[callback]`: where results go, and how they are signed."""
 
     url: HttpUrl | None = None
-    secrets: Annotated[tuple[WebhookSecret, ...], Field(repr=False)] = ()
+    secrets: Annotated[tuple[Secret, ...], Field(repr=False)] = ()
     allowed_hosts: tuple[Annotated[str, StringConstraints(to_lower=True)], ...] = ()
     allow_private_networks: bool = False
 
@@ -60,7 +48,7 @@ class Notification(Section):
     url: Annotated[HttpUrl, Field(repr=False)]
     format: Format
     kinds: tuple[Kind, ...] = ()
-    secrets: Annotated[tuple[WebhookSecret, ...], Field(repr=False)] = ()
+    secrets: Annotated[tuple[Secret, ...], Field(repr=False)] = ()
     allow_private_networks: bool = False
 
     @model_validator(mode="after")

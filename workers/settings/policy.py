@@ -13,10 +13,11 @@ from pydantic import (
     model_validator,
 )
 
+from adapters.durations import Duration
 from adapters.models import OrgId
 from workers.itglue.models import KINDS
 from workers.settings.section import Section
-from workers.times.durations import Duration, SomeDuration
+from workers.times.durations import SomeDuration
 
 
 def _hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:

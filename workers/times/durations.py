@@ -8,8 +8,6 @@ from pydantic import AfterValidator
 from adapters.counting import counted
 from adapters.durations import Duration
 
-__all__ = ["Duration", "SomeDuration", "in_words", "milliseconds"]
-
 
 def _not_none(duration: timedelta) -> timedelta:
     if not duration:

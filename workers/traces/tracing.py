@@ -47,10 +47,7 @@ class _Nothing:
         pass
 
 
-_NOTHING: Final = _Nothing()
-
-
-_NO_SPAN: Final = nullcontext[Span](_NOTHING)
+_NO_SPAN: Final = nullcontext[Span](_Nothing())
 
 
 class _Off:

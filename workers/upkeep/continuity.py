@@ -42,10 +42,8 @@ class Continuity:
     async def look(self) -> Trouble | None:
         """Compare; what keeps this process from acting, if anything does.
 
-        A ledger that is new and of which nobody knows another one is founded here.
-
-        Raises:
-            redis.RedisError, OSError: Redis does not answer.
+        A ledger that is new and of which nobody knows another one is founded here. Raises
+        redis.RedisError, OSError: Redis does not answer.
         """
         memory = self._ledger.store.memory
         try:
@@ -97,15 +95,11 @@ class Continuity:
 
     async def _met(self, known: Witness) -> tuple[str, Witness]:
         before = self._clock()
-        asked: list[Any] = [
-            to_ms(before),
-            secrets.token_hex(16),
-            known.ledger,
-            known.mark,
-            known.tip,
-        ]
+        seen = (known.ledger, known.mark, known.tip)
         try:
-            answer = await self._ledger.store.run("found_ledger", asked, replicated=True)
+            answer = await self._ledger.store.run(
+                "found_ledger", before, secrets.token_hex(16), *seen, replicated=True
+            )
         except NotDurable as error:
             # A fail-over may lose what was seen, and who remembers it would stop everything.
             answer = list(cast("list[Any]", error.answer))

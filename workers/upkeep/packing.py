@@ -70,7 +70,7 @@ class Packing:
                 log.warning("not_packed", deletion_id=name)
                 await self._store.redis.zrem(key("unpacked"), name)
         # One at a time: each may bring a megabyte, and nobody waits for it.
-        return sum([int(await self._store.run("pack", call)) for call in calls])
+        return sum([int(await self._store.run("pack", *call)) for call in calls])
 
 
 def _call(

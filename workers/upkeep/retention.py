@@ -33,28 +33,26 @@ class Retention:
 
     async def prune(self, now: datetime) -> None:
         """At most `_MOST_STEPS` steps of each kind."""
-        cutoff = to_ms(now) - self._store.retention
+        cutoff = now - self._store.retention
         # A delivery stays for as long as what it led to does, so deletions come first.
         removed = {
             "deletions": await self._walk("deletions", cutoff, now, self._deletions),
             "deliveries": await self._walk("deliveries", cutoff, now, self._deliveries),
-            "bodies": await self._walk(
-                "deliveries:ignored", to_ms(now - IGNORED), now, self._bodies
-            ),
+            "bodies": await self._walk("deliveries:ignored", now - IGNORED, now, self._bodies),
             "callbacks": await self._walk("callbacks", cutoff, now, self._summaries),
         }
         if any(removed.values()):
             log.info("pruned", **removed)
 
     async def _walk(
-        self, index: str, cutoff: int, now: datetime,
-        step: Callable[[list[str], int, datetime], Awaitable[int]],
+        self, index: str, cutoff: datetime, now: datetime,
+        step: Callable[[list[str], datetime, datetime], Awaitable[int]],
     ) -> int:  # fmt: skip
         removed = 0
         for _ in range(_MOST_STEPS):
             start = self._starts.get(index, 0)
             found = await self._store.redis.zrangebyscore(
-                self._store.key(index), "-inf", cutoff, start=start, num=_STEP
+                self._store.key(index), "-inf", to_ms(cutoff), start=start, num=_STEP
             )
             names = [name.decode() for name in cast("list[bytes]", found)]
             gone = await step(names, cutoff, now) if names else 0
@@ -65,7 +63,7 @@ class Retention:
             self._starts[index] = start + len(names) - gone
         return removed
 
-    async def _deletions(self, names: list[str], cutoff: int, now: datetime) -> int:
+    async def _deletions(self, names: list[str], cutoff: datetime, now: datetime) -> int:
         async with self._store.redis.pipeline(transaction=False) as reads:
             for name in names:
                 reads.hgetall(self._store.key("deletion", name))
@@ -81,15 +79,15 @@ class Retention:
                 log.warning("unreadable", deletion_id=name)
                 continue
             args += [name, fields["updated_at"], digest]
-        return int(await self._store.run("prune_deletions", [to_ms(now), cutoff, *args]))
+        return int(await self._store.run("prune_deletions", now, cutoff, *args))
 
-    async def _deliveries(self, names: list[str], cutoff: int, now: datetime) -> int:
+    async def _deliveries(self, names: list[str], cutoff: datetime, now: datetime) -> int:
         del cutoff
-        return int(await self._store.run("prune_deliveries", [to_ms(now), *names]))
+        return int(await self._store.run("prune_deliveries", now, *names))
 
-    async def _bodies(self, names: list[str], cutoff: int, now: datetime) -> int:
+    async def _bodies(self, names: list[str], cutoff: datetime, now: datetime) -> int:
         del cutoff
-        return int(await self._store.run("drop_bodies", [to_ms(now), *names]))
+        return int(await self._store.run("drop_bodies", now, *names))
 
-    async def _summaries(self, names: list[str], cutoff: int, now: datetime) -> int:
-        return int(await self._store.run("prune_summaries", [to_ms(now), cutoff, *names]))
+    async def _summaries(self, names: list[str], cutoff: datetime, now: datetime) -> int:
+        return int(await self._store.run("prune_summaries", now, cutoff, *names))

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import JustBefore
-from workers.itglue.models import DeleteAnswer
+from workers.itglue.models import ChangeAnswer
 from workers.ledger.events.commits import Commits
 from workers.ledger.store import Store, record_of
 
@@ -82,8 +82,8 @@ def watch() -> None:
     ITGlue.delete_organization = _watched_delete  # type: ignore[method-assign]
 
 
-async def _watched(self: Store, name: str, args: Sequence[Any], **waits: bool) -> Any:
-    return await _around(self, name, args, lambda: _run_script(self, name, args, **waits))
+async def _watched(self: Store, name: str, *args: Any, **waits: bool) -> Any:
+    return await _around(self, name, args, lambda: _run_script(self, name, *args, **waits))
 
 
 async def _watched_commit(self: Commits, args: Sequence[Any], *, size: int, durable: bool) -> Any:
@@ -111,7 +111,7 @@ async def _around(
 
 async def _watched_delete(
     self: ITGlue, org_id: str, just_before: JustBefore | None = None
-) -> DeleteAnswer:
+) -> ChangeAnswer:
     redis = Redis.from_url(os.environ["UNGLUE_REDIS_URL"])
     try:
         client = (cast("bytes", await redis.get(f"test:client:{org_id}"))).decode()

@@ -10,10 +10,9 @@ from tests.support.clock import TestClock
 from tests.support.stateful.job import Job, Order, Stop
 from tests.support.stateful.loop import MovedLoop
 from tests.support.stateful.psa import StandIn
-from workers.itglue.budget import Throttle
+from workers.itglue.budget import KeyWatch, Throttle
 from workers.itglue.client import ITGlue
 from workers.itglue.http.transport import Hooks
-from workers.itglue.key_watch import KeyWatch
 from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.ledger import Ledger
 from workers.pipeline.advance import advance

@@ -93,7 +93,7 @@ class WatchedStore(Store):
         self.misfortune, self.aimed_at = Order.GO, ""
 
     async def run(
-        self, name: str, args: Sequence[Any], *, durable: bool = False, replicated: bool = False
+        self, name: str, *args: Any, durable: bool = False, replicated: bool = False
     ) -> Any:
         # The server of this test does not crash, so nothing waits for its disk.
         del durable, replicated
@@ -120,7 +120,7 @@ class WatchedStore(Store):
         Only what others decide can hold it, so it is asked for again after each decision.
         """
         if not self._reads_may_go:
-            answer = await super().run("take_request", args)
+            answer = await super().run("take_request", *args)
             self._reads_may_go = not answer
             return answer
         return 0
@@ -139,7 +139,7 @@ class WatchedStore(Store):
 
     async def _told_of(self, job: Job | None, name: str, args: Sequence[Any]) -> Any:
         self._reads_may_go = False
-        answer = await super().run(name, args)
+        answer = await super().run(name, *args)
         self._watcher.ran(job, name, args, answer)
         return answer
 

@@ -22,7 +22,7 @@ from workers.ledger.deleting.registers import Registers
 from workers.ledger.events.catch_ups import Client, Known
 from workers.pipeline.identity.identities import bounded
 from workers.pipeline.identity.naming import same
-from workers.psa.company import Company, PsaClient
+from workers.psa.company import Company, PsaClient, every
 from workers.psa.ninjaone.client import NinjaOneClient
 
 # An activity as young as that may have its event still on the way, and our clock may be ahead.
@@ -55,16 +55,14 @@ async def compared(
 ) -> Read:
     """Read everything that the PSA of this source lists, `now`, and compare it.
 
-    Who is read for the first time, or is another tenant than before, has nothing new.
-
-    Raises:
-        PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell all of it.
+    Who is read for the first time, or is another tenant than before, has nothing new. Raises
+    PsaError: it does not tell all of it.
     """
     tenant = _tenant(config)
     log = client if isinstance(client, NinjaOneClient) else None
     before = known if known is not None and known.tenant == tenant else None
     mark = 0 if before is not None or log is None else await log.newest_activity()
-    listed, faults = await _listed(client)
+    listed, faults = await every(client)
     clients = {each.id: Client(each.active, each.name) for each in listed}
     if before is None:
         return Read((), Known(tenant, clients, mark), faults)
@@ -74,7 +72,11 @@ async def compared(
     states = await _states(source, registers, listed)
     # The log knows better than the list what it has just lost.
     sure = [each for each in listed if each.id not in deleted.unsettled]
-    dated = [_dated(each, now) for each in news(sure, before.clients, states)]
+    # Whatever became active since then is newer than this inactive.
+    dated = [
+        replace(each, changed_at=now if each.active else now - SETTLED)
+        for each in news(sure, before.clients, states)
+    ]
     absent = {
         number: each
         for number, each in before.clients.items()
@@ -124,17 +126,6 @@ def news(
     return found
 
 
-async def _listed(client: PsaClient) -> tuple[tuple[Company, ...], tuple[str, ...]]:
-    found, faults, after = dict[str, Company](), list[str](), "0"
-    while True:
-        page = await client.page(after, None)
-        found |= {each.id: each for each in page.companies}
-        faults += page.faults
-        if page.last is None:
-            return tuple(found.values()), tuple(faults)
-        after = page.last
-
-
 async def _states(
     source: str, registers: Registers, listed: Sequence[Company]
 ) -> dict[str, list[str]]:
@@ -148,11 +139,6 @@ async def _states(
     for (number, _), state in zip(forms, states, strict=True):
         found.setdefault(number, []).append(state)
     return found
-
-
-def _dated(company: Company, now: datetime) -> Company:
-    # Whatever became active since then is newer than this inactive.
-    return replace(company, changed_at=now if company.active else now - SETTLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ every page was read and everything in it is durable: whatever ends a run midway,
 where this one did.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from adapters.errors import PsaError, UnglueError
 from workers.bulk.catch_up.causes import cause_of
@@ -135,26 +134,14 @@ async def _whole(held: CatchUp, client: PsaClient, way: Way) -> Slice:
 
 async def _taken_in(held: CatchUp, company: Company, way: Way) -> bool:
     """Whether it was news."""
-    receipt = await way.intake.catch_up(held.source, said_of(company))
+    changed_at = company.changed_at.isoformat() if company.changed_at else None
+    said = {**asdict(company), "changed_at": changed_at}
+    receipt = await way.intake.catch_up(held.source, said)
     if receipt is None:
         return False
     if receipt.deletion_id is not None and receipt.job is not None:
         await way.enqueue(receipt.deletion_id, receipt.job)
     return receipt.verdict != "rejected"
-
-
-def said_of(company: Company) -> Mapping[str, Any]:
-    """The company as intake takes it in."""
-    return {
-        "id": company.id,
-        "name": company.name,
-        "active": company.active,
-        "because": company.because,
-        "deleted": company.deleted,
-        "asks": company.asks,
-        "changed_at": company.changed_at.isoformat() if company.changed_at else None,
-        "changed_by": company.changed_by,
-    }
 
 
 async def _end(held: CatchUp, way: Way) -> Slice:

@@ -7,10 +7,10 @@ is named after the bulk replay, so that whoever takes it over from a dead worker
 import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from adapters.errors import NotFound
-from workers.intake.intake import Acknowledged
+from workers.intake.intake import Intake
 from workers.ledger.bulk.replays import BulkReplay
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
@@ -25,20 +25,12 @@ from workers.times.clock import Clock
 _MOST_DEATHS: Final = 3
 
 
-class Reader(Protocol):
-    """Reads stored deliveries again."""
-
-    async def replay(self, delivery_id: str, replay: Replay, /) -> Acknowledged:
-        """What became of the delivery."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a worker works with."""
 
     ledger: Ledger
-    reader: Reader
+    reader: Intake
     enqueue: Enqueue
     clock: Clock
     settings: Settings

@@ -14,8 +14,8 @@ from workers.itglue.models import Inventory, Organization
 from workers.ledger.deleting.protections import Protection
 from workers.pipeline.gates import GATES
 from workers.pipeline.gates.absolute import sub_organizations
-from workers.pipeline.gates.confirmation import confirmation
 from workers.pipeline.gates.dependencies import dependencies
+from workers.pipeline.gates.policy import confirmation
 from workers.pipeline.gates.subject import Subject
 from workers.pipeline.plan import Activity
 from workers.settings.policy import PolicySettings

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pydantic import ValidationError
@@ -26,19 +27,17 @@ from workers.bulk.sweep.criteria import allowed, narrowed, unmet
 from workers.bulk.sweep.others import acting, standing
 from workers.bulk.sweep.summary import callback_body, summary_of
 from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
-from workers.itglue.http.paging import Page
 from workers.itglue.models import Organization
 from workers.ledger.bulk.sweeps import End, Progress, Row, Sweep
 from workers.ledger.ledger import Ledger
 from workers.ledger.records import Deletion
 from workers.network.retry import decide
 from workers.pipeline.identity.identities import clients_of, known_as_all
-from workers.pipeline.plan import Activity
+from workers.pipeline.steps.facts import activity_of
 from workers.pipeline.steps.outcome import Context
 from workers.pipeline.terms import known_as
 from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
-from workers.settings.linked import psa_sources
 from workers.settings.schedules import Schedule
 
 SLICE: Final = timedelta(seconds=40)
@@ -92,7 +91,7 @@ class Walk:
         rows = await self._judged(new)
         fields: dict[str, str | int] = {"size": size, "attempts": 0}
         fields["total"] = "" if page.total is None else page.total
-        if _last(page, sweep.page, size):
+        if len(page.rows) < size if page.total is None else sweep.page * size >= page.total:
             return Progress({**fields, "state": "checking"}, rows)
         if sweep.page >= _MOST_PAGES:
             raise CallFailed(f"the list of organizations does not end after {_MOST_PAGES} pages")
@@ -120,7 +119,7 @@ class Walk:
                     policy,
                     now,
                     protected=held.get(each.id),
-                    psa_sources=psa_sources(self.context.settings),
+                    psa_sources=self.context.settings.psa_sources,
                 ),
             )
             for each in organizations
@@ -143,19 +142,20 @@ class Walk:
         if organization is None:
             return replace(row, why=("gone: IT Glue lists it and does not show it",), skipped=True)
         seen = replace(row, name=organization.name, status=organization.status)
-        held = await ledger.protections.get(organization.id)
-        psa = psa_sources(context.settings)
-        why = unmet(
-            organization, schedule, policy, context.clock(), protected=held, psa_sources=psa
+        judge = partial(
+            unmet,
+            organization,
+            schedule,
+            policy,
+            protected=await ledger.protections.get(organization.id),
+            psa_sources=context.settings.psa_sources,
         )
+        why = judge(context.clock())
         days = narrowed(policy, schedule).min_idle_days
-        if not why and days:
-            activity = await self._activity(organization, days)
-            now = context.clock()
-            why = unmet(
-                organization, schedule, policy, now,
-                protected=held, activity=activity, psa_sources=psa,
-            )  # fmt: skip
+        if not why and (
+            activity := await activity_of(context.itglue, organization.id, days, context.clock())
+        ):
+            why = judge(context.clock(), activity=activity)
         if why:
             return replace(seen, why=why)
         other = acting(organization, self.open) or await ledger.sweeps.claimed_by(organization.id)
@@ -167,16 +167,6 @@ class Walk:
         if reason is not None:
             return replace(seen, why=(reason,), skipped=True)
         return replace(seen, watch=watch)
-
-    async def _activity(self, organization: Organization, days: int) -> Activity:
-        now = self.context.clock()
-        try:
-            newest = await self.context.itglue.last_activity(
-                organization.id, since=now - timedelta(days=days), now=now
-            )
-        except PermissionDenied:
-            return Activity(read=False)
-        return Activity(read=True, newest=newest)
 
     def _counted(self) -> Progress:
         found = sum(row.met for row in self.rows.values())
@@ -280,12 +270,6 @@ def failed(walk: Walk, error: UnglueError) -> Progress:
         return Progress({"attempts": sweep.attempts + 1}, until=decision.at)
     detail = {"sweep_id": sweep.id, "schedule": sweep.schedule, "error": error.message}
     return walk.over("failed", notice={"kind": "failed", "detail": detail}, error=error)
-
-
-def _last(page: Page[Organization], number: int, size: int) -> bool:
-    if page.total is not None:
-        return number * size >= page.total
-    return len(page.rows) < size
 
 
 async def _books(

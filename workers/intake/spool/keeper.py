@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -22,50 +23,46 @@ _LAST_SECONDS: Final = 3.0
 log = structlog.get_logger()
 
 
+@dataclass
 class SpoolKeeper:
     """What a service process does about its spool, besides appending to it."""
 
-    def __init__(
-        self,
-        spool: Spool,
-        ledger: Ledger,
-        intake: Intake,
-        clock: Clock,
-        recorded: Callable[[str, Acknowledged], None],
-    ) -> None:
-        self._spool = spool
-        self._ledger = ledger
-        self._intake = intake
-        self._clock = clock
-        self._recorded = recorded
-        self._where = f"{socket.gethostname()}:{spool.folder.absolute()}"
-        self._trouble: str | None = None
-        self._disk_trouble: str | None = None
+    spool: Spool
+    ledger: Ledger
+    intake: Intake
+    clock: Clock
+    recorded: Callable[[str, Acknowledged], None]
+    _trouble: str | None = None
+    _disk_trouble: str | None = None
+
+    @property
+    def _where(self) -> str:
+        return f"{socket.gethostname()}:{self.spool.folder.absolute()}"
 
     async def run(self) -> None:
         """Beat and drain until cancelled."""
         rounds = 0
         while True:
             rounds += 1
-            if rounds % _LOOK_AROUND_BEATS == 0 or self._spool.id is None:
+            if rounds % _LOOK_AROUND_BEATS == 0 or self.spool.id is None:
                 await self.look_around()
             await self.once()
             # What has just come may be taken at once, unless that was tried a moment ago.
-            await asyncio.sleep(_BEAT_SECONDS if self._trouble or not self._spool.waiting else 0)
+            await asyncio.sleep(_BEAT_SECONDS if self._trouble or not self.spool.waiting else 0)
 
     async def once(self) -> None:
         """One round: say how it stands, drain what waits, and say it again."""
         try:
             await self._beat()
-            if self._spool.waiting:
-                count = await self._spool.drain(self._record, self._tell)
+            if self.spool.waiting:
+                count = await self.spool.drain(self._record, self._tell)
                 log.info("spool_drained", deliveries=count)
                 await self._beat()
-            await self._spool.release_taken(self._sign_off)
+            await self.spool.release_taken(self._sign_off)
         except (RedisError, OSError) as error:
             trouble = condition_of(error) or type(error).__name__
             if trouble != self._trouble:
-                log.warning("spool_waits", redis=trouble, waiting=self._spool.waiting)
+                log.warning("spool_waits", redis=trouble, waiting=self.spool.waiting)
             self._trouble = trouble
         except Exception as error:
             log.error("spool_not_drained", exc_info=error)
@@ -81,11 +78,11 @@ class SpoolKeeper:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self.once()
         except TimeoutError:
-            log.warning("spool_left", waiting=self._spool.waiting)
-        spool_id = self._spool.id
+            log.warning("spool_left", waiting=self.spool.waiting)
+        spool_id = self.spool.id
         try:
             async with asyncio.timeout(_LAST_SECONDS):
-                await self._spool.close(self._sign_off)
+                await self.spool.close(self._sign_off)
         except (RedisError, OSError) as error:
             kind = type(error).__name__
             log.warning("spool_not_signed_off", spool=spool_id, error=kind)
@@ -93,45 +90,49 @@ class SpoolKeeper:
     async def look_around(self) -> None:
         """See what the folder holds; that it cannot be used is logged once."""
         try:
-            await self._spool.look_around()
+            await self.spool.look_around()
         except OSError as error:
             if str(error) != self._disk_trouble:
-                log.error("spool_unusable", folder=str(self._spool.folder), error=str(error))
+                log.error("spool_unusable", folder=str(self.spool.folder), error=str(error))
             self._disk_trouble = str(error)
         else:
             self._disk_trouble = None
 
     async def _beat(self) -> None:
-        spool_id = self._spool.id
+        spool_id = self.spool.id
         if spool_id is None:
             return
         # Taken together, with nothing between: what comes now lies in the spool of the next beat.
-        as_of, waiting = self._spool.as_of(self._clock()), self._spool.waiting
-        await self._ledger.spools.beat(
+        as_of, waiting = self.spool.as_of(self.clock()), self.spool.waiting
+        await self.ledger.spools.beat(
             spool_id,
             as_of,
             where=self._where,
             waiting=waiting,
-            oldest=await self._spool.oldest() if waiting else None,
-            aside=self._spool.aside,
-            durable=not self._spool.known,
+            oldest=await self.spool.oldest() if waiting else None,
+            aside=self.spool.aside,
+            durable=not self.spool.known,
         )
-        await self._spool.note_known()
+        await self.spool.note_known()
 
     async def _record(self, delivery: Spooled) -> None:
-        self._recorded(delivery.source, await self._intake.unspool(delivery))
+        self.recorded(delivery.source, await self.intake.unspool(delivery))
 
     async def _tell(self, file: str, delivery: Spooled | None, why: str) -> None:
-        detail = {"file": file, "where": self._where, "why": why}
+        detail = {
+            "file": file,
+            "where": self._where,
+            "why": why,
+        }
         if delivery is not None:
             detail |= {
                 "source": delivery.source,
                 "delivery_id": delivery.id,
                 "received_at": rfc3339(delivery.received_at),
             }
-        now = self._clock()
-        await self._ledger.notices.write("spool_set_aside", detail, now, once=file)
-        await self._ledger.audit.write("spool_set_aside", detail, now)
+        now = self.clock()
+        await self.ledger.notices.write("spool_set_aside", detail, now, once=file)
+        await self.ledger.audit.write("spool_set_aside", detail, now)
 
     async def _sign_off(self, spool_id: str) -> None:
-        await self._ledger.spools.sign_off(spool_id, self._clock())
+        await self.ledger.spools.sign_off(spool_id, self.clock())

@@ -157,10 +157,8 @@ class Spool:
         """Hand on what waits, oldest first: how many that were.
 
         A delivery that cannot be recorded because of itself is set aside, in a file that `tell`
-        names; with its name changed to `.spool` it is drained anew.
-
-        Raises:
-            redis.RedisError, OSError: the record does not take any more; the rest waits.
+        names; with its name changed to `.spool` it is drained anew. Raises redis.RedisError,
+        OSError: the record does not take any more; the rest waits.
         """
         count = 0
         for file in self._files():
@@ -214,8 +212,7 @@ class Spool:
     async def close(self, sign_off: Callable[[str], Awaitable[None]]) -> None:
         """End in order. What waits, or is set aside, is left for the next process of this folder.
 
-        Raises:
-            redis.RedisError, OSError: the ledger could not be told, and goes on waiting for it.
+        Raises redis.RedisError, OSError: the ledger could not be told, and goes on waiting for it.
         """
         signed_off = False
         try:

@@ -4,48 +4,30 @@ Without the type filter it answers 422 (https://github.com/b-loyola/itglue-py/is
 route documents its filters in kebab-case, unlike all others.
 """
 
-from typing import Protocol
-
 from workers.itglue.contents.counting import ONE, Count, added, count
 from workers.itglue.contents.together import together
 from workers.itglue.http.decode import Included, Resource, own_id
 from workers.itglue.http.failures import RequestRefused, ResourceMissing
 from workers.itglue.http.paging import every
 from workers.itglue.http.transport import Transport
+from workers.ledger.installation.asset_types import RememberedTypes
 
 
-class TypeCache(Protocol):
-    """Remembers the ids of the account's flexible asset types.
-
-    It must forget within minutes: assets of a type that is not known are not counted.
-    """
-
-    def get(self) -> tuple[str, ...] | None:
-        """The ids, or `None` if none are remembered."""
-
-    def put(self, ids: tuple[str, ...]) -> None:
-        """Remember these."""
-
-    def clear(self) -> None:
-        """Forget them."""
-
-
-async def count_assets(transport: Transport, org_id: str, cache: TypeCache | None) -> Count:
+async def count_assets(transport: Transport, org_id: str, cache: RememberedTypes | None) -> Count:
     """The flexible assets of an organization, of all types.
 
     A type that IT Glue no longer knows means that what was remembered is old: the types are read
     again, once.
     """
-    remembered = cache.get() if cache is not None else None
-    if cache is not None and remembered is not None:
+    if cache is not None and cache.ids is not None:
         try:
-            return await _of_types(transport, org_id, remembered)
+            return await _of_types(transport, org_id, cache.ids)
         except (RequestRefused, ResourceMissing):
-            cache.clear()
+            cache.learn(None)
     types = await _types(transport)
     found = await _of_types(transport, org_id, types)
     if cache is not None:
-        cache.put(types)
+        cache.learn(types)
     return found
 
 

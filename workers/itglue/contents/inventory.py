@@ -3,7 +3,7 @@
 Cost: 13 requests + one per flexible asset type. Configurations and passwords take two each,
 because it is not documented whether a list without `filter[archived]` holds archived records, and
 only both halves together cannot count too few. One more per further 1000 organizations, types or
-folders, one if there are folders, and one where the account has none (404). A `TypeCache` saves
+folders, one if there are folders, and one where the account has none (404). `RememberedTypes` save
 the list of types.
 
 Flexible assets and documents have no documented filter for archived ones, and are counted as
@@ -13,10 +13,10 @@ IT Glue lists them.
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from adapters.errors import OrganizationNotFound
-from workers.itglue.contents.assets import TypeCache, count_assets
+from workers.itglue.contents.assets import count_assets
 from workers.itglue.contents.counting import ONE, UNCOUNTABLE, Count, added, count, counted
 from workers.itglue.contents.documents import count_documents
 from workers.itglue.contents.subtree import below, place
@@ -26,10 +26,13 @@ from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Inventory, Organization
 from workers.itglue.organizations import by_id
 from workers.itglue.presence.witnesses import view
+from workers.ledger.installation.asset_types import RememberedTypes
 
 # Top-level routes with a filter, as kind and resource. Archived records are asked for apart.
 _PLAIN = ("contacts", "locations", "domains", "expirations", "checklists")
 _ARCHIVABLE = {"configs": "configurations", "passwords": "passwords"}
+# Kinds of records that a list shows by their organization, as counted and as asked for.
+LISTED: Final = {**_ARCHIVABLE, **{kind: kind for kind in _PLAIN}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class _Found:
     account: AccountView | None = None
 
 
-async def take(transport: Transport, subject: Organization, cache: TypeCache | None) -> Inventory:
+async def take(
+    transport: Transport, subject: Organization, cache: RememberedTypes | None
+) -> Inventory:
     """Count every kind. What IT Glue does not let be counted is `None`, with a warning.
 
     Raises:
@@ -66,9 +71,8 @@ async def take(transport: Transport, subject: Organization, cache: TypeCache | N
         if item.count.number is None
     )
     counts = {item.kind: item.count.number for item in found}
-    under = next(item.ids for item in found if item.kind == "sub_organizations")
-    account = next(item.account for item in found if item.kind == "sub_organizations")
-    return Inventory(MappingProxyType(counts), under, warnings, account)
+    (under,) = (item for item in found if item.kind == "sub_organizations")
+    return Inventory(MappingProxyType(counts), under.ids, warnings, under.account)
 
 
 async def _single(kind: str, read: Coroutine[Any, Any, Count]) -> tuple[_Found, ...]:

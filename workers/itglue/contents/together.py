@@ -21,9 +21,5 @@ async def together(*reads: Coroutine[Any, Any, T]) -> list[T]:
 
 async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
     """`together` for two reads of different types."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            one, other = group.create_task(first), group.create_task(second)
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return one.result(), other.result()
+    found: list[Any] = await together(first, second)
+    return found[0], found[1]

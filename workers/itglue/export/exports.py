@@ -5,14 +5,14 @@ checked on the way out and on the way back.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Self
 
-from workers.itglue.export.archive import Archive, examine
+from workers.itglue.export.archive import examine
 from workers.itglue.http.decode import checked_id, export, only_resource
 from workers.itglue.http.failures import CallFailed, ResourceMissing, WrongExport
 from workers.itglue.http.replies import checked
@@ -82,60 +82,35 @@ async def download(
     """
     if ready.download_url is None:
         raise CallFailed(f"export {ready.id} is not ready")
-    with _Landing(path) as landing:
-        await transport.download(ready.download_url, landing.write, max_bytes)
-        # Nothing, a login page or half a file would else pass for the only copy that is left.
-        if not await asyncio.to_thread(landing.is_zip):
-            raise CallFailed(f"the file of export {ready.id} is not a whole zip file")
-        held = await asyncio.to_thread(landing.examine, password)
-        await asyncio.to_thread(landing.commit)
-        return Downloaded(landing.size, landing.sha256, held.kinds, held.others, held.warnings)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # mkstemp makes files that only their owner can read.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    temporary, digest, size = Path(name), hashlib.sha256(), 0
+    with contextlib.ExitStack() as last:
+        last.callback(temporary.unlink, missing_ok=True)
+        with os.fdopen(descriptor, "wb") as file:
+
+            def write(chunk: bytes) -> None:
+                nonlocal size
+                size += file.write(chunk)
+                digest.update(chunk)
+
+            await transport.download(ready.download_url, write, max_bytes)
+            file.flush()
+            # Nothing, a login page or half a file would else pass for the only copy that is left.
+            if not await asyncio.to_thread(zipfile.is_zipfile, temporary):
+                raise CallFailed(f"the file of export {ready.id} is not a whole zip file")
+            held = await asyncio.to_thread(examine, temporary, password)
+            await asyncio.to_thread(os.fsync, file.fileno())
+        await asyncio.to_thread(_appear, temporary, path)
+    return Downloaded(size, digest.hexdigest(), held.kinds, held.others, held.warnings)
 
 
-class _Landing:
-    """A file that appears under its name only once it is whole and on disk."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp makes files that only their owner can read.
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{path.name}.", suffix=".part", dir=path.parent
-        )
-        self.size = 0
-        self._path = path
-        self._temporary = Path(name)
-        self._file = os.fdopen(descriptor, "wb")
-        self._hash = hashlib.sha256()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def write(self, chunk: bytes) -> None:
-        self._file.write(chunk)
-        self._hash.update(chunk)
-        self.size += len(chunk)
-
-    def is_zip(self) -> bool:
-        self._file.flush()
-        return zipfile.is_zipfile(self._temporary)
-
-    def examine(self, password: str | None) -> Archive:
-        return examine(self._temporary, password)
-
-    def commit(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._temporary.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _appear(temporary: Path, path: Path) -> None:
+    """Under its name the file is only once it is whole and on disk."""
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -5,9 +5,9 @@ Resource ids are strings and foreign keys numbers; `parent-id` and `ancestor-ids
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.errors import InvalidIdentifier
 from workers.itglue.http.failures import CallFailed, WrongExport
@@ -16,6 +16,8 @@ from workers.itglue.models import Export, Organization
 
 Attributes = Mapping[str, object]
 Included = Mapping[tuple[str, str], Attributes]
+
+T = TypeVar("T")
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _NO = frozenset({"", "0", "f", "false", "no"})
@@ -149,6 +151,12 @@ def included(payload: Payload) -> Included:
     return found
 
 
+def decoded(payload: Payload, decode: Callable[[Resource, Included], T]) -> list[T]:
+    """The resources of an answer, each decoded with what came along."""
+    alongside = included(payload)
+    return [decode(resource, alongside) for resource in resources(payload)]
+
+
 def _reference(item: Attributes) -> tuple[str, str]:
     return str(item.get("type", "")), str(item.get("id", ""))
 
@@ -214,9 +222,7 @@ def organization(resource: Resource, alongside: Included) -> Organization:
     """One organization.
 
     `primary` and `my-glue-account-id` forbid a deletion, so an odd value of either counts as set.
-
-    Raises:
-        CallFailed: it has no id or no name.
+    Raises CallFailed: it has no id or no name.
     """
     identifier, attributes = own_id(resource), resource.attributes
     name = attribute(attributes, "name")

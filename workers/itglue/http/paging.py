@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from workers.itglue.http.decode import Included, Resource, included, resources, total_count
+from workers.itglue.http.decode import Included, Resource, decoded, resources, total_count
 from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.http.transport import Query, Transport
 
@@ -19,10 +19,14 @@ _MOST_PAGES = 2000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list; `total` is how many there are in all, if IT Glue says so."""
+    """Some rows of a list; `total` is how many there are in all, if IT Glue says so.
 
-    rows: tuple[T, ...]
+    `ids` are those that the rows state.
+    """
+
+    rows: list[T]
     total: int | None
+    ids: frozenset[str]
 
 
 async def one_page(
@@ -38,9 +42,8 @@ async def one_page(
     """One page of a list, decoded; what moves between two is the caller's. Raises CallFailed."""
     paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
     payload = await transport.read(path, paged, what=what)
-    alongside = included(payload)
-    rows = tuple(decode(row, alongside) for row in resources(payload))
-    return Page(rows, total_count(payload))
+    ids = frozenset(row.id for row in resources(payload) if row.id)
+    return Page(decoded(payload, decode), total_count(payload), ids)
 
 
 class _Moved(CallFailed):
@@ -58,11 +61,9 @@ async def every(
 ) -> list[T]:
     """All rows of a list, decoded, from as many pages as it takes, none of more than `most` rows.
 
-    A page that takes too long or is too large starts the list again with smaller pages, a list
-    that moves while it is read starts again as it is.
-
-    Raises:
-        CallFailed: no page size is answered in time, or the list never holds still.
+    A page that takes too long or is too large starts the list again with smaller pages, a list that
+    moves while it is read starts again as it is. Raises CallFailed: no page size is answered in
+    time, or the list never holds still.
     """
     sizes = iter([size for size in _SIZES if size <= most])
     size = next(sizes)
@@ -94,23 +95,21 @@ async def _one_pass(
     seen: set[str] = set()
     first_total: int | None = None
     for number in range(1, _MOST_PAGES + 1):
-        paged = [*query, ("page[size]", str(size)), ("page[number]", str(number))]
-        payload = await transport.read(path, paged, what=what)
-        rows, alongside, total = resources(payload), included(payload), total_count(payload)
+        page = await one_page(transport, path, query, decode, number=number, size=size, what=what)
+        total = page.total
         if number == 1:
             first_total = total
         elif total != first_total:
             raise _Moved(f"the list of {what} changed while it was read")
-        ids = {row.id for row in rows if row.id}
         # A row that comes twice stands in the place of one that does not come at all.
-        if ids & seen:
+        if page.ids & seen:
             raise _Moved(f"the list of {what} repeats rows of an earlier page")
-        seen |= ids
-        found.extend(decode(row, alongside) for row in rows)
+        seen |= page.ids
+        found += page.rows
         if total is None and not found:
             raise CallFailed(f"the list of {what} is empty and does not state its total")
-        if len(found) >= total if total is not None else len(rows) < size:
+        if len(found) >= total if total is not None else len(page.rows) < size:
             return found
-        if not rows:
+        if not page.rows:
             raise _Moved(f"the list of {what} ended after {len(found)} of {total} rows")
     raise CallFailed(f"the list of {what} does not end after {_MOST_PAGES} pages")

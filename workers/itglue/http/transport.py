@@ -128,11 +128,8 @@ class Transport:
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
 
-        `just_before` is called when nothing is left to wait for; what it raises goes to the
-        caller, and nothing is sent.
-
-        Raises:
-            CallFailed: no status line, or no whole body to a success.
+        `just_before` is called when nothing is left to wait for; what it raises goes to the caller,
+        and nothing is sent. Raises CallFailed: no status line, or no whole body to a success.
         """
         async with self._pool.slots:
             if self._hooks.before_request is not None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from workers.itglue.contents.counting import count
 from workers.itglue.contents.together import both, together
-from workers.itglue.http.decode import checked_id, included, organization, resources, total_count
+from workers.itglue.http.decode import checked_id, decoded, organization, total_count
 from workers.itglue.http.failures import CallFailed, KeyRefused, RequestRefused, ResourceMissing
 from workers.itglue.http.transport import Query, Transport
 from workers.itglue.models import AccountView, Organization, Presence
@@ -35,10 +35,8 @@ class Listing:
 async def control(transport: Transport) -> Listing:
     """A read that must succeed: it proves the key, the region and that IT Glue is up.
 
-    There is always an organization to list, the account's own.
-
-    Raises:
-        CallFailed: the list is empty.
+    There is always an organization to list, the account's own. Raises CallFailed: the list is
+    empty.
     """
     listing = await _list(transport, ())
     if not listing.rows:
@@ -78,17 +76,13 @@ async def presence(
     if expected is None or isinstance(controlled, Failure):
         return found
     other = await _attempt(primary(transport))
-    if isinstance(other, str):
-        return replace(found, primary=other)
-    return found
+    return replace(found, primary=other) if isinstance(other, str) else found
 
 
 async def primary(transport: Transport) -> str | None:
     """The account's own organization, if the rows themselves say which; else `None`."""
     payload = await transport.read(PATH, (("filter[primary]", "true"), _FEW), what="the account")
-    alongside = included(payload)
-    rows = [organization(row, alongside) for row in resources(payload)]
-    flagged = [row.id for row in rows if row.primary]
+    flagged = [row.id for row in decoded(payload, organization) if row.primary]
     return flagged[0] if len(flagged) == 1 else None
 
 
@@ -99,9 +93,7 @@ async def _visible(transport: Transport, ids: Collection[str]) -> Listing:
     payload = await transport.read(
         PATH, (("filter[id]", ",".join(ids)), _FEW), what="the organizations seen before"
     )
-    alongside = included(payload)
-    listed = [organization(row, alongside) for row in resources(payload)]
-    rows = {row.id: row for row in listed if row.id in ids}
+    rows = {row.id: row for row in decoded(payload, organization) if row.id in ids}
     for missing in await together(*(_by_id(transport, each) for each in ids if each not in rows)):
         rows |= {row.id: row for row in missing}
     return Listing(tuple(rows.values()), len(rows))
@@ -204,6 +196,4 @@ async def _shown(transport: Transport, org_id: str) -> Listing:
 
 async def _list(transport: Transport, query: Query) -> Listing:
     payload = await transport.read(PATH, (*query, _ONE), what="a list of organizations")
-    alongside = included(payload)
-    rows = tuple(organization(row, alongside) for row in resources(payload))
-    return Listing(rows, total_count(payload))
+    return Listing(tuple(decoded(payload, organization)), total_count(payload))

@@ -3,31 +3,27 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import to_ms
 
 
-class Audit:
+class Audit(Part):
     """The way in for what no script of its own decides: what operators do, what is configured."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def write(self, what: str, detail: Mapping[str, Any], now: datetime) -> None:
         """Write down one decision. Nothing in it is secret."""
-        await self._store.run("audit", [to_ms(now), what, json.dumps(detail)])
+        await self._store.run("audit", now, what, json.dumps(detail))
 
     async def write_seldom(self, what: str, detail: Mapping[str, Any], now: datetime) -> None:
         """The same for what strangers can cause: of a kind and why at most a hundred an hour."""
-        await self._store.run("audit_seldom", [to_ms(now), what, json.dumps(detail)])
+        await self._store.run("audit_seldom", now, what, json.dumps(detail))
 
     async def configuration(self, part: str) -> dict[str, Any]:
         """What this part was last started with, empty if it never was."""
-        name = self._store.key("audit", "configuration")
-        known = cast("bytes | None", await self._store.redis.hget(name, part))
-        found: dict[str, Any] = json.loads(known) if known is not None else {}
+        known = await self._store.value(part, "audit", "configuration")
+        found: dict[str, Any] = json.loads(known or "{}")
         return found
 
     async def configured(
@@ -37,5 +33,9 @@ class Audit:
         entry = {"what": "configuration", "at": to_ms(now), **detail}
         await self._store.run(
             "configured",
-            [part, to_ms(now), json.dumps(settings), settings["digest"], json.dumps(entry)],
+            part,
+            now,
+            json.dumps(settings),
+            settings["digest"],
+            json.dumps(entry),
         )

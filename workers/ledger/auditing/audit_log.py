@@ -65,7 +65,6 @@ class AuditLog:
         self._head = store.key("audit", "head")
         self._older = store.key("audit", "folded")
         self._pending = store.key("audit", "pending")
-        self._filed = store.key("audit", "filed")
 
     async def state(self) -> LogState:
         """Where the chain stands."""
@@ -100,23 +99,17 @@ class AuditLog:
         False: the head is another one by now, and nothing was done, or all of it was done before.
         """
         newest = head_of(entries[-1])
+        lines = [(entry["seq"], packed(canonical(entry).encode())) for entry in entries]
         answer = await self._store.run(
             "audit_append",
-            [
-                head.seq if head else "",
-                head.hash if head else "",
-                newest.seq,
-                newest.hash,
-                newest.key or "",
-                number,
-                len(taken),
-                *(each.id for each in taken),
-                *(
-                    part
-                    for entry in entries
-                    for part in (entry["seq"], packed(canonical(entry).encode()))
-                ),
-            ],
+            *((head.seq, head.hash) if head else ("", "")),
+            newest.seq,
+            newest.hash,
+            newest.key,
+            number,
+            len(taken),
+            *(each.id for each in taken),
+            *chain(*lines),
             # What the file has must not be lost by a fail-over.
             replicated=True,
         )
@@ -124,7 +117,7 @@ class AuditLog:
 
     async def trim(self, floor: int) -> None:
         """Keep no entry older than this one."""
-        await self._store.run("audit_trim", [floor])
+        await self._store.run("audit_trim", floor)
 
     async def fold(self) -> bool:
         """Keep the oldest entries together, if there are many; whether there may be more."""
@@ -140,7 +133,7 @@ class AuditLog:
         read = [part for name, fields in raw for part in (name, *chain(*fields.items()))]
         digest = hashlib.sha1(b" ".join(read), usedforsecurity=False).hexdigest()
         value = packed(b"\n".join(together)) if together else b""
-        return bool(await self._store.run("audit_fold", [len(raw), digest, raw[-1][0], value]))
+        return bool(await self._store.run("audit_fold", len(raw), digest, raw[-1][0], value))
 
     async def lines(self, first: int, limit: int) -> list[Line]:
         """Entries from this seq on, oldest first."""
@@ -190,16 +183,16 @@ class AuditLog:
 
     async def filed(self, path: str) -> Filed | None:
         """The newest entry that was written to the file of this name."""
-        known = cast("bytes | None", await self._store.redis.hget(self._filed, path))
+        known = await self._store.value(path, "audit", "filed")
         if known is None:
             return None
-        seq, digest, identity = known.decode().split(":")
+        seq, digest, identity = known.split(":")
         return Filed(Head(int(seq), digest), identity)
 
     async def note_filed(self, path: str, filed: Filed) -> None:
         """Remember what was written to a file."""
         text = f"{filed.head.seq}:{filed.head.hash}:{filed.identity}"
-        await self._store.redis.hset(self._filed, path, text)
+        await self._store.redis.hset(self._store.key("audit", "filed"), path, text)
 
 
 def _foldable(raw: _Stream) -> list[bytes]:
@@ -220,13 +213,10 @@ def _lines(raw: _Stream) -> list[Line]:
     for name, fields in raw:
         last = int(name.partition(b"-")[0])
         together = fields.get(b"entries")
-        texts = [_text(fields.get(b"entry", b""))] if together is None else _texts(together)
+        whole = _text(fields.get(b"entry", b"") if together is None else together)
+        texts = [whole] if together is None else whole.split(b"\n")
         lines += [Line(last - len(texts) + 1 + place, text) for place, text in enumerate(texts)]
     return lines
-
-
-def _texts(together: bytes) -> list[bytes]:
-    return _text(together).split(b"\n")
 
 
 def _text(value: bytes) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import from_ms, to_ms
 
 KEPT: Final = timedelta(days=1)
@@ -23,11 +23,8 @@ class Comparison:
     rows: Sequence[Any]
 
 
-class Comparisons:
+class Comparisons(Part):
     """One a source."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def keep(self, source: str, found: Comparison) -> None:
         """Keep it for a day, in place of the one before."""

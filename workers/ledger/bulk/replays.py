@@ -12,7 +12,6 @@ from workers.ledger.deleting.leases import ListedWork
 from workers.ledger.deleting.refusals import KeyReused
 from workers.ledger.records import loaded
 from workers.ledger.store import text
-from workers.times.clock import to_ms
 
 What = Literal["deletions", "deliveries", "callbacks"]
 
@@ -87,13 +86,11 @@ class Replays(ListedWork[BulkReplay]):
         }
         answer = await self._store.run(
             "open_replay",
-            [
-                replay_id,
-                to_ms(now),
-                self._store.retention,
-                json.dumps(fields),
-                json.dumps(list(order.ids)),
-            ],
+            replay_id,
+            now,
+            self._store.retention,
+            json.dumps(fields),
+            json.dumps(list(order.ids)),
             durable=self._store.fsync,
             replicated=True,
         )
@@ -121,21 +118,18 @@ class Replays(ListedWork[BulkReplay]):
         self, held: BulkReplay, done: int, item: str, outcome: str, until: datetime | None,
         now: datetime,
     ) -> BulkReplay:  # fmt: skip
-        at = to_ms(now)
         flat = await self._store.run(
             "record_replay",
-            [
-                held.id,
-                held.fence,
-                at,
-                done,
-                item,
-                outcome,
-                0 if until else self._store.lease,
-                to_ms(until) if until else at,
-                self._store.retention,
-                self._store.own,
-            ],
+            held.id,
+            held.fence,
+            now,
+            done,
+            item,
+            outcome,
+            0 if until else self._store.lease,
+            until or now,
+            self._store.retention,
+            self._store.own_clock,
         )
         if not flat:
             raise Fenced(f"replay {held.id} was taken over while this worker was away")
@@ -143,9 +137,7 @@ class Replays(ListedWork[BulkReplay]):
 
     async def stop(self, replay_id: str, *, by: str, now: datetime) -> BulkReplay:
         """End it after the record that it is at. Raises NotFound, Conflict."""
-        answer = await self._store.run(
-            "stop_replay", [replay_id, to_ms(now), by, self._store.retention]
-        )
+        answer = await self._store.run("stop_replay", replay_id, now, by, self._store.retention)
         if answer == b"ended":
             raise Conflict(f"replay {replay_id} has ended; there is nothing left to stop")
         return await self.get(replay_id)

@@ -5,7 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from adapters.models import DeletionRequest
 from workers.ledger.deleting.deletions import Fenced
@@ -15,7 +17,6 @@ from workers.ledger.store import text
 from workers.pipeline.identity.identities import forms_of
 from workers.settings.policy import Mode
 from workers.times.clock import to_ms
-from workers.times.durations import milliseconds
 
 # A time that was missed because no scheduler ran is made up for, if it is not older.
 MADE_UP_FOR = timedelta(hours=24)
@@ -43,6 +44,9 @@ class Row:
     def met(self) -> bool:
         """Whether it is (still) a candidate."""
         return not self.why
+
+
+_ROW: Final = TypeAdapter(Row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,7 @@ class Sweeps(ListedWork[Sweep]):
         seed = f"{schedule}\n{to_ms(tick)}"
         sweep_id = "swp_" + hashlib.sha256(seed.encode()).hexdigest()[:20]
         digest = hashlib.sha256(times.encode()).hexdigest()[:16]
-        return await self._open(sweep_id, schedule, to_ms(tick), digest, {}, now)
+        return await self._open(sweep_id, schedule, tick, digest, {}, now)
 
     async def begin(
         self, sweep_id: str, schedule: str, *, by: str, preview: bool, now: datetime,
@@ -117,38 +121,42 @@ class Sweeps(ListedWork[Sweep]):
         fields = {"by": by, "preview": "1" if preview else ""}
         if only:
             fields["only"] = json.dumps(list(only))
-        await self._open(sweep_id, schedule, "", "", fields, now)
+        await self._open(sweep_id, schedule, None, "", fields, now)
 
     async def _open(
-        self, sweep_id: str, schedule: str, tick: int | str, digest: str,
+        self, sweep_id: str, schedule: str, tick: datetime | None, digest: str,
         fields: Mapping[str, str], now: datetime,
     ) -> bool:  # fmt: skip
-        at = to_ms(now)
-        remembered = milliseconds(2 * MADE_UP_FOR)
-        args = [sweep_id, at, schedule, tick, digest, at - milliseconds(MADE_UP_FOR), remembered]
-        return bool(
-            await self._store.run("open_sweep", [*args, self._store.retention, json.dumps(fields)])
+        answer = await self._store.run(
+            "open_sweep",
+            sweep_id,
+            now,
+            schedule,
+            tick,
+            digest,
+            now - MADE_UP_FOR,
+            2 * MADE_UP_FOR,
+            self._store.retention,
+            json.dumps(fields),
         )
+        return bool(answer)
 
     async def record(self, held: Sweep, progress: Progress, now: datetime) -> Sweep:
         """Write what a step did. Raises Fenced: the lease is no longer ours."""
-        at = to_ms(now)
         rows = {row.org_id: json.dumps(asdict(row)) for row in progress.rows}
         recorded = await self._store.run(
             "record_sweep",
-            [
-                held.id,
-                held.fence,
-                at,
-                json.dumps(progress.fields),
-                json.dumps(rows),
-                0 if progress.until else self._store.lease,
-                to_ms(progress.until) if progress.until else at,
-                json.dumps(asdict(progress.end)) if progress.end else "",
-                milliseconds(_ROWS_KEPT),
-                self._store.retention,
-                self._store.own,
-            ],
+            held.id,
+            held.fence,
+            now,
+            json.dumps(progress.fields),
+            json.dumps(rows),
+            0 if progress.until else self._store.lease,
+            progress.until or now,
+            json.dumps(asdict(progress.end)) if progress.end else "",
+            _ROWS_KEPT,
+            self._store.retention,
+            self._store.own_clock,
         )
         if not recorded:
             raise Fenced(f"sweep {held.id} was taken over while this worker was away")
@@ -171,39 +179,24 @@ class Sweeps(ListedWork[Sweep]):
             "asked_as": asked_as,
             "forms": json.dumps(forms_of(DeletionRequest(org_id=row.org_id))),
         }
-        at = to_ms(now)
         answer, *known = await self._store.run(
             "create",
-            [
-                deletion_id,
-                at,
-                at + self._store.requeue_after,
-                self._store.retention,
-                # No operator's name begins with a colon.
-                f":sweep:{held.id}:{row.org_id}",
-                hashlib.sha256(content.encode()).hexdigest(),
-                json.dumps(fields),
-            ],
+            deletion_id,
+            now,
+            now + self._store.requeue_after,
+            self._store.retention,
+            # No operator's name begins with a colon.
+            f":sweep:{held.id}:{row.org_id}",
+            hashlib.sha256(content.encode()).hexdigest(),
+            json.dumps(fields),
         )
         return known[0].decode(), (int(known[1]) or None) if answer == b"created" else None
 
     async def rows(self, sweep_id: str) -> dict[str, Row]:
         """What the sweep knows of each organization; kept for 30 days after its end."""
         found = await self._store.hash("sweep", sweep_id, "rows")
-        rows = [json.loads(line) for line in found.values()]
-        return {
-            row["org_id"]: Row(
-                **{
-                    **row,
-                    "why": tuple(row["why"]),
-                    "watch": tuple(tuple(each) for each in row["watch"]),
-                }
-            )
-            for row in rows
-        }
+        return {org_id: _ROW.validate_json(line) for org_id, line in found.items()}
 
     async def claimed_by(self, org_id: str) -> str | None:
         """The deletion that acts on this organization, or whose call may still work."""
-        name = self._store.key("claims")
-        holder = cast("bytes | None", await self._store.redis.hget(name, org_id))
-        return holder.decode() if holder else None
+        return await self._store.value(org_id, "claims") or None

@@ -4,15 +4,11 @@ from datetime import datetime
 
 from adapters.errors import Conflict, RoleMissing
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors
-from workers.ledger.store import Store
-from workers.times.clock import to_ms
+from workers.ledger.store import Part
 
 
-class Approvals:
+class Approvals(Part):
     """What approvers say."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def approve(
         self, shown: Deletion, *, seen: str, operator: str, force: bool, reason: str, now: datetime
@@ -31,19 +27,16 @@ class Approvals:
         plan = shown.plan
         if plan is not None and force:
             plan = plan.with_force(force=True)
-        at = to_ms(now)
         word, *detail = await self._store.run(
             "approve",
-            [
-                shown.id,
-                at,
-                at + self._store.requeue_after,
-                operator,
-                seen,
-                "1" if force else "",
-                plan.digest if plan else "",
-                reason,
-            ],
+            shown.id,
+            now,
+            now + self._store.requeue_after,
+            operator,
+            seen,
+            force,
+            plan.digest if plan else "",
+            reason,
             durable=True,
         )
         if word == b"approved":
@@ -62,7 +55,11 @@ class Approvals:
         """
         word, *detail = await self._store.run(
             "reject",
-            [deletion_id, to_ms(now), operator, reason, encode_errors((error,))],
+            deletion_id,
+            now,
+            operator,
+            reason,
+            encode_errors((error,)),
             durable=True,
         )
         if word != b"rejected":

@@ -14,12 +14,11 @@ from workers.ledger.deleting.refusals import KeyReused, ReplayRefused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.packing import FIELD, open_record
 from workers.ledger.records import Deletion, ErrorEntry, encode_errors, written
-from workers.ledger.store import Store, numbered, text
+from workers.ledger.store import Part, numbered, text
 from workers.pipeline.identity.identities import forms_of
 from workers.pipeline.limits import Limit
 from workers.settings.policy import Mode
 from workers.times.clock import to_ms
-from workers.times.durations import milliseconds
 from workers.traces.tracing import traced
 
 
@@ -97,11 +96,8 @@ class HandedOut:
     more: bool
 
 
-class Deletions:
+class Deletions(Part):
     """The deletions."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     @traced("ledger create")
     async def create(
@@ -122,12 +118,8 @@ class Deletions:
 
         `mode` is the policy's as it was asked for: nothing harder will be done; `asked_as` is by
         what the operator is told from others. Who says the organization's name overrules the noes
-        that others said before.
-
-        Raises:
-            KeyReused: the idempotency key was used for another request.
+        that others said before. Raises KeyReused: the idempotency key was used for another request.
         """
-        at = to_ms(now)
         content = request.model_dump_json(exclude_none=True)
         fields = {
             "source": "api",
@@ -137,19 +129,17 @@ class Deletions:
             "asked_mode": mode or "",
             "asked_as": asked_as,
             "forms": json.dumps(forms_of(request)),
-            "overrules_at": at if request.org_name is not None else "",
+            "overrules_at": to_ms(now) if request.org_name is not None else "",
         }
         answer, *known = await self._store.run(
             "create",
-            [
-                deletion_id,
-                at,
-                at + self._store.requeue_after,
-                self._store.retention,
-                f"{operator}:{idempotency_key}" if idempotency_key else "",
-                hashlib.sha256(content.encode()).hexdigest(),
-                json.dumps(fields),
-            ],
+            deletion_id,
+            now,
+            now + self._store.requeue_after,
+            self._store.retention,
+            f"{operator}:{idempotency_key}" if idempotency_key else "",
+            hashlib.sha256(content.encode()).hexdigest(),
+            json.dumps(fields),
             durable=self._store.fsync,
             replicated=True,
         )
@@ -171,19 +161,17 @@ class Deletions:
         fields = dict(change.fields)
         answer = await self._store.run(
             "record",
-            [
-                held.id,
-                held.fence,
-                to_ms(now),
-                change.state,
-                to_ms(change.ready_at) if change.ready_at else to_ms(now),
-                self._store.lease,
-                encode_errors(change.errors),
-                self._store.own,
-                len(fields),
-                *(part for pair in fields.items() for part in pair),
-                *(written(line, now) for line in change.journal),
-            ],
+            held.id,
+            held.fence,
+            now,
+            change.state,
+            change.ready_at or now,
+            self._store.lease,
+            encode_errors(change.errors),
+            self._store.own_clock,
+            len(fields),
+            *(part for pair in fields.items() for part in pair),
+            *(written(line, now) for line in change.journal),
         )
         if answer[0] != b"recorded":
             raise Fenced(f"deletion {held.id} was taken over or ended while this worker was away")
@@ -199,29 +187,29 @@ class Deletions:
         lease = self._store.lease
         if kind == "soft_delete":
             # Made again without `resend_after`, so nobody takes it while the call may be under way.
-            lease += milliseconds(conditions.answered)
+            lease += conditions.answered
         asked = [
             held.id,
             held.fence,
-            to_ms(now),
+            now,
             lease,
             org_id,
             digest,
-            milliseconds(resend_after),
+            resend_after,
             json.dumps([limit.plain() for limit in limits]),
             kind,
-            "1" if conditions.approval else "",
-            milliseconds(conditions.grace),
+            conditions.approval,
+            conditions.grace,
             server_ms,
             self._store.memory.id,
             self._store.memory.mark,
-            self._store.own,
+            self._store.own_clock,
             conditions.configuration,
             self._store.memory.tip,
         ]
         confirmed = True
         try:
-            answer = await self._store.run("begin_delete", asked, durable=True)
+            answer = await self._store.run("begin_delete", *asked, durable=True)
         except NotDurable as error:
             answer, confirmed = cast("list[bytes]", error.answer), False
         decision = answer[0].decode()
@@ -239,8 +227,8 @@ class Deletions:
             Conflict: it ended, or the call went out.
             NotDurable: it is cancelled, and that may yet be lost with the server.
         """
-        said = [deletion_id, to_ms(now), operator, encode_errors((error,))]
-        answer = await self._store.run("cancel", said, durable=True)
+        errors = encode_errors((error,))
+        answer = await self._store.run("cancel", deletion_id, now, operator, errors, durable=True)
         if answer == b"terminal":
             raise Conflict(f"deletion {deletion_id} has ended; there is nothing left to cancel")
         if answer == b"sent":
@@ -250,9 +238,7 @@ class Deletions:
 
     async def trace(self, deletion_id: str) -> str:
         """The `traceparent` that this deletion carries, "" if none does."""
-        name = self._store.key("deletion", deletion_id)
-        found = cast("bytes | None", await self._store.redis.hget(name, "trace"))
-        return found.decode() if found else ""
+        return await self._store.value("trace", "deletion", deletion_id) or ""
 
     @traced("ledger replay")
     async def replay(
@@ -265,29 +251,22 @@ class Deletions:
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
         person cancelled the client's deletion. `mode` is the policy's of now, which is asked for,
-        `asked_as` by what the operator is told from others.
-
-        Raises:
-            NotFound: there is no such deletion.
-            ReplayRefused: it must not be, and why.
+        `asked_as` by what the operator is told from others. Raises NotFound, ReplayRefused.
         """
-        at = to_ms(now)
         answer, rest = b"packed", list[bytes]()
         while answer == b"packed":
             await self._unpack(deletion_id)
             answer, *rest = await self._store.run(
                 "replay",
-                [
-                    deletion_id,
-                    at,
-                    at + self._store.requeue_after,
-                    operator,
-                    token,
-                    callback_url,
-                    "1" if overrule else "",
-                    mode or "",
-                    asked_as,
-                ],
+                deletion_id,
+                now,
+                now + self._store.requeue_after,
+                operator,
+                token,
+                callback_url,
+                overrule,
+                mode,
+                asked_as,
                 durable=self._store.fsync,
                 replicated=True,
             )
@@ -306,7 +285,7 @@ class Deletions:
         if fields:
             pairs = [part for pair in fields.items() for part in pair]
             first = raw[f"{FIELD}0".encode()]
-            await self._store.run("unpack", [deletion_id, first, len(fields), *pairs, *lines])
+            await self._store.run("unpack", deletion_id, first, len(fields), *pairs, *lines)
 
     async def generation(self, deletion_id: str, number: int) -> Deletion:
         """The deletion as it was at the end of this generation, or is now. Raises NotFound."""
@@ -320,10 +299,8 @@ class Deletions:
 
     async def hand_out(self, now: datetime) -> HandedOut:
         """The deletions whose turn it is, for as many as the queue has room for."""
-        at = to_ms(now)
-        more, *flat = await self._store.run(
-            "hand_out", [at, at + self._store.requeue_after, _ENTER_AT_ONCE]
-        )
+        again = now + self._store.requeue_after
+        more, *flat = await self._store.run("hand_out", now, again, _ENTER_AT_ONCE)
         return HandedOut(numbered(flat), more=more == b"1")
 
     async def take_aftercare(self, now: datetime) -> list[tuple[str, int]]:
@@ -331,27 +308,23 @@ class Deletions:
         return await self._store.due("aftercare:due", "deletion", now)
 
     async def looked_back(
-        self,
-        deletion_id: str,
-        line: Mapping[str, Any],
-        now: datetime,
-        *,
-        recreated: Sequence[str] = (),
-    ) -> None:
+        self, deletion_id: str, line: Mapping[str, Any], now: datetime,
+        *, recreated: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         """Write what was seen, have people told of `recreated` organizations, and look no more."""
-        seen = [deletion_id, to_ms(now), written(line, now), json.dumps(list(recreated))]
-        await self._store.run("looked_back", seen)
+        ids = json.dumps(list(recreated))
+        await self._store.run("looked_back", deletion_id, now, written(line, now), ids)
 
     async def look_later(
         self, deletion_id: str, line: Mapping[str, Any], until: datetime, now: datetime
     ) -> None:
         """Write what was seen, and look again then."""
-        await self._store.run("look_later", [deletion_id, to_ms(until), written(line, now)])
+        await self._store.run("look_later", deletion_id, until, written(line, now))
 
     async def proved_later(self, deletion_id: str, line: Mapping[str, Any], now: datetime) -> None:
         """It ended unverified and is gone after all: deleted, and a corrected result goes out."""
-        seen = [deletion_id, to_ms(now), written(line, now)]
-        await self._store.run("proved_later", seen, durable=True)
+        seen = written(line, now)
+        await self._store.run("proved_later", deletion_id, now, seen, durable=True)
 
     async def get(self, deletion_id: str) -> Deletion:
         """One deletion. Raises NotFound: there is none of this id."""

@@ -5,21 +5,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from workers.itglue.export.archive import lacking
 from workers.itglue.models import Inventory
 from workers.pipeline.plan import Plan
 
 
-class Exported(BaseModel):
+class Exported(BaseModel, frozen=True):
     """The export of a deletion's organization; `file` once it lies on disk.
 
     `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
     was asked for, `kinds` and `others` what its members showed. `made` counts exports in a row.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     org_id: str

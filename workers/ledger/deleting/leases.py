@@ -7,9 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar, cast
 
 from workers.ledger.records import loaded
-from workers.ledger.store import Store, text
-from workers.times.clock import to_ms
-from workers.times.durations import milliseconds
+from workers.ledger.store import Part, Store, text
 
 T = TypeVar("T")
 Kind = Literal["deletion", "sweep", "replay", "catch_up"]
@@ -20,18 +18,15 @@ _ALONG: Final = timedelta(minutes=10)
 
 async def take(store: Store, kind: Kind, record_id: str, now: datetime) -> dict[str, str] | None:
     """The fields of what is taken; `None` if it is somebody else's, not due, ended or unknown."""
-    args = [record_id, to_ms(now), store.lease, kind, store.own, store.holder]
-    return text(await store.run("lease", args)) or None
+    taker = (store.lease, kind, store.own_clock, store.holder)
+    return text(await store.run("lease", record_id, now, *taker)) or None
 
 
-class Work(Generic[T]):
+class Work(Part, Generic[T]):
     """The records of a kind of work that goes on in slices, each under a lease."""
 
     kind: ClassVar[Kind]
     form: type[T]
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def lease(self, record_id: str, now: datetime) -> T | None:
         """Take it, or `None` if it is somebody else's, not due, ended or unknown."""
@@ -57,29 +52,25 @@ class ListedWork(Work[T]):
         return [loaded(self.form, fields) for fields in found if "id" in fields]
 
 
-class Leases:
+class Leases(Part):
     """The leases of deletions, sweeps, bulk replays and catch-ups."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def renew(self, kind: Kind, record_id: str, fence: int, now: datetime) -> bool:
         """Keep it for another lease from now; false if it is over, or somebody else's."""
-        args = [record_id, fence, to_ms(now), self._store.lease, kind, self._store.own]
-        return bool(await self._store.run("renew", args))
+        taker = (self._store.lease, kind, self._store.own_clock)
+        return bool(await self._store.run("renew", record_id, fence, now, *taker))
 
     async def give_back(self, kind: Kind, record_id: str, holder: str, now: datetime) -> bool:
         """End the lease of a process that is known to be gone; false if it has none there."""
-        args = [record_id, to_ms(now), kind, holder, self._store.own]
-        return bool(await self._store.run("give_back", args))
+        taker = (kind, holder, self._store.own_clock)
+        return bool(await self._store.run("give_back", record_id, now, *taker))
 
     async def take_along(self, first: str) -> str | None:
         """The next deletion of the queue, for the process that was started for `first`, if any.
 
         It is off the queue by this and not leased yet; `taken_along` names it.
         """
-        args = [first, self._store.holder, milliseconds(_ALONG)]
-        taken = await self._store.run("take_along", args)
+        taken = await self._store.run("take_along", first, self._store.holder, _ALONG)
         return taken.decode() if taken is not None else None
 
     async def taken_along(self, holder: str) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ An id once protected (by a person, by a tag, by the file) is so until an admin r
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from adapters.errors import NotFound
-from workers.ledger.store import Store
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.ledger.store import Part
+from workers.times.clock import from_ms, rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +40,23 @@ def _loaded(org_id: str, line: bytes | str) -> Protection:
     return Protection(org_id, fields["by"], from_ms(fields["at"]), fields["reason"], fields["how"])
 
 
-class Protections:
+class Protections(Part):
     """The protections."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def protect(
         self, org_id: str, now: datetime, *, how: str, by: str = "", reason: str = ""
     ) -> Protection:
         """Protect an organization: the protection that holds, which may be an older one."""
-        said = [org_id, to_ms(now), by, reason, how]
         # A tag or a file says it again with the next plan; a person says it once.
-        line = await self._store.run("protect", said, durable=by != "")
+        durable = by != ""
+        line = await self._store.run("protect", org_id, now, by, reason, how, durable=durable)
         return _loaded(org_id, line)
 
     async def unprotect(
         self, org_id: str, now: datetime, *, operator: str, reason: str
     ) -> Protection:
         """End a protection, and a person's no to the organization: what it was. Raises NotFound."""
-        line = await self._store.run("unprotect", [org_id, to_ms(now), operator, reason])
+        line = await self._store.run("unprotect", org_id, now, operator, reason)
         if not line:
             raise NotFound(
                 f"organization {org_id} is not protected, and no person stopped its deletion"
@@ -68,9 +65,7 @@ class Protections:
 
     async def get(self, org_id: str) -> Protection | None:
         """What protects this organization."""
-        line = cast(
-            "bytes | None", await self._store.redis.hget(self._store.key("protected"), org_id)
-        )
+        line = await self._store.value(org_id, "protected")
         return _loaded(org_id, line) if line is not None else None
 
     async def all(self) -> list[Protection]:

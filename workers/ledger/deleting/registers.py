@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Self
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import from_ms, ms_or_none, rfc3339
 
 _AT_ONCE: Final = 500
@@ -116,19 +116,17 @@ class Standing:
 NOTHING_SAID: Final = Standing()
 
 
-class Registers:
+class Registers(Part):
     """The registers."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def standing(
         self, clients: Sequence[tuple[str, str]], forms: Sequence[str], deletion_id: str = "",
         org_id: str = "",
     ) -> Standing:  # fmt: skip
         """What is known under these clients and forms of this organization, and of a deletion."""
-        args = [deletion_id, json.dumps(clients), json.dumps(forms), org_id]
-        said, doubts, noes, rows = await self._store.run("standing", args)
+        said, doubts, noes, rows = await self._store.run(
+            "standing", deletion_id, json.dumps(clients), json.dumps(forms), org_id
+        )
         lines = zip(noes[::2], noes[1::2], strict=True)
         return Standing(
             registers=tuple(

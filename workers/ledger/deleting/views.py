@@ -5,7 +5,7 @@ from typing import Any
 
 from workers.ledger.records import Deletion, read_lines
 from workers.ledger.sending.results import Result
-from workers.ledger.store import Store, record_of, text
+from workers.ledger.store import Part, record_of, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,12 @@ class View:
     callbacks: tuple[Result, ...]
 
 
-class Views:
+class Views(Part):
     """Reads what belongs together together: read one after the other, the parts may contradict."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def of(self, deletion_id: str) -> View:
         """One deletion. Raises NotFound: there is none of this id."""
-        deletion, journal, earlier, callbacks = await self._store.run("view", [deletion_id])
+        deletion, journal, earlier, callbacks = await self._store.run("view", deletion_id)
         fields, kept = record_of(dict(zip(deletion[::2], deletion[1::2], strict=True)))
         return View(
             deletion=Deletion.load(fields),

@@ -7,7 +7,7 @@ only at the end of a run that took everything in.
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -15,7 +15,6 @@ from workers.ledger.deleting.deletions import Fenced
 from workers.ledger.deleting.leases import Work
 from workers.ledger.records import loaded
 from workers.ledger.store import text
-from workers.times.clock import to_ms
 
 _ID: Final = "cup_"
 
@@ -124,30 +123,22 @@ class CatchUps(Work[CatchUp]):
 
     async def begin(self, source: str, tick: datetime | None, now: datetime) -> bool:
         """Begin a run for this time, once, or now; true if one begins or is brought forward."""
-        args = [id_of(source), to_ms(now), source, to_ms(tick) if tick else 0]
-        return bool(await self._store.run("begin_catch_up", args))
+        return bool(await self._store.run("begin_catch_up", id_of(source), now, source, tick or 0))
 
     async def record(self, held: CatchUp, slice_: Slice, now: datetime) -> CatchUp:
         """Write what a slice came to. Raises Fenced: the lease is no longer ours."""
-        at, waits = to_ms(now), slice_.until is not None
-        ready = 0 if slice_.over else to_ms(slice_.until) if slice_.until else at
-        notices = [
-            {"kind": each.kind, "detail": each.detail, "once": each.once, "lasts": each.lasts}
-            for each in slice_.notices
-        ]
+        leaves = slice_.over or slice_.until is not None
         flat = await self._store.run(
             "record_catch_up",
-            [
-                held.id,
-                held.fence,
-                at,
-                json.dumps(slice_.fields),
-                0 if waits or slice_.over else self._store.lease,
-                ready,
-                json.dumps(notices),
-                self._store.own,
-                slice_.known.packed() if slice_.known else "",
-            ],
+            held.id,
+            held.fence,
+            now,
+            json.dumps(slice_.fields),
+            0 if leaves else self._store.lease,
+            0 if slice_.over else slice_.until or now,
+            json.dumps([asdict(each) for each in slice_.notices]),
+            self._store.own_clock,
+            slice_.known.packed() if slice_.known else "",
         )
         if not flat:
             raise Fenced(

@@ -80,7 +80,7 @@ class Commits:
         answers: Sequence[Any]
         try:
             answers = await self._store.run_together(
-                self._script, [call.args for call in calls], durable=durable, replicated=True
+                self._script, [call.args for call in calls], durable=durable
             )
         except Exception as error:  # noqa: BLE001 - each of those who wait raises it
             answers = [error] * len(calls)

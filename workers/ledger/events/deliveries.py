@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from adapters.errors import NotFound
 from adapters.payload import digest_of
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.commits import Commits
 from workers.ledger.packing import joined, unpacked
+from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, ms_or_none, rfc3339, to_ms
+from workers.times.clock import from_ms, rfc3339
 from workers.traces.tracing import traced
 
 _AT_ONCE: Final = 200
@@ -90,6 +92,11 @@ class Replay:
     known_as: str = ""
 
 
+_ANSWER: Final[TypeAdapter[tuple[Receipt, ...] | dict[str, str]]] = TypeAdapter(
+    tuple[Receipt, ...] | dict[str, str]
+)
+
+
 def _dismissal(fields: Mapping[str, str]) -> Dismissal | None:
     if "dismissed_at" not in fields:
         return None
@@ -144,10 +151,9 @@ class Deliveries:
         """
         reactivates = any(event["kind"] == "reactivated" for event in events)
         asking = sum(event["kind"] == "request" for event in events)
-        at = to_ms(now)
         args = [
-            at,
-            at + self._store.requeue_after,
+            now,
+            now + self._store.requeue_after,
             self._store.retention,
             on_the_way + self._asking,
             delivery["id"],
@@ -168,22 +174,9 @@ class Deliveries:
             )
         finally:
             self._asking -= asking
-        entries = from_json(raw)
-        if isinstance(entries, dict):
-            raise ReplayRefused(entries["refused"], delivery["id"])
-        receipts = tuple(
-            Receipt(
-                verdict=entry["verdict"],
-                reason=entry["reason"],
-                deletion_id=entry.get("deletion_id"),
-                event_id=entry["event_id"],
-                alert=entry.get("alert"),
-                job=entry.get("job"),
-                missing=entry.get("missing"),
-                repeat_of=entry.get("repeat_of"),
-            )
-            for entry in entries
-        )
+        receipts = _ANSWER.validate_json(raw)
+        if isinstance(receipts, dict):
+            raise ReplayRefused(receipts["refused"], delivery["id"])
         for receipt in receipts:
             if receipt.job is not None and receipt.deletion_id is not None:
                 await self._store.carry_trace(receipt.deletion_id)
@@ -200,23 +193,14 @@ class Deliveries:
         if value is not None:
             raw[b"headers"], _, body = unpacked(value).partition(b"\0")
         fields = {name.decode(): value.decode() for name, value in raw.items()}
-        return Delivery(
-            id=fields["id"],
-            source=fields["source"],
-            vendor=fields["vendor"],
-            received_at=from_ms(fields["received_at"]),
+        return loaded(
+            Delivery,
+            fields,
             headers=tuple((name, value) for name, value in json.loads(fields["headers"])),
             body=body,
-            verdict=fields["verdict"],
-            reason=fields["reason"],
-            deletion_id=fields["deletion_id"] or None,
             events=_receipts(fields),
-            generation=int(fields.get("generation") or 1),
             dismissed=_dismissal(fields),
-            repeats=int(fields.get("repeats") or 0),
-            last_seen=ms_or_none(fields.get("last_seen")),
             dropped=int(fields["body_dropped"]) if "body_dropped" in fields else None,
-            caught_up="caught_up" in fields,
         )
 
     async def dismiss(
@@ -226,7 +210,7 @@ class Deliveries:
         outcomes: dict[str, str] = {}
         for start in range(0, len(delivery_ids), _AT_ONCE):
             some = delivery_ids[start : start + _AT_ONCE]
-            flat = await self._store.run("dismiss", [to_ms(now), operator, reason, *some])
+            flat = await self._store.run("dismiss", now, operator, reason, *some)
             outcomes |= text(flat)
         return outcomes
 

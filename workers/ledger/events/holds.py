@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import from_ms
 
 Why = Literal["rejected", "unverified"]
@@ -29,11 +29,8 @@ class Held:
     clients: tuple[str, ...] = ()
 
 
-class Holds:
+class Holds(Part):
     """What holds deletions."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def all(self) -> list[Held]:
         """Everything that holds, oldest first; also of sources that are no longer configured."""

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from workers.ledger.store import Store
-from workers.times.clock import to_ms
-from workers.times.durations import milliseconds
+from workers.ledger.store import Part
 
 # Anybody can send what lands here, so it is small.
 MOST_DELIVERIES = 500
@@ -16,11 +14,8 @@ MOST_BYTES = 16 * 1024 * 1024
 PATIENCE: Final = timedelta(minutes=15)
 
 
-class Quarantine:
+class Quarantine(Part):
     """The quarantine of every source, each bounded by itself."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def keep(
         self, *, delivery: Mapping[str, str], body: bytes, due: datetime, now: datetime
@@ -29,15 +24,13 @@ class Quarantine:
         digest = hashlib.sha256(delivery["headers"].encode() + b"\0" + body).hexdigest()
         answer = await self._store.run(
             "quarantine",
-            [
-                to_ms(now),
-                to_ms(due),
-                json.dumps(delivery),
-                body,
-                digest,
-                MOST_DELIVERIES,
-                MOST_BYTES,
-            ],
+            now,
+            due,
+            json.dumps(delivery),
+            body,
+            digest,
+            MOST_DELIVERIES,
+            MOST_BYTES,
             durable=self._store.fsync,
             replicated=True,
         )
@@ -49,17 +42,16 @@ class Quarantine:
 
     async def take(self, delivery_id: str, now: datetime) -> bool:
         """Whether it is still to be verified: after three deaths once an hour."""
-        args = [delivery_id, to_ms(now)]
-        return bool(await self._store.run("take_quarantined", args) == b"taken")
+        return bool(await self._store.run("take_quarantined", delivery_id, now) == b"taken")
 
     async def later(self, delivery_id: str, due: datetime) -> None:
         """Try again then."""
-        await self._store.run("wait_quarantined", [delivery_id, to_ms(due)])
+        await self._store.run("wait_quarantined", delivery_id, due)
 
     async def leave(self, delivery_id: str, now: datetime, *, reason: str = "") -> None:
         """End the quarantine: proved, or dropped for this reason."""
-        await self._store.run("leave_quarantine", [delivery_id, to_ms(now), reason])
+        await self._store.run("leave_quarantine", delivery_id, now, reason)
 
     async def tell(self, now: datetime) -> None:
         """Have people told of each source with a delivery that has stayed for `PATIENCE`."""
-        await self._store.run("tell_unproved", [to_ms(now), milliseconds(PATIENCE)])
+        await self._store.run("tell_unproved", now, PATIENCE)

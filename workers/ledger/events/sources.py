@@ -4,10 +4,9 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 
-from workers.ledger.store import Store
-from workers.times.clock import from_ms, to_ms
+from workers.ledger.store import Part
+from workers.times.clock import from_ms, ms_or_none, to_ms
 from workers.times.durations import milliseconds
 
 
@@ -20,20 +19,16 @@ class SourceActivity:
     alerts: Mapping[str, datetime]
 
 
-class Sources:
+class Sources(Part):
     """The activity of the sources."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def activity(self, name: str) -> SourceActivity:
         """What this source sent."""
-        redis = self._store.redis
-        last = cast("bytes | None", await redis.hget(self._store.key("sources", "last"), name))
+        last = await self._store.value(name, "sources", "last")
         verdicts = await self._store.hash("counts", "verdicts", name)
         alerts = await self._store.hash("sources", "alerts", name)
         return SourceActivity(
-            from_ms(last.decode()) if last is not None else None,
+            ms_or_none(last),
             {verdict: int(count) for verdict, count in verdicts.items()},
             {alert: from_ms(at) for alert, at in alerts.items()},
         )
@@ -42,8 +37,7 @@ class Sources:
         """When this source was first looked after: `now`, unless it was before."""
         key = self._store.key("sources", "since")
         await self._store.redis.hsetnx(key, name, str(to_ms(now)))
-        since = cast("bytes | None", await self._store.redis.hget(key, name))
-        return from_ms(since.decode()) if since is not None else now
+        return ms_or_none(await self._store.value(name, "sources", "since")) or now
 
     async def others(self, names: Collection[str]) -> dict[str, datetime]:
         """When each source that is called by none of these names sent something last, by name."""
@@ -64,22 +58,19 @@ class Sources:
 
     async def refusal(self, name: str, credentials: str, now: datetime) -> str | None:
         """With which words these credentials were refused lately; `None` if they may be tried."""
-        key = self._store.key("psa", "refused")
-        line = cast("bytes | None", await self._store.redis.hget(key, name))
-        known = json.loads(line) if line is not None else {}
+        known = json.loads(await self._store.value(name, "psa", "refused") or "{}")
         if known.get("by") != credentials or to_ms(now) >= known["until"]:
             return None
         return str(known["message"])
 
     async def silent(self, name: str, now: datetime, forgotten: timedelta) -> datetime:
         """Since when the source's PSA has not answered; an older silence is `forgotten` by then."""
-        key = self._store.key("psa", "silent")
-        line = cast("bytes | None", await self._store.redis.hget(key, name))
-        known = json.loads(line) if line is not None else {}
+        known = json.loads(await self._store.value(name, "psa", "silent") or "{}")
         at = to_ms(now)
         lasting = at - known.get("last", 0) <= milliseconds(forgotten)
         first = known["first"] if lasting else at
-        await self._store.redis.hset(key, name, json.dumps({"first": first, "last": at}))
+        line = json.dumps({"first": first, "last": at})
+        await self._store.redis.hset(self._store.key("psa", "silent"), name, line)
         return from_ms(first)
 
     async def answered(self, name: str) -> None:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from workers.ledger.records import loaded
-from workers.ledger.store import Store
-from workers.times.clock import ms_or_none, to_ms
+from workers.ledger.store import Part
+from workers.times.clock import ms_or_none
 
 # The same figure stands in the script that asks.
 FRESH: Final = timedelta(seconds=3)
@@ -41,11 +41,8 @@ class KnownSpool:
         return self.empty_at or self.since
 
 
-class Spools:
+class Spools(Part):
     """The spools that deletions wait for."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def beat(
         self,
@@ -61,26 +58,23 @@ class Spools:
         """Say how a spool stands, as of `now`. `durable` the first time: it must not be lost."""
         await self._store.run(
             "beat_spool",
-            [
-                spool_id,
-                to_ms(now),
-                waiting,
-                to_ms(oldest) if oldest else "",
-                where,
-                json.dumps(sorted(aside)),
-                self._store.own,
-            ],
+            spool_id,
+            now,
+            waiting,
+            oldest,
+            where,
+            json.dumps(sorted(aside)),
+            self._store.own_clock,
             durable=durable,
         )
 
     async def sign_off(self, spool_id: str, now: datetime) -> None:
         """The spool is empty and its service ends: nobody waits for it any more."""
-        await self._store.run("forget_spool", [spool_id, to_ms(now), "", ""])
+        await self._store.run("forget_spool", spool_id, now, "", "")
 
     async def forget(self, spool_id: str, now: datetime, *, operator: str, reason: str) -> None:
         """A person says that the spool and what was in it are gone for good. Raises NotFound."""
-        said = [spool_id, to_ms(now), operator, reason]
-        await self._store.run("forget_spool", said, durable=True)
+        await self._store.run("forget_spool", spool_id, now, operator, reason, durable=True)
 
     async def all(self) -> list[KnownSpool]:
         """Every spool that is known, in the order of their ids."""

@@ -28,13 +28,6 @@ class AccountChanged(UnglueError):
     code = "AccountChanged"
     http_status = 409
 
-    def __init__(self, seen: str, bound: str) -> None:
-        super().__init__(
-            f"IT Glue answers for the account of organization {seen}, and this ledger is for that "
-            f"of organization {bound}; check itglue.api_key and itglue.region, or accept the other "
-            "account: unglue resume --accept-account"
-        )
-
 
 class Account:
     """The account, as the last read saw it."""
@@ -46,12 +39,11 @@ class Account:
     async def require_ours(self, now: datetime) -> None:
         """Go on only if this record is for the account at our address; the first says so.
 
-        Raises:
-            AnotherAccount: it is for another one.
+        Raises AnotherAccount: it is for another one.
         """
         if not self._base_url:
             return
-        answer, *bound = await self._store.run("bind_account", [to_ms(now), self._base_url, ""])
+        answer, *bound = await self._store.run("bind_account", now, self._base_url, "")
         if answer == b"other_base_url":
             raise AnotherAccount(
                 f"this Redis holds the ledger of the IT Glue account at {bound[0].decode()}, and "
@@ -63,9 +55,13 @@ class Account:
         """Compare the account's own organization, as IT Glue shows it. Raises AccountChanged."""
         if primary is None:
             return
-        answer, *bound = await self._store.run("bind_account", [to_ms(now), "", primary])
+        answer, *bound = await self._store.run("bind_account", now, "", primary)
         if answer == b"other_primary":
-            raise AccountChanged(primary, bound[0].decode())
+            raise AccountChanged(
+                f"IT Glue answers for the account of organization {primary}, and this ledger is "
+                f"for that of organization {bound[0].decode()}; check itglue.api_key and "
+                "itglue.region, or accept the other account: unglue resume --accept-account"
+            )
 
     async def primary(self) -> str | None:
         """Id of the account's own organization, as this record knows it."""
@@ -73,7 +69,7 @@ class Account:
 
     async def accept(self, operator: str, now: datetime) -> None:
         """From here on this record is for the account that IT Glue answers for now."""
-        await self._store.run("accept_account", [to_ms(now), operator], durable=True)
+        await self._store.run("accept_account", now, operator, durable=True)
 
     async def removed(self, since: datetime) -> frozenset[str]:
         """Organizations that Unglue deleted since, or may have: those it holds a claim on."""

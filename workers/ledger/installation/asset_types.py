@@ -1,34 +1,26 @@
 """The account's flexible asset types, remembered between jobs: each job is a process of its own."""
 
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
 from workers.ledger.store import Store
-from workers.times.durations import milliseconds
 
 # Assets of a type made within this time are not counted; a deletion plans twice and asks later.
 _REMEMBERED = timedelta(minutes=5)
 
 
+@dataclass(slots=True)
 class RememberedTypes:
-    """What one job knows of the types, and whether it learned something."""
+    """The ids that one job knows, `None` for none, and whether it learned something."""
 
-    def __init__(self, ids: tuple[str, ...] | None) -> None:
-        self._ids = ids
-        self.changed = False
+    ids: tuple[str, ...] | None
+    changed: bool = False
 
-    def get(self) -> tuple[str, ...] | None:
-        """The ids, or `None` if none are remembered."""
-        return self._ids
-
-    def put(self, ids: tuple[str, ...]) -> None:
-        """Remember these."""
-        self._ids, self.changed = ids, True
-
-    def clear(self) -> None:
-        """Forget them."""
-        self._ids, self.changed = None, True
+    def learn(self, ids: tuple[str, ...] | None) -> None:
+        """Remember these; `None`: forget those that were."""
+        self.ids, self.changed = ids, True
 
 
 class AssetTypes:
@@ -47,8 +39,7 @@ class AssetTypes:
         """Keep what a job learned."""
         if not types.changed:
             return
-        ids = types.get()
-        if ids is None:
+        if types.ids is None:
             await self._store.redis.delete(self._key)
         else:
-            await self._store.redis.set(self._key, json.dumps(ids), px=milliseconds(_REMEMBERED))
+            await self._store.redis.set(self._key, json.dumps(types.ids), px=_REMEMBERED)

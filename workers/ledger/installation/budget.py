@@ -33,14 +33,12 @@ class RequestBudget:
     ) -> datetime | None:
         """Take one request: `None` if it may be sent, else when to ask again.
 
-        The last `reserve` of `limit` are for destructive calls alone.
-
-        Raises:
-            CallsStopped: IT Glue refused the key too often; `while_stopped` asks nevertheless.
+        The last `reserve` of `limit` are for destructive calls alone. Raises CallsStopped: IT Glue
+        refused the key too often; `while_stopped` asks nevertheless.
         """
         async with self._slots:
             until = await self._store.run(
-                "take_request", [to_ms(now), limit, reserve, int(while_stopped), int(destructive)]
+                "take_request", now, limit, reserve, while_stopped, destructive
             )
         if until < 0:
             raise CallsStopped(
@@ -61,7 +59,7 @@ class RequestBudget:
 
     async def hold(self, until: datetime, now: datetime) -> None:
         """Let nobody ask until then."""
-        await self._store.run("hold_requests", [to_ms(until), to_ms(now)])
+        await self._store.run("hold_requests", until, now)
 
     async def count(
         self, requests: Mapping[tuple[str, ...], int], steps: Mapping[tuple[str, ...], int]

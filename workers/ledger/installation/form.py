@@ -10,8 +10,7 @@ from redis.exceptions import ResponseError
 
 from adapters.errors import ConfigurationError
 from workers.ledger.installation.condition import NEWER
-from workers.ledger.store import Store
-from workers.times.clock import to_ms
+from workers.ledger.store import Part
 
 
 class NewerLedger(ConfigurationError):
@@ -20,24 +19,21 @@ class NewerLedger(ConfigurationError):
     code = "NewerLedger"
 
 
-class Form:
+class Form(Part):
     """The form of this installation's ledger."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def require_known(self, now: datetime) -> None:
         """Go on only with a form that this release knows; writes nothing. Raises NewerLedger."""
-        await self._run(now, "")
+        await self._run(now, take_on=False)
 
     async def take_on(self, now: datetime) -> tuple[int, int]:
         """Bring the ledger into the present form: the old and the present. Raises NewerLedger."""
-        before, present = await self._run(now, "1")
+        before, present = await self._run(now, take_on=True)
         return before, present
 
-    async def _run(self, now: datetime, take_on: str) -> list[int]:
+    async def _run(self, now: datetime, *, take_on: bool) -> list[int]:
         try:
-            answer: list[int] = await self._store.run("take_form", [to_ms(now), take_on])
+            answer: list[int] = await self._store.run("take_form", now, take_on)
         except ResponseError as error:
             if NEWER not in str(error):
                 raise

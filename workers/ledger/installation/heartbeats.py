@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import from_ms, to_ms
 from workers.times.durations import milliseconds
 
@@ -28,11 +28,8 @@ class Call:
     why: str
 
 
-class Heartbeats:
+class Heartbeats(Part):
     """Which processes are alive, and whether that was told outside."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def beat(self, part: str, now: datetime, lasts: timedelta) -> None:
         """Say that a process is alive."""

@@ -3,23 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Final, cast
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import to_ms
 
 # A part left on another one is seen when it starts, and at each call that it is refused.
 _LATELY: Final = timedelta(hours=1)
 
 
-class InForce:
+class InForce(Part):
     """The configuration in force."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def started(self, part: str, digest: str, now: datetime) -> str:
         """A part was started with this configuration: the digest of the one in force."""
-        args = [part, digest, to_ms(now), to_ms(now - _LATELY)]
-        return bytes(await self._store.run("in_force", args)).decode()
+        answer = await self._store.run("in_force", part, digest, now, now - _LATELY)
+        return bytes(answer).decode()
 
     async def digest(self) -> str | None:
         """The digest in force, `None` while nothing was ever started."""

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from workers.ledger.events.catch_ups import id_of
 from workers.ledger.installation.heartbeats import OUTBOX, SCHEDULER, SERVICE, WORKER
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.pipeline.states import STATES
 from workers.times.clock import to_ms
+from workers.times.durations import milliseconds
 
 PARTS: Final = (SERVICE, WORKER, SCHEDULER, OUTBOX)
 _DAY: Final = timedelta(days=1)
@@ -22,6 +23,13 @@ _MINUTE: Final = timedelta(minutes=1)
 _STEP: Final = 10_000
 _STEPS: Final = 31
 _SEPARATOR: Final = "|"
+
+# What is a number as it is read.
+_NUMBERS: Final = (
+    "begun", "due", "overdue", "jobs", "jobs_failed", "results_due", "silent_hosts",
+    "failing_targets", "audit_pending",
+)  # fmt: skip
+_COUNTS: Final = ("ended", "attempts", "requests", "steps")
 
 Counts = Mapping[tuple[str, ...], int]
 
@@ -85,11 +93,8 @@ class Measures:
     sources: Mapping[str, Of]
 
 
-class Measuring:
+class Measuring(Part):
     """Reads them."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def now(self, now: datetime, sources: Iterable[str]) -> Measures:
         """The measures. `sources` are the configured ones. Raises redis.RedisError, OSError."""
@@ -98,6 +103,7 @@ class Measuring:
         known = sorted({*sources, *_words(first["last"])})
         second = await self._second(first, known)
         spools = [_words(fields) for fields in second["spools"]]
+        counts: dict[str, Any] = {name: _counts(first[name]) for name in _COUNTS}
         used, held_for = budget_used(first["budget"], first["held_until"], at)
         return Measures(
             deletions=dict(zip(STATES, first["counts"], strict=True)),
@@ -106,17 +112,13 @@ class Measuring:
                 for state, found in zip(STATES, first["fronts"], strict=True)
                 if found
             },
-            begun=first["begun"],
-            due=first["due"],
-            overdue=first["overdue"],
-            jobs=first["jobs"],
-            jobs_failed=first["jobs_failed"],
+            **{name: first[name] for name in _NUMBERS},
+            **counts,
             queue_oldest=_since(now, second["enqueued"]),
             in_line=sum(length for length, _ in second["lines"]),
             line_oldest=max(
                 (_age(at, front[0][1]) for _, front in second["lines"] if front), default=0.0
             ),
-            results_due=first["results_due"],
             results_oldest=max(0.0, _age(at, first["result"][0][1])) if first["result"] else 0.0,
             beats={
                 part: _age(at, said)
@@ -126,14 +128,7 @@ class Measuring:
             pauses=tuple(_words(first["paused"])),
             budget_used=used,
             budget_held=held_for,
-            ended=_counts(first["ended"]),
-            attempts=_counts(first["attempts"]),
-            requests=_counts(first["requests"]),
-            steps=_counts(first["steps"]),
-            silent_hosts=first["silent_hosts"],
-            failing_targets=first["failing_targets"],
             chain_seq=int(first["chain_seq"] or 0),
-            audit_pending=first["audit_pending"],
             spools=len(first["spools"]),
             spools_holding=sum(
                 at - empty_at > 3000 or fields.get("aside", "[]") != "[]"
@@ -170,9 +165,9 @@ class Measuring:
             def ask(name: str, _queued: object) -> None:
                 named[name] = None
 
-            ask("begun", reads.zcount(key("begun"), f"({at - _ms(_DAY)}", "+inf"))
+            ask("begun", reads.zcount(key("begun"), f"({at - milliseconds(_DAY)}", "+inf"))
             ask("due", reads.zcount(key("due"), "-inf", at))
-            ask("overdue", reads.zcount(key("due"), "-inf", at - _ms(_MINUTE)))
+            ask("overdue", reads.zcount(key("due"), "-inf", at - milliseconds(_MINUTE)))
             ask("jobs", reads.llen(queue))
             ask("jobs_failed", reads.zcard(failed))
             ask("head", reads.lindex(queue, 0))
@@ -250,10 +245,6 @@ def _counts(flat: Mapping[bytes, bytes]) -> Counts:
 
 def _words(flat: Mapping[bytes, bytes]) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in flat.items()}
-
-
-def _ms(span: timedelta) -> int:
-    return round(span / timedelta(milliseconds=1))
 
 
 def _age(at: int, then: bytes | str | float) -> float:

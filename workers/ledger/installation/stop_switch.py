@@ -13,8 +13,8 @@ from uuid import uuid4
 from redis.exceptions import ResponseError
 
 from adapters.errors import Conflict
-from workers.ledger.store import Store, text
-from workers.times.clock import from_ms, rfc3339, to_ms
+from workers.ledger.store import Part, text
+from workers.times.clock import from_ms, rfc3339
 
 KEY_REFUSED: Final = "key_refused"
 ACCOUNT_CHANGED: Final = "account_changed"
@@ -53,25 +53,21 @@ def _all(lines: Mapping[str, bytes | str]) -> tuple[Pause, ...]:
     return tuple(sorted(found, key=lambda each: each.at))
 
 
-class StopSwitch:
+class StopSwitch(Part):
     """The switch."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def pause(self, operator: str, reason: str, now: datetime) -> Pause:
         """Stop: the pause that holds, which may be an older one."""
-        said = [to_ms(now), "operator", operator, reason]
-        line = await self._store.run("pause", said, durable=True)
+        line = await self._store.run("pause", now, "operator", operator, reason, durable=True)
         return _loaded("operator", line)
 
     async def resume(
         self, operator: str, reason: str, now: datetime, *, accept_ledger: bool = False
     ) -> tuple[Pause, ...]:
         """Go on: what was ended, nothing if nothing was paused. Raises Conflict."""
-        said = [to_ms(now), operator, reason, "1" if accept_ledger else "", uuid4().hex]
+        said = (operator, reason, accept_ledger, uuid4().hex)
         try:
-            ended = await self._store.run("resume", [*said, "1" if self._store.own_clock else ""])
+            ended = await self._store.run("resume", now, *said, self._store.own_clock)
         except ResponseError as error:
             if str(error).startswith("ANOTHERACCOUNT"):
                 raise Conflict(
@@ -103,7 +99,7 @@ class StopSwitch:
 
     async def lose_ledger(self, reason: str, now: datetime) -> None:
         """Redis is seen to have lost what it held: stop until an admin accepts that."""
-        await self._store.run("pause", [to_ms(now), LEDGER_LOST, "", reason])
+        await self._store.run("pause", now, LEDGER_LOST, "", reason)
 
     async def key_stopped(self) -> bool:
         """Whether nothing is asked of IT Glue because it refused the key too often."""
@@ -112,7 +108,7 @@ class StopSwitch:
 
     async def key_refused(self, status: int, now: datetime) -> None:
         """Count a refusal; the third in a row stops everything."""
-        await self._store.run(KEY_REFUSED, [to_ms(now), status, MOST_REFUSALS, uuid4().hex])
+        await self._store.run(KEY_REFUSED, now, status, MOST_REFUSALS, uuid4().hex)
 
     async def key_accepted(self) -> None:
         """The row of refusals ends. A pause that it led to does not."""

@@ -2,15 +2,12 @@
 
 from datetime import timedelta
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.durations import milliseconds
 
 
-class Ticks:
+class Ticks(Part):
     """The claims."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def claim(self, name: str, lasts: timedelta) -> bool:
         """Whether it is ours: nobody claimed this name while the last claim `lasts`."""

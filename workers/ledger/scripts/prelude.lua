@@ -699,10 +699,15 @@ local function answer_of_stranger(name, work, fence, now)
   return nil
 end
 
--- A sweep or bulk replay goes on: under its lease, or without one (length 0) from `ready_at` on.
-local function go_on(kind, id, lease_until, ready_at)
+-- A sweep, bulk replay or catch-up goes on: under its lease, or without one (length 0) from `ready_at` on,
+-- and then nobody died of it.
+local function go_on(kind, id, now, length, own, ready_at)
+  local lease_until = length > 0 and lease_clock(now, own) + length or 0
   redis.call('HSET', key(kind, id), 'lease_until', lease_until, 'ready_at', ready_at)
-  redis.call('ZADD', due_of(kind), lease_until > 0 and lease_until or ready_at, id)
+  if length == 0 then
+    redis.call('HSET', key(kind, id), 'deaths', 0)
+  end
+  redis.call('ZADD', due_of(kind), length > 0 and lease_until or ready_at, id)
 end
 
 -- The end of a bulk replay, which keeps its books for as long as it is listed.

@@ -19,14 +19,10 @@ end
 for _, each in ipairs(list(ARGV[7])) do
   notice(now, each.kind, each.detail, each.once, each.lasts)
 end
-local lease_until = length > 0 and lease_clock(now, ARGV[8]) + length or 0
-if lease_until == 0 then
-  redis.call('HSET', name, 'deaths', 0)
-end
 if ready_at == 0 then
-  redis.call('HSET', name, 'finished_at', now, 'lease_until', 0)
+  redis.call('HSET', name, 'finished_at', now, 'lease_until', 0, 'deaths', 0)
   redis.call('ZREM', key('catch_ups', 'due'), id)
 else
-  go_on('catch_up', id, lease_until, ready_at)
+  go_on('catch_up', id, now, length, ARGV[8], ready_at)
 end
 return redis.call('HGETALL', name)

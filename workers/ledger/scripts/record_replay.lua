@@ -7,7 +7,6 @@
 -- Answer: the fields of the replay, nothing to who may not write
 local id, fence, now, done = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local item, outcome, length, ready_at = ARGV[5], ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
-local lease_until = length > 0 and lease_clock(now, ARGV[10]) + length or 0
 local name = key('replay', id)
 local replay = load(name)
 
@@ -26,6 +25,6 @@ local state = replay.stopped_by and 'cancelled' or done >= tonumber(replay.total
 if state then
   finish_replay(id, state, now, ARGV[9])
 else
-  go_on('replay', id, lease_until, ready_at)
+  go_on('replay', id, now, length, ARGV[10], ready_at)
 end
 return redis.call('HGETALL', name)

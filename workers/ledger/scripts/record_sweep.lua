@@ -7,7 +7,6 @@
 -- Answer: the fields of the sweep, nothing to who may not write
 local id, fence, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local length, ready_at, last = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
-local lease_until = length > 0 and lease_clock(now, ARGV[11]) + length or 0
 local name = key('sweep', id)
 local sweep = load(name)
 
@@ -18,10 +17,7 @@ end
 write(name, cjson.decode(ARGV[4]))
 write(key('sweep', id, 'rows'), cjson.decode(ARGV[5]))
 if last == '' then
-  go_on('sweep', id, lease_until, ready_at)
-  if lease_until == 0 then
-    redis.call('HSET', name, 'deaths', 0)
-  end
+  go_on('sweep', id, now, length, ARGV[11], ready_at)
   return redis.call('HGETALL', name)
 end
 

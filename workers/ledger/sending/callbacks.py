@@ -8,9 +8,8 @@ from typing import Any, Final, Literal, cast
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import loaded, written
-from workers.ledger.store import Store, text
+from workers.ledger.store import Part, text
 from workers.times.clock import to_ms
-from workers.times.durations import milliseconds
 
 # Longer than the schedule of the attempts is, all waits together.
 _LONGEST_WAIT: Final = timedelta(days=7)
@@ -52,29 +51,22 @@ class Waiting:
     waits_for: str
 
 
-class Callbacks:
+class Callbacks(Part):
     """The callbacks."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def lease(self, callback_id: str, now: datetime) -> Callback | None:
         """Take a callback for one attempt, or `None` if it is not due or not ours to send.
 
-        Raises:
-            NotDurable: what it tells may yet be lost by a fail-over; it is given back.
+        Raises NotDurable: what it tells may yet be lost by a fail-over; it is given back.
         """
-        taker = [callback_id, to_ms(now), self._store.lease]
+        taker = (callback_id, now, self._store.lease)
         try:
-            flat = await self._store.run("lease_callback", taker, replicated=True)
+            fields = text(await self._store.run("lease_callback", *taker, replicated=True))
         except NotDurable as error:
             if taken := text(cast("list[bytes]", error.answer)):
-                held = [callback_id, taken["fence"], to_ms(now)]
-                await self._store.run("give_back_callback", held)
+                await self._store.run("give_back_callback", callback_id, taken["fence"], now)
             raise
-        if not flat:
-            return None
-        return loaded(Callback, text(flat))
+        return loaded(Callback, fields) if fields else None
 
     async def replay(
         self, callback_id: str, *, operator: str, token: str, url: str, now: datetime
@@ -82,14 +74,10 @@ class Callbacks:
         """Send a result again, to this URL: the new entry's id.
 
         The id may also be a deletion's or a sweep's: its newest result is meant. `token` names this
-        replay: with the same one nothing happens twice.
-
-        Raises:
-            NotFound: there is no such callback.
-            ReplayRefused: it must not be, and why.
+        replay: with the same one nothing happens twice. Raises NotFound, ReplayRefused.
         """
         answer, *rest = await self._store.run(
-            "replay_callback", [callback_id, to_ms(now), operator, token, url]
+            "replay_callback", callback_id, now, operator, token, url
         )
         if answer == b"refused":
             raise ReplayRefused(rest[0].decode(), callback_id)
@@ -98,9 +86,7 @@ class Callbacks:
 
     async def deletion_of(self, callback_id: str) -> str | None:
         """The deletion whose result this is; `None` if it is none's."""
-        name = self._store.key("callback", callback_id)
-        found = cast("bytes | None", await self._store.redis.hget(name, "deletion_id"))
-        return found.decode() or None if found is not None else None
+        return await self._store.value("deletion_id", "callback", callback_id) or None
 
     async def record(
         self,
@@ -116,16 +102,14 @@ class Callbacks:
         """Write what an attempt came to. A lost lease writes nothing: the attempt is made again."""
         await self._store.run(
             "record_callback",
-            [
-                held.id,
-                held.fence,
-                to_ms(now),
-                state,
-                to_ms(ready_at),
-                "" if status is None else status,
-                answer,
-                written(line, now),
-            ],
+            held.id,
+            held.fence,
+            now,
+            state,
+            ready_at,
+            status,
+            answer,
+            written(line, now),
         )
 
     async def due(self, now: datetime, *, limit: int = 200) -> list[Waiting]:
@@ -163,19 +147,18 @@ class Callbacks:
         """Keep the leases of attempts that are still being made; a lost one stays lost."""
         if held:
             pairs = [part for each in held for part in (each.id, each.fence)]
-            await self._store.run("renew_callbacks", [to_ms(now), self._store.lease, *pairs])
+            await self._store.run("renew_callbacks", now, self._store.lease, *pairs)
 
     async def give_back(self, held: Callback, now: datetime) -> None:
         """The attempt was broken off, and is not counted."""
-        await self._store.run("give_back_callback", [held.id, held.fence, to_ms(now)])
+        await self._store.run("give_back_callback", held.id, held.fence, now)
 
     async def put_off(
         self, waiting: Waiting, until: datetime, host: str, line: Mapping[str, Any], now: datetime
     ) -> None:
         """Let it wait for a host that does not answer; what waited too long is given up."""
-        longest = milliseconds(_LONGEST_WAIT)
-        waits = [waiting.id, to_ms(now), to_ms(until), host, written(line, now), longest]
-        await self._store.run("put_off_callback", waits)
+        waits = (until, host, written(line, now), _LONGEST_WAIT)
+        await self._store.run("put_off_callback", waiting.id, now, *waits)
 
     async def look_later(self, names: Mapping[str, datetime]) -> None:
         """Nobody need look at these before; that they are due is not changed by it."""
@@ -188,4 +171,4 @@ class Callbacks:
     @property
     def lease_seconds(self) -> float:
         """How long an attempt keeps its callback, unless it is renewed."""
-        return self._store.lease / 1000
+        return self._store.lease.total_seconds()

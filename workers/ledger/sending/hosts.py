@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from workers.ledger.store import Store
-from workers.times.clock import from_ms, to_ms
+from workers.ledger.store import Part
+from workers.times.clock import from_ms
 from workers.times.durations import milliseconds
 
 # So many attempts in a row, of whatever callbacks, that found nobody there.
@@ -32,28 +32,23 @@ class Leave:
     until: datetime | None = None
 
 
-class Hosts:
+class Hosts(Part):
     """The hosts."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def ask(self, host: str, now: datetime) -> Leave:
         """Whether something may be sent to the host now; who is told `probe` has to send it."""
-        may, *until = await self._store.run(
-            "ask_host", [host, to_ms(now), milliseconds(_PROBE_LASTS)]
-        )
+        may, *until = await self._store.run("ask_host", host, now, _PROBE_LASTS)
         return Leave(may.decode(), from_ms(until[0].decode()) if until else None)
 
     async def answered(self, host: str) -> datetime | None:
         """It is there: since when it had been silent, if it had."""
-        since = await self._store.run("host_answered", [host])
+        since = await self._store.run("host_answered", host)
         return from_ms(since.decode()) if since else None
 
     async def silent(self, host: str, now: datetime) -> datetime | None:
         """It was tried in vain: until when nothing is sent, if it is found silent just now."""
         waits = json.dumps([milliseconds(each) for each in WAITS])
-        answer, *until = await self._store.run("host_silent", [host, to_ms(now), _IN_A_ROW, waits])
+        answer, *until = await self._store.run("host_silent", host, now, _IN_A_ROW, waits)
         return from_ms(until[0].decode()) if answer == b"opened" else None
 
     async def all_silent(self) -> dict[str, datetime]:

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import from_ms, to_ms
-from workers.times.durations import milliseconds
 
 # Longer than the outbox tries.
 _KEPT = timedelta(days=30)
@@ -37,11 +36,8 @@ class Sent:
     answer: str
 
 
-class Notices:
+class Notices(Part):
     """The notices. Scripts write theirs in the same instant as what they decide."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def write(
         self,
@@ -59,9 +55,7 @@ class Notices:
         if not once:
             # The command may be repeated over a broken connection, and is then the same notice.
             once, lasts = uuid4().hex, timedelta(minutes=10)
-        answer = await self._store.run(
-            "notice", [to_ms(now), kind, json.dumps(detail), once, milliseconds(lasts)]
-        )
+        answer = await self._store.run("notice", now, kind, json.dumps(detail), once, lasts)
         return answer.decode() if answer else None
 
     async def due(self, now: datetime, *, limit: int = 200) -> list[str]:
@@ -85,9 +79,7 @@ class Notices:
 
     async def fan_out(self, notice_id: str, targets: Sequence[str], now: datetime) -> None:
         """Put the notice into the outbox, once for each target. Done before: nothing happens."""
-        await self._store.run(
-            "fan_out", [notice_id, to_ms(now), milliseconds(_KEPT), json.dumps(list(targets))]
-        )
+        await self._store.run("fan_out", notice_id, now, _KEPT, json.dumps(list(targets)))
 
     async def sent(self, notice: Notice) -> tuple[Sent, ...]:
         """What became of it at each target."""

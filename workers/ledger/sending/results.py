@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 from workers.ledger.records import loaded, read_lines
-from workers.ledger.store import Store
+from workers.ledger.store import Part
 from workers.times.clock import from_ms, ms_or_none, to_ms
 
 # Entries looked through for a page, however few fit.
@@ -48,11 +48,8 @@ class Result:
         )
 
 
-class Results:
+class Results(Part):
     """The results."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def newest(
         self, limit: int, *, state: str | None = None, until: datetime | None = None

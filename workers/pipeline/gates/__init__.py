@@ -6,22 +6,20 @@ All of them are always asked, so that a person sees every reason at once.
 from collections.abc import Callable
 
 from workers.pipeline.gates.absolute import my_glue_account, primary_organization, sub_organizations
-from workers.pipeline.gates.confirmation import confirmation
 from workers.pipeline.gates.dependencies import dependencies
-from workers.pipeline.gates.identity import psa_name
-from workers.pipeline.gates.idle import idle
 from workers.pipeline.gates.policy import (
     blocking_tags,
+    confirmation,
     eligible_statuses,
     eligible_types,
+    idle,
     only_ids,
     protected_ids,
     protected_names,
     protected_types,
     required_tags,
+    schedule_statuses,
 )
-from workers.pipeline.gates.protection import protection
-from workers.pipeline.gates.schedule import schedule_statuses
 from workers.pipeline.gates.standing import (
     act,
     client_active,
@@ -29,7 +27,9 @@ from workers.pipeline.gates.standing import (
     event,
     identity,
     proof,
+    protection,
     psa_links,
+    psa_name,
     psa_says,
     trust,
 )

@@ -1,10 +1,14 @@
-"""What `[policy]` allows to be deleted."""
+"""What `[policy]` allows to be deleted, and what a schedule or a request adds to it."""
 
+from datetime import timedelta
+
+from adapters.counting import counted
 from adapters.likeness import drawn, likeness
 from workers.pipeline.gates.patterns import protects
 from workers.pipeline.gates.subject import Subject, answer, refusing
 from workers.pipeline.identity.tags import is_tagged, tags_of
 from workers.pipeline.plan import Answer
+from workers.times.clock import moment, rfc3339
 
 
 @refusing
@@ -88,3 +92,55 @@ def blocking_tags(subject: Subject) -> str | None:
     if found:
         return f"it is tagged {' '.join(found)} in IT Glue"
     return None
+
+
+def idle(subject: Subject) -> Answer:
+    """`min_idle_days` without activity in the user metrics and without a change of its record."""
+    days = subject.policy.min_idle_days
+    if days == 0:
+        return answer("min_idle_days", None)
+    if subject.activity is None or not subject.activity.read:
+        return answer("min_idle_days", "its last activity could not be read; see the warnings")
+    seen = (subject.activity.newest, moment(subject.organization.updated_at))
+    newest = max((known for known in seen if known is not None), default=None)
+    refusal = None
+    if newest is not None and subject.now - newest < timedelta(days=days):
+        few = counted(days, "days")
+        refusal = f"it was last used or changed at {rfc3339(newest)}, less than {few} ago"
+    return answer("min_idle_days", refusal)
+
+
+@refusing
+def schedule_statuses(subject: Subject) -> str | None:
+    """The status by which its schedule selected it; types, tags and idle time are the policy's.
+
+    `terms` narrows the policy for a schedule's deletion. The policy's own statuses are not asked
+    where a status is only set; a schedule's are.
+    """
+    schedule, organization = subject.schedule, subject.organization
+    policy = subject.policy
+    if schedule is not None and schedule.statuses:
+        # Once it is set the answer must not forbid to see it.
+        is_set = policy.mode == "soft_delete" and organization.status == policy.soft_delete_status
+        if organization.status not in schedule.statuses and not is_set:
+            wanted = " or ".join(repr(name) for name in schedule.statuses)
+            return (
+                f"its status in IT Glue is {organization.status!r}, and its schedule looks for "
+                f"{wanted}"
+            )
+    return None
+
+
+@refusing
+def confirmation(subject: Subject) -> str | None:
+    """A deletion that would act needs a confirmation; a dry run does not.
+
+    Who approves confirms.
+    """
+    request = subject.request
+    previews = request.dry_run or subject.policy.mode == "preview"
+    if request.confirm_delete or previews or subject.asks:
+        return None
+    if subject.by_webhook:
+        return "nobody confirmed it: its source has confirm_delete = false and no approval is asked"
+    return "confirm_delete is false; ask again with confirm_delete"

@@ -5,7 +5,8 @@ decide: these gates ask. A person's no refuses.
 """
 
 from workers.ledger.deleting.registers import Register
-from workers.pipeline.gates.subject import Subject, answer, ask
+from workers.pipeline.gates.subject import Subject, answer, ask, refusing
+from workers.pipeline.identity.naming import hardly_differ, same
 from workers.pipeline.plan import Answer
 
 _DOUBTS = {
@@ -141,6 +142,35 @@ def act(subject: Subject) -> Answer:
             f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask again"
         )
     return ask("act", words)
+
+
+@refusing
+def psa_name(subject: Subject) -> str | None:
+    """The PSA's name for the client must be IT Glue's name for the organization.
+
+    Where the event names none, that of an earlier genuine event of the client counts.
+    """
+    request, organization = subject.request, subject.organization
+    name = request.org_name or subject.known_name
+    if request.psa is not None and name and not same(name, organization.name):
+        return (
+            f"the PSA calls this client {name!r} and IT Glue calls organization "
+            f"{organization.id} {organization.name!r}{hardly_differ(name, organization.name)}; "
+            "correct the name or the link, then replay"
+        )
+    return None
+
+
+@refusing
+def protection(subject: Subject) -> str | None:
+    """Organizations once protected, until an admin ends it, whatever the file says now."""
+    held = subject.protection
+    if held is not None:
+        return (
+            f"organization {held.org_id} is protected by {held.words}; an admin can end that: "
+            f"unglue unprotect {held.org_id} --reason …"
+        )
+    return None
 
 
 def identity(subject: Subject) -> Answer:

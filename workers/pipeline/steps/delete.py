@@ -11,7 +11,7 @@ from adapters.errors import (
     PermissionDenied,
     Postponed,
 )
-from workers.itglue.models import DeleteAnswer
+from workers.itglue.models import ChangeAnswer
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion
 from workers.pipeline.states import BLOCKED, FAILED, RETRYING
@@ -65,7 +65,7 @@ async def _sent(given: Permission, deletion: Deletion, context: Context) -> Chan
 
 
 def _refused(
-    answer: DeleteAnswer, deletion: Deletion, context: Context, line: Mapping[str, Any]
+    answer: ChangeAnswer, deletion: Deletion, context: Context, line: Mapping[str, Any]
 ) -> Change:
     """What follows from IT Glue's refusal."""
     now = context.clock()

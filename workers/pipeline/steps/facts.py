@@ -28,7 +28,6 @@ from workers.pipeline.steps.outcome import Context
 from workers.pipeline.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
 from workers.psa.asking import Said, ask, questions, weighed
 from workers.settings import Settings
-from workers.settings.linked import psa_sources
 
 # Earlier than the documented cut, in case that counts otherwise than Python.
 _CUT_AT = 200
@@ -67,7 +66,7 @@ def judged(
         asks=approve.confirms(deletion, settings),
         forced=granted is not None and granted.force,
         standing=known.standing,
-        psa_sources=psa_sources(known.settings),
+        psa_sources=known.settings.psa_sources,
         pinned=deletion.pinned,
         distrust=distrust(deletion, known.settings),
         harder_now=harder_now(deletion, known.settings),
@@ -164,7 +163,7 @@ async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
         _whole(context.itglue, found),
         both(
             context.itglue.inventory(found),
-            _activity(context.itglue, found.id, settings.policy.min_idle_days, now),
+            activity_of(context.itglue, found.id, settings.policy.min_idle_days, now),
         ),
     )
     if activity is not None and not activity.read:
@@ -194,8 +193,8 @@ async def _whole(itglue: ITGlue, found: Organization) -> Organization:
     return organization
 
 
-async def _activity(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:
-    """The last activity, if the policy asks for idle time: it costs a request a week."""
+async def activity_of(itglue: ITGlue, org_id: str, days: int, now: datetime) -> Activity | None:
+    """The last activity, if idle time is asked for: it costs a request a week."""
     if days == 0:
         return None
     try:

@@ -83,8 +83,7 @@ class Permission:
     def require_in_time(self, now: datetime) -> None:
         """Asked right before the bytes go out: a process may be held up at any line.
 
-        Raises:
-            Fenced: too late. Whoever took over reads before anything is sent again.
+        Raises Fenced: too late. Whoever took over reads before anything is sent again.
         """
         if now >= self.until:
             raise Fenced(f"call {self.number} was held up until its permission had ended")

@@ -19,7 +19,6 @@ from workers.pipeline.steps.verify import keep_looking
 from workers.pipeline.terms import no_approver, terms_of
 from workers.psa.asking import told
 from workers.settings import Settings
-from workers.settings.linked import psa_sources
 from workers.settings.policy import PolicySettings
 from workers.times.clock import to_ms
 
@@ -97,7 +96,7 @@ def decide(
     )
     fields: dict[str, str | int] = {
         "watch": known.standing.encoded_watch(
-            strangers(plan.organization, settings.sources, psa_sources(settings))
+            strangers(plan.organization, settings.sources, settings.psa_sources)
             - set(deletion.identities)
         ),
         "plan_forms": json.dumps(known.standing.forms),

@@ -1,29 +1,17 @@
 """Proof: look from the same point of view as the plan did whether an organization is gone."""
 
-from typing import Final
-
+from workers.itglue.contents.inventory import LISTED
 from workers.itglue.models import Presence
 from workers.ledger.records import Deletion
 from workers.pipeline.steps.outcome import Context
-
-# Kinds of records that a list shows by their organization, as counted and as asked for. One that
-# was there before and still is shows an organization that was hidden.
-_HELD: Final = {
-    "configs": "configurations",
-    "passwords": "passwords",
-    "contacts": "contacts",
-    "locations": "locations",
-    "domains": "domains",
-    "expirations": "expirations",
-    "checklists": "checklists",
-}
 
 
 async def look(deletion: Deletion, context: Context) -> Presence:
     """Whether it is still there. Raises AccountChanged."""
     plan, intent = deletion.plan, deletion.intent
     counts = plan.counts if plan is not None else {}
-    held = next((resource for kind, resource in _HELD.items() if counts.get(kind)), None)
+    # A kind that was there before and still is shows an organization that was hidden.
+    held = next((resource for kind, resource in LISTED.items() if counts.get(kind)), None)
     # Read before IT Glue is, so that what is deleted in between makes the account look too small,
     # and never the proof too easy.
     account = context.ledger.account

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from adapters.autotask.config import AutotaskApi
 from adapters.counting import counted
-from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
+from adapters.fields import as_object, folded, instant, positive_id, printable
 from adapters.origin import is_loopback, split_url
 from workers.psa.company import Company, Page
-from workers.psa.http import Method, OverHttp, PsaHttp, page_of
+from workers.psa.http import Method, OverHttp, PsaHttp, flag_of, name_of, page_of
 
 _VENDOR: Final = ".autotask.net"
 _ROOM: Final = "/atservicesrest"
@@ -40,47 +40,36 @@ class AutotaskClient(OverHttp):
         item = await self._item(company_id)
         if item is None:
             return None
-        try:
+        with self._http.reading("answers no company"):
             return _company(as_object(item, "company_malformed"))
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no company ({error})") from None
 
     async def statuses(self) -> None:
         """Nothing: a company is active or not. Company 0 is the tenant itself, so it is there.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        Raises PsaError: the credentials do not work.
         """
         await self._item("0")
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """The companies with the ids that follow `after`; with `since`, those changed since then.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         asked = [{"op": "gt", "field": "id", "value": after}]
         if since is not None:
             field = "lastTrackedModifiedDateTime"
             asked.append({"op": "gte", "field": field, "value": _said(since)})
         content = {"MaxRecords": _COMPANIES, "IncludeFields": _FIELDS, "filter": asked}
-        url = f"{await self._base()}/Companies/query"
-        reply = await self._http.send("POST", url, self._headers, content=content)
-        items = reply.content.get("items") if isinstance(reply.content, dict) else None
-        return page_of(self._http, items, after, _company)
+        return page_of(self._http, await self._found("Companies", content), after, _company)
 
     async def given_up(self, since: datetime) -> str | None:
         """What Autotask could not deliver since then, in words; `None` if its log has nothing.
 
         The log keeps a callout for 30 days, and shows those of this user's own webhooks only.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         asked = [{"op": "gte", "field": "createDateTime", "value": _said(since)}]
-        url = f"{await self._base()}/WebhookEventErrorLogs/query"
-        reply = await self._http.send("POST", url, self._headers, content={"filter": asked})
-        items = reply.content.get("items") if isinstance(reply.content, dict) else None
+        items = await self._found("WebhookEventErrorLogs", {"filter": asked})
         if not isinstance(items, list) or not items:
             return None
         last = items[-1] if isinstance(items[-1], dict) else {}
@@ -89,19 +78,21 @@ class AutotaskClient(OverHttp):
 
     async def rows(self, entity: str, *filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """What the entity has, by these filters. Raises PsaError: Autotask does not tell."""
-        url = f"{await self._base()}/{entity}/query"
-        content = {"MaxRecords": _COMPANIES, "filter": filters}
-        reply = await self._http.send("POST", url, self._headers, content=content)
-        items = reply.content.get("items") if isinstance(reply.content, dict) else None
+        items = await self._found(entity, {"MaxRecords": _COMPANIES, "filter": filters})
         if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
             raise self._http.unreadable(f"answers no list of {entity}")
         return items
+
+    async def _found(self, entity: str, content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        url = f"{await self._base()}/{entity}/query"
+        reply = await self._http.send("POST", url, self._headers, content=content)
+        return reply.fields.get("items")
 
     async def field_numbers(self, entity: str) -> dict[str, str]:
         """The numbers, by their labels, of the fields a webhook may have. Raises PsaError."""
         url = f"{await self._base()}/{entity}/entityInformation/fields"
         reply = await self._http.get(url, self._headers)
-        told = reply.content.get("fields") if isinstance(reply.content, dict) else None
+        told = reply.fields.get("fields")
         for each in told if isinstance(told, list) else ():
             if isinstance(each, dict) and folded(str(each.get("name"))) == "fieldid":
                 picks = each.get("picklistValues") or []
@@ -114,21 +105,20 @@ class AutotaskClient(OverHttp):
 
     async def change(
         self, method: Method, path: str, content: Mapping[str, Any] | None
-    ) -> dict[str, Any]:
+    ) -> Mapping[str, Any]:
         """What Autotask answers to a change. Raises PsaError."""
         url = f"{await self._base()}/{path}"
         reply = await self._http.send(method, url, self._headers, content=content)
         if reply.status == 404:
             raise self._http.unreadable(f"knows no {path}")
-        return reply.content if isinstance(reply.content, dict) else {}
+        return reply.fields
 
     async def _item(self, company_id: str) -> object:
         """What Autotask has under this id: a company that is not there is an empty item."""
         reply = await self._http.get(f"{await self._base()}/Companies/{company_id}", self._headers)
-        content = reply.content
-        if reply.status == 404 or not isinstance(content, dict) or "item" not in content:
+        if reply.status == 404 or "item" not in reply.fields:
             raise self._http.unreadable("answers as no API of Autotask does; look at its zone")
-        return content["item"]
+        return reply.fields["item"]
 
     async def _base(self) -> str:
         if self._zone is None:
@@ -139,7 +129,7 @@ class AutotaskClient(OverHttp):
         url = f"{self._api.base_url}{_ROOM}/v1.0/zoneInformation"
         # Without credentials: nobody has shown yet that it is the right server.
         reply = await self._http.get(url, {}, {"user": self._api.username})
-        told = reply.content.get("url") if isinstance(reply.content, dict) else None
+        told = reply.fields.get("url")
         if reply.status == 404 or not isinstance(told, str):
             raise self._http.unreadable(
                 "does not say in which zone its tenant is; look at api.username"
@@ -163,11 +153,7 @@ def _said(moment: datetime) -> str:
 
 
 def _company(item: dict[str, Any]) -> Company:
-    name, active = item.get("companyName"), item.get("isActive")
-    if not isinstance(name, str) or not name:
-        raise Unreadable("name_missing")
-    if not isinstance(active, bool):
-        raise Unreadable("is_active_missing")
+    name, active = name_of(item, "companyName"), flag_of(item, "isActive", "is_active_missing")
     number = positive_id(item.get("id"), "id")
     because = f"isActive is {str(active).lower()}"
     at = item.get("lastTrackedModifiedDateTime")

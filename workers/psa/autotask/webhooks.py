@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.autotask.config import AutotaskApi, AutotaskConfig
-from adapters.fields import Unreadable, folded, positive_id
+from adapters.fields import folded, positive_id
 from workers.psa.autotask.client import AutotaskClient
 from workers.psa.http import PsaHttp
 from workers.psa.registered import Registered, address_of
@@ -56,7 +56,8 @@ class Webhooks:
             url = row.get("webhookUrl")
             if not isinstance(url, str) or url.rstrip("/") != should["webhookUrl"]:
                 continue
-            number = self._number(row)
+            with self._http.reading("answers no webhooks"):
+                number = positive_id(row.get("id"), "id")
             differs = [
                 (name, row.get(name), should[name])
                 for name in _COMPARED
@@ -77,15 +78,12 @@ class Webhooks:
     async def create(self, public_url: str, source: str) -> str:
         """Register the one that is wanted, with its fields; the number that it got is configured.
 
-        Raises:
-            PsaError: Autotask did not take it, or nobody knows whether it did.
+        Raises PsaError: Autotask did not take it, or nobody knows whether it did.
         """
         entry = wanted(public_url, source, self._config.secrets[0])
         made = await self._client.change("POST", "CompanyWebhooks", entry)
-        try:
+        with self._http.reading("does not say what it made"):
             number = positive_id(made.get("itemId"), "item_id")
-        except Unreadable as error:
-            raise self._http.unreadable(f"does not say what it made ({error})") from None
         await self._put_right(number, await self._fields_that_differ(number))
         (row,) = await self._client.rows("CompanyWebhooks", _equals("id", number)) or [{}]
         return self._guid(row, source)
@@ -107,12 +105,6 @@ class Webhooks:
         """Take a webhook of ours away. Raises PsaError."""
         await self._client.change("DELETE", f"CompanyWebhooks/{found.id}", None)
 
-    def _number(self, row: Mapping[str, Any]) -> str:
-        try:
-            return positive_id(row.get("id"), "id")
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no webhooks ({error})") from None
-
     # -- fields ----------------------------------------------------------------------------------
 
     def _wanted_fields(self) -> dict[str, dict[str, bool]]:
@@ -122,10 +114,14 @@ class Webhooks:
             folded(self._config.name_field): {_SUBSCRIBED: False, _SHOWN: True},
         }
 
-    async def _fields_that_differ(self, webhook: str) -> list[tuple[str, Any, Any]]:
+    async def _fields(self, webhook: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+        """The fields that it has, by their numbers; and the numbers of all, by their labels."""
         rows = await self._client.rows("CompanyWebhookFields", _equals("webhookID", webhook))
         by_field = {str(row.get("fieldID")): row for row in rows}
-        numbers = await self._client.field_numbers("CompanyWebhookFields")
+        return by_field, await self._client.field_numbers("CompanyWebhookFields")
+
+    async def _fields_that_differ(self, webhook: str) -> list[tuple[str, Any, Any]]:
+        by_field, numbers = await self._fields(webhook)
         differs = []
         for name, should in self._wanted_fields().items():
             row = by_field.get(_numbered(numbers, name) or "", {})
@@ -142,9 +138,7 @@ class Webhooks:
         return {each for row in rows if isinstance(each := row.get("resourceID"), int)}
 
     async def _put_right(self, webhook: str, differs: Sequence[tuple[str, Any, Any]]) -> None:
-        numbers = await self._client.field_numbers("CompanyWebhookFields")
-        rows = await self._client.rows("CompanyWebhookFields", _equals("webhookID", webhook))
-        by_field = {str(row.get("fieldID")): row for row in rows}
+        by_field, numbers = await self._fields(webhook)
         for what, _, should in differs:
             if what == "excluded resource":
                 path = f"CompanyWebhooks/{webhook}/ExcludedResources"

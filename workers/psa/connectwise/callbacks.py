@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
-from adapters.fields import Unreadable, folded, positive_id
+from adapters.fields import folded, positive_id
 from workers.psa.connectwise.client import API, headers_of
 from workers.psa.http import PsaHttp
 from workers.psa.registered import Registered, address_of
@@ -73,8 +73,7 @@ class Callbacks:
     async def of(self, public_url: str, source: str) -> tuple[Registered, ...]:
         """The entries that send companies to a source, those that need least first.
 
-        Raises:
-            PsaError: ConnectWise does not tell.
+        Raises PsaError: ConnectWise does not tell.
         """
         entries: list[dict[str, Any]] = []
         for page in range(1, _MOST_PAGES + 1):
@@ -88,10 +87,8 @@ class Callbacks:
                 break
         else:
             raise self._http.unreadable("has callbacks without end")
-        try:
+        with self._http.reading("answers no callbacks"):
             return ours(entries, public_url, source)
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no callbacks ({error})") from None
 
     async def create(self, public_url: str, source: str) -> str:
         """Register the one that is wanted; nothing more is to be done. Raises PsaError."""

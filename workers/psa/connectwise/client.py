@@ -12,7 +12,7 @@ from typing import Any, Final
 from adapters.connectwise.config import ConnectWiseApi, ConnectWiseConfig
 from adapters.fields import Unreadable, as_object, folded, instant, positive_id, printable
 from workers.psa.company import Company, Page, Status
-from workers.psa.http import OverHttp, PsaHttp, page_of
+from workers.psa.http import OverHttp, PsaHttp, flag_of, name_of, page_of
 
 API: Final = "/v4_6_release/apis/3.0"
 _PAGE: Final = 1000
@@ -42,20 +42,14 @@ class ConnectWiseClient(OverHttp):
         """The company, or `None` if ConnectWise knows none of this id. Raises PsaError."""
         reply = await self._http.get(f"{self._base}/{company_id}", self._headers)
         if reply.status == 404:
-            self._require_not_found(reply.content)
+            # One of something else, like a wrong address, says nothing about a company.
+            if reply.fields.get("code") != "NotFound":
+                raise self._http.unreadable(
+                    "answers 404 as no API of ConnectWise does; look at its base_url"
+                )
             return None
-        try:
+        with self._http.reading("answers no company"):
             return await self._read(as_object(reply.content, "company_malformed"))
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no company ({error})") from None
-
-    def _require_not_found(self, content: object) -> None:
-        """A 404 of something else, like a wrong address, says nothing about a company."""
-        code = content.get("code") if isinstance(content, dict) else None
-        if code != "NotFound":
-            raise self._http.unreadable(
-                "answers 404 as no API of ConnectWise does; look at its base_url"
-            )
 
     async def _read(self, record: dict[str, Any]) -> Company:
         if record.get("deletedFlag"):
@@ -66,9 +60,7 @@ class ConnectWiseClient(OverHttp):
 
     def _company(self, record: dict[str, Any], statuses: Mapping[str, Status]) -> Company:
         number = positive_id(record.get("id"), "id")
-        name = record.get("name")
-        if not isinstance(name, str) or not name:
-            raise Unreadable("name_missing")
+        name = name_of(record)
         deleted = record.get("deletedFlag")
         if deleted is not None and not isinstance(deleted, bool):
             raise Unreadable("deleted_flag_malformed")
@@ -111,10 +103,8 @@ class ConnectWiseClient(OverHttp):
             reply = await self._http.get(f"{self._base}/statuses", self._headers, query)
             if reply.status == 404 or not isinstance(reply.content, list):
                 raise self._http.unreadable("answers no list of statuses; look at its base_url")
-            try:
+            with self._http.reading("answers no statuses"):
                 read = [_status(each) for each in reply.content]
-            except Unreadable as error:
-                raise self._http.unreadable(f"answers no statuses ({error})") from None
             found |= {status.id: status for status in read}
             if len(read) < _PAGE:
                 return tuple(found.values())
@@ -123,8 +113,7 @@ class ConnectWiseClient(OverHttp):
     async def page(self, after: str, since: datetime | None) -> Page:
         """The companies with the ids that follow `after`; with `since`, those changed since then.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         if after == "0" or not self._known:
             self._known = {status.id: status for status in await self.statuses()}
@@ -141,9 +130,8 @@ class ConnectWiseClient(OverHttp):
 
 def _status(content: object) -> Status:
     record = as_object(content, "status_malformed")
-    name, inactive = record.get("name"), record.get("inactiveFlag")
+    name = record.get("name")
     if not isinstance(name, str):
         raise Unreadable("status_name_malformed")
-    if not isinstance(inactive, bool):
-        raise Unreadable("inactive_flag_missing")
+    inactive = flag_of(record, "inactiveFlag", "inactive_flag_missing")
     return Status(positive_id(record.get("id"), "status_id"), name, inactive)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from adapters.fields import Unreadable, as_object, positive_id
 from adapters.halopsa.config import HaloPSAApi
 from workers.psa.company import Company, Page
-from workers.psa.http import OverHttp, PsaHttp
+from workers.psa.http import OverHttp, PsaHttp, flag_of, name_of
 from workers.psa.oauth import Tokens
 
 _CLIENTS: Final = 100
@@ -27,32 +27,26 @@ class HaloPSAClient(OverHttp):
         """The client, or `None` if HaloPSA shows none of this id.
 
         In which form it says so is published nowhere; that its token is good shows that it is
-        HaloPSA that says so, and no event of it says that a client is gone.
-
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it says neither.
+        HaloPSA that says so, and no event of it says that a client is gone. Raises PsaError: it
+        says neither.
         """
         reply = await self._tokens.get(f"{self._url}/{company_id}")
         if reply.status == 404:
             return None
-        try:
+        with self._http.reading("answers no client"):
             return _company(as_object(reply.content, "client_malformed"))
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no client ({error})") from None
 
     async def statuses(self) -> None:
         """Nothing: a client is active or not. Asking for some shows that the credentials work.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        Raises PsaError: the credentials do not work.
         """
         await self._listed(1)
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """All clients at once: of pages that are counted, only the whole shows that it changed.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell, or it changed.
+        Raises PsaError: it does not tell, or it changed.
         """
         if since is not None:
             raise self._http.unreadable("does not say when a client was changed")
@@ -87,19 +81,14 @@ class HaloPSAClient(OverHttp):
             "includeactive": "true", "includeinactive": "true",
         }  # fmt: skip
         reply = await self._tokens.get(self._url, query)
-        told = reply.content if isinstance(reply.content, dict) else {}
-        total, rows = told.get("record_count"), told.get("clients")
+        total, rows = reply.fields.get("record_count"), reply.fields.get("clients")
         if isinstance(total, bool) or not isinstance(total, int) or not isinstance(rows, list):
             raise self._http.unreadable("answers no list of clients; look at its base_url")
         return total, rows
 
 
 def _company(record: dict[str, Any]) -> Company:
-    name, inactive = record.get("name"), record.get("inactive")
-    if not isinstance(name, str) or not name:
-        raise Unreadable("name_missing")
-    if not isinstance(inactive, bool):
-        raise Unreadable("inactive_missing")
+    name, inactive = name_of(record), flag_of(record, "inactive", "inactive_missing")
     number = positive_id(record.get("id"), "id")
     because = f"inactive is {str(inactive).lower()}"
     return Company(number, name, active=not inactive, because=because)

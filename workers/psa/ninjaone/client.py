@@ -7,10 +7,10 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-from adapters.fields import Unreadable, as_object, positive_id
+from adapters.fields import as_object, positive_id
 from adapters.ninjaone.config import NinjaOneApi
 from workers.psa.company import Company, Page
-from workers.psa.http import OverHttp, PsaHttp, page_of
+from workers.psa.http import OverHttp, PsaHttp, name_of, page_of
 from workers.psa.oauth import Tokens
 
 _ORGANIZATIONS: Final = 500
@@ -40,30 +40,25 @@ class NinjaOneClient(OverHttp):
         reply = await self._tokens.get(f"{self._base}/organization/{company_id}")
         if reply.status == 404:
             # A wrong address answers 404 as well, and not in this form.
-            told = reply.content if isinstance(reply.content, dict) else {}
-            if "resultCode" not in told and "errorMessage" not in told:
+            if "resultCode" not in reply.fields and "errorMessage" not in reply.fields:
                 raise self._http.unreadable(
                     "answers 404 as no API of NinjaOne does; look at its base_url"
                 )
             return None
-        try:
+        with self._http.reading("answers no organization"):
             return _company(as_object(reply.content, "organization_malformed"))
-        except Unreadable as error:
-            raise self._http.unreadable(f"answers no organization ({error})") from None
 
     async def statuses(self) -> None:
         """Nothing: an organization is there or not. Asking for one shows that the keys work.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: the credentials do not work.
+        Raises PsaError: the credentials do not work.
         """
         await self.page("0", None)
 
     async def page(self, after: str, since: datetime | None) -> Page:
         """The organizations with the ids that follow `after`; NinjaOne does not say since when.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell.
+        Raises PsaError: it does not tell.
         """
         if since is not None:
             raise self._http.unreadable("does not say when an organization was changed")
@@ -79,8 +74,7 @@ class NinjaOneClient(OverHttp):
     async def activities(self, after: int) -> list[dict[str, Any]]:
         """The activities of the class with numbers above `after`, the newest first, all of them.
 
-        Raises:
-            PsaUnreachable, PsaRefused, PsaAnswerUnreadable: it does not tell all of them.
+        Raises PsaError: it does not tell all of them.
         """
         found: list[dict[str, Any]] = []
         older: dict[str, str] = {}
@@ -95,10 +89,8 @@ class NinjaOneClient(OverHttp):
             if not rows:
                 return found
             for row in rows:
-                try:
+                with self._http.reading("lists no activities"):
                     number = int(positive_id(as_object(row, "not_object").get("id"), "id"))
-                except Unreadable as error:
-                    raise self._http.unreadable(f"lists no activities ({error})") from None
                 if not after < number < below:
                     raise self._http.unreadable(f"lists activity {number}, not asked for")
                 below = number
@@ -109,16 +101,12 @@ class NinjaOneClient(OverHttp):
     async def _logged(self, query: dict[str, str]) -> tuple[int, list[dict[str, Any]]]:
         asked = {"class": self._class, **query}
         reply = await self._tokens.get(f"{self._base}/activities", asked)
-        told = reply.content if isinstance(reply.content, dict) else {}
-        newest, rows = told.get("lastActivityId"), told.get("activities")
+        newest, rows = reply.fields.get("lastActivityId"), reply.fields.get("activities")
         if not isinstance(newest, int) or not isinstance(rows, list):
             raise self._http.unreadable("answers no list of activities; look at its base_url")
         return newest, rows
 
 
 def _company(record: dict[str, Any]) -> Company:
-    name = record.get("name")
-    if not isinstance(name, str) or not name:
-        raise Unreadable("name_missing")
-    number = positive_id(record.get("id"), "id")
+    name, number = name_of(record), positive_id(record.get("id"), "id")
     return Company(number, name, active=True, because="it is there, and was not deleted")
