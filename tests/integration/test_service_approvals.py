@@ -214,21 +214,6 @@ async def test_of_two_at_once_one_wins(
     assert "already approved by o" in only_error(answer, 409, "Conflict")
 
 
-async def test_a_call_twice_is_one(ledger: Ledger, settings: Settings, redis: Redis) -> None:
-    held = await awaiting(ledger, settings)
-    assert held.asked is not None
-    args = ["del_1", 1, 2, "carol", held.asked.seen, "", "digest", ""]
-    args[1] = round(held.updated_at.timestamp() * 1000)
-    first = await ledger.store.run("approve", args)
-    assert await ledger.store.run("approve", args) == first
-    assert len(await audited(redis, "approved")) == 1
-    other = await awaiting(ledger, settings, deletion_id="del_2")
-    reject = [other.id, args[1], "carol", "no", "[]"]
-    assert await ledger.store.run("reject", reject) == [b"rejected"]
-    assert await ledger.store.run("reject", reject) == [b"rejected"]
-    assert len(await audited(redis, "rejected")) == 1
-
-
 @pytest.fixture
 def command(unglue: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Shown]:
     """The command as an operator, who types what is asked for."""
