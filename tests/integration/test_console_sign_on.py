@@ -48,10 +48,8 @@ def provider(started: Identity) -> Identity:
 
 
 @pytest.fixture(scope="module")
-def service(valkey_url: str, started: Identity) -> Iterator[Service]:
-    with running_service(settings_of(valkey_url, started)) as running:
-        running.http.get("/healthz")
-        yield running
+def settings(valkey_url: str, started: Identity) -> Settings:
+    return settings_of(valkey_url, started)
 
 
 @pytest.fixture(scope="module")

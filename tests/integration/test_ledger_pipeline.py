@@ -69,12 +69,6 @@ async def test_a_worker_that_was_away_cannot_begin(ledger: Ledger, clock: TestCl
     assert (await begin(ledger, clock, held)).decision == "fenced"
 
 
-async def test_only_one_of_many_takers_gets_the_lease(ledger: Ledger, clock: TestClock) -> None:
-    await ask(ledger, clock)
-    taken = await asyncio.gather(*(ledger.deletions.lease("del_1", clock()) for _ in range(20)))
-    assert sum(held is not None for held in taken) == 1
-
-
 async def test_begin_writes_a_numbered_intent(ledger: Ledger, clock: TestClock) -> None:
     await ask(ledger, clock)
     held = await take(ledger, clock)
@@ -103,26 +97,10 @@ async def test_an_accepted_intent_is_never_repeated(ledger: Ledger, clock: TestC
     assert (await begin(ledger, clock, held)).decision == "accepted_before"
 
 
-async def test_after_a_refused_intent_comes_another(ledger: Ledger, clock: TestClock) -> None:
-    await ask(ledger, clock)
-    held = await take(ledger, clock)
-    await begin(ledger, clock, held)
-    refused = Change(state="running", fields={"intent_state": "refused"})
-    held = await ledger.deletions.record(held, refused, clock())
-    assert await begin(ledger, clock, held) == Begun("begun", 2)
-
-
 async def test_a_plan_that_moved_is_not_acted_on(ledger: Ledger, clock: TestClock) -> None:
     await ask(ledger, clock)
     held = await take(ledger, clock)
     assert (await begin(ledger, clock, held, digest="other")).decision == "plan_moved"
-
-
-async def test_the_stop_switch_stops_it(ledger: Ledger, clock: TestClock) -> None:
-    await ask(ledger, clock)
-    held = await take(ledger, clock)
-    await ledger.stop_switch.pause("alice", "a look first", clock())
-    assert (await begin(ledger, clock, held)).decision == "paused"
 
 
 async def test_an_organization_is_claimed_by_one_deletion(ledger: Ledger, clock: TestClock) -> None:
@@ -150,20 +128,6 @@ async def test_the_claim_outlives_a_deletion_whose_call_may_have_worked(
     assert (await begin(ledger, clock, second)).decision == decision
 
 
-async def test_the_daily_limit_counts_deletions_not_calls(ledger: Ledger, clock: TestClock) -> None:
-    for number in (1, 2, 3):
-        await ask(ledger, clock, f"del_{number}")
-    first = await take(ledger, clock, "del_1")
-    await begin(ledger, clock, first, org="1", limit=2)
-    refused = Change(state="running", fields={"intent_state": "refused"})
-    first = await ledger.deletions.record(first, refused, clock())
-    assert (await begin(ledger, clock, first, org="1", limit=2)).decision == "begun"
-    second = await take(ledger, clock, "del_2")
-    assert (await begin(ledger, clock, second, org="2", limit=2)).decision == "begun"
-    third = await take(ledger, clock, "del_3")
-    assert (await begin(ledger, clock, third, org="3", limit=2)).decision == "limit"
-
-
 async def test_cancel_races_begin_and_exactly_one_wins(ledger: Ledger, clock: TestClock) -> None:
     error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
     won = {"cancelled": 0, "sent": 0}
@@ -189,14 +153,6 @@ async def test_cancel_races_begin_and_exactly_one_wins(ledger: Ledger, clock: Te
         won["sent" if refused else "cancelled"] += 1
     assert won["sent"] > 0
     assert won["cancelled"] > 0
-
-
-async def test_cancel_after_the_call_is_a_conflict(ledger: Ledger, clock: TestClock) -> None:
-    await ask(ledger, clock)
-    await begin(ledger, clock, await take(ledger, clock))
-    error = ErrorEntry("Cancelled", "by alice", rfc3339(clock()))
-    with pytest.raises(Conflict, match="was sent"):
-        await ledger.deletions.cancel("del_1", operator="alice", error=error, now=clock())
 
 
 async def test_a_due_one_is_handed_out_once(redis: Redis, ledger: Ledger, clock: TestClock) -> None:

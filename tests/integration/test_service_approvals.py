@@ -1,9 +1,9 @@
 """Approving and rejecting by the API and the command line: who may, and what is refused."""
 
 import asyncio
+import io
 import json
-import os
-import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from adapters.errors import Conflict
 from tests.support.approvals import DEPENDENCIES, NAME, again, awaiting
 from tests.support.audit import audited
+from tests.support.command import Command, Shown
 from tests.support.service import Service, configured, only_error, secret_key, stored, token
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import QUEUE_KEY
@@ -213,84 +214,71 @@ async def test_of_two_at_once_one_wins(
     assert "already approved by o" in only_error(answer, 409, "Conflict")
 
 
-async def test_a_call_twice_is_one(ledger: Ledger, settings: Settings, redis: Redis) -> None:
-    held = await awaiting(ledger, settings)
-    assert held.asked is not None
-    args = ["del_1", 1, 2, "carol", held.asked.seen, "", "digest", ""]
-    args[1] = round(held.updated_at.timestamp() * 1000)
-    first = await ledger.store.run("approve", *args)
-    assert await ledger.store.run("approve", *args) == first
-    assert len(await audited(redis, "approved")) == 1
-    other = await awaiting(ledger, settings, deletion_id="del_2")
-    reject = [other.id, args[1], "carol", "no", "[]"]
-    assert await ledger.store.run("reject", *reject) == [b"rejected"]
-    assert await ledger.store.run("reject", *reject) == [b"rejected"]
-    assert len(await audited(redis, "rejected")) == 1
+@pytest.fixture
+def command(unglue: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Shown]:
+    """The command as an operator, who types what is asked for."""
+
+    def run(*arguments: str, operator: str = "carol", typed: str = "") -> Shown:
+        monkeypatch.setenv("UNGLUE_TOKEN", token(operator))
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        return unglue(*arguments)
+
+    return run
 
 
-async def command(
-    service: Service, *arguments: str, operator: str = "carol", typed: str = ""
-) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "service", *arguments),
-        env={**os.environ, "UNGLUE_URL": service.url, "UNGLUE_TOKEN": token(operator)},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate(typed.encode())
-    assert process.returncode is not None
-    return process.returncode, out.decode(), err.decode()
-
-
-async def test_the_approve_command(service: Service, ledger: Ledger, settings: Settings) -> None:
+async def test_the_approve_command(
+    command: Callable[..., Shown], ledger: Ledger, settings: Settings
+) -> None:
     await awaiting(ledger, settings, DEPENDENCIES)
-    status, out, _ = await command(service, "deletions")
+    status, out, _ = command("deletions")
     assert status == 0
     assert "ends unl" in out
     wanted = ("approve", "del_1", "--force-delete")
-    status, out, err = await command(service, *wanted, typed="Somebody Else\n")
+    status, out, err = command(*wanted, typed="Somebody Else\n")
     assert (status, out) == (2, "")
     assert "not the organization's name" in err
     # Before the name is asked for.
-    status, _, err = await command(service, "approve", "del_1")
+    status, _, err = command("approve", "del_1")
     assert status == 1
     assert "--force-delete approves that they are lost" in err
     arguments = ("approve", "del_1", "--force-delete", "--json", "--name", NAME)
-    status, out, err = await command(service, *arguments, operator="alice")
+    status, out, err = command(*arguments, operator="alice")
     assert (status, out) == (1, "")
     assert "another operator" in err
-    status, out, err = await command(service, *arguments)
+    status, out, err = command(*arguments)
     assert status == 0, err
     assert json.loads(out)["approval"]["by"] == "carol"
     assert NAME in err
     # The same again is the same approval, and asks nobody for a name.
-    status, out, err = await command(service, *arguments[:-2])
+    status, out, err = command(*arguments[:-2])
     assert (status, json.loads(out)["approval"]["by"]) == (0, "carol"), err
-    status, _, err = await command(service, "approve", "del_1")
+    status, _, err = command("approve", "del_1")
     assert status == 1
     assert "already approved by carol" in err
-    status, _, err = await command(service, "cancel", "del_1", operator="alice")
+    status, _, err = command("cancel", "del_1", operator="alice")
     assert status == 0
-    status, _, err = await command(service, *arguments)
+    status, _, err = command(*arguments)
     assert status == 1
     assert "has ended" in err
 
 
-async def test_the_ending_commands(service: Service, ledger: Ledger, settings: Settings) -> None:
+async def test_the_ending_commands(
+    command: Callable[..., Shown], ledger: Ledger, settings: Settings
+) -> None:
     await awaiting(ledger, settings)
-    status, _, err = await command(service, "reject", "del_1")
+    status, _, err = command("reject", "del_1")
     assert status == 2
     assert "--reason" in err
-    status, out, _ = await command(service, "reject", "del_1", "--reason", "they pay again")
+    status, out, _ = command("reject", "del_1", "--reason", "they pay again")
     assert (status, out) == (0, "del_1 is cancelled\n")
     await awaiting(ledger, settings, deletion_id="del_2")
-    status, out, _ = await command(service, "cancel", "del_2", "--json", operator="alice")
+    status, out, _ = command("cancel", "del_2", "--json", operator="alice")
     assert (status, json.loads(out)["state"]) == (0, "cancelled")
 
 
-async def test_grace_can_be_cancelled(service: Service, ledger: Ledger, valkey_url: str) -> None:
+async def test_grace_can_be_cancelled(
+    command: Callable[..., Shown], service: Service, ledger: Ledger, valkey_url: str
+) -> None:
     policy = {"export": False, "approval": "never", "grace_period": "48h"}
     held = await awaiting(ledger, configured(valkey_url, policy=policy))
     assert held.state == "scheduled"
@@ -299,11 +287,11 @@ async def test_grace_can_be_cancelled(service: Service, ledger: Ledger, valkey_u
     assert (before["due_at"], before["grace"]["until"], before["approval"]) == (until, until, None)
     (row,) = service.call("GET", "/v1/deletions?state=scheduled").json()["deletions"]
     assert (row["due_at"], row["approvers"]) == (until, [])
-    _, out, _ = await command(service, "deletions")
+    _, out, _ = command("deletions")
     assert "deleted" in out
     # Who asked by command line hears what it waits for.
     asking = ("delete", "--org-id", "301", "--yes-name", NAME, "--confirm-delete", "--timeout", "0")
-    status, _, err = await command(service, *asking, operator="alice")
+    status, _, err = command(*asking, operator="alice")
     assert status == 1
     assert "it goes on without this command" in err
     # No request can have a grace of its own, and so none can be shorter.

@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +11,8 @@ import pytest
 from redis.asyncio import Redis
 
 from service.demo.installation import free_ports
+from tests.support.part import part
 from tests.support.service import Service, only_error, service_with_keys
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -82,22 +78,12 @@ def served(valkey_url: str, folder: Path, *proxies: str) -> Iterator[str]:
         '[policy]\napproval = "never"\n'
         '[sources.ninja]\nvendor = "ninjaone"\nsecrets = ["Bearer a long shared secret"]\n'
     )
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "service", "serve", "--port", str(port)],
-            env={**clean, "PYTHONPATH": str(ROOT), "UNGLUE_CONFIG": str(config)},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
-                assert http.get(f"{url}/healthz").status_code == 200
-            yield url
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
+    with part("serve", folder, "--port", str(port), UNGLUE_CONFIG=str(config)) as running:
+        running.wait_for("serving")
+        # It says so just before it listens.
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as http:
+            assert http.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.usefixtures("redis")

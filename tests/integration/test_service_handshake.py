@@ -3,13 +3,12 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from adapters.registry import VENDORS
-from tests.support.service import Service, running_service
+from tests.support.service import Service
 from workers.ledger.ledger import Ledger
 from workers.settings import Settings
 
@@ -27,15 +26,13 @@ SOURCES = {
 
 
 @pytest.fixture(scope="module")
-def service(valkey_url: str) -> Iterator[Service]:
-    settings = Settings(
+def settings(valkey_url: str) -> Settings:
+    return Settings(
         redis_url=valkey_url,
         itglue={"api_key": "ITG.x"},
         sources=SOURCES,
         policy={"mode": "preview"},
     )
-    with running_service(settings) as running:
-        yield running
 
 
 @pytest.mark.parametrize(

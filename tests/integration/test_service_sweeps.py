@@ -1,13 +1,10 @@
 """`/v1/schedules`, `/v1/sweeps` and their commands; the job that carries a sweep out."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from asyncio import to_thread
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,11 +19,11 @@ from service.sandbox.psa.connectwise import CW_KEYS
 from service.sandbox.psa.tenant import Tenant
 from service.sandbox.settings import SandboxSettings
 from tests.support.command import Command
+from tests.support.part import part
 from tests.support.serve import serve
 from tests.support.service import Service, only_error, token
 from workers.ledger.ledger import Ledger
 
-ROOT = Path(__file__).parents[2]
 SCHEDULES = {
     "monthly": {"cron": "0 3 1 * *", "timezone": "Europe/Berlin", "confirm_delete": True},
     "all": {"cron": "0 3 * * *", "max_share": 1.0, "confirm_delete": True},
@@ -85,24 +82,12 @@ def test_an_unknown_sweep(service: Service) -> None:
 @contextmanager
 def carried_out(config: Path) -> Iterator[None]:
     """A worker and two schedulers run until the block ends."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
-    with (config.parent / "log").open("wb") as log:
-        running = [
-            subprocess.Popen(  # noqa: S603 - our own command
-                [sys.executable, "-m", "service", command],
-                env={**clean, "PYTHONPATH": str(ROOT), "UNGLUE_CONFIG": str(config)},
-                stdout=log,
-                stderr=log,
-            )
-            for command in ("worker", "scheduler", "scheduler")
-        ]
-        try:
-            yield
-        finally:
-            for each in running:
-                each.terminate()
-            for each in running:
-                each.wait(timeout=30)
+    with ExitStack() as running:
+        for number, name in enumerate(("worker", "scheduler", "scheduler")):
+            folder = config.parent / str(number)
+            folder.mkdir()
+            running.enter_context(part(name, folder, UNGLUE_CONFIG=str(config)))
+        yield
 
 
 @pytest.mark.parametrize(

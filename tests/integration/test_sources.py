@@ -1,8 +1,6 @@
 """`unglue sources` and `unglue sources send`, against a running service."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 
 from service.api.app import create_app
 from service.demo.installation import free_ports
+from tests.support.command import Command
 from tests.support.serve import serve
 from tests.support.service import configured, token
 
@@ -47,29 +46,23 @@ def toml(sources: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def unglue(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "service", *arguments],
-        env={"PATH": "", "COLUMNS": "120", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.mark.usefixtures("redis")
-async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) -> None:
+async def test_every_vendor_can_be_seen_moving(
+    valkey_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (port,) = free_ports(1)
     sources = tables(port)
     config = tmp_path / "unglue.toml"
     config.write_text(toml(sources))
+    unglue = Command(monkeypatch, capsys)
     with serve(create_app(configured(valkey_url, sources=sources))) as url:
-        environment = {
-            "UNGLUE_CONFIG": str(config),
-            "UNGLUE_URL": url,
-            "UNGLUE_TOKEN": token("alice"),
-        }
+        monkeypatch.setenv("UNGLUE_CONFIG", str(config))
+        monkeypatch.setenv("UNGLUE_URL", url)
+        monkeypatch.setenv("UNGLUE_TOKEN", token("alice"))
+        monkeypatch.setenv("COLUMNS", "120")
         for name, fixture in (
             ("cw", "connectwise/company-updated-inactive"),
             ("autotask", "autotask/company-update-inactive"),
@@ -80,22 +73,22 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
             ("events", "cloudevents/structured-client-inactive"),
         ):
             body = f"{FIXTURES / fixture}.body"
-            sent = unglue("sources", "send", name, body, "--json", **environment)
-            assert sent.returncode == 0, (name, sent.stderr, sent.stdout)
-            answer = json.loads(sent.stdout)
+            sent = unglue("sources", "send", name, body, "--json")
+            assert sent.status == 0, (name, sent.err, sent.out)
+            answer = json.loads(sent.out)
             assert answer["verdict"] == "accepted", (name, answer)
         assert answer["reason"] == "joined"
 
         client = ("--org-id", "311", "--org-name", "Velvet Anchor Laundry")
         for name in ("rewst", "events"):
             for said, becomes in (("--inactive", "accepted"), ("--active", "cancelled")):
-                sent = unglue("sources", "send", name, *client, said, "--json", **environment)
-                assert json.loads(sent.stdout)["verdict"] == becomes, (name, sent)
-        assert unglue("sources", "send", "cw", *client, **environment).returncode == 2
-        assert unglue("sources", "send", "rewst", **environment).returncode == 2
+                sent = unglue("sources", "send", name, *client, said, "--json")
+                assert json.loads(sent.out)["verdict"] == becomes, (name, sent)
+        assert unglue("sources", "send", "cw", *client).status == 2
+        assert unglue("sources", "send", "rewst").status == 2
 
-        listed = unglue("sources", "--json", **environment)
-        rows = {row["name"]: row for row in json.loads(listed.stdout)}
+        listed = unglue("sources", "--json")
+        rows = {row["name"]: row for row in json.loads(listed.out)}
         assert set(rows) == set(sources)
         made_up = {
             "rewst": {"accepted": 2, "cancelled": 1},
@@ -104,24 +97,22 @@ async def test_every_vendor_can_be_seen_moving(valkey_url: str, tmp_path: Path) 
         for name, row in rows.items():
             assert row["verdicts"] == made_up.get(name, {"accepted": 1})
         assert not any(row["silent"] for row in rows.values())
-        assert "connectwise" in unglue("sources", **environment).stdout
+        assert "connectwise" in unglue("sources").out
 
 
-def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
-    config = tmp_path / "unglue.toml"
-    config.write_text(toml({}))
-    body = tmp_path / "x.body"
-    body.write_text("{}")
-    sent = unglue("sources", "send", "nobody", str(body), UNGLUE_CONFIG=str(config))
-    assert sent.returncode == 2
-    assert "nobody" in sent.stderr
-
-
-def test_a_real_tenants_key_cannot_be_played(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "said"), [("nobody", "nobody"), ("cw", "key_origin")])
+def test_what_cannot_be_played_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    said: str,
+) -> None:
+    """A source that is not there, and one that only a real tenant's key proves."""
     config = tmp_path / "unglue.toml"
     cw = {"vendor": "connectwise", "host": "na.myconnectwise.net", "company": "Mine"}
     config.write_text(toml({"cw": cw}))
+    monkeypatch.setenv("UNGLUE_CONFIG", str(config))
     body = FIXTURES / "connectwise/company-updated-inactive.body"
-    sent = unglue("sources", "send", "cw", str(body), UNGLUE_CONFIG=str(config))
-    assert sent.returncode == 2
-    assert "key_origin" in sent.stderr
+    sent = Command(monkeypatch, capsys)("sources", "send", name, body)
+    assert (sent.status, said in sent.err) == (2, True)

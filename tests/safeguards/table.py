@@ -143,7 +143,7 @@ GRANT: Final = (
     _asked(
         "no limit is reached",
         "redis.call('ZCOUNT', counted(limit.source), since, '+inf') >= limit.allowed",
-        f"{_PIPELINE}::test_the_daily_limit_counts_deletions_not_calls",
+        f"{_CONTRACT}limits.py::test_a_deletion_counts_once_and_for_good",
     ),
 )  # fmt: skip
 

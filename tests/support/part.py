@@ -28,7 +28,8 @@ class Part:
     def __init__(self, log: Path, module: str, *arguments: str, **settings: str) -> None:
         self._log = log
         log.write_bytes(b"")
-        environment = {"UNGLUE_ITGLUE__API_KEY": "ITG.test", **settings}
+        key = {} if "UNGLUE_CONFIG" in settings else {"UNGLUE_ITGLUE__API_KEY": "ITG.test"}
+        environment = {**key, **settings}
         self.process = fork(log.stem, partial(_as_main, module, arguments), environment, log)
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -44,10 +45,8 @@ def test_the_largest_bodies_take_little_time(vendor: str, extreme: str) -> None:
     body = EXTREMES[extreme]
     started = time.process_time()
     for headers in (sample.headers, Headers(())):
-        try:
+        with suppress(SignatureInvalid):
             sample.adapter.key_url(sample.config, headers, body)
             sample.adapter.verify(sample.config, headers, body, sample.key, sample.now)
-        except SignatureInvalid:
-            pass
-        check_reading(sample.adapter, sample.config, headers, body, sample.now)
+    check_reading(sample.adapter, sample.config, sample.headers, body, sample.now)
     assert time.process_time() - started < 4

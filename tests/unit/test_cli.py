@@ -1,4 +1,4 @@
-"""The command line: what it says and with which status it ends. A real process each."""
+"""The command line: what it says and with which status it ends."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -20,65 +21,54 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from adapters.errors import ConfigurationError
-from service.cli import COMMANDS, cli, main
+from service.cli import COMMANDS, cli
 from service.supervision import embedded
 from service.supervision.readiness import redis_answers
+from tests.support.command import Command, Shown
+from tests.support.part import Part, part
 from tests.support.serve import serve
 from tests.support.service import Service, configured, running_service, token
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import DELETED, FAILED
 
-ROOT = Path(__file__).parents[2]
 PROCESSES = ("worker", "scheduler", "outbox", "up")
 
 
 # They run until they are stopped, ask, or print what only a shell reads.
 WITHOUT_JSON = {*PROCESSES, "serve", "sandbox", "demo", "init", "completion", "alive"}
 
-Run = Callable[..., tuple[int, str, str]]
+Run = Callable[..., Shown]
 
 
-def process(*arguments: str, module: str = "service", **environment: str) -> subprocess.Popen[str]:
-    """The command as a process of its own, which knows no other settings."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", module, *arguments],
-        env={**clean, "PYTHONPATH": str(ROOT), **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def ended(command: Part) -> tuple[int, str]:
+    """Its exit status, and all that it printed."""
+    status = command.ended()
+    assert "Traceback" not in command.everything
+    return status, command.everything
 
 
-def ended(command: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit status, standard output, standard error."""
-    with command:
-        try:
-            out, err = command.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            command.kill()
-            raise
-    assert "Traceback" not in err
-    return command.returncode, out, err
+def told(command: Part, words: str) -> str:
+    """Its first line of progress with these words, once it is there."""
+    deadline = time.monotonic() + 60
+    while not (found := [each for each in command.everything.splitlines() if words in each]):
+        assert time.monotonic() < deadline, command.everything
+        time.sleep(0.02)
+    return found[0]
 
 
 @pytest.fixture
 def unglue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The command in this process, which is quicker."""
+    """The command in this process, which is quicker, and knows no other settings."""
     for name in tuple(os.environ):
         if name.startswith("UNGLUE_"):
             monkeypatch.delenv(name)
+    command = Command(monkeypatch, capsys)
 
-    def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    def run(*arguments: str, **environment: str) -> Shown:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["unglue", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        assert isinstance(exit_.value.code, int)
-        return exit_.value.code, *capsys.readouterr()
+        return command(*arguments)
 
     return run
 
@@ -197,20 +187,24 @@ def service(valkey_url: str) -> Iterator[Service]:
         yield running
 
 
-def delete(service: Service, *arguments: str, operator: str = "alice") -> subprocess.Popen[str]:
-    return process("delete", *arguments, UNGLUE_TOKEN=token(operator), UNGLUE_URL=service.url)
+def as_alice(service: Service) -> dict[str, str]:
+    return {"UNGLUE_TOKEN": token("alice"), "UNGLUE_URL": service.url}
 
 
 @pytest.mark.usefixtures("redis")
-async def test_a_token_that_is_nobodys(service: Service) -> None:
-    status, out, err = ended(delete(service, *PREVIEW[1:], operator="mallory"))
+async def test_a_token_that_is_nobodys(unglue: Run, service: Service) -> None:
+    known = {"UNGLUE_TOKEN": token("mallory"), "UNGLUE_URL": service.url}
+    status, out, err = unglue(*PREVIEW, **known)
     assert (status, out) == (1, "")
     assert "Unauthorized" in err
 
 
 @pytest.mark.parametrize("value", ["", "301x"])
-async def test_what_is_not_understood_is_usage(service: Service, redis: Redis, value: str) -> None:
-    status, out, err = ended(delete(service, "--org-id", value, "--yes-name", "A"))
+async def test_what_is_not_understood_is_usage(
+    unglue: Run, service: Service, redis: Redis, value: str
+) -> None:
+    asked = ("delete", "--org-id", value, "--yes-name", "A")
+    status, out, err = unglue(*asked, **as_alice(service))
     assert (status, out) == (2, "")
     assert "InvalidIdentifier: org_id" in err
     assert await redis.exists("unglue:deletions") == 0
@@ -221,10 +215,12 @@ FLAGS = ("--confirm-delete", "--dry-run", "--force-delete")
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize("flags", [FLAGS, ()])
-async def test_flags_are_fields(service: Service, ledger: Ledger, flags: tuple[str, ...]) -> None:
-    texts = ("--org-id", "301", "--org-name", "A & B", "--reason", "over")
-    url = ("--callback-url", "https://x.example/h")
-    status, out, err = ended(delete(service, *texts, *url, *flags, "--timeout", "0"))
+async def test_flags_are_fields(
+    unglue: Run, service: Service, ledger: Ledger, flags: tuple[str, ...]
+) -> None:
+    texts = ("delete", "--org-id", "301", "--org-name", "A & B", "--reason", "over")
+    url = ("--callback-url", "https://x.example/h", "--timeout", "0")
+    status, out, err = unglue(*texts, *url, *flags, **as_alice(service))
     assert (status, out) == (1, "")
     deletion_id = err.split(":")[0]
     assert f"{deletion_id} is queued" in err
@@ -240,22 +236,26 @@ async def test_flags_are_fields(service: Service, ledger: Ledger, flags: tuple[s
     }
 
 
-@pytest.mark.usefixtures("redis")
-@pytest.mark.parametrize(("state", "status"), [(DELETED, 0), (FAILED, 1)])
-async def test_the_results_status(
-    service: Service, ledger: Ledger, state: str, status: int
-) -> None:
-    """The command waits while the deletion ends under it."""
-    command = delete(service, "--org-id", "301", "--yes-name", "A", "--confirm-delete")
-    assert command.stderr is not None
-    deletion_id = command.stderr.readline().split(":")[0]
+async def become(ledger: Ledger, deletion_id: str, state: str, **fields: str) -> None:
     now = datetime.now(UTC)
     held = await ledger.deletions.lease(deletion_id, now)
     assert held is not None
-    await ledger.deletions.record(held, Change(state=state), now)
-    seen, out, err = ended(command)
-    assert seen == status, err
-    result = json.loads(out)
+    await ledger.deletions.record(held, Change(state=state, fields=fields), now)
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize(("state", "status"), [(DELETED, 0), (FAILED, 1)])
+async def test_the_results_status(
+    service: Service, ledger: Ledger, tmp_path: Path, state: str, status: int
+) -> None:
+    """The command waits while the deletion ends under it."""
+    asked = ("--org-id", "301", "--yes-name", "A", "--confirm-delete")
+    with part("delete", tmp_path, *asked, **as_alice(service)) as command:
+        deletion_id = told(command, ":").split(":")[0]
+        await become(ledger, deletion_id, state)
+        seen, said = ended(command)
+    assert seen == status, said
+    result = json.loads(said[said.index("{") : said.rindex("}") + 1])
     assert (result["success"], result["details"]["state"]) == (status == 0, state)
 
 
@@ -269,20 +269,17 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(
-    ("command", "fault"),
-    [("serve", "an unknown key"), *((it, "an unkept safeguard") for it in ("serve", *PROCESSES))],
-)
-def test_a_wrong_configuration_starts_nothing(tmp_path: Path, command: str, fault: str) -> None:
-    environment, said = WRONG[fault]
+@pytest.mark.parametrize("command", ["serve", *PROCESSES])
+def test_a_wrong_configuration_starts_nothing(tmp_path: Path, command: str) -> None:
+    environment, wrong = WRONG["an unkept safeguard"]
     data = ["--data-dir", str(tmp_path / "data")] if command == "up" else []
     complete = {"UNGLUE_ITGLUE__API_KEY": "ITG.secret", **environment}
-    status, out, err = ended(process(command, *data, **complete))
-    assert (status, out) == (2, "")
-    assert said in err
-    assert "ITG.secret" not in err
-    assert "serving" not in err
-    assert list(tmp_path.iterdir()) == []
+    with part(command, tmp_path, *data, **complete) as refused:
+        status, said = ended(refused)
+    assert (status, wrong in said) == (2, True), said
+    assert "ITG.secret" not in said
+    assert "serving" not in said
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(("environment", "said"), WRONG.values(), ids=WRONG)
@@ -293,28 +290,27 @@ def test_a_wrong_configuration_is_told(unglue: Run, environment: dict[str, str],
     assert (status, out, said in err, "ITG.s" in err) == (2, "", True, False)
 
 
-async def test_the_embedded_servers_end_is_not_overlooked() -> None:
+async def test_the_embedded_servers_end_is_not_overlooked(tmp_path: Path) -> None:
     """`unglue up` restarts what ends, and a server that was killed must not seem to run."""
+    module = "service.supervision.embedded"
     with tempfile.TemporaryDirectory(prefix="unglue-") as folder:
         url = embedded.url(Path(folder))
-        command = process("--data-dir", folder, module="service.supervision.embedded")
+        command = Part(tmp_path / "valkey.log", module, "--data-dir", folder)
         await redis_answers(url)
         redis = Redis.from_url(url)
         server = int((await redis.info("server"))["process_id"])
         await redis.aclose()
         os.kill(server, signal.SIGKILL)
-        status, _, err = ended(command)
-        assert status == 1
-        assert "the server does not run" in err
+        status, said = ended(command)
+    assert (status, "the server does not run" in said) == (1, True), said
 
 
-def test_up_does_not_wait_for_a_server_that_does_not_start() -> None:
+def test_up_does_not_wait_for_a_server_that_does_not_start(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="unglue-") as folder:
         (Path(folder) / "appendonlydir").write_text("in the way")
-        command = process("up", "--data-dir", folder, UNGLUE_ITGLUE__API_KEY="ITG.test")
-        status, out, err = ended(command)
-    assert (status, out) == (1, "")
-    assert "ended unexpectedly: valkey (exit 1)" in err
+        with part("up", tmp_path, "--data-dir", folder) as command:
+            status, said = ended(command)
+    assert (status, "ended unexpectedly: valkey (exit 1)" in said) == (1, True), said
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
@@ -338,9 +334,7 @@ def test_every_option_says_what_it_is_for(name: str, command: click.Command) -> 
     assert (command.help or "").split("\n\n")[0].rstrip().endswith(".")
 
 
-@pytest.mark.parametrize(
-    "arguments", [("config", "show"), ("--help",), ("sandbox", "--list-faults")]
-)
+@pytest.mark.parametrize("arguments", [("config", "show"), ("--help",)])
 def test_a_screen_that_is_full_or_closed_is_no_fault_of_ours(arguments: tuple[str, ...]) -> None:
     key = {"UNGLUE_ITGLUE__API_KEY": "k", "UNGLUE_ITGLUE__REGION": "eu"}
     for into, status in ((">/dev/full", 1), (">&-", 0)):
@@ -353,10 +347,12 @@ def test_a_screen_that_is_full_or_closed_is_no_fault_of_ours(arguments: tuple[st
         assert ("No space left on device" in ran.stderr) is (status == 1)
 
 
-def test_without_a_file_the_way_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_file_the_way_is_said(
+    unglue: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    for arguments in (("doctor",), ("up",)):
-        status, _, err = ended(process(*arguments))
+    for command in ("doctor", "up"):
+        status, _, err = unglue(command)
         assert (status, "unglue init makes one" in err) == (2, True), err
 
 
@@ -385,19 +381,22 @@ def test_a_wrong_path_is_named(unglue: Run, service: Service) -> None:
     assert f"there is nothing at {url}/v1/status; is UNGLUE_URL right?" in err
 
 
-def test_two_services_on_one_port() -> None:
-    with serve(Starlette()) as url:
-        status, _, err = ended(process("sandbox", "--port", url.rpartition(":")[2]))
-    assert (status, "choose another --port" in err) == (1, True), err
+def test_two_services_on_one_port(tmp_path: Path) -> None:
+    with (
+        serve(Starlette()) as url,
+        part("sandbox", tmp_path, "--port", url.rpartition(":")[2]) as second,
+    ):
+        status, said = ended(second)
+    assert (status, "choose another --port" in said) == (1, True), said
 
 
 def test_no_answer_to_a_question_is_an_interruption(tmp_path: Path) -> None:
-    arguments = ("init", "--rehearsal", "--output", str(tmp_path / "made.toml"))
-    status, out, err = ended(process(*arguments))
-    assert status == 130, (out, err)
-    assert "interrupted before it was done" in err
-    assert "Aborted" not in err
-    assert not list(tmp_path.iterdir())
+    made = tmp_path / "made.toml"
+    with part("init", tmp_path, "--rehearsal", "--output", str(made)) as asking:
+        status, said = ended(asking)
+    assert (status, "interrupted before it was done" in said) == (130, True), said
+    assert "Aborted" not in said
+    assert not made.exists()
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])

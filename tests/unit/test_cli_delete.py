@@ -5,48 +5,33 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from service.commands.audit import _line
 from service.commands.delete import _beside_the_plan
 from service.terminal.waiting import interruptible
-from tests.support.service import Service, configured, running_service, token
-from tests.unit.test_cli import ROOT, ended, process
+from tests.support.part import part
+from tests.support.service import Service
+from tests.unit.test_cli import as_alice, become, ended, service, told
 from tests.unit.test_result import PLAN
-from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 
-BARE = ("delete", "--org-id", "301", "--confirm-delete", "--timeout", "20")
+__all__ = ["service"]
 
-
-@pytest.fixture
-def service(valkey_url: str) -> Iterator[Service]:
-    with running_service(configured(valkey_url)) as running:
-        yield running
-
-
-def asked(service: Service, *arguments: str) -> subprocess.Popen[str]:
-    return process(*arguments, UNGLUE_TOKEN=token("alice"), UNGLUE_URL=service.url)
-
-
-async def become(ledger: Ledger, deletion_id: str, state: str, **fields: str) -> None:
-    now = datetime.now(UTC)
-    held = await ledger.deletions.lease(deletion_id, now)
-    assert held is not None
-    await ledger.deletions.record(held, Change(state=state, fields=fields), now)
+ROOT = Path(__file__).parents[2]
+BARE = ("--org-id", "301", "--confirm-delete", "--timeout", "20")
 
 
 def at_a_terminal(service: Service) -> tuple[subprocess.Popen[bytes], int]:
     """The command, and the terminal's other end."""
     master, slave = pty.openpty()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("UNGLUE_")}
-    environment = {"PYTHONPATH": str(ROOT), "UNGLUE_TOKEN": token("alice"), "COLUMNS": "200"}
+    environment = {"PYTHONPATH": str(ROOT), "COLUMNS": "200", **as_alice(service)}
     command = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "service", *BARE],
-        env={**clean, **environment, "UNGLUE_URL": service.url},
+        [sys.executable, "-m", "service", "delete", *BARE],
+        env={**clean, **environment},
         stdin=slave,
         stderr=slave,
         stdout=subprocess.PIPE,
@@ -56,43 +41,41 @@ def at_a_terminal(service: Service) -> tuple[subprocess.Popen[bytes], int]:
 
 
 @pytest.mark.usefixtures("redis")
-async def test_ctrl_c_cancels_it(service: Service, ledger: Ledger) -> None:
-    command = asked(service, *BARE, "--yes-name", "A")
-    assert command.stderr is not None
-    deletion_id = command.stderr.readline().split(":")[0]
-    command.send_signal(signal.SIGINT)
-    status, out, err = ended(command)
-    assert (status, out) == (130, "")
-    assert f"{deletion_id} is cancelled; nothing was deleted" in err
+async def test_ctrl_c_cancels_it(service: Service, ledger: Ledger, tmp_path: Path) -> None:
+    with part("delete", tmp_path, *BARE, "--yes-name", "A", **as_alice(service)) as command:
+        deletion_id = told(command, ":").split(":")[0]
+        command.tell(signal.SIGINT)
+        status, said = ended(command)
+    assert (status, "{" in said) == (130, False)
+    assert f"{deletion_id} is cancelled; nothing was deleted" in said
     assert (await ledger.deletions.get(deletion_id)).state == "cancelled"
 
 
 @pytest.mark.usefixtures("redis")
-async def test_ctrl_c_too_late(service: Service, ledger: Ledger) -> None:
-    command = asked(service, *BARE, "--yes-name", "A")
-    assert command.stderr is not None
-    deletion_id = command.stderr.readline().split(":")[0]
-    await become(ledger, deletion_id, "verifying", intent_kind="delete", intent_state="accepted")
-    assert "verifying" in command.stderr.readline()
-    command.send_signal(signal.SIGINT)
-    status, _, err = ended(command)
+async def test_ctrl_c_too_late(service: Service, ledger: Ledger, tmp_path: Path) -> None:
+    with part("delete", tmp_path, *BARE, "--yes-name", "A", **as_alice(service)) as command:
+        deletion_id = told(command, ":").split(":")[0]
+        accepted = {"intent_kind": "delete", "intent_state": "accepted"}
+        await become(ledger, deletion_id, "verifying", **accepted)
+        told(command, "verifying")
+        command.tell(signal.SIGINT)
+        status, said = ended(command)
     assert status == 130
-    assert f"{deletion_id} is not cancelled and goes on" in err
-    assert f"unglue cancel {deletion_id}" in err
+    assert f"{deletion_id} is not cancelled and goes on" in said
+    assert f"unglue cancel {deletion_id}" in said
     assert (await ledger.deletions.get(deletion_id)).state == "verifying"
 
 
 @pytest.mark.usefixtures("redis")
 @pytest.mark.parametrize(("flags", "status"), [((), 0), (("--exit-code",), 1)])
 async def test_a_dry_run_of_what_would_not_go(
-    service: Service, ledger: Ledger, flags: tuple[str, ...], status: int
+    service: Service, ledger: Ledger, tmp_path: Path, flags: tuple[str, ...], status: int
 ) -> None:
-    command = asked(service, "delete", "--org-id", "301", "--dry-run", *flags)
-    assert command.stderr is not None
-    await become(ledger, command.stderr.readline().split(":")[0], "previewed")
-    seen, _, err = ended(command)
-    assert seen == status
-    assert "would not be deleted: 301" in err
+    asked = ("--org-id", "301", "--dry-run", *flags)
+    with part("delete", tmp_path, *asked, **as_alice(service)) as command:
+        await become(ledger, told(command, ":").split(":")[0], "previewed")
+        seen, said = ended(command)
+    assert (seen, "would not be deleted: 301" in said) == (status, True), said
 
 
 @pytest.mark.usefixtures("redis")

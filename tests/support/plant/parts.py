@@ -8,23 +8,33 @@ from functools import partialmethod
 from typing import Any
 
 import anyio._backends._asyncio as anyio_backend
+import httpcore
 import uvicorn
 from redis import Redis
 from rq import Queue, Worker
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
+from uvicorn.lifespan import on
+from uvicorn.loops import uvloop
 
+from adapters.standard import adapter
 from service.cli import cli
 from service.commands import outbox, schedule, serve, work
 from service.sandbox.app import create_sandbox
 from tests.support.plant import stops
 from tests.support.plant.crowd import Crowd, Stumbling, crowded
+from workers.network.tls import public_authorities
 from workers.processes.queue import QUEUE
 from workers.processes.steady_worker import SteadyWorker
 from workers.times.clock import system_clock
 
-# Imported before the fork; the first of them is what httpx otherwise loads in every job.
-__all__ = ["anyio_backend", "command", "outbox", "sandbox", "schedule", "serve", "work"]
+# Loaded before the fork, for what is killed and started again would load it again.
+__all__ = [
+    "adapter", "anyio_backend", "command", "httpcore", "on", "outbox", "sandbox", "schedule",
+    "serve", "uvloop", "work",
+]  # fmt: skip
+for trust_env in (False, True):
+    public_authorities(trust_env=trust_env)
 
 # The moments of RQ's worker at which it can be struck, and the method that has just returned or,
 # for the last one, is about to begin.

@@ -52,12 +52,14 @@ _RESTART_SECONDS = 0.1
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], what: str, seconds: float = _END_SECONDS) -> T:
+def eventually(
+    look: Callable[[], T], what: str, seconds: float = _END_SECONDS, every: float = _LOOK_EVERY
+) -> T:
     """The first answer that is true, looked for as long as a busy machine may need."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(_LOOK_EVERY)
+        time.sleep(every)
     return found
 
 
