@@ -194,6 +194,20 @@ async def test_a_copy_that_lacks_only_an_unproved_delivery_is_another_ledger(
     assert await causes(ledger) == [LEDGER_LOST]
 
 
+async def test_a_copy_that_lacks_a_spool_is_another_ledger(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    """What it took in since was answered 202, and no deletion would wait for it."""
+    it = watch(ledger, clock)
+    await it.look()
+    copy = await snapshot(ledger.store.redis)
+    await ledger.spools.beat("spl_1", clock(), where="box", waiting=0, oldest=None, durable=True)
+    await it.look()
+    await restore(ledger.store.redis, copy)
+    await it.look()
+    assert await causes(ledger) == [LEDGER_LOST]
+
+
 async def test_what_was_answered_since_the_last_look_is_looked_for(
     redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
 ) -> None:
