@@ -504,6 +504,13 @@ local function decline(deletion, now, entry, detail)
   for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
   end
+  -- Who says next that it is active ends that, however often he said so before.
+  for _, client in ipairs(watch) do
+    local register = key('register', client[1], client[2])
+    if redis.call('EXISTS', register) == 1 then
+      redis.call('HSET', register, 'declined', 1)
+    end
+  end
 end
 
 -- What persons said no to under these forms, in one word: where it differs, somebody said something.
