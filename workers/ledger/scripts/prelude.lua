@@ -274,6 +274,12 @@ local function server_clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Which start of which server this is ('' if it does not say), and for how many seconds it has run.
+local function server_start()
+  local said = redis.call('INFO', 'server')
+  return string.match(said, 'run_id:(%x+)') or '', tonumber(string.match(said, 'uptime_in_seconds:(%d+)') or 0)
+end
+
 -- Leases are written and judged by the server's clock, for one clock is ahead of no other. `own` is
 -- '1' where the asker keeps a time of his own.
 local function lease_clock(now, own)
