@@ -89,7 +89,9 @@ async def download(
             raise CallFailed(f"the file of export {ready.id} is not a whole zip file")
         held = await asyncio.to_thread(landing.examine, password)
         await asyncio.to_thread(landing.commit)
-        return Downloaded(landing.size, landing.sha256, held.kinds, held.others, held.warnings)
+        return Downloaded(
+            landing.size, landing.sha256, held.kinds, held.others, held.warnings, held.hollow
+        )
 
 
 class _Landing:

@@ -16,7 +16,8 @@ class Exported(BaseModel):
     """The export of a deletion's organization; `file` once it lies on disk.
 
     `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
-    was asked for, `kinds` and `others` what its members showed. `made` counts exports in a row.
+    was asked for, `kinds`, `others` and `hollow` what its members showed. `made` counts
+    exports in a row.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +33,7 @@ class Exported(BaseModel):
     stored_at: datetime | None = None
     kinds: tuple[str, ...] = ()
     others: int = 0
+    hollow: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     made: int = 1
 
@@ -56,7 +58,7 @@ class Exported(BaseModel):
         ]
         if grown:
             return f"there is more now than when it was asked for: {', '.join(grown)}"
-        missing = lacking(self.kinds, self.others, plan.counts)
+        missing = lacking(self.kinds, self.others, plan.counts, self.hollow)
         return f"it holds nothing of: {', '.join(missing)}" if missing else None
 
     def contradicted(self, org_id: str, inventory: Inventory) -> Inventory:
