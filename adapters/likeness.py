@@ -54,13 +54,17 @@ def bare(likely: str) -> str:
     Accents, signs, "the" in front, & for "and", and a legal form written out.
     """
     if not likely.isascii():
-        apart = unicodedata.normalize("NFD", likely)
-        likely = unicodedata.normalize("NFC", apart.translate(_ACCENTS))
-        text = "".join(map(_plain, likely))
+        text = "".join(map(_plain, unaccented(likely)))
     else:
         text = likely.translate(_PLAIN_ASCII)
     words = [_LEGAL_FORMS.get(word, word) for word in text.split()]
     return " ".join(words[1:] if words[:1] == ["the"] else words)
+
+
+def unaccented(likely: str) -> str:
+    """A likeness without accents."""
+    apart = unicodedata.normalize("NFD", likely)
+    return unicodedata.normalize("NFC", apart.translate(_ACCENTS))
 
 
 def drawn(likely: str) -> str:

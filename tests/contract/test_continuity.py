@@ -1,5 +1,6 @@
 """Absence of memory is not permission: a ledger emptied, replaced or restored stops everything."""
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -194,6 +195,20 @@ async def test_a_copy_that_lacks_only_an_unproved_delivery_is_another_ledger(
     assert await causes(ledger) == [LEDGER_LOST]
 
 
+async def test_a_copy_that_lacks_a_spool_is_another_ledger(
+    ledger: Ledger, clock: TestClock
+) -> None:
+    """What it took in since was answered 202, and no deletion would wait for it."""
+    it = watch(ledger, clock)
+    await it.look()
+    copy = await snapshot(ledger.store.redis)
+    await ledger.spools.beat("spl_1", clock(), where="box", waiting=0, oldest=None, durable=True)
+    await it.look()
+    await restore(ledger.store.redis, copy)
+    await it.look()
+    assert await causes(ledger) == [LEDGER_LOST]
+
+
 async def test_what_was_answered_since_the_last_look_is_looked_for(
     redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
 ) -> None:
@@ -312,3 +327,25 @@ async def test_two_prefixes_share_a_server(redis: Redis, ledger: Ledger, clock: 
     await other.stop_switch.pause("alice", "only here", clock())
     assert await causes(other) == ["operator"]
     assert await causes(ledger) == []
+
+
+async def test_after_a_start_of_the_server_everybody_looks_first(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    """A copy is restored by a start, and only who answered knows what it lacks."""
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        watching, memory = watch(ledger, clock), ledger.store.memory
+        await watching.look()
+        now = memory.server
+        assert now == (await redis.info("server"))["run_id"]
+        memory.server = "0" * 40  # what it was before
+        receipt = await it.event(company="2")
+        assert receipt.deletion_id is not None
+        found = await it.advance(receipt.deletion_id)
+        assert (found.state, await it.deletes()) == ("retrying", [])
+        async with asyncio.timeout(10):
+            while memory.server != now:
+                assert await watching.look() is None
+                await asyncio.sleep(0.1)
+        clock.forward(seconds=2)
+        assert (await it.run(receipt.deletion_id))["deleted"]

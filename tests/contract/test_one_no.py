@@ -6,6 +6,7 @@ import pytest
 
 from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Them
+from tests.support.audit import audited
 from tests.support.sources import COMPANY, NAME, ORG, Sources, account
 from tests.support.sweeps import Sweeping
 from workers.ledger.records import Deletion
@@ -172,3 +173,22 @@ async def test_a_no_outlasts_a_restart_and_a_year(sources: Them, road: str) -> N
         await ASKS[road](them)
         await them.all_settled()
         await them.untouched()
+
+
+async def test_what_ends_it_is_written_down_however_often_it_was_said(sources: Them) -> None:
+    async with sources(grace_period="1h") as them:
+        active = {"client_id": 57, "client_name": NAME, "inactive": False}
+        for _ in range(3):
+            await them.send("halo", active)
+        await them.it.ask(org_id=ORG, org_name=NAME)
+        (name,) = await them.open()
+        await them.settle(name)
+        await them.cancel(name)
+        before = await audited(them.it.ledger, "event")
+        for _ in range(2):
+            again = await them.send("halo", active)
+        after = await audited(them.it.ledger, "event")
+        assert len(after) == len(before) + 1 + 1  # it, and the first time that it is repeated
+        assert after[-1]["delivery_id"] == again.delivery_id
+        kept = await them.it.ledger.deliveries.get(again.delivery_id)
+        assert (kept.repeats, kept.verdict) == (1, "ignored")

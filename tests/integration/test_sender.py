@@ -409,3 +409,18 @@ async def test_it_beats(post: Post, redis: Redis) -> None:
         stop.set()
         await running
     assert await redis.pttl("unglue:heartbeat:outbox") > 20_000
+
+
+async def test_an_error_of_what_keeps_the_leases_is_not_hidden(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = asyncio.Event()
+
+    async def broken(*_: object) -> None:
+        stop.set()
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr(post.ledger.callbacks, "renew", broken)
+    monkeypatch.setattr(type(post.ledger.callbacks), "lease_seconds", 0.01)
+    with pytest.raises(LookupError):
+        await post.sender.run(stop)

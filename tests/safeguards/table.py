@@ -43,6 +43,11 @@ GRANT: Final = (
         "strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17])", f"{_CONTRACT}continuity.py",
     ),
     _asked(
+        "everybody has looked since the server started",
+        "ARGV[18] ~= '' and server_start() ~= ARGV[18]",
+        f"{_CONTRACT}continuity.py::test_after_a_start_of_the_server_everybody_looks_first",
+    ),
+    _asked(
         "the clock is right", "ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12]))",
         f"{_CONTRACT}continuity.py::test_a_worker_whose_clock_is_wrong_is_refused",
     ),
@@ -551,6 +556,15 @@ PEOPLE_AND_STRANGERS: Final = (
         "return comes_now(event) and event.claims and at and",
         "return false and",
         (f"{_CONTRACT}in_doubt_of_order.py::test_our_clock_goes_back_between_two_events",),
+    ),
+    Safeguard(
+        "spool: its first word is a decision", "workers/ledger/scripts/beat_spool.lua",
+        "  audit(now, 'spool_known', {spool = id, where = where})\n", "",
+        (f"{_CONTRACT}continuity.py::test_a_copy_that_lacks_a_spool_is_another_ledger",),
+    ),
+    Safeguard(
+        "tag: whatever stands between its letters", "workers/pipeline/identity/tags.py",
+        "_BETWEEN + letter for", "letter for", ("tests/unit/test_safeguards_loosely.py",),
     ),
     Safeguard(
         "spool: a clock that is ahead says nothing of what will be",

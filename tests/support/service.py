@@ -43,6 +43,7 @@ _BESIDE = {
     "in_force",
     "ledger_founded",
     "account_bound",
+    "spool_known",
 }
 # What a part writes that starts, or looks whether Redis takes writes.
 _STARTED = (

@@ -90,3 +90,12 @@ def test_what_cannot_be_decrypted_must_lie_as_listed(tmp_path: Path) -> None:
 def test_each_kind_needs_a_member(kinds: tuple[str, ...], others: int, missing: list[str]) -> None:
     counts = {"configs": 3, "assets": 1, "passwords": 0, "domains": None, "expirations": 4}
     assert lacking(kinds, others, counts) == missing
+
+
+@pytest.mark.parametrize("named", ["passwords.csv", "configurations.csv"])
+def test_tables_of_assets_stand_for_no_passwords(tmp_path: Path, named: str) -> None:
+    """It has the table and nothing in it, or not even that where it has the others."""
+    members = {"printers.csv": b"id\n4\n", "lans.csv": b"id\n5\n", named: b"id\n"}
+    held = examine(written(tmp_path / "a.zip", members), None)
+    counts = {"passwords": 9, "assets": 2}
+    assert lacking(held.kinds, held.others, counts, held.hollow) == ["passwords"]

@@ -24,7 +24,11 @@ SPELLINGS = [
     ("#keep", "#keep-"), ("#keep", "#keep-2030"), ("#keep", "#keep_them"),
     ("#keep", "#k\u0435\u0435p"), ("#keep", "#\u041a\u0415\u0415\u0420"),
     ("#keep", "#\U0001d424eep"), ("#keep", "#\uff4b\uff45\uff45\uff50"),
-    ("#legal-hold", "#legal-h\u03bfld"),
+    ("#legal-hold", "#legal-h\u03bfld"), ("#keep", "#\ufe0f\u20e3keep"), ("#keep", "#**keep**"),
+    ("#keep", "\u266fkeep"), ("#legal-hold", "#legal\u00b7hold"), ("#legal-hold", "#legal:hold"),
+    ("#DoNotDelete", "#do-not-delete"), ("#donotdelete", "#Do Not Delete"), ("#keep", "#[keep]"),
+    ("#réservé", "#RESERVE"), ("#reserve", "#réserve"),
+    ("#\U0001f6ab", "#\U0001f6ab"),
 ]  # fmt: skip
 
 
@@ -35,7 +39,7 @@ def test_a_tag_is_found_in_every_spelling(tag: str, written: str, place: str) ->
     assert is_tagged(organization, tag)
 
 
-@pytest.mark.parametrize("written", ["#keeper", "keep", "#keep2", "#kee", "#for-keep"])
+@pytest.mark.parametrize("written", ["# until", "#keeper", "keep", "#keep2", "#kee", "#for-keep"])
 def test_another_word_is_another_tag(written: str) -> None:
     assert not is_tagged(Organization(id="1", name="A", alert=written), "#keep")
 

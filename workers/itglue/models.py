@@ -146,7 +146,8 @@ class Export:
 class Downloaded(NamedTuple):
     """A file as it lies on disk: bytes, SHA-256 in hex, and what its members showed.
 
-    `kinds` of records have a member of their own; of `others` the name tells none.
+    `kinds` of records have a member of their own; of `others` the name tells none; the members of
+    the `hollow` hold nothing.
     """
 
     size: int
@@ -154,3 +155,4 @@ class Downloaded(NamedTuple):
     kinds: tuple[str, ...] = ()
     others: int = 0
     warnings: tuple[str, ...] = ()
+    hollow: tuple[str, ...] = ()

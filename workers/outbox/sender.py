@@ -23,7 +23,7 @@ from workers.ledger.sending.hosts import Leave
 from workers.outbox.notify import fan_out
 from workers.outbox.outgoing import Means, host_of
 from workers.outbox.send import Attempt, attempt, record
-from workers.processes.stopping import cancelled, in_rounds
+from workers.processes.stopping import beside, in_rounds
 from workers.times.clock import rfc3339
 from workers.upkeep.continuity import CLOCK_OFF, Continuity
 
@@ -214,12 +214,9 @@ class Sender:
         """
         # A name that does not resolve occupies a thread for as long as that takes.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST))
-        keeping = asyncio.create_task(self._keep_leases())
-        try:
+        async with beside(self._keep_leases()):
             await in_rounds(self._ledger, lambda: self._go_round(stop), stop, _LOOK_SECONDS)
             await self._end()
-        finally:
-            await cancelled(keeping)
 
     async def _go_round(self, stop: asyncio.Event) -> None:
         self._free.clear()

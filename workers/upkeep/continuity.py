@@ -22,6 +22,8 @@ from workers.upkeep.witness import Witness, Witnesses, witness_places
 CLOCK_OFF: Final = "clock_off"
 _MOST_OFF_MS: Final = 2000
 _HOUR: Final = timedelta(hours=1)
+# Within this every part that works with the ledger looks for what it was told, several times.
+_ALL_LOOKED_SECONDS: Final = 3
 # In place of a tip: no ledger has it. `found_ledger` knows it, too.
 _MISSED: Final = ":missed"
 Trouble = Literal["ledger_lost", "clock_off"]
@@ -38,6 +40,7 @@ class Continuity:
         self._clock = clock
         self._part = part
         self._off_ms = 0
+        self._server = ("", 0)
 
     async def look(self) -> Trouble | None:
         """Compare; what keeps this process from acting, if anything does.
@@ -74,6 +77,9 @@ class Continuity:
         else:
             _, here = answers[-1]
             memory.remember(here.ledger, here.mark, here.tip)
+            start, seconds = self._server
+            if not memory.server or seconds >= _ALL_LOOKED_SECONDS:
+                memory.server = start
             here = Witness(memory.id, memory.mark, memory.tip)
             if self._witnesses.kept:
                 await asyncio.to_thread(self._witnesses.keep, here)
@@ -106,6 +112,7 @@ class Continuity:
             same = answer[1].decode() == known.ledger
             answer[2], answer[4] = (known.mark, known.tip.encode()) if same else (0, b"")
         after = self._clock()
+        self._server = answer[5].decode(), int(answer[6])
         server = int(answer[3])
         # The server was asked between the two: only what is outside of them is a difference.
         ahead, behind = to_ms(before) - server, server - to_ms(after)

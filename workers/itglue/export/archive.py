@@ -38,24 +38,38 @@ _NO_KIND: Final = frozenset(
 )
 # The rest is derived (expirations), structure (folders), or of other organizations.
 _EXPECTED: Final = tuple(_KIND_OF.values())
+# Every other export of IT Glue calls these tables so: one that calls one of them so calls all so.
+_TABLES: Final = frozenset({"configs", "passwords", "contacts", "locations"})
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
     """Members that hold something: the `kinds` that their names tell, and how many tell none.
 
-    `warnings` say what could not be looked into.
+    `warnings` say what could not be looked into, `hollow` are kinds whose members hold nothing.
     """
 
     kinds: tuple[str, ...] = ()
     others: int = 0
     warnings: tuple[str, ...] = ()
+    hollow: tuple[str, ...] = ()
 
 
-def lacking(kinds: tuple[str, ...], others: int, counts: Mapping[str, int | None]) -> list[str]:
-    """The counted kinds for which an archive has no member: neither of that name nor a nameless."""
+def lacking(
+    kinds: tuple[str, ...],
+    others: int,
+    counts: Mapping[str, int | None],
+    hollow: tuple[str, ...] = (),
+) -> list[str]:
+    """The counted kinds for which an archive has no member: neither of that name nor a nameless.
+
+    What has its own table, and nothing in it, is not in one that is nameless.
+    """
     missing = [kind for kind in _EXPECTED if counts.get(kind) and kind not in kinds]
-    return missing if len(missing) > others else []
+    if len(missing) > others:
+        return missing
+    own = {*hollow} if _TABLES.isdisjoint({*kinds, *hollow}) else {*hollow, *_TABLES}
+    return [kind for kind in missing if kind in own]
 
 
 def examine(path: Path, password: str | None) -> Archive:
@@ -73,6 +87,7 @@ def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Arch
         raise ExportUnproved(f"it has more than {_MEMBERS} members")
     left, decrypted = max(_ALWAYS, size * _RATIO), _DECRYPTED
     kinds: set[str] = set()
+    named: set[str] = set()
     others = unread = filled = 0
     for member in members:
         if member.is_dir():
@@ -87,15 +102,17 @@ def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Arch
             decrypted -= member.compress_size if encrypted else 0
             read, something = _read(archive, member, password, left)
             left -= read
+        kind = _kind(member.filename)
+        named |= {kind} if kind else set()
         if not something:
             continue
         filled += 1
-        match _kind(member.filename):
+        match kind:
             case None:
                 others += 1
             case "":
                 pass
-            case kind:
+            case _:
                 kinds.add(kind)
     if not filled:
         raise ExportUnproved("it is empty")
@@ -103,7 +120,7 @@ def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Arch
     if unread:
         said = "could not be read here; only that they lie there as they are listed was checked"
         warnings = (f"{unread} encrypted members of the export {said}",)
-    return Archive(tuple(sorted(kinds)), others, warnings)
+    return Archive(tuple(sorted(kinds)), others, warnings, tuple(sorted(named - kinds)))
 
 
 def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:

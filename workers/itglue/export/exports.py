@@ -103,7 +103,7 @@ async def download(
             held = await asyncio.to_thread(examine, temporary, password)
             await asyncio.to_thread(os.fsync, file.fileno())
         await asyncio.to_thread(_appear, temporary, path)
-    return Downloaded(size, digest.hexdigest(), held.kinds, held.others, held.warnings)
+    return Downloaded(size, digest.hexdigest(), held.kinds, held.others, held.warnings, held.hollow)
 
 
 def _appear(temporary: Path, path: Path) -> None:

@@ -16,7 +16,8 @@ class Exported(BaseModel, frozen=True):
     """The export of a deletion's organization; `file` once it lies on disk.
 
     `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
-    was asked for, `kinds` and `others` what its members showed. `made` counts exports in a row.
+    was asked for, `kinds`, `others` and `hollow` what its members showed. `made` counts
+    exports in a row.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Exported(BaseModel, frozen=True):
     stored_at: datetime | None = None
     kinds: tuple[str, ...] = ()
     others: int = 0
+    hollow: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     made: int = 1
 
@@ -54,7 +56,7 @@ class Exported(BaseModel, frozen=True):
         ]
         if grown:
             return f"there is more now than when it was asked for: {', '.join(grown)}"
-        missing = lacking(self.kinds, self.others, plan.counts)
+        missing = lacking(self.kinds, self.others, plan.counts, self.hollow)
         return f"it holds nothing of: {', '.join(missing)}" if missing else None
 
     def contradicted(self, org_id: str, inventory: Inventory) -> Inventory:

@@ -4,7 +4,12 @@
 --       set aside (JSON), '1' if the asker keeps a time of his own
 -- Answer: 1
 local id, now, waiting, oldest, where, aside = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], ARGV[6]
-local since = redis.call('HGET', key('spool', id), 'since') or now
+local since = redis.call('HGET', key('spool', id), 'since')
+if not since then
+  -- A copy of before may let a deletion go for which this one keeps that its client is active.
+  audit(now, 'spool_known', {spool = id, where = where})
+  since = now
+end
 -- A clock that is ahead says nothing of what will be.
 local ahead = ARGV[7] ~= '1' and tonumber(now) > server_clock() + 2000
 if waiting == 0 and not ahead then

@@ -5,7 +5,8 @@
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON), kind
 --       (delete or soft_delete), approval required ('1' or ''), grace required, what this server's clock
 --       said before it was `now`, the ledger that is expected and its lowest mark, '1' if the asker keeps
---       a time of his own, digest of the caller's configuration, the tip of that mark ('' if unknown)
+--       a time of his own, digest of the caller's configuration, the tip of that mark ('' if unknown), which
+--       start of the server the asker works with ('' if unknown)
 -- Answer: {'begun', number of the intent}, or {why not, who or what stands in the way}
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -28,6 +29,10 @@ end
 
 if strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17]) then
   return refused('ledger_changed')
+end
+-- A copy may have been restored, and whoever was told more than it holds has not looked yet.
+if ARGV[18] ~= '' and server_start() ~= ARGV[18] then
+  return refused('server_restarted')
 end
 if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then
   return refused('clock_off')

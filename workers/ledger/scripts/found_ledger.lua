@@ -3,12 +3,13 @@
 -- accepts it.
 -- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, paused, running
 -- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip
--- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip}
+-- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip, which start
+--         of the server this is, and how many seconds ago that was}
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local known_tip = ARGV[5]
 
 local function answer(what)
-  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock(), tip()}
+  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock(), tip(), server_start()}
 end
 
 local function lost(why)

@@ -274,6 +274,12 @@ local function server_clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- Which start of which server this is ('' if it does not say), and for how many seconds it has run.
+local function server_start()
+  local said = redis.call('INFO', 'server')
+  return string.match(said, 'run_id:(%x+)') or '', tonumber(string.match(said, 'uptime_in_seconds:(%d+)') or 0)
+end
+
 -- Leases are written and judged by the server's clock, for one clock is ahead of no other. `own` is
 -- '1' where the asker keeps a time of his own.
 local function lease_clock(now, own)
@@ -503,6 +509,13 @@ local function decline(deletion, now, entry, detail)
   })
   for _, form in ipairs(list(deletion.forms)) do
     redis.call('HSET', key('declined'), form, line)
+  end
+  -- Who says next that it is active ends that, however often he said so before.
+  for _, client in ipairs(watch) do
+    local register = key('register', client[1], client[2])
+    if redis.call('EXISTS', register) == 1 then
+      redis.call('HSET', register, 'declined', 1)
+    end
   end
 end
 

@@ -20,6 +20,8 @@ note_many()
 local now, look_again, retention, delivery, body, events, operator, token, stored
 -- What came before, byte for byte, and is not understood yet.
 local still_rejected
+-- Receipts of what ended a person's no: that is news, however often it was said.
+local news_of = {}
 -- The key of the first event, whose record remembers which delivery brought these bytes; which one it
 -- remembers, and whether it remembers this one.
 local first_seen, first, remembered
@@ -309,8 +311,9 @@ local function reactivated(event, known)
   end
   local order = redis.call('INCR', key('order'))
   MANY.order = order
-  local mine = own(known)
+  local mine, ends_no = own(known), false
   for _, each in ipairs(known) do
+    ends_no = redis.call('HDEL', each.name, 'declined') == 1 or ends_no
     local others = namesakes(each.register, mine)
     if #others > 0 or each.register.named_by then
       others[#others + 1] = event.client
@@ -365,7 +368,7 @@ local function reactivated(event, known)
   for _, each in ipairs(known) do
     alert = alert or each.register.state == 'deleted' and 'reactivated_after_deletion' or nil
   end
-  return {verdict = 'ignored', reason = 'client_active', alert = alert}
+  return {verdict = 'ignored', reason = 'client_active', alert = alert}, ends_no
 end
 
 -- A sender's gapless counter shows what never arrived.
@@ -416,13 +419,18 @@ local function handle(event)
       source = delivery.source, event_id = reused, delivery_id = delivery.id,
     }, delivery.source, 3600000)
   end
-  local receipt
+  local receipt, ends_no
   if event.kind == 'ignored' or event.kind == 'rejected' then
     receipt = {verdict = event.kind, reason = event.reason}
     still_rejected[receipt] = known[1] and event.kind == 'rejected'
   else
     local registers = registers_of(event)
-    receipt = event.kind == 'request' and request(event, registers) or reactivated(event, registers)
+    if event.kind == 'request' then
+      receipt = request(event, registers)
+    else
+      receipt, ends_no = reactivated(event, registers)
+    end
+    news_of[receipt] = ends_no
   end
   if reused then
     receipt.alert = receipt.alert or 'event_id_reused'
@@ -583,7 +591,7 @@ local function receive()
     if event.kind == 'reactivated' and string.find(event.event_id, '^sha256:%x+@') then
       local receipt = receipts[place]
       said_again[#said_again + 1] = event.client
-      still_active[receipt] = receipt.reason == 'client_active' and not receipt.alert
+      still_active[receipt] = receipt.reason == 'client_active' and not receipt.alert and not news_of[receipt]
     end
   end
 

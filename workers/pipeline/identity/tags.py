@@ -4,11 +4,13 @@ import html
 import re
 from collections.abc import Iterator
 
-from adapters.likeness import drawn, likeness
+from adapters.likeness import drawn, likeness, unaccented
 from workers.itglue.models import Organization
 
 _HASHTAG = re.compile(r"#[\w-]+")
 _SOFT_HYPHEN = "\u00ad"
+# What may stand between a tag's letters: blanks, signs, what a keyboard makes of `#`.
+_BETWEEN = r"(?:[^\w#]|_){0,3}"
 _MARKUP = re.compile(r"<[^<>]*>")
 
 
@@ -25,12 +27,14 @@ def tags_of(organization: Organization) -> frozenset[str]:
 def is_tagged(organization: Organization, tag: str) -> bool:
     """Whether the tag stands there in any spelling that people take for it.
 
-    For tags that keep a deletion from happening: rather one organization too many. So what joins
-    its words is of no matter (`#legal_hold`), nor what is joined to it (`#keep-2030`).
+    For tags that keep a deletion from happening: rather one organization too many. So where its
+    words part is of no matter (`#legal_hold`, `#LegalHold`), nor what is joined to it
+    (`#keep-2030`), nor are accents, which capitals often lack.
     """
-    likely = drawn(likeness(tag)).removeprefix("#")
-    words = (re.escape(word) for word in re.split("[-_]+", likely))
-    meant = re.compile(r"#\s*" + r"[\s_./-]*".join(words) + r"(?![^\W_])")
+    likely = _plain(tag).removeprefix("#")
+    # One that is a picture has no letters.
+    letters = map(re.escape, re.sub(r"[\W_]+", "", likely) or likely)
+    meant = re.compile("#" + "".join(_BETWEEN + letter for letter in letters) + r"(?![^\W_])")
     return any(meant.search(form) for text in _texts(organization) for form in _loosely(text))
 
 
@@ -42,4 +46,8 @@ def _texts(organization: Organization) -> tuple[str, ...]:
 def _loosely(text: str) -> Iterator[str]:
     # A soft hyphen may be seen or not, and markup may stand within a word or be a word's end.
     for form in (text, text.replace(_SOFT_HYPHEN, "-"), _MARKUP.sub("", html.unescape(text))):
-        yield drawn(likeness(form))
+        yield _plain(form)
+
+
+def _plain(text: str) -> str:
+    return drawn(unaccented(likeness(text))).replace("\u266f", "#")

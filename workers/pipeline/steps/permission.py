@@ -38,6 +38,7 @@ _ASK_AGAIN = {
     "not_durable": timedelta(seconds=5),
     "configuration_differs": timedelta(seconds=30),
     "clock_off": timedelta(seconds=60),
+    "server_restarted": timedelta(seconds=2),
     # By the server's clock, where ours is a little ahead.
     "too_early": timedelta(seconds=2),
 }
@@ -50,7 +51,7 @@ _STANDS_STILL = {
 }
 _ONLY_LOOKS = {
     *_STANDS_STILL, "reactivated", "limit", "unproved_events", "unspooled", "clock_off",
-    "before_acceptance",
+    "before_acceptance", "server_restarted",
 }  # fmt: skip
 _PLAN_ANEW = {"plan_moved", "protected", "unapproved", "too_early", "other_account"}
 _CANCELLED = {
@@ -219,7 +220,10 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             line |= {"by": begun.holder} if begun.holder else {}
             why = _STANDS_STILL[decision]
             return stand_still(deletion, why, now + _ASK_AGAIN[why], line)
-        case "in_flight" | "unproved_events" | "unspooled" | "clock_off" | "too_early":
+        case (
+            "in_flight" | "unproved_events" | "unspooled" | "clock_off" | "too_early"
+            | "server_restarted"
+        ):  # fmt: skip
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
         case "moved_on":
             return unverified(deletion, now, line)
