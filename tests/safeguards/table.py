@@ -362,6 +362,20 @@ OF_THE_PLAN: Final = (
         (f"{_DECIDED}::test_who_is_asked_again_has_the_last_word",),
     ),
     Safeguard(
+        "plan: the export that was planned", "workers/pipeline/terms.py",
+        'if planned.get("export"):', "if False:", (f"{_DECIDED}::test_export_is_planned",),
+    ),
+    Safeguard(
+        "plan: the status that was planned", "workers/pipeline/terms.py",
+        'if planned.get("status"):', "if False:",
+        (f"{_DECIDED}::test_the_status_that_was_planned_is_set",),
+    ),
+    Safeguard(
+        "replay: a bare id means whom it meant", "workers/ledger/scripts/replay.lua",
+        "if cjson.decode(deletion.request).org_name then", "if true then",
+        (f"{_DECIDED}::test_a_bare_id_that_is_replayed_means_whom_it_meant",),
+    ),
+    Safeguard(
         "plan: a schedule that only rehearses now", "workers/pipeline/terms.py",
         '        mode = "preview" if schedule.dry_run else mode\n', "",
         (f"{_DECIDED}::test_the_schedule_as_it_is_now",),

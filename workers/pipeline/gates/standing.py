@@ -140,6 +140,8 @@ def act(subject: Subject) -> Answer:
             f"policy.mode is {subject.harder_now!r} now and was {subject.policy.mode!r} when this "
             f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask again"
         )
+    elif subject.act_now:
+        words = f"{subject.act_now}; as planned it will be done; for the other ask again"
     return ask("act", words)
 
 
