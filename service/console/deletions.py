@@ -153,7 +153,7 @@ async def shown(
         waits=waits_for(deletion),
         due=None if deletion.terminal else standing.due_at(deletion),
         counts=_counts(deletion),
-        approvers=standing.approvers(deletion, state.settings.operators),
+        approvers=standing.approvers(deletion, state.settings),
         consequence=consequence(terms_of(deletion, state.settings)),
         after=in_words(left) if (left := _after(deletion, state.settings)) else "",
         journal=[(entry["at"], *entry_words(entry)) for entry in view.journal],

@@ -362,6 +362,11 @@ OF_THE_PLAN: Final = (
         (f"{_DECIDED}::test_who_is_asked_again_has_the_last_word",),
     ),
     Safeguard(
+        "events: active under an id however it is spelt", "adapters/standard/data.py",
+        'str if name == "org_name" else folded_number', "str",
+        ("tests/unit/test_adapter_standard.py",),
+    ),
+    Safeguard(
         "plan: the export that was planned", "workers/pipeline/terms.py",
         'if planned.get("export"):', "if False:", (f"{_DECIDED}::test_export_is_planned",),
     ),
