@@ -274,6 +274,20 @@ OF_THE_PLAN: Final = (
     _gate("proof", f"{_ONE}::test_a_bare_number_never_confirms_itself"),
     _gate("identity", f"{_DECIDED}::test_the_subject_moves_meanwhile"),
     _gate("psa_links", f"{_ONE}::test_one_of_two_goes"),
+    Safeguard(
+        "call: every source of now is heard", "workers/pipeline/steps/permission.py",
+        "unheard or following(", "following(",
+        (f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",),
+    ),
+    Safeguard(
+        "gate: the primary one by the list", "workers/pipeline/gates/absolute.py",
+        " or (account and account.primary == subject.organization.id)", "",
+        (f"{_OF_GATES}::test_the_list_knows_that_it_is_the_primary_one",),
+    ),
+    Safeguard(
+        "gate: psa_links, a number that may be another PSA's", "workers/pipeline/gates/standing.py",
+        "bool(said and meant)", "bool(said)", (_STANDING,),
+    ),
     _gate("client_active", f"{_CONTRACT}active_by_anyone.py::test_said_before_it_was_asked_for"),
     _gate("event", f"{_CONTRACT}in_doubt_of_order.py"),
     _gate("declined", f"{_CONTRACT}one_no.py::test_every_road_asks_it"),

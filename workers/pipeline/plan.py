@@ -53,7 +53,7 @@ class Plan(BaseModel):
     """The resolved organization, its counts, every gate's answer, and what follows from it.
 
     `act` is what would be done (mode, status to set, export), `word` who asked for it and how far
-    that is believed.
+    that is believed. `heard` are the sources whose words are watched from it until the call.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +68,7 @@ class Plan(BaseModel):
     act: Mapping[str, Any] = Field(default_factory=dict)
     word: Mapping[str, Any] = Field(default_factory=dict)
     account: AccountView | None = None
+    heard: tuple[str, ...] = ()
 
     @property
     def inventory(self) -> Inventory:

@@ -99,6 +99,7 @@ def judged(
         act=act_of(settings),
         word=word_of(deletion, known.settings),
         account=inventory.account,
+        heard=tuple(sorted(known.settings.sources)),
     )
 
 
