@@ -124,8 +124,9 @@ async def test_export_is_approved(sources: Them, tmp_path: Path, then: dict[str,
         assert found.state == "awaiting_approval"
 
 
-@pytest.mark.parametrize("asked", ["api", "cw"])
-@pytest.mark.parametrize("then", [{"export": False}, {"export_include_logs": False}])
+@pytest.mark.parametrize(
+    ("asked", "then"), [("api", {"export": False}), ("cw", {"export_include_logs": False})]
+)
 async def test_export_is_planned(
     sources: Them, tmp_path: Path, asked: str, then: dict[str, Any]
 ) -> None:

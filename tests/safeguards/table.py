@@ -275,6 +275,16 @@ OF_THE_PLAN: Final = (
     _gate("identity", f"{_DECIDED}::test_the_subject_moves_meanwhile"),
     _gate("psa_links", f"{_ONE}::test_one_of_two_goes"),
     Safeguard(
+        "events: a merged company of connectwise", "adapters/connectwise/callback.py",
+        "config.confirm_delete and not gone_into_another", "config.confirm_delete",
+        (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
+    ),
+    Safeguard(
+        "events: a merged company of autotask", "adapters/autotask/callout.py",
+        "config.confirm_delete and not gone_into_another", "config.confirm_delete",
+        (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
+    ),
+    Safeguard(
         "call: every source of now is heard", "workers/pipeline/steps/permission.py",
         "unheard or following(", "following(",
         (f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",),
