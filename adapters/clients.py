@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -70,8 +70,11 @@ _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 # What happened, and nothing of whom or what.
 _HAPPENED: Final = {
     "add", "added", "change", "changed", "create", "created", "delete", "deleted", "event",
-    "modified", "record", "removed", "saved", "update", "updated", "v",
+    "merge", "merged", "modified", "record", "removed", "saved", "update", "updated", "v",
 }  # fmt: skip
+# What a record says was merged is nothing.
+_NOTHING: Final = {"", "0", "false", "no", "none", "null", "[]", "{}"}
+MERGED: Final = ", and was merged into another: move there first what is still needed"
 _LIKE_STATUS: Final = {"is", "now", "set", "state", "status", "to", "was"}
 _COMES_OR_GOES: Final = (
     "activ", "deactiv", "disabl", "enabl", "inactiv", "offboard", "onboard", "reactiv", "renew",
@@ -107,6 +110,18 @@ def says_nothing_else(name: str) -> bool:
     rest = {word for word in words if not word.startswith(_COMES_OR_GOES)}
     says = len(rest) < len(words) or "status" in rest
     return says and rest <= _HAPPENED | _LIKE_STATUS | _ORG
+
+
+def merged(fields: Iterable[tuple[str, Any]]) -> bool:
+    """Whether a record says that it was merged into another, which may need what is known of it.
+
+    No vendor documents in which field, so any counts that has the word and is not empty.
+    """
+    return any(
+        str(value).casefold() not in _NOTHING
+        and any(word.startswith("merge") for word in _words(name))
+        for name, value in fields
+    )
 
 
 def speaks_of_a_client(value: Any) -> bool:  # noqa: ANN401 - any JSON

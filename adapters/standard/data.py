@@ -1,6 +1,6 @@
 """`data` of an event: the fields of a deletion request, from somebody who signed them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapters.clients import (
+    folded_number,
     has_a_client,
     is_of_a_client,
     known_as,
@@ -90,12 +91,15 @@ def active(
 
 
 def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
-    """Every identity of the client that can be read; a number counts as its digits."""
+    """Every identity of the client that can be read; a number counts as its digits.
+
+    So does one that has blanks, zeros or wide digits: what it names is active, however it is spelt.
+    """
     if not isinstance(data, dict):
         return ()
     found: list[str] = []
     for name in _IDENTIFIERS:
-        value = _lenient(data.get(name))
+        value = _lenient(data.get(name), str if name == "org_name" else folded_number)
         try:
             found += _identities(DeletionRequest.model_validate({name: value}))
         except ValidationError:
@@ -103,11 +107,18 @@ def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
     return tuple(found)
 
 
-def _lenient(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """Numbers as their digits: an active event counts under whatever can be read."""
-    if isinstance(value, dict):
-        return {key: _lenient(each) for key, each in value.items()}
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _lenient(value: Any, read: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            return {key: _lenient(each, read) for key, each in value.items()}
+        case bool():
+            return value
+        case float() if value.is_integer():
+            return read(str(int(value)))
+        case int() | str():
+            return read(str(value))
+        case _:
+            return value
 
 
 def is_about_a_client(

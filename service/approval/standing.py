@@ -1,22 +1,21 @@
 """What is said of a deletion's approval and grace, in the API and on the page."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from workers.ledger.records import Deletion
 from workers.pipeline.steps.grace import until
+from workers.pipeline.terms import not_told_apart
 from workers.settings import Settings
-from workers.settings.operators import Operator
 
 
-def approvers(deletion: Deletion, operators: Mapping[str, Operator]) -> list[str]:
-    """The operators who may approve it, while it waits for that."""
-    if not deletion.awaits_approval:
+def approvers(deletion: Deletion, settings: Settings) -> list[str]:
+    """The operators who may approve it, while it waits for that; as `deciding.approve` judges."""
+    if not deletion.awaits_approval or not_told_apart(deletion, settings):
         return []
     return sorted(
         name
-        for name, operator in operators.items()
+        for name, operator in settings.operators.items()
         if "approve" in operator.roles and name not in deletion.requesters
     )
 

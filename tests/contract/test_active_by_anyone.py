@@ -6,10 +6,20 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from adapters.errors import Conflict
+from adapters.errors import Conflict, SigningKeyUnavailable
 from service.sandbox.shapes import SeedOrganization
 from tests.contract.conftest import Rehearse, Them
-from tests.support.sources import COMPANY, NAME, ORG, STD, Sources, account, created
+from tests.support.sources import (
+    COMPANY,
+    NAME,
+    ORG,
+    SOURCES,
+    STD,
+    Sources,
+    account,
+    created,
+    without,
+)
 from tests.support.sweeps import Sweeping
 from workers.intake.intake import Acknowledged
 from workers.ledger.records import Deletion
@@ -161,6 +171,21 @@ async def test_said_while_somebody_is_asked(sources: Them, said: str) -> None:
         found = await _approved_as_shown(them, shown)
         await them.untouched()
         assert found.state in {"awaiting_approval", "cancelled", "blocked"}
+
+
+async def test_a_source_that_came_after_the_plan_is_heard(sources: Them) -> None:
+    """What it says may yet be unproved, and is asked for where the call is granted."""
+    async with sources() as them:
+        them.configure(without(SOURCES, "cw"))
+        name = await created(them.std())
+        await them.pause()
+        await them.once(name, "retrying")
+        them.configure(SOURCES)
+        them.keys.answer = SigningKeyUnavailable
+        assert (await them.cw("Active")).strongest.verdict == "unverified"
+        await them.resume()
+        await them.once(name)
+        await them.untouched()
 
 
 async def test_restored_by_hand_under_another_number(sources: Them) -> None:

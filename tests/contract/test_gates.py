@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Rehearse
+from tests.support.altered import Altered
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,23 @@ async def test_the_gate_refuses(
         assert result["details"]["state"] == "blocked"
         assert await it.deletes() == []
         assert await it.exists(org_id)
+
+
+async def test_the_list_knows_that_it_is_the_primary_one(rehearse: Rehearse) -> None:
+    """Though the organization itself does not say so."""
+
+    def said(_method: str, path: str, _status: int, content: Any) -> Any:
+        if path.startswith("/organizations/101?"):
+            del content["data"]["attributes"]["primary"]
+            return content
+        return None
+
+    making = rehearse(eligible_statuses=[])
+    making.in_front = Altered(said).in_front
+    async with making as it:
+        result = await it.run(await it.ask(org_id="101", force_delete=True))
+        assert result["errors"][0]["message"].startswith("primary_organization: ")
+        assert await it.deletes() == []
 
 
 @pytest.mark.parametrize(("days", "refused"), [(30, True), (2, False)])

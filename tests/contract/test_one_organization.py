@@ -1,5 +1,6 @@
 """What links a client to an organization: two proofs, one link, nothing that contradicts."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -324,3 +325,46 @@ async def test_none_is_configured_that_knows_numbers(rehearse: Rehearse) -> None
             await them.approve(found)
             found = await them.settle(found.id)
         assert found.state == "deleted"
+
+
+@pytest.mark.parametrize("merged", [0, 261])
+@pytest.mark.parametrize("vendor", ["cw", "at", "halo"])
+async def test_a_company_that_was_merged_is_for_a_person(
+    rehearse: Rehearse, vendor: str, merged: int
+) -> None:
+    """What IT Glue knows of the one that goes may be wanted for the one that stays."""
+    psa = Psa("autotask" if vendor == "at" else "manage", str(COMPANY))
+    async with rehearse(sandbox=account(psa=psa), grace_period="0s") as it:
+        them = Sources(it)
+        match vendor:
+            case "cw":
+                entity = json.loads(json.loads(them.callback())["Entity"])
+                entity["mergedInto"] = merged
+                sent = them.cw(Entity=json.dumps(entity))
+            case "at":
+                fields = {"isActive": False, "companyName": NAME, "MergedIntoCompanyID": merged}
+                sent = them.at(Fields=fields)
+            case _:
+                body = {"client_id": 57, "client_name": NAME, "inactive": True}
+                sent = them.send("halo", body | {"merged_into_id": merged})
+        found = await them.settle(await _asked(sent))
+        asked = vendor == "halo" or bool(merged)
+        assert found.state == ("awaiting_approval" if asked else "deleted")
+        assert ("merged into another" in (found.request.reason or "")) == bool(merged)
+
+
+@pytest.mark.parametrize("vendor", ["cw", "cw_type", "at", "at_type", "ninja", "std", "ce"])
+async def test_an_event_that_says_merged_is_not_guessed_at(sources: Them, vendor: str) -> None:
+    async with sources() as them:
+        said: dict[str, Any] = {
+            "cw": lambda: them.cw(Action="merged"),
+            "cw_type": lambda: them.cw(Type="companyMerge"),
+            "at": lambda: them.at(Action="Merge"),
+            "at_type": lambda: them.at(EntityType="AccountMerge"),
+            "ninja": lambda: them.ninja("CLIENT_MERGED"),
+            "std": lambda: them.std("client.merged"),
+            "ce": lambda: them.ce("client.merged"),
+        }
+        assert (await said[vendor]()).strongest.verdict == "rejected"
+        source = vendor.partition("_")[0]
+        assert await them.it.ledger.store.redis.exists(f"unglue:holding:{source}")

@@ -124,6 +124,46 @@ async def test_export_is_approved(sources: Them, tmp_path: Path, then: dict[str,
         assert found.state == "awaiting_approval"
 
 
+@pytest.mark.parametrize(
+    ("asked", "then"), [("api", {"export": False}), ("cw", {"export_include_logs": False})]
+)
+async def test_export_is_planned(
+    sources: Them, tmp_path: Path, asked: str, then: dict[str, Any]
+) -> None:
+    """Nobody was asked, so nobody decided that there is to be less of a copy than there was."""
+    export = {"export": True, "export_include_logs": True, "export_dir": str(tmp_path)}
+    async with sources(grace_period="48h", **export) as them:
+        found = await _waits(them, asked)
+        them.configure(SOURCES, policy=then)
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert f"{next(iter(then)).removeprefix('export_include_')} is False now" in (
+            await them.shown(found)
+        )
+        await them.approve(found)
+        found = await them.settle(found.id)
+        # The milder of then and now is what was shown, and what is done.
+        assert found.state == "deleted", found.errors
+        assert found.export
+        assert found.plan
+        assert found.plan.act["logs"]
+
+
+async def test_the_status_that_was_planned_is_set(sources: Them) -> None:
+    async with sources(sandbox=free(), grace_period="48h", **SOFT) as them:
+        found = await _waits(them)
+        them.configure(SOURCES, policy={"soft_delete_status": "Inactive"})
+        found = await them.settle(found.id)
+        assert found.state == "awaiting_approval"
+        await them.approve(found)
+        assert (await them.settle(found.id)).state == "soft_deleted"
+        (organization,) = [
+            each for each in them.it.world.organizations.values() if each.name == NAME
+        ]
+        assert them.it.world.statuses[organization.status_id] == "Active"
+
+
 # -- the subject ------------------------------------------------------------------------------
 
 
@@ -171,6 +211,34 @@ async def test_a_client_of_a_link_is_renamed_twice(sources: Them) -> None:
         await them.it.change(ORG, name=NAME)
         found = await them.settle(found.id)
         assert found.state == "deleted", found.errors
+
+
+@pytest.mark.parametrize("asked", ["api", "std"])
+async def test_a_bare_id_that_is_replayed_means_whom_it_meant(sources: Them, asked: str) -> None:
+    """One by one or in bulk: who replays it has the old name before his eyes, if any."""
+    async with sources(eligible_types=["Prospect"]) as them:
+        name = (
+            await them.it.ask(org_id=ORG) if asked == "api" else await created(them.std(org_id=ORG))
+        )
+        assert (await them.settle(name)).state == "blocked"
+        await them.it.change(ORG, name="Quite Another Client Ltd")
+        them.configure(SOURCES, policy={"eligible_types": []})
+        await them.it.replay(name)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        await them.approve(found)
+        assert (await them.settle(name)).state == "deleted"
+
+
+async def test_a_name_that_was_corrected_is_replayed(sources: Them) -> None:
+    async with sources() as them:
+        await them.it.change(ORG, name="Violet Pumps")
+        name = await created(them.cw())
+        assert (await them.settle(name)).state == "blocked"
+        await them.it.change(ORG, name=NAME)
+        await them.it.replay(name)
+        assert (await them.settle(name)).state == "deleted"
 
 
 async def test_counts_that_move_are_judged_afresh(rehearse: Rehearse) -> None:

@@ -311,5 +311,7 @@ async def test_a_requester_who_was_renamed_does_not_approve(
     await redis.hset(f"unglue:deletion:{name}", "actor", called)
     held = await again(ledger, settings, deletion_id=name)
     assert held.asked is not None
+    listed = service.call("GET", f"/v1/deletions/{name}", operator="carol").json()["approvers"]
+    assert listed == (["carol"] if status == 200 else [])
     answer = decide(service, "approve", deletion_id=name, digest=held.asked.seen)
     assert answer.status_code == status, answer.text

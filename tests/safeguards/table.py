@@ -279,6 +279,30 @@ OF_THE_PLAN: Final = (
     _gate("proof", f"{_ONE}::test_a_bare_number_never_confirms_itself"),
     _gate("identity", f"{_DECIDED}::test_the_subject_moves_meanwhile"),
     _gate("psa_links", f"{_ONE}::test_one_of_two_goes"),
+    Safeguard(
+        "events: a merged company of connectwise", "adapters/connectwise/callback.py",
+        "config.confirm_delete and not gone_into_another", "config.confirm_delete",
+        (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
+    ),
+    Safeguard(
+        "events: a merged company of autotask", "adapters/autotask/callout.py",
+        "config.confirm_delete and not gone_into_another", "config.confirm_delete",
+        (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
+    ),
+    Safeguard(
+        "call: every source of now is heard", "workers/pipeline/steps/permission.py",
+        "unheard or following(", "following(",
+        (f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",),
+    ),
+    Safeguard(
+        "gate: the primary one by the list", "workers/pipeline/gates/absolute.py",
+        " or (account and account.primary == subject.organization.id)", "",
+        (f"{_OF_GATES}::test_the_list_knows_that_it_is_the_primary_one",),
+    ),
+    Safeguard(
+        "gate: psa_links, a number that may be another PSA's", "workers/pipeline/gates/standing.py",
+        "bool(said and meant)", "bool(said)", (_STANDING,),
+    ),
     _gate("client_active", f"{_CONTRACT}active_by_anyone.py::test_said_before_it_was_asked_for"),
     _gate("event", f"{_CONTRACT}in_doubt_of_order.py"),
     _gate("declined", f"{_CONTRACT}one_no.py::test_every_road_asks_it"),
@@ -371,6 +395,25 @@ OF_THE_PLAN: Final = (
         "plan: the milder mode of then and now", "workers/pipeline/terms.py",
         "min(deletion.asked_mode or policy.mode, policy.mode, key=MODES.index)", "policy.mode",
         (f"{_DECIDED}::test_who_is_asked_again_has_the_last_word",),
+    ),
+    Safeguard(
+        "events: active under an id however it is spelt", "adapters/standard/data.py",
+        'str if name == "org_name" else folded_number', "str",
+        ("tests/unit/test_adapter_standard.py",),
+    ),
+    Safeguard(
+        "plan: the export that was planned", "workers/pipeline/terms.py",
+        'if planned.get("export"):', "if False:", (f"{_DECIDED}::test_export_is_planned",),
+    ),
+    Safeguard(
+        "plan: the status that was planned", "workers/pipeline/terms.py",
+        'if planned.get("status"):', "if False:",
+        (f"{_DECIDED}::test_the_status_that_was_planned_is_set",),
+    ),
+    Safeguard(
+        "replay: a bare id means whom it meant", "workers/ledger/scripts/replay.lua",
+        "if cjson.decode(deletion.request).org_name then", "if true then",
+        (f"{_DECIDED}::test_a_bare_id_that_is_replayed_means_whom_it_meant",),
     ),
     Safeguard(
         "plan: a schedule that only rehearses now", "workers/pipeline/terms.py",

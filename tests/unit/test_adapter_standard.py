@@ -229,6 +229,10 @@ class TestReading:
             # Nothing beside an identity can keep a reactivation from counting.
             ({"org_id": "1", "org_name": "\x00", "confirm_delete": "true", "id": 7}, ["org:1"]),
             ({"org_id": 1, "org_name": "A", "psa": {}}, ["org:1", "name:a"]),
+            ({"org_id": " 0401"}, ["org:401"]),
+            ({"org_id": 401.0}, ["org:401"]),
+            ({"org_id": "４０１\u200b"}, ["org:401"]),  # noqa: RUF001 - wide digits
+            ({"psa": {"integration_type": "Manage", "company_id": 250.0}}, ["psa:manage:250"]),
             ({"org_id": True, "org_name": "A"}, ["name:a"]),
             # Two forms of one name are not two identities.
             ({"org_id": True, "org_name": "A."}, ["name:a.", "name:a"]),

@@ -63,16 +63,27 @@ def test_nothing_else_is_active(state: str) -> None:
         (("250", "261"), (("cw", "250", "inactive"), ("cw", "261", "active")), "ask"),
         (("250", "261"), (("cw", "250", "inactive"), ("std", "psa:manage:261", "deleted")), "pass"),
         (("250", "261"), (("cw", "250", "inactive"), ("std", "261", "inactive")), "ask"),
+        (("250", "261"), (("cw", "250", "inactive"), ("cw", "261", "inactive", "Else")), "ask"),
+        (("250", "261"), (("cw", "250", "inactive"), ("cw", "261", "inactive", "")), "ask"),
         (None, (), "refuse"),
     ],
 )
 def test_each_linked_company_is_known_to_be_inactive_or_a_person_is_asked(
-    links: tuple[str, ...] | None, registers: tuple[tuple[str, str, str], ...], verdict: str
+    links: tuple[str, ...] | None, registers: tuple[tuple[str, ...], ...], verdict: str
 ) -> None:
-    told = said(*(Register(source, client, state) for source, client, state in registers))
+    told = said(
+        *(
+            Register(source, client, state, name=name[0] if name else LINKED.name)
+            for source, client, state, *name in registers
+        )
+    )
     organization = replace(LINKED, psa_ids=links)
     answer = standing.psa_links(subject(organization, standing=told, psa_sources=CW))
     assert answer.verdict == verdict
+    if links and any(each[3:] for each in registers):
+        # Where IT Glue says whose the number is, it is that company, whatever it is called.
+        stated = replace(organization, psa_types=("manage", "manage"))
+        assert standing.psa_links(subject(stated, standing=told, psa_sources=CW)).verdict == "pass"
 
 
 def test_numbers_of_two_psas_are_not_told_apart() -> None:

@@ -1,7 +1,7 @@
 """The terms of one deletion: what is decided is what is done. Pure.
 
-Of the mode when it was asked for and the mode of now the milder one counts, and what selected it (a
-schedule's criteria) is asked until the call.
+Of what was asked for or planned and what is configured now the milder counts, and what selected it
+(a schedule's criteria) is asked until the call.
 """
 
 import json
@@ -31,13 +31,32 @@ def terms_of(deletion: Deletion, settings: Settings) -> Settings:
     if schedule is not None:
         policy = narrowed(policy, schedule)
         mode = "preview" if schedule.dry_run else mode
-    return settings.model_copy(update={"policy": policy.model_copy(update={"mode": mode})})
+    planned = deletion.plan.act if deletion.plan else {}
+    kept: dict[str, Any] = {"mode": mode}
+    if planned.get("export"):
+        logs = policy.export_include_logs or bool(planned["logs"])
+        kept |= {"export": True, "export_include_logs": logs}
+    if planned.get("status"):
+        kept["soft_delete_status"] = planned["status"]
+    return settings.model_copy(update={"policy": policy.model_copy(update=kept)})
 
 
 def harder_now(deletion: Deletion, settings: Settings) -> Mode | None:
     """The mode of now, if it is harder than the one under which it was asked for."""
     asked, now = deletion.asked_mode, settings.policy.mode
     return now if asked and MODES.index(now) > MODES.index(asked) else None
+
+
+def act_now(deletion: Deletion, settings: Settings) -> str:
+    """What would be done otherwise now than was planned, in the same mode; "" if nothing."""
+    then, now = act_of(terms_of(deletion, settings)), act_of(settings)
+    if then["mode"] != now["mode"]:
+        return ""
+    return ", ".join(
+        f"{name} is {now[name]!r} now and was {then[name]!r} when this was planned"
+        for name in now
+        if now[name] != then[name]
+    )
 
 
 def distrust(deletion: Deletion, settings: Settings) -> str:

@@ -222,7 +222,7 @@ async def _as_it_stands(
         deletion,
         due_at=None if deletion.terminal else standing.due_at(deletion),
         waits_for=waits_for(deletion),
-        approvers=standing.approvers(deletion, state.settings.operators),
+        approvers=standing.approvers(deletion, state.settings),
         request=deletion.request.plain(),
         plan=answers.JudgedPlan.about(plan) if plan else None,
         approval=standing.approval(deletion),

@@ -1,7 +1,6 @@
 """`GET /v1/deletions` and `GET /v1/deliveries`: filterable, newest first, a page at a time."""
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -20,7 +19,7 @@ from workers.ledger.listing import Page
 from workers.ledger.records import Deletion
 from workers.pipeline.result import would_delete
 from workers.pipeline.states import STATES, VERDICTS
-from workers.settings.operators import Operator
+from workers.settings import Settings
 
 
 class ListQuery(BaseModel):
@@ -53,8 +52,8 @@ async def deletions(request: Request) -> Response:
     caller_of(request)
     page = _page(request, "state")
     listed = await state_of(request).ledger.listing.deletions(page)
-    operators = state_of(request).settings.operators
-    rows = [_deletion(each, operators) for each in listed.records]
+    settings = state_of(request).settings
+    rows = [_deletion(each, settings) for each in listed.records]
     pauses = plain(await state_of(request).ledger.stop_switch.pauses())
     return answer(answers.DeletionList(deletions=rows, next_until=listed.next_until, **pauses))
 
@@ -105,14 +104,14 @@ def masked(body: str) -> str:
     return _KEY_URL.sub(r"\1…", body)
 
 
-def _deletion(deletion: Deletion, operators: Mapping[str, Operator]) -> answers.DeletionRow:
+def _deletion(deletion: Deletion, settings: Settings) -> answers.DeletionRow:
     plan = deletion.plan if deletion.dry_run else None
     stopping = (*plan.refusals, *plan.asks) if plan else ()
     return answers.DeletionRow.about(
         deletion,
         due_at=None if deletion.terminal else standing.due_at(deletion),
         waits_for=waits_for(deletion),
-        approvers=standing.approvers(deletion, operators),
+        approvers=standing.approvers(deletion, settings),
         would_delete=would_delete(deletion) if deletion.terminal else None,
         stopped_by=[each.gate for each in stopping],
     )

@@ -83,7 +83,11 @@ if unsettled(deletion) then
   step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
   redis.call('HSET', name, 'looked_from', now)
 else
-  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export', 'pinned')
+  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export')
+  -- What it says itself of whom it means is compared anew; a bare number means whom it meant.
+  if cjson.decode(deletion.request).org_name then
+    redis.call('HDEL', name, 'pinned')
+  end
 end
 local generation = redis.call('HINCRBY', name, 'generation', 1)
 set_state(id, deletion.state, 'queued', now)

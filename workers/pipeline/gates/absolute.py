@@ -5,8 +5,9 @@ from workers.pipeline.gates.subject import Subject, refusing
 
 @refusing
 def primary_organization(subject: Subject) -> str | None:
-    """The MSP's own organization."""
-    if subject.organization.primary:
+    """The MSP's own organization, be it only by the list of the whole account."""
+    account = subject.inventory.account
+    if subject.organization.primary or (account and account.primary == subject.organization.id):
         return "this is the account's primary organization; it is never deleted"
     return None
 

@@ -71,14 +71,16 @@ def psa_links(subject: Subject) -> Answer:
 def _gone(link: str, kind: str, subject: Subject) -> bool:
     """Whether a genuine event said of this company that it is inactive, and none the opposite.
 
-    `kind` is the integration of the link, "" where IT Glue does not say.
+    `kind` is the integration of the link, "" where IT Glue does not say. Then the number may be
+    another PSA's, and only a company of the organization's name is meant.
     """
     if len(set(subject.psa_sources.values())) > 1:
         # Numbers of two PSAs may be equal, and where a link says whose it is is undocumented.
         return False
     registers = subject.standing.registers
     said = [each for each in registers if each.state and _is(each, link, kind, subject)]
-    return bool(said) and not any(register.active for register in said)
+    meant = kind or any(same(each.name, subject.organization.name) for each in said)
+    return bool(said and meant) and not any(register.active for register in said)
 
 
 def _is(register: Register, link: str, kind: str, subject: Subject) -> bool:
@@ -141,6 +143,8 @@ def act(subject: Subject) -> Answer:
             f"policy.mode is {subject.harder_now!r} now and was {subject.policy.mode!r} when this "
             f"was asked for; {subject.policy.mode!r} is what will be done; for the other ask again"
         )
+    elif subject.act_now:
+        words = f"{subject.act_now}; as planned it will be done; for the other ask again"
     return ask("act", words)
 
 

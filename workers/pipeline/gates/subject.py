@@ -25,7 +25,8 @@ class Subject:
     `standing` is what sources and persons said of the organization. `psa_sources` are the
     configured sources by which IT Glue's links are known, with their integration type. `pinned` is
     the organization as it was first looked at. `distrust` says what changed about who
-    asked, `harder_now` is the policy's mode if it is harder than what was asked for.
+    asked, `harder_now` is the policy's mode if it is harder than what was asked for,
+    `act_now` what else would be done otherwise now than was planned.
     `overrules_at`: a person asked by name then. `known_name` comes from an earlier event.
     `said` is what PSAs that were asked said of its companies.
     """
@@ -45,6 +46,7 @@ class Subject:
     pinned: Mapping[str, Any] | None = None
     distrust: str = ""
     harder_now: Mode | None = None
+    act_now: str = ""
     overrules_at: datetime | None = None
     known_name: str = ""
     schedule: Schedule | None = None

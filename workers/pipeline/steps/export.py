@@ -99,7 +99,7 @@ async def _ask(plan: Plan, context: Context, made: int = 1) -> Change:
     policy = context.settings.policy
     export = await context.itglue.create_export(
         org_id,
-        include_logs=policy.export_include_logs,
+        include_logs=bool(plan.act.get("logs")),
         zip_password=policy.export_zip_password,
     )
     now = context.clock()

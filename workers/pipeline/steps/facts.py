@@ -25,7 +25,15 @@ from workers.pipeline.plan import Activity, Plan
 from workers.pipeline.protection import protection_of
 from workers.pipeline.steps import approve
 from workers.pipeline.steps.outcome import Context
-from workers.pipeline.terms import act_of, distrust, harder_now, schedule_of, terms_of, word_of
+from workers.pipeline.terms import (
+    act_now,
+    act_of,
+    distrust,
+    harder_now,
+    schedule_of,
+    terms_of,
+    word_of,
+)
 from workers.psa.asking import Said, ask, questions, weighed
 from workers.settings import Settings
 
@@ -70,6 +78,7 @@ def judged(
         pinned=deletion.pinned,
         distrust=distrust(deletion, known.settings),
         harder_now=harder_now(deletion, known.settings),
+        act_now=act_now(deletion, known.settings),
         overrules_at=deletion.overrules_at,
         known_name=deletion.known_name,
         schedule=schedule_of(deletion, known.settings),
@@ -89,6 +98,7 @@ def judged(
         act=act_of(settings),
         word=word_of(deletion, known.settings),
         account=inventory.account,
+        heard=tuple(sorted(known.settings.sources)),
     )
 
 

@@ -109,7 +109,8 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return _refused(Begun(PAUSED), deletion, context)
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
-    if following(deletion, plan, settings, context.clock()) != deletion.step:
+    unheard = plan.heard != tuple(sorted(context.settings.sources))
+    if unheard or following(deletion, plan, settings, context.clock()) != deletion.step:
         # The configuration changed, an approval is missing, or the export is no longer on disk.
         return go_on("plan", {"entry": "policy_moved"})
     organization = await _shown(plan, deletion, context)

@@ -11,11 +11,12 @@ from workers.pipeline.states import BLOCKED, FAILED, RETRYING, SOFT_DELETED
 from workers.pipeline.steps.outcome import Context, again, end, fail, wait
 from workers.pipeline.steps.permission import Permission, permission
 from workers.pipeline.steps.plan import await_eligibility, may_wait
+from workers.pipeline.terms import terms_of
 
 
 async def run(deletion: Deletion, context: Context) -> Change:
     """Set the status, and look whether it is set."""
-    wanted = context.settings.policy.soft_delete_status
+    wanted = terms_of(deletion, context.settings).policy.soft_delete_status
     status_id = (await context.itglue.statuses()).get(wanted)
     if status_id is None:
         message = f"soft_delete_status: the account has no organization status {wanted!r}"
@@ -28,7 +29,7 @@ async def run(deletion: Deletion, context: Context) -> Change:
 
 async def _sent(given: Permission, status_id: str, deletion: Deletion, context: Context) -> Change:
     """What the call came to."""
-    policy = context.settings.policy
+    policy = terms_of(deletion, context.settings).policy
     wanted = policy.soft_delete_status
     done = {"intent_state": "refused"}
     try:
