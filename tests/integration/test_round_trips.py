@@ -16,6 +16,7 @@ from tests.support.rehearsal import Rehearsal
 from tests.support.service import COMPANY, KEY, configured, signature
 from workers.intake.intake import Acknowledged, Intake
 from workers.ledger.ledger import Ledger
+from workers.network.redis_url import connect
 from workers.processes.runtime import new_id
 
 ORIGIN = "http://127.0.0.1:5"
@@ -63,6 +64,13 @@ async def deliver(here: Intake, status: str = "Inactive") -> Acknowledged:
     (company,) = companies(1)
     body = callback(company, f"{ORIGIN}{KEY_PATH}?companyName={COMPANY}&id=1", status=status)
     return await here.accept("cw", Headers.of({"x-content-signature": signature(body)}), body)
+
+
+async def test_a_server_is_greeted_once_a_connection(valkey_url: str, written: list[bytes]) -> None:
+    assert valkey_url.startswith("unix://")
+    async with connect(valkey_url) as client:
+        await client.ping()
+    assert [each.split()[2] for each in written] == [b"HELLO", b"PING"]
 
 
 async def test_one_round_trip(ledger: Ledger, clock: TestClock, written: list[bytes]) -> None:

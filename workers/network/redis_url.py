@@ -50,6 +50,9 @@ class _Packing(AbstractConnection):
         packed: list[bytes] = _PACKER.pack(*args)
         return packed
 
+    async def on_connect(self) -> None:
+        """Nothing: redis-py greets a server on a Unix socket here, and once more afterwards."""
+
 
 def _packing(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     return cast("type[AbstractConnection]", type(kind.__name__, (_Packing, kind), {}))

@@ -15,6 +15,7 @@ from typing import Self
 
 import httpx
 
+from workers.itglue.http.connections import connections
 from workers.itglue.http.explanations import NOTHING_SENT
 from workers.itglue.http.failures import AnswerTimedOut, AnswerTooLarge, CallFailed
 from workers.itglue.http.replies import Payload, Reply, checked, key_accepted
@@ -83,12 +84,13 @@ class Pool:
         self.timeouts = httpx.Timeout(
             timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)
         )
+        tls = public_authorities(trust_env=True)
         self.client = httpx.AsyncClient(
             base_url=base_url,
             headers={"x-api-key": api_key, "accept": MEDIA_TYPE, "user-agent": "Unglue"},
             timeout=self.timeouts,
-            verify=public_authorities(trust_env=True),
-            transport=wire,
+            verify=tls,
+            transport=wire or connections(tls),
             limits=httpx.Limits(max_connections=in_flight),
         )
 
