@@ -59,6 +59,11 @@ async def test_it_reads_as_before_in_less(redis: Redis, ledger: Ledger, clock: T
         assert await redis.exists(ledger.store.key("journal", deletion_id)) == 0
 
 
+async def unpacked(redis: Redis, ledger: Ledger, deletion_id: str) -> bool:
+    fields = await redis.hkeys(ledger.store.key("deletion", deletion_id))
+    return not [each for each in fields if b"packed" in each or each.isdigit()]
+
+
 async def failed(here: Rehearsal) -> str:
     here.reconfigure(eligible_statuses=("Nobody",))
     deletion_id = (await here.event()).deletion_id
@@ -67,21 +72,36 @@ async def failed(here: Rehearsal) -> str:
     return deletion_id
 
 
-async def test_it_begins_anew_as_what_it_was(ledger: Ledger, clock: TestClock) -> None:
+async def named_as_before(redis: Redis, name: str) -> None:
+    """The ledger's first form."""
+    fields = await redis.hgetall(name)
+    older = {b"packed" + field: part for field, part in fields.items() if field.isdigit()}
+    assert older
+    await redis.hset(name, mapping=older)
+    await redis.hdel(name, *(field for field in fields if field.isdigit()))
+
+
+async def test_one_of_the_first_form_begins_anew_as_what_it_was(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await failed(here)
         before = await ledger.views.of(deletion_id)
         await pack(ledger, clock)
+        await named_as_before(redis, ledger.store.key("deletion", deletion_id))
         asked: dict[str, Any] = {"operator": "bob", "callback_url": "", "overrule": False}
         await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
         view = await ledger.views.of(deletion_id)
         assert view.earlier == (before.deletion,)
+        assert await unpacked(redis, ledger, deletion_id)
         assert view.journal[: len(before.journal)] == before.journal
         here.reconfigure()
         assert (await here.run(deletion_id))["deleted"]
 
 
-async def test_who_came_back_is_seen_though_it_is_packed(ledger: Ledger, clock: TestClock) -> None:
+async def test_who_came_back_is_seen_though_it_is_packed(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await failed(here)
         await pack(ledger, clock)
@@ -90,6 +110,7 @@ async def test_who_came_back_is_seen_though_it_is_packed(ledger: Ledger, clock: 
         asked: dict[str, Any] = {"operator": "bob", "callback_url": "", "overrule": True}
         with pytest.raises(ReplayRefused, match="active"):
             await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
+        assert await unpacked(redis, ledger, deletion_id)
 
 
 async def test_what_goes_on_is_not_packed(redis: Redis, ledger: Ledger, clock: TestClock) -> None:

@@ -72,3 +72,13 @@ def test_a_record_in_parts_that_a_hash_keeps_shortly() -> None:
     assert all(len(part) <= 64 for part in parts.values())
     raw = {name.encode(): part for name, part in parts.items()} | {b"state": b"failed"}
     assert open_record(raw) == (fields, journal, {b"state": b"failed"})
+
+
+def test_what_had_longer_names_is_read() -> None:
+    fields = {"plan": " ".join(map(str, range(500)))}
+    parts = pack_record(fields, ["{}"])
+    # By the first one scripts know a packed record.
+    assert list(parts)[:3] == ["packed0", "1", "2"]
+    older = {f"packed{no}".encode(): part for no, part in enumerate(parts.values())}
+    raw = {**older, b"state": b"failed"}
+    assert open_record(raw) == (fields, ["{}"], {b"state": b"failed"})

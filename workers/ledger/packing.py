@@ -90,9 +90,10 @@ def _put_back(content: bytes, tail: bytes) -> bytes:
 
 
 def cut(value: bytes) -> dict[str, bytes]:
-    """What was packed, as fields that are short enough."""
+    """What was packed, as fields that are short enough; as a name a number takes two bytes."""
     parts = range(0, len(value), _PART_BYTES)
-    return {f"{FIELD}{no}": value[at : at + _PART_BYTES] for no, at in enumerate(parts)}
+    return {str(no) if no else f"{FIELD}0": value[at : at + _PART_BYTES]
+            for no, at in enumerate(parts)}  # fmt: skip
 
 
 def joined(raw: Mapping[bytes, bytes]) -> tuple[bytes | None, dict[bytes, bytes]]:
@@ -100,8 +101,10 @@ def joined(raw: Mapping[bytes, bytes]) -> tuple[bytes | None, dict[bytes, bytes]
     rest, parts = dict(raw), list[bytes]()
     # What deliveries had at first.
     whole = rest.pop(FIELD.encode(), None)
-    while (part := rest.pop(f"{FIELD}{len(parts)}".encode(), None)) is not None:
-        parts.append(part)
+    # All were named as the first one before the ledger's second form.
+    for name in (f"{FIELD}%d", "%d"):
+        while (part := rest.pop((name % len(parts)).encode(), None)) is not None:
+            parts.append(part)
     return b"".join(parts) or whole, rest
 
 
