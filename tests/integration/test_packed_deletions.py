@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from adapters.errors import NotFound
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.bulk.replay.selection import Filter, select
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
+from workers.pipeline.states import DELETED
 from workers.upkeep.packing import REST, Packing
 from workers.upkeep.retention import Retention
 
@@ -60,7 +64,7 @@ async def test_it_reads_as_before_in_less(redis: Redis, ledger: Ledger, clock: T
 
 
 async def unpacked(redis: Redis, ledger: Ledger, deletion_id: str) -> bool:
-    fields = await redis.hkeys(ledger.store.key("deletion", deletion_id))
+    fields: Any = await redis.hkeys(ledger.store.key("deletion", deletion_id))
     return not [each for each in fields if b"packed" in each or each.isdigit()]
 
 
@@ -74,8 +78,8 @@ async def failed(here: Rehearsal) -> str:
 
 async def named_as_before(redis: Redis, name: str) -> None:
     """The ledger's first form."""
-    fields = await redis.hgetall(name)
-    older = {b"packed" + field: part for field, part in fields.items() if field.isdigit()}
+    fields: Any = await redis.hgetall(name)
+    older: Any = {b"packed" + field: part for field, part in fields.items() if field.isdigit()}
     assert older
     await redis.hset(name, mapping=older)
     await redis.hdel(name, *(field for field in fields if field.isdigit()))
@@ -143,6 +147,69 @@ async def test_a_packed_delivery_is_answered_and_chosen_as_before(
         with pytest.raises(ReplayRefused, match="handled"):
             await ledger.deliveries.receive(**again, now=clock(), replay=Replay("bob", "t"))
         assert (await select(ledger, Filter("deliveries", state="ignored"), 9)).ids == ()
+
+
+async def told(ledger: Ledger, clock: TestClock) -> str:
+    """A deletion whose result was received: the result's id."""
+    await requested(ledger, "del_1", clock(), url="https://rewst.example.com/hook")
+    held = await ledger.deletions.lease("del_1", clock())
+    assert held is not None
+    await ledger.deletions.record(held, Change(DELETED), clock())
+    sent = await ledger.callbacks.lease("cb_1_1", clock())
+    assert sent is not None
+    await ledger.callbacks.record(
+        sent, state="delivered", ready_at=clock(), status=202, answer="taken: 5\nso it is",
+        line={"entry": "callback"}, now=clock(),
+    )  # fmt: skip
+    return "cb_1_1"
+
+
+async def test_a_received_result_is_kept_with_its_deletion(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    name = await told(ledger, clock)
+
+    async def read() -> list[object]:
+        return [
+            await ledger.views.of("del_1"),
+            await ledger.results.get(name),
+            await ledger.results.newest(9, state="delivered"),
+            await ledger.callbacks.deletion_of(name),
+            await select(ledger, Filter("callbacks", state="delivered", source="api"), 9),
+        ]
+
+    before = await read()
+    await pack(ledger, clock)
+    assert await redis.keys("unglue:callback*") == [b"unglue:callbacks"]
+    assert await read() == before
+    with pytest.raises(NotFound):
+        await ledger.results.get("cb_1_2")
+    # It waits for the look back, and so does its result.
+    clock.now += timedelta(days=401)
+    await Retention(ledger).prune(clock())
+    assert await read() == before
+    await ledger.deletions.looked_back("del_1", {"entry": "looked_back"}, clock())
+    await Retention(ledger).prune(clock())
+    assert await redis.keys("unglue:*callback*") == [b"unglue:counts:callbacks"]
+    assert not await redis.exists(ledger.store.key("deletion", "del_1"))
+
+
+async def test_one_that_was_kept_so_is_sent_again(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    name = await told(ledger, clock)
+    before = await ledger.results.get(name)
+    await pack(ledger, clock)
+    asked: dict[str, Any] = {"operator": "bob", "token": "t", "url": "https://x.example.com/"}
+    again = await ledger.callbacks.replay("del_1", **asked, now=clock())
+    assert await ledger.callbacks.replay(name, **asked, now=clock()) == again == "cb_1_1_r1"
+    results = (await ledger.views.of("del_1")).callbacks
+    assert results == (before, await ledger.results.get(again))
+    # What is not received yet, or came after another one, stays as it is.
+    await redis.zadd(ledger.store.key("unpacked"), {"del_1": 0})
+    await pack(ledger, clock)
+    assert (await ledger.views.of("del_1")).callbacks == results
+    assert len(await redis.keys("unglue:callback:*")) == 2
 
 
 async def test_packed_ones_leave_in_time(redis: Redis, ledger: Ledger, clock: TestClock) -> None:

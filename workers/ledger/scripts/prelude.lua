@@ -44,6 +44,16 @@ local function load(name)
   return fields
 end
 
+-- Names and values one after the other, as Redis has them.
+local function flat(fields)
+  local line = {}
+  for field, value in pairs(fields) do
+    line[#line + 1] = field
+    line[#line + 1] = value
+  end
+  return line
+end
+
 local function write(name, fields)
   for field, value in pairs(fields) do
     redis.call('HSET', name, field, value)
@@ -346,6 +356,25 @@ local function post(callback, of, now, ...)
   redis.call('ZADD', key('callbacks', 'of', of), now, callback)
 end
 
+-- The first result of a deletion's generation.
+local function result_of(id, generation)
+  return 'cb_' .. string.sub(id, 5) .. '_' .. generation
+end
+
+-- The fields of a result that is kept with its deletion (`pack.lua`), by the id of either; nothing if it
+-- is not.
+local function received(id)
+  local owner = string.match(id, '^cb_(.+)_%d+$')
+  owner = owner and 'del_' .. owner or id
+  local kept = redis.call('HMGET', key('deletion', owner), 'received', 'generation')
+  local attempts, status, created_at, answer = string.match(kept[1] or '', '^(%d+) (%d*) (%d+) (.*)$')
+  local callback = attempts and result_of(owner, kept[2])
+  return callback and (id == owner or id == callback) and {
+    id = callback, state = 'delivered', attempts = attempts, created_at = created_at, deletion_id = owner,
+    generation = kept[2], last_status = status, last_answer = answer,
+  } or nil
+end
+
 -- A callback is sent no more: its record, its people and the audit log say why.
 local function give_up(id, callback, now, why, code)
   local name = key('callback', id)
@@ -479,8 +508,7 @@ local function finish(id, state, now, errors)
   end
 
   if deletion.callback_url ~= '' then
-    local callback = 'cb_' .. string.sub(id, 5) .. '_' .. deletion.generation
-    post(callback, id, now, 'deletion_id', id, 'generation', deletion.generation)
+    post(result_of(id, deletion.generation), id, now, 'deletion_id', id, 'generation', deletion.generation)
   end
 end
 

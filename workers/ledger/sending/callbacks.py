@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, cast
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import loaded, written
+from workers.ledger.sending.results import fields_of
 from workers.ledger.store import Store, text
 from workers.times.clock import to_ms
 from workers.times.durations import milliseconds
@@ -98,9 +99,8 @@ class Callbacks:
 
     async def deletion_of(self, callback_id: str) -> str | None:
         """The deletion whose result this is; `None` if it is none's."""
-        name = self._store.key("callback", callback_id)
-        found = cast("bytes | None", await self._store.redis.hget(name, "deletion_id"))
-        return found.decode() or None if found is not None else None
+        (fields,) = await fields_of(self._store, [callback_id])
+        return fields.get("deletion_id") or None
 
     async def record(
         self,
