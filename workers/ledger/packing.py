@@ -3,8 +3,8 @@
 The sample is a part of the form: a record that was packed with it can be read only with it, so it
 never changes. A better one gets a number of its own. What was never packed is read as it is.
 
-Digests and ids do not compress: as hexadecimal digits each of their bytes takes two. So in the
-second form each of them stands once, as bytes, behind what is compressed.
+Digests and ids do not compress: as hexadecimal digits each of their bytes takes two. So each of
+them stands once, as bytes, behind what is compressed; unless the content has the mark for it.
 """
 
 import json
@@ -18,8 +18,13 @@ from typing import Final
 FIELD: Final = "packed"
 # Beside a packed request: it asked for a dry run.
 REHEARSED: Final = "rehearsed"
-_PLAIN: Final = b"\x01"
-_DRAWN: Final = b"\x02"
+_PLAIN: Final = b"\x03"
+_DRAWN: Final = b"\x04"
+_FIRST: Final = ("packed_1.txt",)
+_SECOND: Final = ("packed_1.txt", "packed_2.txt")
+# What a packed value begins with: the sample, and whether something was drawn.
+_FORMS: Final = {b"\x01": (_FIRST, False), b"\x02": (_FIRST, True),
+          _PLAIN: (_SECOND, False), _DRAWN: (_SECOND, True)}  # fmt: skip
 # In the content: the number of what was drawn from here follows.
 _MARK: Final = b"\x02"
 _MARKED: Final = re.compile(rb"\x02(.)", re.DOTALL)
@@ -37,8 +42,9 @@ class Unpackable(ValueError):
 
 
 @cache
-def _sample() -> bytes:
-    return (resources.files("workers.ledger") / "packed_1.txt").read_bytes()
+def _sample(*parts: str) -> bytes:
+    folder = resources.files("workers.ledger")
+    return b"".join((folder / part).read_bytes() for part in parts)
 
 
 def packed(content: bytes) -> bytes:
@@ -57,22 +63,24 @@ def packed(content: bytes) -> bytes:
 
 
 def _pressed(content: bytes) -> bytes:
-    press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample())
+    press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample(*_SECOND))
     return press.compress(content) + press.flush()
 
 
 def unpacked(content: bytes) -> bytes:
     """The content as it was; what was never packed is that itself. Raises Unpackable."""
-    if content[:1] not in {_PLAIN, _DRAWN}:
+    form = _FORMS.get(content[:1])
+    if form is None:
         return content
-    press = zlib.decompressobj(_WINDOW, zdict=_sample())
+    sample, drawn = form
+    press = zlib.decompressobj(_WINDOW, zdict=_sample(*sample))
     try:
         plain = press.decompress(content[1:], _MOST_BYTES)
     except zlib.error as error:
         raise Unpackable(str(error)) from None
     if not press.eof:
         raise Unpackable("it does not end")
-    return plain if content[:1] == _PLAIN else _put_back(plain, press.unused_data)
+    return _put_back(plain, press.unused_data) if drawn else plain
 
 
 def _put_back(content: bytes, tail: bytes) -> bytes:
@@ -110,7 +118,8 @@ def joined(raw: Mapping[bytes, bytes]) -> tuple[bytes | None, dict[bytes, bytes]
 
 def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, bytes]:
     """Fields of a record and lines of its journal, as fields that take their place."""
-    content = {"fields": dict(fields), "journal": list(journal)}
+    # In the sample's order, for a server hands them out in none.
+    content = {"fields": dict(sorted(fields.items())), "journal": list(journal)}
     return cut(packed(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()))
 
 
