@@ -329,3 +329,32 @@ def test_an_older_word_does_not_end_a_no_that_a_newer_one_met(it: Rehearsal) -> 
     it.check()
     assert it.books.ids() == [made]
     it.finish()
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_no_does_not_settle_which_of_two_words_was_the_later(
+    it: Rehearsal, *, replayed: bool
+) -> None:
+    made = it.event(age=0)
+    assert made is not None
+    it.event(active=True, age=0)
+    it.cancel(made)
+    if replayed:
+        it.replay(made)
+        it.check()
+        it.cancel(made)
+    it.forward(seconds=31)
+    asked = it.ask(org_name="TestCompany")
+    it.work(asked)
+    assert it.check()[asked].state == "awaiting_approval"
+    assert it.watch.calls == 0
+
+
+def test_a_rehearsal_that_is_cancelled_says_nothing_of_the_client(it: Rehearsal) -> None:
+    made = it.event(dry_run=True)
+    assert made is not None
+    it.cancel(made)
+    real = it.event(age=0, org_name="TestCompany")
+    it.finish()
+    assert real is not None
+    assert it.watch.calls == 1

@@ -176,6 +176,12 @@ EVENTS: Final = (
         (f"{_SOAK}::test_an_older_word_does_not_end_a_no_that_a_newer_one_met",),
     ),
     Safeguard(
+        "event: a no does not settle which of two words was the later",
+        "workers/ledger/scripts/prelude.lua", "and 'cancelled_contested' or 'cancelled')",
+        "and 'cancelled' or 'cancelled')",
+        (f"{_SOAK}::test_a_no_does_not_settle_which_of_two_words_was_the_later",),
+    ),
+    Safeguard(
         "event: of equal times a person says which was the last", RECEIVE, "  if equal then",
         "  if false then", ("tests/integration/test_ledger_receive.py",),
     ),

@@ -58,11 +58,6 @@ class Client:
         if event.active and not self._overtaken(event, self.events):
             self.ended = ""
 
-    def remembered(self) -> "Client":
-        """What a ledger that is not the one that it was may still know."""
-        signed = [each for each in self.events if not each.active and each.signed is not None]
-        return Client(signed)
-
     def returned(self, since: int, *, or_may: bool = False) -> Event | None:
         """An active event that counts beyond doubt, or may, among those after the first `since`.
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Container, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -113,6 +114,7 @@ class Rehearsal(Crew):
         )
         self._copy: Mapping[bytes, bytes] = {}
         self._copied_unclear: Mapping[str, Event] = {}
+        self._copied = self.watch.copied()
         self._bind()
         self._dated: set[str] = set()
         self.known: list[str] = []
@@ -546,6 +548,8 @@ class Rehearsal(Crew):
         if before.terminal or self.books.deletion(before.id).state != CANCELLED:
             return
         self.watch.stopped.add(before.id)
+        if before.request.dry_run:
+            return
         if before.plan is not None:
             org_id = int(before.plan.organization.id)
             self.watch.decided.words.refuse(org_id, before.source, before.client)
@@ -643,6 +647,7 @@ class Rehearsal(Crew):
                 reads.dump(name)
             self._copy = dict(zip(names, reads.execute(), strict=True))
         self._copied_unclear = dict(self.watch.decided.words.unclear)
+        self._copied = self.watch.copied()
 
     def lose_ledger(self, *, copy: bool) -> None:
         """The server is emptied, or the copy comes back."""
@@ -663,7 +668,7 @@ class Rehearsal(Crew):
         self.known = self.books.ids()
         self.psa.followed.clear()
         self.watch.decided.words.unclear = dict(self._copied_unclear) if copy else {}
-        self.watch.another_ledger()
+        self.watch.another_ledger(*(deepcopy(self._copied) if copy else ({}, {})))
 
     def accept_ledger(self) -> None:
         """A person compared it with what there is, the account too, and accepts it.

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -301,7 +302,11 @@ class Watch:
         self.voided.discard(deletion_id)
         self.anew[deletion_id] = at
 
-    def another_ledger(self) -> None:
+    def copied(self) -> tuple[dict[tuple[str, str], Client], dict[str, int]]:
+        """What a copy of the ledger knows: of clients, and what each deletion came after."""
+        return deepcopy((self.clients, self.born))
+
+    def another_ledger(self, clients: dict[tuple[str, str], Client], born: dict[str, int]) -> None:
         """The ledger was emptied or restored: it may know nothing of senders and calls."""
         self.ledgers += 1
         self.decided.lose()
@@ -309,14 +314,12 @@ class Watch:
         self.states = self.books.states()
         for sent in self.permitted:
             sent.forgotten = True
-        # A copy may know what came before: then it overtakes what is older.
-        self.clients = {name: each.remembered() for name, each in self.clients.items()}
+        self.clients, self.born = clients, {**dict.fromkeys(self.born, 0), **born}
         self.unproved.clear()
         self.protected.clear()
         self.begun.clear()
         self.approvals.clear()
         self.stopped.clear()
-        self.born = dict.fromkeys(self.born, 0)
 
     # -- requests --------------------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ class Register:
     """What one source says of one client.
 
     `state` is "" if it never said anything, else active, inactive, contested (it said both, of one
-    moment), deleted or cancelled (a person stopped the client's deletion). `epoch` counts how often
-    it became active, `order` the ledger's active events up to its newest one; `active_seen` is when
-    that came.
+    moment), deleted, or cancelled or cancelled_contested (a person stopped the client's deletion).
+    `epoch` counts how often it became active, `order` the ledger's active events up to its newest
+    one; `active_seen` is when that came.
     """
 
     source: str
@@ -34,13 +34,17 @@ class Register:
     @property
     def active(self) -> bool:
         """Whether the source's newest word is, or may be, that the client is active."""
-        return self.state in {"active", "contested"}
+        return self.state == "active" or self._contested
+
+    @property
+    def _contested(self) -> bool:
+        return self.state in {"contested", "cancelled_contested"}
 
     @property
     def words(self) -> str:
         """What an operator reads."""
         at = f" at {rfc3339(self.active_seen)}" if self.active_seen else ""
-        if self.state == "contested":
+        if self._contested:
             both = "that it is active and that it is inactive"
             return f"source {self.source} said of client {self.client!r}, of one moment, {both}"
         return f"source {self.source} said{at} that client {self.client!r} is active"

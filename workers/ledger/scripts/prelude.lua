@@ -546,16 +546,22 @@ local function noes_under(forms)
   return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
 end
 
+-- The states of a register whose deletion a person stopped, and of one whose source said both of one
+-- moment: that stays true for whoever else asks.
+local CANCELLED = {cancelled = true, cancelled_contested = true}
+local CONTESTED = {contested = true, cancelled_contested = true}
+
 -- A person ends a deletion: its client's further events are ignored until it was active again.
 local function stop(deletion, now, entry, detail, errors)
   redis.call('HSET', key('deletion', deletion.id), 'stopped', stopped_as(entry, detail))
   decide(deletion.id, now, entry, detail)
   if not cjson.decode(deletion.request).dry_run then
     decline(deletion, now, entry, detail)
-  end
-  if deletion.client ~= '' and epoch_of(deletion.source, deletion.client) == deletion.epoch then
-    redis.call('HSET', key('register', deletion.source, deletion.client), 'state', 'cancelled',
-      'updated_at', now)
+    if deletion.client ~= '' and epoch_of(deletion.source, deletion.client) == deletion.epoch then
+      local register = key('register', deletion.source, deletion.client)
+      redis.call('HSET', register, 'updated_at', now, 'state',
+        CONTESTED[redis.call('HGET', register, 'state')] and 'cancelled_contested' or 'cancelled')
+    end
   end
   finish(deletion.id, 'cancelled', now, errors)
 end

@@ -163,7 +163,7 @@ local function request(event, known)
     end
   end
   local asked = cjson.decode(event.request)
-  if register.state == 'deleted' or register.state == 'cancelled' then
+  if register.state == 'deleted' or CANCELLED[register.state] then
     -- It makes nothing, but an older word that the client is active does not end that.
     if not asked.dry_run then
       keep_signed(known[1], event)
@@ -468,7 +468,7 @@ local function no_news(event)
     return false
   end
   local last = register.deletion_id and load(key('deletion', register.deletion_id)) or {}
-  if last.state and not TERMINAL[last.state] or register.state == 'deleted' or register.state == 'cancelled' then
+  if last.state and not TERMINAL[last.state] or register.state == 'deleted' or CANCELLED[register.state] then
     return true
   end
   local slack = last.state == 'cancelled' and 0 or 120000

@@ -50,7 +50,7 @@ if register then
   if client.state == 'deleted' then
     return refused('already_deleted')
   end
-  if client.state == 'cancelled' and not overrule then
+  if CANCELLED[client.state] and not overrule then
     return refused('cancelled_by_operator')
   end
   local other = client.deletion_id
@@ -106,7 +106,7 @@ end
 -- A rehearsal says nothing of the client.
 if register and not cjson.decode(deletion.request).dry_run then
   -- That its source said both of one moment stays true, for whoever else asks.
-  redis.call('HSET', register, 'state', client.state == 'contested' and client.state or 'inactive',
+  redis.call('HSET', register, 'state', CONTESTED[client.state] and 'contested' or 'inactive',
     'deletion_id', id, 'updated_at', now)
 end
 decide(id, now, 'replayed', {operator = operator, generation = generation, was = deletion.state, step = step})
