@@ -20,11 +20,8 @@ FIELD: Final = "packed"
 REHEARSED: Final = "rehearsed"
 _PLAIN: Final = b"\x03"
 _DRAWN: Final = b"\x04"
-_FIRST: Final = ("packed_1.txt",)
-_SECOND: Final = ("packed_1.txt", "packed_2.txt")
-# What a packed value begins with: the sample, and whether something was drawn.
-_FORMS: Final = {b"\x01": (_FIRST, False), b"\x02": (_FIRST, True),
-          _PLAIN: (_SECOND, False), _DRAWN: (_SECOND, True)}  # fmt: skip
+# What a packed value begins with: the number of its sample, and whether something was drawn.
+_FORMS: Final = {b"\x01": (1, False), b"\x02": (1, True), _PLAIN: (2, False), _DRAWN: (2, True)}
 # In the content: the number of what was drawn from here follows.
 _MARK: Final = b"\x02"
 _MARKED: Final = re.compile(rb"\x02(.)", re.DOTALL)
@@ -42,9 +39,8 @@ class Unpackable(ValueError):
 
 
 @cache
-def _sample(*parts: str) -> bytes:
-    folder = resources.files("workers.ledger")
-    return b"".join((folder / part).read_bytes() for part in parts)
+def _sample(number: int) -> bytes:
+    return (resources.files("workers.ledger") / f"packed_{number}.txt").read_bytes()
 
 
 def packed(content: bytes) -> bytes:
@@ -63,7 +59,7 @@ def packed(content: bytes) -> bytes:
 
 
 def _pressed(content: bytes) -> bytes:
-    press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample(*_SECOND))
+    press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample(2))
     return press.compress(content) + press.flush()
 
 
@@ -73,7 +69,7 @@ def unpacked(content: bytes) -> bytes:
     if form is None:
         return content
     sample, drawn = form
-    press = zlib.decompressobj(_WINDOW, zdict=_sample(*sample))
+    press = zlib.decompressobj(_WINDOW, zdict=_sample(sample))
     try:
         plain = press.decompress(content[1:], _MOST_BYTES)
     except zlib.error as error:
