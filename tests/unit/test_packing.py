@@ -10,7 +10,7 @@ from workers.ledger.packing import Unpackable, open_record, pack_record, packed,
 # Records that were packed with them could not be read with other ones.
 SAMPLES = {
     "packed_1.txt": "66e804746bcdc1cb55e9c336bccb094c0c0a2c4a567d279169e36bbd548f3e6a",
-    "packed_2.txt": "6eb234c6c4548e3ca885a609cc9b3c991b76784d614424a6bf1902916707aeac",
+    "packed_2.txt": "e349b85bf0a3ba8dfcf61c8c6c2620e80844f98101ed5cdf7f7ec9c08c0fa3cb",
 }
 
 

@@ -38,7 +38,8 @@ local function fold_result(deletion)
     or deletion.state ~= 'deleted' and deletion.state ~= 'soft_deleted' then
     return
   end
-  local kept = table.concat({result.attempts, result.last_status or '', result.created_at, result.last_answer or ''}, ' ')
+  local made_at = result.created_at ~= deletion.finished_at and result.created_at or ''
+  local kept = table.concat({result.attempts, result.last_status or '', made_at, result.last_answer or ''}, ' ')
   -- A longer field would take the whole record its short form.
   if #kept <= 64 then
     deletion.received = kept

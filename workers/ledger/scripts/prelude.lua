@@ -366,12 +366,12 @@ end
 local function received(id)
   local owner = string.match(id, '^cb_(.+)_%d+$')
   owner = owner and 'del_' .. owner or id
-  local kept = redis.call('HMGET', key('deletion', owner), 'received', 'generation')
-  local attempts, status, created_at, answer = string.match(kept[1] or '', '^(%d+) (%d*) (%d+) (.*)$')
+  local kept = redis.call('HMGET', key('deletion', owner), 'received', 'generation', 'finished_at')
+  local attempts, status, made_at, answer = string.match(kept[1] or '', '^(%d+) (%d*) (%d*) (.*)$')
   local callback = attempts and result_of(owner, kept[2])
   return callback and (id == owner or id == callback) and {
-    id = callback, state = 'delivered', attempts = attempts, created_at = created_at, deletion_id = owner,
-    generation = kept[2], last_status = status, last_answer = answer,
+    id = callback, state = 'delivered', attempts = attempts, created_at = given(made_at) or kept[3],
+    deletion_id = owner, generation = kept[2], last_status = status, last_answer = answer,
   } or nil
 end
 
