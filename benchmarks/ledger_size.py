@@ -12,6 +12,7 @@ from redis import Redis
 from benchmarks.figure import Figure, Size, over_runs
 from benchmarks.installation import Installation, installation
 from benchmarks.load import saturate
+from workers.ledger.packing import cut
 from workers.processes.duties import duties
 from workers.processes.runtime import open_ledger, open_queue
 from workers.processes.scheduler import Scheduler
@@ -44,7 +45,7 @@ def fill(redis: Redis, number: int) -> None:
               "intent_org": "1", "intent_state": "accepted",
               "intent_kind": "delete", "callback_url": "", "errors": "[]", "lease_until": 0,
               "ready_at": now, "job": 1, "fence": 1, "org_id": "1"}  # fmt: skip
-    packed: dict[Any, Any] = {f"packed{part}": bytes(range(part, part + 64)) for part in range(7)}
+    packed: dict[Any, Any] = {**cut(bytes(range(64)) * 7)}
     redis.hset("unglue:sample", mapping={**fields, **packed})
     script = redis.register_script(_FILL)
     for start in range(0, number, _AT_ONCE):

@@ -23,8 +23,9 @@ from workers.itglue.models import KINDS
 from workers.times.clock import system_clock
 
 _NUMBER = {"quick": 20, "default": 120, "full": 200}
-# Before them so many, which fill what is bounded: the newest thousand decisions, for example.
-_BEFORE = {"quick": 0, "default": 120, "full": 120}
+# Before them so many, which fill what is bounded (the newest thousand decisions, for example), and
+# after which an index has no short form any more: that ends at 128, and is not these ones' cost.
+_BEFORE = {"quick": 0, "default": 140, "full": 140}
 _wait = partial(until, seconds=240.0)
 
 

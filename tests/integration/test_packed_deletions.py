@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from adapters.errors import NotFound
 from service.sandbox.settings import SandboxSettings
 from tests.support.clock import TestClock
+from tests.support.deletions import requested
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.bulk.replay.selection import Filter, select
+from workers.ledger.deleting.deletions import Change
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
+from workers.pipeline.states import DELETED
 from workers.upkeep.packing import REST, Packing
 from workers.upkeep.retention import Retention
 
@@ -59,6 +63,11 @@ async def test_it_reads_as_before_in_less(redis: Redis, ledger: Ledger, clock: T
         assert await redis.exists(ledger.store.key("journal", deletion_id)) == 0
 
 
+async def unpacked(redis: Redis, ledger: Ledger, deletion_id: str) -> bool:
+    fields: Any = await redis.hkeys(ledger.store.key("deletion", deletion_id))
+    return not [each for each in fields if b"packed" in each or each.isdigit()]
+
+
 async def failed(here: Rehearsal) -> str:
     here.reconfigure(eligible_statuses=("Nobody",))
     deletion_id = (await here.event()).deletion_id
@@ -67,21 +76,36 @@ async def failed(here: Rehearsal) -> str:
     return deletion_id
 
 
-async def test_it_begins_anew_as_what_it_was(ledger: Ledger, clock: TestClock) -> None:
+async def named_as_before(redis: Redis, name: str) -> None:
+    """The ledger's first form."""
+    fields: Any = await redis.hgetall(name)
+    older: Any = {b"packed" + field: part for field, part in fields.items() if field.isdigit()}
+    assert older
+    await redis.hset(name, mapping=older)
+    await redis.hdel(name, *(field for field in fields if field.isdigit()))
+
+
+async def test_one_of_the_first_form_begins_anew_as_what_it_was(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await failed(here)
         before = await ledger.views.of(deletion_id)
         await pack(ledger, clock)
+        await named_as_before(redis, ledger.store.key("deletion", deletion_id))
         asked: dict[str, Any] = {"operator": "bob", "callback_url": "", "overrule": False}
         await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
         view = await ledger.views.of(deletion_id)
         assert view.earlier == (before.deletion,)
+        assert await unpacked(redis, ledger, deletion_id)
         assert view.journal[: len(before.journal)] == before.journal
         here.reconfigure()
         assert (await here.run(deletion_id))["deleted"]
 
 
-async def test_who_came_back_is_seen_though_it_is_packed(ledger: Ledger, clock: TestClock) -> None:
+async def test_who_came_back_is_seen_though_it_is_packed(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
     async with rehearsal(ledger, clock) as here:
         deletion_id = await failed(here)
         await pack(ledger, clock)
@@ -90,6 +114,7 @@ async def test_who_came_back_is_seen_though_it_is_packed(ledger: Ledger, clock: 
         asked: dict[str, Any] = {"operator": "bob", "callback_url": "", "overrule": True}
         with pytest.raises(ReplayRefused, match="active"):
             await ledger.deletions.replay(deletion_id, token="t", now=clock(), **asked)
+        assert await unpacked(redis, ledger, deletion_id)
 
 
 async def test_what_goes_on_is_not_packed(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
@@ -122,6 +147,69 @@ async def test_a_packed_delivery_is_answered_and_chosen_as_before(
         with pytest.raises(ReplayRefused, match="handled"):
             await ledger.deliveries.receive(**again, now=clock(), replay=Replay("bob", "t"))
         assert (await select(ledger, Filter("deliveries", state="ignored"), 9)).ids == ()
+
+
+async def told(ledger: Ledger, clock: TestClock) -> str:
+    """A deletion whose result was received: the result's id."""
+    await requested(ledger, "del_1", clock(), url="https://rewst.example.com/hook")
+    held = await ledger.deletions.lease("del_1", clock())
+    assert held is not None
+    await ledger.deletions.record(held, Change(DELETED), clock())
+    sent = await ledger.callbacks.lease("cb_1_1", clock())
+    assert sent is not None
+    await ledger.callbacks.record(
+        sent, state="delivered", ready_at=clock(), status=202, answer="taken: 5\nso it is",
+        line={"entry": "callback"}, now=clock(),
+    )  # fmt: skip
+    return "cb_1_1"
+
+
+async def test_a_received_result_is_kept_with_its_deletion(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    name = await told(ledger, clock)
+
+    async def read() -> list[object]:
+        return [
+            await ledger.views.of("del_1"),
+            await ledger.results.get(name),
+            await ledger.results.newest(9, state="delivered"),
+            await ledger.callbacks.deletion_of(name),
+            await select(ledger, Filter("callbacks", state="delivered", source="api"), 9),
+        ]
+
+    before = await read()
+    await pack(ledger, clock)
+    assert await redis.keys("unglue:callback*") == [b"unglue:callbacks"]
+    assert await read() == before
+    with pytest.raises(NotFound):
+        await ledger.results.get("cb_1_2")
+    # It waits for the look back, and so does its result.
+    clock.now += timedelta(days=401)
+    await Retention(ledger).prune(clock())
+    assert await read() == before
+    await ledger.deletions.looked_back("del_1", {"entry": "looked_back"}, clock())
+    await Retention(ledger).prune(clock())
+    assert await redis.keys("unglue:*callback*") == [b"unglue:counts:callbacks"]
+    assert not await redis.exists(ledger.store.key("deletion", "del_1"))
+
+
+async def test_one_that_was_kept_so_is_sent_again(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    name = await told(ledger, clock)
+    before = await ledger.results.get(name)
+    await pack(ledger, clock)
+    asked: dict[str, Any] = {"operator": "bob", "token": "t", "url": "https://x.example.com/"}
+    again = await ledger.callbacks.replay("del_1", **asked, now=clock())
+    assert await ledger.callbacks.replay(name, **asked, now=clock()) == again == "cb_1_1_r1"
+    results = (await ledger.views.of("del_1")).callbacks
+    assert results == (before, await ledger.results.get(again))
+    # What is not received yet, or came after another one, stays as it is.
+    await redis.zadd(ledger.store.key("unpacked"), {"del_1": 0})
+    await pack(ledger, clock)
+    assert (await ledger.views.of("del_1")).callbacks == results
+    assert len(await redis.keys("unglue:callback:*")) == 2
 
 
 async def test_packed_ones_leave_in_time(redis: Redis, ledger: Ledger, clock: TestClock) -> None:

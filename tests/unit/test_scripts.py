@@ -44,9 +44,9 @@ def test_somebody_runs_it(path: Path) -> None:
 # log. What these write is no decision: read, done or asked again it is the same.
 WITHOUT_ENTRY = (
     "ask_host audit_append audit_fold audit_trim begin_catch_up carry_trace "
-    "configured due give_back give_back_callback hand_out hold_requests host_answered "
+    "configured count due give_back give_back_callback hand_out hold_requests host_answered "
     "host_silent lease_callback look_later looked_back notice pack put_off_callback "
-    "record_catch_up record_replay renew renew_callbacks standing take_along take_form "
+    "record_catch_up record_replay renew renew_callbacks results standing take_along take_form "
     "take_quarantined take_request tell_unproved unpack view wait_quarantined"
 )
 ENTRIES = re.compile(r"\b(audit|decide|finish|create|pause|leave_quarantine)\(")

@@ -1,5 +1,6 @@
 """Lists of deletions and deliveries, newest first, a page at a time."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -101,6 +102,24 @@ class Listing:
             counts = await reads.execute()
         rows = [counts[at : at + len(states)] for at in range(0, len(counts), len(states))]
         return [dict(zip(states, row, strict=True)) for row in rows]
+
+    async def came_to(
+        self, since: datetime, until: datetime
+    ) -> Counter[tuple[str, str, bool, str]]:
+        """How many deletions that were asked for in this time came to what.
+
+        That is by source, state ("open" until it ends), whether it was a dry run, and the code of
+        the first error.
+        """
+        index, end = self._store.key("deletions"), f"({to_ms(until)}"
+        names = await self._store.redis.zrangebyscore(index, to_ms(since), end)
+        counted = Counter[tuple[str, str, bool, str]]()
+        for start in range(0, len(names), _AT_ONCE):
+            rows = await self._store.run("count", *names[start : start + _AT_ONCE])
+            for what, count in zip(rows[::2], rows[1::2], strict=True):
+                source, state, dry_run, code = what.decode().split("\n")
+                counted[source, state, bool(dry_run), code] += count
+        return counted
 
     async def _page(
         self,

@@ -3,8 +3,8 @@
 The sample is a part of the form: a record that was packed with it can be read only with it, so it
 never changes. A better one gets a number of its own. What was never packed is read as it is.
 
-Digests and ids do not compress: as hexadecimal digits each of their bytes takes two. So in the
-second form each of them stands once, as bytes, behind what is compressed.
+Digests and ids do not compress: as hexadecimal digits each of their bytes takes two. So each of
+them stands once, as bytes, behind what is compressed; unless the content has the mark for it.
 """
 
 import json
@@ -18,8 +18,10 @@ from typing import Final
 FIELD: Final = "packed"
 # Beside a packed request: it asked for a dry run.
 REHEARSED: Final = "rehearsed"
-_PLAIN: Final = b"\x01"
-_DRAWN: Final = b"\x02"
+_PLAIN: Final = b"\x03"
+_DRAWN: Final = b"\x04"
+# What a packed value begins with: the number of its sample, and whether something was drawn.
+_FORMS: Final = {b"\x01": (1, False), b"\x02": (1, True), _PLAIN: (2, False), _DRAWN: (2, True)}
 # In the content: the number of what was drawn from here follows.
 _MARK: Final = b"\x02"
 _MARKED: Final = re.compile(rb"\x02(.)", re.DOTALL)
@@ -37,8 +39,8 @@ class Unpackable(ValueError):
 
 
 @cache
-def _sample() -> bytes:
-    return (resources.files("workers.ledger") / "packed_1.txt").read_bytes()
+def _sample(number: int) -> bytes:
+    return (resources.files("workers.ledger") / f"packed_{number}.txt").read_bytes()
 
 
 def packed(content: bytes) -> bytes:
@@ -57,22 +59,24 @@ def packed(content: bytes) -> bytes:
 
 
 def _pressed(content: bytes) -> bytes:
-    press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample())
+    press = zlib.compressobj(9, zlib.DEFLATED, _WINDOW, zdict=_sample(2))
     return press.compress(content) + press.flush()
 
 
 def unpacked(content: bytes) -> bytes:
     """The content as it was; what was never packed is that itself. Raises Unpackable."""
-    if content[:1] not in {_PLAIN, _DRAWN}:
+    form = _FORMS.get(content[:1])
+    if form is None:
         return content
-    press = zlib.decompressobj(_WINDOW, zdict=_sample())
+    sample, drawn = form
+    press = zlib.decompressobj(_WINDOW, zdict=_sample(sample))
     try:
         plain = press.decompress(content[1:], _MOST_BYTES)
     except zlib.error as error:
         raise Unpackable(str(error)) from None
     if not press.eof:
         raise Unpackable("it does not end")
-    return plain if content[:1] == _PLAIN else _put_back(plain, press.unused_data)
+    return _put_back(plain, press.unused_data) if drawn else plain
 
 
 def _put_back(content: bytes, tail: bytes) -> bytes:
@@ -90,9 +94,10 @@ def _put_back(content: bytes, tail: bytes) -> bytes:
 
 
 def cut(value: bytes) -> dict[str, bytes]:
-    """What was packed, as fields that are short enough."""
+    """What was packed, as fields that are short enough; as a name a number takes two bytes."""
     parts = range(0, len(value), _PART_BYTES)
-    return {f"{FIELD}{no}": value[at : at + _PART_BYTES] for no, at in enumerate(parts)}
+    return {str(no) if no else f"{FIELD}0": value[at : at + _PART_BYTES]
+            for no, at in enumerate(parts)}  # fmt: skip
 
 
 def joined(raw: Mapping[bytes, bytes]) -> tuple[bytes | None, dict[bytes, bytes]]:
@@ -100,14 +105,17 @@ def joined(raw: Mapping[bytes, bytes]) -> tuple[bytes | None, dict[bytes, bytes]
     rest, parts = dict(raw), list[bytes]()
     # What deliveries had at first.
     whole = rest.pop(FIELD.encode(), None)
-    while (part := rest.pop(f"{FIELD}{len(parts)}".encode(), None)) is not None:
-        parts.append(part)
+    # All were named as the first one before the ledger's second form.
+    for name in (f"{FIELD}%d", "%d"):
+        while (part := rest.pop((name % len(parts)).encode(), None)) is not None:
+            parts.append(part)
     return b"".join(parts) or whole, rest
 
 
 def pack_record(fields: Mapping[str, str], journal: Sequence[str]) -> dict[str, bytes]:
     """Fields of a record and lines of its journal, as fields that take their place."""
-    content = {"fields": dict(fields), "journal": list(journal)}
+    # In the sample's order, for a server hands them out in none.
+    content = {"fields": dict(sorted(fields.items())), "journal": list(journal)}
     return cut(packed(json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()))
 
 

@@ -16,7 +16,7 @@ from workers.times.clock import to_ms
 REST: Final = timedelta(seconds=10)
 _STEP: Final = 100
 _MOST_STEPS: Final = 5
-# Read by no script once a deletion has ended, but by the one that begins it anew.
+# Once a deletion has ended no script reads them but the one that begins it anew.
 _PACKED: Final = frozenset(
     {
         "plan", "plan_account", "plan_counts", "plan_declines", "plan_digest", "plan_doubts",
@@ -25,7 +25,7 @@ _PACKED: Final = frozenset(
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
         "read_by", "asked_as", "order", "looked_from", "eligible_until", "export",
         "request", "approval_plan", "approval_counts", "approval_passes", "approval_why",
-        "approval_reason", "step", "vendor", "actor",
+        "approval_reason", "step", "vendor", "actor", "attempts", "ready_at", "lease_until",
     }
 )  # fmt: skip
 

@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from workers.ledger.bulk.replays import What
 from workers.ledger.ledger import Ledger
+from workers.ledger.sending.results import fields_of
 from workers.ledger.store import Store
 from workers.pipeline.states import BLOCKED, CANCELLED, FAILED
 from workers.times.clock import to_ms
@@ -129,12 +130,12 @@ async def _read(store: Store, what: What, names: list[str]) -> list[tuple[str, s
                 for name, (source, events, event_id, verdict) in rows
             ]
         case "callbacks":
-            rows = await _fields(store, "callback", names, "deletion_id", "state")
-            of = [deletion_id for _, (deletion_id, _) in rows]
+            found = [each for each in await fields_of(store, names) if each]
+            of = [each.get("deletion_id", "") for each in found]
             owners = dict(await _fields(store, "deletion", of, "source"))
             return [
-                (name, "".join(owners.get(deletion_id, ("",))), {state})
-                for name, (deletion_id, state) in rows
+                (each["id"], "".join(owners.get(owner, ("",))), {each["state"]})
+                for each, owner in zip(found, of, strict=True)
             ]
 
 

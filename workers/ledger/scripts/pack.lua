@@ -1,6 +1,6 @@
 -- A deletion that ended is kept in fewer bytes, with its journal, and so is the delivery that asked
--- for it; if nothing was written to them since they were read.
--- KEYS: deletion:*, delivery:*, journal:*, unpacked
+-- for it; if nothing was written to them since they were read. Its result, once received, is kept with it.
+-- KEYS: callback:*, callbacks:of:*, deletion:*, delivery:*, journal:*, unpacked
 -- ARGV: id, updated_at and journal length as they were read, delivery id ('' to leave it), its body as
 --       it was read, count of names and values of its packed body and headers, these, count of names of
 --       packed fields, the names, then names and values of what was packed
@@ -13,13 +13,8 @@ local function make(name, fields, from, to)
   for i = from, to, 2 do
     fields[ARGV[i]] = ARGV[i + 1]
   end
-  local line = {}
-  for field, value in pairs(fields) do
-    line[#line + 1] = field
-    line[#line + 1] = value
-  end
   redis.call('DEL', name)
-  redis.call('HSET', name, unpack(line))
+  redis.call('HSET', name, unpack(flat(fields)))
 end
 
 -- Where the fields of a delivery say nearly all of its one event, the rest is enough (`receipts_of`).
@@ -31,6 +26,24 @@ local function fold_receipts(delivery)
   end
   if #receipts == 1 and same == 3 and receipts[1].event_id then
     delivery.events, delivery.event_id, delivery.event_job = nil, receipts[1].event_id, receipts[1].job
+  end
+end
+
+-- Of a result that was received and never sent again, what is told of it goes with the deletion, if that
+-- cannot begin anew (`received`). All else of it was for whoever sent it.
+local function fold_result(deletion)
+  local of, callback = key('callbacks', 'of', id), result_of(id, deletion.generation)
+  local result = load(key('callback', callback))
+  if result.state ~= 'delivered' or result.first or result.replays or result.target or redis.call('ZCARD', of) ~= 1
+    or deletion.state ~= 'deleted' and deletion.state ~= 'soft_deleted' then
+    return
+  end
+  local made_at = result.created_at ~= deletion.finished_at and result.created_at or ''
+  local kept = table.concat({result.attempts, result.last_status or '', made_at, result.last_answer or ''}, ' ')
+  -- A longer field would take the whole record its short form.
+  if #kept <= 64 then
+    deletion.received = kept
+    redis.call('DEL', of, key('callback', callback))
   end
 end
 
@@ -47,6 +60,7 @@ for i = 8 + count, 7 + count + names do
   deletion[ARGV[i]] = nil
 end
 redis.call('DEL', key('journal', id))
+fold_result(deletion)
 make(name, deletion, 8 + count + names, #ARGV)
 redis.call('ZREM', key('unpacked'), id)
 local delivery = load(key('delivery', ARGV[4]))

@@ -28,7 +28,7 @@ end
 
 -- The form in which the ledger is written: raised, with a step in take_form.lua, by whoever changes what
 -- older releases would misread. Nobody writes into a form that it does not know.
-local FORM = 1
+local FORM = 2
 local ledger = redis.call('HMGET', key('ledger'), 'form', 'accepted_at')
 local written = tonumber(ledger[1] or 0)
 if written > FORM then
@@ -42,6 +42,16 @@ local function load(name)
     fields[flat[i]] = flat[i + 1]
   end
   return fields
+end
+
+-- Names and values one after the other, as Redis has them.
+local function flat(fields)
+  local line = {}
+  for field, value in pairs(fields) do
+    line[#line + 1] = field
+    line[#line + 1] = value
+  end
+  return line
 end
 
 local function write(name, fields)
@@ -352,6 +362,25 @@ local function post(callback, of, now, ...)
   redis.call('ZADD', key('callbacks', 'of', of), now, callback)
 end
 
+-- The first result of a deletion's generation.
+local function result_of(id, generation)
+  return 'cb_' .. string.sub(id, 5) .. '_' .. generation
+end
+
+-- The fields of a result that is kept with its deletion (`pack.lua`), by the id of either; nothing if it
+-- is not.
+local function received(id)
+  local owner = string.match(id, '^cb_(.+)_%d+$')
+  owner = owner and 'del_' .. owner or id
+  local kept = redis.call('HMGET', key('deletion', owner), 'received', 'generation', 'finished_at')
+  local attempts, status, made_at, answer = string.match(kept[1] or '', '^(%d+) (%d*) (%d*) (.*)$')
+  local callback = attempts and result_of(owner, kept[2])
+  return callback and (id == owner or id == callback) and {
+    id = callback, state = 'delivered', attempts = attempts, created_at = given(made_at) or kept[3],
+    deletion_id = owner, generation = kept[2], last_status = status, last_answer = answer,
+  } or nil
+end
+
 -- A callback is sent no more: its record, its people and the audit log say why.
 local function give_up(id, callback, now, why, code)
   local name = key('callback', id)
@@ -485,8 +514,7 @@ local function finish(id, state, now, errors)
   end
 
   if deletion.callback_url ~= '' then
-    local callback = 'cb_' .. string.sub(id, 5) .. '_' .. deletion.generation
-    post(callback, id, now, 'deletion_id', id, 'generation', deletion.generation)
+    post(result_of(id, deletion.generation), id, now, 'deletion_id', id, 'generation', deletion.generation)
   end
 end
 

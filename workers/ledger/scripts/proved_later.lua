@@ -30,7 +30,7 @@ if deletion.client ~= '' then
   end
 end
 if deletion.callback_url ~= '' then
-  local first = 'cb_' .. string.sub(id, 5) .. '_' .. deletion.generation
+  local first = result_of(id, deletion.generation)
   post(first .. '_c', id, now, 'deletion_id', id, 'generation', deletion.generation, 'first', first)
 end
 return 1

@@ -36,6 +36,10 @@ for i = 3, #ARGV, 3 do
       redis.call('DEL', key('callback', callback), key('replayed', callback))
       redis.call('ZREM', key('callbacks'), callback)
     end
+    local kept = received(id)
+    if kept then
+      redis.call('ZREM', key('callbacks'), kept.id)
+    end
     for generation = 1, tonumber(deletion.generation) do
       redis.call('DEL', key('history', id, generation))
     end

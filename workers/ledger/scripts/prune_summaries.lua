@@ -5,7 +5,7 @@
 local now, cutoff, removed = tonumber(ARGV[1]), ARGV[2], 0
 for i = 3, #ARGV do
   local id = ARGV[i]
-  local callback = load(key('callback', id))
+  local callback = received(id) or load(key('callback', id))
   local orphaned = callback.deletion_id ~= '' and redis.call('EXISTS', key('deletion', callback.deletion_id or '')) == 0
   -- The first one counts the replays, and no webhook-id may come twice: they leave together.
   local of = key('callbacks', 'of', callback.of or callback.deletion_id or '')

@@ -1,8 +1,15 @@
 -- A result that was delivered, refused or given up is sent again: a new entry, so a new webhook-id.
--- KEYS: callback:*, callbacks:of:*, replayed:*
+-- KEYS: callback:*, callbacks:of:*, deletion:*, replayed:*
 -- ARGV: id (of a callback, or of the record whose newest one is meant), now, operator, token, URL
 -- Answer: {'replayed' or 'known', new id} or {'refused', why}
 local id, now, operator, token, url = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+-- One that is kept with its deletion is a record of its own from here on.
+local kept = received(id)
+if kept then
+  redis.call('HSET', key('callback', kept.id), unpack(flat(kept)))
+  redis.call('ZADD', key('callbacks', 'of', kept.deletion_id), kept.created_at, kept.id)
+  redis.call('HDEL', key('deletion', kept.deletion_id), 'received')
+end
 if string.sub(id, 1, 3) ~= 'cb_' then
   id = redis.call('ZREVRANGE', key('callbacks', 'of', id), 0, 0)[1] or id
 end

@@ -6,6 +6,8 @@
 local STEPS = {
   -- Releases before the first number: what is new (tips, fences by the clock) begins by itself.
   [0] = function() end,
+  -- What was packed before is read, and replayed, as it is; an older release cannot read what is packed now.
+  [1] = function() end,
 }
 if ARGV[2] == '1' and written < FORM then
   for version = written, FORM - 1 do

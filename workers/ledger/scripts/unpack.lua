@@ -15,8 +15,9 @@ end
 for i = #ARGV, 4 + 2 * fields, -1 do
   redis.call('LPUSH', key('journal', id), ARGV[i])
 end
+-- All were named as the first one before the second form.
 local part = 0
-while redis.call('HDEL', name, 'packed' .. part) == 1 do
+while redis.call('HDEL', name, part, 'packed' .. part) > 0 do
   part = part + 1
 end
 return 1

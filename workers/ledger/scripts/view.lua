@@ -14,7 +14,11 @@ for number = 1, generation - 1 do
   earlier[number] = redis.call('HGETALL', key('history', id, number))
 end
 local callbacks = {}
-for index, callback in ipairs(redis.call('ZRANGE', key('callbacks', 'of', id), 0, -1)) do
-  callbacks[index] = redis.call('HGETALL', key('callback', callback))
+local kept = received(id)
+if kept then
+  callbacks[1] = flat(kept)
+end
+for _, callback in ipairs(redis.call('ZRANGE', key('callbacks', 'of', id), 0, -1)) do
+  callbacks[#callbacks + 1] = redis.call('HGETALL', key('callback', callback))
 end
 return {deletion, redis.call('LRANGE', key('journal', id), 0, -1), earlier, callbacks}

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, cast
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.installation.condition import NotDurable
 from workers.ledger.records import loaded, written
+from workers.ledger.sending.results import fields_of
 from workers.ledger.store import Part, text
 from workers.times.clock import to_ms
 
@@ -86,7 +87,8 @@ class Callbacks(Part):
 
     async def deletion_of(self, callback_id: str) -> str | None:
         """The deletion whose result this is; `None` if it is none's."""
-        return await self._store.value("deletion_id", "callback", callback_id) or None
+        (fields,) = await fields_of(self._store, [callback_id])
+        return fields.get("deletion_id") or None
 
     async def record(
         self,

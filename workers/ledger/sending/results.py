@@ -1,16 +1,23 @@
 """The outbox as a list: results and summaries on their way, with what came back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
+from adapters.errors import NotFound
 from workers.ledger.records import loaded, read_lines
-from workers.ledger.store import Part
+from workers.ledger.store import Part, Store, text
 from workers.times.clock import from_ms, ms_or_none, to_ms
 
 # Entries looked through for a page, however few fit.
 _MOST: Final = 2000
+_AT_ONCE: Final = 100
+
+
+async def fields_of(store: Store, names: Sequence[str]) -> list[dict[str, str]]:
+    """The fields of each of these results; empty where there is none."""
+    return [text(flat) for flat in await store.run("results", *names)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +72,25 @@ class Results(Part):
         )  # fmt: skip
         found: list[Result] = []
         last: float | None = None
-        for name, score in names:
-            # A page ends between two moments.
-            if len(found) >= limit and score != last:
-                return found, from_ms(cast("float", last))
-            fields = await self._store.hash("callback", name.decode())
-            last = score
-            if fields and state in (None, fields["state"]):
-                found.append(Result.load(fields))
+        for start in range(0, len(names), _AT_ONCE):
+            chunk = names[start : start + _AT_ONCE]
+            rows = await fields_of(self._store, [name.decode() for name, _ in chunk])
+            for (_, score), fields in zip(chunk, rows, strict=True):
+                # A page ends between two moments.
+                if len(found) >= limit and score != last:
+                    return found, from_ms(cast("float", last))
+                last = score
+                if fields and state in (None, fields["state"]):
+                    found.append(Result.load(fields))
         more = len(names) == _MOST and last is not None
         return found, from_ms(cast("float", last)) if more else None
 
     async def get(self, callback_id: str) -> Result:
         """One result. Raises NotFound: there is none of this id."""
-        return Result.load(await self._store.found("callback", callback_id, "result"))
+        (fields,) = await fields_of(self._store, [callback_id])
+        if not fields:
+            raise NotFound(f"there is no result {callback_id}")
+        return Result.load(fields)
 
     async def lines(self, callback_id: str) -> list[dict[str, Any]]:
         """The journal of a result that is no deletion's, oldest first; its times are RFC 3339."""
