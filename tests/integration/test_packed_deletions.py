@@ -77,7 +77,7 @@ async def failed(here: Rehearsal) -> str:
 
 
 async def named_as_before(redis: Redis, name: str) -> None:
-    """The ledger's first form."""
+    """In the form that the ledger had first."""
     fields: Any = await redis.hgetall(name)
     older: Any = {b"packed" + field: part for field, part in fields.items() if field.isdigit()}
     assert older
@@ -85,7 +85,7 @@ async def named_as_before(redis: Redis, name: str) -> None:
     await redis.hdel(name, *(field for field in fields if field.isdigit()))
 
 
-async def test_one_of_the_first_form_begins_anew_as_what_it_was(
+async def test_it_begins_anew_as_what_it_was(
     redis: Redis, ledger: Ledger, clock: TestClock
 ) -> None:
     async with rehearsal(ledger, clock) as here:
