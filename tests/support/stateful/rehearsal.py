@@ -829,6 +829,7 @@ def rehearsing(server: "redis.Redis", folder: Path) -> Iterator[Rehearsal]:
     with (
         patch("workers.intake.intake.VENDORS", it.vendors),
         patch("httpx._client.AsyncHTTPTransport", lambda *_args, **_options: it.wire),
+        patch("workers.itglue.http.transport.connections", lambda _tls: it.wire),
         # A sixth of the time: the same few addresses again and again, and no cookies at all.
         patch("httpx._urls.urlparse", _addresses),
         patch("httpx._urlparse.urlparse", _addresses),
