@@ -219,7 +219,7 @@ async def test_no_secret_is_found_anywhere(
         found += list(on_disk(folder))
         forbidden = needles(at)
         read = await http.get(
-            f"{at.sandbox}/organizations/302/relationships/passwords",
+            f"{at.sandbox}/passwords?filter[organization_id]=302",
             headers={"x-api-key": SECRETS["UNGLUE_ITGLUE__API_KEY"]},
         )
     assert [

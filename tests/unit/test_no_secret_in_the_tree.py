@@ -40,7 +40,6 @@ PATHS = {
     "workers/itglue/export/archive.py": "the name of a kind of record",
     "workers/ledger/packed_1.txt": "words that records hold often; no value of anybody's",
     "workers/ledger/packed_2.txt": "words that records hold often; no value of anybody's",
-    "workers/pipeline/steps/proof.py": "the name of a gate",
     "workers/settings/secrecy.py": "the sample's, refused for real accounts",
     "tests/fixtures/redis/server.key": "of a server that tests start",
     "tests/fixtures/keyserver/keys.example.test.pem": "a host that does not exist; tests only",
