@@ -118,10 +118,13 @@ def merged(fields: Iterable[tuple[str, Any]]) -> bool:
     No vendor documents in which field, so any counts that has the word and is not empty.
     """
     return any(
-        str(value).casefold() not in _NOTHING
-        and any(word.startswith("merge") for word in _words(name))
-        for name, value in fields
+        _is_of_merging(name) and str(value).casefold() not in _NOTHING for name, value in fields
     )
+
+
+@lru_cache(maxsize=1024)
+def _is_of_merging(name: str) -> bool:
+    return any(word.startswith("merge") for word in _words(name))
 
 
 def speaks_of_a_client(value: Any) -> bool:  # noqa: ANN401 - any JSON
