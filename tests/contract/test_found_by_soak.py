@@ -358,3 +358,33 @@ def test_a_rehearsal_that_is_cancelled_says_nothing_of_the_client(it: Rehearsal)
     it.finish()
     assert real is not None
     assert it.watch.calls == 1
+
+
+@pytest.mark.parametrize("asked_by", ["its own event", "somebody"])
+def test_one_more_word_of_the_same_moment_is_shown_before_it_is_approved(
+    it: Rehearsal, asked_by: str
+) -> None:
+    """What was approved is what the approver saw, though it is contested before and after."""
+    it.event(active=True)
+    made = it.event(org_name="TestCompany", age=0)
+    assert made is not None
+    asked = made if asked_by == "its own event" else it.ask(org_id="301", org_name="TestCompany")
+    it.work(asked)
+    assert it.check()[asked].state == "awaiting_approval"
+    it.event(active=True, org_name="TestCompany", age=0)
+    it.approve(asked, by="bob", force=False, stale=False)
+    it.finish()
+    assert it.watch.calls == 0
+
+
+def test_what_is_proved_late_is_no_newer_than_when_it_came(it: Rehearsal) -> None:
+    """So an inactive word after it is none that it makes stale."""
+    first = it.event(age=0)
+    it.vendor.out_of_reach = True
+    it.event(active=True)
+    it.vendor.out_of_reach = False
+    it.forward(seconds=10)
+    it.prove_what_waits()
+    second = it.event(age=1)
+    it.check()
+    assert second not in (None, first)

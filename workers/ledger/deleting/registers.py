@@ -19,7 +19,7 @@ class Register:
     `state` is "" if it never said anything, else active, inactive, contested (it said both, of one
     moment), deleted, or cancelled or cancelled_contested (a person stopped the client's deletion).
     `epoch` counts how often it became active, `order` the ledger's active events up to its newest
-    one; `active_seen` is when that came.
+    one; `active_seen` is when that came. `contested_by` is the newest delivery that made it so.
     """
 
     source: str
@@ -30,6 +30,7 @@ class Register:
     active_seen: datetime | None = None
     active_by: str = ""
     name: str = ""
+    contested_by: str = ""
 
     @property
     def active(self) -> bool:
@@ -51,7 +52,13 @@ class Register:
 
     def watched(self) -> tuple[str, str, str, str]:
         """What must be so still when the call is granted."""
-        return (self.source, self.client, self.epoch, self.state)
+        return (self.source, self.client, self.epoch, self.said)
+
+    @property
+    def said(self) -> str:
+        """The state, and which word it was that made it contested."""
+        by = self.contested_by if self._contested else ""
+        return f"{self.state}@{by}" if by else self.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ class Registers(Part):
 
 
 def _register(source: str, client: str, row: Sequence[str]) -> Register:
-    state, epoch, order, seen, active_by, name = row
+    state, epoch, order, seen, *by_and_name = row
     return Register(
-        source, client, state, epoch or "0", int(order or 0), ms_or_none(seen), active_by, name
+        source, client, state, epoch or "0", int(order or 0), ms_or_none(seen), *by_and_name
     )

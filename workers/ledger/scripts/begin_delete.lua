@@ -83,8 +83,9 @@ if noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '') then
   return refused('plan_moved')
 end
 for _, watched in ipairs(watch) do
-  local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'state')
-  if (said[1] or '0') ~= watched[3] or (said[2] or '') ~= watched[4] then
+  local said = redis.call('HMGET', key('register', watched[1], watched[2]), 'epoch', 'state', 'contested_by')
+  local state = (said[2] or '') .. (CONTESTED[said[2]] and said[3] and '@' .. said[3] or '')
+  if (said[1] or '0') ~= watched[3] or state ~= watched[4] then
     return refused('plan_moved')
   end
   -- An event that nobody can prove may say, whoever asked, that the client is active.

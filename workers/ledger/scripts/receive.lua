@@ -258,7 +258,8 @@ end
 local function reactivated(event, known)
   write_added()
   local register = known[1].register
-  local at = event.occurred_at or event.arrived_at or now
+  -- What is proved late without a time of its own did not happen after it came.
+  local at = event.occurred_at or event.arrived_at or event.came or now
   -- Only two signed times can be put in order; in doubt the client is active. In a replay two times of
   -- arrival can be, too: that is the order in which both would have been handled.
   local stale, equal = true, false
@@ -288,9 +289,8 @@ local function reactivated(event, known)
     local asked
     for _, deletion in ipairs(open) do
       if deletion.source == delivery.source and not sent(deletion) then
-        -- What comes up once more after somebody approved is a doubt that nobody was shown.
-        local since = (deletion.approval_by or '') ~= '' and string.format('@%.0f', at) or ''
-        doubt(deletion.id, 'order_unknown' .. since)
+        -- Each word is a doubt of its own: nobody was shown it who was shown the one before.
+        doubt(deletion.id, 'order_unknown@' .. delivery.id)
         decide(deletion.id, now, 'order_unknown', {delivery_id = delivery.id})
         look_again_at(deletion)
         asked = deletion.id
@@ -300,7 +300,7 @@ local function reactivated(event, known)
       -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
       for _, each in ipairs(known) do
         redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
-          'active_claims', event.claims or 0, 'active_seen', now,
+          'active_claims', event.claims or 0, 'active_seen', now, 'contested_by', delivery.id,
           'active_came', newest(each.register.active_came, event.came or now), 'updated_at', now)
       end
       for _, deletion in ipairs(open) do

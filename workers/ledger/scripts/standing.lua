@@ -48,7 +48,7 @@ end
 local registers = {}
 for _, client in ipairs(clients) do
   registers[#registers + 1] = redis.call('HMGET', key('register', client[1], client[2]),
-    'state', 'epoch', 'active_order', 'active_seen', 'active_by', 'name')
+    'state', 'epoch', 'active_order', 'active_seen', 'active_by', 'name', 'contested_by')
 end
 return {noes_under(forms), redis.call('HGET', key('deletion', id), 'doubts') or '[]',
   noes, registers}

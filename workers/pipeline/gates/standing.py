@@ -30,7 +30,7 @@ def client_active(subject: Subject) -> Answer:
     active = [register for register in subject.standing.registers if register.active]
     said = dict.fromkeys(register.words for register in active)
     # By their number, for two events may come within one second.
-    evidence = " ".join(f"{each.source}/{each.client}/{each.epoch}" for each in active)
+    evidence = " ".join(f"{each.source}/{each.client}/{each.epoch}/{each.said}" for each in active)
     return ask("client_active", "; ".join(said), evidence)
 
 
