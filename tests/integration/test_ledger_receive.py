@@ -139,7 +139,7 @@ async def test_of_two_events_of_the_same_second_a_person_says_which_was_the_last
     assert (second.verdict, second.reason) == verdict
     assert before.deletion_id in {None, second.deletion_id}
     doubts = (await ledger.store.hash("deletion", str(second.deletion_id)))["doubts"]
-    assert doubts == '["order_unknown"]'
+    assert doubts.partition("@")[0].strip('[]"') == "order_unknown"
 
 
 async def test_a_late_active_is_no_change(sender: Sender, ledger: Ledger, clock: TestClock) -> None:

@@ -103,7 +103,7 @@ GRANT: Final = (
     ),
     _asked(
         "no source said anything since the plan",
-        "(said[1] or '0') ~= watched[3] or (said[2] or '') ~= watched[4]",
+        "(said[1] or '0') ~= watched[3] or state ~= watched[4]",
         "tests/integration/test_grant.py", f"{_CONTRACT}active_by_anyone.py",
     ),
     _asked("no spool may hold a reactivation", "spool", "tests/integration/test_spool_ledger.py"),
@@ -378,7 +378,7 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "order: a doubt after an approval is another one", "workers/ledger/scripts/receive.lua",
-        "'order_unknown' .. since)", "'order_unknown')",
+        "'order_unknown@' .. delivery.id)", "'order_unknown')",
         (f"{_ORDER}::test_a_doubt_that_came_after_the_approval_was_shown_to_nobody",),
     ),
     Safeguard(
