@@ -253,7 +253,6 @@ EVENTS: Final = (
 _STANDING = "tests/unit/test_gates_standing.py"
 _DECIDED = f"{_CONTRACT}what_is_decided.py"
 _ONE = f"{_CONTRACT}one_organization.py"
-_ORDER = f"{_CONTRACT}in_doubt_of_order.py"
 _CONTINUITY = f"{_CONTRACT}continuity.py"
 OF_THE_PLAN: Final = (
     *(
@@ -377,9 +376,10 @@ OF_THE_PLAN: Final = (
         ("tests/contract/test_no_way_round.py::test_a_number_of_another_psa_ends_no_no",),
     ),
     Safeguard(
-        "order: a doubt after an approval is another one", "workers/ledger/scripts/receive.lua",
-        "'order_unknown@' .. delivery.id)", "'order_unknown')",
-        (f"{_ORDER}::test_a_doubt_that_came_after_the_approval_was_shown_to_nobody",),
+        "order: each word of a contested moment is another one",
+        "workers/ledger/deleting/registers.py",
+        'by = self.contested_by if self._contested else ""', 'by = ""',
+        (f"{_SOAK}::test_one_more_word_of_the_same_moment_is_shown_before_it_is_approved",),
     ),
     Safeguard(
         "replay: a dry run says nothing of the client", "workers/ledger/scripts/replay.lua",
