@@ -74,7 +74,7 @@ _HAPPENED: Final = {
 }  # fmt: skip
 # What a record says was merged is nothing.
 _NOTHING: Final = {"", "0", "false", "no", "none", "null", "[]", "{}"}
-MERGED: Final = ", and was merged into another: move there first what is still needed"
+_MERGED: Final = ", and was merged into another: move there first what is still needed"
 _LIKE_STATUS: Final = {"is", "now", "set", "state", "status", "to", "was"}
 _COMES_OR_GOES: Final = (
     "activ", "deactiv", "disabl", "enabl", "inactiv", "offboard", "onboard", "reactiv", "renew",
@@ -112,14 +112,16 @@ def says_nothing_else(name: str) -> bool:
     return says and rest <= _HAPPENED | _LIKE_STATUS | _ORG
 
 
-def merged(fields: Iterable[tuple[str, Any]]) -> bool:
-    """Whether a record says that it was merged into another, which may need what is known of it.
+def merged(fields: Iterable[tuple[str, Any]]) -> str:
+    """What to say if a record was merged into another, which may need what is known of it; or "".
 
-    No vendor documents in which field, so any counts that has the word and is not empty.
+    No vendor documents in which field, so any counts that has the word and is not empty. Whoever
+    sent it confirms nothing then.
     """
-    return any(
+    says = any(
         _is_of_merging(name) and str(value).casefold() not in _NOTHING for name, value in fields
     )
+    return _MERGED if says else ""
 
 
 @lru_cache(maxsize=1024)

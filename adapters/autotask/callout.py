@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.autotask.config import AutotaskConfig
-from adapters.clients import MERGED, is_a_client, known_as, merged, readable, rejected
+from adapters.clients import is_a_client, known_as, merged, readable, rejected
 from adapters.fields import (
     Identity,
     Unreadable,
@@ -145,7 +145,7 @@ def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
             **callout.stamp,
         )
     name, why = org_name(called), _WHY[action == "delete"]
-    gone_into_another = merged(fields)
+    into_another = merged(fields)
     return Request(
         event_id=event,
         client=client,
@@ -159,8 +159,8 @@ def _judged(config: AutotaskConfig, callout: _Callout) -> Verdict:
                 deleted=True if action == "delete" else None,
             ),
             org_name=name,
-            confirm_delete=config.confirm_delete and not gone_into_another,
-            reason=f"Autotask company {client} {why}{MERGED if gone_into_another else ''}",
+            confirm_delete=config.confirm_delete and not into_another,
+            reason=f"Autotask company {client} {why}{into_another}",
         ),
         **callout.stamp,
     )

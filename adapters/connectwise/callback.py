@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
-from adapters.clients import MERGED, is_a_client, known_as, merged, readable, rejected
+from adapters.clients import is_a_client, known_as, merged, readable, rejected
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.fields import (
     Identity,
@@ -92,7 +92,7 @@ def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Ident
     if name is None and entity:
         # A link alone proves nothing; only what was deleted is sent without a record.
         raise Unreadable("name_missing")
-    gone_into_another = merged(entity.items())
+    into_another = merged(entity.items())
     return Request(
         event_id=identity.event,
         occurred_at=occurred_at,
@@ -104,8 +104,8 @@ def _judged(config: ConnectWiseConfig, callback: dict[str, Any], identity: Ident
                 integration_type="manage", company_id=client, deleted=_gone(action, document)
             ),
             org_name=name,
-            confirm_delete=config.confirm_delete and not gone_into_another,
-            reason=f"ConnectWise company {client} {why}{MERGED if gone_into_another else ''}",
+            confirm_delete=config.confirm_delete and not into_another,
+            reason=f"ConnectWise company {client} {why}{into_another}",
         ),
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import MERGED, is_of_a_client, known_as, merged, reactivated, readable
+from adapters.clients import is_of_a_client, known_as, merged, reactivated, readable
 from adapters.fields import (
     Unreadable,
     as_object,
@@ -52,8 +52,8 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
     if name is None:
         raise Unreadable("name_missing")
     primary, *also = known_as(id=client, name=name)
-    gone_into_another = merged(event.items())
-    why = f"is inactive{MERGED if gone_into_another else ''}"
+    into_another = merged(event.items())
+    why = f"is inactive{into_another}"
     return (
         Request(
             event_id=identity.event,
@@ -62,7 +62,7 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
             also=tuple(also),
             request=DeletionRequest(
                 org_name=name,
-                confirm_delete=config.confirm_delete and not gone_into_another,
+                confirm_delete=config.confirm_delete and not into_another,
                 reason=f"HaloPSA client {client or 'without id'} {why}",
             ),
         ),

@@ -280,12 +280,12 @@ OF_THE_PLAN: Final = (
     _gate("psa_links", f"{_ONE}::test_one_of_two_goes"),
     Safeguard(
         "events: a merged company of connectwise", "adapters/connectwise/callback.py",
-        "config.confirm_delete and not gone_into_another", "config.confirm_delete",
+        "config.confirm_delete and not into_another", "config.confirm_delete",
         (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
     ),
     Safeguard(
         "events: a merged company of autotask", "adapters/autotask/callout.py",
-        "config.confirm_delete and not gone_into_another", "config.confirm_delete",
+        "config.confirm_delete and not into_another", "config.confirm_delete",
         (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
     ),
     Safeguard(
