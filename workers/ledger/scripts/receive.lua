@@ -297,7 +297,7 @@ local function reactivated(event, known)
       end
     end
     if asked then
-      -- When it was active is kept, so that one more word of this moment leaves the doubt as it is.
+      -- When it was active is kept, so that one more inactive word of this moment is in doubt, too.
       for _, each in ipairs(known) do
         redis.call('HSET', each.name, 'state', 'contested', 'active_at', newest(each.register.active_at, at),
           'active_claims', event.claims or 0, 'active_seen', now, 'contested_by', delivery.id,
@@ -313,7 +313,10 @@ local function reactivated(event, known)
   MANY.order = order
   local mine, ends_no = own(known), false
   for _, each in ipairs(known) do
-    ends_no = redis.call('HDEL', each.name, 'declined') == 1 or ends_no
+    if each.register.declined then
+      redis.call('HDEL', each.name, 'declined')
+      ends_no = true
+    end
     local others = namesakes(each.register, mine)
     if #others > 0 or each.register.named_by then
       others[#others + 1] = event.client
@@ -368,7 +371,9 @@ local function reactivated(event, known)
   for _, each in ipairs(known) do
     alert = alert or each.register.state == 'deleted' and 'reactivated_after_deletion' or nil
   end
-  return {verdict = 'ignored', reason = 'client_active', alert = alert}, ends_no
+  local receipt = {verdict = 'ignored', reason = 'client_active', alert = alert}
+  news_of[receipt] = ends_no
+  return receipt
 end
 
 -- A sender's gapless counter shows what never arrived.
@@ -419,18 +424,13 @@ local function handle(event)
       source = delivery.source, event_id = reused, delivery_id = delivery.id,
     }, delivery.source, 3600000)
   end
-  local receipt, ends_no
+  local receipt
   if event.kind == 'ignored' or event.kind == 'rejected' then
     receipt = {verdict = event.kind, reason = event.reason}
     still_rejected[receipt] = known[1] and event.kind == 'rejected'
   else
     local registers = registers_of(event)
-    if event.kind == 'request' then
-      receipt = request(event, registers)
-    else
-      receipt, ends_no = reactivated(event, registers)
-    end
-    news_of[receipt] = ends_no
+    receipt = event.kind == 'request' and request(event, registers) or reactivated(event, registers)
   end
   if reused then
     receipt.alert = receipt.alert or 'event_id_reused'
