@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -180,18 +182,25 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         assert await it.deletes() == []
 
 
+@asynccontextmanager
+async def lacked_by_a_copy(ledger: Ledger, clock: TestClock) -> AsyncIterator[None]:
+    """What is done here is seen, and then lacks, for a copy of before is restored, and seen."""
+    it = watch(ledger, clock)
+    await it.look()
+    copy = await snapshot(ledger.store.redis)
+    yield
+    await it.look()
+    await restore(ledger.store.redis, copy)
+    await it.look()
+
+
 async def test_a_copy_that_lacks_only_an_unproved_delivery_is_another_ledger(
     ledger: Ledger, clock: TestClock
 ) -> None:
     """It was answered 202, and may be that a client is active: what holds its source is gone."""
-    it = watch(ledger, clock)
-    await it.look()
-    copy = await snapshot(ledger.store.redis)
     delivery = {"id": "dlv_1", "source": "cw", "vendor": "connectwise", "headers": "{}"}
-    assert await ledger.quarantine.keep(delivery=delivery, body=b"{}", due=clock(), now=clock())
-    await it.look()
-    await restore(ledger.store.redis, copy)
-    await it.look()
+    async with lacked_by_a_copy(ledger, clock):
+        assert await ledger.quarantine.keep(delivery=delivery, body=b"{}", due=clock(), now=clock())
     assert await causes(ledger) == [LEDGER_LOST]
 
 
@@ -199,13 +208,10 @@ async def test_a_copy_that_lacks_a_spool_is_another_ledger(
     ledger: Ledger, clock: TestClock
 ) -> None:
     """What it took in since was answered 202, and no deletion would wait for it."""
-    it = watch(ledger, clock)
-    await it.look()
-    copy = await snapshot(ledger.store.redis)
-    await ledger.spools.beat("spl_1", clock(), where="box", waiting=0, oldest=None, durable=True)
-    await it.look()
-    await restore(ledger.store.redis, copy)
-    await it.look()
+    async with lacked_by_a_copy(ledger, clock):
+        await ledger.spools.beat(
+            "spl_1", clock(), where="box", waiting=0, oldest=None, durable=True
+        )
     assert await causes(ledger) == [LEDGER_LOST]
 
 

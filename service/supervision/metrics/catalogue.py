@@ -1,7 +1,7 @@
 """Every metric of Unglue: its name, its meaning, and how it is read."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from service.supervision.metrics.reading import (
@@ -16,7 +16,7 @@ from service.supervision.metrics.reading import (
 )
 from service.terminal.messages_page import codes
 from workers.itglue.tally import ABOVE, BUCKETS, ENDPOINTS, OTHER, STATUSES, SUM
-from workers.ledger.installation.measures import PARTS
+from workers.ledger.installation.measures import PARTS, Of
 from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, KEY_REFUSED, LEDGER_LOST
 from workers.pipeline.advance import STEPS
 from workers.pipeline.states import STATES, TERMINAL, VERDICTS
@@ -56,18 +56,20 @@ def _measure(name: str, meaning: str, field: str) -> None:
     _gauge(name, meaning, lambda seen: getattr(seen.measures, field))
 
 
+def _of_sources(
+    seen: Seen, counts: Callable[[Of], Mapping[str, int]]
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    for source, each in seen.measures.sources.items():
+        for what, count in counts(each).items():
+            yield (source, what), count
+
+
 @_metric("counter", "unglue_deliveries_total", "source", "verdict")
 def _deliveries(seen: Seen) -> Iterable[Sample]:
     """Events of deliveries by what became of them; `unauthentic` was not signed by its sender,
     `limited` not looked at after too many of those.
     """  # noqa: D205 - one sentence, as Prometheus shows it
-    sources = seen.measures.sources.items()
-    found = (
-        ((source, verdict), count)
-        for source, each in sources
-        for verdict, count in each.verdicts.items()
-    )
-    return counted(found, seen.sources, _COUNTED)
+    return counted(_of_sources(seen, lambda each: each.verdicts), seen.sources, _COUNTED)
 
 
 @_metric("gauge", "unglue_source_silent_seconds", "source")
@@ -90,13 +92,7 @@ def _patience(seen: Seen) -> Iterator[Sample]:
 @_metric("counter", "unglue_caught_up_total", "source", "said")
 def _caught_up(seen: Seen) -> Iterable[Sample]:
     """Changes that a PSA said when it was asked, and no event had said."""
-    sources = seen.measures.sources.items()
-    found = (
-        ((source, state), count)
-        for source, each in sources
-        for state, count in each.caught_up.items()
-    )
-    return counted(found, seen.sources, _SAID)
+    return counted(_of_sources(seen, lambda each: each.caught_up), seen.sources, _SAID)
 
 
 @_metric("gauge", "unglue_catch_up_age_seconds", "source")
