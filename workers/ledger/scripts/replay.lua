@@ -105,7 +105,8 @@ end
 watch_clients(id, deletion)
 if overrule then
   -- Only what the deletion ended with was told to who overrules it, and not what was said since.
-  redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1)
+  redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1,
+    'overrules', deletion.ended_after or 0)
 end
 -- A rehearsal says nothing of the client.
 if register and not cjson.decode(deletion.request).dry_run then
