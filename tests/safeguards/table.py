@@ -35,6 +35,7 @@ _CONTRACT = "tests/contract/test_"
 _OF_GATES = f"{_CONTRACT}gates.py"
 _REQUESTS = "tests/integration/test_service_requests.py"
 _SOAK = f"{_CONTRACT}found_by_soak.py"
+_BULK = "tests/integration/test_replays_bulk.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 
 GRANT: Final = (
@@ -364,6 +365,12 @@ OF_THE_PLAN: Final = (
         "no: by the ledger's order, whatever clocks say", "workers/pipeline/gates/standing.py",
         "    if no.number:\n", "    if False:\n",
         ("tests/contract/test_no_way_round.py::test_a_no_is_later_than_what_was_said_before_it",),
+    ),
+    Safeguard(
+        "no: a bulk replay overrules none that is said while it lasts",
+        "workers/ledger/scripts/replay.lua",
+        "tonumber(deletion.ended_after or 0) <= known", "known >= 0",
+        (f"{_BULK}::test_a_no_after_it_was_ordered_is_not_overruled",),
     ),
     Safeguard(
         "no: to whatever a replay may mean now", "workers/ledger/scripts/prelude.lua",
