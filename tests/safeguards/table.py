@@ -450,6 +450,11 @@ OF_THE_PLAN: Final = (
         (f"{_CONTRACT}names.py",),
     ),
     Safeguard(
+        "plan: only one organization is meant", "workers/pipeline/identity/resolve.py",
+        "    if len(found) > 1:\n", "    if False:\n",
+        (f"{_ONE}::test_a_second_organization_is_linked_to_the_company",),
+    ),
+    Safeguard(
         "plan: id and name agree", "workers/pipeline/identity/resolve.py",
         "    if name is not None and not same(name, organization.name):", "    if False:",
         (f"{_ONE}::test_identifiers_differ", _ONE),
