@@ -101,6 +101,11 @@ GRANT: Final = (
         "noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '')",
         "tests/integration/test_grant.py", f"{_CONTRACT}one_no.py",
     ),
+    Safeguard(
+        "grant: no other deletion took it since the plan", "workers/ledger/scripts/prelude.lua",
+        "    if deleted then\n", "    if false then\n",
+        (f"{_SOAK}::test_what_another_one_deleted_since_the_plan_is_left",),
+    ),
     _asked(
         "no source said anything since the plan",
         "(said[1] or '0') ~= watched[3] or state ~= watched[4]",
