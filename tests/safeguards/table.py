@@ -102,6 +102,11 @@ GRANT: Final = (
         "noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '')",
         "tests/integration/test_grant.py", f"{_CONTRACT}one_no.py",
     ),
+    Safeguard(
+        "grant: no other deletion took it since the plan", "workers/ledger/scripts/prelude.lua",
+        "    if deleted then\n", "    if false then\n",
+        (f"{_SOAK}::test_what_another_one_deleted_since_the_plan_is_left",),
+    ),
     _asked(
         "no source said anything since the plan",
         "(said[1] or '0') ~= watched[3] or state ~= watched[4]",
@@ -465,6 +470,11 @@ OF_THE_PLAN: Final = (
         "plan: a name is unique among those that look like it",
         "workers/pipeline/identity/resolve.py", "    if others:\n", "    if False:\n",
         (f"{_CONTRACT}names.py",),
+    ),
+    Safeguard(
+        "plan: only one organization is meant", "workers/pipeline/identity/resolve.py",
+        "    if len(found) > 1:\n", "    if False:\n",
+        (f"{_ONE}::test_a_second_organization_is_linked_to_the_company",),
     ),
     Safeguard(
         "plan: id and name agree", "workers/pipeline/identity/resolve.py",

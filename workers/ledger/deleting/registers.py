@@ -105,9 +105,9 @@ class Decline:
 class Standing:
     """How an organization stands with everybody who may know it, as of one moment.
 
-    `noes` are those that stand under these `forms`, `said_noes` is all of them in one word: where
-    that differs, somebody said something since. `said_doubts` are the doubts as the ledger keeps
-    them.
+    `noes` are those that stand under these `forms`, `said_noes` is all of them, and when Unglue
+    deleted it, in one word: where that differs, one or the other happened since. `said_doubts` are
+    the doubts as the ledger keeps them.
     """
 
     registers: tuple[Register, ...] = ()

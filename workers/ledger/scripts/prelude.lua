@@ -555,13 +555,18 @@ local function decline(deletion, now, entry, detail)
   end
 end
 
--- What persons said no to under these forms, in one word: where it differs, somebody said something.
+-- What persons said no to under these forms, and when Unglue deleted it, in one word: where it differs,
+-- somebody said something, or deleted it, since.
 local function noes_under(forms)
   local said = {}
   for _, form in ipairs(forms) do
     local line = redis.call('HGET', key('declined'), form)
     if line then
       said[#said + 1] = form .. '=' .. line
+    end
+    local deleted = redis.call('ZSCORE', key('gone'), string.match(form, '^org:(.+)$') or '')
+    if deleted then
+      said[#said + 1] = form .. ' deleted ' .. deleted
     end
   end
   return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
