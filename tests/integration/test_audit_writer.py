@@ -91,6 +91,16 @@ async def test_what_was_dropped_is_said(redis: Redis, ledger: Ledger, clock: Tes
     )
 
 
+async def test_what_nobody_takes_is_bounded(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
+    add = "for n = 1, 100950 do redis.call('XADD', KEYS[1], '*', 'n', n, 'entry', '{}') end"
+    await redis.eval(add, 1, ledger.store.key("audit", "pending"))
+    await redis.set(ledger.store.key("audit", "number"), 100_950)
+    await decide(ledger, clock, 49)
+    assert await pending(ledger) == 100_999
+    await decide(ledger, clock, 1)
+    assert 100_000 <= await pending(ledger) <= 100_100
+
+
 async def test_foreign_entries_stop_nothing(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     stream = ledger.store.key("audit", "pending")
     for entry in (

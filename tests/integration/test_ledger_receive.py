@@ -142,6 +142,27 @@ async def test_of_two_events_of_the_same_second_a_person_says_which_was_the_last
     assert doubts.partition("@")[0].strip('[]"') == "order_unknown"
 
 
+async def test_what_a_clock_ahead_claimed_ends_with_the_next_word(
+    sender: Sender, ledger: Ledger, clock: TestClock
+) -> None:
+    """It is left out where there is none, and must not be taken for that of a later word."""
+    names = (b"inactive_claims", b"signed_inactive_claims")
+    at = clock()
+    claims = to_ms(at + timedelta(hours=1))
+    await sender.send(inactive(at=at) | {"claims": claims})
+    register = ledger.store.key("register", "cw", "2")
+    assert await ledger.store.redis.hmget(register, *names) == [str(claims).encode()] * 2
+    await sender.inactive(at=at + timedelta(minutes=1))
+    assert await ledger.store.redis.hmget(register, *names) == [b"0"] * 2
+    receipt = await sender.active(at=at + timedelta(minutes=2))
+    assert receipt.verdict == "cancelled"
+
+    await ledger.store.redis.delete(register)
+    await sender.inactive(at=at + timedelta(minutes=3))
+    assert await ledger.store.redis.hmget(register, *names) == [None, None]
+    assert (await sender.active(at=at + timedelta(minutes=4))).verdict == "cancelled"
+
+
 async def test_a_late_active_is_no_change(sender: Sender, ledger: Ledger, clock: TestClock) -> None:
     first = await sender.inactive(at=clock() - timedelta(minutes=1))
     second = await sender.active(at=clock() - timedelta(minutes=2))

@@ -1,5 +1,6 @@
 """What is only said again is counted, not stored: whoever holds a signed event can repeat it."""
 
+import hashlib
 from datetime import timedelta
 from typing import cast
 
@@ -66,6 +67,39 @@ async def test_the_same_call_again_is_counted_once(ledger: Ledger, clock: TestCl
         delivery = {"id": name, "source": "halo", "vendor": "halopsa", "headers": "[]"}
         await ledger.deliveries.receive(delivery=delivery, body=b"{}", events=[asked], now=clock())
     assert (await ledger.deliveries.get("dlv_1")).repeats == 1
+
+
+async def receive(ledger: Ledger, number: int, **event: object) -> None:
+    """A delivery with one event, which is all that came."""
+    content = hashlib.sha256(b"{}").hexdigest()
+    delivery = {"id": f"dlv_{number}", "source": "halo", "vendor": "halopsa", "headers": "[]"}
+    said_of_it = {"event_id": "e1", "content": content, "client": "1", "request": "{}", **event}
+    await ledger.deliveries.receive(
+        delivery=delivery, body=b"{}", events=[said_of_it], now=TestClock()()
+    )
+
+
+async def test_who_brought_it_is_kept_once(ledger: Ledger, redis: Redis) -> None:
+    """Where the event is all that came; records that say it twice are read as they are."""
+    await receive(ledger, 0, kind="request", deletion_id="del_1")
+    name = "unglue:event:halo:e1"
+    kept_of_it = cast("dict[bytes, bytes]", await redis.hgetall(name))
+    assert kept_of_it.keys() == {b"delivery_id", b"content", b"deletion_id"}
+    await receive(ledger, 1, kind="request", deletion_id="del_2")
+    # As before: the field decides, for the newest to be handled need not be the one that is stored.
+    await redis.hset(name, "body:" + kept_of_it[b"content"].decode()[:32], "dlv_0")
+    await redis.hset(name, mapping={"delivery_id": "dlv_not_stored", "idle": "0"})
+    await receive(ledger, 2, kind="request", deletion_id="del_3")
+    assert await kept(redis) == ["dlv_0"]
+    assert (await ledger.deliveries.get("dlv_0")).repeats == 2
+
+
+async def test_what_is_no_longer_understood_is_counted(ledger: Ledger, redis: Redis) -> None:
+    """It is handled anew each time, and is not stored: the first one is."""
+    for number, kind in enumerate(("ignored", "rejected", "rejected", "rejected")):
+        await receive(ledger, number, kind=kind, reason="r", holds=False)
+    assert await kept(redis) == ["dlv_0"]
+    assert (await ledger.deliveries.get("dlv_0")).repeats == 3
 
 
 async def test_active_still_counts(it: Installation, ledger: Ledger, redis: Redis) -> None:

@@ -183,7 +183,7 @@ EVENTS: Final = (
     ),
     Safeguard(
         "event: what a no met still says when the client was inactive", RECEIVE,
-        "      keep_signed(known[1], event)\n", "",
+        "      keep_signed(known[1], event, {})\n", "",
         (f"{_SOAK}::test_an_older_word_does_not_end_a_no_that_a_newer_one_met",),
     ),
     Safeguard(
@@ -619,6 +619,11 @@ PEOPLE_AND_STRANGERS: Final = (
         "event: what a clock ahead claimed is compared", "workers/intake/events.py",
         '            event["claims"] = claims', "            pass",
         (f"{_CONTRACT}in_doubt_of_order.py::test_times_that_cannot_be_put_in_order",),
+    ),
+    Safeguard(
+        "event: what a clock ahead claimed ends with the next word", RECEIVE,
+        "  if claims or register[name .. '_claims'] then", "  if claims then",
+        ("tests/integration/test_ledger_receive.py",),
     ),
     Safeguard(
         "event: our own clock that went back makes none the older one",

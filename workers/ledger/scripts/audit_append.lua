@@ -9,8 +9,8 @@ if (redis.call('HGET', key('audit', 'head'), 'seq') or '') ~= ARGV[1]
   return 0
 end
 local waiting = tonumber(ARGV[7])
-for i = 8, 7 + waiting do
-  redis.call('XDEL', key('audit', 'pending'), ARGV[i])
+if waiting > 0 then
+  redis.call('XDEL', key('audit', 'pending'), unpack(ARGV, 8, 7 + waiting))
 end
 for i = 8 + waiting, #ARGV, 2 do
   redis.call('XADD', key('audit', 'log'), ARGV[i] .. '-0', 'entry', ARGV[i + 1])

@@ -160,7 +160,11 @@ end
 
 local function pending(line, ...)
   local number = MANY and MANY.number + 1 or redis.call('INCR', key('audit', 'number'))
-  redis.call('XADD', key('audit', 'pending'), 'MAXLEN', '~', 100000, '*', 'n', number, 'entry', line, ...)
+  redis.call('XADD', key('audit', 'pending'), '*', 'n', number, 'entry', line, ...)
+  -- Seldom, for each entry's own bound would be written with it, to the disk as well.
+  if number % 100 == 0 then
+    redis.call('XTRIM', key('audit', 'pending'), 'MAXLEN', '~', 100000)
+  end
   if MANY then
     MANY.number, MANY[#MANY + 1] = number, line
   else

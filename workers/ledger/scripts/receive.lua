@@ -134,11 +134,25 @@ local function later_by_its_own(event, at, claimed)
   return comes_now(event) and event.claims and at and event.claims > math.max(at, tonumber(claimed or 0))
 end
 
--- What came later without a time of its own does not make a signed one forgotten.
-local function keep_signed(each, event)
+-- A time, and what it was before it was cut to our clock; where it was not, and none is to be taken back,
+-- that is left out.
+local function add_time(said, name, at, claims, register)
+  said[#said + 1] = name .. '_at'
+  said[#said + 1] = at
+  if claims or register[name .. '_claims'] then
+    said[#said + 1] = name .. '_claims'
+    said[#said + 1] = claims or 0
+  end
+end
+
+-- Writes what is `said` of a client. What came later without a time of its own does not make a signed one
+-- forgotten.
+local function keep_signed(each, event, said)
   if event.occurred_at and event.occurred_at > tonumber(each.register.signed_inactive_at or 0) then
-    redis.call('HSET', each.name, 'signed_inactive_at', event.occurred_at,
-      'signed_inactive_claims', event.claims or 0)
+    add_time(said, 'signed_inactive', event.occurred_at, event.claims, each.register)
+  end
+  if #said > 0 then
+    redis.call('HSET', each.name, unpack(said))
   end
 end
 
@@ -168,7 +182,7 @@ local function request(event, known)
   if register.state == 'deleted' or CANCELLED[register.state] then
     -- It makes nothing, but an older word that the client is active does not end that.
     if not asked.dry_run then
-      keep_signed(known[1], event)
+      keep_signed(known[1], event, {})
     end
     return {verdict = 'ignored',
       reason = register.state == 'deleted' and 'already_deleted' or 'cancelled_by_operator'}
@@ -194,12 +208,10 @@ local function request(event, known)
         -- Nobody can say whether it is active, whoever asks for its deletion.
         local said = {'state', doubts[1] == 'order_unknown' and 'contested' or 'inactive', 'updated_at', now}
         if not each.register.inactive_at or at > tonumber(each.register.inactive_at) then
-          for _, part in ipairs({'inactive_at', at, 'inactive_signed', event.occurred_at and 1 or 0,
-            'inactive_claims', event.claims or 0}) do
-            said[#said + 1] = part
-          end
+          add_time(said, 'inactive', at, event.claims, each.register)
+          said[#said + 1] = 'inactive_signed'
+          said[#said + 1] = event.occurred_at and 1 or 0
         end
-        keep_signed(each, event)
         if place == 1 and given(event.name) then
           said[#said + 1] = 'name'
           said[#said + 1] = event.name
@@ -208,7 +220,7 @@ local function request(event, known)
           said[#said + 1] = 'deletion_id'
           said[#said + 1] = event.deletion_id
         end
-        redis.call('HSET', each.name, unpack(said))
+        keep_signed(each, event, said)
       end
     end
   end
@@ -397,6 +409,11 @@ local function came_back(event)
     and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
 end
 
+-- Whether an event's digest is that of the body which the delivery's own is the beginning of.
+local function is_body(content)
+  return string.sub(content, 1, #delivery.digest) == delivery.digest
+end
+
 local function handle(event)
   local seen = key('event', delivery.source, event.event_id)
   local bytes = 'body:' .. delivery.digest
@@ -410,8 +427,10 @@ local function handle(event)
     seen = key('event', delivery.source, event.event_id)
     known = redis.call('HMGET', seen, 'delivery_id', 'deletion_id', 'idle', 'content', bytes)
   end
+  -- Where all that came is the event, who brought the one brought the other.
+  local brought_by = known[5] or known[4] and is_body(known[4]) and known[1] or nil
   if not first_seen then
-    first_seen, first = seen, known[5]
+    first_seen, first = seen, brought_by
   end
   -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
   -- understood, for this one may be.
@@ -443,15 +462,20 @@ local function handle(event)
   -- Whether it had no effect, so that it may be handled once more.
   local idle = receipt.verdict == 'rejected' and 2
     or receipt.verdict == 'ignored' and receipt.reason ~= 'client_active' and receipt.reason ~= 'too_late' and 1
-  local said = {'delivery_id', delivery.id, 'idle', idle or 0, 'content', content}
+  local said = {'delivery_id', delivery.id, 'content', content}
+  if idle or known[3] then
+    said[#said + 1] = 'idle'
+    said[#said + 1] = idle or 0
+  end
   if receipt.deletion_id then
     said[#said + 1] = 'deletion_id'
     said[#said + 1] = receipt.deletion_id
   end
   remembered = #events == 1 and event.kind ~= 'rejected' and not operator
-  if remembered then
+  brought_by = remembered and delivery.id or brought_by
+  if brought_by and (known[5] or brought_by ~= delivery.id or not is_body(content)) then
     said[#said + 1] = bytes
-    said[#said + 1] = delivery.id
+    said[#said + 1] = brought_by
   end
   redis.call('HSET', seen, unpack(said))
   redis.call('PEXPIRE', seen, retention)
