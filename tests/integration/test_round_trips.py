@@ -90,6 +90,17 @@ async def test_one_round_trip(ledger: Ledger, clock: TestClock, written: list[by
     assert len([each for each in sent if b"WAITAOF" in each]) <= 5
 
 
+async def test_who_waits_together_is_not_answered_together(
+    ledger: Ledger, clock: TestClock, written: list[bytes]
+) -> None:
+    here = intake(ledger, clock)
+    await deliver(here)
+    written.clear()
+    await asyncio.gather(*(deliver(here) for _ in range(32)))
+    runs = [each for each in written if b"EVALSHA" in each]
+    assert [run.count(b"\r\ndlv_") for run in runs] == [16, 16]
+
+
 async def test_a_bad_one_fails_alone(ledger: Ledger, clock: TestClock) -> None:
     here = intake(ledger, clock)
     receive = ledger.deliveries.receive

@@ -156,10 +156,10 @@ class Watch:
             yield "a person protects it"
         if deletion.id in self.stopped:
             yield "a person cancelled it"
+        look = self._reads.get(job, Reads()).shown.get(int(sent.org_id))
         client = self.clients.get((deletion.source, deletion.client))
         if client is not None:
-            yield from self._unsure(client, deletion)
-        look = self._reads.get(job, Reads()).shown.get(int(sent.org_id))
+            yield from self._unsure(client, deletion, look.what if look else None)
         if look is not None and look.what is not None:
             approval = self.approvals.get(deletion.id)
             yield from self.decided.objections(
@@ -235,11 +235,12 @@ class Watch:
             if len(begun) >= most:
                 yield f"{begun} were begun within {window}, and the limit is {most}"
 
-    def _unsure(self, client: Client, deletion: Deletion) -> Iterator[str]:
+    def _unsure(self, client: Client, deletion: Deletion, there: Facts | None) -> Iterator[str]:
         if self.unproved.get(deletion.source):
             yield f"events of its source wait to be proved: {self.unproved}"
         back = client.returned(self.born[deletion.id])
-        if back is not None:
+        # By another of its names it may have been said to be inactive since.
+        if back is not None and not (there and self.decided.words.outdated(back, there)):
             yield f"its client is active again: {back}"
 
     def _in_the_way(self, sent: Sent, resend_after: timedelta) -> Iterator[str]:
@@ -290,7 +291,9 @@ class Watch:
             yield f"and organization {deletion.intent.org_id} is there"
         if deletion.state == SOFT_DELETED:
             shown = self._reads.get(job, Reads()).shown.get(int(deletion.intent.org_id))
-            wanted = job.settings.policy.soft_delete_status
+            # What a person was shown counts, not what the file says since (ADR 64).
+            planned = deletion.plan.act.get("status") if deletion.plan else None
+            wanted = planned or job.settings.policy.soft_delete_status
             if shown is None or shown.what is None or shown.what.status != wanted:
                 yield f"and was last seen as {shown}"
 

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.support.stateful.account import Facts
-from tests.support.stateful.clients import Event
+from tests.support.stateful.clients import Event, same_moment
 
 _PSA = ("manage:", "autotask:")
 
@@ -86,6 +86,16 @@ class Words:
             rest = [(n, other) for n, other in about if _same_client(each, other)]
             if not any(_overtakes(n, other, number, each) for n, other in rest):
                 yield f"{each} says that it is active, after {seen} words"
+
+    def outdated(self, active: Event, there: Facts) -> bool:
+        """Whether its source signed later that this organization's client is inactive."""
+        mine = forms_of(there)
+        return any(
+            not each.active and each.signed is not None and active.signed is not None
+            and each.signed > active.signed and not same_moment(each.signed, active.signed)
+            for each in self.said
+            if mine & set(each.forms) and _same_client(active, each)
+        )  # fmt: skip
 
     def refused(self, there: Facts) -> No | None:
         """A person's no that stands: the client was not active since, under whatever name."""

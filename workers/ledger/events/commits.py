@@ -5,6 +5,7 @@ Each call stays a decision of its own: it has its own answer, and one that fails
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ _MOST_CALLS: Final = 64
 _MOST_BYTES: Final = 1024 * 1024
 # Who comes while the disk is waited for need not wait for that and for the next time.
 _AT_ONCE: Final = {False: 2, True: 4}
+# Fewer share nothing that is worth a wait.
+_FEW: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Commits:
     def _next(self, durable: bool) -> list[_Call]:
         """Those whose turn it is; who has given up meanwhile is not among them."""
         waiting, calls, size = self._waiting[durable], list[_Call](), 0
-        while waiting and len(calls) < _MOST_CALLS:
+        most = _MOST_CALLS if durable else self._share()
+        while waiting and len(calls) < most:
             size += waiting[0].size
             if calls and size > _MOST_BYTES:
                 break
@@ -75,6 +79,15 @@ class Commits:
             if not call.answer.done():
                 calls.append(call)
         return calls
+
+    def _share(self) -> int:
+        """How many of those that wait for no disk go with the next run.
+
+        All in one, they would be answered together, come again together, and find Redis idle while
+        they are read, and nobody to be read while Redis decides.
+        """
+        free = _AT_ONCE[False] - len(self._under_way[False])
+        return min(_MOST_CALLS, max(_FEW, math.ceil(len(self._waiting[False]) / free)))
 
     async def _send(self, calls: list[_Call], durable: bool) -> None:
         answers: Sequence[Any]
