@@ -44,9 +44,8 @@ def test_each_job_has_a_process_of_its_own_that_knows_what_the_worker_does_by_th
               parent=os.getppid(), terminated=terminated)  # fmt: skip
 
     monkeypatch.setattr(jobs, "advance_deletion", run)
-    memory = jobs.memory()
+    memory = Memory()
     monkeypatch.setattr(jobs, "memory", lambda: memory)
-    memory.become(Memory())
     stop = Stop()
 
     with Redis.from_url(valkey_url) as redis:
