@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from redis import Redis
 
 from benchmarks.figure import Figure, Size
 from benchmarks.installation import Installation, until, with_itglue
@@ -22,28 +23,28 @@ _until = partial(until, what="the next step", every=0.0005)
 def measure(size: Size) -> Iterator[Figure]:
     """Deletions one at a time, each begun while nothing else is under way."""
     took, gone_on = list[float](), None
-    with with_itglue(_LATENCY_MS) as made:
+    with with_itglue(_LATENCY_MS) as made, made.redis as redis:
         url = made.serve()
         made.start("scheduler", "scheduler")
         made.start("worker", "worker")
-        _until(lambda: made.redis.exists("unglue:heartbeat:worker"))
+        _until(lambda: redis.exists("unglue:heartbeat:worker"))
         with httpx.Client(base_url=url) as http:
             for _ in range(_NUMBER[size] + 1):
                 deletion_id = _asked(made, http)
                 answered = time.perf_counter()
-                _until(lambda: int(_field(made, deletion_id, "fence")) > 0)  # noqa: B023 - called at once
+                _until(lambda: int(_field(redis, deletion_id, "fence")) > 0)  # noqa: B023 - called at once
                 took.append(1000 * (time.perf_counter() - answered))
-                _until(lambda: not int(_field(made, deletion_id, "lease_until")))  # noqa: B023 - called at once
+                _until(lambda: not int(_field(redis, deletion_id, "lease_until")))  # noqa: B023 - called at once
                 time.sleep(0.3)
             if size != "quick":
                 # The second worker takes over what the first one held.
                 deletion_id = _asked(made, http)
-                _until(lambda: int(_field(made, deletion_id, "fence")) > 0)
+                _until(lambda: int(_field(redis, deletion_id, "fence")) > 0)
                 made.start("worker-2", "worker")
-                held = int(_field(made, deletion_id, "fence"))
+                held = int(_field(redis, deletion_id, "fence"))
                 died = time.perf_counter()
                 _kill(made.processes["worker"].pid)
-                _until(lambda: int(_field(made, deletion_id, "fence")) != held)
+                _until(lambda: int(_field(redis, deletion_id, "fence")) != held)
                 gone_on = time.perf_counter() - died
     # The first one loads what those after it find loaded.
     found = sorted(took[1:])
@@ -69,5 +70,5 @@ def _kill(pid: int) -> None:
         os.kill(each, signal.SIGKILL)
 
 
-def _field(made: Installation, deletion_id: str, name: str) -> Any:  # noqa: ANN401 - redis-py's
-    return made.redis.hget(f"unglue:deletion:{deletion_id}", name) or 0
+def _field(redis: Redis, deletion_id: str, name: str) -> Any:  # noqa: ANN401 - redis-py's
+    return redis.hget(f"unglue:deletion:{deletion_id}", name) or 0

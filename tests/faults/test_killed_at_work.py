@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.plant.crowd import Crowd, org_of
+from tests.support.plant.forked import session
 from tests.support.plant.injected import Injected
 from tests.support.plant.injuries import slow_search, wait_for_search
 from tests.support.plant.plant import Plant, Times, eventually, plant
@@ -74,6 +75,16 @@ def test_a_killed_worker_is_missed_within_a_lease(real: Plant, injected: Injecte
     assert goes_on(real, deletion_id) < LEASE + 1 + BUSY_SECONDS
     injected(real, "killed", "worker and job killed while it plans", [deletion_id], since=since)
     once(real, company, deletion_id)
+
+
+def test_who_waits_for_a_job_ends_with_its_worker(real: Plant) -> None:
+    worker = real.running["worker"]
+    eventually(worker.in_its_group, "somebody waits for a job")
+    worker.strike_alone(signal.SIGKILL)
+    worker.wait()
+    eventually(lambda: not session(worker.pid), "nobody is left of it")
+    real.kill("worker")
+    real.start_worker()
 
 
 def test_a_killed_sweep_goes_on_at_once(real: Plant) -> None:

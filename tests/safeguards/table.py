@@ -690,6 +690,17 @@ PEOPLE_AND_STRANGERS: Final = (
         "    if not isinstance(name, str):", ("tests/integration/test_foreign_jobs.py",),
     ),
     Safeguard(
+        "queue: a job knows what its worker does by then", "workers/processes/steady_worker.py",
+        "        self._beginning.memory.become(order.memory)", "        pass",
+        ("tests/integration/test_job_ahead.py",),
+    ),
+    Safeguard(
+        "queue: nobody waits for a job of a worker that is gone",
+        "workers/processes/steady_worker.py",
+        "            self._ahead.end()", "            pass",
+        ("tests/integration/test_job_ahead.py",),
+    ),
+    Safeguard(
         "secrets: one owner each", "workers/settings/secrecy.py",
         '            if other.rpartition(".")[0] != table:', "            if False:",
         ("tests/unit/test_secrecy.py",),

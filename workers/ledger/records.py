@@ -34,7 +34,7 @@ _READERS: Final[Mapping[Any, Callable[[str], Any]]] = {
 
 
 @cache
-def _readers(form: type) -> list[tuple[str, Callable[[str], Any], bool, bool]]:
+def readers(form: type) -> list[tuple[str, Callable[[str], Any], bool, bool]]:
     """Each field's name and reader, whether it may be left out, and whether it may be `None`."""
     hints, found = get_type_hints(form), []
     for each in fields_of(form):
@@ -58,7 +58,7 @@ def loaded(form: type[T], fields: Mapping[str, str], **known: Any) -> T:  # noqa
     that is neither.
     """
     values = dict(known)
-    for name, reader, has_default, optional in _readers(form):  # type: ignore[arg-type] # a class can be hashed
+    for name, reader, has_default, optional in readers(form):  # type: ignore[arg-type] # a class can be hashed
         if name not in known:
             if fields.get(name):
                 values[name] = reader(fields[name])

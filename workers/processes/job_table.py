@@ -36,6 +36,7 @@ class TableJob(RqJob):
         Also run for jobs that maintenance finds abandoned: it would call their callbacks.
         """
         restored = super().restore(raw_data)
+        self.stored: dict[bytes, bytes] = raw_data
         names = ("_success_callback_name", "_failure_callback_name", "_stopped_callback_name")
         self.calls_others = any(getattr(self, name, None) for name in names) or bool(
             self.webhooks

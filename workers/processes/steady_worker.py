@@ -5,13 +5,18 @@ lying), and ends at the first error of a heartbeat or a write. Here a signal set
 looked at before each job, and who runs the worker starts it again.
 """
 
+import contextlib
 import logging
 import mmap
 import os
 import signal
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import dataclass, field
+from datetime import datetime
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, Final, cast
 
 import structlog
 from redis import Redis
@@ -26,6 +31,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 
+from workers.ledger.installation.memory import Memory
 from workers.network.redis_url import connect_blocking
 from workers.processes.job_table import FOREIGN, TableJob, foreign
 from workers.processes.lease import holder_of
@@ -40,6 +46,9 @@ _DEQUEUE_SECONDS: Final = 1
 _ANSWER_SECONDS: Final = 5
 _SECOND_SIGNAL_AFTER: Final = 1.0
 _FOREIGN_KEPT_SECONDS: Final = 7 * 24 * 3600
+# A job that waits in the queue already is not kept waiting by a rehearsal.
+_SETTLES_SECONDS: Final = 0.05
+_PARENT_SECONDS: Final = 1.0
 # Jobs are forks of this process.
 _PARENT: Final = os.getpid()
 
@@ -70,7 +79,11 @@ class Stop:
 
     def nothing_more(self) -> bool:
         """In the process of a job: whether its worker was told to stop, or is gone."""
-        return self.told() or os.getppid() != self._worker
+        return self.told() or self.orphaned()
+
+    def orphaned(self) -> bool:
+        """In a fork of the worker: whether that is gone."""
+        return os.getppid() != self._worker
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not when told to stop."""
@@ -91,6 +104,74 @@ class Stop:
         raise SystemExit(1)
 
 
+def _nothing(_: Redis) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What jobs begin with.
+
+    `memory` is theirs as their worker has it when they begin. `rehearse` is run by the process that
+    waits for the next job: what they all do first, without consequences.
+    """
+
+    memory: Memory = field(default_factory=Memory)
+    rehearse: Callable[[Redis], None] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What a process that was forked before its job came has to know of it, and of the ledger."""
+
+    job_id: str
+    job: dict[bytes, bytes]
+    execution_id: str
+    since: datetime
+    server_version: tuple[int, int, int]
+    memory: Memory
+
+
+class _Ahead:
+    """A fork that waits for its job: half of a job's start is what the fork copies of its worker.
+
+    It runs one job, as any fork of RQ's, and belongs to its worker's process group until then.
+    """
+
+    def __init__(self, work: Callable[[Connection], None]) -> None:
+        reading, self._writing = Pipe(duplex=False)
+        self.pid = os.fork()
+        if not self.pid:
+            self._writing.close()
+            try:
+                work(reading)
+            except BaseException:
+                log.exception("job_process_failed")
+            finally:
+                # Never back into what the worker was about to do.
+                os._exit(1)
+        reading.close()
+
+    def take(self, order: _Order) -> bool:
+        """Have it run this job, in a group of its own; false if it is gone."""
+        try:
+            os.setpgid(self.pid, self.pid)
+            self._writing.send(order)
+        except OSError:
+            self.end()
+            return False
+        self._writing.close()
+        return True
+
+    def end(self) -> None:
+        """End it: no job of anybody runs in it."""
+        self._writing.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+
+
 class SteadyWorker(Worker):
     """One worker on our one queue, for as long as Redis is there."""
 
@@ -103,6 +184,7 @@ class SteadyWorker(Worker):
         queue: str = QUEUE,
         idle: Callable[[Redis], None] | None = None,
         died: Callable[[str, str, str], None] | None = None,
+        beginning: Beginning | None = None,
     ) -> None:
         """`refused` is told the id of a job that is none of ours, and why.
 
@@ -114,6 +196,8 @@ class SteadyWorker(Worker):
         self._ready = ready
         self._idle = idle
         self._died = died
+        self._beginning = beginning or Beginning()
+        self._ahead: _Ahead | None = None
         self._missing = False
         # Once: a command that was carried out and not answered leaves an entry too many in RQ's
         # books, which the ledger does not read.
@@ -169,6 +253,8 @@ class SteadyWorker(Worker):
                 self._idle(self.connection)
             if self.should_run_maintenance_tasks:
                 self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+            if self._ahead is None:
+                self._ahead = _Ahead(self._await_job)
             try:
                 result = self.queue_class.dequeue_any(
                     self.queues,
@@ -196,6 +282,54 @@ class SteadyWorker(Worker):
         job.failure_ttl = _FOREIGN_KEPT_SECONDS
         self.handle_job_failure(job, queue, exc_string=f"{FOREIGN}: {why}")
         self._refused(job.id[:100], why)
+
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Give the job to the process that waits for it; fork one if that is gone."""
+        ahead, self._ahead = self._ahead, None
+        execution = cast("Execution", self.execution)
+        version = self.get_redis_server_version()  # type: ignore[no-untyped-call]
+        order = _Order(
+            job.id,
+            cast("TableJob", job).stored,
+            execution.id,
+            execution.created_at,
+            version,
+            self._beginning.memory,
+        )
+        if ahead is None or not ahead.take(order):
+            super().fork_work_horse(job, queue)
+            return
+        self._horse_pid = ahead.pid
+
+    def _await_job(self, orders: Connection) -> None:
+        """In a process of its own: what RQ's `fork_work_horse` does there, once a job comes."""
+        # The worker ends it, and so does the end of the worker.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        if not orders.poll(_SETTLES_SECONDS):
+            self._beginning.rehearse(self.connection)
+        while not orders.poll(_PARENT_SECONDS):
+            if self._stop.orphaned():
+                return
+        try:
+            order: _Order = orders.recv()
+        except EOFError:
+            return
+        self._beginning.memory.become(order.memory)
+        job = TableJob(order.job_id, connection=self.connection, serializer=JSONSerializer)
+        job.restore(order.job)
+        job.redis_server_version = order.server_version
+        execution = Execution(order.execution_id, job.id, self.connection, self.name)
+        execution.created_at = order.since
+        self.executions = {execution.id: execution}
+        os.environ["RQ_WORKER_ID"], os.environ["RQ_JOB_ID"] = self.name, job.id
+        self.main_work_horse(job, self.queues[0])
+
+    def teardown(self) -> None:
+        """Unregister, and end the process that waits for a job."""
+        if self._ahead is not None:
+            self._ahead.end()
+        super().teardown()  # type: ignore[no-untyped-call]
 
     def handle_work_horse_killed(
         self,

@@ -1,6 +1,7 @@
 """The worker process: works while Redis is there, and waits while it is not."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,13 +16,15 @@ from workers.audit.configuration import record_configuration
 from workers.ledger.deleting.leases import Kind
 from workers.ledger.installation.condition import condition, condition_of
 from workers.ledger.installation.heartbeats import WORKER, WORKER_LASTS
+from workers.ledger.records import Deletion, readers
 from workers.ledger.store import REPLICA_MS, source
 from workers.network.tls import load_client, public_authorities
 from workers.outbox.process import Beside
 from workers.processes import jobs  # imported before the fork, so that a job starts at once
+from workers.processes.connections import open_connections
 from workers.processes.job_table import FOREIGN
 from workers.processes.runtime import open_ledger, queue_of, redis_url
-from workers.processes.steady_worker import SteadyWorker, Stop
+from workers.processes.steady_worker import Beginning, SteadyWorker, Stop
 from workers.settings import Settings
 from workers.times.clock import system_clock, to_ms
 from workers.times.durations import milliseconds
@@ -72,6 +75,7 @@ def _load_ahead() -> None:
     for script in ("found_ledger", "bind_account", "take_along", "lease", "renew", "take_request",
                    "record", "begin_delete"):  # fmt: skip
         source(script)
+    readers(Deletion)
     # Nothing of this is garbage, and a page that nobody writes to is not copied for a fork.
     gc.collect()
     gc.freeze()
@@ -123,6 +127,7 @@ def _work(settings: Settings, stop: Stop, ready: Callable[[], None], sender: Bes
             queue_of(settings),
             partial(_keep_up, settings, sender),
             died,
+            Beginning(jobs.memory(), partial(_rehearse, settings)),
         )
         worker.work(logging_level="WARNING")
     except (RedisError, OSError) as error:
@@ -156,6 +161,26 @@ def _keep_up(settings: Settings, sender: Beside | None, redis: Redis) -> None:
         return
     if not settings.replicas or redis.wait(settings.replicas, REPLICA_MS) >= settings.replicas:
         known.remember(known.id, int(mark or 0), (tip or b"").decode())
+
+
+def _rehearse(settings: Settings, redis: Redis) -> None:
+    """What each job begins with, for no deletion, in the process of the next one.
+
+    A page is copied, and a line of code at its quickest, after it was used. No connection stays.
+    """
+
+    async def rehearse() -> None:
+        async with open_connections(settings) as connections:
+            ledger = connections.ledger
+            await ledger.asset_types.load()
+            await ledger.deletions.lease("", system_clock())
+
+    with contextlib.suppress(RedisError, OSError):
+        with redis.pipeline() as transaction:
+            transaction.ping()
+            transaction.execute()
+        redis.connection_pool.disconnect()
+        asyncio.run(rehearse())
 
 
 async def _give_back(settings: Settings, kind: Kind, record_id: str, holder: str) -> None:

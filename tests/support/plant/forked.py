@@ -16,6 +16,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+# In a process's line, after the command: state, parent, group, session.
+_GROUP, _SESSION = 2, 3
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["pytest", "tests.support.plant.parts"])
 
@@ -52,8 +54,12 @@ class Forked:
             send(pid, number)
 
     def horses(self) -> list[int]:
-        """What it has forked and still runs: a worker's job, also one that lost its worker."""
-        return [pid for pid in session(self.pid) if pid != self.pid]
+        """What it has forked for a job and still runs, also one that lost its worker."""
+        return [pid for pid in session(self.pid) if pid not in {self.pid, *self.in_its_group()}]
+
+    def in_its_group(self) -> list[int]:
+        """What it has forked that has no job: it gets a group of its own with one."""
+        return [pid for pid in session(self.pid, _GROUP) if pid != self.pid]
 
     def heard(self, number: signal.Signals) -> bool:
         """Whether a signal that was sent to the process has reached it."""
@@ -107,8 +113,8 @@ def send(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
-def session(leader: int) -> list[int]:
-    """The living processes of the leader's session, itself included."""
+def session(leader: int, by: int = _SESSION) -> list[int]:
+    """The living processes of the leader's session, or of its group, itself included."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -116,7 +122,6 @@ def session(leader: int) -> list[int]:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            # After the command: state, parent, group, session.
-            if int(fields[3]) == leader and fields[0] not in "ZX":
+            if int(fields[by]) == leader and fields[0] not in "ZX":
                 found.append(int(entry.name))
     return found

@@ -1,6 +1,6 @@
 """What a process remembers of the ledger, so that it notices another one in its place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True)
@@ -24,6 +24,11 @@ class Memory:
         """The ledger is this one, and has come so far."""
         if ledger_id != self.id or mark >= self.mark:
             self.id, self.mark, self.tip = ledger_id, mark, tip
+
+    def become(self, other: "Memory") -> None:
+        """Remember what another process does, and nothing else."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(other, each.name))
 
     def wrote(self, tip: str) -> None:
         """Something was decided, and lasts; `tip` was the newest then."""
