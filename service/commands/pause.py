@@ -34,6 +34,8 @@ def pause(reason: str, *, as_json: bool) -> None:
 @AS_JSON
 def resume(reason: str, *, accept_account: bool, accept_ledger: bool, as_json: bool) -> None:
     """Let deletions go on (role admin)."""
+    if accept_ledger and not reason.strip():
+        raise click.UsageError("--accept-ledger needs a --reason")
     asked: dict[str, Any] = {"reason": reason}
     if accept_ledger:
         asked["accept_ledger"] = True

@@ -5,9 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.counting import counted
+from workers.ledger.installation.stop_switch import ACCOUNT_CHANGED, LEDGER_LOST
 from workers.pipeline.states import AWAITING_APPROVAL
 
 _MOST_NAMES = 3
+# What a bare `unglue resume` is refused for.
+_ACCEPTS = {
+    LEDGER_LOST: " --accept-ledger --reason ...",
+    ACCOUNT_CHANGED: " --accept-account",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class Need:
 def needs(now: Mapping[str, Any]) -> Iterator[Need]:
     """The needs of an installation, from what `GET /v1/status` says of it."""
     for each in now["pauses"]:
-        yield Need(f"deletions are {paused(each)}", "; to go on: unglue resume", "/pause")
+        how = f"; to go on: unglue resume{_ACCEPTS.get(each['cause'], '')}"
+        yield Need(f"deletions are {paused(each)}", how, "/pause")
     if (redis := now.get("redis", "ok")) == "ok":
         yield from _parts(now)
     else:

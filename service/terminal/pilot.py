@@ -11,6 +11,13 @@ VENDORS: Final = ("connectwise", "autotask", "ninjaone", "halopsa", "standard")
 REGIONS: Final = ("us", "eu", "au")
 REHEARSAL_URL: Final = "http://127.0.0.1:9100"
 REHEARSAL_KEY: Final = "ITG.sandbox"
+# Below every pilot, and below the sample: whoever wrote the file asks what comes next.
+STEPS_TO_LIVE: Final = """\
+# From here to live (docs/from-pilot-to-live.md; restart every part after a change):
+# 1. Look for two weeks: does `unglue deletions` show what a person would have deleted?
+# 2. mode = "delete", only_ids = ["…"]: one client at a time, each approved and seen to be gone.
+# 3. only_ids = [] and, after a month of plain approvals, approval = "webhooks".
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,14 @@ def pilot(
         *_operator(answers.requester, ["request", "admin"], tokens[answers.requester]),
         "",
         *_operator(answers.approver, ["approve"], tokens[answers.approver]),
+        "",
+        "# [notifications.ops]          # who hears what waits, holds or failed",
+        '# url = "https://hooks.example.com/ops"',
+        '# format = "slack"             # or "teams", "json"',
+        "",
+        STEPS_TO_LIVE,
     ]
-    return Pilot("\n".join(lines) + "\n", tokens, shared)
+    return Pilot("\n".join(lines), tokens, shared)
 
 
 def _source(

@@ -4,24 +4,32 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from adapters.errors import Conflict
+from service.doctor.ledger import ledger_findings
 from service.sandbox.settings import SandboxSettings
 from tests.support.audit import pending
 from tests.support.clock import TestClock
-from tests.support.ledgers import memory_of
+from tests.support.deletions import requested
+from tests.support.ledgers import memory_of, notice_kinds
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.ledger.installation.memory import Memory
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
+from workers.processes import jobs
+from workers.processes.duties import Duty
 from workers.processes.queue import QUEUE_KEY
+from workers.processes.runtime import open_ledger, open_queue
+from workers.processes.scheduler import Scheduler
+from workers.settings import Settings
 from workers.upkeep.continuity import Continuity
 from workers.upkeep.witness import Witness, Witnesses, read_witness, write_witness
 
@@ -326,6 +334,45 @@ async def test_a_worker_whose_clock_is_wrong_is_refused(
         assert len(await redis.keys("unglue:notice:*")) == 1
 
 
+async def test_a_part_whose_clock_is_wrong_does_nothing_and_says_so(
+    redis: Redis,
+    ledger: Ledger,
+    clock: TestClock,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The test's clock stands still, days from that of the server."""
+    settings = Settings(redis_url=valkey_url, itglue={"api_key": "ITG.test"})
+    ledger.store.own_clock = False
+    await requested(ledger, "del_1", clock())
+    clock.forward(hours=1)  # its job was lost
+    done: list[datetime] = []
+
+    async def note(now: datetime) -> None:
+        done.append(now)
+
+    async with open_queue(settings) as queue:
+        scheduler = Scheduler(
+            ledger, queue, clock=clock, interval=timedelta(seconds=1),
+            duties=(Duty("note", timedelta(hours=1), note),), continuity=watch(ledger, clock),
+        )  # fmt: skip
+        assert await scheduler.tick() is False
+        assert await scheduler.fill_up() is False
+    assert (done, await redis.llen(QUEUE_KEY)) == ([], 0)
+
+    # A worker that looked further would miss the rest of its connections.
+    monkeypatch.setattr(jobs, "system_clock", clock)
+    connections: Any = SimpleNamespace(ledger=ledger)
+    await jobs._advance("del_1", settings, connections)
+    assert (await ledger.deletions.get("del_1")).state == "queued"
+
+    found = [each async for each in ledger_findings(settings, ledger, clock)]
+    (said,) = [each for each in found if each.part == "clock"]
+    assert (said.level, said.message[:34]) == ("fail", "differs from the clock of Redis by")
+    assert said.cure.startswith("set both by NTP")
+    assert "clock_off" in await notice_kinds(ledger)
+
+
 async def test_two_prefixes_share_a_server(redis: Redis, ledger: Ledger, clock: TestClock) -> None:
     other = over(redis, prefix="staging:")
     assert await watch(other, clock).look() is None
@@ -333,6 +380,20 @@ async def test_two_prefixes_share_a_server(redis: Redis, ledger: Ledger, clock: 
     await other.stop_switch.pause("alice", "only here", clock())
     assert await causes(other) == ["operator"]
     assert await causes(ledger) == []
+
+
+async def test_nor_do_they_share_rqs_queue(redis: Redis, valkey_url: str) -> None:
+    """Both have a deletion and a number of the same name: neither worker takes the other's."""
+    for prefix in ("unglue:", "staging:"):
+        settings = Settings(
+            redis_url=valkey_url, redis_prefix=prefix, itglue={"api_key": "ITG.test"}
+        )
+        async with open_ledger(settings) as its, open_queue(settings) as queue:
+            await queue.enqueue("advance_deletion", "del_1", 1)
+            assert its.store.queue_key == f"rq:queue:{prefix[:-1]}"
+    waiting = [await redis.lrange(f"rq:queue:{each}", 0, -1) for each in ("unglue", "staging")]
+    assert [len(each) for each in waiting] == [1, 1]
+    assert waiting[0] != waiting[1]
 
 
 async def test_after_a_start_of_the_server_everybody_looks_first(

@@ -258,6 +258,9 @@ async def test_two_tenants_of_one_kind(sources: Them, event: str, *, declared: b
         if not declared:
             with pytest.raises(ValueError, match=r"cw2|integration"):
                 them.configure({"cw": CW, "cw2": CW2})
+            same = {"itglue_integration": "Cobalt's"}
+            with pytest.raises(ValueError, match="cw and cw2 are the same itglue_integration"):
+                them.configure({"cw": {**CW, **same}, "cw2": {**CW2, **same}})
             return
         them.configure(
             {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.terminal.pilot import REHEARSAL_URL, VENDORS
+from service.terminal.pilot import REHEARSAL_URL, STEPS_TO_LIVE, VENDORS
 from tests.support.command import Command
 from workers.settings import Settings, load_settings
 
@@ -48,7 +48,20 @@ def test_a_pilot_of_every_sender_starts(unglue: Command, tmp_path: Path, vendor:
     assert made.operators["carol"].roles == ("approve",)
     assert "token of alice: unglue_" in shown.err
     assert "unglue_" not in path.read_text()
+    assert path.read_text().endswith(f"\n{STEPS_TO_LIVE}")
     assert unglue("config", "check").status == 0
+
+
+def test_the_place_of_a_notification_target_is_there(unglue: Command, tmp_path: Path) -> None:
+    """A pilot of which nobody hears is watched by nobody."""
+    assert unglue("init", "--rehearsal", "--vendor", "standard", *REST).status == 0
+    path = tmp_path / "unglue.toml"
+    lines = path.read_text().splitlines()
+    begins = lines.index("# [notifications.ops]          # who hears what waits, holds or failed")
+    for number in range(begins, begins + 3):
+        lines[number] = lines[number].removeprefix("# ")
+    path.write_text("\n".join(lines))
+    assert list(settings(path).notifications) == ["ops"]
 
 
 def test_what_is_there_is_never_overwritten(unglue: Command, tmp_path: Path) -> None:

@@ -56,6 +56,20 @@ async def test_secrets_that_everybody_knows_are_named(sandbox: str) -> None:
     assert any("everybody knows: operators.alice.token_sha256" in each for each in said)
 
 
+async def test_a_safeguard_that_means_nothing_in_the_account_is_named(sandbox: str) -> None:
+    settings = Settings(
+        redis_url="redis://127.0.0.1:1/0",
+        itglue={"base_url": sandbox, "api_key": "ITG.sandbox"},
+        policy={"protected_names": ["Velvet*", "Vlevet*"], "protected_types": ["Ownr"]},
+    )
+    found = [each async for each in examine(settings) if each.part == "policy"]
+    assert [(each.level, each.message) for each in found] == [
+        ("warn", "policy.protected_names: 'Vlevet*' means no organization of the account"),
+        ("warn", "policy.protected_types: 'Ownr' means no organization of the account"),
+    ]
+    assert all("correct it" in each.cure for each in found)
+
+
 @pytest.mark.parametrize("part", PARTS)
 async def test_a_part_that_is_not_alive_is_a_fault(
     part: str, sandbox: str, valkey_url: str, ledger: Ledger

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from tests.support.command import Command
 from tests.support.service import Service, configured, only_error, running_service, stored, token
+from tests.unit.test_cli import become
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.ledger import Ledger
 from workers.pipeline.states import FAILED
@@ -212,6 +214,34 @@ async def test_a_misspelt_source_stops_nothing_and_says_so(service: Service, sou
     for known in ("cw", "api"):
         answer = service.call("POST", path.format(known), json={"reason": "its secret leaked"})
         assert (answer.status_code, answer.json()["cancelled"]) == (200, [])
+
+
+@pytest.mark.usefixtures("redis")
+async def test_the_command_stops_all_that_a_source_asked_for(
+    service: Service,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("UNGLUE_URL", service.url)
+    monkeypatch.setenv("UNGLUE_TOKEN", token("carol"))
+    unglue = Command(monkeypatch, capsys)
+    asked = [service.ask({**ASKED, "org_id": each}).json()["id"] for each in ("301", "302", "303")]
+    gone = {"intent_kind": "delete", "intent_state": "accepted"}
+    await become(ledger, asked[2], "verifying", **gone)
+
+    assert unglue("cancel", "--source", "api").status == 2  # no reason
+    assert unglue("cancel", asked[0], "--source", "api", "--reason", "x").status == 2
+    shown = unglue("cancel", "--source", "api", "--reason", "its token leaked")
+    assert shown.status == 1
+    assert sorted(shown.out.splitlines()) == sorted(f"{each} is cancelled" for each in asked[:2])
+    assert shown.err == (
+        f"{asked[2]} could not be stopped any more; see: unglue deletions {asked[2]}\n"
+    )
+    states = [(await ledger.deletions.get(each)).state for each in asked]
+    assert states == ["cancelled", "cancelled", "verifying"]
+    none = unglue("cancel", "--source", "cw", "--reason", "its secret leaked")
+    assert (none.status, none.out) == (0, "No deletion of source cw is open.\n")
 
 
 @pytest.mark.usefixtures("redis")

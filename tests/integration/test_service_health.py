@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from service.doctor.configuration import in_force
 from tests.support.receiver import silent
 from tests.support.service import configured, running_service
+from workers.audit.configuration import record_configuration
 from workers.ledger.installation.heartbeats import (
     OUTBOX,
     OUTBOX_LASTS,
@@ -18,6 +20,7 @@ from workers.ledger.installation.heartbeats import (
 from workers.ledger.ledger import Ledger
 from workers.processes.queue import JobQueue
 from workers.processes.scheduler import Scheduler
+from workers.times.clock import system_clock
 
 
 async def test_alive_without_anything() -> None:
@@ -76,3 +79,29 @@ async def test_not_ready_without_redis(*, hangs: bool) -> None:
     assert answer.status_code == 503
     assert content["parts"] == {"redis": "unreachable", "scheduler": "unknown", "worker": "unknown"}
     assert answer.elapsed.total_seconds() < 4
+
+
+async def test_a_worker_left_on_another_file_is_named(valkey_url: str, ledger: Ledger) -> None:
+    ours = configured(valkey_url)
+    theirs = configured(valkey_url, policy={"only_ids": ["999"]})
+    with running_service(ours) as service:
+        assert "configuration" not in service.http.get("/readyz").json()["parts"]
+        await record_configuration(theirs, ledger, "worker", system_clock)
+        assert service.http.get("/readyz").json()["parts"]["configuration"] == (
+            "1 configuration differs from the one in force; restart those parts"
+        )
+    for settings, levels in ((ours, ["fail"]), (theirs, ["warn", "fail"])):
+        found = [each async for each in in_force(settings, ledger, system_clock)]
+        assert [each.level for each in found] == levels
+        assert all(each.cure.startswith("restart ") for each in found)
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_service_whose_clock_is_wrong_says_so(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = timedelta(seconds=5)
+    monkeypatch.setattr("service.api.state.system_clock", lambda: system_clock() + ahead)
+    with running_service(configured(valkey_url)) as service:
+        answer = service.http.get("/readyz").json()
+    assert answer["parts"]["clock"] == "differs from the clock of Redis by more than 2 s"

@@ -120,6 +120,9 @@ async def test_a_source_is_silent_only_after_so_long(service: Service, redis: Re
     assert (source["last_delivery"], source["silent"]) == (None, True)
 
 
+PAUSE = {"by": "", "at": "2026-11-23T12:00:00Z", "reason": "r"}
+
+
 def state(**changes: Any) -> dict[str, Any]:
     quiet = {"pauses": [], "scheduler": True, "overdue": 0, "quarantined": 0, "holds": 0}
     return {**quiet, "deletions": {"awaiting_approval": 0}, **changes}
@@ -130,6 +133,9 @@ def state(**changes: Any) -> dict[str, Any]:
     [
         ({}, ""),
         ({"redis": "read-only", "worker": False}, "Redis takes no writes (read-only), so nothing"),
+        ({"pauses": [{**PAUSE, "cause": "operator"}]}, "r; to go on: unglue resume"),
+        ({"pauses": [{**PAUSE, "cause": "ledger_lost"}]}, "resume --accept-ledger --reason ..."),
+        ({"pauses": [{**PAUSE, "cause": "account_changed"}]}, "unglue resume --accept-account"),
         ({"scheduler": False}, "unglue scheduler"),
         ({"outbox": False}, "unglue outbox"),
         ({"worker": False}, "unglue worker"),

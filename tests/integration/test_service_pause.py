@@ -53,6 +53,7 @@ async def test_any_role_pauses_and_an_admin_resumes(service: Service, ledger: Le
         ("POST", "/v1/pause", {**WHY, "by": "mallory"}),
         ("POST", "/v1/resume", {"reason": None}),
         ("POST", "/v1/resume", []),
+        ("POST", "/v1/resume", {"accept_ledger": True}),
     ],
 )
 async def test_what_is_not_understood_changes_nothing(
@@ -120,6 +121,8 @@ async def test_the_commands(
         assert status == 0
         return out, err
 
+    bare = command("resume", "--accept-ledger")
+    assert (bare.status, "--accept-ledger needs a --reason" in bare.err) == (2, True)
     deletion_id = await _waiting(service, ledger)
     out, _ = unglue("pause", "--reason", "a [wrong] sweep")
     assert "Deletions are paused by alice since" in out

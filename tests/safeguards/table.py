@@ -685,6 +685,16 @@ PEOPLE_AND_STRANGERS: Final = (
         (f"{_REQUESTS}::test_what_the_address_says_counts",),
     ),
     Safeguard(
+        "clock: a scheduler whose own is wrong hands out nothing", "workers/processes/scheduler.py",
+        "        if self.ledger.store.memory.trouble == CLOCK_OFF:\n", "        if False:\n",
+        (f"{_CONTINUITY}::test_a_part_whose_clock_is_wrong_does_nothing_and_says_so",),
+    ),
+    Safeguard(
+        "clock: a job of a worker whose own is wrong does nothing", "workers/processes/jobs.py",
+        "        if await continuity.look() == CLOCK_OFF:\n", "        if False:\n",
+        (f"{_CONTINUITY}::test_a_part_whose_clock_is_wrong_does_nothing_and_says_so",),
+    ),
+    Safeguard(
         "queue: only jobs of the table", "workers/processes/job_table.py",
         "    if not isinstance(name, str) or name not in _NAMES or instance is not None:",
         "    if not isinstance(name, str):", ("tests/integration/test_foreign_jobs.py",),

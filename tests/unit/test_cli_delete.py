@@ -98,6 +98,7 @@ async def test_the_name_typed(service: Service, ledger: Ledger, typed: str, *, g
         await become(ledger, preview, "previewed", plan=PLAN.model_dump_json())
         read_until(b"to delete it:")
         assert PLAN.organization.name in seen.decode()
+        assert f"{PLAN.organization.status}, " in seen.decode()
         assert "configurations" in seen.decode()
         seen = b""
         os.write(master, f"{typed}\n".encode())

@@ -12,6 +12,7 @@ import pytest
 from adapters.connectwise.config import ConnectWiseConfig
 from adapters.errors import ConfigurationError
 from service.doctor.pilot import unnoticed
+from service.terminal.pilot import STEPS_TO_LIVE
 from workers.settings import Settings, load_settings
 from workers.settings.enforcement import require_enforceable
 from workers.settings.secrecy import SAMPLES
@@ -76,6 +77,11 @@ def test_the_sample_is_the_pilot(settings: Settings) -> None:
     assert (list(settings.notifications), set(settings.sources)) == (["ops"], {"cw", "rewst"})
     assert len(settings.schedules) == 1
     assert [each.message for each in unnoticed(settings)] == []
+
+
+def test_the_steps_to_live_follow(sample: str) -> None:
+    assert sample.endswith(f"\n{STEPS_TO_LIVE}")
+    assert [line[:5] for line in STEPS_TO_LIVE.splitlines()[1:]] == ["# 1. ", "# 2. ", "# 3. "]
 
 
 def test_its_rehearsal_secrets_are_for_a_loopback_host(sample: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from adapters.models import Strict
 from service.access.operators import Caller
-from service.api.answers import answer
+from service.api.answers import answer, invalid_fields
 from service.api.bodies import LONGEST_REASON, Reason, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
@@ -59,7 +59,7 @@ async def resume(request: Request) -> Response:
     """Go on. `ended` is what was paused; doing it again is no error."""
     state, caller = state_of(request), caller_of(request)
     caller.require("admin")
-    asked = await read_body(request, Resumption, optional=True)
+    asked = await read_body(request, Resumption, optional=True, wrong=invalid_fields)
     switch = state.ledger.stop_switch
     ended = await go_on(state, caller, asked)
     return answer(answers.Resumed.model_validate({**plain(await switch.pauses()), "ended": ended}))
