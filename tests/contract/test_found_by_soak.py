@@ -38,6 +38,27 @@ def test_a_policy_changed_since_the_plan_is_kept(it: Rehearsal, policy: dict[str
     it.finish()
 
 
+@pytest.mark.parametrize("policy", [{}, {"mode": "soft_delete", "soft_delete_status": "Active"}])
+def test_what_another_one_deleted_since_the_plan_is_left(
+    it: Rehearsal, policy: dict[str, object]
+) -> None:
+    """It was still shown right before the call, for IT Glue deletes some time after its answer."""
+    first = it.ask(org_id="311")
+    it.work(first)
+    it.reconfigure(**policy)
+    second = it.ask(org_id="311")
+    it.forward(seconds=1)
+    held_up = it.work(second, Stop(f"show@{it.settings.policy.mode}:after"))
+    it.forward(seconds=1)
+    it.work(first)
+    assert it.books.deletion(first).state == "deleted"
+    it.resume(held_up)
+    it.check()
+    it.finish()
+    assert it.watch.calls == 1
+    assert it.books.deletion(second).state == "failed"
+
+
 def test_one_deletion_never_acts_on_two_organizations(it: Rehearsal) -> None:
     deletion_id = it.ask(org_name="TestCompany")
     it.account.fault("drop-before:1")

@@ -114,6 +114,49 @@ async def test_a_replay_overrules_no_later_no_of_others(sources: Them) -> None:
         assert (await them.settle(first)).state == "deleted"
 
 
+@pytest.mark.parametrize("how", ["replayed", "asked by name"])
+@pytest.mark.parametrize("behind", [0, 1], ids=["within one millisecond", "a clock is behind"])
+async def test_a_no_is_later_than_what_was_said_before_it(
+    sources: Them, how: str, behind: int
+) -> None:
+    """What came first the ledger knows, and no clock: parts of Unglue may run on several hosts."""
+    async with sources(sandbox=account(status="Active"), eligibility_window="0s") as them:
+        first = await them.it.ask(org_id=ORG)
+        await them.it.change(ORG, status="Inactive")
+        them.configure(them.settings.sources, policy={"grace_period": "1h"})
+        other = (await them.in_grace(await created(them.cw()))).id
+        await them.it.change(ORG, status="Active")
+        them.configure(them.settings.sources, policy={"eligibility_window": "0s"})
+        assert (await them.settle(first)).state == "blocked"
+        await them.it.change(ORG, status="Inactive")
+        if how == "replayed":
+            await them.it.replay(first, operator="alice")
+        else:
+            first = await them.it.ask(org_id=ORG, org_name=NAME)
+        them.it.clock.now -= timedelta(seconds=behind)
+        await them.cancel(other)
+        them.it.clock.forward(seconds=5)
+        found = await them.settle(first)
+        assert "declined" in await them.shown(found)
+        await them.untouched()
+
+
+async def test_a_no_before_a_replay_is_planned_anew(sources: Them) -> None:
+    """What it was about may have been corrected, and the no is about whom it means now."""
+    other = SeedOrganization(id=402, name="Other Client", status="Inactive")
+    async with sources(sandbox=account(other, status="Active"), eligibility_window="0s") as them:
+        first = await created(them.std(org_name=NAME))
+        assert (await them.settle(first)).state == "blocked"
+        await them.it.change(ORG, name="Violet Pump Works before the merger")
+        await them.it.change("402", name=NAME)
+        await them.it.replay(first)
+        await them.cancel(first)
+        them.it.clock.forward(minutes=5)
+        for org_id in (ORG, "402"):
+            found = await them.settle(await them.it.ask(org_id=org_id))
+            assert "declined" in await them.shown(found)
+
+
 # -- what was read by another configuration ----------------------------------------------------
 
 

@@ -96,6 +96,19 @@ async def test_a_no_before_the_other_one_was_planned(sources: Them) -> None:
         assert found.state in HELD
 
 
+@pytest.mark.parametrize("asked", ["cw", "std_id", "std_name", "std_link", "ninja", "halo"])
+async def test_a_no_to_what_was_not_planned_itself(sources: Them, asked: str) -> None:
+    """Only its request says which organization it means; the other one has its plan."""
+    async with sources(grace_period="1h") as them:
+        found = await them.in_grace(await them.it.ask(org_id=ORG, org_name=NAME))
+        await ASKS[asked](them)
+        (second,) = set(await them.open()) - {found.id}
+        await them.cancel(second)
+        found = await them.settle(found.id)
+        assert "declined" in await them.shown(found)
+        await them.untouched()
+
+
 async def _refused_open(them: Sources, asked: str) -> None:
     before = set(await them.open())
     await ASKS[asked](them)

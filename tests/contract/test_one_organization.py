@@ -1,11 +1,13 @@
 """What links a client to an organization: two proofs, one link, nothing that contradicts."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from adapters.models import PsaLink
 from service.sandbox.shapes import Psa, SeedOrganization
 from tests.contract.conftest import Rehearse, Them
 from tests.support.links import Links
@@ -14,6 +16,7 @@ from tests.support.sources import COMPANY, CW, NAME, ORG, SOURCES, Sources, acco
 from tests.support.sweeps import Sweeping
 
 CW2 = {**CW, "company": "Zinc", "host": "eu.myconnectwise.net", "key_origin": "http://127.0.0.1:10"}
+LINK_OF_OURS = ("manage", str(COMPANY))
 HELD = {"awaiting_approval", "blocked", "failed", "cancelled"}
 
 
@@ -131,6 +134,63 @@ async def test_a_link_that_came_while_it_waited(rehearse: Rehearse) -> None:
         found = await them.settle(name)
         await them.untouched()
         assert found.state in HELD
+
+
+# -- one company, two organizations -----------------------------------------------------------
+
+TWIN = "402"
+
+
+@pytest.mark.parametrize("by", ["cw", "std", "api"])
+@pytest.mark.parametrize("when", ["before", "in_grace", "approved"])
+@pytest.mark.parametrize("named", [{ORG}, {TWIN}, {ORG, TWIN}])
+async def test_a_second_organization_is_linked_to_the_company(
+    rehearse: Rehearse, by: str, when: str, named: set[str]
+) -> None:
+    """Whichever of them has the company's name: a person is shown both."""
+    links = Links()
+    twin = SeedOrganization(id=int(TWIN), name="Other Works", status="Inactive")
+    policy = {"grace_period": "1h", "approval": "always" if when == "approved" else "never"}
+    async with behind(rehearse(sandbox=account(twin), **policy), links) as it:
+        them = Sources(it)
+
+        async def linked() -> None:
+            links.more = {TWIN: (LINK_OF_OURS,)}
+            await it.change(ORG, name=NAME if ORG in named else "Violet Pumps, before 2020")
+            await it.change(TWIN, name=NAME if TWIN in named else "Other Works")
+
+        if when == "before":
+            await linked()
+        psa = dict(zip(("integration_type", "company_id"), LINK_OF_OURS, strict=True))
+        match by:
+            case "cw":
+                name = await _asked(them.cw())
+            case "std":
+                name = await _asked(them.std(org_name=NAME, psa=psa))
+            case _:
+                name = await it.ask(org_name=NAME, psa=psa)
+        if when != "before":
+            await them.in_grace(name)
+            await linked()
+        found = await them.settle(name)
+        await them.untouched()
+        assert await it.exists(TWIN)
+        assert found.state == "failed"
+        assert {ORG, TWIN} <= set(re.findall("[0-9]+", await them.shown(found)))
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_the_stand_in_shows_every_linked_one(rehearse: Rehearse, *, own: bool) -> None:
+    """By its first link or by a further one, as IT Glue's filter does."""
+    twins = [SeedOrganization(id=number, name=f"Twin {number}") for number in (402, 403)]
+    links = Links({str(each.id): (LINK_OF_OURS,) for each in twins})
+    seed = account(*twins, psa=None if own else Psa("manage", "9"))
+    async with behind(rehearse(sandbox=seed), links) as it:
+        shown = await it.context.itglue.organizations_linked(
+            PsaLink(integration_type="manage", company_id=str(COMPANY))
+        )
+        assert {each.id for each in shown.found} == {"402", "403", *({ORG} if own else ())}
+        assert shown.filter_honoured
 
 
 # -- two proofs -------------------------------------------------------------------------------

@@ -162,6 +162,23 @@ async def test_a_filter_does_not_overrule_a_person(bulk: Bulk, ledger: Ledger) -
     assert (await bulk.run("rpl_2"))["replayed"] == 1
 
 
+@pytest.mark.parametrize("said", ["before", "after"])
+async def test_a_no_after_it_was_ordered_is_not_overruled(
+    bulk: Bulk, ledger: Ledger, said: str
+) -> None:
+    """It takes its time; meanwhile others replay the same deletion, and a person says no to it."""
+    bulk.installation.configure()
+    name = (await bulk.installation.send(event())).strongest.deletion_id or ""
+    if said == "before":
+        await cancelled(ledger, name, bulk.clock(), "carol")
+        await bulk.begin("deletions", name)
+    else:
+        await bulk.begin("deletions", name)
+        await cancelled(ledger, name, bulk.clock(), "carol")
+    found = await bulk.run()
+    assert found["refused"] == ({} if said == "before" else {name: "cancelled_by_operator"})
+
+
 async def test_no_faster_than_was_asked(bulk: Bulk, ledger: Ledger) -> None:
     ids = [await bulk.ended(f"del_{number}") for number in range(5)]
     await bulk.begin("deletions", *ids, rate=30)

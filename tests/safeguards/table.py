@@ -35,6 +35,7 @@ _CONTRACT = "tests/contract/test_"
 _OF_GATES = f"{_CONTRACT}gates.py"
 _REQUESTS = "tests/integration/test_service_requests.py"
 _SOAK = f"{_CONTRACT}found_by_soak.py"
+_BULK = "tests/integration/test_replays_bulk.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 
 GRANT: Final = (
@@ -100,6 +101,11 @@ GRANT: Final = (
         "no person said no since the plan",
         "noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '')",
         "tests/integration/test_grant.py", f"{_CONTRACT}one_no.py",
+    ),
+    Safeguard(
+        "grant: no other deletion took it since the plan", "workers/ledger/scripts/prelude.lua",
+        "    if deleted then\n", "    if false then\n",
+        (f"{_SOAK}::test_what_another_one_deleted_since_the_plan_is_left",),
     ),
     _asked(
         "no source said anything since the plan",
@@ -371,6 +377,22 @@ OF_THE_PLAN: Final = (
         ("tests/unit/test_terms.py::test_whoever_may_have_a_new_name_is_told_from_nobody",),
     ),
     Safeguard(
+        "no: by the ledger's order, whatever clocks say", "workers/pipeline/gates/standing.py",
+        "    if no.number:\n", "    if False:\n",
+        ("tests/contract/test_no_way_round.py::test_a_no_is_later_than_what_was_said_before_it",),
+    ),
+    Safeguard(
+        "no: a bulk replay overrules none that is said while it lasts",
+        "workers/ledger/scripts/replay.lua",
+        "tonumber(deletion.ended_after or 0) <= known", "known >= 0",
+        (f"{_BULK}::test_a_no_after_it_was_ordered_is_not_overruled",),
+    ),
+    Safeguard(
+        "no: to whatever a replay may mean now", "workers/ledger/scripts/prelude.lua",
+        "local forms = deletion.plan and {} or list(deletion.forms)", "local forms = {}",
+        ("tests/contract/test_no_way_round.py::test_a_no_before_a_replay_is_planned_anew",),
+    ),
+    Safeguard(
         "no: what is older does not end it", "workers/ledger/scripts/standing.lua",
         " and tonumber(said[2] or 0) > no.at", "",
         ("tests/contract/test_no_way_round.py::test_a_no_outlasts_what_was_said_before_it",),
@@ -458,6 +480,11 @@ OF_THE_PLAN: Final = (
         "plan: a name is unique among those that look like it",
         "workers/pipeline/identity/resolve.py", "    if others:\n", "    if False:\n",
         (f"{_CONTRACT}names.py",),
+    ),
+    Safeguard(
+        "plan: only one organization is meant", "workers/pipeline/identity/resolve.py",
+        "    if len(found) > 1:\n", "    if False:\n",
+        (f"{_ONE}::test_a_second_organization_is_linked_to_the_company",),
     ),
     Safeguard(
         "plan: id and name agree", "workers/pipeline/identity/resolve.py",

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.sandbox.world import World
 from tests.support.altered import altering
 
 _ORGANIZATIONS = "/organizations"
@@ -30,7 +32,7 @@ class Links:
     untyped: Mapping[str, str] = field(default_factory=dict)
     silent: bool = False
 
-    def in_front(self, app: ASGIApp) -> ASGIApp:
+    def in_front(self, app: Starlette) -> ASGIApp:
         """The sandbox as such an IT Glue."""
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,22 +40,29 @@ class Links:
             if not meant or not (self.more or self.types or self.untyped or self.silent):
                 await app(scope, receive, send)
                 return
-            asked = self._asked(scope["query_string"])
+            asked = self._asked(scope["query_string"], app.state.sandbox.world)
             await app({**scope, "query_string": asked}, receive, altering(send, self._changed))
 
         return answer
 
-    def _asked(self, query: bytes) -> bytes:
+    def _asked(self, query: bytes, world: World) -> bytes:
         """What the sandbox is asked: it knows one link an organization."""
         pairs = parse_qsl(query.decode(), keep_blank_values=True)
         wanted = dict(pairs)
         if _COMPANY not in wanted:
             return query
-        company = wanted[_COMPANY]
+        company, kind = wanted[_COMPANY], wanted.get(_TYPE, "")
         rest = [pair for pair in pairs if pair[0] not in {_COMPANY, _TYPE}]
-        for org_id, links in self.more.items():
-            if (wanted.get(_TYPE), company) in links:
-                return urlencode([*rest, ("filter[id]", org_id)]).encode()
+        found = [org_id for org_id, links in self.more.items() if (kind, company) in links]
+        if found:
+            # The filter shows all that are linked, by whichever of their links.
+            first = (self.untyped.get(company, kind), company)
+            found += [
+                str(each.id)
+                for each in world.organizations.values()
+                if each.psa and (each.psa.integration, each.psa.company_id) == first
+            ]
+            return urlencode([*rest, ("filter[id]", ",".join(found))]).encode()
         if company in self.untyped:
             pairs = [*rest, (_COMPANY, company), (_TYPE, self.untyped[company])]
         return urlencode(pairs).encode()

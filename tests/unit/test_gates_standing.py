@@ -29,8 +29,8 @@ def said(*registers: Register, noes: tuple[Decline, ...] = ()) -> Standing:
     return Standing(registers, noes)
 
 
-def no(at: datetime = NOW) -> Decline:
-    return Decline("org:301", "bob", at, "they pay again", "rejected", "del_1")
+def no(at: datetime = NOW, number: int = 0) -> Decline:
+    return Decline("org:301", "bob", at, "they pay again", "rejected", "del_1", number)
 
 
 def test_a_person_is_shown_which_source_says_active_and_when() -> None:
@@ -108,6 +108,13 @@ def test_a_no_refuses_until_somebody_asks_by_name_after_it() -> None:
     assert standing.declined(subject(standing=declined, overrules_at=later)).verdict == "pass"
     earlier = datetime(2026, 11, 26, tzinfo=UTC)
     assert standing.declined(subject(standing=declined, overrules_at=earlier)).verdict == "refuse"
+
+
+@pytest.mark.parametrize(("overrules", "verdict"), [(0, "refuse"), (6, "refuse"), (7, "pass")])
+def test_the_ledgers_order_decides_and_no_clock(overrules: int, verdict: str) -> None:
+    later = datetime(2026, 11, 28, tzinfo=UTC)
+    known = subject(standing=said(noes=(no(number=7),)), overrules_at=later, overrules=overrules)
+    assert standing.declined(known).verdict == verdict
 
 
 @pytest.mark.parametrize(

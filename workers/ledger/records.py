@@ -214,6 +214,7 @@ class Deletion:
     pinned: Mapping[str, Any] | None = None
     known_name: str = ""
     overrules_at: datetime | None = None
+    overrules: int = 0
     identities: tuple[tuple[str, str], ...] = ()
     trace: str = ""
 

@@ -25,7 +25,8 @@ _PACKED: Final = frozenset(
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
         "read_by", "asked_as", "order", "looked_from", "eligible_until", "export",
         "request", "approval_plan", "approval_counts", "approval_passes", "approval_why",
-        "approval_reason", "step", "vendor", "actor", "attempts", "ready_at", "lease_until",
+        "approval_reason", "ended_after", "step", "vendor", "actor", "attempts", "ready_at",
+        "lease_until",
     }
 )  # fmt: skip
 

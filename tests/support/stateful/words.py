@@ -7,6 +7,7 @@ than the product may: what it calls wrong is wrong beyond doubt.
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tests.support.stateful.account import Facts
 from tests.support.stateful.clients import Event, same_moment
@@ -72,6 +73,12 @@ class Words:
 
     def refuse(self, org_id: int, source: str, client: str) -> None:
         """A person says no to a deletion of this organization, which was about this client."""
+        # A word about nobody: who asked after as many words as before it did not know of it.
+        self.said.append(
+            Event(
+                "no", "", "", active=False, signed=None, delivered=datetime.min.replace(tzinfo=UTC)
+            )
+        )
         self.noes[org_id] = No(org_id, self.order, (source, client))
 
     def active(self, there: Facts, seen: int, sources: Container[str]) -> Iterator[str]:

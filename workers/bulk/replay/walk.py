@@ -81,12 +81,13 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
     match held.what:
         case "deletions":
             deletion = await means.ledger.deletions.get(item)
+            overrules = held.named or held.filter.get("state") == CANCELLED
             job = await means.ledger.deletions.replay(
                 item,
                 operator=held.by,
                 token=token,
                 callback_url=deletion.request.callback_url or means.url,
-                overrule=held.named or held.filter.get("state") == CANCELLED,
+                overrule=overrules and held.ordered_after,
                 now=means.clock(),
                 mode=means.settings.policy.mode,
                 asked_as=known,

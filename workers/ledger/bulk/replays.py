@@ -21,7 +21,8 @@ class BulkReplay:
     """One of them. `next` of its `total` records are done; `rate` is records a minute.
 
     `named`: each record was named by a person, not found by a filter. `matched` may be more than
-    `total`, which is limited. States: running, finished, cancelled.
+    `total`, which is limited. `ordered_after` so many decisions of the ledger it was asked for.
+    States: running, finished, cancelled.
     """
 
     id: str
@@ -37,6 +38,7 @@ class BulkReplay:
     deaths: int
     fence: int
     stopped_by: str = ""
+    ordered_after: int = 0
     created_at: datetime
     ready_at: datetime
     finished_at: datetime | None

@@ -243,16 +243,18 @@ class Deletions(Part):
 
     @traced("ledger replay")
     async def replay(
-        self, deletion_id: str, *, operator: str, token: str, callback_url: str, overrule: bool,
-        now: datetime, mode: Mode | None = None, asked_as: str = "",
+        self, deletion_id: str, *, operator: str, token: str, callback_url: str, now: datetime,
+        overrule: bool | int, mode: Mode | None = None, asked_as: str = "",
     ) -> int | None:  # fmt: skip
         """Begin a deletion that ended anew: its job's number, or `None` if it has none yet.
 
         It has none where this was done before, and where the deletion waits for its turn.
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
-        person cancelled the client's deletion. `mode` is the policy's of now, which is asked for,
-        `asked_as` by what the operator is told from others. Raises NotFound, ReplayRefused.
+        person cancelled the client's deletion; a number: within the ledger's first so many
+        decisions, as the operator knows no later ones. `mode` is the policy's of now, which is
+        asked for, `asked_as` by what the operator is told from others. Raises NotFound,
+        ReplayRefused.
         """
         answer, rest = b"packed", list[bytes]()
         while answer == b"packed":
@@ -265,7 +267,7 @@ class Deletions(Part):
                 operator,
                 token,
                 callback_url,
-                overrule,
+                "all" if overrule is True else overrule,
                 mode,
                 asked_as,
                 durable=self._store.fsync,

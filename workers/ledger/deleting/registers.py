@@ -66,7 +66,8 @@ class Decline:
     """A person's no to the deletion of an organization.
 
     It stands until the client was active again (one of the registers that it watches moved on), an
-    admin ends it, or somebody asks for the organization by name.
+    admin ends it, or somebody asks for the organization by name. It was the ledger's decision of
+    this `number`, 0 where an older release wrote it down.
     """
 
     form: str
@@ -75,6 +76,7 @@ class Decline:
     reason: str
     how: str
     deletion_id: str
+    number: int = 0
 
     @property
     def words(self) -> str:
@@ -95,6 +97,7 @@ class Decline:
             reason=fields.get("reason") or "",
             how=fields["how"],
             deletion_id=fields["deletion_id"],
+            number=fields.get("number", 0),
         )
 
 
@@ -102,9 +105,9 @@ class Decline:
 class Standing:
     """How an organization stands with everybody who may know it, as of one moment.
 
-    `noes` are those that stand under these `forms`, `said_noes` is all of them in one word: where
-    that differs, somebody said something since. `said_doubts` are the doubts as the ledger keeps
-    them.
+    `noes` are those that stand under these `forms`, `said_noes` is all of them, and when Unglue
+    deleted it, in one word: where that differs, one or the other happened since. `said_doubts` are
+    the doubts as the ledger keeps them.
     """
 
     registers: tuple[Register, ...] = ()

@@ -78,7 +78,8 @@ end
 if (deletion.doubts or '[]') ~= (deletion.plan_doubts or '[]') then
   return refused('plan_moved')
 end
--- Everything that any source said of the organization, and any person, is as the plan saw it.
+-- Everything that any source said of the organization, and any person, is as the plan saw it; and nobody
+-- deleted it since: IT Glue may show for a while what it is about to remove.
 if noes_under(list(deletion.plan_forms)) ~= (deletion.plan_noes or '') then
   return refused('plan_moved')
 end

@@ -21,4 +21,8 @@ if idempotency ~= '' then
   redis.call('HSET', key('idempotency', idempotency), 'deletion_id', id, 'fingerprint', fingerprint)
   redis.call('PEXPIRE', key('idempotency', idempotency), retention)
 end
+-- Who says the organization's name knows of what persons said until now.
+if given(fields.overrules_at) then
+  fields.overrules = decisions()
+end
 return {'created', id, create(id, now, look_again, fields) or 0}

@@ -11,6 +11,8 @@ if redis.call('EXISTS', name) == 1 then
   return redis.call('HGET', name, 'asked') == fields.asked and 0 or -1
 end
 fields.state, fields.next, fields.total = 'running', 0, #items
+-- Whoever orders it knows of no person's no that is said while it lasts.
+fields.ordered_after = decisions()
 open_work('replay', id, now, retention, fields)
 for _, item in ipairs(items) do
   redis.call('RPUSH', key('replay', id, 'items'), item)

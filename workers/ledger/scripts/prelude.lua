@@ -471,6 +471,10 @@ local function finish(id, state, now, errors)
   local deletion = load(name)
   set_state(id, deletion.state, state, now)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
+  local gone = state == 'deleted' or state == 'soft_deleted'
+  if not gone then
+    redis.call('HSET', name, 'ended_after', decisions())
+  end
   unwatch_clients(id, deletion)
   redis.call('ZREM', key('due'), id)
   redis.call('ZADD', key('unpacked'), now, id)
@@ -508,7 +512,6 @@ local function finish(id, state, now, errors)
     release(deletion.intent_org or '', id)
   end
 
-  local gone = state == 'deleted' or state == 'soft_deleted'
   if gone and deletion.client ~= '' and epoch_of(deletion.source, deletion.client) == deletion.epoch then
     redis.call('HSET', key('register', deletion.source, deletion.client), 'state', 'deleted')
   end
@@ -524,8 +527,9 @@ local function stopped_as(entry, detail)
   return table.concat({entry, detail.operator, redis.sha1hex(detail.reason or '')}, ':')
 end
 
--- A person's no belongs to the organization, under every form in which the request or its plan knows
--- it. It stands until a register of its client has moved on.
+-- A person's no belongs to the organization: to the one that was planned or, where nobody looked yet, under
+-- every form in which the request knows it. It stands until a register of its client has moved on.
+-- `number`: who asked or replayed before that many decisions did not know of it, whatever clocks say.
 local function decline(deletion, now, entry, detail)
   local named, watch = list(deletion.watch), {}
   for _, client in ipairs(#named > 0 and named or list(deletion.identities)) do
@@ -533,9 +537,13 @@ local function decline(deletion, now, entry, detail)
   end
   local line = cjson.encode({
     by = detail.operator, at = tonumber(now), reason = detail.reason, how = entry,
-    deletion_id = deletion.id, watch = watch,
+    deletion_id = deletion.id, watch = watch, number = decisions(),
   })
-  for _, form in ipairs(list(deletion.forms)) do
+  local forms = deletion.plan and {} or list(deletion.forms)
+  if given(deletion.org_id) then
+    forms[#forms + 1] = 'org:' .. deletion.org_id
+  end
+  for _, form in ipairs(forms) do
     redis.call('HSET', key('declined'), form, line)
   end
   -- Who says after that that it is active ends it, however often he said so before.
@@ -547,13 +555,18 @@ local function decline(deletion, now, entry, detail)
   end
 end
 
--- What persons said no to under these forms, in one word: where it differs, somebody said something.
+-- What persons said no to under these forms, and when Unglue deleted it, in one word: where it differs,
+-- somebody said something, or deleted it, since.
 local function noes_under(forms)
   local said = {}
   for _, form in ipairs(forms) do
     local line = redis.call('HGET', key('declined'), form)
     if line then
       said[#said + 1] = form .. '=' .. line
+    end
+    local deleted = redis.call('ZSCORE', key('gone'), string.match(form, '^org:(.+)$') or '')
+    if deleted then
+      said[#said + 1] = form .. ' deleted ' .. deleted
     end
   end
   return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''

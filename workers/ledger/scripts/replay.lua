@@ -2,14 +2,17 @@
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
 -- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
---       cancellation may be overruled ('1'), the policy's mode of now ('' keeps what was asked for), by
---       what the operator is told from others
+--       cancellation may be overruled ('' not, 'all', or one within so many decisions), the policy's mode of
+--       now ('' keeps what was asked for), by what the operator is told from others
 -- Answer: {'replayed', generation, number of its job or 0}, {'known', generation, job} or {'refused',
 --         why, other}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local token, callback_url, overrule = ARGV[5], ARGV[6], ARGV[7] == '1'
+local token, callback_url = ARGV[5], ARGV[6]
 local name = key('deletion', id)
 local deletion = load(name)
+-- Nobody overrules an end that came after he asked.
+local known = ARGV[7] == 'all' and math.huge or tonumber(ARGV[7]) or -1
+local overrule = tonumber(deletion.ended_after or 0) <= known
 
 local function refused(why, other)
   audit(now, 'replay_refused', {deletion_id = id, operator = operator, why = why, other = other})
@@ -105,7 +108,8 @@ end
 watch_clients(id, deletion)
 if overrule then
   -- Only what the deletion ended with was told to who overrules it, and not what was said since.
-  redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1)
+  redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1,
+    'overrules', deletion.ended_after or 0)
 end
 -- A rehearsal says nothing of the client.
 if register and not cjson.decode(deletion.request).dry_run then

@@ -2,7 +2,7 @@
 -- is written down under its id, by which an admin may end it.
 -- KEYS: declined, deletion:*, register:*:*
 -- ARGV: deletion id, [[source, client]] (JSON), forms of a no (JSON array), organization id, '' if unknown
--- Answer: all noes in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
+-- Answer: all noes, and whether Unglue deleted it, in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 
 -- What a client is known by: its number's kind, '' for a bare one, or a name.

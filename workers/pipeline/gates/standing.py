@@ -4,7 +4,7 @@ What a source other than the requester's own says, and what cannot be put in ord
 decide: these gates ask. A person's no refuses.
 """
 
-from workers.ledger.deleting.registers import Register
+from workers.ledger.deleting.registers import Decline, Register
 from workers.pipeline.gates.subject import Subject, answer, ask, refusing
 from workers.pipeline.identity.naming import hardly_differ, same
 from workers.pipeline.plan import Answer
@@ -95,8 +95,7 @@ def _is(register: Register, link: str, kind: str, subject: Subject) -> bool:
 
 def declined(subject: Subject) -> Answer:
     """A person stopped a deletion of this organization, and nobody took that back."""
-    since = subject.overrules_at
-    noes = [no for no in subject.standing.noes if since is None or no.at >= since]
+    noes = [no for no in subject.standing.noes if not _overruled(no, subject)]
     refusal = None
     if noes:
         newest = max(noes, key=lambda each: each.at)
@@ -107,6 +106,14 @@ def declined(subject: Subject) -> Answer:
             f"ends that: unglue unprotect {org_id} --reason …"
         )
     return answer("declined", refusal)
+
+
+def _overruled(no: Decline, subject: Subject) -> bool:
+    """Whether who asked knew of it: by the ledger's order, for clocks differ."""
+    if no.number:
+        return no.number <= subject.overrules
+    # An older release wrote down no more than the time.
+    return subject.overrules_at is not None and no.at < subject.overrules_at
 
 
 def event(subject: Subject) -> Answer:

@@ -27,7 +27,8 @@ class Subject:
     the organization as it was first looked at. `distrust` says what changed about who
     asked, `harder_now` is the policy's mode if it is harder than what was asked for,
     `act_now` what else would be done otherwise now than was planned.
-    `overrules_at`: a person asked by name then. `known_name` comes from an earlier event.
+    `overrules_at`: a person knew then of what was said before, the ledger's first `overrules`
+    decisions, and asked all the same. `known_name` comes from an earlier event.
     `said` is what PSAs that were asked said of its companies.
     """
 
@@ -48,6 +49,7 @@ class Subject:
     harder_now: Mode | None = None
     act_now: str = ""
     overrules_at: datetime | None = None
+    overrules: int = 0
     known_name: str = ""
     schedule: Schedule | None = None
     said: tuple[Said, ...] = ()

@@ -80,6 +80,7 @@ def judged(
         harder_now=harder_now(deletion, known.settings),
         act_now=act_now(deletion, known.settings),
         overrules_at=deletion.overrules_at,
+        overrules=deletion.overrules,
         known_name=deletion.known_name,
         schedule=schedule_of(deletion, known.settings),
         said=known.said,

@@ -102,7 +102,6 @@ def decide(
         "plan_forms": json.dumps(known.standing.forms),
         "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
-        "forms": json.dumps([f"org:{plan.organization.id}"]),
     }
     if deletion.pinned is None:
         fields["pinned"] = json.dumps(plan.subject())
