@@ -409,3 +409,42 @@ def test_what_is_proved_late_is_no_newer_than_when_it_came(it: Rehearsal) -> Non
     second = it.event(age=1)
     it.check()
     assert second not in (None, first)
+
+
+@pytest.mark.parametrize("heard", ["signed", "signed in the same second", "proved late"])
+def test_a_word_from_before_a_no_does_not_end_it(it: Rehearsal, heard: str) -> None:
+    """It says that the client is active, to whoever else asks: the no ends with a newer one."""
+    made = it.event()
+    assert made is not None
+    it.forward(seconds=1.5)
+    if heard == "proved late":
+        it.vendor.out_of_reach = True
+        it.event(active=True)
+        it.vendor.out_of_reach = False
+    it.cancel(made)
+    it.forward(seconds=10)
+    if heard == "proved late":
+        it.prove_what_waits()
+    else:
+        it.event(active=True, age=10.5 if heard == "signed in the same second" else 11)
+    it.event(age=0)
+    it.event()
+    assert it.books.ids() == [made]
+    asked = it.ask(org_id="301", org_name="TestCompany")
+    it.work(asked)
+    assert it.check()[asked].state == "awaiting_approval"
+    it.event(active=True, age=0)
+    it.forward(seconds=1)
+    assert it.event(age=0) not in (None, made)
+
+
+def test_a_no_is_not_ended_by_what_is_said_under_another_name_of_the_client(it: Rehearsal) -> None:
+    made = it.named_event(active=False, name="TestCompany")
+    assert made is not None
+    it.cancel(made)
+    it.forward(seconds=1)
+    other = it.named_event(active=False, org_id=301, name="TestCompany")
+    assert other not in (None, made)
+    assert it.named_event(active=False, name="TestCompany", force_delete=True) is None
+    it.finish()
+    assert it.watch.calls == 0

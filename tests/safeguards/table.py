@@ -187,6 +187,16 @@ EVENTS: Final = (
         (f"{_SOAK}::test_an_older_word_does_not_end_a_no_that_a_newer_one_met",),
     ),
     Safeguard(
+        "event: a word from before a no does not end it", RECEIVE,
+        " and at > tonumber(each.register[no]) then", " then",
+        (f"{_SOAK}::test_a_word_from_before_a_no_does_not_end_it",),
+    ),
+    Safeguard(
+        "event: a no outlasts what changes the state of its register", RECEIVE,
+        " or register.cancelled_at then", " then",
+        (f"{_SOAK}::test_a_no_is_not_ended_by_what_is_said_under_another_name_of_the_client",),
+    ),
+    Safeguard(
         "event: a no does not settle which of two words was the later",
         "workers/ledger/scripts/prelude.lua", "and 'cancelled_contested' or 'cancelled')",
         "and 'cancelled' or 'cancelled')",

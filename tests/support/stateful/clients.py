@@ -40,11 +40,13 @@ def same_moment(one: datetime, other: datetime) -> bool:
 class Client:
     """Everything delivered about one client, in the order of delivery.
 
-    `ended`: a deletion of it succeeded, or a person stopped one, and it was not active since.
+    `ended`: a deletion of it succeeded, or a person stopped one at `stopped_at`, and it was not
+    active since: what comes late, and is no newer than that word, says nothing of it.
     """
 
     events: list[Event] = field(default_factory=list)
     ended: str = ""
+    stopped_at: datetime | None = None
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def knows(self, event: Event) -> bool:
@@ -55,8 +57,13 @@ class Client:
         if event.garbled or event.dry:
             return
         self.events.append(event)
-        if event.active and not self._overtaken(event, self.events):
-            self.ended = ""
+        newer = self.stopped_at is None or (event.signed or event.delivered) > self.stopped_at
+        if event.active and newer and not self._overtaken(event, self.events):
+            self.end("")
+
+    def end(self, why: str, stopped_at: datetime | None = None) -> None:
+        """Nothing may be made for it any more, or again."""
+        self.ended, self.stopped_at = why, stopped_at
 
     def returned(self, since: int, *, or_may: bool = False) -> Event | None:
         """An active event that counts beyond doubt, or may, among those after the first `since`.

@@ -555,7 +555,7 @@ class Rehearsal(Crew):
             self.watch.decided.words.refuse(org_id, before.source, before.client)
         client = self.watch.clients.get((before.source, before.client))
         if client is not None and client.returned(self.watch.born[before.id]) is None:
-            client.ended = "stopped by a person"
+            client.end("stopped by a person", self.clock())
 
     def replay(self, deletion_id: str, answer: Order = Order.GO) -> None:
         """A person begins a deletion anew, if that may be."""
@@ -578,7 +578,7 @@ class Rehearsal(Crew):
         self.watch.begun_anew(deletion_id, self.clock(), self.settings.policy.mode)
         client = self.watch.clients.get((before.source, before.client))
         if client is not None:
-            client.ended = ""
+            client.end("")
 
     def _unreplayable(self, before: Deletion, anew: int) -> Iterator[str]:
         if anew != 1:

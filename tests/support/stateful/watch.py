@@ -273,7 +273,7 @@ class Watch:
             self._note(f"{deletion.id} is {deletion.state}", self._undone(job, deletion))
             client = self.clients.get((deletion.source, deletion.client))
             if client is not None and not client.returned(self.born[deletion.id], or_may=True):
-                client.ended = "deleted"
+                client.end("deleted")
 
     def _unwanted(self, job: Job, deletion: Deletion) -> Iterator[str]:
         """What the PSA of its own source said when the plan was made: nobody wants it any more."""

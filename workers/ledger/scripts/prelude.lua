@@ -550,11 +550,11 @@ local function decline(deletion, now, entry, detail)
   for _, form in ipairs(forms) do
     redis.call('HSET', key('declined'), form, line)
   end
-  -- Who says next that it is active ends that, however often he said so before.
+  -- Who says after that that it is active ends it, however often he said so before.
   for _, client in ipairs(watch) do
     local register = key('register', client[1], client[2])
     if redis.call('EXISTS', register) == 1 then
-      redis.call('HSET', register, 'declined', 1)
+      redis.call('HSET', register, 'declined', now)
     end
   end
 end
@@ -581,7 +581,8 @@ end
 local CANCELLED = {cancelled = true, cancelled_contested = true}
 local CONTESTED = {contested = true, cancelled_contested = true}
 
--- A person ends a deletion: its client's further events are ignored until it was active again.
+-- A person ends a deletion: its client's further events are ignored until it was active again, after that.
+-- That an older word comes late, or another client's, changes the state and does not end it.
 local function stop(deletion, now, entry, detail, errors)
   redis.call('HSET', key('deletion', deletion.id), 'stopped', stopped_as(entry, detail))
   decide(deletion.id, now, entry, detail)
@@ -589,7 +590,7 @@ local function stop(deletion, now, entry, detail, errors)
     decline(deletion, now, entry, detail)
     if deletion.client ~= '' and epoch_of(deletion.source, deletion.client) == deletion.epoch then
       local register = key('register', deletion.source, deletion.client)
-      redis.call('HSET', register, 'updated_at', now, 'state',
+      redis.call('HSET', register, 'updated_at', now, 'cancelled_at', now, 'state',
         CONTESTED[redis.call('HGET', register, 'state')] and 'cancelled_contested' or 'cancelled')
     end
   end

@@ -179,7 +179,7 @@ local function request(event, known)
     end
   end
   local asked = cjson.decode(event.request)
-  if register.state == 'deleted' or CANCELLED[register.state] then
+  if register.state == 'deleted' or CANCELLED[register.state] or register.cancelled_at then
     -- It makes nothing, but an older word that the client is active does not end that.
     if not asked.dry_run then
       keep_signed(known[1], event, {})
@@ -325,9 +325,11 @@ local function reactivated(event, known)
   MANY.order = order
   local mine, ends_no = own(known), false
   for _, each in ipairs(known) do
-    if each.register.declined then
-      redis.call('HDEL', each.name, 'declined')
-      ends_no = true
+    for _, no in ipairs({'declined', 'cancelled_at'}) do
+      if each.register[no] and at > tonumber(each.register[no]) then
+        redis.call('HDEL', each.name, no)
+        ends_no = true
+      end
     end
     local others = namesakes(each.register, mine)
     if #others > 0 or each.register.named_by then

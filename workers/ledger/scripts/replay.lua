@@ -116,6 +116,7 @@ if register and not cjson.decode(deletion.request).dry_run then
   -- That its source said both of one moment stays true, for whoever else asks.
   redis.call('HSET', register, 'state', CONTESTED[client.state] and 'contested' or 'inactive',
     'deletion_id', id, 'updated_at', now)
+  redis.call('HDEL', register, 'cancelled_at')
 end
 decide(id, now, 'replayed', {operator = operator, generation = generation, was = deletion.state, step = step})
 return {'replayed', generation, job or 0}
