@@ -15,8 +15,9 @@ from adapters.errors import Conflict
 from service.sandbox.settings import SandboxSettings
 from tests.support.audit import pending
 from tests.support.clock import TestClock
-from tests.support.ledgers import memory_of
+from tests.support.ledgers import memory_of, restore, snapshot
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
+from workers.audit.in_force import policy_digest
 from workers.ledger.installation.memory import Memory
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
@@ -55,16 +56,6 @@ def watch(ledger: Ledger, clock: TestClock, *places: Path) -> Continuity:
 
 async def causes(ledger: Ledger) -> list[str]:
     return [each.cause for each in await ledger.stop_switch.pauses()]
-
-
-async def snapshot(redis: Any) -> dict[bytes, bytes]:
-    return {name: await redis.dump(name) for name in await redis.keys("*")}
-
-
-async def restore(redis: Redis, copy: dict[bytes, bytes]) -> None:
-    await redis.flushall()
-    for name, value in copy.items():
-        await redis.restore(name, 0, value)
 
 
 async def test_a_new_one_is_founded_running(redis: Redis, clock: TestClock, tmp_path: Path) -> None:
@@ -129,6 +120,7 @@ async def test_an_emptied_redis_deletes_nothing_until_it_is_accepted(
         assert "before the ledger was lost" in result["errors"][0]["message"]
         assert await it.deletes() == []
         clock.forward(seconds=1)
+        await ledger.in_force.started("service", policy_digest(it.settings), clock())
         again = await it.run(await it.ask(org_id=TEST_COMPANY))
         assert again["deleted"]
 

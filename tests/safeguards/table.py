@@ -69,8 +69,19 @@ GRANT: Final = (
         f"{_CONTRACT}continuity.py",
     ),
     _asked(
-        "the configuration is the one in force", "in_force and in_force ~= ARGV[16]",
+        "the configuration is the one in force",
+        "(in_force or ledger[2]) and in_force ~= ARGV[16]",
         f"{_CONTRACT}configuration_in_force.py",
+    ),
+    Safeguard(
+        "grant: where the ledger was accepted, somebody said which is in force", BEGIN,
+        "if (in_force or ledger[2]) and", "if in_force and",
+        (f"{_CONTRACT}configuration_in_force.py",),
+    ),
+    Safeguard(
+        "resume: what a lost ledger held in force is forgotten",
+        "workers/ledger/scripts/resume.lua", ", key('in_force'))", ")",
+        (f"{_CONTRACT}configuration_in_force.py",),
     ),
     Safeguard(
         "grant: the account is that of the plan", BEGIN, "  return refused('other_account')",
