@@ -280,6 +280,20 @@ async def test_a_strange_ledger_is_told(redis: Redis, ledger: Ledger, clock: Tes
     assert len(await redis.keys("unglue:notice:*")) == 1
 
 
+async def test_what_is_told_of_a_lost_ledger_has_a_number_of_its_own(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    """Whoever keeps the ids of what was told would take it for what he knows."""
+    assert await watch(ledger, clock).look() is None
+    await ledger.notices.write("clock_off", {"part": "worker"}, clock())
+    before = set(await redis.keys("unglue:notice:*"))
+    await redis.flushall()
+    assert await watch(ledger, clock).look() == LEDGER_LOST
+    told = set(await redis.keys("unglue:notice:*"))
+    assert len(told) == 1
+    assert before.isdisjoint(told)
+
+
 async def test_unreadable_witness_stops(ledger: Ledger, clock: TestClock, tmp_path: Path) -> None:
     place = tmp_path / "w.json"
     place.write_text("{")
