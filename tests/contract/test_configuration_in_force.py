@@ -1,11 +1,19 @@
 """A worker that was left on another configuration is granted nothing."""
 
+import asyncio
+from typing import Any
+
+import pytest
+
 from tests.contract.conftest import Rehearse
-from tests.support.ledgers import notice_kinds
+from tests.support.ledgers import notice_kinds, restore, snapshot
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from workers.audit.configuration import record_configuration
+from workers.audit import configuration
+from workers.audit.configuration import record_configuration, recorded
 from workers.audit.in_force import policy_digest
 from workers.ledger.records import Deletion
+from workers.upkeep.continuity import Continuity
+from workers.upkeep.witness import Witnesses
 
 
 async def started(it: Rehearsal, part: str) -> None:
@@ -74,3 +82,42 @@ async def test_that_it_is_refused_again_is_no_news(rehearse: Rehearse) -> None:
             held = await it.advance(held.id)
         assert (await it.journal(held.id)).count("not_begun") == 1
         assert (await notice_kinds(it.ledger)).count("configuration_differs") == 1
+
+
+@pytest.mark.parametrize("lost", ["emptied", "restored"])
+async def test_what_a_lost_ledger_held_in_force_is_said_anew(rehearse: Rehearse, lost: str) -> None:
+    """Accepted, it knows no file or an older one: no worker left on that may act by it."""
+    async with rehearse() as it:
+        redis: Any = it.ledger.store.redis
+        watching = Continuity(it.ledger, Witnesses((), writes=False), it.clock, "service")
+        left_on = it.settings
+        await started(it, "service")
+        copy = {} if lost == "emptied" else await snapshot(redis)
+        it.reconfigure(only_ids=["999"])
+        await started(it, "service")
+        assert await watching.look() is None
+        await restore(redis, copy)
+        assert await watching.look() == "ledger_lost"
+        it.clock.forward(seconds=1)
+        await it.ledger.stop_switch.resume("alice", "seen", it.clock(), accept_ledger=True)
+        assert await watching.look() is None
+
+        it.set_settings(left_on)
+        await started(it, "worker")
+        it.clock.forward(seconds=1)
+        asked = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.advance(asked)).waits_for == "configuration_differs"
+        assert await it.deletes() == []
+
+
+async def test_a_service_says_again_where_none_is_in_force(
+    rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configuration, "_AGAIN_SECONDS", 0.02)
+    async with rehearse() as it, recorded(it.settings, it.ledger, "service", it.clock):
+        await it.ledger.store.redis.delete("unglue:in_force")
+        for _ in range(200):
+            if await it.ledger.in_force.digest() is not None:
+                break
+            await asyncio.sleep(0.02)
+        assert await it.ledger.in_force.digest() == policy_digest(it.settings)

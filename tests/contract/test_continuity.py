@@ -18,8 +18,9 @@ from service.sandbox.settings import SandboxSettings
 from tests.support.audit import pending
 from tests.support.clock import TestClock
 from tests.support.deletions import requested
-from tests.support.ledgers import memory_of, notice_kinds
+from tests.support.ledgers import memory_of, notice_kinds, restore, snapshot
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
+from workers.audit.in_force import policy_digest
 from workers.ledger.installation.memory import Memory
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
@@ -63,16 +64,6 @@ def watch(ledger: Ledger, clock: TestClock, *places: Path) -> Continuity:
 
 async def causes(ledger: Ledger) -> list[str]:
     return [each.cause for each in await ledger.stop_switch.pauses()]
-
-
-async def snapshot(redis: Any) -> dict[bytes, bytes]:
-    return {name: await redis.dump(name) for name in await redis.keys("*")}
-
-
-async def restore(redis: Redis, copy: dict[bytes, bytes]) -> None:
-    await redis.flushall()
-    for name, value in copy.items():
-        await redis.restore(name, 0, value)
 
 
 async def test_a_new_one_is_founded_running(redis: Redis, clock: TestClock, tmp_path: Path) -> None:
@@ -137,6 +128,7 @@ async def test_an_emptied_redis_deletes_nothing_until_it_is_accepted(
         assert "before the ledger was lost" in result["errors"][0]["message"]
         assert await it.deletes() == []
         clock.forward(seconds=1)
+        await ledger.in_force.started("service", policy_digest(it.settings), clock())
         again = await it.run(await it.ask(org_id=TEST_COMPANY))
         assert again["deleted"]
 
@@ -294,6 +286,20 @@ async def test_a_strange_ledger_is_told(redis: Redis, ledger: Ledger, clock: Tes
     # And once more: it is said once.
     assert await watch(ledger, clock).look() == LEDGER_LOST
     assert len(await redis.keys("unglue:notice:*")) == 1
+
+
+async def test_what_is_told_of_a_lost_ledger_has_a_number_of_its_own(
+    redis: Redis, ledger: Ledger, clock: TestClock
+) -> None:
+    """Whoever keeps the ids of what was told would take it for what he knows."""
+    assert await watch(ledger, clock).look() is None
+    await ledger.notices.write("clock_off", {"part": "worker"}, clock())
+    before = set(await redis.keys("unglue:notice:*"))
+    await redis.flushall()
+    assert await watch(ledger, clock).look() == LEDGER_LOST
+    told = set(await redis.keys("unglue:notice:*"))
+    assert len(told) == 1
+    assert before.isdisjoint(told)
 
 
 async def test_unreadable_witness_stops(ledger: Ledger, clock: TestClock, tmp_path: Path) -> None:

@@ -124,6 +124,21 @@ async def test_export_is_approved(sources: Them, tmp_path: Path, then: dict[str,
         assert found.state == "awaiting_approval"
 
 
+async def test_export_outlasts_a_milder_mode(sources: Them, tmp_path: Path) -> None:
+    """Planned as a copy and a deletion, then as a status, then as a deletion without a copy."""
+    export = {"export": True, "export_include_logs": True, "export_dir": str(tmp_path)}
+    async with sources(grace_period="48h", **export) as them:
+        found = await _waits(them)
+        for mode in ("soft_delete", "delete"):
+            them.configure(SOURCES, policy={"mode": mode, "export": False})
+            them.it.clock.now = found.ready_at
+            found = await them.it.advance(found.id)
+        found = await them.settle(found.id)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert "export is False now" in await them.shown(found)
+
+
 @pytest.mark.parametrize(
     ("asked", "then"), [("api", {"export": False}), ("cw", {"export_include_logs": False})]
 )

@@ -70,8 +70,29 @@ GRANT: Final = (
         f"{_CONTRACT}continuity.py",
     ),
     _asked(
-        "the configuration is the one in force", "in_force and in_force ~= ARGV[16]",
+        "the configuration is the one in force",
+        "(in_force or ledger[2]) and in_force ~= ARGV[16]",
         f"{_CONTRACT}configuration_in_force.py",
+    ),
+    Safeguard(
+        "grant: where the ledger was accepted, somebody said which is in force", BEGIN,
+        "if (in_force or ledger[2]) and", "if in_force and",
+        (f"{_CONTRACT}configuration_in_force.py",),
+    ),
+    Safeguard(
+        "continuity: no number of a notice twice", "workers/ledger/scripts/found_ledger.lua",
+        "math.max(number, now)", "number",
+        (f"{_CONTRACT}continuity.py::test_what_is_told_of_a_lost_ledger_has_a_number_of_its_own",),
+    ),
+    Safeguard(
+        "the plan: a copy that was decided outlasts a milder mode", "workers/pipeline/terms.py",
+        "if policy.export else {}", "if False else {}",
+        (f"{_CONTRACT}what_is_decided.py::test_export_outlasts_a_milder_mode",),
+    ),
+    Safeguard(
+        "resume: what a lost ledger held in force is forgotten",
+        "workers/ledger/scripts/resume.lua", ", key('in_force'))", ")",
+        (f"{_CONTRACT}configuration_in_force.py",),
     ),
     Safeguard(
         "grant: the account is that of the plan", BEGIN, "  return refused('other_account')",

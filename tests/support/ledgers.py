@@ -57,3 +57,15 @@ async def notices(ledger: Ledger, kind: str = "") -> list[dict[str, Any]]:
 async def notice_kinds(ledger: Ledger) -> list[str]:
     """The kinds of the notices that are due, oldest first."""
     return [each["kind"] for each in await notices(ledger)]
+
+
+async def snapshot(redis: Any) -> dict[bytes, bytes]:
+    """A copy of all that is in it."""
+    return {name: await redis.dump(name) for name in await redis.keys("*")}
+
+
+async def restore(redis: Any, copy: dict[bytes, bytes]) -> None:
+    """Have the copy in the place of what is in it."""
+    await redis.flushall()
+    for name, value in copy.items():
+        await redis.restore(name, 0, value)

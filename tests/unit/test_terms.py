@@ -119,7 +119,7 @@ def test_of_two_sources_of_one_integration_a_person_is_asked() -> None:
 
 def test_the_act_and_the_word_are_in_words_of_their_own() -> None:
     assert act_of(settings(policy={"mode": "soft_delete", "soft_delete_status": "Gone"})) == {
-        "mode": "soft_delete", "status": "Gone",
+        "mode": "soft_delete", "status": "Gone", "export": True, "logs": False,
     }  # fmt: skip
     with_export = settings(policy={"export": True, "export_include_logs": True})
     assert act_of(with_export) == {"mode": "delete", "export": True, "logs": True}

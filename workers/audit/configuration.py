@@ -131,7 +131,11 @@ async def record_configuration(settings: Settings, ledger: Ledger, part: str, cl
 async def recorded(
     settings: Settings, ledger: Ledger, part: str, clock: Clock
 ) -> AsyncIterator[None]:
-    """The same at the start of a process, which waits for one attempt, and not for long."""
+    """The same at the start of a process, which waits for one attempt, and not for long.
+
+    A service says it again where none is in force, as after an admin accepted the ledger: no other
+    part may say it there.
+    """
     tried = asyncio.Event()
     async with beside(_until_recorded(settings, ledger, part, clock, tried)):
         with contextlib.suppress(TimeoutError):
@@ -142,12 +146,11 @@ async def recorded(
 async def _until_recorded(
     settings: Settings, ledger: Ledger, part: str, clock: Clock, tried: asyncio.Event
 ) -> None:
-    while True:
-        try:
-            await record_configuration(settings, ledger, part, clock)
-        except (RedisError, OSError):
-            tried.set()
-            await asyncio.sleep(_AGAIN_SECONDS)
-        else:
-            tried.set()
-            return
+    said = False
+    while part == "service" or not said:
+        with contextlib.suppress(RedisError, OSError):
+            if not said or await ledger.in_force.digest() is None:
+                await record_configuration(settings, ledger, part, clock)
+            said = True
+        tried.set()
+        await asyncio.sleep(_AGAIN_SECONDS)

@@ -158,11 +158,13 @@ def _shared(integration_type: PsaIntegration | None, settings: Settings) -> bool
 def act_of(settings: Settings) -> dict[str, Any]:
     """What would be done, as the plan's digest covers it."""
     policy = settings.policy
+    logs = policy.export and policy.export_include_logs
     match policy.mode:
         case "soft_delete":
-            return {"mode": policy.mode, "status": policy.soft_delete_status}
+            # The copy is made with the next mode that deletes, and not forgotten until then.
+            later = {"export": True, "logs": logs} if policy.export else {}
+            return {"mode": policy.mode, "status": policy.soft_delete_status, **later}
         case "delete":
-            logs = policy.export and policy.export_include_logs
             return {"mode": policy.mode, "export": policy.export, "logs": logs}
         case _:
             return {"mode": policy.mode}

@@ -673,10 +673,8 @@ class Rehearsal(Crew):
     def accept_ledger(self) -> None:
         """A person compared it with what there is, the account too, and accepts it.
 
-        All parts were started with it, as docs/backup.md tells: a copy has its own idea of what is
-        in force.
+        The service then says again what is in force, before it takes anything in.
         """
-        self._say_in_force()
         self.loop.do(self.continuity.look())
         self.account.changed = False
         self._bind()
@@ -689,6 +687,7 @@ class Rehearsal(Crew):
             if self.watch.decided.lost_after is not None:
                 self.watch.decided.accept(now)
         self.loop.do(self.continuity.look())
+        self._say_in_force()
 
     @property
     def troubled(self) -> bool:

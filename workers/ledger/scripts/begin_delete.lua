@@ -46,8 +46,9 @@ end
 if before_acceptance(tonumber(deletion.replayed_at or deletion.created_at)) then
   return refused('before_acceptance')
 end
-local in_force = redis.call('HGET', key('in_force'), 'digest')
-if in_force and in_force ~= ARGV[16] then
+-- A ledger that was lost and accepted knows none, or an older one: who takes requests in says it anew.
+local in_force = redis.call('HGET', key('in_force'), 'digest') or nil
+if (in_force or ledger[2]) and in_force ~= ARGV[16] then
   notice(now, 'configuration_differs', {part = 'worker', in_force = in_force, part_has = ARGV[16]},
     ARGV[16], 3600000)
   redis.call('ZADD', key('configurations', 'other'), now, ARGV[16])

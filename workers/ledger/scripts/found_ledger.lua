@@ -1,7 +1,8 @@
 -- Which ledger this is, and whether it is the one that is remembered. One without an id is new, or was
 -- emptied: whoever remembers another one founds it paused. What was lost is kept by its id until an admin
 -- accepts it.
--- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, paused, running
+-- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, notices:number, paused,
+--       running
 -- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip
 -- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip, which start
 --         of the server this is, and how many seconds ago that was}
@@ -15,6 +16,11 @@ end
 local function lost(why)
   local before = tonumber(redis.call('HGET', key('ledger', 'lost'), known) or -1)
   redis.call('HSET', key('ledger', 'lost'), known, math.max(before, known_mark))
+  if redis.call('HEXISTS', key('paused'), 'ledger_lost') == 0 then
+    -- The numbers after its own were given before, and a receiver takes what it had for a repeat.
+    local number = tonumber(redis.call('GET', key('notices', 'number')) or 0)
+    redis.call('SET', key('notices', 'number'), string.format('%d', math.max(number, now)))
+  end
   pause(now, 'ledger_lost', '', why .. '; if that is right, an admin accepts it: '
     .. 'unglue resume --accept-ledger --reason "..."')
   return answer('lost')

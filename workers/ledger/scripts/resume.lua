@@ -1,6 +1,6 @@
 -- An admin ends every pause: what they were. Where the ledger was lost only if he accepts it as it is
 -- now: it gets a new id, and whatever was lost is accepted by its own.
--- KEYS: account, deletion:*, deletions:retrying, due, itglue:refused, ledger, ledger:accepted,
+-- KEYS: account, deletion:*, deletions:retrying, due, in_force, itglue:refused, ledger, ledger:accepted,
 --       ledger:lost, paused, resumed, running
 -- ARGV: now, operator, reason, '1' to accept the ledger, an id for what is accepted, '1' if the asker
 --       keeps a time of his own
@@ -30,7 +30,8 @@ if lost then
   for _, each in ipairs(gone) do
     redis.call('HSET', key('ledger', 'accepted'), each, now)
   end
-  redis.call('DEL', key('ledger', 'lost'))
+  -- What it says of the configuration in force may be of another time.
+  redis.call('DEL', key('ledger', 'lost'), key('in_force'))
   redis.call('HSET', key('ledger'), 'id', ARGV[5], 'accepted_at', lease_clock(now, ARGV[6]),
     'accepted_by', operator)
   redis.call('HSETNX', key('ledger'), 'created_at', now)
