@@ -28,7 +28,8 @@ class Subject:
     asked, `harder_now` is the policy's mode if it is harder than what was asked for,
     `act_now` what else would be done otherwise now than was planned.
     `overrules_at`: a person asked by name then. `known_name` comes from an earlier event.
-    `said` is what PSAs that were asked said of its companies.
+    `said` is what PSAs that were asked said of its companies. `worded_at`: it was said then whom it
+    means.
     """
 
     request: DeletionRequest
@@ -51,6 +52,7 @@ class Subject:
     known_name: str = ""
     schedule: Schedule | None = None
     said: tuple[Said, ...] = ()
+    worded_at: datetime | None = None
 
 
 def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:
