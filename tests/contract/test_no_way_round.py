@@ -157,6 +157,53 @@ async def test_a_no_before_a_replay_is_planned_anew(sources: Them) -> None:
             assert "declined" in await them.shown(found)
 
 
+@pytest.mark.parametrize("end", ["expired", "cancelled"])
+async def test_a_replay_overrules_no_unseen_no(sources: Them, end: str) -> None:
+    """It was said after the last look of what ended for another reason, or by another's no."""
+    asks = {"approval": "always", "approval_ttl": "2h"}
+    async with sources() as them:
+        them.configure(them.settings.sources, policy=asks)
+        first = await them.it.ask(org_id=ORG)
+        assert (await them.settle(first)).state == "awaiting_approval"
+        await them.reject(await them.settle(await created(them.cw())))
+        if end == "cancelled":
+            them.it.clock.forward(minutes=1)
+            await them.cancel(first)
+        them.it.clock.forward(hours=3)
+        assert (await them.settle(first)).state == "cancelled"
+        them.configure(them.settings.sources, policy={"approval": "webhooks"})
+        await them.it.replay(first, operator="dave")
+        found = await them.settle(first)
+        await them.untouched()
+        assert found.state == "blocked"
+        assert "declined" in await them.shown(found)
+        # Now it is what it ended with.
+        them.it.clock.forward(minutes=5)
+        await them.it.replay(first, operator="dave")
+        assert (await them.settle(first)).state == "deleted"
+
+
+async def test_who_replayed_it_may_not_ask_any_more(sources: Them) -> None:
+    """Who overruled a no is who asks now, whatever event asked first."""
+    people = {
+        name: {"token_sha256": digit * 64, "roles": ["request", "approve"]}
+        for name, digit in (("bob", "b"), ("carol", "c"))
+    }
+    async with sources(grace_period="48h") as them:
+        them.configure(them.settings.sources, operators=people)
+        name = (await them.in_grace(await created(them.cw()))).id
+        await them.cancel(name, operator="carol")
+        them.it.clock.forward(minutes=5)
+        await them.it.replay(name, operator="bob")
+        await them.settle(name, until="scheduled")
+        del people["bob"]
+        them.configure(them.settings.sources, operators=people)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert "operator bob" in await them.shown(found)
+
+
 # -- what was read by another configuration ----------------------------------------------------
 
 

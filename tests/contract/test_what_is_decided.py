@@ -1,5 +1,6 @@
 """What is done is what was decided: no harder act, no other subject, on nobody else's word."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from workers.audit.configuration import record_configuration
 from workers.bulk.sweep.walk import advance_sweep
 from workers.ledger.records import Deletion
 from workers.pipeline.advance import advance
+from workers.times.clock import rfc3339
 
 HELD = {"awaiting_approval", "blocked", "cancelled", "failed", "soft_deleted", "previewed"}
 SOFT = {"mode": "soft_delete", "soft_delete_status": "Active"}
@@ -244,6 +246,45 @@ async def test_a_bare_id_that_is_replayed_means_whom_it_meant(sources: Them, ask
         assert found.state == "awaiting_approval"
         await them.approve(found)
         assert (await them.settle(name)).state == "deleted"
+
+
+async def test_a_name_that_became_anothers_is_replayed(sources: Them) -> None:
+    """Who replays it has the first organization's number and plan before his eyes."""
+    other = SeedOrganization(id=402, name="Other Client", status="Inactive")
+    async with sources(sandbox=account(other), eligible_types=["Prospect"]) as them:
+        name = await them.it.ask(org_name=NAME)
+        assert (await them.settle(name)).state == "blocked"
+        await them.it.change(ORG, name=f"{NAME} before the merger")
+        await them.it.change("402", name=NAME)
+        them.configure(SOURCES, policy={"eligible_types": []})
+        await them.it.replay(name)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert "id was '401' and is '402'" in await them.shown(found)
+
+
+@pytest.mark.parametrize(("asked", "later"), [("api", {"days": 9}), ("ninja", {"minutes": -30})])
+async def test_an_organization_that_was_made_since_it_was_asked_for(
+    sources: Them, asked: str, later: dict[str, float]
+) -> None:
+    """None of the name was there; an event counts as of what it speaks of, however late it came."""
+    async with sources() as them:
+        await them.it.change(ORG, name="Violet Pumps")
+        now = them.it.clock()
+        if asked == "api":
+            name = await them.it.ask(org_name=NAME)
+        else:
+            name = await created(them.ninja(at=now - timedelta(hours=1)))
+        assert (await them.settle(name)).terminal
+        them.it.clock.forward(days=30)
+        await them.it.change(ORG, name=NAME)
+        them.it.world.organizations[int(ORG)].created_at = rfc3339(now + timedelta(**later))
+        await them.it.replay(name)
+        found = await them.settle(name)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        assert "it was made at" in await them.shown(found)
 
 
 async def test_a_name_that_was_corrected_is_replayed(sources: Them) -> None:

@@ -465,8 +465,38 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "replay: a bare id means whom it meant", "workers/ledger/scripts/replay.lua",
-        "if cjson.decode(deletion.request).org_name then", "if true then",
+        "if asked.org_name and asked.psa then", "if true then",
         (f"{_DECIDED}::test_a_bare_id_that_is_replayed_means_whom_it_meant",),
+    ),
+    Safeguard(
+        "replay: a name alone means whom it meant", "workers/ledger/scripts/replay.lua",
+        "if asked.org_name and asked.psa then", "if asked.org_name then",
+        (f"{_DECIDED}::test_a_name_that_became_anothers_is_replayed",),
+    ),
+    Safeguard(
+        "replay: overrules no no that nobody was told of", "workers/ledger/scripts/replay.lua",
+        "if overrule and not unseen then", "if overrule then",
+        (f"{_CONTRACT}no_way_round.py::test_a_replay_overrules_no_unseen_no",),
+    ),
+    Safeguard(
+        "replay: a no behind another's no is told first", "workers/ledger/scripts/prelude.lua",
+        "if noes_unseen(deletion) then", "if false then",
+        (f"{_CONTRACT}no_way_round.py::test_a_replay_overrules_no_unseen_no",),
+    ),
+    Safeguard(
+        "plan: made after it was asked for", "workers/pipeline/gates/standing.py",
+        "made is not None and worded is not None and made > worded", "False",
+        (f"{_DECIDED}::test_an_organization_that_was_made_since_it_was_asked_for",),
+    ),
+    Safeguard(
+        "plan: when its event speaks of counts", "workers/ledger/records.py",
+        "return min(self.said_at or self.created_at, self.created_at)", "return self.created_at",
+        (f"{_DECIDED}::test_an_organization_that_was_made_since_it_was_asked_for",),
+    ),
+    Safeguard(
+        "plan: who replayed it may still ask", "workers/pipeline/terms.py",
+        "return again or _first_distrust(", "return _first_distrust(",
+        (f"{_CONTRACT}no_way_round.py::test_who_replayed_it_may_not_ask_any_more",),
     ),
     Safeguard(
         "plan: a schedule that only rehearses now", "workers/pipeline/terms.py",

@@ -215,6 +215,7 @@ class Deletion:
     known_name: str = ""
     overrules_at: datetime | None = None
     overrules: int = 0
+    said_at: datetime | None = None
     identities: tuple[tuple[str, str], ...] = ()
     trace: str = ""
 
@@ -223,6 +224,11 @@ class Deletion:
         """When the time began in which its call is looked after: at the call, or at a replay."""
         sent_at = self.intent.at or self.created_at
         return max(sent_at, self.looked_from or sent_at)
+
+    @property
+    def worded_at(self) -> datetime:
+        """When it was said whom it means: when it was asked for, or what its event speaks of."""
+        return min(self.said_at or self.created_at, self.created_at)
 
     @property
     def org_id(self) -> str | None:

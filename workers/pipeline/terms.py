@@ -61,6 +61,12 @@ def act_now(deletion: Deletion, settings: Settings) -> str:
 
 def distrust(deletion: Deletion, settings: Settings) -> str:
     """What changed about who asked for it, so that its word counts for less; "" if nothing did."""
+    again = _no_requester(deletion.replayed_by, settings) if deletion.replayed_by else ""
+    return again or _first_distrust(deletion, settings)
+
+
+def _first_distrust(deletion: Deletion, settings: Settings) -> str:
+    """The same of who asked first."""
     if deletion.swept:
         schedule = schedule_of(deletion, settings)
         if schedule is None:

@@ -23,7 +23,7 @@ _PACKED: Final = frozenset(
         "plan_forms", "plan_noes",
         "intent_account", "intent_at", "intent_missing", "intent_no", "pinned", "watch",
         "identities", "forms", "audit_head", "holder", "requests", "asked_mode", "doubts",
-        "read_by", "asked_as", "order", "looked_from", "eligible_until", "export",
+        "read_by", "asked_as", "said_at", "order", "looked_from", "eligible_until", "export",
         "request", "approval_plan", "approval_counts", "approval_passes", "approval_why",
         "approval_reason", "ended_after", "step", "vendor", "actor", "attempts", "ready_at",
         "lease_until",

@@ -576,6 +576,14 @@ local function noes_under(forms)
   return #said > 0 and redis.sha1hex(table.concat(said, '\n')) or ''
 end
 
+-- The forms under which a deletion's last look heard noes, and whether any was said since.
+local function known_under(deletion)
+  return list(deletion.plan_forms or deletion.forms)
+end
+local function noes_unseen(deletion)
+  return noes_under(known_under(deletion)) ~= (deletion.plan_noes or '')
+end
+
 -- The states of a register whose deletion a person stopped, and of one whose source said both of one
 -- moment: that stays true for whoever else asks.
 local CANCELLED = {cancelled = true, cancelled_contested = true}
@@ -584,7 +592,11 @@ local CONTESTED = {contested = true, cancelled_contested = true}
 -- A person ends a deletion: its client's further events are ignored until it was active again, after that.
 -- That an older word comes late, or another client's, changes the state and does not end it.
 local function stop(deletion, now, entry, detail, errors)
-  redis.call('HSET', key('deletion', deletion.id), 'stopped', stopped_as(entry, detail))
+  local name = key('deletion', deletion.id)
+  redis.call('HSET', name, 'stopped', stopped_as(entry, detail))
+  if noes_unseen(deletion) then
+    redis.call('HSET', name, 'stopped_unseen', 1)
+  end
   decide(deletion.id, now, entry, detail)
   if not cjson.decode(deletion.request).dry_run then
     decline(deletion, now, entry, detail)

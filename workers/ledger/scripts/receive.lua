@@ -231,7 +231,7 @@ local function request(event, known)
   local job = create(event.deletion_id, now, look_again, {
     source = delivery.source, vendor = delivery.vendor, client = event.client,
     epoch = register.epoch or '0', request = event.request, actor = event.actor,
-    delivery_id = delivery.id, callback_url = event.callback_url,
+    delivery_id = delivery.id, callback_url = event.callback_url, said_at = at,
     replayed_by = operator, asked_mode = event.asked_mode, read_by = event.read_by, asked_as = event.asked_as,
     forms = event.forms or '[]',
     identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or '[]',

@@ -1,6 +1,6 @@
 -- A deletion that ended begins anew, in its next generation; what was stays readable. A call that may
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
--- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
+-- KEYS: claims, declined, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
 --       cancellation may be overruled ('' not, 'all', or one within so many decisions), the policy's mode of
 --       now ('' keeps what was asked for), by what the operator is told from others
@@ -70,6 +70,9 @@ if unsettled(deletion) then
   end
 end
 
+-- A no that was said after the last look, by whom this deletion did not end, nobody was told of.
+local unseen = (deletion.stopped or '') == '' and noes_unseen(deletion) or deletion.stopped_unseen == '1'
+
 redis.call('COPY', name, key('history', id, deletion.generation), 'REPLACE')
 for field in pairs(deletion) do
   -- What people granted was for what they saw, and a grace period is to be waited for anew.
@@ -77,7 +80,7 @@ for field in pairs(deletion) do
     redis.call('HDEL', name, field)
   end
 end
-redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for', 'stopped')
+redis.call('HDEL', name, 'errors', 'finished_at', 'audit_head', 'eligible_until', 'waits_for', 'stopped', 'stopped_unseen')
 -- Whoever worked on it until its end comes too late: what he found is of the generation before.
 redis.call('HINCRBY', name, 'fence', 1)
 local step = 'plan'
@@ -87,9 +90,13 @@ if unsettled(deletion) then
   redis.call('HSET', name, 'looked_from', now)
 else
   redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export')
-  -- What it says itself of whom it means is compared anew; a bare number means whom it meant.
-  if cjson.decode(deletion.request).org_name then
+  -- A link and a name say together whom it means, anew. A name alone may be another's by now, and a bare
+  -- number means whom it meant.
+  local asked, pinned = cjson.decode(deletion.request), deletion.pinned and cjson.decode(deletion.pinned)
+  if asked.org_name and asked.psa then
     redis.call('HDEL', name, 'pinned')
+  elseif asked.org_name and pinned then
+    redis.call('HSET', name, 'pinned', cjson.encode({id = pinned.id, created_at = pinned.created_at}))
   end
 end
 local generation = redis.call('HINCRBY', name, 'generation', 1)
@@ -106,10 +113,10 @@ if ARGV[8] ~= '' then
   redis.call('HSET', name, 'asked_mode', ARGV[8])
 end
 watch_clients(id, deletion)
-if overrule then
+if overrule and not unseen then
   -- Only what the deletion ended with was told to who overrules it, and not what was said since.
   redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1,
-    'overrules', deletion.ended_after or 0)
+    'overrules', deletion.ended_after or 0, 'plan_noes', noes_under(known_under(deletion)))
 end
 -- A rehearsal says nothing of the client.
 if register and not cjson.decode(deletion.request).dry_run then

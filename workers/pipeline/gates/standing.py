@@ -8,6 +8,7 @@ from workers.ledger.deleting.registers import Decline, Register
 from workers.pipeline.gates.subject import Subject, answer, ask, refusing
 from workers.pipeline.identity.naming import hardly_differ, same
 from workers.pipeline.plan import Answer
+from workers.times.clock import moment, rfc3339
 
 _DOUBTS = {
     "order_unknown": (
@@ -185,16 +186,23 @@ def protection(subject: Subject) -> str | None:
 
 
 def identity(subject: Subject) -> Answer:
-    """The organization is still called, made and linked as when it was looked at first."""
-    before = subject.pinned
-    if before is None:
-        return ask("identity", "")
-    now = subject.organization.subject()
+    """The organization is still called, made and linked as when it was looked at first.
+
+    One that was made after it was said whom to delete is another client's, or the same one's who
+    came back. Of what was looked at before a replay only what stands in `pinned` is compared.
+    """
+    before, now = subject.pinned or {}, subject.organization.subject()
     moved = [
-        f"{name.replace('_', ' ')} was {_shown(before.get(name))} and is {_shown(now[name])}"
+        f"{name.replace('_', ' ')} was {_shown(before[name])} and is {_shown(now[name])}"
         for name in now
-        if before.get(name) != now[name]
+        if name in before and before[name] != now[name]
     ]
+    made, worded = moment(subject.organization.created_at), subject.worded_at
+    if made is not None and worded is not None and made > worded:
+        moved.append(
+            f"it was made at {rfc3339(made)}, after what asks for its deletion was said "
+            f"({rfc3339(worded)}), so another one was meant, or its client is back"
+        )
     return ask("identity", "; ".join(moved))
 
 

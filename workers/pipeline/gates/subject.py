@@ -29,7 +29,8 @@ class Subject:
     `act_now` what else would be done otherwise now than was planned.
     `overrules_at`: a person knew then of what was said before, the ledger's first `overrules`
     decisions, and asked all the same. `known_name` comes from an earlier event.
-    `said` is what PSAs that were asked said of its companies.
+    `said` is what PSAs that were asked said of its companies. `worded_at`: it was said then whom it
+    means.
     """
 
     request: DeletionRequest
@@ -53,6 +54,7 @@ class Subject:
     known_name: str = ""
     schedule: Schedule | None = None
     said: tuple[Said, ...] = ()
+    worded_at: datetime | None = None
 
 
 def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:

@@ -84,6 +84,7 @@ def judged(
         known_name=deletion.known_name,
         schedule=schedule_of(deletion, known.settings),
         said=known.said,
+        worded_at=deletion.worded_at,
     )
     warnings = inventory.warnings
     if organization.psa_ids and ADVICE not in warnings:

@@ -103,8 +103,9 @@ def decide(
         "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
     }
-    if deletion.pinned is None:
-        fields["pinned"] = json.dumps(plan.subject())
+    pinned = {**plan.subject(), **(deletion.pinned or {})}
+    if pinned != deletion.pinned:
+        fields["pinned"] = json.dumps(pinned)
     if known.said:
         change = replace(change, journal=(told(known.said), *change.journal))
     return change.with_fields(**fields)
