@@ -438,6 +438,25 @@ def test_a_word_from_before_a_no_does_not_end_it(it: Rehearsal, heard: str) -> N
     assert it.event(age=0) not in (None, made)
 
 
+@pytest.mark.parametrize("unsigned", [False, True], ids=["signed", "an unsigned one, too"])
+def test_a_late_word_that_is_newer_than_what_was_stopped_ends_a_no(
+    it: Rehearsal, *, unsigned: bool
+) -> None:
+    """It was active again before the no, as is learned after it: what comes next is news."""
+    made = it.event(age=60)
+    assert made is not None
+    if unsigned:
+        it.forward(seconds=1)
+        it.event()
+    it.forward(seconds=10)
+    it.cancel(made)
+    it.event(active=True, age=5)
+    it.forward(seconds=10)
+    again = it.event(age=0)
+    it.check()
+    assert (again in (None, made)) == unsigned
+
+
 def test_a_no_is_not_ended_by_what_is_said_under_another_name_of_the_client(it: Rehearsal) -> None:
     made = it.named_event(active=False, name="TestCompany")
     assert made is not None

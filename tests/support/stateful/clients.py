@@ -41,7 +41,8 @@ class Client:
     """Everything delivered about one client, in the order of delivery.
 
     `ended`: a deletion of it succeeded, or a person stopped one at `stopped_at`, and it was not
-    active since: what comes late, and is no newer than that word, says nothing of it.
+    active since: what comes late, and is neither newer than that word nor beyond doubt than those
+    before it, says nothing of it.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -57,9 +58,19 @@ class Client:
         if event.garbled or event.dry:
             return
         self.events.append(event)
-        newer = self.stopped_at is None or (event.signed or event.delivered) > self.stopped_at
-        if event.active and newer and not self._overtaken(event, self.events):
+        if event.active and self._newer_than_no(event) and not self._overtaken(event, self.events):
             self.end("")
+
+    def _newer_than_no(self, event: Event) -> bool:
+        if self.stopped_at is None or (event.signed or event.delivered) > self.stopped_at:
+            return True
+        return event.signed is not None and all(
+            each.signed is not None
+            and each.signed < event.signed
+            and not same_moment(each.signed, event.signed)
+            for each in self.events
+            if not each.active and each.delivered <= self.stopped_at
+        )
 
     def end(self, why: str, stopped_at: datetime | None = None) -> None:
         """Nothing may be made for it any more, or again."""

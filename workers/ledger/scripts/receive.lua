@@ -267,6 +267,15 @@ local function newest(before, at)
   return math.max(at, tonumber(before or 0))
 end
 
+-- Whether it is newer beyond doubt than all that said that its client is inactive. What says so next asks anew:
+-- a no that came after both refuses that, and tells, where an ignored event would be lost.
+local function newer_than_inactive(event, register)
+  local at = math.max(tonumber(register.inactive_at or 0), tonumber(register.signed_inactive_at or 0))
+  local claims = math.max(tonumber(register.inactive_claims or 0), tonumber(register.signed_inactive_claims or 0))
+  return event.occurred_at and register.inactive_signed == '1' and event.occurred_at > at
+    and not same_moment(event.occurred_at, at) and (event.claims or event.occurred_at) > claims
+end
+
 local function reactivated(event, known)
   write_added()
   local register = known[1].register
@@ -330,6 +339,9 @@ local function reactivated(event, known)
         redis.call('HDEL', each.name, no)
         ends_no = true
       end
+    end
+    if newer_than_inactive(event, each.register) then
+      redis.call('HDEL', each.name, 'cancelled_at')
     end
     local others = namesakes(each.register, mine)
     if #others > 0 or each.register.named_by then
