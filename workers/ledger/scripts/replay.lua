@@ -1,6 +1,6 @@
 -- A deletion that ended begins anew, in its next generation; what was stays readable. A call that may
 -- have worked is never passed over: it is looked at again, by the deletion that owns its organization.
--- KEYS: claims, declined, deletion:*, history:*:*, register:*:*, replayed:*
+-- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
 --       cancellation may be overruled ('' not, 'all', or one within so many decisions), the policy's mode of
 --       now ('' keeps what was asked for), by what the operator is told from others
