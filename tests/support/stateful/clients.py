@@ -40,14 +40,15 @@ def same_moment(one: datetime, other: datetime) -> bool:
 class Client:
     """Everything delivered about one client, in the order of delivery.
 
-    `ended`: a deletion of it succeeded, or a person stopped one at `stopped_at`, and it was not
-    active since: what comes late, and is neither newer than that word nor beyond doubt than those
-    before it, says nothing of it.
+    `ended`: a deletion of it succeeded, or a person stopped one at `stopped_at`, which was after
+    the first `stopped_after` events, and it was not active since: what comes late, and is neither
+    newer than that word nor beyond doubt than those before it, says nothing of it.
     """
 
     events: list[Event] = field(default_factory=list)
     ended: str = ""
     stopped_at: datetime | None = None
+    stopped_after: int = 0
     seen: set[tuple[str, str]] = field(default_factory=set)
 
     def knows(self, event: Event) -> bool:
@@ -68,13 +69,13 @@ class Client:
             each.signed is not None
             and each.signed < event.signed
             and not same_moment(each.signed, event.signed)
-            for each in self.events
-            if not each.active and each.delivered <= self.stopped_at
+            for each in self.events[: self.stopped_after]
+            if not each.active
         )
 
     def end(self, why: str, stopped_at: datetime | None = None) -> None:
         """Nothing may be made for it any more, or again."""
-        self.ended, self.stopped_at = why, stopped_at
+        self.ended, self.stopped_at, self.stopped_after = why, stopped_at, len(self.events)
 
     def returned(self, since: int, *, or_may: bool = False) -> Event | None:
         """An active event that counts beyond doubt, or may, among those after the first `since`.
