@@ -218,14 +218,9 @@ async def test_a_misspelt_source_stops_nothing_and_says_so(service: Service, sou
 
 @pytest.mark.usefixtures("redis")
 async def test_the_command_stops_all_that_a_source_asked_for(
-    service: Service,
-    ledger: Ledger,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    service: Service, ledger: Ledger, unglue: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UNGLUE_URL", service.url)
     monkeypatch.setenv("UNGLUE_TOKEN", token("carol"))
-    unglue = Command(monkeypatch, capsys)
     asked = [service.ask({**ASKED, "org_id": each}).json()["id"] for each in ("301", "302", "303")]
     gone = {"intent_kind": "delete", "intent_state": "accepted"}
     await become(ledger, asked[2], "verifying", **gone)

@@ -167,15 +167,8 @@ async def test_doctor_says_what_is_held_and_why(settings: Settings, held: Held) 
     assert "key server" in unproved[2]
 
 
-async def test_the_commands(
-    service: Service,
-    held: Held,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("UNGLUE_URL", service.url)
+async def test_the_commands(held: Held, unglue: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNGLUE_TOKEN", token("carol"))
-    unglue = Command(monkeypatch, capsys)
     assert "Nothing is held" in unglue("holds").out
     await held.unread("dlv_1", "2")
     await held.unread("dlv_2")

@@ -4,7 +4,7 @@ It errs to one side. An active event counts unless it is certainly older than an
 and that takes two signed times.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,6 +36,17 @@ def same_moment(one: datetime, other: datetime) -> bool:
     return one == other or (whole and one.timestamp() // 1 == other.timestamp() // 1)
 
 
+def overtaken(event: Event, by: Iterable[Event]) -> bool:
+    """Whether an inactive event is certainly newer than this active one."""
+    return event.signed is not None and any(
+        not each.active
+        and each.signed is not None
+        and each.signed > event.signed
+        and not same_moment(each.signed, event.signed)
+        for each in by
+    )
+
+
 @dataclass
 class Client:
     """Everything delivered about one client, in the order of delivery.
@@ -59,7 +70,7 @@ class Client:
         if event.garbled or event.dry:
             return
         self.events.append(event)
-        if event.active and self._newer_than_no(event) and not self._overtaken(event, self.events):
+        if event.active and self._newer_than_no(event) and not overtaken(event, self.events):
             self.end("")
 
     def _newer_than_no(self, event: Event) -> bool:
@@ -93,7 +104,7 @@ class Client:
             if (
                 event.active
                 and (or_may or not doubtful)
-                and not self._overtaken(event, self.events[:index])
+                and not overtaken(event, self.events[:index])
             ):
                 return event
         return None
@@ -102,7 +113,7 @@ class Client:
         """Why what became of an event means that it is lost. It was the newest to come."""
         if verdict == "duplicate":
             yield f"{event} was lost: taken for one that came before"
-        if reason == "stale" and event.active and not self._overtaken(event, self.events[:-1]):
+        if reason == "stale" and event.active and not overtaken(event, self.events[:-1]):
             yield f"{event} was lost: it is older than nothing"
         if reason == "stale" and not event.active and self.outdated(event) is None:
             yield f"{event} was lost: nothing that says active is newer"
@@ -119,18 +130,7 @@ class Client:
                 each.active
                 and said > at
                 and not same_moment(said, at)
-                and not self._overtaken(each, before[:index])
+                and not overtaken(each, before[:index])
             ):
                 return each
         return None
-
-    @staticmethod
-    def _overtaken(event: Event, before: list[Event]) -> bool:
-        """Whether an inactive event is certainly newer than this active one."""
-        return event.signed is not None and any(
-            not each.active
-            and each.signed is not None
-            and each.signed > event.signed
-            and not same_moment(each.signed, event.signed)
-            for each in before
-        )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tests.support.stateful.account import Facts
-from tests.support.stateful.clients import Event, same_moment
+from tests.support.stateful.clients import Event, overtaken
 
 _PSA = ("manage:", "autotask:")
 
@@ -97,12 +97,8 @@ class Words:
     def outdated(self, active: Event, there: Facts) -> bool:
         """Whether its source signed later that this organization's client is inactive."""
         mine = forms_of(there)
-        return any(
-            not each.active and each.signed is not None and active.signed is not None
-            and each.signed > active.signed and not same_moment(each.signed, active.signed)
-            for each in self.said
-            if mine & set(each.forms) and _same_client(active, each)
-        )  # fmt: skip
+        about = (each for each in self.said if mine & set(each.forms))
+        return overtaken(active, (each for each in about if _same_client(active, each)))
 
     def refused(self, there: Facts) -> No | None:
         """A person's no that stands: the client was not active since, under whatever name."""

@@ -340,7 +340,7 @@ local function reactivated(event, known)
         ends_no = true
       end
     end
-    if newer_than_inactive(event, each.register) then
+    if each.register.cancelled_at and newer_than_inactive(event, each.register) then
       redis.call('HDEL', each.name, 'cancelled_at')
     end
     local others = namesakes(each.register, mine)
