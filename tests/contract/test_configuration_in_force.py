@@ -110,12 +110,15 @@ async def test_what_a_lost_ledger_held_in_force_is_said_anew(rehearse: Rehearse,
         assert await it.deletes() == []
 
 
-async def test_a_service_says_again_where_none_is_in_force(
+async def test_a_service_says_again_once_the_ledger_was_accepted(
     rehearse: Rehearse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(configuration, "_AGAIN_SECONDS", 0.02)
     async with rehearse() as it, recorded(it.settings, it.ledger, "service", it.clock):
-        await it.ledger.store.redis.delete("unglue:in_force")
+        redis: Any = it.ledger.store.redis
+        await redis.delete("unglue:in_force")
+        assert not await it.ledger.in_force.unsaid()
+        await redis.hset("unglue:ledger", "accepted_at", 1)
         for _ in range(200):
             if await it.ledger.in_force.digest() is not None:
                 break

@@ -50,8 +50,7 @@ def decide(service: Service, what: str, body: Any = None, operator: str = "carol
 async def decisions(redis: Redis) -> list[str]:
     """What was written down for the audit log since the deletion was made."""
     told = [line.get("what") or line["entry"] for line in await pending(redis)]
-    others = {"configuration", "in_force", "created", "planned", "state"}
-    return [what for what in told if what not in others]
+    return [what for what in told if what not in {"configuration", "created", "planned", "state"}]
 
 
 async def seen(ledger: Ledger) -> str:

@@ -133,8 +133,7 @@ async def recorded(
 ) -> AsyncIterator[None]:
     """The same at the start of a process, which waits for one attempt, and not for long.
 
-    A service says it again where none is in force, as after an admin accepted the ledger: no other
-    part may say it there.
+    A service says it again once an admin accepted the ledger: no other part may say it there.
     """
     tried = asyncio.Event()
     async with beside(_until_recorded(settings, ledger, part, clock, tried)):
@@ -149,7 +148,7 @@ async def _until_recorded(
     said = False
     while part == "service" or not said:
         with contextlib.suppress(RedisError, OSError):
-            if not said or await ledger.in_force.digest() is None:
+            if not said or await ledger.in_force.unsaid():
                 await record_configuration(settings, ledger, part, clock)
             said = True
         tried.set()

@@ -22,6 +22,11 @@ class InForce(Part):
         """The digest in force, `None` while nothing was ever started."""
         return (await self._store.hash("in_force")).get("digest")
 
+    async def unsaid(self) -> bool:
+        """Whether nobody said it since an admin accepted the ledger, so that no call is granted."""
+        accepted = "accepted_at" in await self._store.hash("ledger")
+        return accepted and await self.digest() is None
+
     async def others(self, now: datetime) -> list[str]:
         """Digests that parts were started with, or asked for a call with, within the last hour."""
         name = self._store.key("configurations", "other")
