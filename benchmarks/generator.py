@@ -13,9 +13,12 @@ import json
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvloop
+
+# uvloop counts in milliseconds: half of one is none, and whoever waits for none takes a processor.
+_NAP: Final = 0.001
 
 
 def read(path: Path) -> list[bytes]:
@@ -69,7 +72,7 @@ class Load:
                     self.idle.pop().send(self.next(), due)
                 else:
                     self.late.append(due)
-            await asyncio.sleep(0.0005)
+            await asyncio.sleep(max(_NAP, due - now))
 
 
 class _Connection(asyncio.Protocol):
