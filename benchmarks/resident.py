@@ -22,9 +22,10 @@ def resident(pid: int) -> int:
 def measure(size: Size) -> Iterator[Figure]:
     """After so many deliveries, over after the first step of them."""
     step, sizes, received = _STEP[size], list[int](), 0
+    wanted = step * _TIMES[size]
     with installation() as made:
         url = f"{made.serve()}/webhooks/cw"
-        for _ in range(_TIMES[size]):
+        while received < wanted:
             bodies = (callback(each, made.key_url) for each in companies(step))
             file = prepare(made.folder / "load", map(request, bodies))
             received += send(url, file, step / _RATE, rate=_RATE).requests
