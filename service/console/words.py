@@ -88,6 +88,7 @@ _ENTRIES: Final[Mapping[str, str]] = {
     "still_gone": "Looked later: still gone",
     "looked_later": "Looked later: {state}",
     "recreated": "An organization like it exists again",
+    "shown_again": "IT Glue shows it again, under the same id",
     "proved_later": "Seen gone after all: it counts as deleted",
 }
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z", re.ASCII)

@@ -612,6 +612,41 @@ THE_CALL: Final = (
         "    elif remains:\n", "    elif False:\n", ("tests/unit/test_itglue_judging.py",),
     ),
     Safeguard(
+        "lists: a short page is not the last for that", "workers/itglue/http/paging.py",
+        "        ended = not page.rows or page.follows is False if total is None else",
+        "        ended = len(page.rows) < size if total is None else",
+        ("tests/integration/test_itglue_finding.py",),
+    ),
+    Safeguard(
+        "lists: none ends where it says that more follows", "workers/itglue/http/paging.py",
+        "        if ended and (page.follows or (total is not None and len(found) > total)):",
+        "        if False:", ("tests/integration/test_itglue_finding.py",),
+    ),
+    Safeguard(
+        "lists: a row that comes twice on a page", "workers/itglue/http/paging.py",
+        " or (unique and page.twice):", ":", ("tests/integration/test_itglue_finding.py",),
+    ),
+    Safeguard(
+        "lists: what a part failed for is no answer", "workers/itglue/http/replies.py",
+        '        if payload.get("errors"):', "        if False:",
+        ("tests/integration/test_itglue_finding.py",),
+    ),
+    Safeguard(
+        "proof: a refusal on the way says nothing of its records",
+        "workers/itglue/presence/presence.py",
+        "        if refused.status not in _NOTHING_TO_ASK_FOR or refused.page:", "        if False:",
+        (f"{_CONTRACT}absence.py",),
+    ),
+    Safeguard(
+        "proof: the same one that is there again is told", "workers/upkeep/aftercare.py",
+        "    if await context.itglue.organization(deletion.intent.org_id) is not None:",
+        "    if False:", (f"{_CONTRACT}aftercare.py",),
+    ),
+    Safeguard(
+        "proof: a refused key's look is not the last", "workers/upkeep/aftercare.py",
+        "    elif seen.key_refused or", "    elif", (f"{_CONTRACT}gone.py",),
+    ),
+    Safeguard(
         "export: not from before the newest change", "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:", "        if False:",
         (f"{_CONTRACT}export.py::test_an_old_export_is_made_again",),

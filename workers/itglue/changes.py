@@ -99,7 +99,9 @@ def judge(
         return ChangeAnswer("unknown", reply.status, unanswered(what, told(reply)))
     why = "the answer does not name exactly what was sent"
     try:
-        if names(payload):
+        if payload.get("errors"):
+            why = told(reply)
+        elif names(payload):
             return ChangeAnswer("accepted", 200)
     except CallFailed as error:
         why = error.message

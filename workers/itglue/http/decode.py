@@ -166,6 +166,16 @@ def total_count(payload: Payload) -> int | None:
     return whole(attribute(_mapping(payload.get("meta")), "total-count"))
 
 
+def next_page(payload: Payload, number: int) -> bool | None:
+    """Whether a page follows the one of this number, as the answer says; `None` if it does not."""
+    meta = _mapping(payload.get("meta"))
+    said = attribute(meta, "next-page")
+    if said is None:
+        return False if stated(meta, "next-page") else None
+    following = whole(said)
+    return None if following is None else following > number
+
+
 def _related(resource: Resource, name: str) -> tuple[tuple[str, str], ...] | None:
     relationship = attribute(resource.relationships, name)
     if not isinstance(relationship, Mapping) or "data" not in relationship:
