@@ -58,6 +58,7 @@ _ENTRIES: Final[Mapping[str, str]] = {
     "scheduled": "The grace period began; it ends {until}",
     "export_asked": "IT Glue was asked for an export",
     "exported": "The export is on disk: {file}",
+    "export_aged": "The export may have been ready for too long; another one is asked for",
     "export_unproved": "The export does not prove enough: {why}",
     "intent": "Permission number {number} to call ({kind}) was given for organization {org_id}",
     "answer": "IT Glue answered call {number}: {outcome}",

@@ -238,7 +238,7 @@ async def test_after_a_week_nobody_looks_any_more(rehearse: Rehearse) -> None:
 
 
 async def test_days_in_which_the_key_is_refused_are_not_the_last(rehearse: Rehearse) -> None:
-    """It goes late, and the key was revoked for two weeks: a true deletion is no failure for ever."""
+    """It goes late, and the key was revoked meanwhile: a true deletion stays no failure."""
     async with rehearse("lag=300000") as it:
         due = await it.ask(org_id="311")
         assert (await it.run(due))["deleted"] is False

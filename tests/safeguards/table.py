@@ -634,7 +634,8 @@ THE_CALL: Final = (
     Safeguard(
         "proof: a refusal on the way says nothing of its records",
         "workers/itglue/presence/presence.py",
-        "        if refused.status not in _NOTHING_TO_ASK_FOR or refused.page:", "        if False:",
+        "        if refused.status not in _NOTHING_TO_ASK_FOR or refused.page:",
+        "        if False:",
         (f"{_CONTRACT}absence.py",),
     ),
     Safeguard(
@@ -645,6 +646,31 @@ THE_CALL: Final = (
     Safeguard(
         "proof: a refused key's look is not the last", "workers/upkeep/aftercare.py",
         "    elif seen.key_refused or", "    elif", (f"{_CONTRACT}gone.py",),
+    ),
+    Safeguard(
+        "export: made after it was asked for", "workers/pipeline/steps/export.py",
+        "    if (stale := exported.stale(ready.created_at, most)) is not None:",
+        "    if (stale := None) is not None:", (f"{_CONTRACT}export.py",),
+    ),
+    Safeguard(
+        "export: not ready for days", "workers/pipeline/steps/export.py",
+        "    if now - (exported.unready_at or exported.asked_at) > most:", "    if False:",
+        (f"{_CONTRACT}export.py",),
+    ),
+    Safeguard(
+        "export: what nobody can open is no copy", "workers/itglue/export/archive.py",
+        "    if not password and any(", "    if False and any(",
+        ("tests/unit/test_export_archive.py",),
+    ),
+    Safeguard(
+        "export: its password opens what is encrypted", "workers/itglue/export/archive.py",
+        "            fits = opens(file, start, member, password)", "            fits = True",
+        ("tests/unit/test_export_archive.py",),
+    ),
+    Safeguard(
+        "export: what is packed once more is no table", "workers/itglue/export/archive.py",
+        '    return "" if filename.lower().endswith(_PACKED) else None', "    return None",
+        ("tests/unit/test_export_archive.py",),
     ),
     Safeguard(
         "export: not from before the newest change", "workers/ledger/deleting/exported.py",

@@ -9,8 +9,8 @@ Kind = Literal[
     "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
     "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
     "audit_file_failed", "paused", "resumed", "reactivated_after_call",
-    "reactivated_after_deletion", "recreated", "shown_again", "spool_holds", "spool_set_aside", "blocked",
-    "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
+    "reactivated_after_deletion", "recreated", "shown_again", "spool_holds", "spool_set_aside",
+    "blocked", "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
     "account_changed", "configuration_differs", "clock_off", "redis_filling", "receiver_silent",
     "target_failing", "psa_refused", "psa_silent", "catch_up_failing", "events_missed",
 ]  # fmt: skip
