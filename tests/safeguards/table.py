@@ -673,6 +673,20 @@ THE_CALL: Final = (
         ("tests/unit/test_export_archive.py",),
     ),
     Safeguard(
+        "gate: a type that is not stated", "workers/pipeline/gates/policy.py",
+        "    if subject.policy.protected_types and _TYPE in subject.organization.unstated:",
+        "    if False:", (_OF_GATES,),
+    ),
+    Safeguard(
+        "gate: a text that is not stated may have a tag", "workers/pipeline/gates/policy.py",
+        "    if unstated:\n", "    if False:\n", (_OF_GATES,),
+    ),
+    Safeguard(
+        "limits: what is left empty is not unlimited", "workers/settings/policy.py",
+        "    if value is None or isinstance(value, bool):", "    if False:",
+        ("tests/unit/test_settings.py",),
+    ),
+    Safeguard(
         "export: not from before the newest change", "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:", "        if False:",
         (f"{_CONTRACT}export.py::test_an_old_export_is_made_again",),

@@ -228,6 +228,10 @@ def is_primary(attributes: Mapping[str, object]) -> bool:
     return primary.casefold() not in _NO if isinstance(primary, str) else bool(primary)
 
 
+# By which a person may have protected it, beside its name.
+_MAY_PROTECT = ("organization-type-name", "quick-notes", "alert", "description")
+
+
 def organization(resource: Resource, alongside: Included) -> Organization:
     """One organization.
 
@@ -259,6 +263,7 @@ def organization(resource: Resource, alongside: Included) -> Organization:
         psa_ids=None if links is None else tuple(remote_id for remote_id, _ in links),
         psa_types=tuple(integration for _, integration in links or ()),
         attachments=None if attachments is None else len(attachments),
+        unstated=tuple(each for each in _MAY_PROTECT if not stated(attributes, each)),
     )
 
 
