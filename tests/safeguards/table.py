@@ -687,6 +687,16 @@ THE_CALL: Final = (
         ("tests/unit/test_settings.py",),
     ),
     Safeguard(
+        "counts: a page's own total is not that of all", "workers/itglue/contents/counting.py",
+        " or (total and not rows) or more:", " or (total and not rows):",
+        ("tests/unit/test_itglue_judging.py",),
+    ),
+    Safeguard(
+        "call: an answer that names another one stops everything",
+        "workers/pipeline/steps/delete.py", "    if answer.others:\n", "    if False:\n",
+        (f"{_CONTRACT}misbehaviour.py",),
+    ),
+    Safeguard(
         "export: not from before the newest change", "workers/ledger/deleting/exported.py",
         "        if self.updated_at != organization.updated_at:", "        if False:",
         (f"{_CONTRACT}export.py::test_an_old_export_is_made_again",),

@@ -106,12 +106,14 @@ class ChangeAnswer:
 
     `accepted`: 200, naming exactly the id (and the status) sent. `refused`: IT Glue said no and did
     nothing; `status` and `detail` say why. `unknown`: a time-out, a dropped connection, a 5xx or an
-    answer that names something else: only reading can tell what happened.
+    answer that names something else: only reading can tell what happened. `others` are other
+    organizations that a 200 names.
     """
 
     outcome: Literal["accepted", "refused", "unknown"]
     status: int | None = None
     detail: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
