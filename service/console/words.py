@@ -58,6 +58,7 @@ _ENTRIES: Final[Mapping[str, str]] = {
     "scheduled": "The grace period began; it ends {until}",
     "export_asked": "IT Glue was asked for an export",
     "exported": "The export is on disk: {file}",
+    "export_aged": "The export may have been ready for too long; another one is asked for",
     "export_unproved": "The export does not prove enough: {why}",
     "intent": "Permission number {number} to call ({kind}) was given for organization {org_id}",
     "answer": "IT Glue answered call {number}: {outcome}",
@@ -88,6 +89,7 @@ _ENTRIES: Final[Mapping[str, str]] = {
     "still_gone": "Looked later: still gone",
     "looked_later": "Looked later: {state}",
     "recreated": "An organization like it exists again",
+    "shown_again": "IT Glue shows it again, under the same id",
     "proved_later": "Seen gone after all: it counts as deleted",
 }
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z", re.ASCII)

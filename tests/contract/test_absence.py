@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from starlette.responses import HTMLResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.contract.conftest import Rehearse
 from tests.contract.test_gone import HELD, fault, sent
@@ -97,4 +99,31 @@ async def test_an_answer_that_tells_nothing_of_its_records_proves_nothing(
         front.change = lambda _method, asked, _status, _said: (
             left if asked.startswith("/configurations") else None
         )
+        assert (await it.run(deletion.id))["deleted"] is False
+
+
+@pytest.mark.parametrize("status", [402, 405, 407, 413, 422, 451])
+async def test_a_refusal_on_the_way_is_no_answer_about_its_records(
+    rehearse: Rehearse, status: int
+) -> None:
+    """A proxy, or a filter in front of IT Glue, refuses; with 422 it shows a page of its own."""
+
+    class InFront:
+        def __init__(self, app: ASGIApp) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if refusing and scope["type"] == "http" and scope["path"] == "/configurations":
+                page = "<title>Blocked by policy</title>"
+                await HTMLResponse(page, status)(scope, receive, send)
+                return
+            await self.app(scope, receive, send)
+
+    refusing: list[bool] = []
+    making = rehearse("accept-and-do-nothing")
+    making.in_front = InFront
+    async with making as it:
+        deletion = await sent(it, org_id=HELD)
+        await fault(it, hide=HELD)
+        refusing.append(True)
         assert (await it.run(deletion.id))["deleted"] is False

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import stat
 import tempfile
 from datetime import timedelta
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.conftest import Rehearse
-from tests.support.rehearsal import TEST_COMPANY
+from tests.support.altered import Altered
+from tests.support.rehearsal import KEY, TEST_COMPANY
+from workers.itglue.http.transport import MEDIA_TYPE
 
 
 def files(folder: Path) -> list[Path]:
@@ -136,3 +139,64 @@ async def test_a_full_disk_is_waited_for(
         assert (deletion.state, deletion.waits_for) == ("retrying", "disk_full")
         monkeypatch.undo()
         assert (await it.run(deletion.id))["deleted"] is True
+
+
+@pytest.mark.parametrize("how", ["of days before", "of before the change", "the same again"])
+async def test_one_that_it_glue_had_already_is_none(
+    rehearse: Rehearse, tmp_path: Path, how: str
+) -> None:
+    """It answers with an export that somebody asked for before, and does not make another."""
+    front = Altered()
+    making = rehearse(export=True, export_dir=str(tmp_path))
+    making.in_front = front.in_front
+    async with making as it:
+        it.fill(TEST_COMPANY, "configurations", 3)
+        body = {"data": {"type": "exports", "attributes": {"organization-id": int(TEST_COMPANY)}}}
+        key = {"x-api-key": KEY, "content-type": MEDIA_TYPE}
+        first = (await it.http.post("/exports", content=json.dumps(body), headers=key)).json()
+        if how != "the same again":
+            it.clock.forward(minutes=10)
+            it.clock.forward(days=5 if how == "of days before" else 0)
+            # The password of a router was changed, and nothing became more.
+            await it.change(TEST_COMPANY, description="they sue; see the new passwords")
+            if how == "of before the change":
+                it.clock.forward(seconds=10)
+        front.change = lambda method, asked, _status, _said: (
+            first if (method, asked) == ("POST", "/exports?") else None
+        )
+        deletion_id = await it.ask(org_id=TEST_COMPANY, force_delete=True)
+        if how == "the same again":
+            # The first one is taken; then there is more.
+            await it.ledger.stop_switch.pause("carol", "stop", it.clock())
+            deletion = await it.advance(deletion_id)
+            for _ in range(9):
+                it.clock.now = max(deletion.ready_at, it.clock())
+                deletion = await it.advance(deletion_id)
+            it.fill(TEST_COMPANY, "configurations", 40)
+            await it.ledger.stop_switch.resume("alice", "", it.clock())
+            it.clock.now += timedelta(minutes=2)
+        result = await it.run(deletion_id)
+        assert (result["details"]["state"], await it.deletes()) == ("blocked", [])
+        why = "the same one again" if how == "the same again" else "before it was asked for"
+        assert why in str(result["errors"]) + str((await it.ledger.views.of(deletion_id)).journal)
+
+
+async def test_one_that_nobody_looked_at_for_days_is_made_again(
+    rehearse: Rehearse, tmp_path: Path
+) -> None:
+    """It was asked for on a Friday, and the worker was started again on Monday."""
+    async with rehearse(export=True, export_dir=str(tmp_path)) as it:
+        deletion = await it.advance(await it.ask(org_id=TEST_COMPANY))
+        assert deletion.state == "exporting"
+        it.clock.forward(days=3)
+        assert (await it.run(deletion.id))["deleted"] is True
+        assert (await it.journal(deletion.id)).count("export_asked") == 2
+        assert len(files(tmp_path)) == 1
+
+
+async def test_one_that_takes_hours_is_waited_for(rehearse: Rehearse, tmp_path: Path) -> None:
+    slow = {"export_seconds": 5 * 3600}
+    async with rehearse(sandbox=slow, export=True, export_dir=str(tmp_path)) as it:
+        deletion_id = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.run(deletion_id))["deleted"] is True
+        assert (await it.journal(deletion_id)).count("export_asked") == 1

@@ -96,3 +96,34 @@ async def test_a_tag_beyond_what_lists_show_is_seen(rehearse: Rehearse) -> None:
         gates = [error["message"].split(":")[0] for error in result["errors"]]
         assert gates == ["protection", "blocking_tags"]
         assert await it.deletes() == []
+
+
+@pytest.mark.parametrize(
+    ("gate", "lacks"),
+    [
+        ("protected_types", "organization-type-name"),
+        ("blocking_tags", "quick-notes"),
+        ("blocking_tags", "alert"),
+        ("blocking_tags", "description"),
+    ],
+)
+async def test_what_it_glue_does_not_state_is_not_nothing(
+    rehearse: Rehearse, gate: str, lacks: str
+) -> None:
+    """The text with the tag, or the name of the type, is left out and not null."""
+
+    def said(_method: str, path: str, _status: int, content: Any) -> Any:
+        if path.startswith("/organizations"):
+            rows = content.get("data") or []
+            for row in rows if isinstance(rows, list) else [rows]:
+                row["attributes"].pop(lacks, None)
+        return content
+
+    making = rehearse(protected_types=["Customer"] if gate == "protected_types" else [])
+    making.in_front = Altered(said).in_front
+    async with making as it:
+        if gate == "blocking_tags":
+            await it.change("301", **{lacks.replace("-", "_"): "#keep"})
+        result = await it.run(await it.ask(org_id="301", force_delete=True))
+        assert any(each["message"].startswith(f"{gate}: ") for each in result["errors"])
+        assert await it.deletes() == []

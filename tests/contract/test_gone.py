@@ -237,6 +237,22 @@ async def test_after_a_week_nobody_looks_any_more(rehearse: Rehearse) -> None:
         assert (await it.ledger.deletions.get(due)).state == "failed"
 
 
+async def test_days_in_which_the_key_is_refused_are_not_the_last(rehearse: Rehearse) -> None:
+    """It goes late, and the key was revoked meanwhile: a true deletion stays no failure."""
+    async with rehearse("lag=300000") as it:
+        due = await it.ask(org_id="311")
+        assert (await it.run(due))["deleted"] is False
+        await fault(it, forbid="organizations,401")
+        for _ in range(14):
+            for found, _ in await it.ledger.deletions.take_aftercare(it.clock.forward(days=1)):
+                await look_back(found, it.context)
+                await it.ledger.stop_switch.key_accepted()
+        await fault(it, forbid=None)
+        for found, _ in await it.ledger.deletions.take_aftercare(it.clock.forward(days=1)):
+            await look_back(found, it.context)
+        assert (await it.ledger.deletions.get(due)).state == "deleted"
+
+
 async def test_a_404_to_a_repeated_delete_is_looked_into(rehearse: Rehearse) -> None:
     async with rehearse("repeat", sandbox={"removal_seconds": 0}) as it:
         result = await it.run(await it.ask(org_id="311"))

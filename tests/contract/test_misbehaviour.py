@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Rehearse
+from tests.support.altered import Altered
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from workers.ledger.deleting.deletions import Begun
 from workers.ledger.records import Deletion
@@ -253,3 +255,25 @@ async def test_a_deletion_takes_at_most_the_requests_it_needs(rehearse: Rehearse
         result = await it.run(str(receipt.deletion_id))
         requests = (await it.http.get("/_sandbox/requests")).json()["requests"]
         assert result["details"]["request_count"] == len(requests)
+
+
+async def test_an_answer_that_names_another_one_stops_everything(rehearse: Rehearse) -> None:
+    """A proxy between, or IT Glue, took the call for another organization's."""
+
+    def another(method: str, _path: str, _status: int, content: Any) -> Any:
+        if method != "DELETE":
+            return None
+        content["data"][0]["id"] = "202"
+        return content
+
+    making = rehearse("accept-and-do-nothing")
+    making.in_front = Altered(another).in_front
+    async with making as it:
+        result = await it.run(await it.ask(org_id="301"))
+        assert (result["deleted"], len(await it.deletes())) == (False, 1)
+        (pause,) = await it.ledger.stop_switch.pauses()
+        assert (pause.cause, "names 202" in pause.reason) == ("operator", True)
+        assert "paused" in await notice_kinds(it.ledger)
+        other = await it.advance(await it.ask(org_id="311"))
+        assert other.waits_for == "paused"
+        assert len(await it.deletes()) == 1

@@ -65,6 +65,11 @@ async def test_not_even_a_bare_question_mark_follows_the_path() -> None:
         (answer({"data": [{"type": "organizations", "attributes": {"id": 5}}]}), "accepted", ""),
         (answer({"data": [row(6, name="B")]}), "unknown", "does not name exactly"),
         (answer({"data": [row(5, name="A"), row(6, name="B")]}), "unknown", "does not name"),
+        (
+            answer({"data": [row(5, name="A")], "errors": [{"title": "It could not go"}]}),
+            "unknown",
+            "It could not go",
+        ),
         (answer({"data": []}), "unknown", "does not name exactly"),
         (answer({"errors": []}), "unknown", "does not name exactly"),
         (answer({"data": ["5"]}), "unknown", "an object is missing"),

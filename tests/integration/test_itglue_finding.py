@@ -192,10 +192,48 @@ async def test_a_list_that_ends_early_is_doubted(server: ScriptedITGlue, itglue:
         await itglue.organizations()
 
 
-async def test_a_list_without_total_ends_shortly(server: ScriptedITGlue, itglue: ITGlue) -> None:
-    rows = [row(number, name="A") for number in range(1, 1002)]
-    server.on("GET", "/organizations", answer({"data": rows[:1000]}), answer({"data": rows[1000:]}))
-    assert len(await itglue.organizations()) == 1001
+async def test_a_list_without_total_ends_with_nothing(
+    server: ScriptedITGlue, itglue: ITGlue
+) -> None:
+    """IT Glue decides how large a page is: 50 where 1000 were asked for."""
+    rows = [row(number, name="A") for number in range(1, 102)]
+    pages = [answer({"data": rows[at : at + 50]}) for at in (0, 50, 100, 150)]
+    server.on("GET", "/organizations", *pages)
+    assert len(await itglue.organizations()) == 101
+
+
+async def test_a_list_without_total_may_say_what_follows(
+    server: ScriptedITGlue, itglue: ITGlue
+) -> None:
+    rows = [row(number, name="A") for number in range(1, 102)]
+    follows = {0: 2, 50: 3, 100: None}
+    pages = [
+        answer({"data": rows[at : at + 50], "meta": {"next-page": page}})
+        for at, page in follows.items()
+    ]
+    server.on("GET", "/organizations", *pages)
+    assert (len(await itglue.organizations()), itglue.requests) == (101, 3)
+
+
+@pytest.mark.parametrize("how", ["page's own total", "more than all", "twice", "part failed"])
+async def test_a_list_that_contradicts_itself_is_doubted(
+    server: ScriptedITGlue, itglue: ITGlue, how: str
+) -> None:
+    rows = [row(number, name="A") for number in range(1, 51)]
+    said: dict[str, Any] = {"data": rows, "meta": {"total-count": 50}}
+    match how:
+        case "page's own total":
+            said["meta"]["next-page"] = 2
+        case "more than all":
+            said["meta"]["total-count"] = 49
+        case "twice":
+            # One comes twice, and in its place another one does not come at all.
+            said["data"] = [*rows[:-1], rows[0]]
+        case _:
+            said["errors"] = [{"status": 503, "title": "A shard is away"}]
+    server.on("GET", "/organizations", answer(said))
+    with pytest.raises(ITGlueConnectionError):
+        await itglue.organizations()
 
 
 async def test_statuses_by_name(server: ScriptedITGlue, itglue: ITGlue) -> None:

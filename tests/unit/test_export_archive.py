@@ -1,5 +1,8 @@
 """What is believed of the file of an export."""
 
+import hashlib
+import hmac
+import struct
 import zipfile
 from pathlib import Path
 
@@ -59,22 +62,52 @@ def test_what_is_unpacked_without_a_bound_is_refused(tmp_path: Path) -> None:
         examine(written(tmp_path / "a.zip", {"notes": b"x"}, zipfile.ZIP_LZMA), None)
 
 
-def test_what_cannot_be_decrypted_must_lie_as_listed(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.zip", {"passwords.csv": b"id\n1\n"}, zipfile.ZIP_STORED)
+def encrypted_with_aes(path: Path, password: str, strength: int = 3) -> Path:
+    """An archive as others make it: nobody can tell its bytes from encrypted ones without AES."""
+    key, salt = {1: (16, 8), 2: (24, 12), 3: (32, 16)}[strength]
+    salted, secret = bytes(range(salt)), b"what AES made of id, name and password"
+    made = hashlib.pbkdf2_hmac("sha1", password.encode(), salted, 1000, 2 * key + 2)
+    seal = hmac.new(made[key : 2 * key], secret, "sha1").digest()[:10]
+    info = zipfile.ZipInfo("passwords.csv")
+    info.extra = struct.pack("<HHH", 0x5455, 1, 1)[:5] + struct.pack(
+        "<HHH2sBH", 0x9901, 7, 2, b"AE", strength, 8
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(info, salted + made[2 * key :] + secret + seal)
     content = bytearray(path.read_bytes())
-    listed = content.index(b"PK\x01\x02")
     # Flag and method of a member that is encrypted with AES, here and in the directory.
-    for place in (6, listed + 8):
+    for place in (6, content.index(b"PK\x01\x02") + 8):
         content[place] |= 1
         content[place + 2] = 99
     path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("strength", [1, 2, 3])
+def test_what_aes_encrypted_is_whole_and_opens(tmp_path: Path, strength: int) -> None:
+    path = encrypted_with_aes(tmp_path / "a.zip", "secret", strength)
     held = examine(path, "secret")
     assert held.kinds == ("passwords",)
     assert "1 encrypted members" in held.warnings[0]
-    content[0] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ExportUnproved):
-        examine(path, "secret")
+    # It was made with a password of before, or of somebody else, or of nobody here.
+    for password, why in (("another", "does not open"), (None, "no policy.export_zip_password")):
+        with pytest.raises(ExportUnproved, match=why):
+            examine(path, password)
+    whole = path.read_bytes()
+    start = whole.index(bytes(range(8)))
+    for spot in (0, *range(start, whole.index(b"PK\x01\x02"))):
+        path.write_bytes(whole[:spot] + bytes([whole[spot] ^ 1]) + whole[spot + 1 :])
+        with pytest.raises(ExportUnproved):
+            examine(path, "secret")
+
+
+@pytest.mark.parametrize("name", ["export.zip", "Errors.txt", "index.html", "data/all.tar.gz"])
+def test_what_is_packed_once_more_or_failed_holds_no_kind(tmp_path: Path, name: str) -> None:
+    empty = b"PK\x05\x06" + bytes(18)
+    held = examine(
+        written(tmp_path / "a.zip", {"organizations.csv": b"id\n1\n", name: empty}), None
+    )
+    assert lacking(held.kinds, held.others, {"passwords": 20}, held.hollow) == ["passwords"]
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,14 @@ def test_a_list_that_mixes_organizations_counts_for_none() -> None:
     assert count(payload, {"organization-id": "2"}).number is None
 
 
+def test_a_total_of_one_page_is_none() -> None:
+    """It states as many in all as on this page, and a page that follows."""
+    row = {"id": "1", "type": "passwords", "attributes": {"organization-id": 2}}
+    for following, number in ((2, None), (None, 1), (1, 1)):
+        payload = {"data": [row], "meta": {"total-count": 1, "next-page": following}}
+        assert count(payload, {"organization-id": "2"}).number == number
+
+
 def test_a_nested_route_need_not_repeat_its_organization_but_must_not_deny_it() -> None:
     bare = {"data": [{"id": "1", "attributes": {}}], "meta": {"total-count": 3}}
     assert count(bare, {"organization-id": "2"}, nested=True) == Count(3)
@@ -302,6 +310,7 @@ def test_an_answer_must_name_exactly_the_organization(data: object, expected: bo
 def test_only_a_200_that_names_it_is_accepted(status: int, body: bytes) -> None:
     answer = judge(
         Reply(status, body),
+        "5",
         what="the deletion",
         names=lambda payload: names_only(payload, "5"),
         explain=lambda code, said: deletion_refused("5", code, said),

@@ -158,6 +158,11 @@ def test_a_kind_that_is_left_out_keeps_its_limit(load: Load) -> None:
     assert policy.model_dump()["dependency_limits"]["domains"] == "unlimited"
 
 
+def test_a_limit_that_a_template_left_empty_is_not_unlimited(load: Load) -> None:
+    with pytest.raises(ConfigurationError, match="passwords: must be a number"):
+        load(FILE, UNGLUE_POLICY__DEPENDENCY_LIMITS='{"passwords": null}')
+
+
 def test_a_table_in_the_environment_replaces_only_what_it_names(load: Load) -> None:
     settings = load(FILE, UNGLUE_POLICY='{"mode": "delete"}', UNGLUE_SOURCES__CW__COMPANY="Nickel")
     assert (settings.policy.mode, settings.policy.only_ids) == ("delete", ("1", "2"))
@@ -323,6 +328,10 @@ REFUSED_FILES = {
     "a limit below zero": (
         "[policy]\ndependency_limits = {assets = -1}",
         "dependency_limits.assets",
+    ),
+    "a limit that is yes": (
+        "[policy]\ndependency_limits = {passwords = true}",
+        'dependency_limits.passwords: must be a number, or "unlimited"',
     ),
     "a limit in words": (
         "[policy]\ndependency_limits = {assets = 'many'}",

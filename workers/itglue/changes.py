@@ -25,10 +25,10 @@ async def delete(
     number = int(checked_id(org_id))
     return await _change(
         transport,
-        "DELETE",
-        PATH,
+        ("DELETE", PATH),
         {"data": [{"type": "organizations", "attributes": {"id": number}}]},
         just_before,
+        org_id,
         what=f"the deletion of organization {org_id}",
         names=lambda payload: names_only(payload, org_id),
         explain=partial(deletion_refused, org_id),
@@ -43,10 +43,10 @@ async def set_status(
     attributes = {"organization-status-id": number}
     return await _change(
         transport,
-        "PATCH",
-        f"{PATH}/{checked_id(org_id)}",
+        ("PATCH", f"{PATH}/{checked_id(org_id)}"),
         {"data": {"type": "organizations", "attributes": attributes}},
         just_before,
+        org_id,
         what=f"the change of status of organization {org_id}",
         names=lambda payload: (
             names_only(payload, org_id)
@@ -68,10 +68,10 @@ def names_only(payload: Payload, org_id: str) -> bool:
 
 async def _change(
     transport: Transport,
-    method: str,
-    path: str,
+    call: tuple[str, str],
     body: Mapping[str, object],
     just_before: JustBefore | None,
+    org_id: str,
     *,
     what: str,
     names: Callable[[Payload], bool],
@@ -79,28 +79,48 @@ async def _change(
 ) -> ChangeAnswer:
     try:
         reply = await transport.exchange(
-            method, path, body=body, destructive=True, just_before=just_before
+            *call, body=body, destructive=True, just_before=just_before
         )
     except CallFailed as error:
         if not error.sent:
             return ChangeAnswer("refused", None, error.message)
         return ChangeAnswer("unknown", error.status, unanswered(what, error.message))
-    return judge(reply, what=what, names=names, explain=explain)
+    return judge(reply, org_id, what=what, names=names, explain=explain)
 
 
 def judge(
-    reply: Reply, *, what: str, names: Callable[[Payload], bool], explain: Callable[[int, str], str]
+    reply: Reply,
+    org_id: str,
+    *,
+    what: str,
+    names: Callable[[Payload], bool],
+    explain: Callable[[int, str], str],
 ) -> ChangeAnswer:
-    """What an answer to a change amounts to. Pure."""
+    """What an answer to a change of this organization amounts to. Pure."""
     if reply.status in REFUSALS:
         return ChangeAnswer("refused", reply.status, explain(reply.status, reply.said))
     payload = reply.payload
     if reply.status != 200 or payload is None:
         return ChangeAnswer("unknown", reply.status, unanswered(what, told(reply)))
     why = "the answer does not name exactly what was sent"
+    others: tuple[str, ...] = ()
     try:
-        if names(payload):
+        others = _others(payload, org_id)
+        if payload.get("errors"):
+            why = told(reply)
+        elif names(payload):
             return ChangeAnswer("accepted", 200)
     except CallFailed as error:
         why = error.message
-    return ChangeAnswer("unknown", 200, unanswered(what, why))
+    return ChangeAnswer("unknown", 200, unanswered(what, why), others)
+
+
+def _others(payload: Payload, org_id: str) -> tuple[str, ...]:
+    """Organizations that an answer names beside this one."""
+    stated = (
+        text_id(value)
+        for row in resources(payload)
+        if row.type in {"", "organizations"}
+        for value in (row.id, attribute(row.attributes, "id"))
+    )
+    return tuple(dict.fromkeys(each for each in stated if each is not None and each != org_id))

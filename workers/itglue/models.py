@@ -13,7 +13,8 @@ class Organization:
     Foreign keys arrive as numbers or strings and are strings here. `status` and `type` are the
     account's own names. `psa_ids` holds the `remote-id` of every linked adapters resource, and is
     `None` where the answer did not say (no `include`). `psa_types` names the integration of each of
-    them, "" where IT Glue does not.
+    them, "" where IT Glue does not. `unstated` are those of the documented attributes that may
+    protect it which the answer lacks, and does not have as null.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Organization:
     psa_ids: tuple[str, ...] | None = None
     psa_types: tuple[str, ...] = ()
     attachments: int | None = None
+    unstated: tuple[str, ...] = ()
 
     def subject(self) -> dict[str, Any]:
         """What tells it from others, as JSON values."""
@@ -104,12 +106,14 @@ class ChangeAnswer:
 
     `accepted`: 200, naming exactly the id (and the status) sent. `refused`: IT Glue said no and did
     nothing; `status` and `detail` say why. `unknown`: a time-out, a dropped connection, a 5xx or an
-    answer that names something else: only reading can tell what happened.
+    answer that names something else: only reading can tell what happened. `others` are other
+    organizations that a 200 names.
     """
 
     outcome: Literal["accepted", "refused", "unknown"]
     status: int | None = None
     detail: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

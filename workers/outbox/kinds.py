@@ -9,8 +9,8 @@ Kind = Literal[
     "approval_wanted", "held_by_limit", "failed", "unverified_deletion", "callback_exhausted",
     "source_silent", "source_deactivated", "source_alert", "sequence_gap", "chain_broken",
     "audit_file_failed", "paused", "resumed", "reactivated_after_call",
-    "reactivated_after_deletion", "recreated", "spool_holds", "spool_set_aside", "blocked",
-    "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
+    "reactivated_after_deletion", "recreated", "shown_again", "spool_holds", "spool_set_aside",
+    "blocked", "expired", "rejected_event", "unproved_event", "event_id_reused", "ledger_lost",
     "account_changed", "configuration_differs", "clock_off", "redis_filling", "receiver_silent",
     "target_failing", "psa_refused", "psa_silent", "catch_up_failing", "events_missed",
 ]  # fmt: skip
@@ -90,6 +90,11 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
             "A deleted organization came back",
             "The PSA's sync created it again. Make the company inactive in the PSA, then delete "
             "the new organization.",
+        ),
+        "shown_again": Meaning(
+            "A deleted organization is shown again",
+            "Its result said that it is gone, and IT Glue shows it under the same id. Look there; "
+            "if it is to go, ask again by its id.",
         ),
         "spool_holds": Meaning(
             "A spool holds deletions",

@@ -39,6 +39,9 @@ UNLIMITED: Final = "unlimited"
 
 
 def _lifted(value: object) -> object:
+    # What a template left empty, or answers a question that was not asked, is no number.
+    if value is None or isinstance(value, bool):
+        raise ValueError(f'must be a number, or "{UNLIMITED}"')
     return None if value == UNLIMITED else value
 
 

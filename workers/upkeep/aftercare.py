@@ -1,6 +1,7 @@
 """Days after a deletion: has the PSA's sync created the organization anew, or is it gone by now?
 
-If it came back, the client's PSA record still syncs, and a person has to stop that. One whose
+If it came back, the client's PSA record still syncs, and a person has to stop that; if IT Glue
+shows the same one again, its result is wrong, and a person hears of it. One whose
 deletion ended without proof is looked for daily for a week, and its result corrected if it is gone.
 Unglue deletes nothing here.
 """
@@ -48,6 +49,9 @@ async def look_back(deletion_id: str, context: Context) -> None:
         return
     if deletion.plan is None:
         return
+    if await context.itglue.organization(deletion.intent.org_id) is not None:
+        await _shown_again(deletion, context)
+        return
     organization = deletion.plan.organization
     if deletion.request.psa is None:
         found = await context.itglue.organizations_named(organization.name)
@@ -71,6 +75,14 @@ async def look_back(deletion_id: str, context: Context) -> None:
     await context.ledger.deletions.looked_back(deletion_id, line, context.clock(), recreated=ids)
 
 
+async def _shown_again(deletion: Deletion, context: Context) -> None:
+    """The same one is there: IT Glue took it back, or what was seen then was not so."""
+    ids = [deletion.intent.org_id]
+    log.error("shown_again", deletion_id=deletion.id, org_ids=ids)
+    line = {"entry": "shown_again", "org_ids": ids}
+    await context.ledger.deletions.looked_back(deletion.id, line, context.clock(), shown_again=ids)
+
+
 async def _look_again(deletion: Deletion, context: Context) -> None:
     """Look once more for what a call did that ended without proof."""
     deletions = context.ledger.deletions
@@ -89,7 +101,8 @@ async def _look_again(deletion: Deletion, context: Context) -> None:
     if seen.state == "gone":
         await deletions.proved_later(deletion.id, {**line, "entry": "proved_later"}, now)
         log.warning("proved_later", deletion_id=deletion.id)
-    elif now + _DAY <= (deletion.finished_at or now) + _LOOKED_FOR:
+    # A look that the key's refusal spoiled is not the last one.
+    elif seen.key_refused or now + _DAY <= (deletion.finished_at or now) + _LOOKED_FOR:
         await deletions.look_later(deletion.id, line, now + _DAY, now)
     else:
         await deletions.looked_back(deletion.id, line, now)

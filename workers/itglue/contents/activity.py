@@ -57,7 +57,8 @@ async def _window(
         ("filter[organization_id]", org_id),
         ("filter[date]", f"{window[0].isoformat()},{window[1].isoformat()}"),
     )
-    return await every(transport, "/user_metrics", query, decode, what="user metrics")
+    # Whether each row has an id of its own is not documented; an example has one for two.
+    return await every(transport, "/user_metrics", query, decode, what="user metrics", unique=False)
 
 
 def active_day(row: Resource, org_id: str) -> date | None:

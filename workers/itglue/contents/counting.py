@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.errors import UnglueError
-from workers.itglue.http.decode import attribute, resources, stated, text_id, total_count
+from workers.itglue.http.decode import (
+    attribute,
+    next_page,
+    resources,
+    stated,
+    text_id,
+    total_count,
+)
 from workers.itglue.http.failures import AnswerTooLarge, KeyRefused, RequestRefused, ResourceMissing
 from workers.itglue.http.replies import Payload
 
@@ -51,7 +58,8 @@ def count(payload: Payload, expected: Mapping[str, object], *, nested: bool = Fa
                 return Count(None, f"IT Glue ignored the filter: a record has {name} {found!r}")
     if total is None:
         return Count(None, "IT Glue did not state the total")
-    if total < len(rows) or (total and not rows):
+    more = next_page(payload, 1) and total <= len(rows)
+    if total < len(rows) or (total and not rows) or more:
         return Count(None, f"IT Glue states {total} in total and lists {len(rows)}")
     return Count(total)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from workers.itglue.export.encrypted import opens
 from workers.itglue.http.failures import ExportUnproved
 
 _CHUNK: Final = 1024 * 1024
@@ -32,10 +33,15 @@ _KIND_OF: Final = {
     "documents": "documents",
     "flexibleassets": "assets",
 }
-# What every export may hold, whatever was counted.
+# What every export may hold, whatever was counted; or what an export is that failed.
 _NO_KIND: Final = frozenset(
-    {"organization", "organizations", "logs", "activitylogs", "attachments", "readme", "manifest"}
-)
+    {
+        "organization", "organizations", "logs", "activitylogs", "attachments", "readme",
+        "manifest", "error", "errors", "failed", "failures", "index",
+    }
+)  # fmt: skip
+# What is packed once more is not looked into, so it is no table of assets.
+_PACKED: Final = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 # The rest is derived (expirations), structure (folders), or of other organizations.
 _EXPECTED: Final = tuple(_KIND_OF.values())
 # Every other export of IT Glue calls these tables so: one that calls one of them so calls all so.
@@ -85,6 +91,7 @@ def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Arch
     members = archive.infolist()
     if len(members) > _MEMBERS:
         raise ExportUnproved(f"it has more than {_MEMBERS} members")
+    _require_a_password(members, password)
     left, decrypted = max(_ALWAYS, size * _RATIO), _DECRYPTED
     kinds: set[str] = set()
     named: set[str] = set()
@@ -93,10 +100,9 @@ def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Arch
         if member.is_dir():
             continue
         encrypted = bool(member.flag_bits & _ENCRYPTED)
-        if encrypted and (
-            member.compress_type == _AES or not password or member.compress_size > decrypted
-        ):
-            _header(archive, member)
+        aes = member.compress_type == _AES
+        if encrypted and password and (aes or member.compress_size > decrypted):
+            _sealed(archive, member, password)
             unread, something = unread + 1, member.file_size > 0
         else:
             decrypted -= member.compress_size if encrypted else 0
@@ -118,13 +124,37 @@ def _examined(archive: zipfile.ZipFile, size: int, password: str | None) -> Arch
         raise ExportUnproved("it is empty")
     warnings: tuple[str, ...] = ()
     if unread:
-        said = "could not be read here; only that they lie there as they are listed was checked"
+        said = "were not read here; that policy.export_zip_password opens them was checked"
         warnings = (f"{unread} encrypted members of the export {said}",)
     return Archive(tuple(sorted(kinds)), others, warnings, tuple(sorted(named - kinds)))
 
 
-def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """That a member begins where the directory says, under its name, and that it is there whole."""
+def _require_a_password(members: list[zipfile.ZipInfo], password: str | None) -> None:
+    """What nobody here can open is no copy. Raises ExportUnproved."""
+    if not password and any(member.flag_bits & _ENCRYPTED for member in members):
+        raise ExportUnproved("it is encrypted, and no policy.export_zip_password is set")
+
+
+def _sealed(archive: zipfile.ZipFile, member: zipfile.ZipInfo, password: str) -> None:
+    """That a member lies where the directory says, and that the password opens it."""
+    file, start = _place(archive, member)
+    try:
+        if member.compress_type == _AES:
+            fits = opens(file, start, member, password)
+        else:
+            archive.open(member, pwd=password.encode()).close()
+            fits = True
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        fits = False
+    if not fits:
+        raise ExportUnproved(
+            f"its member {member.filename!r} is damaged, or policy.export_zip_password does not "
+            "open it"
+        )
+
+
+def _place(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[IO[bytes], int]:
+    """The file, and where in it a member's bytes begin. Raises ExportUnproved: not as listed."""
     file: IO[bytes] | None = archive.fp
     if file is None:
         raise ExportUnproved("it was closed")
@@ -141,6 +171,7 @@ def _header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         or start + member.compress_size > end
     ):
         raise ExportUnproved(f"its member {member.filename!r} does not begin as it is listed")
+    return file, start
 
 
 def _read(
@@ -176,4 +207,4 @@ def _kind(filename: str) -> str | None:
             return _KIND_OF[word]
         if word in _NO_KIND:
             return ""
-    return None
+    return "" if filename.lower().endswith(_PACKED) else None

@@ -166,6 +166,16 @@ def total_count(payload: Payload) -> int | None:
     return whole(attribute(_mapping(payload.get("meta")), "total-count"))
 
 
+def next_page(payload: Payload, number: int) -> bool | None:
+    """Whether a page follows the one of this number, as the answer says; `None` if it does not."""
+    meta = _mapping(payload.get("meta"))
+    said = attribute(meta, "next-page")
+    if said is None:
+        return False if stated(meta, "next-page") else None
+    following = whole(said)
+    return None if following is None else following > number
+
+
 def _related(resource: Resource, name: str) -> tuple[tuple[str, str], ...] | None:
     relationship = attribute(resource.relationships, name)
     if not isinstance(relationship, Mapping) or "data" not in relationship:
@@ -218,6 +228,10 @@ def is_primary(attributes: Mapping[str, object]) -> bool:
     return primary.casefold() not in _NO if isinstance(primary, str) else bool(primary)
 
 
+# By which a person may have protected it, beside its name.
+_MAY_PROTECT = ("organization-type-name", "quick-notes", "alert", "description")
+
+
 def organization(resource: Resource, alongside: Included) -> Organization:
     """One organization.
 
@@ -249,6 +263,7 @@ def organization(resource: Resource, alongside: Included) -> Organization:
         psa_ids=None if links is None else tuple(remote_id for remote_id, _ in links),
         psa_types=tuple(integration for _, integration in links or ()),
         attachments=None if attachments is None else len(attachments),
+        unstated=tuple(each for each in _MAY_PROTECT if not stated(attributes, each)),
     )
 
 

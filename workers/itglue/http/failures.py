@@ -63,9 +63,13 @@ class ResourceMissing(CallFailed):
 
 
 class RequestRefused(CallFailed):
-    """IT Glue understood the request and does not do it."""
+    """IT Glue understood the request and does not do it. `page`: the body was an HTML page."""
 
     retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, status: int, page: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.page = page
 
 
 class WrongExport(CallFailed):

@@ -106,6 +106,12 @@ def checked(reply: Reply, what: str) -> Payload:
         payload = reply.payload
         if payload is None or "data" not in payload:
             raise CallFailed(f"IT Glue's answer for {what} is not JSON:API", status=status)
+        if payload.get("errors"):
+            # Of what a part failed for nobody knows how much is there: nothing may be none.
+            raise CallFailed(
+                f"IT Glue answered {status} for {what}, and that it failed: {reply.said}",
+                status=status,
+            )
         return payload
     if status in {401, 403}:
         raise KeyRefused(key_refused(what, status, reply.said), status=status)
@@ -114,7 +120,7 @@ def checked(reply: Reply, what: str) -> Payload:
         hint = "; check itglue.base_url" if reply.is_page else ""
         raise ResourceMissing(message + hint, page=reply.is_page)
     if 400 <= status < 500 and status not in _LATER:
-        raise RequestRefused(message, status=status)
+        raise RequestRefused(message, status=status, page=reply.is_page)
     # Its words are known, its status is not:
     # https://github.com/wetling23/Public.ItGlue.PowerShellModule, Get-ItGlueOrganization.
     timed_out = status in {408, 504} or (status >= 500 and "timed out" in reply.said)

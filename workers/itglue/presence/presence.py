@@ -18,6 +18,8 @@ Failure = CallFailed | KeyRefused
 
 _ONE = ("page[size]", "1")
 _FEW = ("page[size]", "50")
+# With which IT Glue itself says that there is nothing to be asked for; any other is of the way.
+_NOTHING_TO_ASK_FOR = frozenset({400, 410, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,9 @@ async def _rest(transport: Transport, held: str | None, org_id: str) -> int:
         payload = await transport.read(
             f"/{held}", (("filter[organization_id]", org_id), _ONE), what=held
         )
-    except RequestRefused:
+    except RequestRefused as refused:
+        if refused.status not in _NOTHING_TO_ASK_FOR or refused.page:
+            raise
         return 0
     except ResourceMissing as missing:
         if missing.page:

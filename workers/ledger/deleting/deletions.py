@@ -312,11 +312,14 @@ class Deletions(Part):
 
     async def looked_back(
         self, deletion_id: str, line: Mapping[str, Any], now: datetime,
-        *, recreated: Sequence[str] = (),
+        *, recreated: Sequence[str] = (), shown_again: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """Write what was seen, have people told of `recreated` organizations, and look no more."""
-        ids = json.dumps(list(recreated))
-        await self._store.run("looked_back", deletion_id, now, written(line, now), ids)
+        """Write what was seen, have people told of what is there (again), and look no more.
+
+        `recreated` are other organizations, `shown_again` is the one that was deleted.
+        """
+        found = json.dumps({"recreated": list(recreated), "shown_again": list(shown_again)})
+        await self._store.run("looked_back", deletion_id, now, written(line, now), found)
 
     async def look_later(
         self, deletion_id: str, line: Mapping[str, Any], until: datetime, now: datetime

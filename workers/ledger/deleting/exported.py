@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from workers.itglue.export.archive import lacking
 from workers.itglue.models import Inventory
 from workers.pipeline.plan import Plan
+from workers.times.clock import moment
 
 
 class Exported(BaseModel, frozen=True):
@@ -17,7 +18,7 @@ class Exported(BaseModel, frozen=True):
 
     `size` is in bytes, `sha256` in hex. `counts` and `updated_at` are what the plan saw before it
     was asked for, `kinds`, `others` and `hollow` what its members showed. `made` counts
-    exports in a row.
+    exports in a row, `earlier` is the one before. `unready_at` is when it was last seen unfinished.
     """
 
     id: str
@@ -34,6 +35,8 @@ class Exported(BaseModel, frozen=True):
     hollow: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     made: int = 1
+    earlier: str = ""
+    unready_at: datetime | None = None
 
     def unproved(self, plan: Plan, now: datetime, max_age: timedelta) -> str | None:
         """Why this does not hold what the plan says would be lost; `None` if it does.
@@ -58,6 +61,22 @@ class Exported(BaseModel, frozen=True):
             return f"there is more now than when it was asked for: {', '.join(grown)}"
         missing = lacking(self.kinds, self.others, plan.counts, self.hollow)
         return f"it holds nothing of: {', '.join(missing)}" if missing else None
+
+    def stale(self, created_at: str | None, max_age: timedelta) -> str | None:
+        """Why a finished one is not that which was asked for, but one of before; `None` if it is.
+
+        IT Glue may hand out one that it has. By its own clock that is older than the newest change;
+        by ours, which may differ, it is older than one may be.
+        """
+        made_at = moment(created_at)
+        if self.id == self.earlier:
+            return "it is the same one again"
+        if made_at is None:
+            return "IT Glue does not say when it was made"
+        changed_at = moment(self.updated_at)
+        if made_at < self.asked_at - max_age or (changed_at and made_at < changed_at):
+            return f"it was made at {created_at}, before it was asked for"
+        return None
 
     def contradicted(self, org_id: str, inventory: Inventory) -> Inventory:
         """The counts, without those of none where this holds something: the key may not see it."""

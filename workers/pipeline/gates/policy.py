@@ -10,6 +10,8 @@ from workers.pipeline.identity.tags import is_tagged, tags_of
 from workers.pipeline.plan import Answer
 from workers.times.clock import moment, rfc3339
 
+_TYPE = "organization-type-name"
+
 
 @refusing
 def only_ids(subject: Subject) -> str | None:
@@ -41,6 +43,8 @@ def protected_names(subject: Subject) -> str | None:
 @refusing
 def protected_types(subject: Subject) -> str | None:
     """Organizations that stay, by type; compared loosely."""
+    if subject.policy.protected_types and _TYPE in subject.organization.unstated:
+        return "IT Glue does not state its type, which may be one of policy.protected_types"
     own = drawn(likeness(subject.organization.type or ""))
     if own and own in {drawn(likeness(each)) for each in subject.policy.protected_types}:
         return f"its type {subject.organization.type!r} is in policy.protected_types"
@@ -91,6 +95,10 @@ def blocking_tags(subject: Subject) -> str | None:
     found = [tag for tag in subject.policy.blocking_tags if is_tagged(subject.organization, tag)]
     if found:
         return f"it is tagged {' '.join(found)} in IT Glue"
+    # Not to be told of a text is not to know that there is none.
+    unstated = [each for each in subject.organization.unstated if each != _TYPE]
+    if unstated:
+        return f"IT Glue does not state its {', '.join(unstated)}, where a tag may stand"
     return None
 
 

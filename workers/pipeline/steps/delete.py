@@ -51,6 +51,14 @@ async def _sent(given: Permission, deletion: Deletion, context: Context) -> Chan
             return wait(RETRYING, "unanswered", error.until, line)
         return wait(RETRYING, "delete", error.until, line, intent_state="refused")
     line = {"entry": "answer", "number": given.number, **asdict(answer)}
+    del line["others"]
+    if answer.others:
+        # Whom this call met is not known, and the next one might meet somebody else.
+        reason = (
+            f"IT Glue's answer to the DELETE of organization {given.org_id} names "
+            f"{', '.join(answer.others)}; look at them in IT Glue, and at what stands between"
+        )
+        await context.ledger.stop_switch.pause("", reason, context.clock())
     if answer.outcome == "accepted":
         return go_on("verify", line, intent_state="accepted")
     if answer.status == _MISSING:

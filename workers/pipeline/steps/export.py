@@ -25,6 +25,9 @@ _SOONEST, _LATEST = timedelta(seconds=2), timedelta(minutes=5)
 _DOWNLOAD_SECONDS = 80.0
 # Exports in a row that do not hold what they must, before a person is needed.
 _MOST_IN_A_ROW = 3
+# Somebody looks every few minutes whether it is ready; one that was not looked at for longer, while
+# no worker ran or the disk was full, may have been ready for as long.
+_READY_SINCE_AT_MOST = timedelta(minutes=15)
 _LOOK_AT_DISK = timedelta(minutes=5)
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -51,10 +54,10 @@ async def _export(deletion: Deletion, context: Context) -> Change:
         if why is None:
             return go_on("plan")
         if exported.stored_at is None or now - exported.stored_at > max_age:
-            return await _ask(plan, context)
+            return await _ask(plan, context, before=exported.id)
         return await _another(plan, exported, why, context)
     try:
-        return await _fetch(deletion, exported, context)
+        return await _fetch(deletion, plan, exported, context)
     except ExportUnproved as error:
         return await _another(plan, exported, error.message, context)
     except OSError as error:
@@ -85,7 +88,7 @@ async def _another(plan: Plan, exported: Exported, why: str, context: Context) -
     """One that does not hold what it must is made again, so often and no more."""
     line = {"entry": "export_unproved", "export_id": exported.id, "why": why}
     if exported.made < _MOST_IN_A_ROW:
-        change = await _ask(plan, context, made=exported.made + 1)
+        change = await _ask(plan, context, made=exported.made + 1, before=exported.id)
         return replace(change, journal=(line, *change.journal))
     message = (
         f"export: {exported.made} exports of organization {exported.org_id} in a row do not hold "
@@ -94,7 +97,7 @@ async def _another(plan: Plan, exported: Exported, why: str, context: Context) -
     return fail(BLOCKED, DeletionBlocked(message), context.clock(), line)
 
 
-async def _ask(plan: Plan, context: Context, made: int = 1) -> Change:
+async def _ask(plan: Plan, context: Context, made: int = 1, before: str = "") -> Change:
     org_id = plan.organization.id
     policy = context.settings.policy
     export = await context.itglue.create_export(
@@ -110,12 +113,13 @@ async def _ask(plan: Plan, context: Context, made: int = 1) -> Change:
         counts=dict(plan.counts),
         updated_at=plan.organization.updated_at,
         made=made,
+        earlier=before,
     )
     line = {"entry": "export_asked", "export_id": export.id}
     return wait(EXPORTING, "export", now + _SOONEST, line, export=exported.model_dump_json())
 
 
-async def _fetch(deletion: Deletion, exported: Exported, context: Context) -> Change:
+async def _fetch(deletion: Deletion, plan: Plan, exported: Exported, context: Context) -> Change:
     policy = context.settings.policy
     ready = await context.itglue.export(exported.id)
     now = context.clock()
@@ -132,7 +136,15 @@ async def _fetch(deletion: Deletion, exported: Exported, context: Context) -> Ch
             message = f"export: IT Glue did not finish export {exported.id} in time; replay later"
             return fail(BLOCKED, DeletionBlocked(message), now)
         pause = min(max((now - exported.asked_at) / 2, _SOONEST), _LATEST)
-        return wait(EXPORTING, "export", now + pause)
+        seen = exported.model_copy(update={"unready_at": now}).model_dump_json()
+        return wait(EXPORTING, "export", now + pause, export=seen)
+    most = max(policy.export_max_age, _READY_SINCE_AT_MOST)
+    if (stale := exported.stale(ready.created_at, most)) is not None:
+        raise ExportUnproved(stale)
+    if now - (exported.unready_at or exported.asked_at) > most:
+        aged = {"entry": "export_aged", "export_id": exported.id}
+        change = await _ask(plan, context, before=exported.id)
+        return replace(change, journal=(aged, *change.journal))
     folder = _folder(context)
     again = f"-{deletion.generation}" if deletion.generation > 1 else ""
     # One that is no longer enough may yet be the only copy of what it holds.
