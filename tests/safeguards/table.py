@@ -35,6 +35,7 @@ _CONTRACT = "tests/contract/test_"
 _OF_GATES = f"{_CONTRACT}gates.py"
 _REQUESTS = "tests/integration/test_service_requests.py"
 _SOAK = f"{_CONTRACT}found_by_soak.py"
+_SPOOLS = "tests/integration/test_spool_ledger.py"
 _BULK = "tests/integration/test_replays_bulk.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 
@@ -778,6 +779,18 @@ PEOPLE_AND_STRANGERS: Final = (
         "workers/processes/steady_worker.py",
         "            self._ahead.end()", "            pass",
         ("tests/integration/test_job_ahead.py",),
+    ),
+    Safeguard(
+        "spools: two with one copied folder hold", "workers/ledger/scripts/beat_spool.lua",
+        "if doubled ~= '' then", "if false then",
+        (
+            f"{_SPOOLS}::test_of_two_with_one_copied_folder_neither_speaks_for_the_other",
+        ),
+    ),
+    Safeguard(
+        "ledger: accepted by a clock that did not go back", "workers/ledger/scripts/resume.lua",
+        "if newest >= at and newest < at + 86400000 then", "if false then",
+        (f"{_CONTRACT}continuity.py::test_a_clock_that_went_back_makes_nothing_newer_than_the_acceptance",),
     ),
     Safeguard(
         "secrets: one owner each", "workers/settings/secrecy.py",
