@@ -5,6 +5,7 @@ import click
 from adapters.errors import Conflict
 from service.commands.deletions import show_state
 from service.terminal.client import ServiceClient, ask
+from service.terminal.naming import typed_name
 from service.terminal.screen import screen
 from service.terminal.tables import show_approval, show_plan
 
@@ -37,7 +38,7 @@ def approve(
             if approval["needs_force_delete"] and not force_delete:
                 raise Conflict("it still holds records: --force-delete approves that they are lost")
             if name is None:
-                name = click.prompt("Type the organization's name to approve", err=True)
+                name = typed_name("to approve", "nothing was approved")
         body = {
             "digest": approval["digest"],
             "force_delete": force_delete,

@@ -12,6 +12,17 @@ from service.terminal.tables import show_plan
 from service.terminal.waiting import ask_and_follow
 
 
+def typed_name(what_for: str, unless: str) -> str:
+    """What somebody types who was shown the organization. Raises click.Abort: `unless` was said."""
+    try:
+        typed: str = click.prompt(f"Type the organization's name {what_for}", err=True)
+    except click.Abort:
+        # After the question's own line, which nobody ended.
+        click.echo(f"\n{unless}", err=True)
+        raise
+    return typed
+
+
 def name_of(
     service: ServiceClient, request: dict[str, Any], yes_name: str | None, seconds: float
 ) -> str | None:
@@ -38,7 +49,7 @@ def name_of(
         why = "; ".join(error["message"] for error in shown["errors"]) or f"it is {shown['state']}"
         raise ConfigurationError(f"the organization could not be shown: {why}")
     show_plan(shown, screen(err=True))
-    typed: str = click.prompt("Type the organization's name to delete it", err=True)
+    typed = typed_name("to delete it", "nothing was asked for, and nothing is deleted")
     if typed != plan["organization"]["name"]:
         raise ConfigurationError("that is not its name; nothing was asked for")
     return typed

@@ -1,6 +1,5 @@
 """Absence of memory is not permission: a ledger emptied, replaced or restored stops everything."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from service.sandbox.settings import SandboxSettings
 from tests.support.audit import pending
 from tests.support.clock import TestClock
 from tests.support.deletions import requested
-from tests.support.ledgers import memory_of, notice_kinds, restore, snapshot
+from tests.support.ledgers import ALWAYS, memory_of, notice_kinds, restore, snapshot
 from tests.support.rehearsal import NO_LIMITS, TEST_COMPANY, Rehearsal
 from workers.audit.in_force import policy_digest
 from workers.ledger.installation.memory import Memory
@@ -31,6 +30,7 @@ from workers.processes.queue import QUEUE_KEY
 from workers.processes.runtime import open_ledger, open_queue
 from workers.processes.scheduler import Scheduler
 from workers.settings import Settings
+from workers.times.clock import to_ms
 from workers.upkeep.continuity import Continuity
 from workers.upkeep.witness import Witness, Witnesses, read_witness, write_witness
 
@@ -100,6 +100,7 @@ async def test_an_emptied_redis_deletes_nothing_until_it_is_accepted(
     async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
         assert await watch(ledger, clock, place).look() is None
         await redis.flushall()
+        await redis.hset("unglue:ledger", "heard_at", ALWAYS)
         # The same worker, at once: nobody noticed yet.
         asked = await it.ask(org_id=TEST_COMPANY)
         waits = await it.advance(asked)
@@ -180,6 +181,33 @@ async def test_a_restored_copy_pauses_and_what_it_brought_back_does_not_act(
         await it.replay(receipt.deletion_id, operator="alice")
         assert (await it.advance(receipt.deletion_id)).state == "awaiting_approval"
         assert await it.deletes() == []
+
+
+async def test_a_clock_that_went_back_makes_nothing_newer_than_the_acceptance(
+    ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    """A machine is brought back with its Redis, and its clock stands where it stood then."""
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        asked = await it.ask(org_id=TEST_COMPANY)
+        clock.forward(hours=-3)
+        await ledger.stop_switch.lose_ledger("restored", clock())
+        await ledger.stop_switch.resume("alice", "compared", clock(), accept_ledger=True)
+        assert await watch(ledger, clock).look() is None
+        await ledger.in_force.started("service", policy_digest(it.settings), clock())
+        clock.forward(hours=4)
+        result = await it.run(asked)
+        assert [each["code"] for each in result["errors"]] == ["Cancelled"]
+        assert await it.deletes() == []
+
+
+async def test_nobody_accepts_it_by_a_clock_that_is_off(ledger: Ledger, clock: TestClock) -> None:
+    """The rehearsal's clock stands still, days from that of the server."""
+    await ledger.stop_switch.lose_ledger("restored", clock())
+    ledger.store.own_clock = False
+    for _ in range(2):
+        with pytest.raises(Conflict, match="set both by NTP"):
+            await ledger.stop_switch.resume("alice", "compared", clock(), accept_ledger=True)
+    assert await causes(ledger) == [LEDGER_LOST]
 
 
 @asynccontextmanager
@@ -407,18 +435,84 @@ async def test_after_a_start_of_the_server_everybody_looks_first(
 ) -> None:
     """A copy is restored by a start, and only who answered knows what it lacks."""
     async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
-        watching, memory = watch(ledger, clock), ledger.store.memory
-        await watching.look()
-        now = memory.server
-        assert now == (await redis.info("server"))["run_id"]
-        memory.server = "0" * 40  # what it was before
+        await redis.hset("unglue:ledger", "server", "0" * 40)  # what it was before
         receipt = await it.event(company="2")
         assert receipt.deletion_id is not None
-        found = await it.advance(receipt.deletion_id)
-        assert (found.state, await it.deletes()) == ("retrying", [])
-        async with asyncio.timeout(10):
-            while memory.server != now:
-                assert await watching.look() is None
-                await asyncio.sleep(0.1)
-        clock.forward(seconds=2)
+        # Who comes meanwhile waits as well.
+        ledger.store.memory = await memory_of(redis)
+        for _ in range(2):
+            found = await it.advance(receipt.deletion_id)
+            assert (found.state, await it.deletes()) == ("retrying", [])
+            assert await watch(ledger, clock).look() is None
+            clock.forward(seconds=2)
         assert (await it.run(receipt.deletion_id))["deleted"]
+
+
+@pytest.mark.parametrize("seen_first_by", ["service", "worker"])
+async def test_an_emptied_server_is_looked_at_first(
+    seen_first_by: str, redis: Redis, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    """A worker that has just started remembers nothing, and founds what it finds."""
+    await redis.flushall()
+    await redis.hset("unglue:ledger", "heard_at", ALWAYS)
+    ledger = over(redis)
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        if seen_first_by == "service":
+            assert await watch(over(redis), clock).look() is None
+        assert await watch(ledger, clock).look() is None
+        asked = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.advance(asked)).state == "retrying"
+        assert await it.deletes() == []
+        clock.forward(seconds=3)
+        assert (await it.run(asked))["deleted"]
+
+
+async def test_a_clock_that_went_back_after_the_start_is_waited_for_anew(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        await redis.hset("unglue:ledger", "server_at", to_ms(clock()) + 86_400_000)
+        asked = await it.ask(org_id=TEST_COMPANY)
+        assert (await it.advance(asked)).state == "retrying"
+        clock.forward(seconds=3)
+        assert (await it.run(asked))["deleted"]
+
+
+@pytest.mark.parametrize("since", ["the last half minute", "the server was seen"])
+async def test_nothing_is_deleted_where_nobody_would_hear_of_it(
+    since: str, redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    """A worker is led to a copy in another database, or the service is gone, or hangs."""
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        if since == "the server was seen":
+            await redis.hset("unglue:ledger", "server", "0" * 40)
+            await redis.hset("unglue:ledger", "heard_at", to_ms(clock()) - 1)
+        else:
+            await redis.hset("unglue:ledger", "heard_at", to_ms(clock()) - 31_000)
+        asked = await it.ask(org_id=TEST_COMPANY)
+        for _ in range(3):
+            assert (await it.advance(asked)).state == "retrying"
+            # A worker's and the scheduler's looks are none of who takes in what clients say.
+            await Continuity(ledger, Witnesses((), writes=False), clock, "worker").look()
+            clock.forward(seconds=15)
+        assert await it.deletes() == []
+        assert await watch(ledger, clock).look() is None
+        assert (await it.run(asked))["deleted"]
+
+
+async def test_a_server_that_makes_room_by_itself_is_seen_at_once(
+    redis: Redis, ledger: Ledger, clock: TestClock, sandbox: SandboxSettings
+) -> None:
+    """Set meanwhile, or after a fail-over to a replica that is set up otherwise."""
+    async with Rehearsal(ledger, clock, sandbox, POLICY) as it:
+        asked = await it.ask(org_id=TEST_COMPANY)
+        await redis.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            assert (await it.advance(asked)).state == "retrying"
+        finally:
+            await redis.config_set("maxmemory-policy", "noeviction")
+        clock.forward(minutes=10)
+        assert (await it.advance(asked)).state == "retrying"
+        assert await it.deletes() == []
+        (pause,) = await ledger.stop_switch.pauses()
+        assert (pause.cause, "allkeys-lru" in pause.reason) == (LEDGER_LOST, True)

@@ -115,6 +115,7 @@ async def test_a_restored_copy_waits_for_an_admin(
         await ledger.stop_switch.resume("alice", "compared", clock(), accept_ledger=True)
         assert await looks(ledger, clock, tmp_path).look() is None
         clock.forward(minutes=10)
+        assert await looks(ledger, clock, tmp_path).look() is None
         # Asked for before the loss: somebody has to ask again.
         assert not (await it.run(asked))["deleted"]
         assert await it.deletes() == []

@@ -234,6 +234,8 @@ async def test_the_approve_command(
     assert status == 0
     assert "ends unl" in out
     wanted = ("approve", "del_1", "--force-delete")
+    status, out, err = command(*wanted, typed="")  # Ctrl-C, or the end of what is typed
+    assert (status, out, "\nnothing was approved\n" in err) == (130, "", True), err
     status, out, err = command(*wanted, typed="Somebody Else\n")
     assert (status, out) == (2, "")
     assert "not the organization's name" in err

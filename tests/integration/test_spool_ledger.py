@@ -14,6 +14,7 @@ from service.sandbox.settings import SandboxSettings
 from tests.support.audit import audited
 from tests.support.clock import TestClock
 from tests.support.deletions import begun, requested
+from tests.support.ledgers import notice_kinds
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
 from tests.support.service import Service, only_error, token
 from workers.intake.spool.overdue import PATIENCE, tell_of_holding_spools
@@ -59,6 +60,36 @@ async def test_it_waits_for_spools(rehearsal: Rehearsal, ledger: Ledger, clock: 
         await beat(ledger, clock(), "spl_2")
         result = await rehearsal.run(receipt.deletion_id)
         assert result["deleted"] is True
+
+
+async def test_of_two_with_one_copied_folder_neither_speaks_for_the_other(
+    rehearsal: Rehearsal, ledger: Ledger, clock: TestClock
+) -> None:
+    """One is cut off and keeps that the client is back; the other goes on saying: empty."""
+    async with rehearsal:
+        receipt = await rehearsal.event()
+        assert receipt.deletion_id is not None
+        # A process after another one is no second one.
+        for process in ("a", "b", "b", "c"):
+            await beat(ledger, clock(), process=process)
+        (spool,) = await ledger.spools.all()
+        assert not spool.holds(clock())
+        await beat(ledger, clock(), process="b")
+        for _ in range(3):
+            await beat(ledger, clock(), process="c")
+            assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
+            clock.forward(seconds=16)
+        await ledger.spools.sign_off("spl_1", clock())
+        assert await asked(rehearsal, receipt.deletion_id) == "unspooled"
+        await tell_of_holding_spools(ledger, clock() + PATIENCE)
+        assert "spool_holds" in await notice_kinds(ledger)
+        assert await rehearsal.deletes() == []
+
+        # One of them is ended, and a person says so.
+        await ledger.spools.forget("spl_1", clock(), operator="alice", reason="copied")
+        clock.forward(seconds=16)
+        await beat(ledger, clock(), process="c")
+        assert (await rehearsal.run(receipt.deletion_id, most=timedelta(minutes=1)))["deleted"]
 
 
 async def test_a_spooled_one_wins(rehearsal: Rehearsal, ledger: Ledger, clock: TestClock) -> None:

@@ -35,6 +35,7 @@ _CONTRACT = "tests/contract/test_"
 _OF_GATES = f"{_CONTRACT}gates.py"
 _REQUESTS = "tests/integration/test_service_requests.py"
 _SOAK = f"{_CONTRACT}found_by_soak.py"
+_SPOOLS = "tests/integration/test_spool_ledger.py"
 _BULK = "tests/integration/test_replays_bulk.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 
@@ -44,9 +45,17 @@ GRANT: Final = (
         "strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17])", f"{_CONTRACT}continuity.py",
     ),
     _asked(
-        "everybody has looked since the server started",
-        "ARGV[18] ~= '' and server_start() ~= ARGV[18]",
+        "everybody has looked since the server started", "new_server(leased)",
         f"{_CONTRACT}continuity.py::test_after_a_start_of_the_server_everybody_looks_first",
+    ),
+    _asked(
+        "the server throws nothing away", "makes_room ~= 'noeviction'",
+        f"{_CONTRACT}continuity.py::test_a_server_that_makes_room_by_itself_is_seen_at_once",
+    ),
+    _asked(
+        "a service is there that would hear of a client who is back",
+        "unheard(leased)",
+        f"{_CONTRACT}continuity.py::test_nothing_is_deleted_where_nobody_would_hear_of_it",
     ),
     _asked(
         "the clock is right", "ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12]))",
@@ -857,13 +866,27 @@ PEOPLE_AND_STRANGERS: Final = (
         ("tests/integration/test_job_ahead.py",),
     ),
     Safeguard(
+        "spools: two with one copied folder hold", "workers/ledger/scripts/beat_spool.lua",
+        "if doubled ~= '' then", "if false then",
+        (
+            f"{_SPOOLS}::test_of_two_with_one_copied_folder_neither_speaks_for_the_other",
+        ),
+    ),
+    Safeguard(
+        "ledger: accepted by a clock that did not go back", "workers/ledger/scripts/resume.lua",
+        "if newest >= at and newest < at + 86400000 then", "if false then",
+        (f"{_CONTRACT}continuity.py::test_a_clock_that_went_back_makes_nothing_newer_than_the_acceptance",),
+    ),
+    Safeguard(
         "secrets: one owner each", "workers/settings/secrecy.py",
-        '            if other.rpartition(".")[0] != table:', "            if False:",
+        '                if other != owner and not other.startswith(f"{owner}."):',
+        "                if False:",
         ("tests/unit/test_secrecy.py",),
     ),
     Safeguard(
         "secrets: none of the README's for a real account", "workers/settings/secrecy.py",
-        "            if secret in SAMPLES:", "            if False:",
+        "            if secret in SAMPLES or not _SAMPLE_FORMS.isdisjoint(_forms(secret)):",
+        "            if False:",
         ("tests/unit/test_secrecy.py",),
     ),
     Safeguard(

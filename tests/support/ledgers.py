@@ -11,6 +11,9 @@ from workers.ledger.ledger import Ledger
 from workers.ledger.store import Store
 from workers.processes.queue import QUEUE_KEY
 
+# After every moment of a test.
+ALWAYS = 10**15
+
 
 async def begin_anew(server: Redis) -> None:
     """Empty the server and found a ledger, as if an admin had accepted that.
@@ -22,10 +25,14 @@ async def begin_anew(server: Redis) -> None:
     accepted = dict(await redis.hgetall("unglue:ledger:accepted"))
     if before:
         accepted[before] = b"0"
+    info = await redis.info("server")
     async with redis.pipeline(transaction=True) as at_once:
         at_once.flushall()
         at_once.hset("unglue:ledger", mapping={"id": uuid4().hex, "created_at": 0})
         at_once.set("unglue:running", 0)
+        # Everybody has looked at this server, and a service is there.
+        seen = {"server": info["run_id"], "server_at": 0, "heard_at": ALWAYS}
+        at_once.hset("unglue:ledger", mapping=seen)
         if accepted:
             at_once.hset("unglue:ledger:accepted", mapping=accepted)
         await at_once.execute()

@@ -1,5 +1,6 @@
 """Secrets that would not protect are refused at the start, and never quoted."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -47,6 +48,48 @@ def test_one_secret_has_one_owner(tables: dict[str, Any], names: tuple[str, ...]
     for name in names:
         assert name in str(refused.value)
     assert OWN not in str(refused.value)
+
+
+RAW = bytes(range(1, 26))
+B64 = base64.b64encode(RAW).decode()
+AUTOTASK = {"vendor": "autotask", "webhook_guid": "4b1f5f4e-3a1e-4d0c-9d5e-0d6f6c3c8f10"}
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        # The last letter of a base64 has bits that nobody reads.
+        {"one": standard(f"whsec_{B64}"), "two": standard(f"whsec_{B64[:-3]}R==")},
+        {
+            "one": standard(f"whsec_{B64}"),
+            "two": {"vendor": "cloudevents", "secrets": [f"whsec_{B64}"]},
+        },
+        {"one": standard(f"whsec_{B64}"), "two": {**AUTOTASK, "secrets": [B64]}},
+        {"one": {**AUTOTASK, "secrets": [RAW.hex()]},
+         "two": {"vendor": "ninjaone", "header": "x-key", "secrets": [RAW.hex().upper()]}},
+        {"one": {**AUTOTASK, "secrets": [f" {RAW.hex()}"]},
+         "two": {"vendor": "standard", "secrets": [f"whsec_{B64}"]}},
+        {"one": {"vendor": "ninjaone", "header": "authorization", "secrets": [f"Bearer {B64}"]},
+         "two": {"vendor": "halopsa", "auth": "bearer", "secrets": [B64]}},
+        {"one": {"vendor": "ninjaone", "header": "authorization", "secrets": [
+            "Basic " + base64.b64encode(b"halo:a secret that both have").decode()]},
+         "two": {"vendor": "halopsa", "auth": "basic", "username": "halo",
+                 "secrets": ["a secret that both have"]}},
+    ],
+)  # fmt: skip
+def test_nor_has_it_two_under_another_writing(sources: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"sources\.two\.secrets has a secret that sources"):
+        installed(sources=sources)
+    for source in sources.values():
+        installed(sources={"one": source})
+
+
+def test_what_people_are_told_is_signed_by_a_secret_of_its_own() -> None:
+    told = {"url": "https://one.example.com", "format": "json", "secrets": [OWN]}
+    both = {"one": told, "two": {**told, "url": "https://two.example.com"}}
+    installed(notifications=both)
+    with pytest.raises(ValidationError, match="too, perhaps in another writing"):
+        installed(notifications=both, sources={"one": standard(OWN)})
 
 
 def test_a_source_may_keep_several_of_its_own() -> None:

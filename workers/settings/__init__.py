@@ -264,7 +264,7 @@ class Settings(BaseSettings):
         tables = self._tables()
         problem = (
             weak_secret(tables)
-            or shared_secret(self.sources, self.callback)
+            or shared_secret(tables)
             or sample_secret(self.itglue.base_url, tables)
         )
         if problem:

@@ -1,5 +1,9 @@
-"""Secrets that would not protect: used twice, or printed in the sample."""
+"""Secrets that would not protect: used twice, or printed in the sample, in whatever writing."""
 
+import base64
+import binascii
+import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,6 +35,8 @@ _SHORTEST: Final[Mapping[str, int]] = {
     "hmac_secrets": 16,
     "export_zip_password": 16,
 }
+# What is shorter was not meant: text may happen to be the base64 of something.
+_LEAST_BYTES: Final = 8
 MADE_ELSEWHERE: Final = frozenset(
     {
         "redis_url", "dashboard_redis_url", "api_key", "url", "token_sha256", "private_key",
@@ -66,6 +72,30 @@ def secrets_in(model: BaseModel, place: str) -> Iterator[tuple[str, str]]:
             yield f"{place}.{name}", each
 
 
+# What stands in front of a secret in a header, or says how it is written.
+_IN_FRONT: Final = ("whsec_", "bearer ", "basic ")
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_BASE64: Final = re.compile(r"[0-9A-Za-z+/_-]+")
+
+
+def _forms(secret: str) -> frozenset[bytes]:
+    """The secret as each system may take it: as it stands, and what it is the writing of."""
+    text = secret.strip()
+    for word in _IN_FRONT:
+        if text.lower().startswith(word):
+            text = text[len(word) :].strip()
+    forms, bare = {text.encode()}, text.rstrip("=")
+    if _HEX.fullmatch(bare):
+        forms.add(bytes.fromhex(bare))
+    if _BASE64.fullmatch(bare):
+        with contextlib.suppress(binascii.Error):
+            forms.add(base64.urlsafe_b64decode(f"{bare}==="))
+            forms.add(base64.b64decode(f"{bare}==="))
+    # What follows the name of a user, as a header has both.
+    forms |= {form.partition(b":")[2] for form in forms}
+    return frozenset(form for form in forms if len(form) >= _LEAST_BYTES)
+
+
 def written_secrets(tables: Mapping[str, object], place: str = "") -> Iterator[str]:
     """The names of the secrets that stand in a file itself, and not in one that it names."""
     # A hash is none, and an address is one only with a password in it.
@@ -77,19 +107,31 @@ def written_secrets(tables: Mapping[str, object], place: str = "") -> Iterator[s
             yield f"{place}{name}"
 
 
-def shared_secret(sources: Mapping[str, BaseModel], callback: BaseModel) -> str | None:
-    """What is wrong if a secret has two owners: a message of one would be genuine at the other."""
-    owners: dict[str, str] = {}
-    tables = {"callback": callback, **{f"sources.{name}": each for name, each in sources.items()}}
+def shared_secret(tables: Mapping[str, BaseModel]) -> str | None:
+    """What is wrong if a secret has two owners: a message of one would be genuine at the other.
+
+    Those who are told something may share theirs: no other one believes what they are sent.
+    """
+    owners: dict[bytes, str] = {}
     for table, model in tables.items():
+        kind = table.partition(".")[0]
+        if kind not in {"callback", "sources", "notifications"}:
+            continue
         for place, secret in secrets_in(model, table):
-            other = owners.setdefault(secret, place)
-            if other.rpartition(".")[0] != table:
-                return (
-                    f"{place} has a secret that {other} has too: what is signed for one would be "
-                    "genuine at the other; give each its own"
-                )
+            if kind == "notifications" and not place.endswith(".secrets"):
+                continue
+            owner = kind if kind == "notifications" else table
+            for form in _forms(secret):
+                other = owners.setdefault(form, place)
+                if other != owner and not other.startswith(f"{owner}."):
+                    return (
+                        f"{place} has a secret that {other} has too, perhaps in another writing: "
+                        "what is signed for one would be genuine at the other; give each its own"
+                    )
     return None
+
+
+_SAMPLE_FORMS: Final = frozenset(form for sample in SAMPLES for form in _forms(sample))
 
 
 def sample_secret(base_url: str, tables: Mapping[str, BaseModel]) -> str | None:
@@ -104,5 +146,5 @@ def samples_in(tables: Mapping[str, BaseModel]) -> Iterator[str]:
     """The settings whose secret is one of the sample's."""
     for table, model in tables.items():
         for place, secret in secrets_in(model, table):
-            if secret in SAMPLES:
+            if secret in SAMPLES or not _SAMPLE_FORMS.isdisjoint(_forms(secret)):
                 yield place.lstrip(".")

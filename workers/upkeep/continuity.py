@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, cast
 import structlog
 
 from workers.ledger.installation.condition import NotDurable
+from workers.ledger.installation.heartbeats import SERVICE
 from workers.ledger.installation.memory import Memory
 from workers.ledger.installation.stop_switch import LEDGER_LOST
 from workers.ledger.ledger import Ledger
@@ -22,8 +23,6 @@ from workers.upkeep.witness import Witness, Witnesses, witness_places
 CLOCK_OFF: Final = "clock_off"
 _MOST_OFF_MS: Final = 2000
 _HOUR: Final = timedelta(hours=1)
-# Within this every part that works with the ledger looks for what it was told, several times.
-_ALL_LOOKED_SECONDS: Final = 3
 # In place of a tip: no ledger has it. `found_ledger` knows it, too.
 _MISSED: Final = ":missed"
 Trouble = Literal["ledger_lost", "clock_off"]
@@ -40,7 +39,6 @@ class Continuity:
         self._clock = clock
         self._part = part
         self._off_ms = 0
-        self._server = ("", 0)
 
     async def look(self) -> Trouble | None:
         """Compare; what keeps this process from acting, if anything does.
@@ -77,9 +75,6 @@ class Continuity:
         else:
             _, here = answers[-1]
             memory.remember(here.ledger, here.mark, here.tip)
-            start, seconds = self._server
-            if not memory.server or seconds >= _ALL_LOOKED_SECONDS:
-                memory.server = start
             here = Witness(memory.id, memory.mark, memory.tip)
             if self._witnesses.kept:
                 await asyncio.to_thread(self._witnesses.keep, here)
@@ -104,15 +99,15 @@ class Continuity:
         seen = (known.ledger, known.mark, known.tip)
         try:
             answer = await self._ledger.store.run(
-                "found_ledger", before, secrets.token_hex(16), *seen, replicated=True
-            )
+                "found_ledger", before, secrets.token_hex(16), *seen, self._ledger.store.own_clock,
+                self._part == SERVICE, replicated=True,
+            )  # fmt: skip
         except NotDurable as error:
             # A fail-over may lose what was seen, and who remembers it would stop everything.
             answer = list(cast("list[Any]", error.answer))
             same = answer[1].decode() == known.ledger
             answer[2], answer[4] = (known.mark, known.tip.encode()) if same else (0, b"")
         after = self._clock()
-        self._server = answer[5].decode(), int(answer[6])
         server = int(answer[3])
         # The server was asked between the two: only what is outside of them is a difference.
         ahead, behind = to_ms(before) - server, server - to_ms(after)

@@ -24,6 +24,7 @@ from adapters.headers import Headers
 from adapters.models import DeletionRequest
 from tests.support.clock import TestClock
 from tests.support.in_process import URL
+from tests.support.ledgers import ALWAYS
 from tests.support.rehearsal import RELAXED
 from tests.support.stateful.account import ELSEWHERE, Account
 from tests.support.stateful.books import Books
@@ -75,7 +76,9 @@ class Rehearsal(Crew):
 
     def __init__(self, server: "redis.Redis", folder: Path) -> None:
         server.flushdb()
-        server.hset("unglue:ledger", "id", "rehearsed")
+        start = server.info("server")["run_id"]
+        founded: Any = {"id": "rehearsed", "server": start, "server_at": 0, "heard_at": ALWAYS}
+        server.hset("unglue:ledger", mapping=founded)
         server.set("unglue:running", 0)
         clock = TestClock()
         self.account = Account(clock)
@@ -659,6 +662,8 @@ class Rehearsal(Crew):
             writes.flushdb()
             for name, value in (self._copy if copy else {}).items():
                 writes.restore(name, 0, value)
+            # The service looks every second, whatever the clock of the rehearsal says.
+            writes.hset("unglue:ledger", "heard_at", ALWAYS)
             writes.execute()
         self.books.stale = True
         same = copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark

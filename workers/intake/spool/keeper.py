@@ -1,9 +1,11 @@
 """The keeper of a spool: says how it stands, drains it when Redis is back, and signs off."""
 
 import asyncio
+import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import structlog
@@ -32,6 +34,7 @@ class SpoolKeeper:
     intake: Intake
     clock: Clock
     recorded: Callable[[str, Acknowledged], None]
+    process: str = field(default_factory=partial(secrets.token_hex, 8))
     _trouble: str | None = None
     _disk_trouble: str | None = None
 
@@ -112,6 +115,7 @@ class SpoolKeeper:
             oldest=await self.spool.oldest() if waiting else None,
             aside=self.spool.aside,
             durable=not self.spool.known,
+            process=self.process,
         )
         await self.spool.note_known()
 

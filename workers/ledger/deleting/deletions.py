@@ -61,7 +61,7 @@ class Begun:
         "begun", "fenced", "paused", "reactivated", "accepted_before", "in_flight", "plan_moved",
         "moved_on", "claimed", "limit", "unproved_events", "unspooled", "protected", "unapproved",
         "too_early", "not_durable", "configuration_differs", "other_account", "not_understood",
-        "ledger_changed", "clock_off", "before_acceptance", "server_restarted",
+        "ledger_changed", "clock_off", "before_acceptance", "server_restarted", "no_service",
     ]  # fmt: skip
     number: int = 0
     holder: str = ""
@@ -206,7 +206,6 @@ class Deletions(Part):
             self._store.own_clock,
             conditions.configuration,
             self._store.memory.tip,
-            self._store.memory.server,
         ]
         confirmed = True
         try:

@@ -54,8 +54,13 @@ class Spools(Part):
         oldest: datetime | None,
         aside: Sequence[str] = (),
         durable: bool = False,
+        process: str = "",
     ) -> None:
-        """Say how a spool stands, as of `now`. `durable` the first time: it must not be lost."""
+        """Say how a spool stands, as of `now`. `durable` the first time: it must not be lost.
+
+        `process` tells who says it from who says it over a copy of its folder: with two of them it
+        holds, whatever they say.
+        """
         await self._store.run(
             "beat_spool",
             spool_id,
@@ -65,6 +70,7 @@ class Spools(Part):
             where,
             json.dumps(sorted(aside)),
             self._store.own_clock,
+            process,
             durable=durable,
         )
 

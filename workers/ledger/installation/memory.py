@@ -10,7 +10,7 @@ class Memory:
     The mark is the number of decisions made (`audit:number`), which only rises; its tip follows
     from what they were, "" if that is not known. `written` is the newest mark that this process saw
     with what it wrote itself, until it is looked for. `trouble` is what keeps this process from
-    acting, "ledger_lost" or "clock_off". `server` is the start of the server that it works with.
+    acting, "ledger_lost" or "clock_off".
     """
 
     id: str = ""
@@ -18,7 +18,6 @@ class Memory:
     tip: str = ""
     written: tuple[int, str] = (0, "")
     trouble: str | None = None
-    server: str = ""
 
     def remember(self, ledger_id: str, mark: int, tip: str = "") -> None:
         """The ledger is this one, and has come so far."""

@@ -75,6 +75,12 @@ class StopSwitch(Part):
                     "itglue.api_key and itglue.region. If the other account is right, accept it: "
                     "unglue resume --accept-account"
                 ) from error
+            if str(error).startswith("CLOCKOFF"):
+                off = abs(int(str(error).split()[1])) / 1000
+                raise Conflict(
+                    f"the clocks of Redis and of the service differ by {off:.1f} s, so it cannot "
+                    "be told what was asked for before; set both by NTP, then accept it again"
+                ) from None
             if "LEDGERLOST" not in str(error):
                 raise
             raise Conflict(

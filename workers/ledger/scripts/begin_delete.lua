@@ -5,8 +5,7 @@
 -- ARGV: id, fence, now, lease length, organization id, plan digest, resend_after, limits (JSON), kind
 --       (delete or soft_delete), approval required ('1' or ''), grace required, what this server's clock
 --       said before it was `now`, the ledger that is expected and its lowest mark, '1' if the asker keeps
---       a time of his own, digest of the caller's configuration, the tip of that mark ('' if unknown), which
---       start of the server the asker works with ('' if unknown)
+--       a time of his own, digest of the caller's configuration, the tip of that mark ('' if unknown)
 -- Answer: {'begun', number of the intent}, or {why not, who or what stands in the way}
 local id, fence, now, length = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local org, digest, resend_after = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -31,14 +30,25 @@ if strange_ledger(ARGV[13], tonumber(ARGV[14]), ARGV[17]) then
   return refused('ledger_changed')
 end
 -- A copy may have been restored, and whoever was told more than it holds has not looked yet.
-if ARGV[18] ~= '' and server_start() ~= ARGV[18] then
+if new_server(leased) then
   return refused('server_restarted')
+end
+-- Nobody could say here that a client is active.
+if unheard(leased) then
+  return refused('no_service')
 end
 if ARGV[15] ~= '1' and clock_off(now, tonumber(ARGV[12])) then
   return refused('clock_off')
 end
 if deletion.state ~= 'running' or deletion.fence ~= fence or tonumber(deletion.lease_until) <= leased then
   return refused('fenced')
+end
+-- What this server threw away to make room cannot be known, and most of what is asked below would let a
+-- call go if it were gone. Where it does not say (its INFO has no such line), it was looked at before.
+local makes_room = string.match(redis.call('INFO', 'memory'), 'maxmemory_policy:(%a[%w-]*)') or 'noeviction'
+if makes_room ~= 'noeviction' then
+  pause(now, 'ledger_lost', '', 'maxmemory-policy is ' .. makes_room .. ', so Redis may have thrown away a '
+    .. 'part of the ledger; set noeviction')
 end
 if paused() then
   return refused('paused')

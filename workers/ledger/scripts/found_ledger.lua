@@ -3,14 +3,21 @@
 -- accepts it.
 -- KEYS: deletions, deliveries, jobs, ledger, ledger:accepted, ledger:lost, notices:number, paused,
 --       running
--- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip
--- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip, which start
---         of the server this is, and how many seconds ago that was}
+-- ARGV: now, an id for a new ledger, the remembered id ('' for none), the remembered mark and its tip, '1' if
+--       the asker keeps a time of his own, '1' if he takes in what clients say
+-- Answer: {founded, same, accepted or lost; its id, its mark, the server's clock, the mark's tip}
 local now, fresh, known, known_mark = tonumber(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local known_tip = ARGV[5]
+-- Long before it would be missed.
+local HEARD_AGAIN = 25000
 
 local function answer(what)
-  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock(), tip(), server_start()}
+  local at = lease_clock(now, ARGV[6])
+  new_server(at)
+  if ARGV[7] == '1' and what ~= 'lost' and unheard(at + HEARD_AGAIN) then
+    redis.call('HSET', key('ledger'), 'heard_at', at)
+  end
+  return {what, redis.call('HGET', key('ledger'), 'id'), decisions(), server_clock(), tip()}
 end
 
 local function lost(why)

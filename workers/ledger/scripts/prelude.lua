@@ -288,16 +288,33 @@ local function server_clock()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Which start of which server this is ('' if it does not say), and for how many seconds it has run.
-local function server_start()
-  local said = redis.call('INFO', 'server')
-  return string.match(said, 'run_id:(%x+)') or '', tonumber(string.match(said, 'uptime_in_seconds:(%d+)') or 0)
-end
-
 -- Leases are written and judged by the server's clock, for one clock is ahead of no other. `own` is
 -- '1' where the asker keeps a time of his own.
 local function lease_clock(now, own)
   return own == '1' and now or server_clock()
+end
+
+-- Whether this server was seen for the first time just now: it was started, took over, was emptied or is
+-- another one. Until all who were told more than it holds have looked, some times each, it grants no call.
+-- It is written down in the ledger itself, so that it counts for who comes meanwhile, too.
+local ALL_LOOKED = 3000
+local function new_server(at)
+  local start = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+  local seen = redis.call('HMGET', key('ledger'), 'server', 'server_at')
+  if seen[1] ~= start or tonumber(seen[2]) > at then
+    redis.call('HSET', key('ledger'), 'server', start, 'server_at', at)
+    return true
+  end
+  return at < tonumber(seen[2]) + ALL_LOOKED
+end
+
+-- Whether no service looked at this ledger lately, or none since the server was first seen: what clients say
+-- now is heard nowhere, or goes to another server.
+local HEARD = 30000
+local function unheard(at)
+  local seen = redis.call('HMGET', key('ledger'), 'heard_at', 'server_at')
+  local heard = tonumber(seen[1] or 0)
+  return heard < at - HEARD or heard < tonumber(seen[2] or 0)
 end
 
 -- The number of the next taker. By the clock and not by counting: a server that took over after a

@@ -39,6 +39,7 @@ _ASK_AGAIN = {
     "configuration_differs": timedelta(seconds=30),
     "clock_off": timedelta(seconds=60),
     "server_restarted": timedelta(seconds=2),
+    "no_service": timedelta(seconds=15),
     # By the server's clock, where ours is a little ahead.
     "too_early": timedelta(seconds=2),
 }
@@ -51,7 +52,7 @@ _STANDS_STILL = {
 }
 _ONLY_LOOKS = {
     *_STANDS_STILL, "reactivated", "limit", "unproved_events", "unspooled", "clock_off",
-    "before_acceptance", "server_restarted",
+    "before_acceptance", "server_restarted", "no_service",
 }  # fmt: skip
 _PLAN_ANEW = {"plan_moved", "protected", "unapproved", "too_early", "other_account"}
 _CANCELLED = {
@@ -223,7 +224,7 @@ def _refused(begun: Begun, deletion: Deletion, context: Context) -> Change:
             return stand_still(deletion, why, now + _ASK_AGAIN[why], line)
         case (
             "in_flight" | "unproved_events" | "unspooled" | "clock_off" | "too_early"
-            | "server_restarted"
+            | "server_restarted" | "no_service"
         ):  # fmt: skip
             return wait(RETRYING, deletion.step, now + _ASK_AGAIN[begun.decision], line)
         case "moved_on":
