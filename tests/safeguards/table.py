@@ -326,9 +326,23 @@ OF_THE_PLAN: Final = (
         (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
     ),
     Safeguard(
-        "call: every source of now is heard", "workers/pipeline/steps/permission.py",
-        "unheard or following(", "following(",
-        (f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",),
+        "call: planned by the file of now", "workers/pipeline/steps/permission.py",
+        "other or following(", "following(",
+        (
+            f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",
+            f"{_CONTRACT}file_moved.py::test_a_plan_that_looked_less_far_back",
+        ),
+    ),
+    _gate("loosened", f"{_CONTRACT}file_moved.py::test_statuses_that_were_widened"),
+    Safeguard(
+        "approval: asked about everything when it was planned", "workers/pipeline/steps/approve.py",
+        '"always" if then else', "",
+        (f"{_CONTRACT}file_moved.py::test_somebody_was_to_be_asked",),
+    ),
+    Safeguard(
+        "grace: as long as when it was planned", "workers/pipeline/steps/grace.py",
+        "timedelta(), then)", "timedelta())",
+        (f"{_CONTRACT}file_moved.py::test_a_grace_period_that_had_not_begun",),
     ),
     Safeguard(
         "gate: the primary one by the list", "workers/pipeline/gates/absolute.py",

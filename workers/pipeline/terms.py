@@ -5,6 +5,7 @@ Of what was asked for or planned and what is configured now the milder counts, a
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from adapters.models import PsaIntegration
@@ -38,6 +39,8 @@ def terms_of(deletion: Deletion, settings: Settings) -> Settings:
         kept |= {"export": True, "export_include_logs": logs}
     if planned.get("status"):
         kept["soft_delete_status"] = planned["status"]
+    if (oldest := (deletion.policy_then or {}).get("export_max_age")) is not None:
+        kept["export_max_age"] = min(timedelta(seconds=oldest), policy.export_max_age)
     return settings.model_copy(update={"policy": policy.model_copy(update=kept)})
 
 

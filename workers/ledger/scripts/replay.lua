@@ -89,7 +89,8 @@ if unsettled(deletion) then
   step = deletion.intent_state == 'accepted' and 'verify' or 'unanswered'
   redis.call('HSET', name, 'looked_from', now)
 else
-  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export')
+  -- Who replays it asks under the policy of now.
+  redis.call('HDEL', name, 'plan', 'plan_digest', 'mode', 'export', 'policy_then')
   -- A link and a name say together whom it means, anew. A name alone may be another's by now, and a bare
   -- number means whom it meant.
   local asked, pinned = cjson.decode(deletion.request), deletion.pinned and cjson.decode(deletion.pinned)
