@@ -104,7 +104,7 @@ def decide(
         "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
     }
-    pinned = {**plan.subject(), **(deletion.pinned or {})}
+    pinned = {**plan.subject(), "status": plan.organization.status, **(deletion.pinned or {})}
     if pinned != deletion.pinned:
         fields["pinned"] = json.dumps(pinned)
     if deletion.policy_then is None:
