@@ -361,7 +361,7 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "replay in bulk: the mode of its order", "workers/bulk/replay/walk.py",
-        "mode=milder(held.mode, means", "mode=(means",
+        "milder(held.mode, means.settings.policy.mode)", "means.settings.policy.mode",
         (f"{_CONTRACT}file_moved.py::test_a_bulk_replay_under_a_milder_mode",),
     ),
     Safeguard(
@@ -379,6 +379,11 @@ OF_THE_PLAN: Final = (
         "if not _has_operators(settings) and not deletion.asked_as:",
         "if not _has_operators(settings):",
         (f"{_CONTRACT}file_moved.py::test_nobody_is_an_operator_any_more",),
+    ),
+    Safeguard(
+        "console: what was shown is replayed", "workers/ledger/scripts/replay.lua",
+        "given(ARGV[10]) and deletion.generation", "false and deletion.generation",
+        ("tests/integration/test_console_acting.py",),
     ),
     Safeguard(
         "gate: the primary one by the list", "workers/pipeline/gates/absolute.py",

@@ -12,6 +12,7 @@ from typing import Final
 from adapters.errors import NotFound
 from workers.intake.intake import Intake
 from workers.ledger.bulk.replays import BulkReplay
+from workers.ledger.deleting.deletions import Anew
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
@@ -90,8 +91,7 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
                 callback_url=deletion.request.callback_url or means.url,
                 overrule=overrules and held.ordered_after,
                 now=means.clock(),
-                mode=milder(held.mode, means.settings.policy.mode),
-                asked_as=known,
+                asked=Anew(milder(held.mode, means.settings.policy.mode), known),
             )
             if job is not None:
                 await means.enqueue(item, job)
