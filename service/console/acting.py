@@ -94,7 +94,13 @@ async def _replay(visit: Visit, deletion_id: str) -> str:
     # Otherwise it is the same form once more, or too late; the ledger tells them apart.
     if deletion.terminal:
         _typed(visit, found.name, found.id)
-    await api.begin_anew(visit.state, visit.caller, deletion.id, once(visit))
+        if visit.form.get("mode") != visit.state.settings.policy.mode:
+            raise Conflict("what would be done is another thing now than it was; look at it again")
+    await api.begin_anew(
+        visit.state, visit.caller, deletion.id, once(visit),
+        # The end that was shown: one that came since, a person's no perhaps, nobody saw.
+        shown=visit.form.get("generation") or "0",
+    )  # fmt: skip
     return "replayed"
 
 

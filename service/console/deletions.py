@@ -141,6 +141,7 @@ async def show(visit: Visit, problem: Problem | None = None) -> Response:
         found.name or found.id or deletion.id,
         deletion=deletion,
         subject=found,
+        mode=state.settings.policy.mode,
         outcome=outcome(deletion),
         waits=waits_for(deletion),
         due=None if deletion.terminal else standing.due_at(deletion),

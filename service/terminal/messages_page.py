@@ -70,6 +70,7 @@ _CURES: Final[Mapping[str, str]] = {
     "declined": "Ask by name (`unglue replay ID`), or `unglue unprotect ORG_ID`.",
     "trust": "Look who asked, then approve or reject.",
     "act": "Look at the mode that changed, then approve or reject.",
+    "loosened": "Look at what the policy does not forbid any more, then approve or reject.",
     "protection": "`unglue unprotect ORG_ID` (role admin).",
     "only_ids": "Add its id to `policy.only_ids`, or empty the list.",
     "protected_ids": "Take its id out of `policy.protected_ids`, then `unglue unprotect`.",

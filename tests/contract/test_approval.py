@@ -339,10 +339,15 @@ async def test_a_client_that_came_back_after_the_approval_stays(rehearse: Rehear
 
 
 async def test_settings_that_ask_nobody_any_more(rehearse: Rehearse) -> None:
+    """What waits for a person waits on; to replay it is to ask under the settings of now."""
     async with rehearse(approval="always") as it:
         held = await asked_by_webhook(it, confirm_delete=True)
         it.reconfigure(approval="never")
-        assert (await it.run(held.id, most=timedelta(days=9)))["deleted"] is True
+        result = await it.run(held.id, most=timedelta(days=9))
+        assert result["details"]["state"] == "cancelled"
+        assert await it.deletes() == []
+        await it.replay(held.id)
+        assert (await it.run(held.id))["deleted"] is True
 
 
 async def test_settings_that_begin_to_ask(rehearse: Rehearse) -> None:

@@ -12,7 +12,7 @@ from tests.contract.test_misbehaviour import begin_and_die
 from tests.support.audit import audited
 from tests.support.deletions import cancelled
 from tests.support.rehearsal import TEST_COMPANY, Rehearsal
-from workers.ledger.deleting.deletions import Change
+from workers.ledger.deleting.deletions import Anew, Change
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.records import ErrorEntry
 from workers.pipeline.result import result_of
@@ -339,6 +339,6 @@ async def test_who_replays_a_pilots_preview_asks_for_the_mode_of_now(rehearse: R
         it.reconfigure(mode="delete")
         await it.ledger.deletions.replay(
             deletion_id, operator="bob", token="r1", callback_url="", overrule=True,
-            now=it.clock(), mode="delete",
+            now=it.clock(), asked=Anew("delete"),
         )  # fmt: skip
         assert (await it.run(deletion_id))["deleted"] is True

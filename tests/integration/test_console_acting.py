@@ -92,11 +92,14 @@ async def test_cancelled_then_replayed_with_the_name_once(
     # Said again, it is the same cancellation.
     assert alice.post("/deletions/del_1/cancel").status_code == 303
     path = "/deletions/del_1/replay"
-    assert alice.post(path, name="another", once="1").status_code == 422
+    shown = {"generation": "1", "mode": settings.policy.mode}
+    assert alice.post(path, name="another", once="1", **shown).status_code == 422
     assert logged_in(service, "carol").post(path, name=NAME, once="1").status_code == 403
     assert (await ledger.deletions.get("del_1")).generation == 1
+    for moved in ({"generation": "2"}, {"mode": "preview"}, {"generation": ""}, {"mode": ""}):
+        assert alice.post(path, name=NAME, once="2", **{**shown, **moved}).status_code == 409
     for _ in range(2):
-        assert alice.post(path, name=NAME, once="1").status_code == 303
+        assert alice.post(path, name=NAME, once="1", **shown).status_code == 303
     deletion = await ledger.deletions.get("del_1")
     assert (deletion.generation, deletion.replayed_by) == (2, "alice")
     assert len(await audited(redis, "replayed")) == 1

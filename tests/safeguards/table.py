@@ -335,9 +335,64 @@ OF_THE_PLAN: Final = (
         (f"{_ONE}::test_a_company_that_was_merged_is_for_a_person",),
     ),
     Safeguard(
-        "call: every source of now is heard", "workers/pipeline/steps/permission.py",
-        "unheard or following(", "following(",
-        (f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",),
+        "call: planned by the file of now", "workers/pipeline/steps/permission.py",
+        "other or following(", "following(",
+        (
+            f"{_CONTRACT}active_by_anyone.py::test_a_source_that_came_after_the_plan_is_heard",
+            f"{_CONTRACT}file_moved.py::test_a_plan_that_looked_less_far_back",
+        ),
+    ),
+    _gate("loosened", f"{_CONTRACT}file_moved.py::test_statuses_that_were_widened"),
+    Safeguard(
+        "approval: asked about everything when it was planned", "workers/pipeline/steps/approve.py",
+        '"always" if then else', "",
+        (f"{_CONTRACT}file_moved.py::test_somebody_was_to_be_asked",),
+    ),
+    Safeguard(
+        "grace: as long as when it was planned", "workers/pipeline/steps/grace.py",
+        "timedelta(), then)", "timedelta())",
+        (f"{_CONTRACT}file_moved.py::test_a_grace_period_that_had_not_begun",),
+    ),
+    Safeguard(
+        "gate: identity, a status that moved away", "workers/pipeline/gates/standing.py",
+        'if "status" in before and', "if False and",
+        (f"{_CONTRACT}file_moved.py::test_a_status_that_moved_away",),
+    ),
+    Safeguard(
+        "sweep: for a worker on the file in force", "workers/bulk/sweep/walk.py",
+        "not in {configuration, None}", "is configuration",
+        (f"{_CONTRACT}file_moved.py::test_a_sweep_is_for_a_worker_on_the_file_in_force",),
+    ),
+    Safeguard(
+        "sweep: by one file", "workers/bulk/sweep/walk.py",
+        'sweep.configuration not in {configuration, ""}', "False",
+        (f"{_CONTRACT}file_moved.py::test_a_sweep_that_began_under_another_file",),
+    ),
+    Safeguard(
+        "replay in bulk: the mode of its order", "workers/bulk/replay/walk.py",
+        "milder(held.mode, means.settings.policy.mode)", "means.settings.policy.mode",
+        (f"{_CONTRACT}file_moved.py::test_a_bulk_replay_under_a_milder_mode",),
+    ),
+    Safeguard(
+        "events: what came under another file", RECEIVE,
+        "if waited and event.came", "if false and event.came",
+        (f"{_CONTRACT}file_moved.py::test_what_came_under_another_file",),
+    ),
+    Safeguard(
+        "events: a milder mode is not joined", RECEIVE,
+        "    and (MODES[event.asked_mode] or 0) <= (MODES[open.asked_mode] or 3)", "",
+        (f"{_CONTRACT}file_moved.py::test_what_asks_for_more_than_what_it_would_join",),
+    ),
+    Safeguard(
+        "trust: nobody is an operator any more", "workers/pipeline/terms.py",
+        "if not _has_operators(settings) and not deletion.asked_as:",
+        "if not _has_operators(settings):",
+        (f"{_CONTRACT}file_moved.py::test_nobody_is_an_operator_any_more",),
+    ),
+    Safeguard(
+        "console: what was shown is replayed", "workers/ledger/scripts/replay.lua",
+        "given(ARGV[10]) and deletion.generation", "false and deletion.generation",
+        ("tests/integration/test_console_acting.py",),
     ),
     Safeguard(
         "gate: the primary one by the list", "workers/pipeline/gates/absolute.py",
@@ -388,7 +443,7 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "plan: an operator who may not ask any more", "workers/pipeline/terms.py",
-        "        return _no_requester(deletion.actor, settings)", '        return ""',
+        "        return _no_requester(deletion.actor, deletion, settings)", '        return ""',
         (f"{_DECIDED}::test_the_operators_as_configured_now",),
     ),
     Safeguard(

@@ -29,7 +29,7 @@ from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Deliveries, Delivery, Receipt, Replay
 from workers.ledger.events.quarantine import Quarantine
 from workers.ledger.installation.condition import condition_of
-from workers.settings.policy import Mode
+from workers.settings.policy import Mode, milder
 from workers.times.clock import Clock, to_ms
 
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
@@ -335,7 +335,7 @@ class Intake:
             if event["kind"] == "request":
                 event["deletion_id"] = self.new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
-                event["asked_mode"] = self.mode or ""
+                event["asked_mode"] = milder(self.mode, replay.mode if replay else None) or ""
                 event["read_by"] = self.sources[source].meaning
                 event["asked_as"] = replay.known_as if replay else ""
             events.append(event)

@@ -171,8 +171,9 @@ class Deletion:
     active events that the ledger knew when it was asked for, `identities` are those of the event
     that asked, as (source, client).
     `asked_mode` is the policy's mode then, `read_by` its source's `meaning`, "" if that is unknown;
-    `pinned` the organization as its first plan found it. `asked_as` is by what the operator who
-    asked for it last, or replayed it, was told from others then, "" if that is unknown.
+    `pinned` the organization as its first plan found it, `policy_then` what the policy went by as
+    it was planned first. `asked_as` is by what the operator who asked for it last, or replayed it,
+    was told from others then, "" if that is unknown.
     """
 
     id: str
@@ -212,6 +213,7 @@ class Deletion:
     read_by: str = ""
     asked_as: str = ""
     pinned: Mapping[str, Any] | None = None
+    policy_then: Mapping[str, Any] | None = None
     known_name: str = ""
     overrules_at: datetime | None = None
     overrules: int = 0

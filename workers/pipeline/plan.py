@@ -49,7 +49,8 @@ class Plan(BaseModel, frozen=True):
     """The resolved organization, its counts, every gate's answer, and what follows from it.
 
     `act` is what would be done (mode, status to set, export), `word` who asked for it and how far
-    that is believed. `heard` are the sources whose words are watched from it until the call.
+    that is believed. `configuration` is the digest of the settings by which it was made: what was
+    read for it, how far back, and whose words are watched from it until the call follow from them.
     """
 
     made_at: datetime
@@ -62,7 +63,7 @@ class Plan(BaseModel, frozen=True):
     act: Mapping[str, Any] = Field(default_factory=dict)
     word: Mapping[str, Any] = Field(default_factory=dict)
     account: AccountView | None = None
-    heard: tuple[str, ...] = ()
+    configuration: str = ""
 
     @property
     def inventory(self) -> Inventory:

@@ -5,6 +5,7 @@ Of what was asked for or planned and what is configured now the milder counts, a
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from adapters.models import PsaIntegration
@@ -38,6 +39,8 @@ def terms_of(deletion: Deletion, settings: Settings) -> Settings:
         kept |= {"export": True, "export_include_logs": logs}
     if planned.get("status"):
         kept["soft_delete_status"] = planned["status"]
+    if (oldest := (deletion.policy_then or {}).get("export_max_age")) is not None:
+        kept["export_max_age"] = min(timedelta(seconds=oldest), policy.export_max_age)
     return settings.model_copy(update={"policy": policy.model_copy(update=kept)})
 
 
@@ -61,7 +64,7 @@ def act_now(deletion: Deletion, settings: Settings) -> str:
 
 def distrust(deletion: Deletion, settings: Settings) -> str:
     """What changed about who asked for it, so that its word counts for less; "" if nothing did."""
-    again = _no_requester(deletion.replayed_by, settings) if deletion.replayed_by else ""
+    again = _no_requester(deletion.replayed_by, deletion, settings) if deletion.replayed_by else ""
     return again or _first_distrust(deletion, settings)
 
 
@@ -75,7 +78,7 @@ def _first_distrust(deletion: Deletion, settings: Settings) -> str:
             return f"{deletion.source} confirmed it, and is not to confirm any more"
         return ""
     if not deletion.by_webhook:
-        return _no_requester(deletion.actor, settings)
+        return _no_requester(deletion.actor, deletion, settings)
     source = settings.sources.get(deletion.source)
     if source is None:
         return f"source {deletion.source} asked for it, which is configured no more"
@@ -99,9 +102,9 @@ def _first_distrust(deletion: Deletion, settings: Settings) -> str:
     return ""
 
 
-def _no_requester(name: str, settings: Settings) -> str:
-    """What changed about the operator who asked; without any operator nobody asks by the API."""
-    if not _has_operators(settings):
+def _no_requester(name: str, deletion: Deletion, settings: Settings) -> str:
+    """What changed about the operator who asked, if it was one."""
+    if not _has_operators(settings) and not deletion.asked_as:
         return ""
     roles = _roles_of(name, settings)
     if roles is None:

@@ -30,6 +30,13 @@ def _hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
 Mode = Literal["preview", "soft_delete", "delete"]
 # From the mildest to the hardest.
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+def milder(*modes: Mode | None) -> Mode | None:
+    """The mildest of them, `None` if none is known."""
+    return min((each for each in modes if each), key=MODES.index, default=None)
+
+
 # What nobody can get back is named first.
 LIMITED_KINDS: Final = ("passwords", *(kind for kind in KINDS if kind != "passwords"))
 Hashtags = Annotated[tuple[str, ...], AfterValidator(_hashtags)]

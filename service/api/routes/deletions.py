@@ -19,6 +19,7 @@ from service.api.bodies import LONGEST_REASON, Reason, json_of, read_body
 from service.api.openapi import answers
 from service.api.state import ServiceState, caller_of, state_of
 from service.approval import deciding, standing
+from workers.ledger.deleting.deletions import Anew
 from workers.ledger.records import ErrorEntry
 from workers.network.addresses import AddressRefused, target
 from workers.outbox.approval_link import link_of
@@ -134,9 +135,11 @@ async def replay(request: Request) -> Response:
 
 
 async def begin_anew(
-    state: ServiceState, caller: Caller, deletion_id: str, key: str | None
+    state: ServiceState, caller: Caller, deletion_id: str, key: str | None, shown: str = ""
 ) -> None:
     """Replay it for this operator; with the same `key` nothing happens twice.
+
+    `shown` is the generation of which the operator saw the end, "" if that is not said.
 
     Raises:
         RoleMissing: the operator may not ask for deletions.
@@ -152,8 +155,7 @@ async def begin_anew(
         callback_url=deletion.request.callback_url or state.settings.callback.url or "",
         overrule=True,
         now=state.clock(),
-        mode=state.settings.policy.mode,
-        asked_as=known_as(caller.name, state.settings),
+        asked=Anew(state.settings.policy.mode, known_as(caller.name, state.settings), shown),
     )
     if job is not None:
         await state.jobs.advance(deletion.id, job)

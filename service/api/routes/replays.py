@@ -110,6 +110,7 @@ async def order(
         rate=asked.rate,
         filter=_filter(asked),
         asked=hashlib.sha256(asked.model_dump_json().encode()).hexdigest(),
+        mode=state.settings.policy.mode,
     )
     replay_id = named(caller, key) if key else new_id("rpl")
     replay = await state.ledger.replays.begin(replay_id, ordered, state.clock())

@@ -43,6 +43,7 @@ from workers.bulk.catch_up.compared import SETTLED
 from workers.bulk.catch_up.walk import Way, advance_catch_up
 from workers.intake.intake import Acknowledged, Intake
 from workers.intake.signing_keys import SigningKeys
+from workers.ledger.deleting.deletions import Anew
 from workers.ledger.events.catch_ups import id_of
 from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.account import AccountChanged
@@ -187,7 +188,7 @@ class Rehearsal(Crew):
             callback_url="https://rewst.example.com/hook",
             idempotency_key=None,
             now=self.clock(),
-            mode=self.settings.policy.mode,
+            asked=Anew(self.settings.policy.mode),
         )
         self.watch.decided.born(deletion_id, self.settings.policy.mode)
         self._served(creating, answer)

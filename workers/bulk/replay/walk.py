@@ -12,6 +12,7 @@ from typing import Final
 from adapters.errors import NotFound
 from workers.intake.intake import Intake
 from workers.ledger.bulk.replays import BulkReplay
+from workers.ledger.deleting.deletions import Anew
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Replay
 from workers.ledger.ledger import Ledger
@@ -20,6 +21,7 @@ from workers.pipeline.terms import known_as
 from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
 from workers.settings import Settings
+from workers.settings.policy import milder
 from workers.times.clock import Clock
 
 _MOST_DEATHS: Final = 3
@@ -89,13 +91,13 @@ async def _replay(held: BulkReplay, item: str, means: Means) -> None:
                 callback_url=deletion.request.callback_url or means.url,
                 overrule=overrules and held.ordered_after,
                 now=means.clock(),
-                mode=means.settings.policy.mode,
-                asked_as=known,
+                asked=Anew(milder(held.mode, means.settings.policy.mode), known),
             )
             if job is not None:
                 await means.enqueue(item, job)
         case "deliveries":
-            acknowledged = await means.reader.replay(item, Replay(held.by, token, known_as=known))
+            by = Replay(held.by, token, known_as=known, mode=held.mode)
+            acknowledged = await means.reader.replay(item, by)
             for receipt in acknowledged.receipts:
                 if receipt.deletion_id is not None and receipt.job is not None:
                     await means.enqueue(receipt.deletion_id, receipt.job)

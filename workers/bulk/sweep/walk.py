@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+import structlog
 from pydantic import ValidationError
 
 from adapters.errors import (
@@ -23,6 +24,7 @@ from adapters.errors import (
 )
 from adapters.models import DeletionRequest
 from workers.audit.chain import Head
+from workers.audit.in_force import policy_digest
 from workers.bulk.sweep.criteria import allowed, narrowed, unmet
 from workers.bulk.sweep.others import acting, standing
 from workers.bulk.sweep.summary import callback_body, summary_of
@@ -40,10 +42,12 @@ from workers.processes.lease import under_lease
 from workers.processes.queue import Enqueue
 from workers.settings.schedules import Schedule
 
+log = structlog.get_logger()
 SLICE: Final = timedelta(seconds=40)
 _SIZES: Final = (500, 250, 100)
 _MOST_PAGES: Final = 2000
 _MOST_DEATHS: Final = 3
+_LOOK_AGAIN: Final = timedelta(seconds=30)
 _NOT_LISTED: Final = "only: it is none of those that the sweep was asked for"
 NewId = Callable[[str], str]
 
@@ -272,6 +276,13 @@ def failed(walk: Walk, error: UnglueError) -> Progress:
     return walk.over("failed", notice={"kind": "failed", "detail": detail}, error=error)
 
 
+def _moved() -> ConfigurationError:
+    return ConfigurationError(
+        "the configuration is another one than when this sweep began, so what it found was found "
+        "by other criteria; sweep again"
+    )
+
+
 async def _books(
     ledger: Ledger, sweep_id: str
 ) -> tuple[dict[str, Row], list[Deletion], Head | None]:
@@ -288,6 +299,12 @@ async def advance_sweep(
     sweep = await ledger.sweeps.lease(sweep_id, context.clock())
     if sweep is None:
         return None
+    configuration = policy_digest(context.settings)
+    if await ledger.in_force.digest() not in {configuration, None}:
+        # Which it asks for, and how many, is for a part on the file in force to say.
+        log.warning("sweep_left", sweep_id=sweep.id, why="configuration_differs")
+        left = Progress(until=context.clock() + _LOOK_AGAIN)
+        return await ledger.sweeps.record(sweep, left, context.clock())
     schedule = context.settings.sweeps.get(sweep.schedule)
     # Of a large account that takes its time, too.
     reading = _books(ledger, sweep_id)
@@ -297,6 +314,8 @@ async def advance_sweep(
         end = ending(sweep, context, None, rows, "failed", head=head, error=gone)
         return await ledger.sweeps.record(sweep, end, context.clock())
     walk = Walk(sweep, context, schedule, rows, deletions, head, enqueue, new_id)
+    if sweep.configuration not in {configuration, ""}:
+        return await ledger.sweeps.record(sweep, failed(walk, _moved()), context.clock())
     if sweep.deaths >= _MOST_DEATHS:
         killed = UnglueError(
             f"it ended its worker {sweep.deaths} times in a row while {sweep.state}; look into the "
@@ -309,6 +328,8 @@ async def advance_sweep(
             progress = await under_lease(walk.step(), "sweep", walk.sweep, ledger, context.clock)
         except (ITGlueConnectionError, PermissionDenied) as error:
             progress = failed(walk, error)
+        fields = {**progress.fields, "configuration": configuration}
+        progress = replace(progress, fields=fields)
         if progress.end is None and progress.until is None and context.clock() >= stop:
             progress = replace(progress, until=context.clock())
         walk.sweep = await ledger.sweeps.record(walk.sweep, progress, context.clock())

@@ -12,6 +12,7 @@ from workers.ledger.deleting.leases import ListedWork
 from workers.ledger.deleting.refusals import KeyReused
 from workers.ledger.records import loaded
 from workers.ledger.store import text
+from workers.settings.policy import Mode
 
 What = Literal["deletions", "deliveries", "callbacks"]
 
@@ -21,7 +22,8 @@ class BulkReplay:
     """One of them. `next` of its `total` records are done; `rate` is records a minute.
 
     `named`: each record was named by a person, not found by a filter. `matched` may be more than
-    `total`, which is limited. `ordered_after` so many decisions of the ledger it was asked for.
+    `total`, which is limited. `ordered_after` so many decisions of the ledger it was asked for,
+    under the policy's `mode`.
     States: running, finished, cancelled.
     """
 
@@ -39,6 +41,7 @@ class BulkReplay:
     fence: int
     stopped_by: str = ""
     ordered_after: int = 0
+    mode: Mode | None = None
     created_at: datetime
     ready_at: datetime
     finished_at: datetime | None
@@ -48,7 +51,8 @@ class BulkReplay:
 class Order:
     """What is asked for: these records, `rate` a minute, chosen so by this person.
 
-    `asked` tells the request from another one, whatever it finds at its time.
+    `asked` tells the request from another one, whatever it finds at its time. `mode` is the
+    policy's then: while it lasts nothing is asked for that is harder.
     """
 
     what: What
@@ -59,6 +63,7 @@ class Order:
     rate: int
     filter: Mapping[str, Any]
     asked: str = ""
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Replays(ListedWork[BulkReplay]):
             "rate": str(order.rate),
             "matched": str(order.matched),
             "asked": order.asked,
+            "mode": order.mode or "",
         }
         answer = await self._store.run(
             "open_replay",

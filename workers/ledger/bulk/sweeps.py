@@ -55,7 +55,8 @@ class Sweep:
 
     States: looking (through all organizations), checking (each candidate by itself), requesting,
     and at the end finished, held (too many candidates) or failed. `preview`: nothing is requested.
-    `only`: no other organizations are candidates; empty means all.
+    `only`: no other organizations are candidates; empty means all. `configuration` is the digest of
+    the one that was in force when it began, or with its first slice, "" before.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Sweep:
     summary: Mapping[str, Any] | None
     deaths: int = 0
     only: frozenset[str] = frozenset()
+    configuration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

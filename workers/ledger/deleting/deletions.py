@@ -84,6 +84,22 @@ class Conditions:
 
 
 _NONE = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """What a replay asks for: the policy's `mode` of now, `None` for that of before.
+
+    `asked_as` is by what the operator is told from others, `shown` the generation of which the
+    operator saw the end, "" for any.
+    """
+
+    mode: Mode | None = None
+    asked_as: str = ""
+    shown: str = ""
+
+
+_AS_BEFORE: Final = Anew()
 # How many may enter the lines of their sources at once: what is more does with the next look.
 _ENTER_AT_ONCE: Final = 500
 
@@ -243,7 +259,7 @@ class Deletions(Part):
     @traced("ledger replay")
     async def replay(
         self, deletion_id: str, *, operator: str, token: str, callback_url: str, now: datetime,
-        overrule: bool | int, mode: Mode | None = None, asked_as: str = "",
+        overrule: bool | int, asked: Anew = _AS_BEFORE,
     ) -> int | None:  # fmt: skip
         """Begin a deletion that ended anew: its job's number, or `None` if it has none yet.
 
@@ -251,9 +267,7 @@ class Deletions(Part):
 
         `token` names this replay: with the same one nothing happens twice. `overrule`: also if a
         person cancelled the client's deletion; a number: within the ledger's first so many
-        decisions, as the operator knows no later ones. `mode` is the policy's of now, which is
-        asked for, `asked_as` by what the operator is told from others. Raises NotFound,
-        ReplayRefused.
+        decisions, as the operator knows no later ones. Raises NotFound, ReplayRefused.
         """
         answer, rest = b"packed", list[bytes]()
         while answer == b"packed":
@@ -267,8 +281,9 @@ class Deletions(Part):
                 token,
                 callback_url,
                 "all" if overrule is True else overrule,
-                mode,
-                asked_as,
+                asked.mode,
+                asked.asked_as,
+                asked.shown,
                 durable=self._store.fsync,
                 replicated=True,
             )

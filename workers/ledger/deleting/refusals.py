@@ -10,6 +10,7 @@ _MESSAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         # deletions
         "not_terminal": "{id} has not ended; cancel it first, or wait for its end",
+        "moved": "{id} was replayed and ended again since you looked; look at how, then replay it",
         "succeeded": "{id} succeeded, and is never carried out again; its result can be sent again "
         "(what: callbacks)",
         "reactivated": "the client of {id} was active since, so what it asked for counts no more; "

@@ -16,6 +16,7 @@ from workers.ledger.events.commits import Commits
 from workers.ledger.packing import joined, unpacked
 from workers.ledger.records import loaded
 from workers.ledger.store import Store, text
+from workers.settings.policy import Mode
 from workers.times.clock import from_ms, rfc3339
 from workers.traces.tracing import traced
 
@@ -83,13 +84,14 @@ class Replay:
     """Who has something replayed. `token` names the replay: with the same one it is done once.
 
     `last_seen` is when a delivery came again and was only counted, if it did. `known_as` is by what
-    the operator is told from others.
+    the operator is told from others, `mode` the policy's when that was said.
     """
 
     operator: str
     token: str
     last_seen: datetime | None = None
     known_as: str = ""
+    mode: Mode | None = None
 
 
 _ANSWER: Final[TypeAdapter[tuple[Receipt, ...] | dict[str, str]]] = TypeAdapter(

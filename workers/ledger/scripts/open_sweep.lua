@@ -1,5 +1,5 @@
 -- A sweep begins: asked for by a person, or due by its schedule, once for each of its times.
--- KEYS: schedule:*:*, schedules:ticks, sweep:*
+-- KEYS: in_force, schedule:*:*, schedules:ticks, sweep:*
 -- ARGV: id, now, schedule, tick ('' for a person), digest of the schedule's times, oldest tick that is
 --       made up for, how long an unseen schedule is remembered, retention, fields (JSON)
 -- Answer: 1, or 0 if it is not to be, or was begun before
@@ -23,6 +23,7 @@ if redis.call('EXISTS', key('sweep', id)) == 1 then
 end
 open_work('sweep', id, now, retention, with({
   schedule = schedule, state = 'looking', attempts = 0, page = 1, size = 0, total = '', tick = tick or '',
+  configuration = redis.call('HGET', key('in_force'), 'digest') or '',
 }, fields))
 audit(now, 'sweep', {sweep_id = id, schedule = schedule, operator = fields.by, preview = fields.preview})
 return 1

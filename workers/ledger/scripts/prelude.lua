@@ -492,6 +492,8 @@ local function finish(id, state, now, errors)
   local deletion = load(name)
   set_state(id, deletion.state, state, now)
   redis.call('HSET', name, 'errors', errors, 'finished_at', now, 'lease_until', 0)
+  -- Who replays it asks under the policy of then.
+  redis.call('HDEL', name, 'policy_then')
   local gone = state == 'deleted' or state == 'soft_deleted'
   if not gone then
     redis.call('HSET', name, 'ended_after', decisions())

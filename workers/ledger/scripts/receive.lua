@@ -6,8 +6,8 @@
 -- which without an id of the vendor's is handled each time it is said.
 -- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
 -- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
---       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
---       sources:last
+--       event:*:*, history:*, holding:*, in_force, order, register:*:*, replayed:*, sequences:*,
+--       sources:alerts:*, sources:last
 -- ARGV: of each delivery 15: now, look_again, retention, jobs on the way to the queue, id, source, vendor,
 --       received_at ('': now), caught_up ('1' or ''), headers (JSON), digest, body, events (JSON array);
 --       of a replay operator and token, else '' twice
@@ -156,6 +156,9 @@ local function keep_signed(each, event, said)
   end
 end
 
+-- What a mode does, from the mildest to the hardest.
+local MODES = {preview = 1, soft_delete = 2, delete = 3}
+
 local function request(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
@@ -190,12 +193,20 @@ local function request(event, known)
   if not event.occurred_at then
     doubts[#doubts + 1] = 'time_missing'
   end
+  -- What waited for its proof, or in the spool, was sent under the file of then, and nobody decided by
+  -- that of now; whoever has it read again does.
+  local waited = event.came and not comes_now(event) and not operator
+  if waited and event.came < tonumber(redis.call('HGET', key('in_force'), 'at') or 0) then
+    doubts[#doubts + 1] = 'before_configuration'
+  end
   local identities, mine = {}, own(known)
   for _, each in ipairs(known) do
     identities[#identities + 1] = {delivery.source, each.client}
   end
   local open = open_deletion(register)
+  -- What was asked for under a milder mode will do less than this one asks for.
   local joins = open and open.epoch == (register.epoch or '0') and same(open.request, event.request, made_up(open))
+    and (MODES[event.asked_mode] or 0) <= (MODES[open.asked_mode] or 3)
   -- A rehearsal says nothing of the client.
   if not asked.dry_run then
     for place, each in ipairs(known) do

@@ -3,7 +3,8 @@
 -- KEYS: claims, deletion:*, history:*:*, register:*:*, replayed:*
 -- ARGV: id, now, look_again, operator, token of this replay, callback URL, whether a person's
 --       cancellation may be overruled ('' not, 'all', or one within so many decisions), the policy's mode of
---       now ('' keeps what was asked for), by what the operator is told from others
+--       now ('' keeps what was asked for), by what the operator is told from others, the generation of which
+--       the operator saw the end ('' for any)
 -- Answer: {'replayed', generation, number of its job or 0}, {'known', generation, job} or {'refused',
 --         why, other}
 local id, now, look_again, operator = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -29,6 +30,9 @@ if before then
 end
 if not TERMINAL[deletion.state] then
   return refused('not_terminal')
+end
+if given(ARGV[10]) and deletion.generation ~= ARGV[10] then
+  return refused('moved')
 end
 if deletion.packed0 then
   return {'packed'}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from workers.pipeline.gates.absolute import my_glue_account, primary_organization, sub_organizations
 from workers.pipeline.gates.dependencies import dependencies
+from workers.pipeline.gates.loosened import loosened
 from workers.pipeline.gates.policy import (
     blocking_tags,
     confirmation,
@@ -54,6 +55,7 @@ GATES: tuple[Gate, ...] = (
     declined,
     trust,
     act,
+    loosened,
     protection,
     only_ids,
     protected_ids,

@@ -20,6 +20,10 @@ _DOUBTS = {
         "the event has no signed time, so it may be older than what came before it; "
         "look at the client in the PSA"
     ),
+    "before_configuration": (
+        "the event came before the configuration in force, and could be read only since; "
+        "look whether it is to be done by this one"
+    ),
     "before_acceptance": (
         "the event is older than the ledger that an admin accepted; look at the client in the PSA"
     ),
@@ -197,6 +201,11 @@ def identity(subject: Subject) -> Answer:
         for name in now
         if name in before and before[name] != now[name]
     ]
+    status = subject.organization.status
+    # That it follows the PSA to what deletions are for moves nothing.
+    for_it = (before.get("status"), subject.policy.soft_delete_status)
+    if "status" in before and status not in (*for_it, *subject.policy.eligible_statuses):
+        moved.append(f"status was {_shown(before['status'])} and is {_shown(status)}")
     made, worded = moment(subject.organization.created_at), subject.worded_at
     if made is not None and worded is not None and made > worded:
         moved.append(

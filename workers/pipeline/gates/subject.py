@@ -30,7 +30,7 @@ class Subject:
     `overrules_at`: a person knew then of what was said before, the ledger's first `overrules`
     decisions, and asked all the same. `known_name` comes from an earlier event.
     `said` is what PSAs that were asked said of its companies. `worded_at`: it was said then whom it
-    means.
+    means. `policy_then` is what the policy went by when it was planned first.
     """
 
     request: DeletionRequest
@@ -55,6 +55,7 @@ class Subject:
     schedule: Schedule | None = None
     said: tuple[Said, ...] = ()
     worded_at: datetime | None = None
+    policy_then: Mapping[str, Any] | None = None
 
 
 def answer(gate: str, refusal: str | None, *, lags: bool = False) -> Answer:

@@ -50,14 +50,21 @@ def _by_policy(deletion: Deletion, settings: Settings) -> Why | None:
         return None
     if deletion.asked is not None and deletion.asked.why == "limit":
         return "limit"
-    source = settings.sources.get(deletion.source) if deletion.by_webhook else None
-    match (source.approval if source else None) or settings.policy.approval:
+    # Who was to be asked about everything when it was planned first is asked yet.
+    then = (deletion.policy_then or {}).get("approval") == "always"
+    match "always" if then else approval_of(deletion, settings):
         case "always":
             return "policy"
         case "webhooks" if not deletion.by_request and not deletion.request.confirm_delete:
             return "unconfirmed"
         case _:
             return None
+
+
+def approval_of(deletion: Deletion, settings: Settings) -> str:
+    """About what a person is asked: its source's word, or the policy's."""
+    source = settings.sources.get(deletion.source) if deletion.by_webhook else None
+    return (source.approval if source else None) or settings.policy.approval
 
 
 def confirms(deletion: Deletion, settings: Settings) -> bool:

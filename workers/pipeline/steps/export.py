@@ -19,6 +19,7 @@ from workers.pipeline.plan import Plan
 from workers.pipeline.states import BLOCKED, EXPORTING
 from workers.pipeline.steps.outcome import Context, again, fail, go_on, stand_still, wait
 from workers.pipeline.steps.verify import keep_looking
+from workers.pipeline.terms import terms_of
 
 _SOONEST, _LATEST = timedelta(seconds=2), timedelta(minutes=5)
 # Less than a job may take: a file that needs longer is begun anew, and in the end blocks.
@@ -49,7 +50,8 @@ async def _export(deletion: Deletion, context: Context) -> Change:
     if exported is None or exported.org_id != org_id:
         return await _ask(plan, context)
     if exported.file is not None:
-        now, max_age = context.clock(), context.settings.policy.export_max_age
+        now = context.clock()
+        max_age = terms_of(deletion, context.settings).policy.export_max_age
         why = exported.unproved(plan, now, max_age)
         if why is None:
             return go_on("plan")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from adapters.errors import ITGlueConnectionError, PermissionDenied
 from adapters.fields import printable
 from adapters.likeness import taken_for
+from workers.audit.in_force import policy_digest
 from workers.itglue.client import ITGlue
 from workers.itglue.contents.together import both
 from workers.itglue.models import Inventory, Organization
@@ -59,6 +60,7 @@ def judged(
     settings: Settings,
     now: datetime,
     known: Known,
+    configuration: str = "",
 ) -> Plan:
     """The plan of these facts: pure. `settings` are the terms of the deletion."""
     granted = deletion.granted
@@ -85,6 +87,7 @@ def judged(
         schedule=schedule_of(deletion, known.settings),
         said=known.said,
         worded_at=deletion.worded_at,
+        policy_then=deletion.policy_then,
     )
     warnings = inventory.warnings
     if organization.psa_ids and ADVICE not in warnings:
@@ -100,7 +103,7 @@ def judged(
         act=act_of(settings),
         word=word_of(deletion, known.settings),
         account=inventory.account,
-        heard=tuple(sorted(known.settings.sources)),
+        configuration=configuration,
     )
 
 
@@ -171,11 +174,13 @@ async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
     """A fresh plan, and what it rests on beside IT Glue's answers."""
     found = await resolve(context.itglue, deletion.request)
     settings, now = terms_of(deletion, context.settings), context.clock()
+    # As far back as the policy of the first plan asks, too.
+    days = max(settings.policy.min_idle_days, (deletion.policy_then or {}).get("min_idle_days", 0))
     organization, (inventory, activity) = await both(
         _whole(context.itglue, found),
         both(
             context.itglue.inventory(found),
-            activity_of(context.itglue, found.id, settings.policy.min_idle_days, now),
+            activity_of(context.itglue, found.id, days, now),
         ),
     )
     if activity is not None and not activity.read:
@@ -187,7 +192,8 @@ async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
     if deletion.export is not None:
         inventory = deletion.export.contradicted(organization.id, inventory)
     known = await look(deletion, organization, context)
-    return judged(deletion, organization, inventory, activity, settings, now, known), known
+    by = policy_digest(context.settings)
+    return judged(deletion, organization, inventory, activity, settings, now, known, by), known
 
 
 async def _whole(itglue: ITGlue, found: Organization) -> Organization:

@@ -21,12 +21,13 @@ UNASKED: Final = timedelta(hours=24)
 
 
 def period(deletion: Deletion, settings: Settings) -> timedelta:
-    """How long: the policy's minimum, or its source's if that is longer."""
+    """How long: the longest of the policy's minimum, its source's, and that of the first plan."""
     least = settings.policy.grace_period
     if least is None:
         least = timedelta() if deletion.by_request else UNASKED
     source = settings.sources.get(deletion.source) if deletion.by_webhook else None
-    return max(least, source.grace_period if source else timedelta())
+    then = timedelta(seconds=(deletion.policy_then or {}).get("grace", 0))
+    return max(least, source.grace_period if source else timedelta(), then)
 
 
 def until(deletion: Deletion, plan: Plan, settings: Settings, now: datetime) -> datetime:

@@ -110,8 +110,10 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
         return _refused(Begun(PAUSED), deletion, context)
     if plan is None or context.clock() - plan.made_at > PLAN_LASTS:
         return go_on("plan", {"entry": "plan_aged"})
-    unheard = plan.heard != tuple(sorted(context.settings.sources))
-    if unheard or following(deletion, plan, settings, context.clock()) != deletion.step:
+    configuration = policy_digest(context.settings)
+    # What was read for it was read for its own questions: activity since so many days, whose words.
+    other = plan.configuration != configuration
+    if other or following(deletion, plan, settings, context.clock()) != deletion.step:
         # The configuration changed, an approval is missing, or the export is no longer on disk.
         return go_on("plan", {"entry": "policy_moved"})
     organization = await _shown(plan, deletion, context)
@@ -147,7 +149,7 @@ async def permission(deletion: Deletion, context: Context) -> Permission | Chang
             approval=wanted(deletion, plan, settings) is not None,
             grace=period(deletion, context.settings),
             asked=asked,
-            configuration=policy_digest(context.settings),
+            configuration=configuration,
             answered=timedelta(seconds=context.settings.itglue.timeout_seconds),
         ),
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 from adapters.errors import DeletionBlocked
 from workers.ledger.deleting.deletions import Change
 from workers.ledger.records import Deletion, ErrorEntry, encode_account
+from workers.pipeline.gates.loosened import forbids
 from workers.pipeline.identity.identities import strangers
 from workers.pipeline.plan import WAIVABLE, Plan
 from workers.pipeline.states import AWAITING_ELIGIBILITY, BLOCKED, PREVIEWED
@@ -103,12 +104,28 @@ def decide(
         "plan_noes": known.standing.said_noes,
         "plan_doubts": known.standing.said_doubts,
     }
-    pinned = {**plan.subject(), **(deletion.pinned or {})}
+    pinned = {**plan.subject(), "status": plan.organization.status, **(deletion.pinned or {})}
     if pinned != deletion.pinned:
         fields["pinned"] = json.dumps(pinned)
+    if deletion.policy_then is None:
+        fields["policy_then"] = json.dumps(_policy(deletion, settings))
     if known.said:
         change = replace(change, journal=(told(known.said), *change.journal))
     return change.with_fields(**fields)
+
+
+def _policy(deletion: Deletion, settings: Settings) -> dict[str, Any]:
+    """What the policy goes by with the first plan: nothing of it is loosened for what waits.
+
+    Until somebody replays it, for the policy of then.
+    """
+    policy = settings.policy
+    return {
+        **forbids(policy),
+        "approval": approve.approval_of(deletion, settings),
+        "grace": grace.period(deletion, settings).total_seconds(),
+        "export_max_age": policy.export_max_age.total_seconds(),
+    }
 
 
 def _status_elsewhere(deletion: Deletion, plan: Plan) -> str | None:
