@@ -188,7 +188,7 @@ class Rehearsal(Crew):
             callback_url="https://rewst.example.com/hook",
             idempotency_key=None,
             now=self.clock(),
-            asked=Anew(self.settings.policy.mode),
+            mode=self.settings.policy.mode,
         )
         self.watch.decided.born(deletion_id, self.settings.policy.mode)
         self._served(creating, answer)
@@ -571,7 +571,7 @@ class Rehearsal(Crew):
             callback_url="https://rewst.example.com/hook",
             overrule=True,
             now=self.clock(),
-            mode=self.settings.policy.mode,
+            asked=Anew(self.settings.policy.mode),
         )
         with suppress(Conflict):
             self._served(replaying, answer)
