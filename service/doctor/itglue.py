@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from adapters.errors import ITGlueError, PermissionDenied
-from adapters.likeness import likeness
+from adapters.likeness import drawn, likeness
 from service.doctor.finding import Finding
 from workers.itglue.client import ITGlue
 from workers.itglue.models import Organization
@@ -81,14 +81,17 @@ def idle(policy: PolicySettings, organizations: Sequence[Organization]) -> tuple
     """A line for each pattern, type and id of the policy that means no organization."""
     ids = {each.id for each in organizations}
     types = {each.type for each in organizations if each.type}
-    loose = {likeness(each) for each in types}
+    # As the gate compares them: who is told that one means nothing takes it out.
+    loose = {drawn(likeness(each)) for each in types}
     unmet = {
         "protected_names": [
             pattern
             for pattern in policy.protected_names
             if not any(protects(pattern, each.name) for each in organizations)
         ],
-        "protected_types": [it for it in policy.protected_types if likeness(it) not in loose],
+        "protected_types": [
+            it for it in policy.protected_types if drawn(likeness(it)) not in loose
+        ],
         "eligible_types": [it for it in policy.eligible_types if it not in types],
         "protected_ids": [it for it in policy.protected_ids if it not in ids],
         "only_ids": [it for it in policy.only_ids if it not in ids],

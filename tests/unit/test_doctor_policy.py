@@ -13,7 +13,7 @@ ACCOUNT = (
 def test_what_means_something_is_not_named() -> None:
     policy = PolicySettings(
         protected_names=("[msp]*", "acme "),
-        protected_types=("owner",),
+        protected_types=("owner", "\u041ewn\u0435r"),
         eligible_types=("Customer",),
         protected_ids=("1",),
         only_ids=("2",),
