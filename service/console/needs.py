@@ -33,7 +33,9 @@ class Need:
 def needs(now: Mapping[str, Any]) -> Iterator[Need]:
     """The needs of an installation, from what `GET /v1/status` says of it."""
     for each in now["pauses"]:
-        how = f"; to go on: unglue resume{_ACCEPTS.get(each['cause'], '')}"
+        # Who found a lost ledger says it in his reason.
+        said = "unglue resume" in each["reason"]
+        how = "" if said else f"; to go on: unglue resume{_ACCEPTS.get(each['cause'], '')}"
         yield Need(f"deletions are {paused(each)}", how, "/pause")
     if (redis := now.get("redis", "ok")) == "ok":
         yield from _parts(now)

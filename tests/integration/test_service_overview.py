@@ -134,6 +134,10 @@ def state(**changes: Any) -> dict[str, Any]:
         ({}, ""),
         ({"redis": "read-only", "worker": False}, "Redis takes no writes (read-only), so nothing"),
         ({"pauses": [{**PAUSE, "cause": "operator"}]}, "r; to go on: unglue resume"),
+        (
+            {"pauses": [{**PAUSE, "cause": "ledger_lost", "reason": "an admin: unglue resume …"}]},
+            ": an admin: unglue resume …",
+        ),
         ({"pauses": [{**PAUSE, "cause": "ledger_lost"}]}, "resume --accept-ledger --reason ..."),
         ({"pauses": [{**PAUSE, "cause": "account_changed"}]}, "unglue resume --accept-account"),
         ({"scheduler": False}, "unglue scheduler"),
@@ -152,3 +156,4 @@ def test_each_need_names_the_command_that_shows_more(changes: dict[str, Any], sa
     found = [each.words for each in needs(state(**changes))]
     assert len(found) == (1 if said else 0)
     assert said in "".join(found)
+    assert "".join(found).count("unglue resume") < 2
