@@ -7,6 +7,7 @@ and its time orders nothing. Which form it is, the body alone decides.
 Source: cloudevents/spec @c2845a49 `cloudevents/spec.md`, `bindings/http-protocol-binding.md`.
 """
 
+import base64
 import hashlib
 import json
 from datetime import datetime
@@ -36,7 +37,17 @@ def _known(headers: Headers, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - an
     if not isinstance(sent, dict):
         return ()
     binary = "specversion" not in sent and headers.only("ce-specversion") is not None
-    return known(sent if binary else sent.get("data"))
+    if binary:
+        return known(sent)
+    return known(sent.get("data")) or known(_text(sent.get("data_base64"))) or known(sent)
+
+
+def _text(encoded: Any) -> str | None:  # noqa: ANN401 - any JSON
+    """What was sent as bytes, if it is text."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode() if encoded else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _judged(

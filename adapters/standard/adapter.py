@@ -72,9 +72,10 @@ class Standard(HoldsSecrets):
 def _known(body: bytes) -> tuple[str, ...]:
     """Which client it may be about, where it cannot be read whole."""
     try:
-        return known(json_object(body).get("data"))
+        event = json_object(body)
     except Unreadable:
         return ()
+    return known(event.get("data")) or known(event)
 
 
 def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Verdict, ...]:
@@ -85,7 +86,10 @@ def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Ve
         case "client.inactive":
             return inactive(config, event.get("data"), identity, signed_time(sent))
         case "client.active":
-            return active(event.get("data"), identity, signed_time(sent))
+            data = event.get("data")
+            # They may stand beside the type.
+            said = event if data is None and known(event) else data
+            return active(said, identity, signed_time(sent))
         case str() as kind if is_about_a_client(kind, event.get("data")):
             raise Unreadable("type_unknown", quoted(kind))
         case str():
