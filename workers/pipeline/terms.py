@@ -96,6 +96,12 @@ def _first_distrust(deletion: Deletion, settings: Settings) -> str:
             f"several sources are of the integration {source.integration_type}, and a link in IT "
             f"Glue does not say whose it is; this one's is {source.itglue_integration!r}"
         )
+    psa = deletion.request.psa
+    if psa is not None and _shared(psa.integration_type, settings):
+        return (
+            f"several sources are of the integration {psa.integration_type}, and a link in IT Glue "
+            f"does not say whose it is; source {deletion.source} named company {psa.company_id}"
+        )
     return ""
 
 

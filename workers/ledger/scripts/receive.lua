@@ -13,6 +13,7 @@
 --       of a replay operator and token, else '' twice
 -- Answer: of each delivery its receipts (JSON array), of a replay {refused = why} (JSON), or its error
 local EACH = 15
+local MOST_OF_A_NAME = 20
 
 -- Deliveries are recorded one by one, each as if it were alone: one that fails has its error, and what is
 -- written for all of them is written at the end.
@@ -156,6 +157,21 @@ local function keep_signed(each, event, said)
   end
 end
 
+-- The clients that were inactive under an identity that others may have, the newest last.
+local function inactive_by(register, client)
+  local found = {}
+  for _, each in ipairs(list(register.inactive_by)) do
+    if each ~= client then
+      found[#found + 1] = each
+    end
+  end
+  found[#found + 1] = client
+  if #found > MOST_OF_A_NAME then
+    table.remove(found, 1)
+  end
+  return cjson.encode(found)
+end
+
 local function request(event, known)
   local register = known[1].register
   local at = event.occurred_at or event.arrived_at or now
@@ -211,6 +227,10 @@ local function request(event, known)
           add_time(said, 'inactive', at, event.claims, each.register)
           said[#said + 1] = 'inactive_signed'
           said[#said + 1] = event.occurred_at and 1 or 0
+        end
+        if place > 1 then
+          said[#said + 1] = 'inactive_by'
+          said[#said + 1] = inactive_by(each.register, event.client)
         end
         if place == 1 and given(event.name) then
           said[#said + 1] = 'name'

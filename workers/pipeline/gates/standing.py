@@ -57,8 +57,13 @@ def psa_links(subject: Subject) -> Answer:
             )
         return answer("psa_links", refusal)
     kinds = subject.organization.psa_types or ("",) * len(links)
-    linked = zip(links, kinds, strict=True) if len(links) > 1 else ()
-    unknown = [link for link, kind in linked if not _gone(link, kind, subject)]
+    linked = list(zip(links, kinds, strict=True)) if len(links) > 1 else []
+    # One number twice is two companies, and one event is of one of them.
+    unknown = [
+        link
+        for link, kind in linked
+        if not _gone(link, kind, subject) or (links.count(link) > 1 and not kind)
+    ]
     if not unknown:
         return answer("psa_links", None)
     return ask(
@@ -75,8 +80,9 @@ def _gone(link: str, kind: str, subject: Subject) -> bool:
     `kind` is the integration of the link, "" where IT Glue does not say. Then the number may be
     another PSA's, and only a company of the organization's name is meant.
     """
-    if len(set(subject.psa_sources.values())) > 1:
-        # Numbers of two PSAs may be equal, and where a link says whose it is is undocumented.
+    if len(subject.psa_sources) > 1:
+        # Numbers of two PSAs, or of two tenants of one, may be equal, and where a link says whose
+        # it is is undocumented.
         return False
     registers = subject.standing.registers
     said = [each for each in registers if each.state and _is(each, link, kind, subject)]

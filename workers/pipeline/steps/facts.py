@@ -19,7 +19,13 @@ from workers.ledger.records import Deletion
 from workers.pipeline.gates import judge
 from workers.pipeline.gates.subject import Subject
 from workers.pipeline.gates.synced import ADVICE
-from workers.pipeline.identity.identities import clients_of, forms_of, known_as_all
+from workers.pipeline.identity.identities import (
+    Client,
+    clients_of,
+    forms_of,
+    further,
+    known_as_all,
+)
 from workers.pipeline.identity.resolve import resolve
 from workers.pipeline.plan import Activity, Plan
 from workers.pipeline.protection import protection_of
@@ -43,12 +49,16 @@ _CUT_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a plan rests on beside IT Glue's answers: the configuration, and what was said."""
+    """What a plan rests on beside IT Glue's answers: the configuration, and what was said.
+
+    `others` are clients that are known to be the organization's only by what was said.
+    """
 
     settings: Settings
     standing: Standing = NOTHING_SAID
     protection: Protection | None = None
     said: tuple[Said, ...] = ()
+    others: frozenset[Client] = frozenset()
 
 
 def judged(
@@ -116,14 +126,23 @@ async def look(deletion: Deletion, organization: Organization, context: Context)
         context.ledger.protections,
         context.clock(),
     )
-    clients = dict.fromkeys(
-        (*deletion.identities, *clients_of(organization, context.settings.sources))
-    )
-    forms = dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request)))
-    standing = await context.ledger.registers.standing(
-        tuple(clients), tuple(forms), deletion.id, organization.id
-    )
-    return Known(context.settings, standing, protection, said)
+    settings = context.settings
+    clients = dict.fromkeys((*deletion.identities, *clients_of(organization, settings.sources)))
+    forms = tuple(dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request))))
+
+    async def standing() -> Standing:
+        return await context.ledger.registers.standing(
+            tuple(clients), forms, deletion.id, organization.id
+        )
+
+    first = await standing()
+    others = further(
+        organization, first.registers, settings.sources, settings.psa_sources, deletion.source
+    ).difference(clients)
+    if not others:
+        return Known(settings, first, protection, said)
+    clients |= dict.fromkeys(sorted(others))
+    return Known(settings, await standing(), protection, said, others)
 
 
 async def heard(
