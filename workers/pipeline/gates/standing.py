@@ -4,6 +4,7 @@ What a source other than the requester's own says, and what cannot be put in ord
 decide: these gates ask. A person's no refuses.
 """
 
+from adapters.likeness import taken_for
 from workers.ledger.deleting.registers import Decline, Register
 from workers.pipeline.gates.subject import Subject, answer, ask, refusing
 from workers.pipeline.identity.naming import hardly_differ, same
@@ -208,6 +209,11 @@ def identity(subject: Subject) -> Answer:
         moved.append(
             f"it was made at {rfc3339(made)}, after what asks for its deletion was said "
             f"({rfc3339(worded)}), so another one was meant, or its client is back"
+        )
+    if subject.called and taken_for(subject.called) != taken_for(subject.organization.name):
+        moved.append(
+            f"who asked for it calls this client {subject.called!r} by now, and IT Glue calls the "
+            f"organization {subject.organization.name!r}"
         )
     return ask("identity", "; ".join(moved))
 

@@ -92,6 +92,7 @@ def judged(
         overrules_at=deletion.overrules_at,
         overrules=deletion.overrules,
         known_name=deletion.known_name,
+        called=_called(deletion, known.standing),
         schedule=schedule_of(deletion, known.settings),
         said=known.said,
         worded_at=deletion.worded_at,
@@ -112,6 +113,12 @@ def judged(
         account=inventory.account,
         heard=tuple(sorted(known.settings.sources)),
     )
+
+
+def _called(deletion: Deletion, standing: Standing) -> str:
+    """The client's name by the newest event of its source, "" if none said one."""
+    own = (deletion.source, deletion.client)
+    return next((each.name for each in standing.registers if (each.source, each.client) == own), "")
 
 
 async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
@@ -163,27 +170,27 @@ async def heard(
 async def namesakes(
     deletion: Deletion, organization: Organization, context: Context
 ) -> tuple[Said, ...]:
-    """Other clients of its source, listed as active, whose organization it may be by its name."""
-    source = context.settings.sources.get(deletion.source) if deletion.by_webhook else None
-    if source is None or source.dated or not source.catches_up:
-        return ()
-    listed = await context.ledger.catch_ups.known(deletion.source)
-    own = {client for _, client in deletion.identities}
-    name = taken_for(organization.name)
-    return tuple(
-        Said(
-            deletion.source,
-            number,
-            "doubt",
-            f"source {deletion.source} lists client {number} {printable(each.name, 100)!r} as "
-            "active, and by its name the organization may be that one's",
-        )
-        for number, each in (listed.clients.items() if listed is not None else ())
-        if each.active
-        and not each.missed
-        and f"id:{number}" not in own
-        and taken_for(each.name) == name
-    )
+    """Other clients, listed as active, whose organization it may be by its name."""
+    name, found = taken_for(organization.name), list[Said]()
+    for source, config in context.settings.sources.items():
+        if config.dated or not config.catches_up:
+            continue
+        listed = await context.ledger.catch_ups.known(source)
+        found += [
+            Said(
+                source,
+                number,
+                "doubt",
+                f"source {source} lists client {number} {printable(each.name, 100)!r} as active, "
+                "and by its name the organization may be that one's",
+            )
+            for number, each in (listed.clients.items() if listed is not None else ())
+            if each.active
+            and not each.missed
+            and (source, f"id:{number}") not in deletion.identities
+            and taken_for(each.name) == name
+        ]
+    return tuple(found)
 
 
 async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:
