@@ -19,7 +19,7 @@ from adapters.headers import Headers
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import compact, timestamp
 from adapters.standard.config import StandardConfig
-from adapters.standard.data import active, inactive, is_about_a_client, known
+from adapters.standard.data import active, inactive, is_about_a_client, known, named_in
 from adapters.standard.signature import message_id, require_signature, signed_headers
 
 
@@ -72,10 +72,9 @@ class Standard(HoldsSecrets):
 def _known(body: bytes) -> tuple[str, ...]:
     """Which client it may be about, where it cannot be read whole."""
     try:
-        event = json_object(body)
+        return named_in(json_object(body))
     except Unreadable:
         return ()
-    return known(event.get("data")) or known(event)
 
 
 def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Verdict, ...]:

@@ -121,6 +121,29 @@ def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
     return tuple(dict.fromkeys(form for each in stated for form in _forms(*each)))
 
 
+def named(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Which clients an event may be about that is not understood; none: any of its source.
+
+    Data in a list are of several. Where nothing names one beyond doubt it may be any.
+    """
+    several = data if isinstance(data, list) else [data]
+    plain = all(any(_is_plain(*each) for each in _stated(one) or ()) for one in several)
+    if not plain or len(several) > _MOST_VALUES:
+        return ()
+    return tuple(dict.fromkeys(form for one in several for form in known(one)))
+
+
+def named_in(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same of an event whose data may stand beside its type, or under another key."""
+    data = event.get("data")
+    places = [data] if data is not None else [event, *filter(_is_object, event.values())]
+    return next((found for place in places if (found := named(place))), ())
+
+
+def _is_object(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(value, dict)
+
+
 def _certainty(stated: tuple[str, Any]) -> tuple[bool, int]:
     """In which order they are: what is plain first, and then as `known_as` has it."""
     return not _is_plain(*stated), _ORDER.index(stated[0])
