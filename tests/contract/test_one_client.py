@@ -223,6 +223,20 @@ def test_what_may_be_another_psas_number_names_nobody_of_the_source_that_asks() 
     assert not further(stated, [said], ("cw", "at", "ninja"), kinds, "std")
 
 
+@pytest.mark.parametrize("corrected", [True, False])
+async def test_inactive_as_another_organizations(sources: Them, *, corrected: bool) -> None:
+    """An event that names two is refused, and takes back nothing that was said of one of them."""
+    async with sources(grace_period="48h") as them:
+        await them.std("client.active", org_name=NAME)
+        await them.std(org_id="201", org_name=NAME)
+        await them.all_settled()
+        if corrected:
+            await them.std(org_name=NAME)
+        found = await them.settle(await created(them.cw()), until="scheduled")
+        assert found.state == ("scheduled" if corrected else "awaiting_approval")
+        assert ("another organization (201)" in await them.shown(found)) is not corrected
+
+
 # -- links -----------------------------------------------------------------------------------------
 
 

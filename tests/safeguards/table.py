@@ -422,6 +422,11 @@ OF_THE_PLAN: Final = (
         (f"{_CLIENT}::test_called_otherwise_while_it_waits",),
     ),
     Safeguard(
+        "gate: inactive as another organization's", "workers/pipeline/gates/standing.py",
+        'return other and register.epoch != "0" and register.state == "inactive"', "return False",
+        (f"{_CLIENT}::test_inactive_as_another_organizations",),
+    ),
+    Safeguard(
         "gate: psa_links, one number twice", "workers/pipeline/gates/standing.py",
         " or (links.count(link) > 1 and not kind)", "",
         (f"{_CLIENT}::test_one_number_twice_is_two_companies",),

@@ -238,7 +238,7 @@ local function request(event, known)
           said[#said + 1] = 'inactive_signed'
           said[#said + 1] = event.occurred_at and 1 or 0
         end
-        if place > 1 then
+        if place > 1 or each.register.inactive_by then
           said[#said + 1] = 'inactive_by'
           said[#said + 1] = inactive_by(each.register, event.client)
         end

@@ -11,6 +11,7 @@ from workers.pipeline.identity.naming import hardly_differ, same
 from workers.pipeline.plan import Answer
 from workers.times.clock import moment, rfc3339
 
+_ORG = "org:"
 _DOUBTS = {
     "order_unknown": (
         "two events of this client have the same time, or one that lay ahead, and one of them says "
@@ -30,10 +31,29 @@ _DOUBTS = {
 def client_active(subject: Subject) -> Answer:
     """A source's newest word, under any identity of the organization, is that it is active."""
     active = [register for register in subject.standing.registers if register.active]
-    said = dict.fromkeys(register.words for register in active)
+    elsewhere = [each for each in subject.standing.registers if _inactive_elsewhere(each, subject)]
+    said = dict.fromkeys(
+        (
+            *(register.words for register in active),
+            *(
+                f"{each.words}, and since then that it is inactive only as that of another "
+                f"organization ({each.inactive_by[-1].removeprefix(_ORG)})"
+                for each in elsewhere
+            ),
+        )
+    )
     # By their number, for two events may come within one second.
-    evidence = " ".join(f"{each.source}/{each.client}/{each.epoch}/{each.said}" for each in active)
+    evidence = " ".join(
+        f"{each.source}/{each.client}/{each.epoch}/{each.said}" for each in (*active, *elsewhere)
+    )
     return ask("client_active", "; ".join(said), evidence)
+
+
+def _inactive_elsewhere(register: Register, subject: Subject) -> bool:
+    """Whether who was active became inactive by an event that names another organization, too."""
+    by = register.inactive_by[-1] if register.inactive_by else ""
+    other = by.startswith(_ORG) and by != f"{_ORG}{subject.organization.id}"
+    return other and register.epoch != "0" and register.state == "inactive"
 
 
 def psa_says(subject: Subject) -> Answer:
