@@ -60,7 +60,11 @@ def folded_number(identifier: str) -> str:
     """A number, perhaps behind the name of what counts so, as it is compared: `manage:250`."""
     counter, colon, number = likeness(identifier).rpartition(":")
     number = number.strip()
-    return counter + colon + ((number.lstrip("0") or number) if number.isdecimal() else number)
+    if number.isdecimal():
+        # Digits of any script.
+        number = "".join(str(unicodedata.decimal(digit)) for digit in number)
+        number = number.lstrip("0") or number
+    return counter + colon + number
 
 
 _CLIENTS: Final = ("client", "customer", "compan", "organi", "account", "tenant")

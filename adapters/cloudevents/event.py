@@ -7,6 +7,7 @@ and its time orders nothing. Which form it is, the body alone decides.
 Source: cloudevents/spec @c2845a49 `cloudevents/spec.md`, `bindings/http-protocol-binding.md`.
 """
 
+import base64
 import hashlib
 import json
 from datetime import datetime
@@ -18,9 +19,10 @@ from adapters.clients import rejected
 from adapters.cloudevents.config import CloudEventsConfig
 from adapters.fields import Identity, Unreadable, as_object, instant, quoted, signed_time, stamped
 from adapters.headers import Headers
+from adapters.likeness import taken_for
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import timestamp
-from adapters.standard.data import active, inactive, is_about_a_client, known
+from adapters.standard.data import active, inactive, is_about_a_client, named, named_in
 from adapters.standard.signature import message_id
 
 
@@ -36,7 +38,15 @@ def _known(headers: Headers, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - an
     if not isinstance(sent, dict):
         return ()
     binary = "specversion" not in sent and headers.only("ce-specversion") is not None
-    return known(sent if binary else sent.get("data"))
+    return named(sent) if binary else named_in(sent) or named(_text(sent.get("data_base64")))
+
+
+def _text(encoded: Any) -> str | None:  # noqa: ANN401 - any JSON
+    """What was sent as bytes, if it is text."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode() if encoded else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _judged(
@@ -58,7 +68,7 @@ def _judged(
         try:
             verdicts = _meant(config, kind, event, identity, None, signed=False)
         except Unreadable as error:
-            verdicts = (rejected(error, identity, known(event)),)
+            verdicts = (rejected(error, identity, named(event)),)
         # The type stands beside the body, and the same data may mean the opposite.
         return stamped(verdicts, json.dumps([kind, event], sort_keys=True).encode())
     _require_attributes(config, event)
@@ -82,7 +92,9 @@ def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -
         if not isinstance(attributes.get(name), str) or not attributes[name]:
             raise Unreadable("attribute_missing", name)
     if config.event_source is not None and attributes["source"] != config.event_source:
-        raise Unreadable("foreign_source", quoted(attributes["source"]), holds=False)
+        # Another spelling of it is no other one.
+        other = taken_for(attributes["source"]) != taken_for(config.event_source)
+        raise Unreadable("foreign_source", quoted(attributes["source"]), holds=not other)
 
 
 def _meant(

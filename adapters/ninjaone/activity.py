@@ -72,7 +72,7 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
         if named and not folded(code).startswith(_OF_A_CLIENT):
             raise Unreadable("status_code_unknown", quoted(code))
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="other_event"),)
-    if code == "CLIENT_UPDATED" and config.inactive_when is None:
+    if code == "CLIENT_UPDATED" and config.inactive_when is None and not known(config, activity):
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="no_convention"),)
     occurred_at = _time(sent)
     organization = _organization_id(config, activity)
@@ -161,6 +161,7 @@ def _time(sent: object) -> datetime | None:
 
 
 def _inactive(config: NinjaOneConfig, code: str, activity: Mapping[str, Any]) -> bool:
+    # Without a convention whatever is there is active, by the name that it has now.
     if code != "CLIENT_UPDATED" or config.inactive_when is None:
         return code == "CLIENT_DELETED"
     value = at(activity, config.inactive_when.pointer)

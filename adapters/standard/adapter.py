@@ -19,7 +19,7 @@ from adapters.headers import Headers
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import compact, timestamp
 from adapters.standard.config import StandardConfig
-from adapters.standard.data import active, inactive, is_about_a_client, known
+from adapters.standard.data import active, inactive, is_about_a_client, known, named_in
 from adapters.standard.signature import message_id, require_signature, signed_headers
 
 
@@ -72,7 +72,7 @@ class Standard(HoldsSecrets):
 def _known(body: bytes) -> tuple[str, ...]:
     """Which client it may be about, where it cannot be read whole."""
     try:
-        return known(json_object(body).get("data"))
+        return named_in(json_object(body))
     except Unreadable:
         return ()
 
@@ -85,7 +85,10 @@ def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Ve
         case "client.inactive":
             return inactive(config, event.get("data"), identity, signed_time(sent))
         case "client.active":
-            return active(event.get("data"), identity, signed_time(sent))
+            data = event.get("data")
+            # They may stand beside the type.
+            said = event if data is None and known(event) else data
+            return active(said, identity, signed_time(sent))
         case str() as kind if is_about_a_client(kind, event.get("data")):
             raise Unreadable("type_unknown", quoted(kind))
         case str():

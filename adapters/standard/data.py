@@ -1,9 +1,10 @@
 """`data` of an event: the fields of a deletion request, from somebody who signed them."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
@@ -17,11 +18,30 @@ from adapters.clients import (
     says_nothing_else,
     speaks_of_a_client,
 )
-from adapters.fields import Identity, Unreadable, as_object, folded, printable, readable_name
-from adapters.models import DeletionRequest, Reactivated, Rejected, Request
+from adapters.fields import (
+    Identity,
+    Unreadable,
+    as_object,
+    folded,
+    json_value,
+    printable,
+    readable_name,
+)
+from adapters.likeness import likeness
+from adapters.models import DeletionRequest, PsaIntegration, Reactivated, Rejected, Request
 from adapters.standard.config import StandardConfig
 
-_IDENTIFIERS = ("psa", "org_id", "org_name")
+# The identifiers, by their names without case and signs.
+_MEANT: Final = {
+    "psa": "psa",
+    "orgid": "org_id", "organizationid": "org_id",
+    "orgname": "org_name", "organizationname": "org_name",
+}  # fmt: skip
+_ORDER: Final = ("psa", "org_id", "org_name")
+_SIGNS: Final = re.compile(r"[\W_]+")
+_DIGITS: Final = re.compile(r"\d+")
+_MOST_VALUES: Final = 50
+_MOST_READ: Final = 200
 
 
 def inactive(
@@ -78,11 +98,12 @@ def active(
     Nothing else of the data matters: a misspelt flag must not keep a deletion alive. Raises
     Unreadable: `data_not_object` or `client_missing`.
     """
-    fields = as_object(data, "data_not_object")
-    clients = known(fields)
-    back = reactivated(clients, identity, occurred_at, readable_name(fields.get("org_name")))
-    stated = [{name: value} for name in _IDENTIFIERS if (value := fields.get(name)) is not None]
-    if all(known(each) for each in stated):
+    stated = _stated(data)
+    if stated is None:
+        as_object(data, "data_not_object")
+    names = [readable_name(value) for meant, value in stated or () if meant == "org_name"]
+    back = reactivated(known(data), identity, occurred_at, names[0] if names else None)
+    if all(_is_plain(meant, value) for meant, value in stated or ()):
         return back
     # It may be active under the one that cannot be read, too.
     unreadable = Unreadable("identity_unreadable")
@@ -91,34 +112,123 @@ def active(
 
 
 def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
-    """Every identity of the client that can be read; a number counts as its digits.
+    """Every identity of the client that can be read, however its names and numbers are spelt.
 
-    So does one that has blanks, zeros or wide digits: what it names is active, however it is spelt.
+    A number counts as each run of its digits, and one of an integration that is not known as one of
+    any. Taking a client for one more can only keep a deletion from happening.
     """
-    if not isinstance(data, dict):
+    stated = sorted(_stated(data) or (), key=_certainty)
+    return tuple(dict.fromkeys(form for each in stated for form in _forms(*each)))
+
+
+def named(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Which clients an event may be about that is not understood; none: any of its source.
+
+    Data in a list are of several. Where nothing names one beyond doubt it may be any.
+    """
+    several = data if isinstance(data, list) else [data]
+    plain = all(any(_is_plain(*each) for each in _stated(one) or ()) for one in several)
+    if not plain or len(several) > _MOST_VALUES:
         return ()
-    found: list[str] = []
-    for name in _IDENTIFIERS:
-        value = _lenient(data.get(name), str if name == "org_name" else folded_number)
+    return tuple(dict.fromkeys(form for one in several for form in known(one)))
+
+
+def named_in(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The same of an event whose data may stand beside its type, or under another key."""
+    data = event.get("data")
+    places = [data] if data is not None else [event, *filter(_is_object, event.values())]
+    return next((found for place in places if (found := named(place))), ())
+
+
+def _is_object(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(value, dict)
+
+
+def _certainty(stated: tuple[str, Any]) -> tuple[bool, int]:
+    """In which order they are: what is plain first, and then as `known_as` has it."""
+    return not _is_plain(*stated), _ORDER.index(stated[0])
+
+
+def _stated(data: Any) -> list[tuple[str, Any]] | None:  # noqa: ANN401 - any JSON
+    """The identifiers among the data, which may be JSON in a text; `None` if it is no object."""
+    if isinstance(data, str):
         try:
-            found += _identities(DeletionRequest.model_validate({name: value}))
-        except ValidationError:
-            continue
-    return tuple(found)
+            data = json_value(data)
+        except Unreadable:
+            return None
+    if not isinstance(data, dict):
+        return None
+    return [
+        (meant, value)
+        for name, value in data.items()
+        if value is not None and (meant := _MEANT.get(_word(name)))
+    ]
 
 
-def _lenient(value: Any, read: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON
-    match value:
-        case dict():
-            return {key: _lenient(each, read) for key, each in value.items()}
-        case bool():
-            return value
-        case float() if value.is_integer():
-            return read(str(int(value)))
-        case int() | str():
-            return read(str(value))
-        case _:
-            return value
+def _word(name: str) -> str:
+    return _SIGNS.sub("", likeness(name))
+
+
+def _forms(meant: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
+    if meant == "psa":
+        for link in value if isinstance(value, list) else [value]:
+            fields = link if isinstance(link, dict) else {"company_id": link}
+            kind, numbers = _link(fields)
+            for number in numbers:
+                for each in (kind,) if kind else get_args(PsaIntegration):
+                    yield from known_as(name=None, psa=f"{each}:{number}")
+    elif meant == "org_id":
+        for text in _texts(value):
+            for number in _digits(text):
+                yield from known_as(name=None, org=number)
+    else:
+        for text in _texts(value):
+            yield from known_as(name=readable_name(text))
+
+
+def _link(fields: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    """The integration of a link to a PSA, if it is known, and what may be the company's number."""
+    kind, numbers = None, list[str]()
+    for name, value in fields.items():
+        match _word(name):
+            case "integrationtype":
+                said = likeness(value) if isinstance(value, str) else ""
+                kind = said if said in get_args(PsaIntegration) else kind
+            case "companyid":
+                for text in _texts(value):
+                    numbers += [text, *_digits(text)]
+            case _:
+                pass
+    return kind, numbers
+
+
+def _texts(value: Any) -> list[str]:  # noqa: ANN401 - any JSON
+    """The texts and numbers of a value or of a list, as texts; none if they are too many."""
+    values = value if isinstance(value, list) else [value]
+    texts = [
+        str(int(each) if isinstance(each, float) and each.is_integer() else each)
+        for each in values
+        if isinstance(each, int | float | str) and not isinstance(each, bool)
+    ]
+    # Half a character is no text, and cannot be written down.
+    plain = [text.encode(errors="ignore").decode() for text in texts]
+    return [text for text in plain if text.strip()] if len(values) <= _MOST_VALUES else []
+
+
+def _digits(text: str) -> list[str]:
+    """Each run of digits in a text, as a number."""
+    return [folded_number(run) for run in _DIGITS.findall(likeness(text[:_MOST_READ]))]
+
+
+def _is_plain(meant: str, value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether it names one client beyond doubt."""
+    if meant == "org_name":
+        return readable_name(value) is not None
+    if meant == "psa":
+        kind, numbers = _link(value) if isinstance(value, dict) else (None, [])
+        return kind is not None and bool(numbers)
+    numbers = [folded_number(text) for text in _texts(value)]
+    return len(numbers) == 1 and numbers == _digits(numbers[0])
 
 
 def is_about_a_client(

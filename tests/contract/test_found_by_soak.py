@@ -222,7 +222,7 @@ def test_a_ledger_that_is_lost_twice_lacks_what_came_between(it: Rehearsal) -> N
 
 
 def test_a_client_that_is_back_under_another_name_ends_a_no(it: Rehearsal) -> None:
-    """Not wrong, but taken for it: its own number says that it is the same."""
+    """Its own number says that it is the same, so a person is asked, and no no refuses."""
     made = it.named_event(active=False, source="nj", name="TestCompany", number="8")
     assert made is not None
     it.work(made)
@@ -230,7 +230,11 @@ def test_a_client_that_is_back_under_another_name_ends_a_no(it: Rehearsal) -> No
     it.reject(made, by="bob")
     it.forward(seconds=1)
     it.named_event(active=True, source="nj", name="Paper Moon Cinema", number="8")
-    it.named_event(active=False, org_id=301, name="TestCompany", age=1)
+    asked = it.named_event(active=False, org_id=301, name="TestCompany", age=1)
+    assert asked is not None
+    it.work(asked)
+    assert it.check()[asked].state == "awaiting_approval"
+    it.approve(asked, by="bob", force=False, stale=False)
     it.finish()
     assert it.watch.calls == 1
 

@@ -92,6 +92,19 @@ async def test_a_link_is_proved_by_its_remote_id(server: ScriptedITGlue, itglue:
     assert (asked["filter[psa_id]"], asked["filter[psa_integration_type]"]) == ("174", "autotask")
 
 
+@pytest.mark.parametrize("twin", ["0174", " 174 "])
+async def test_a_number_with_zeros_or_blanks_is_no_other_one(
+    server: ScriptedITGlue, itglue: ITGlue, twin: str
+) -> None:
+    """It is found beside the one that is linked exactly, and never in its place."""
+    rows = [linked(5, "174"), linked(6, twin)]
+    server.on("GET", "/organizations", listing(*rows, included=remote(*rows)))
+    found = await itglue.organizations_linked(LINK)
+    assert [each.id for each in found.found] == ["5", "6"]
+    server.on("GET", "/organizations", listing(rows[1], included=remote(rows[1])))
+    assert not (await itglue.organizations_linked(LINK)).found
+
+
 async def test_an_ignored_link_filter_is_noticed(server: ScriptedITGlue, itglue: ITGlue) -> None:
     rows = [linked(number, str(number + 100)) for number in range(1, 1500)]
     server.on("GET", "/organizations", paged(rows, included=remote(*rows)))

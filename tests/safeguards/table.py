@@ -38,6 +38,7 @@ _SOAK = f"{_CONTRACT}found_by_soak.py"
 _SPOOLS = "tests/integration/test_spool_ledger.py"
 _BULK = "tests/integration/test_replays_bulk.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
+_CLIENT = f"{_CONTRACT}one_client.py"
 
 GRANT: Final = (
     _asked(
@@ -191,8 +192,40 @@ GRANT: Final = (
 EVENTS: Final = (
     Safeguard(
         "event: the same one is one", RECEIVE,
-        "  if known[1] and not anew and not came_back(event) then", "  if false then",
+        "  if known[1] and not anew and not came_back(event) and not event.again then",
+        "  if false then",
         ("tests/integration/test_ledger_receive.py",),
+    ),
+    Safeguard(
+        "event: active once more in the same words", RECEIVE,
+        "known[1] and not operator and said_again(event)", "false",
+        (f"{_CLIENT}::test_the_same_words_once_more",),
+    ),
+    Safeguard(
+        "event: the newest name, and not the last to come", RECEIVE,
+        "given(event.name) and at >= tonumber(register.name_at or 0)", "given(event.name)",
+        (f"{_CLIENT}::test_the_newest_name_counts_and_not_the_last_to_come",),
+    ),
+    Safeguard(
+        "event: active, by a number among signs", "adapters/standard/data.py",
+        "numbers += [text, *_digits(text)]", "numbers.append(text)",
+        (f"{_CLIENT}::test_active_in_odd_words",),
+    ),
+    Safeguard(
+        "event: active, by a number of no known integration", "adapters/standard/data.py",
+        "if kind else get_args(PsaIntegration):", "if kind else ():",
+        (f"{_CLIENT}::test_active_in_odd_words",),
+    ),
+    Safeguard(
+        "event: active, by keys of another style", "adapters/standard/data.py",
+        '    return _SIGNS.sub("", likeness(name))', '    return _SIGNS.sub("", name)',
+        (f"{_CLIENT}::test_active_in_odd_words",),
+    ),
+    Safeguard(
+        "event: NinjaOne's update says who is there", "adapters/ninjaone/activity.py",
+        "config.inactive_when is None and not known(config, activity):",
+        "config.inactive_when is None:",
+        (f"{_CLIENT}::test_another_one_takes_the_name",),
     ),
     Safeguard(
         "event: another content under a used id is another one", RECEIVE,
@@ -423,9 +456,65 @@ OF_THE_PLAN: Final = (
     Safeguard(
         "plan: another client of the name, listed as active",
         "workers/pipeline/steps/facts.py",
-        "        if each.active\n",
-        "        if False\n",
+        "            if each.active\n",
+        "            if False\n",
         (f"{_CONTRACT}own_client_asked.py::test_a_duplicate_that_goes_leaves_its_namesake",),
+    ),
+    Safeguard(
+        "plan: the lists of other sources", "workers/pipeline/steps/facts.py",
+        "if config.dated or not", "if source != deletion.source or not",
+        (f"{_CLIENT}::test_listed_as_active_by_another_source",),
+    ),
+    Safeguard(
+        "plan: who its client is by what was said", "workers/pipeline/steps/facts.py",
+        "    if not others:", "    if True:",
+        (f"{_CLIENT}::test_active_under_the_name_of_a_linked_company",),
+    ),
+    Safeguard(
+        "plan: who was inactive under its name", "workers/pipeline/identity/identities.py",
+        "for client in register.inactive_by)", "for client in ())",
+        (f"{_CLIENT}::test_active_under_a_new_name",),
+    ),
+    Safeguard(
+        "plan: its short name", "workers/pipeline/identity/identities.py",
+        "            *_by_short_name(organization),\n", "",
+        (f"{_CLIENT}::test_active_in_odd_words",),
+    ),
+    Safeguard(
+        "plan: its client is called otherwise by now", "workers/pipeline/gates/standing.py",
+        "if subject.called and taken_for", "if False and taken_for",
+        (f"{_CLIENT}::test_called_otherwise_while_it_waits",),
+    ),
+    Safeguard(
+        "gate: inactive as another organization's", "workers/pipeline/gates/standing.py",
+        'return other and register.epoch != "0" and register.state == "inactive"', "return False",
+        (f"{_CLIENT}::test_inactive_as_another_organizations",),
+    ),
+    Safeguard(
+        "gate: psa_links, one number twice", "workers/pipeline/gates/standing.py",
+        " or (links.count(link) > 1 and not kind)", "",
+        (f"{_CLIENT}::test_one_number_twice_is_two_companies",),
+    ),
+    Safeguard(
+        "gate: psa_links, another tenant's number", "workers/pipeline/gates/standing.py",
+        "if len(subject.psa_sources) > 1:", "if len(set(subject.psa_sources.values())) > 1:",
+        (f"{_CLIENT}::test_another_tenants_number_is_not_the_linked_one",),
+    ),
+    Safeguard(
+        "plan: a link that may be another tenant's", "workers/pipeline/terms.py",
+        "elif psa is not None and _shared(psa.integration_type, settings):", "elif False:",
+        (f"{_CLIENT}::test_a_link_without_its_tenant",),
+    ),
+    Safeguard(
+        "no: of a client whose organization is made anew", "workers/ledger/scripts/prelude.lua",
+        "if not deletion.plan or string.find(form, 'psa:', 1, true) == 1 then",
+        "if not deletion.plan then",
+        (f"{_CLIENT}::test_a_no_holds_though_the_organization_is_made_anew",),
+    ),
+    Safeguard(
+        "no: a namesake with a long name", "workers/ledger/scripts/standing.lua",
+        "return kind == 'sha256' and 'name' or kind", "return kind",
+        (f"{_CLIENT}::test_a_namesake_with_a_long_name_ends_no_no",),
     ),
     Safeguard(
         "plan: active since it was asked for cancels", "workers/pipeline/steps/plan.py",
@@ -474,7 +563,8 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "no: to whatever a replay may mean now", "workers/ledger/scripts/prelude.lua",
-        "local forms = deletion.plan and {} or list(deletion.forms)", "local forms = {}",
+        "if not deletion.plan or string.find(form, 'psa:', 1, true) == 1 then",
+        "if string.find(form, 'psa:', 1, true) == 1 then",
         ("tests/contract/test_no_way_round.py::test_a_no_before_a_replay_is_planned_anew",),
     ),
     Safeguard(
@@ -515,8 +605,8 @@ OF_THE_PLAN: Final = (
     ),
     Safeguard(
         "events: active under an id however it is spelt", "adapters/standard/data.py",
-        'str if name == "org_name" else folded_number', "str",
-        ("tests/unit/test_adapter_standard.py",),
+        "for number in _digits(text):", "for number in [text]:",
+        (f"{_CLIENT}::test_active_in_odd_words",),
     ),
     Safeguard(
         "plan: the export that was planned", "workers/pipeline/terms.py",

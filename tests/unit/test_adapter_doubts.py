@@ -89,6 +89,10 @@ OWN_TYPES = {"active_types": ["reactivated"], "inactive_types": ["offboarded"]}
                 {"test": True, "companyName": "Acme"},
             )
         ),
+        *(
+            ("cloudevents", cloud("client.active", source=source), {"event_source": "/Tenants/1"})
+            for source in ("/tenants/1", "/tenants/1/", "tenants/1")
+        ),
         ("connectwise", connectwise(Type="company.updated"), {}),
         ("connectwise", connectwise(Type="company_v2"), {}),
         ("autotask", {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000"}, {}),
@@ -177,6 +181,25 @@ def test_an_identity_that_cannot_be_read_holds_beside_what_counts() -> None:
     assert isinstance(holds, Rejected)
     assert (holds.reason, holds.clients, holds.holds) == ("identity_unreadable", (), True)
     assert counts.event_id != holds.event_id
+
+
+@pytest.mark.parametrize(
+    ("body", "clients"),
+    [
+        (standard("client.active", [{"org_id": "5"}, {"org_id": 6}]), ("org:5", "org:6")),
+        (standard("client.active", [{"org_id": "5"}, {"org_id": "6b"}]), ()),
+        (standard("reactivated", {"OrgId": 5}), ("org:5",)),
+        (standard("reactivated", {"org_id": "5a"}), ()),
+        ({"Type": "client.active", "Data": {"org_id": "5"}}, ("org:5",)),
+        ({"event": "client.active", "org": 5, "org_id": "5"}, ("org:5",)),
+        ({"event": "client.active", "payload": {"id": "5"}}, ()),
+    ],
+)
+def test_whom_it_may_be_about_where_it_is_not_understood(body: Any, clients: Any) -> None:
+    """All of its source's, unless it names somebody plainly, wherever that stands."""
+    (verdict,) = read("standard", body)
+    assert isinstance(verdict, Rejected)
+    assert (verdict.clients, verdict.holds) == (clients, True)
 
 
 def test_the_type_beside_a_body_tells_two_events_apart() -> None:

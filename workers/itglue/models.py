@@ -1,6 +1,6 @@
 """What IT Glue says, as frozen values. Facts: https://api.itglue.com/developer (2025-08-18)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -41,11 +41,16 @@ class Organization:
         links = None if self.psa_ids is None else sorted(self.psa_ids)
         return {"id": self.id, "name": self.name, "created_at": self.created_at, "psa_ids": links}
 
-    def linked_to(self, integration_type: str, company_id: str) -> bool:
-        """Whether a link to this company is stated, and none says that it is another PSA's."""
+    def linked_to(
+        self, integration_type: str, company_id: str, read: Callable[[str], str] = str
+    ) -> bool:
+        """Whether a link to this company is stated, and none says that it is another PSA's.
+
+        `read` is how a number is read before it is compared.
+        """
         types = self.psa_types or ("",) * len(self.psa_ids or ())
         return any(
-            link == company_id and kind in {"", integration_type}
+            read(link) == read(company_id) and kind in {"", integration_type}
             for link, kind in zip(self.psa_ids or (), types, strict=True)
         )
 

@@ -6,6 +6,7 @@ know, and then returns everything.
 
 import unicodedata
 
+from adapters.clients import folded_number
 from adapters.counting import counted
 from adapters.errors import InvalidIdentifier
 from adapters.likeness import taken_for
@@ -116,7 +117,13 @@ async def linked(transport: Transport, link: PsaLink) -> Linked:
     if any(row.psa_ids is None for row in stated):
         raise CallFailed("IT Glue does not state the PSA links of an organization")
     found = tuple(row for row in stated if row.linked_to(link.integration_type, link.company_id))
-    return Linked(found, filter_honoured=len(found) == len(rows))
+    # Zeros and blanks make no other number of it: what is linked so is found beside it.
+    alike = tuple(
+        row
+        for row in stated
+        if row not in found and row.linked_to(link.integration_type, link.company_id, folded_number)
+    )
+    return Linked(found + alike if found else (), filter_honoured=len(found) == len(rows))
 
 
 async def statuses(transport: Transport) -> dict[str, str]:

@@ -8,6 +8,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from adapters.contract import SourceConfig
 from adapters.models import PsaIntegration
 from workers.bulk.sweep.criteria import narrowed
 from workers.ledger.records import Deletion
@@ -94,12 +95,23 @@ def _first_distrust(deletion: Deletion, settings: Settings) -> str:
         )
     if deletion.request.confirm_delete and not source.may_confirm:
         return f"source {deletion.source} confirmed it, and is not to confirm any more"
+    return _ambiguous(deletion, source, settings)
+
+
+def _ambiguous(deletion: Deletion, source: SourceConfig, settings: Settings) -> str:
+    """Why a link does not say whose company it is; "" if it does, or none was named."""
+    psa = deletion.request.psa
     if source.itglue_integration is not None and _shared(source.integration_type, settings):
-        return (
-            f"several sources are of the integration {source.integration_type}, and a link in IT "
-            f"Glue does not say whose it is; this one's is {source.itglue_integration!r}"
-        )
-    return ""
+        whose = f"this one's is {source.itglue_integration!r}"
+    elif psa is not None and _shared(psa.integration_type, settings):
+        whose = f"source {deletion.source} named company {psa.company_id}"
+    else:
+        return ""
+    kind = psa.integration_type if psa is not None else source.integration_type
+    return (
+        f"several sources are of the integration {kind}, and a link in IT Glue does not say whose "
+        f"it is; {whose}"
+    )
 
 
 def _no_requester(name: str, deletion: Deletion, settings: Settings) -> str:

@@ -31,6 +31,7 @@ class Register:
     active_by: str = ""
     name: str = ""
     contested_by: str = ""
+    inactive_by: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -168,7 +169,8 @@ class Registers(Part):
 
 
 def _register(source: str, client: str, row: Sequence[str]) -> Register:
-    state, epoch, order, seen, *by_and_name = row
+    state, epoch, order, seen, active_by, name, contested_by, inactive_by = row
     return Register(
-        source, client, state, epoch or "0", int(order or 0), ms_or_none(seen), *by_and_name
-    )
+        source, client, state, epoch or "0", int(order or 0), ms_or_none(seen),
+        active_by, name, contested_by, tuple(json.loads(inactive_by or "[]")),
+    )  # fmt: skip

@@ -562,7 +562,13 @@ local function decline(deletion, now, entry, detail)
     by = detail.operator, at = tonumber(now), reason = detail.reason, how = entry,
     deletion_id = deletion.id, watch = watch, number = decisions(),
   })
-  local forms = deletion.plan and {} or list(deletion.forms)
+  -- By its link it is the same client, should IT Glue have made the organization anew.
+  local forms = {}
+  for _, form in ipairs(list(deletion.forms)) do
+    if not deletion.plan or string.find(form, 'psa:', 1, true) == 1 then
+      forms[#forms + 1] = form
+    end
+  end
   if given(deletion.org_id) then
     forms[#forms + 1] = 'org:' .. deletion.org_id
   end

@@ -13,6 +13,7 @@
 --       of a replay operator and token, else '' twice
 -- Answer: of each delivery its receipts (JSON array), of a replay {refused = why} (JSON), or its error
 local EACH = 15
+local MOST_OF_A_NAME = 20
 
 -- Deliveries are recorded one by one, each as if it were alone: one that fails has its error, and what is
 -- written for all of them is written at the end.
@@ -145,6 +146,16 @@ local function add_time(said, name, at, claims, register)
   end
 end
 
+-- What a client is called by the newest event that names it, whichever comes last.
+local function add_name(said, event, at, register)
+  if given(event.name) and at >= tonumber(register.name_at or 0) then
+    said[#said + 1] = 'name'
+    said[#said + 1] = event.name
+    said[#said + 1] = 'name_at'
+    said[#said + 1] = at
+  end
+end
+
 -- Writes what is `said` of a client. What came later without a time of its own does not make a signed one
 -- forgotten.
 local function keep_signed(each, event, said)
@@ -158,6 +169,21 @@ end
 
 -- What a mode does, from the mildest to the hardest.
 local MODES = {preview = 1, soft_delete = 2, delete = 3}
+
+-- The clients that were inactive under an identity that others may have, the newest last.
+local function inactive_by(register, client)
+  local found = {}
+  for _, each in ipairs(list(register.inactive_by)) do
+    if each ~= client then
+      found[#found + 1] = each
+    end
+  end
+  found[#found + 1] = client
+  if #found > MOST_OF_A_NAME then
+    table.remove(found, 1)
+  end
+  return cjson.encode(found)
+end
 
 local function request(event, known)
   local register = known[1].register
@@ -223,9 +249,12 @@ local function request(event, known)
           said[#said + 1] = 'inactive_signed'
           said[#said + 1] = event.occurred_at and 1 or 0
         end
-        if place == 1 and given(event.name) then
-          said[#said + 1] = 'name'
-          said[#said + 1] = event.name
+        if place > 1 or each.register.inactive_by then
+          said[#said + 1] = 'inactive_by'
+          said[#said + 1] = inactive_by(each.register, event.client)
+        end
+        if place == 1 then
+          add_name(said, event, at, each.register)
         end
         if place == 1 and not joins then
           said[#said + 1] = 'deletion_id'
@@ -294,7 +323,7 @@ local function reactivated(event, known)
   local at = event.occurred_at or event.arrived_at or event.came or now
   -- Only two signed times can be put in order; in doubt the client is active. In a replay two times of
   -- arrival can be, too: that is the order in which both would have been handled.
-  local stale, equal = true, false
+  local stale, equal = true, event.again
   for _, each in ipairs(known) do
     local kept = each.register
     local inactive_at, claims
@@ -365,8 +394,10 @@ local function reactivated(event, known)
       'active_came', newest(each.register.active_came, event.came or now), 'updated_at', now)
     redis.call('HINCRBY', each.name, 'epoch', 1)
   end
-  if event.name and event.name ~= '' then
-    redis.call('HSET', known[1].name, 'name', event.name)
+  local called = {}
+  add_name(called, event, at, register)
+  if #called > 0 then
+    redis.call('HSET', known[1].name, unpack(called))
   end
   local cancelled, too_late
   for _, deletion in ipairs(open) do
@@ -434,6 +465,14 @@ local function came_back(event)
     and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
 end
 
+-- Whether what would be the same event again, without a time of its sender's, says that a client is active
+-- of which something else was said since: an id that is used for each such word, or one that came twice.
+local function said_again(event)
+  local state = event.kind == 'reactivated' and not event.occurred_at
+    and redis.call('HGET', key('register', delivery.source, event.client), 'state')
+  return state and state ~= 'active'
+end
+
 -- Whether an event's digest is that of the body which the delivery's own is the beginning of.
 local function is_body(content)
   return string.sub(content, 1, #delivery.digest) == delivery.digest
@@ -460,7 +499,8 @@ local function handle(event)
   -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
   -- understood, for this one may be.
   local anew = known[3] == '2' or known[3] == '1' and (operator or event.kind == 'rejected')
-  if known[1] and not anew and not came_back(event) then
+  event.again = known[1] and not operator and said_again(event)
+  if known[1] and not anew and not came_back(event) and not event.again then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
   if reused then

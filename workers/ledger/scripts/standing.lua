@@ -5,9 +5,11 @@
 -- Answer: all noes, and whether Unglue deleted it, in one word, doubts (JSON), standing noes [form, line, …], registers [field, …] in order
 local id, clients, forms = ARGV[1], cjson.decode(ARGV[2]), cjson.decode(ARGV[3])
 
--- What a client is known by: its number's kind, '' for a bare one, or a name.
+-- What a client is known by: its number's kind, '' for a bare one, or a name. Only names are so long
+-- that their hash stands for them.
 local function kind_of(client)
-  return string.match(client, '^(%w+):') or ''
+  local kind = string.match(client, '^(%w+):') or ''
+  return kind == 'sha256' and 'name' or kind
 end
 
 -- A no stands until a register of its client has moved on, with a word that is newer than the no. That
@@ -48,7 +50,8 @@ end
 local registers = {}
 for _, client in ipairs(clients) do
   registers[#registers + 1] = redis.call('HMGET', key('register', client[1], client[2]),
-    'state', 'epoch', 'active_order', 'active_seen', 'active_by', 'name', 'contested_by')
+    'state', 'epoch', 'active_order', 'active_seen', 'active_by', 'name', 'contested_by',
+    'inactive_by')
 end
 return {noes_under(forms), redis.call('HGET', key('deletion', id), 'doubts') or '[]',
   noes, registers}

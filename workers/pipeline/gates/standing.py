@@ -4,12 +4,14 @@ What a source other than the requester's own says, and what cannot be put in ord
 decide: these gates ask. A person's no refuses.
 """
 
+from adapters.likeness import taken_for
 from workers.ledger.deleting.registers import Decline, Register
 from workers.pipeline.gates.subject import Subject, answer, ask, refusing
 from workers.pipeline.identity.naming import hardly_differ, same
 from workers.pipeline.plan import Answer
 from workers.times.clock import moment, rfc3339
 
+_ORG = "org:"
 _DOUBTS = {
     "order_unknown": (
         "two events of this client have the same time, or one that lay ahead, and one of them says "
@@ -33,10 +35,29 @@ _DOUBTS = {
 def client_active(subject: Subject) -> Answer:
     """A source's newest word, under any identity of the organization, is that it is active."""
     active = [register for register in subject.standing.registers if register.active]
-    said = dict.fromkeys(register.words for register in active)
+    elsewhere = [each for each in subject.standing.registers if _inactive_elsewhere(each, subject)]
+    said = dict.fromkeys(
+        (
+            *(register.words for register in active),
+            *(
+                f"{each.words}, and since then that it is inactive only as that of another "
+                f"organization ({each.inactive_by[-1].removeprefix(_ORG)})"
+                for each in elsewhere
+            ),
+        )
+    )
     # By their number, for two events may come within one second.
-    evidence = " ".join(f"{each.source}/{each.client}/{each.epoch}/{each.said}" for each in active)
+    evidence = " ".join(
+        f"{each.source}/{each.client}/{each.epoch}/{each.said}" for each in (*active, *elsewhere)
+    )
     return ask("client_active", "; ".join(said), evidence)
+
+
+def _inactive_elsewhere(register: Register, subject: Subject) -> bool:
+    """Whether who was active became inactive by an event that names another organization, too."""
+    by = register.inactive_by[-1] if register.inactive_by else ""
+    other = by.startswith(_ORG) and by != f"{_ORG}{subject.organization.id}"
+    return other and register.epoch != "0" and register.state == "inactive"
 
 
 def psa_says(subject: Subject) -> Answer:
@@ -61,8 +82,13 @@ def psa_links(subject: Subject) -> Answer:
             )
         return answer("psa_links", refusal)
     kinds = subject.organization.psa_types or ("",) * len(links)
-    linked = zip(links, kinds, strict=True) if len(links) > 1 else ()
-    unknown = [link for link, kind in linked if not _gone(link, kind, subject)]
+    linked = list(zip(links, kinds, strict=True)) if len(links) > 1 else []
+    # One number twice is two companies, and one event is of one of them.
+    unknown = [
+        link
+        for link, kind in linked
+        if not _gone(link, kind, subject) or (links.count(link) > 1 and not kind)
+    ]
     if not unknown:
         return answer("psa_links", None)
     return ask(
@@ -79,8 +105,9 @@ def _gone(link: str, kind: str, subject: Subject) -> bool:
     `kind` is the integration of the link, "" where IT Glue does not say. Then the number may be
     another PSA's, and only a company of the organization's name is meant.
     """
-    if len(set(subject.psa_sources.values())) > 1:
-        # Numbers of two PSAs may be equal, and where a link says whose it is is undocumented.
+    if len(subject.psa_sources) > 1:
+        # Numbers of two PSAs, or of two tenants of one, may be equal, and where a link says whose
+        # it is is undocumented.
         return False
     registers = subject.standing.registers
     said = [each for each in registers if each.state and _is(each, link, kind, subject)]
@@ -211,6 +238,11 @@ def identity(subject: Subject) -> Answer:
         moved.append(
             f"it was made at {rfc3339(made)}, after what asks for its deletion was said "
             f"({rfc3339(worded)}), so another one was meant, or its client is back"
+        )
+    if subject.called and taken_for(subject.called) != taken_for(subject.organization.name):
+        moved.append(
+            f"who asked for it calls this client {subject.called!r} by now, and IT Glue calls the "
+            f"organization {subject.organization.name!r}"
         )
     return ask("identity", "; ".join(moved))
 

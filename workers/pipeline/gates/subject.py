@@ -28,7 +28,8 @@ class Subject:
     asked, `harder_now` is the policy's mode if it is harder than what was asked for,
     `act_now` what else would be done otherwise now than was planned.
     `overrules_at`: a person knew then of what was said before, the ledger's first `overrules`
-    decisions, and asked all the same. `known_name` comes from an earlier event.
+    decisions, and asked all the same. `known_name` comes from an earlier event, `called` from the
+    newest one of its source.
     `said` is what PSAs that were asked said of its companies. `worded_at`: it was said then whom it
     means. `policy_then` is what the policy went by when it was planned first.
     """
@@ -52,6 +53,7 @@ class Subject:
     overrules_at: datetime | None = None
     overrules: int = 0
     known_name: str = ""
+    called: str = ""
     schedule: Schedule | None = None
     said: tuple[Said, ...] = ()
     worded_at: datetime | None = None

@@ -20,7 +20,13 @@ from workers.ledger.records import Deletion
 from workers.pipeline.gates import judge
 from workers.pipeline.gates.subject import Subject
 from workers.pipeline.gates.synced import ADVICE
-from workers.pipeline.identity.identities import clients_of, forms_of, known_as_all
+from workers.pipeline.identity.identities import (
+    Client,
+    clients_of,
+    forms_of,
+    further,
+    known_as_all,
+)
 from workers.pipeline.identity.resolve import resolve
 from workers.pipeline.plan import Activity, Plan
 from workers.pipeline.protection import protection_of
@@ -44,12 +50,16 @@ _CUT_AT = 200
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a plan rests on beside IT Glue's answers: the configuration, and what was said."""
+    """What a plan rests on beside IT Glue's answers: the configuration, and what was said.
+
+    `others` are clients that are known to be the organization's only by what was said.
+    """
 
     settings: Settings
     standing: Standing = NOTHING_SAID
     protection: Protection | None = None
     said: tuple[Said, ...] = ()
+    others: frozenset[Client] = frozenset()
 
 
 def judged(
@@ -84,6 +94,7 @@ def judged(
         overrules_at=deletion.overrules_at,
         overrules=deletion.overrules,
         known_name=deletion.known_name,
+        called=_called(deletion, known.standing),
         schedule=schedule_of(deletion, known.settings),
         said=known.said,
         worded_at=deletion.worded_at,
@@ -107,6 +118,12 @@ def judged(
     )
 
 
+def _called(deletion: Deletion, standing: Standing) -> str:
+    """The client's name by the newest event of its source, "" if none said one."""
+    own = (deletion.source, deletion.client)
+    return next((each.name for each in standing.registers if (each.source, each.client) == own), "")
+
+
 async def look(deletion: Deletion, organization: Organization, context: Context) -> Known:
     """What PSAs, sources, persons and the file say of the organization now. Raises PsaError."""
     said = (
@@ -119,14 +136,23 @@ async def look(deletion: Deletion, organization: Organization, context: Context)
         context.ledger.protections,
         context.clock(),
     )
-    clients = dict.fromkeys(
-        (*deletion.identities, *clients_of(organization, context.settings.sources))
-    )
-    forms = dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request)))
-    standing = await context.ledger.registers.standing(
-        tuple(clients), tuple(forms), deletion.id, organization.id
-    )
-    return Known(context.settings, standing, protection, said)
+    settings = context.settings
+    clients = dict.fromkeys((*deletion.identities, *clients_of(organization, settings.sources)))
+    forms = tuple(dict.fromkeys((*known_as_all(organization), *forms_of(deletion.request))))
+
+    async def standing() -> Standing:
+        return await context.ledger.registers.standing(
+            tuple(clients), forms, deletion.id, organization.id
+        )
+
+    first = await standing()
+    others = further(
+        organization, first.registers, settings.sources, settings.psa_sources, deletion.source
+    ).difference(clients)
+    if not others:
+        return Known(settings, first, protection, said)
+    clients |= dict.fromkeys(sorted(others))
+    return Known(settings, await standing(), protection, said, others)
 
 
 async def heard(
@@ -147,27 +173,27 @@ async def heard(
 async def namesakes(
     deletion: Deletion, organization: Organization, context: Context
 ) -> tuple[Said, ...]:
-    """Other clients of its source, listed as active, whose organization it may be by its name."""
-    source = context.settings.sources.get(deletion.source) if deletion.by_webhook else None
-    if source is None or source.dated or not source.catches_up:
-        return ()
-    listed = await context.ledger.catch_ups.known(deletion.source)
-    own = {client for _, client in deletion.identities}
-    name = taken_for(organization.name)
-    return tuple(
-        Said(
-            deletion.source,
-            number,
-            "doubt",
-            f"source {deletion.source} lists client {number} {printable(each.name, 100)!r} as "
-            "active, and by its name the organization may be that one's",
-        )
-        for number, each in (listed.clients.items() if listed is not None else ())
-        if each.active
-        and not each.missed
-        and f"id:{number}" not in own
-        and taken_for(each.name) == name
-    )
+    """Other clients, listed as active, whose organization it may be by its name."""
+    name, found = taken_for(organization.name), list[Said]()
+    for source, config in context.settings.sources.items():
+        if config.dated or not config.catches_up:
+            continue
+        listed = await context.ledger.catch_ups.known(source)
+        found += [
+            Said(
+                source,
+                number,
+                "doubt",
+                f"source {source} lists client {number} {printable(each.name, 100)!r} as active, "
+                "and by its name the organization may be that one's",
+            )
+            for number, each in (listed.clients.items() if listed is not None else ())
+            if each.active
+            and not each.missed
+            and (source, f"id:{number}") not in deletion.identities
+            and taken_for(each.name) == name
+        ]
+    return tuple(found)
 
 
 async def make_plan(deletion: Deletion, context: Context) -> tuple[Plan, Known]:

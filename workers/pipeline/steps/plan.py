@@ -97,7 +97,8 @@ def decide(
     )
     fields: dict[str, str | int] = {
         "watch": known.standing.encoded_watch(
-            strangers(plan.organization, settings.sources, settings.psa_sources)
+            known.others
+            | strangers(plan.organization, settings.sources, settings.psa_sources)
             - set(deletion.identities)
         ),
         "plan_forms": json.dumps(known.standing.forms),
