@@ -19,7 +19,7 @@ from adapters.headers import Headers
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import compact, timestamp
 from adapters.standard.config import StandardConfig
-from adapters.standard.data import active, inactive, is_about_a_client, known
+from adapters.standard.data import active, concerned, inactive, is_about_a_client
 from adapters.standard.signature import message_id, require_signature, signed_headers
 
 
@@ -72,7 +72,7 @@ class Standard(HoldsSecrets):
 def _known(body: bytes) -> tuple[str, ...]:
     """Which client it may be about, where it cannot be read whole."""
     try:
-        return known(json_object(body).get("data"))
+        return concerned(json_object(body).get("data"))
     except Unreadable:
         return ()
 
@@ -86,7 +86,7 @@ def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Ve
             return inactive(config, event.get("data"), identity, signed_time(sent))
         case "client.active":
             return active(event.get("data"), identity, signed_time(sent))
-        case str() as kind if is_about_a_client(kind, event.get("data")):
+        case str() as kind if is_about_a_client(kind, {**event, "type": None}):
             raise Unreadable("type_unknown", quoted(kind))
         case str():
             occurred_at = instant(sent)

@@ -21,6 +21,7 @@ from adapters.fields import Identity, Unreadable, as_object, folded, printable, 
 from adapters.models import DeletionRequest, Reactivated, Rejected, Request
 from adapters.standard.config import StandardConfig
 
+_MOST_READ = 4096
 _IDENTIFIERS = ("psa", "org_id", "org_name")
 
 
@@ -81,8 +82,7 @@ def active(
     fields = as_object(data, "data_not_object")
     clients = known(fields)
     back = reactivated(clients, identity, occurred_at, readable_name(fields.get("org_name")))
-    stated = [{name: value} for name in _IDENTIFIERS if (value := fields.get(name)) is not None]
-    if all(known(each) for each in stated):
+    if _each_is_known(fields):
         return back
     # It may be active under the one that cannot be read, too.
     unreadable = Unreadable("identity_unreadable")
@@ -107,6 +107,16 @@ def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
     return tuple(found)
 
 
+def concerned(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
+    """Which client it may be about, where it cannot be read whole: if not all it says, anybody."""
+    return known(data) if isinstance(data, dict) and _each_is_known(data) else ()
+
+
+def _each_is_known(fields: dict[str, Any]) -> bool:
+    stated = [{name: value} for name in _IDENTIFIERS if (value := fields.get(name)) is not None]
+    return all(known(each) for each in stated)
+
+
 def _lenient(value: Any, read: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON
     match value:
         case dict():
@@ -124,19 +134,34 @@ def _lenient(value: Any, read: Callable[[str], str]) -> Any:  # noqa: ANN401 - a
 def is_about_a_client(
     kind: str,
     data: Any,  # noqa: ANN401 - any JSON
-    known_types: Sequence[str] = ("client.active",),
+    known_types: Sequence[str] = ("client.active", "client.inactive"),
 ) -> bool:
     """Whether an event of a type that is not known may mean that a client is active.
 
     It does if the type begins with a word for a client, or as a known one does, up to its last dot,
     or is one in another case; or if its data speak of a client, and it has such a word elsewhere or
-    says only that something comes or goes.
+    says only that something comes or goes; or if an event of a known type lies in its data.
     """
-    meant = folded(kind)
-    beginnings = {folded(each).rpartition(".")[0] + "." for each in known_types if "." in each}
-    known = meant in map(folded, known_types) or meant.startswith(tuple(beginnings))
+    meant, known = folded(kind), tuple(map(folded, known_types))
+    beginnings = tuple({each.rpartition(".")[0] + "." for each in known if "." in each})
     may = has_a_client(kind) or says_nothing_else(kind)
-    return known or is_of_a_client(kind) or (may and speaks_of_a_client(data))
+    speaks = is_of_a_client(kind) or (may and speaks_of_a_client(data))
+    return meant in known or meant.startswith(beginnings) or speaks or _wraps(data, known)
+
+
+def _wraps(data: Any, known: Sequence[str]) -> bool:  # noqa: ANN401 - any JSON
+    """Whether an event of a known type lies in it: a gateway may hand one on like that."""
+    match data:
+        case dict():
+            return any(_wraps(each, known) for each in data.values())
+        case list():
+            return any(_wraps(each, known) for each in data)
+        case str():
+            # Perhaps in a text that is JSON, as queues carry it.
+            text = folded(data[:_MOST_READ])
+            return text in known or any(f'"{each}"' in text for each in known)
+        case _:
+            return False
 
 
 def _identities(request: DeletionRequest) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ DELIVERIES: Final[Mapping[str, str]] = {
     "caught_up_malformed": "What was caught up with cannot be read again.",
     "own_write": "Unglue's own member made this change.",
     "own_company": "It is about the MSP's own company.",
-    "no_convention": "The source has no `inactive_when`, so an update says nothing.",
+    "no_convention": "The source has no `inactive_when`, and the update names no client.",
     "webhook_changed": "NinjaOne says that its webhook was changed. Look who did it.",
     "webhook_deactivated": "Autotask switched the webhook off. Switch it on again there.",
     "not_utf8": "Its body is not UTF-8.",

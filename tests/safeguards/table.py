@@ -252,7 +252,7 @@ EVENTS: Final = (
     ),
     Safeguard(
         "event: what is counted is as new as it was last said", "workers/intake/intake.py",
-        "(replay and replay.last_seen) or came", "came", ("tests/integration/test_repeats.py",),
+        "(arrived and arrived.last) or came", "came", ("tests/integration/test_repeats.py",),
     ),
     Safeguard(
         "event: another word for a client is not ignored", "adapters/clients.py",

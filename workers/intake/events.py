@@ -21,10 +21,16 @@ def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdic
         return Ignored(
             event_id=verdict.event_id,
             content=verdict.content,
+            sequence=verdict.sequence,
             reason="too_old",
             alert=verdict.alert,
         )
     return verdict
+
+
+def may_say_active(verdict: Verdict) -> bool:
+    """Whether a client is active by it, or may be."""
+    return isinstance(verdict, Reactivated) or (isinstance(verdict, Rejected) and verdict.holds)
 
 
 def event_of(

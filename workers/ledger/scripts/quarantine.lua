@@ -9,6 +9,9 @@ local name = key('quarantine', source)
 
 local known = redis.call('HGET', name, hash)
 if known then
+  -- The opposite may have been said in between.
+  redis.call('HSET', key('delivery', known), 'last_seen', now)
+  redis.call('HINCRBY', key('delivery', known), 'repeats', 1)
   return {'kept', known}
 end
 local bytes = tonumber(redis.call('HGET', key('quarantine', 'bytes'), source) or 0)

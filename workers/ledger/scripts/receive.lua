@@ -299,7 +299,7 @@ local function reactivated(event, known)
     local same = inactive_at and (ahead or same_moment(inactive_at, at))
     stale = stale and inactive_at and at < inactive_at and not same
       and not later_by_its_own(event, inactive_at, claims)
-    equal = equal or same
+    equal = equal or same or event.again
   end
   if stale then
     return {verdict = 'ignored', reason = 'stale'}
@@ -416,11 +416,22 @@ local function missing_before(event)
   return missing > 0 and missing or nil
 end
 
--- Whether what would be the same event again, without an id or a time of its sender's, asks for a client
--- that was active since: nobody can say whether it is.
+-- Whether what would be the same event again, without a time of its sender's, says the opposite of what was
+-- said since: nobody can say whether it is. What asks for a deletion under an id of its sender's is a repeat.
 local function came_back(event)
-  return event.kind == 'request' and not event.occurred_at and string.find(event.event_id, '^sha256:%x+$')
-    and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
+  if event.occurred_at then
+    return false
+  end
+  if event.kind == 'request' then
+    return string.find(event.event_id, '^sha256:%x+$')
+      and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
+  end
+  for _, each in ipairs(event.kind == 'reactivated' and registers_of(event) or {}) do
+    if each.register.state == 'inactive' or each.register.state == 'contested' then
+      event.again = true
+    end
+  end
+  return event.again
 end
 
 -- Whether an event's digest is that of the body which the delivery's own is the beginning of.
