@@ -6,8 +6,8 @@
 -- which without an id of the vendor's is handled each time it is said.
 -- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
 -- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
---       event:*:*, history:*, holding:*, order, register:*:*, replayed:*, sequences:*, sources:alerts:*,
---       sources:last
+--       event:*:*, history:*, holding:*, holds:told, order, register:*:*, replayed:*, sequences:*,
+--       sources:alerts:*, sources:last, told:rejected_event:*
 -- ARGV: of each delivery 15: now, look_again, retention, jobs on the way to the queue, id, source, vendor,
 --       received_at ('': now), caught_up ('1' or ''), headers (JSON), digest, body, events (JSON array);
 --       of a replay operator and token, else '' twice
@@ -706,6 +706,7 @@ local function receive()
   if #held > 0 then
     redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
       '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
+    redis.call('HSETNX', key('holds', 'told'), delivery.source, 0)
     holds[delivery.source] = true
   elseif holds[delivery.source] then
     -- The same bytes are understood now, whenever they came.
@@ -714,10 +715,14 @@ local function receive()
   if rejected and not operator then
     -- What holds nothing must not be all that is told within the hour.
     local once = #held > 0 and delivery.source or delivery.source .. ':holds_nothing'
-    notice(now, 'rejected_event', {
+    local before = redis.call('EXISTS', key('told', 'rejected_event', once)) == 1
+    local told = notice(now, 'rejected_event', {
       source = delivery.source, reason = #held > 0 and held[1].reason or rejected, delivery_id = delivery.id,
       holds = #held > 0, clients = not whole and #clients > 0 and clients or nil,
     }, once, 3600000)
+    if #held > 0 and told and not before then
+      redis.call('HSET', key('holds', 'told'), delivery.source, now)
+    end
   end
 
   local outcome = cjson.encode(receipts)
