@@ -271,3 +271,21 @@ async def test_another_client_that_is_updated_has_the_name(sources: Them) -> Non
         await them.ninja("CLIENT_UPDATED", number=8)
         await them.settle(gone)
         await them.untouched()
+
+
+async def test_active_once_more_ends_no_persons_no(sources: Them) -> None:
+    """Nobody can say whether it is older than that."""
+    async with sources(grace_period="1h") as them:
+        await them.std("client.active", timed=False, message="violet-active")
+        await them.cancel(await created(them.std(timed=False, message="violet-inactive")))
+        again = (await them.std("client.active", timed=False, message="violet-active")).strongest
+        assert again.verdict == "duplicate"
+        more = (await them.std()).strongest
+        assert (more.verdict, more.reason) == ("ignored", "cancelled_by_operator")
+
+
+async def test_an_inactive_that_is_too_old_is_told(sources: Them) -> None:
+    async with sources() as them:
+        sent = await them.std(at=them.it.clock() - timedelta(days=8))
+        assert sent.strongest.reason == "too_old"
+        assert "source_alert" in await them.told()

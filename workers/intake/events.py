@@ -1,7 +1,7 @@
 """A verdict as the event that the receiving script reads: pure."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -9,6 +9,11 @@ from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.pipeline.identity.identities import bounded, forms_of
 from workers.times.clock import to_ms
+
+_TOO_OLD: Final = (
+    "it says that a client is inactive, and is older than policy.max_event_age, so it asked for "
+    "nothing; ask for the deletion by hand if the client is to go"
+)
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
@@ -23,7 +28,7 @@ def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdic
             content=verdict.content,
             sequence=verdict.sequence,
             reason="too_old",
-            alert=verdict.alert,
+            alert=verdict.alert or _TOO_OLD,
         )
     return verdict
 

@@ -16,6 +16,10 @@ if known then
 end
 local bytes = tonumber(redis.call('HGET', key('quarantine', 'bytes'), source) or 0)
 if redis.call('HLEN', name) >= most or bytes + #body > most_bytes then
+  -- What its sender gives up sending is known to nobody here.
+  notice(now, 'unproved_event', {
+    source = source, waiting = redis.call('HLEN', name), full = true,
+  }, source .. ':full', 3600000)
   return {'full'}
 end
 redis.call('HSET', name, hash, delivery.id)

@@ -427,9 +427,11 @@ local function came_back(event)
       and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
   end
   for _, each in ipairs(event.kind == 'reactivated' and registers_of(event) or {}) do
-    if each.register.state == 'inactive' or each.register.state == 'contested' then
-      event.again = true
+    if each.register.declined or each.register.cancelled_at then
+      -- It may have been said before a person's no, which stands then.
+      return false
     end
+    event.again = event.again or each.register.state == 'inactive' or each.register.state == 'contested'
   end
   return event.again
 end
