@@ -228,7 +228,7 @@ async def test_what_holds_is_told_even_after_what_does_not(desk: Desk, ledger: L
     assert [each["holds"] for each in told] == [False, True]
 
 
-async def test_a_second_one_within_the_hour_is_told_after_it(desk: Desk, ledger: Ledger) -> None:
+async def test_a_second_one_is_told_of_later(desk: Desk, ledger: Ledger) -> None:
     """It holds somebody else, and perhaps nothing comes after it."""
     await desk.receive(rejected("r1", clients=["7"]))
     desk.clock.forward(minutes=5)

@@ -146,7 +146,7 @@ async def test_an_old_request_stays_old(box: Box, clock: TestClock, tmp_path: Pa
 
 
 @pytest.mark.parametrize("what", ["active", "odd", "inactive"])
-async def test_a_spool_that_the_ledger_never_knew_takes_only_what_asks(
+async def test_an_unknown_spool_takes_no_doubt(
     ledger: Ledger, clock: TestClock, tmp_path: Path, what: str
 ) -> None:
     """What is not understood may say that a client is active, and nothing would wait for it."""
