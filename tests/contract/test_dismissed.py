@@ -8,6 +8,7 @@ import pytest
 from adapters.errors import SignatureInvalid, SigningKeyUnavailable
 from tests.contract.conftest import Them
 from tests.support.sources import CW, SOURCES, Sources, changed, created
+from workers.intake.signing_keys import KeyUnknown
 
 # Longer than a held deletion waits before it asks again, shorter than anything gives up.
 HOLDS = timedelta(hours=3)
@@ -100,3 +101,22 @@ async def test_what_comes_again_unproved_is_as_new_as_its_last_time(sources: The
             await them.intake.release(each)
         assert await them.open() == []
         await them.untouched()
+
+
+@pytest.mark.parametrize("after", ["known", "unknown"])
+async def test_a_key_server_that_has_just_come_back_is_asked_once_more(
+    sources: Them, after: str
+) -> None:
+    """Before it has all of its keys it may say of each that there is none."""
+    async with sources(grace_period="48h") as them:
+        name = (await them.in_grace(await created(them.cw()))).id
+        them.keys.answer = SigningKeyUnavailable
+        sent = (await them.cw("Active")).delivery_id
+        them.keys.answer = KeyUnknown
+        assert await them.intake.release(sent) is None
+        assert (await them.it.ledger.deliveries.get(sent)).reason == "signing_key_unknown"
+        if after == "known":
+            them.keys.answer = "the key"
+        await them.intake.release(sent)
+        found = await them.settle(name)
+        assert found.state == ("cancelled" if after == "known" else "deleted")

@@ -22,7 +22,7 @@ from adapters.models import Ignored, Request, Verdict
 from adapters.registry import VENDORS
 from workers.intake.coding import decoded, require_readable
 from workers.intake.events import event_of, may_say_active, too_old
-from workers.intake.signing_keys import AskedTooOften, SigningKeys
+from workers.intake.signing_keys import AskedTooOften, KeyUnknown, SigningKeys
 from workers.intake.spool.frames import Spooled
 from workers.intake.spool.spool import Spool
 from workers.ledger.deleting.refusals import ReplayRefused
@@ -46,6 +46,7 @@ _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "acc
 STORAGE_SECONDS: Final = 1.3
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
 KEY_UNAVAILABLE: Final = "signing_key_unavailable"
+KEY_UNKNOWN: Final = "signing_key_unknown"
 KEY_NOT_ASKED_FOR: Final = "signing_key_not_asked_for"
 QUARANTINE_MOST: Final = timedelta(hours=1)
 
@@ -214,9 +215,12 @@ class Intake:
             return None
         try:
             await self._verify(adapter, config, headers, delivery.body)
-        except SignatureInvalid:
-            if now - delivery.received_at >= PATIENCE:
-                await self._wait(delivery, now)
+        except SignatureInvalid as error:
+            late = now - delivery.received_at >= PATIENCE
+            # A server that has just come back may know no key at all: it is asked once more.
+            once = isinstance(error, KeyUnknown) and delivery.reason != KEY_UNKNOWN
+            if late or once:
+                await self._wait(delivery, now, KEY_UNKNOWN)
                 return None
             await self.quarantine.leave(delivery_id, now, reason="not_genuine")
             return None
@@ -237,10 +241,10 @@ class Intake:
         await self.quarantine.leave(delivery_id, now)
         return acknowledged
 
-    async def _wait(self, delivery: Delivery, now: datetime) -> None:
+    async def _wait(self, delivery: Delivery, now: datetime, reason: str = KEY_UNAVAILABLE) -> None:
         age = now - delivery.received_at
         pause = min(max(age, QUARANTINE_FIRST_LOOK), QUARANTINE_MOST)
-        await self.quarantine.later(delivery.id, now + pause)
+        await self.quarantine.later(delivery.id, now + pause, reason)
         await self.quarantine.tell(now)
 
     async def replay(self, delivery_id: str, replay: Replay) -> Acknowledged:
