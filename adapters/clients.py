@@ -158,6 +158,22 @@ def rejected(error: Unreadable, identity: Identity, clients: Sequence[str] = ())
     )
 
 
+def stated(values: Iterable[Any], read: Callable[[Any], str | None]) -> tuple[str, ...] | None:
+    """What of these values is stated; `None` if one that is cannot be read: it may be anybody's."""
+    found = []
+    for value in values:
+        if value is None or value == "":
+            continue
+        try:
+            said = read(value)
+        except Unreadable:
+            return None
+        if said is None:
+            return None
+        found.append(said)
+    return tuple(found)
+
+
 def readable(*reads: Callable[[], str | None]) -> list[str]:
     """What of an event can be read, where the whole cannot."""
     found = []

@@ -73,6 +73,9 @@ def _known(config: AutotaskConfig, fields: Mapping[str, Any]) -> list[str]:
     if kind is not None and kind not in _COMPANIES and not is_a_client(kind):
         return []
     numbers = readable(lambda: positive_id(fields.get("Id"), "id"))
+    if not numbers:
+        # By its name alone one that was renamed would not be known.
+        return []
     names = readable(
         lambda: readable_name(_field(_fields(fields.get("Fields")), config.name_field))
     )

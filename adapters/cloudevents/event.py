@@ -10,20 +10,24 @@ Source: cloudevents/spec @c2845a49 `cloudevents/spec.md`, `bindings/http-protoco
 import base64
 import hashlib
 import json
+import re
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 from adapters.batch import Identify, judge_each
 from adapters.clients import rejected
 from adapters.cloudevents.config import CloudEventsConfig
 from adapters.fields import Identity, Unreadable, as_object, instant, quoted, signed_time, stamped
 from adapters.headers import Headers
-from adapters.likeness import taken_for
+from adapters.likeness import likeness
 from adapters.models import Ignored, Verdict
 from adapters.rehearsal import timestamp
 from adapters.standard.data import active, inactive, is_about_a_client, named, named_in
 from adapters.standard.signature import message_id
+
+_SCHEME: Final = re.compile(r"^[a-z][a-z0-9+.-]*:(?=//)")
 
 
 def judge(
@@ -38,15 +42,7 @@ def _known(headers: Headers, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 - an
     if not isinstance(sent, dict):
         return ()
     binary = "specversion" not in sent and headers.only("ce-specversion") is not None
-    return named(sent) if binary else named_in(sent) or named(_text(sent.get("data_base64")))
-
-
-def _text(encoded: Any) -> str | None:  # noqa: ANN401 - any JSON
-    """What was sent as bytes, if it is text."""
-    try:
-        return base64.b64decode(encoded, validate=True).decode() if encoded else None
-    except (TypeError, ValueError):
-        return None
+    return named(sent) if binary else named_in(sent) or named(_decoded(sent.get("data_base64")))
 
 
 def _judged(
@@ -59,7 +55,8 @@ def _judged(
     # The fields of a deletion request have no "specversion".
     if "specversion" not in event and headers.only("ce-specversion") is not None:
         attributes = {
-            name: headers.only(f"ce-{name}") for name in ("specversion", "id", "source", "type")
+            name: _attribute(config, headers, name)
+            for name in ("specversion", "id", "source", "type")
         }
         _require_attributes(config, attributes)
         identity = identify(message_id(headers))
@@ -72,13 +69,30 @@ def _judged(
         # The type stands beside the body, and the same data may mean the opposite.
         return stamped(verdicts, json.dumps([kind, event], sort_keys=True).encode())
     _require_attributes(config, event)
-    if "data_base64" in event:
-        raise Unreadable("data_not_json")
     # "source + id is unique": the same pair is the same event, whatever else differs.
     pair = json.dumps([event["source"], event["id"]]).encode()
     identity = identify("sha256:" + hashlib.sha256(pair).hexdigest())
-    sent = event.get("time")
-    return _meant(config, event["type"], event.get("data"), identity, sent, signed=True)
+    sent, kind = event.get("time"), event["type"]
+    if "data_base64" in event and is_about_a_client(
+        kind, _decoded(event["data_base64"]), (*config.active_types, *config.inactive_types)
+    ):
+        raise Unreadable("data_not_json")
+    return _meant(config, kind, event.get("data"), identity, sent, signed=True)
+
+
+def _decoded(sent: Any) -> str:  # noqa: ANN401 - any JSON
+    """What a person would see in data that is not JSON, as far as there is something."""
+    try:
+        return base64.b64decode(sent).decode(errors="replace")
+    except (TypeError, ValueError):
+        return ""
+
+
+def _attribute(config: CloudEventsConfig, headers: Headers, name: str) -> str | None:
+    """An attribute of a binary event: what a header cannot carry is percent-encoded in it."""
+    sent = headers.only(f"ce-{name}")
+    as_it_is = sent in (config.event_source, *config.active_types, *config.inactive_types)
+    return sent if sent is None or as_it_is else unquote(sent)
 
 
 def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -> None:
@@ -91,10 +105,15 @@ def _require_attributes(config: CloudEventsConfig, attributes: dict[str, Any]) -
     for name in ("id", "source", "type"):
         if not isinstance(attributes.get(name), str) or not attributes[name]:
             raise Unreadable("attribute_missing", name)
-    if config.event_source is not None and attributes["source"] != config.event_source:
-        # Another spelling of it is no other one.
-        other = taken_for(attributes["source"]) != taken_for(config.event_source)
-        raise Unreadable("foreign_source", quoted(attributes["source"]), holds=not other)
+    sent, ours = attributes["source"], config.event_source
+    if ours is not None and sent != ours:
+        # Our secret signed it, so one that is only spelt otherwise may be ours.
+        raise Unreadable("foreign_source", quoted(sent), holds=_spelt(sent) == _spelt(ours))
+
+
+def _spelt(source: str) -> str:
+    """An event's source without what its sender may write in several ways."""
+    return _SCHEME.sub("", likeness(unquote(source))).strip("/ ")
 
 
 def _meant(

@@ -53,6 +53,9 @@ def _known(config: ConnectWiseConfig, callback: dict[str, Any]) -> list[str]:
         document = {**callback, "Entity": None}
     places = (config.pointers.client_id, "/ID", "/Entity/id")
     numbers = readable(*(partial(positive_id, at(document, place), "id") for place in places))
+    if not numbers:
+        # By its name alone one that was renamed would not be known.
+        return []
     name = readable_name(at(document, config.pointers.name))
     return [*numbers, *known_as(name=name)]
 
@@ -131,10 +134,11 @@ def _require_tenant(config: ConnectWiseConfig, callback: Mapping[str, Any]) -> N
         # The key has proved this tenant already, so only another name says that it is another one.
         other = isinstance(company, str) and folded(company) not in {"", folded(config.company)}
         raise Unreadable("foreign_company", quoted(company), holds=not other)
-    # Older versions leave out what they do not know; the key's address has proved the host.
+    # Older versions leave out what they do not know. The key's address has proved the host, so
+    # another name is more likely one more of this host's than another tenant's.
     sender = callback.get("FromUrl")
     if sender is not None and _cloud_host(sender) != _cloud_host(config.host):
-        raise Unreadable("foreign_host", quoted(sender), holds=not _cloud_host(sender))
+        raise Unreadable("foreign_host", quoted(sender))
     instance = callback.get("ProductInstanceId")
     if config.product_instance_id is not None and instance != config.product_instance_id:
         raise Unreadable("foreign_instance", quoted(instance))

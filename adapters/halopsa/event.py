@@ -5,11 +5,12 @@ written by its owner: the README has one that says what is needed. Arrays come f
 option (NangoHQ/nango commit f049ad34).
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import is_of_a_client, known_as, merged, reactivated, readable
+from adapters.clients import is_of_a_client, known_as, merged, reactivated, rejected, stated
 from adapters.fields import (
     Unreadable,
     as_object,
@@ -19,6 +20,7 @@ from adapters.fields import (
     org_name,
     positive_id,
     printable,
+    quoted,
     readable_name,
     signed_time,
 )
@@ -47,7 +49,12 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
     if not boolean(at(event, places.inactive), "inactive"):
         readable_as = readable_name(called)
         clients = known_as(id=client, name=readable_as)
-        return reactivated(clients, identity, occurred_at, readable_as)
+        back = reactivated(clients, identity, occurred_at, readable_as)
+        if called is None or readable_as is not None:
+            return back
+        # It may be one that has another id by now, and is found by its name.
+        beside = replace(identity, event=f"{identity.event}#nameless")
+        return (*back, rejected(Unreadable("name_malformed", quoted(called)), beside))
     name = org_name(called)
     if name is None:
         raise Unreadable("name_missing")
@@ -71,9 +78,21 @@ def judge(config: HaloPSAConfig, sent: Any, identify: Identify) -> tuple[Verdict
 
 def _of_a_client(config: HaloPSAConfig, event: dict[str, Any]) -> bool:
     """Whether it may be about a client all the same, and the pointers are wrong."""
-    stated = at(event, config.pointers.inactive) is not None
+    flag = config.pointers.inactive.rpartition("/")[2]
+    moved = any(_has(flag, value) for key, value in event.items() if key not in _OTHERS)
     texts = [each for each in event.values() if isinstance(each, str)]
-    return stated or any(map(is_of_a_client, (*event, *texts)))
+    return flag in event or moved or any(map(is_of_a_client, (*event, *texts)))
+
+
+def _has(key: str, value: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether any object within it has such a key."""
+    match value:
+        case dict():
+            return key in value or any(_has(key, each) for each in value.values())
+        case list():
+            return any(_has(key, each) for each in value)
+        case _:
+            return False
 
 
 def _time(sent: object) -> datetime | None:
@@ -85,8 +104,11 @@ def known(config: HaloPSAConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401 
     if not isinstance(sent, dict):
         return ()
     number, called = at(sent, config.pointers.client_id), at(sent, config.pointers.client_name)
-    ids = readable(lambda: positive_id(number, "client_id"))
-    return (*(f"id:{each}" for each in ids), *known_as(name=readable_name(called)))
+    ids = stated([number or None], lambda value: positive_id(value, "client_id"))
+    names = stated([called or None], readable_name)
+    if ids is None or names is None:
+        return ()
+    return (*(f"id:{each}" for each in ids), *(form for n in names for form in known_as(name=n)))
 
 
 def rehearsed(

@@ -8,11 +8,10 @@ source names is tried, and places that disagree are an error.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from adapters.batch import Identify
-from adapters.clients import is_of_a_client, known_as, reactivated, readable, rejected
+from adapters.clients import is_of_a_client, known_as, reactivated, rejected, stated
 from adapters.fields import (
     Identity,
     Unreadable,
@@ -47,7 +46,7 @@ _NAMES = (
 )
 _ORGANIZATION_CODES = {"CLIENT_CREATED", "CLIENT_UPDATED", "CLIENT_DELETED"}
 # What a client has, and what says nothing of the client itself.
-_OF_A_CLIENT = ("client_document_", "client_checklist_")
+_OF_A_CLIENT = ("client_document", "client_checklist")
 _TEXTS = ("/subject", "/message")
 _TAMPERED = "somebody changed NinjaOne's webhook configuration; check that it was one of you"
 
@@ -72,7 +71,12 @@ def judge(config: NinjaOneConfig, sent: Any, identify: Identify) -> tuple[Verdic
         if named and not folded(code).startswith(_OF_A_CLIENT):
             raise Unreadable("status_code_unknown", quoted(code))
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="other_event"),)
-    if code == "CLIENT_UPDATED" and config.inactive_when is None and not known(config, activity):
+    if (
+        code == "CLIENT_UPDATED"
+        and config.inactive_when is None
+        and not _names_one(config, activity)
+    ):
+        # Whose it names is there, and so active; a name may be a restored one's.
         return (Ignored(event_id=event, occurred_at=occurred_at, reason="no_convention"),)
     occurred_at = _time(sent)
     organization = _organization_id(config, activity)
@@ -148,11 +152,28 @@ def known(config: NinjaOneConfig, sent: Any) -> tuple[str, ...]:  # noqa: ANN401
     """Which organizations it may be about, where it cannot be read whole."""
     if not isinstance(sent, dict):
         return ()
-    pointer = config.pointers.organization_id
-    found = (at(sent, place) for place in ((pointer,) if pointer is not None else _IDS))
-    ids = readable(*(partial(positive_id, value, "organization_id") for value in found))
-    names = [form for name in _names(config, sent, readable_name) for form in known_as(name=name)]
-    return (*(f"id:{each}" for each in ids), *names)
+    ids = stated(_places(config.pointers.organization_id, _IDS, sent), _number)
+    names = stated(_places(config.pointers.organization_name, _NAMES, sent), readable_name)
+    if ids is None or names is None:
+        return ()
+    called = _names(config, sent, readable_name)
+    return (*(f"id:{each}" for each in ids), *(form for n in called for form in known_as(name=n)))
+
+
+def _names_one(config: NinjaOneConfig, activity: Mapping[str, Any]) -> bool:
+    """Whether anything stands where an organization is named."""
+    ids = _places(config.pointers.organization_id, _IDS, activity)
+    names = _places(config.pointers.organization_name, _NAMES, activity)
+    said = any(value is not None and value != "" for value in (*ids, *names))
+    return said or bool(_names(config, activity, readable_name))
+
+
+def _places(pointer: str | None, known_places: tuple[str, ...], activity: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+    return [at(activity, place) for place in ((pointer,) if pointer is not None else known_places)]
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 - a vendor's value
+    return positive_id(value, "organization_id")
 
 
 def _time(sent: object) -> datetime | None:
@@ -173,9 +194,8 @@ def _inactive(config: NinjaOneConfig, code: str, activity: Mapping[str, Any]) ->
 
 
 def _organization_id(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
-    pointer = config.pointers.organization_id
-    found = [at(activity, place) for place in ((pointer,) if pointer is not None else _IDS)]
-    ids = {positive_id(value, "organization_id") for value in found if value is not None}
+    found = _places(config.pointers.organization_id, _IDS, activity)
+    ids = {_number(value) for value in found if value is not None}
     return _agreed(ids, "organization_id")
 
 
@@ -186,8 +206,7 @@ def _name(config: NinjaOneConfig, activity: Mapping[str, Any]) -> str | None:
 def _names(
     config: NinjaOneConfig, activity: Mapping[str, Any], read: Callable[[Any], str | None]
 ) -> list[str]:
-    pointer = config.pointers.organization_name
-    found = [at(activity, place) for place in ((pointer,) if pointer is not None else _NAMES)]
+    found = _places(config.pointers.organization_name, _NAMES, activity)
     if config.name_template is not None:
         found += [_named_in(at(activity, place), config.name_template) for place in _TEXTS]
     names = [read(value) for value in found]

@@ -89,7 +89,7 @@ def _judged(config: StandardConfig, identity: Identity, body: bytes) -> tuple[Ve
             # They may stand beside the type.
             said = event if data is None and known(event) else data
             return active(said, identity, signed_time(sent))
-        case str() as kind if is_about_a_client(kind, event.get("data")):
+        case str() as kind if is_about_a_client(kind, {**event, "type": None}):
             raise Unreadable("type_unknown", quoted(kind))
         case str():
             occurred_at = instant(sent)

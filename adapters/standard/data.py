@@ -41,7 +41,8 @@ _ORDER: Final = ("psa", "org_id", "org_name")
 _SIGNS: Final = re.compile(r"[\W_]+")
 _DIGITS: Final = re.compile(r"\d+")
 _MOST_VALUES: Final = 50
-_MOST_READ: Final = 200
+_MOST_DIGITS_IN: Final = 200
+_MOST_READ: Final = 4096
 
 
 def inactive(
@@ -124,10 +125,11 @@ def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
 def named(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
     """Which clients an event may be about that is not understood; none: any of its source.
 
-    Data in a list are of several. Where nothing names one beyond doubt it may be any.
+    Data in a list are of several. Where one is not named, or not beyond doubt, it may be any.
     """
     several = data if isinstance(data, list) else [data]
-    plain = all(any(_is_plain(*each) for each in _stated(one) or ()) for one in several)
+    stated = [_stated(one) for one in several]
+    plain = all(each and all(_is_plain(*one) for one in each) for each in stated)
     if not plain or len(several) > _MOST_VALUES:
         return ()
     return tuple(dict.fromkeys(form for one in several for form in known(one)))
@@ -217,7 +219,7 @@ def _texts(value: Any) -> list[str]:  # noqa: ANN401 - any JSON
 
 def _digits(text: str) -> list[str]:
     """Each run of digits in a text, as a number."""
-    return [folded_number(run) for run in _DIGITS.findall(likeness(text[:_MOST_READ]))]
+    return [folded_number(run) for run in _DIGITS.findall(likeness(text[:_MOST_DIGITS_IN]))]
 
 
 def _is_plain(meant: str, value: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -234,19 +236,34 @@ def _is_plain(meant: str, value: Any) -> bool:  # noqa: ANN401 - any JSON
 def is_about_a_client(
     kind: str,
     data: Any,  # noqa: ANN401 - any JSON
-    known_types: Sequence[str] = ("client.active",),
+    known_types: Sequence[str] = ("client.active", "client.inactive"),
 ) -> bool:
     """Whether an event of a type that is not known may mean that a client is active.
 
     It does if the type begins with a word for a client, or as a known one does, up to its last dot,
     or is one in another case; or if its data speak of a client, and it has such a word elsewhere or
-    says only that something comes or goes.
+    says only that something comes or goes; or if an event of a known type lies in its data.
     """
-    meant = folded(kind)
-    beginnings = {folded(each).rpartition(".")[0] + "." for each in known_types if "." in each}
-    known = meant in map(folded, known_types) or meant.startswith(tuple(beginnings))
+    meant, known = folded(kind), tuple(map(folded, known_types))
+    beginnings = tuple({each.rpartition(".")[0] + "." for each in known if "." in each})
     may = has_a_client(kind) or says_nothing_else(kind)
-    return known or is_of_a_client(kind) or (may and speaks_of_a_client(data))
+    speaks = is_of_a_client(kind) or (may and speaks_of_a_client(data))
+    return meant in known or meant.startswith(beginnings) or speaks or _wraps(data, known)
+
+
+def _wraps(data: Any, known: Sequence[str]) -> bool:  # noqa: ANN401 - any JSON
+    """Whether an event of a known type lies in it: a gateway may hand one on like that."""
+    match data:
+        case dict():
+            return any(_wraps(each, known) for each in data.values())
+        case list():
+            return any(_wraps(each, known) for each in data)
+        case str():
+            # Perhaps in a text that is JSON, as queues carry it.
+            text = folded(data[:_MOST_READ])
+            return text in known or any(f'"{each}"' in text for each in known)
+        case _:
+            return False
 
 
 def _identities(request: DeletionRequest) -> tuple[str, ...]:

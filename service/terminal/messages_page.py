@@ -102,6 +102,7 @@ DELIVERIES: Final[Mapping[str, str]] = {
     "cancelled_by_operator": "A person stopped a deletion of this client.",
     "too_old": "It is older than `max_event_age`.",
     "spooled": "Redis was away: it is on disk, and recorded when Redis is back.",
+    "signing_key_unknown": "The key server has no key that proves it, by now; it may have had one.",
     "signing_key_unavailable": "The vendor's key server did not answer; it is verified later.",
     "signing_key_not_asked_for": "The same, since that server was asked too often just now.",
     "not_genuine": "It was verified later, and its sender did not sign it.",

@@ -185,7 +185,7 @@ def test_what_was_active_before_does_not_make_the_newest_word_older(it: Rehearsa
     it.forward(minutes=1)
     for place, delivery_id in enumerate(("dlv_3", "dlv_1", "dlv_2")):
         due = it.clock() - timedelta(seconds=3 - place)
-        it.loop.do(it.ledger.quarantine.later(delivery_id, due))
+        it.loop.do(it.ledger.quarantine.later(delivery_id, due, "signing_key_unavailable"))
     assert it.prove_what_waits() == 3
     it.check()
     assert it.books.ids() == []

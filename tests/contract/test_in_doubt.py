@@ -9,7 +9,7 @@ import pytest
 from adapters.errors import SigningKeyUnavailable
 from service.sandbox.shapes import Psa
 from tests.contract.conftest import Them
-from tests.support.sources import COMPANY, NAME, ORG, Sources, account, created
+from tests.support.sources import COMPANY, NAME, ORG, Sources, account, changed, created
 from tests.support.sweeps import Sweeping
 from workers.intake.intake import Acknowledged
 
@@ -243,3 +243,49 @@ async def test_the_same_event_again_is_the_same(sources: Them) -> None:
         assert again.verdict == "duplicate"
         assert (await them.settle(name)).state == "deleted"
         assert len(await them.it.deletes()) == 1
+
+
+@pytest.mark.parametrize("said_by", ["org_id", "org_name"])
+async def test_active_once_more_under_its_own_constant_id(sources: Them, said_by: str) -> None:
+    """Whoever makes an id of client and status, and sends no time, says the same bytes twice."""
+    async with sources(grace_period="1h") as them:
+        await them.std("client.active", timed=False, message="violet-active")
+        data: dict[str, Any] = {said_by: ORG if said_by == "org_id" else NAME}
+        gone = await created(them.std(timed=False, message="violet-inactive", **data))
+        await them.in_grace(gone)
+        again = (await them.std("client.active", timed=False, message="violet-active")).strongest
+        assert (again.reason, again.deletion_id) == ("order_unknown", gone)
+        found = await them.settle(gone)
+        await them.untouched()
+        assert found.state == "awaiting_approval"
+        await them.approve(found)
+        assert (await them.settle(gone)).state == "deleted"
+
+
+async def test_another_client_that_is_updated_has_the_name(sources: Them) -> None:
+    """NinjaOne without a convention: whoever is updated is there."""
+    async with sources(grace_period="1h") as them:
+        signs = {"hmac_header": "x-signature", "hmac_secrets": ["what a gateway signs with"]}
+        them.configure(changed("ninja", inactive_when=None, confirm_delete=True, **signs))
+        gone = (await them.in_grace(await created(them.ninja()))).id
+        await them.ninja("CLIENT_UPDATED", number=8)
+        await them.settle(gone)
+        await them.untouched()
+
+
+async def test_active_once_more_ends_no_persons_no(sources: Them) -> None:
+    """Nobody can say whether it is older than that."""
+    async with sources(grace_period="1h") as them:
+        await them.std("client.active", timed=False, message="violet-active")
+        await them.cancel(await created(them.std(timed=False, message="violet-inactive")))
+        again = (await them.std("client.active", timed=False, message="violet-active")).strongest
+        assert again.verdict == "duplicate"
+        more = (await them.std()).strongest
+        assert (more.verdict, more.reason) == ("ignored", "cancelled_by_operator")
+
+
+async def test_an_inactive_that_is_too_old_is_told(sources: Them) -> None:
+    async with sources() as them:
+        sent = await them.std(at=them.it.clock() - timedelta(days=8))
+        assert sent.strongest.reason == "too_old"
+        assert "source_alert" in await them.told()

@@ -25,12 +25,12 @@ class Desk:
         self.ledger, self.clock = ledger, clock
         self._number = 0
 
-    async def receive(self, *events: dict[str, Any], source: str = "cw") -> str:
+    async def receive(self, *events: dict[str, Any], source: str = "cw", **said: str) -> str:
         self._number += 1
         name = f"dlv_{self._number}"
+        delivery = {"id": name, "source": source, "vendor": "connectwise", "headers": "[]"}
         await self.ledger.deliveries.receive(
-            delivery={"id": name, "source": source, "vendor": "connectwise", "headers": "[]"},
-            body=b"{}", events=events, now=self.clock(),
+            delivery={**delivery, **said}, body=b"{}", events=events, now=self.clock(),
         )  # fmt: skip
         return name
 
@@ -226,6 +226,26 @@ async def test_what_holds_is_told_even_after_what_does_not(desk: Desk, ledger: L
         await desk.receive(rejected(f"r{number}"))
     told = await notices(ledger, "rejected_event")
     assert [each["holds"] for each in told] == [False, True]
+
+
+async def test_a_second_one_is_told_of_later(desk: Desk, ledger: Ledger) -> None:
+    """It holds somebody else, and perhaps nothing comes after it."""
+    await desk.receive(rejected("r1", clients=["7"]))
+    desk.clock.forward(minutes=5)
+    second = await desk.receive(rejected("r2", clients=["8"]))
+    for _ in range(3):
+        await ledger.holds.tell(desk.clock.forward(minutes=55))
+        # The server's hour is over.
+        await ledger.store.redis.delete("unglue:told:rejected_event:cw")
+    first, told = await notices(ledger, "rejected_event")
+    assert first["clients"] == ["7"]
+    assert (told["delivery_id"], told["clients"], told["waiting"]) == (second, ["8"], 1)
+
+
+async def test_what_a_psa_said_when_it_was_asked_is_listed(desk: Desk, ledger: Ledger) -> None:
+    """Its source may never have sent an event."""
+    name = await desk.receive(rejected("r1", clients=["7"]), caught_up="1")
+    assert [each.delivery_id for each in await ledger.holds.all()] == [name]
 
 
 async def test_a_used_id_is_told_of_once_an_hour(desk: Desk, ledger: Ledger) -> None:

@@ -220,7 +220,7 @@ async def test_leaving_stops_what_is_under_way(server: KeyServer) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "error", "seconds"),
-    [(reply(404), SignatureInvalid, 10), (reply(503), SigningKeyUnavailable, 1)],
+    [(reply(404), SignatureInvalid, 1), (reply(503), SigningKeyUnavailable, 1)],
 )
 async def test_a_refusal_is_remembered_briefly(
     keys: SigningKeys,

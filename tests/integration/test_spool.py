@@ -73,9 +73,13 @@ class Box:
         await self.spool.look_around()
         await self.keeper.once()
 
-    async def send(self, *, active: bool = False, at: datetime | None = None) -> Acknowledged:
+    async def send(
+        self, *, active: bool = False, at: datetime | None = None, odd: bool = False
+    ) -> Acknowledged:
         """A callback about client 2: signed times are ConnectWise's, unsigned ones ours."""
         status = {"id": 1, "name": "Active"} if active else {"id": 2, "name": "Inactive"}
+        if odd:
+            del status["name"]
         entity: dict[str, Any] = {"id": 2, "name": "TestCompany", "status": status}
         if at is not None:
             entity["_info"] = {"lastUpdated": rfc3339(at)}
@@ -139,6 +143,22 @@ async def test_an_old_request_stays_old(box: Box, clock: TestClock, tmp_path: Pa
     await box.keeper.once()
     assert await verdicts(box) == [("ignored", "stale")]
     assert await box.ledger.store.redis.exists("unglue:deletions") == 0
+
+
+@pytest.mark.parametrize("what", ["active", "odd", "inactive"])
+async def test_an_unknown_spool_takes_no_doubt(
+    ledger: Ledger, clock: TestClock, tmp_path: Path, what: str
+) -> None:
+    """What is not understood may say that a client is active, and nothing would wait for it."""
+    box = Box(ledger, clock, tmp_path)
+    await box.spool.look_around()
+    box.cut = True
+    if what != "inactive":
+        with pytest.raises(StorageUnavailable, match="never knew"):
+            await box.send(active=what == "active", odd=what == "odd")
+        assert box.spool.waiting == 0
+    else:
+        assert (await box.send()).strongest.reason == "spooled"
 
 
 async def test_a_request_behind_its_own_reactivation_counts(box: Box, clock: TestClock) -> None:

@@ -293,8 +293,45 @@ EVENTS: Final = (
         "if false then", ("tests/integration/test_repeats.py",),
     ),
     Safeguard(
+        "event: active once more, without a time, is no repeat", RECEIVE,
+        "each.register.state == 'inactive' or each.register.state == 'contested'", "false",
+        (f"{_CONTRACT}in_doubt.py::test_active_once_more_under_its_own_constant_id",),
+    ),
+    Safeguard(
+        "event: nor does it end a person's no", RECEIVE,
+        "if each.register.declined or each.register.cancelled_at then", "if false then",
+        (f"{_CONTRACT}in_doubt.py::test_active_once_more_ends_no_persons_no",),
+    ),
+    Safeguard(
+        "unproved: a key that changed meanwhile shows no forgery", "workers/intake/intake.py",
+        "late = now - delivery.received_at >= PATIENCE", "late = False",
+        (f"{_CONTRACT}dismissed.py::test_a_key_that_does_not_fit_later_shows_no_forgery",),
+    ),
+    Safeguard(
+        "unproved: what comes again is as new as its last time",
+        "workers/ledger/scripts/quarantine.lua",
+        "  redis.call('HSET', key('delivery', known), 'last_seen', now)\n", "",
+        (f"{_CONTRACT}dismissed.py::test_what_comes_again_unproved_is_as_new_as_its_last_time",),
+    ),
+    Safeguard(
+        "spool: one that nothing waits for takes no doubt", "workers/intake/events.py",
+        " or (isinstance(verdict, Rejected) and verdict.holds)", "",
+        ("tests/integration/test_spool.py::test_an_unknown_spool_takes_no_doubt",),
+    ),
+    Safeguard(
+        "event: one that a gateway wrapped holds", "adapters/standard/data.py",
+        "or speaks or _wraps(data, known)", "or speaks",
+        ("tests/unit/test_adapter_doubts.py::test_what_may_mean_active_holds",),
+    ),
+    Safeguard(
+        "notice: what was held within the hour is told after it",
+        "workers/ledger/scripts/tell_held.lua", "    if held.at > tonumber(told) then",
+        "    if false then",
+        ("tests/integration/test_dismissal.py::test_a_second_one_is_told_of_later",),
+    ),
+    Safeguard(
         "event: what is counted is as new as it was last said", "workers/intake/intake.py",
-        "(replay and replay.last_seen) or came", "came", ("tests/integration/test_repeats.py",),
+        "(arrived and arrived.last) or came", "came", ("tests/integration/test_repeats.py",),
     ),
     Safeguard(
         "event: another word for a client is not ignored", "adapters/clients.py",

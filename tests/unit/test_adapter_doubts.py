@@ -4,6 +4,7 @@ It holds what it may be about, and never less; what is plainly about something e
 and keeps its alert.
 """
 
+import base64
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,9 @@ def cloud(kind: str, **event: Any) -> Any:
     return {**basis, "data": {"org_id": "5"}, **event}
 
 
+REST = "crm.example/tenants/1"
+OURS = "https://" + REST
+WRAPPED = base64.b64encode(b'{"type":"client.active","data":{"org_id":"5"}}').decode()
 OWN_TYPES = {"active_types": ["reactivated"], "inactive_types": ["offboarded"]}
 
 
@@ -56,7 +60,10 @@ OWN_TYPES = {"active_types": ["reactivated"], "inactive_types": ["offboarded"]}
             ("connectwise", connectwise(CompanyId=company), {})
             for company in ("", 5, False, "cobalt", " Cobalt")
         ),
-        *(("connectwise", connectwise(FromUrl=host), {}) for host in ("", 5)),
+        *(
+            ("connectwise", connectwise(FromUrl=host), {})
+            for host in ("", 5, "eu.myconnectwise.net", "psa.example.com")
+        ),
         ("connectwise", connectwise(Entity=json.dumps({**ACTIVE, "_info": "2026-06-10"})), {}),
         ("autotask", {**CALLOUT, "EventTime": "yesterday"}, {}),
         ("autotask", {**CALLOUT, "Guid": None}, {}),
@@ -100,6 +107,24 @@ OWN_TYPES = {"active_types": ["reactivated"], "inactive_types": ["offboarded"]}
         ("halopsa", {"action": "client.updated", "id": 57}, {}),
         ("halopsa", {"user": {"id": 3}, "event": "Client Updated", "id": 57}, {}),
         ("halopsa", {"user": "bob", "event": "Updated", "id": 57}, {}),
+        ("halopsa", {"user": {}, "data": {"for": 57, "inactive": False}}, {}),
+        *(
+            ("cloudevents", cloud("client.active", source=spelt), {"event_source": OURS})
+            for spelt in (OURS + "/", OURS.upper(), "http://crm.example/t%65nants/1", "//" + REST)
+        ),
+        *(
+            ("standard", standard(kind, within), {})
+            for kind in ("event", "message")
+            for within in (
+                {"type": "client.active", "data": {"org_id": "5"}},
+                [{"kind": "Client.Active"}],
+                {"message": '{"type":"client.inactive","data":{}}'},
+            )
+        ),
+        ("standard", {"type": "event", "payload": {"type": "client.active"}}, {}),
+        ("cloudevents", cloud("com.example.relayed", data={"type": "client.active"}), {}),
+        ("cloudevents", cloud("client.active", data=None, data_base64="e30="), {}),
+        ("cloudevents", cloud("relayed", data=None, data_base64=WRAPPED), {}),
     ],
 )
 def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, Any]) -> None:
@@ -112,17 +137,18 @@ def test_what_may_mean_active_holds(vendor: str, body: Any, source: dict[str, An
     ("vendor", "body"),
     [
         ("connectwise", connectwise(CompanyId="Other")),
-        ("connectwise", connectwise(FromUrl="eu.myconnectwise.net")),
         (
             "autotask",
             {**CALLOUT, "Guid": "00000000-0000-4000-8000-000000000000", "EntityType": "Ticket"},
         ),
         ("standard", {"test": 2432232314}),
         ("standard", {"event": "ping", "time": "now"}),
+        ("cloudevents", cloud("client.active", source="https://crm.example/tenants/2")),
     ],
 )
 def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -> None:
-    (verdict,) = read(vendor, body)
+    bound = {"event_source": OURS} if vendor == "cloudevents" else {}
+    (verdict,) = read(vendor, body, **bound)
     assert isinstance(verdict, Rejected), verdict
     assert not verdict.holds
 
@@ -133,7 +159,15 @@ def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -
         ("autotask", {**CALLOUT, "EntityType": "Ticket", "EventTime": "x"}, "other_entity"),
         ("autotask", {**CALLOUT, "Action": "Deactivated", "EventTime": "x"}, "webhook_deactivated"),
         ("ninjaone", {"id": 1, "activityTime": "x", "statusCode": "START"}, "other_event"),
-        ("ninjaone", {"id": 1, "statusCode": "CLIENT_DOCUMENT_UPDATED"}, "other_event"),
+        *(
+            ("ninjaone", {"id": 1, "statusCode": f"CLIENT_{code}"}, "other_event")
+            for code in (
+                "DOCUMENT_UPDATED",
+                "DOCUMENTATION_DELEGATE_NODE_RESPONSIBILITY_ADDED",
+                "CHECKLIST",
+                "CHECKLIST_RESTORED",
+            )
+        ),
         (
             "ninjaone",
             {"id": 1, "activityTime": True, "statusCode": "API_WEBHOOK_CONFIGURATION_UPDATED"},
@@ -143,6 +177,8 @@ def test_what_is_plainly_another_tenants_holds_nothing(vendor: str, body: Any) -
         ("standard", standard("invoice.paid", {"org_id": "5"}, 1614265330), "other_type"),
         ("cloudevents", cloud("invoice.paid", time="x"), "other_type"),
         ("cloudevents", cloud("org.example.invoice.paid"), "other_type"),
+        ("cloudevents", cloud("image.made", data=None, data_base64="iVBORw0KGgo="), "other_type"),
+        ("halopsa", {"ticket": {"client_id": 5, "inactive": False}, "x": {}}, "other_entity"),
         ("standard", standard("contract.renewed", {"org_id": "5"}), "other_type"),
         ("standard", standard("user.account.locked", {"user": 5}), "other_type"),
         ("standard", standard("activated", {"user": 5}), "other_type"),
@@ -235,3 +271,38 @@ def test_who_was_restored_without_a_name_may_be_any() -> None:
     assert isinstance(counts, Reactivated)
     assert isinstance(holds, Rejected)
     assert (counts.client, holds.clients, holds.holds) == ("id:8", (), True)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "body"),
+    [
+        ("connectwise", connectwise(ID="250 ", Entity=json.dumps({**ACTIVE, "id": None}))),
+        ("connectwise", connectwise(ID=None, Entity=json.dumps({"name": "Acme"}))),
+        ("autotask", {**CALLOUT, "Id": "x7"}),
+        ("standard", standard("Client.Active", {"org_id": "12a", "org_name": "Acme"})),
+        ("cloudevents", cloud("Client.Active", data={"org_id": "12a", "org_name": "Acme"})),
+        ("ninjaone", {**NINJA, "organizationId": "x7", "organizationName": "Acme"}),
+        ("halopsa", {"client_id": "$client_id", "client_name": "Acme", "inactive": False}),
+        ("halopsa", {"client_id": 8, "client_name": ["Acme"], "inactive": "maybe"}),
+    ],
+)
+def test_whom_it_names_by_what_cannot_be_read_may_be_anybody(vendor: str, body: Any) -> None:
+    (verdict,) = read(vendor, body)
+    assert isinstance(verdict, Rejected), verdict
+    assert (verdict.clients, verdict.holds) == ((), True)
+
+
+def test_an_active_client_whose_name_cannot_be_read_may_be_any() -> None:
+    body = {"client_id": 8, "client_name": ["Acme"], "inactive": False}
+    counts, holds = read("halopsa", body)
+    assert isinstance(counts, Reactivated)
+    assert isinstance(holds, Rejected)
+    assert (counts.client, holds.clients, holds.holds) == ("id:8", (), True)
+
+
+def test_what_a_header_cannot_carry_is_encoded_in_it() -> None:
+    source = {"active_types": ["Kunde aktiv"], "event_source": "/mandanten/m\u00fcller"}
+    ce = {"specversion": "1.0", "id": "1", "source": "/mandanten/m%C3%BCller"}
+    headers = [(f"ce-{key}", value) for key, value in {**ce, "type": "Kunde%20aktiv"}.items()]
+    (verdict,) = read("cloudevents", {"org_id": "5"}, headers, **source)
+    assert isinstance(verdict, Reactivated)

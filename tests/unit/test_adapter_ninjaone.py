@@ -142,11 +142,14 @@ def test_an_update_means_what_the_convention_says(state: Any, expected: type[Ver
     message = activity(statusCode="CLIENT_UPDATED", organization=organization)
     verdicts = read(message, inactive_when=CONVENTION)
     assert {type(verdict) for verdict in verdicts} == {expected}
-    # Without one, whatever is there is active.
-    assert isinstance(only(read(message)), Reactivated)
-    ignored = only(read({"id": 1, "activityTime": 1592600700, "statusCode": "CLIENT_UPDATED"}))
-    assert isinstance(ignored, Ignored)
-    assert ignored.reason == "no_convention"
+
+
+def test_without_a_convention_whoever_is_updated_is_there() -> None:
+    there = only(read(activity(statusCode="CLIENT_UPDATED", organization=ORGANIZATION)))
+    assert isinstance(there, Reactivated)
+    (nobody,) = read(activity(statusCode="CLIENT_UPDATED"))
+    assert isinstance(nobody, Ignored)
+    assert nobody.reason == "no_convention"
 
 
 def test_a_client_is_active_under_each_of_its_names() -> None:

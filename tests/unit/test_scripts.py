@@ -47,7 +47,7 @@ WITHOUT_ENTRY = (
     "configured count due give_back give_back_callback hand_out hold_requests host_answered "
     "host_silent lease_callback look_later looked_back notice pack put_off_callback "
     "record_catch_up record_replay renew renew_callbacks results standing take_along take_form "
-    "take_quarantined take_request tell_unproved unpack view wait_quarantined"
+    "take_quarantined take_request tell_held tell_unproved unpack view wait_quarantined"
 )
 ENTRIES = re.compile(r"\b(audit|decide|finish|create|pause|leave_quarantine)\(")
 

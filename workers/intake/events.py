@@ -1,7 +1,7 @@
 """A verdict as the event that the receiving script reads: pure."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -9,6 +9,11 @@ from adapters.models import Ignored, Reactivated, Rejected, Request, Verdict
 from workers.ledger.records import ErrorEntry, encode_errors
 from workers.pipeline.identity.identities import bounded, forms_of
 from workers.times.clock import to_ms
+
+_TOO_OLD: Final = (
+    "it says that a client is inactive, and is older than policy.max_event_age, so it asked for "
+    "nothing; ask for the deletion by hand if the client is to go"
+)
 
 
 def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdict:
@@ -21,10 +26,16 @@ def too_old(verdict: Verdict, max_event_age: timedelta, now: datetime) -> Verdic
         return Ignored(
             event_id=verdict.event_id,
             content=verdict.content,
+            sequence=verdict.sequence,
             reason="too_old",
-            alert=verdict.alert,
+            alert=verdict.alert or _TOO_OLD,
         )
     return verdict
+
+
+def may_say_active(verdict: Verdict) -> bool:
+    """Whether a client is active by it, or may be."""
+    return isinstance(verdict, Reactivated) or (isinstance(verdict, Rejected) and verdict.holds)
 
 
 def event_of(

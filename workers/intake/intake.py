@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -18,16 +18,16 @@ from adapters.errors import (
     UnglueError,
 )
 from adapters.headers import Headers
-from adapters.models import Ignored, Reactivated, Request, Verdict
+from adapters.models import Ignored, Request, Verdict
 from adapters.registry import VENDORS
 from workers.intake.coding import decoded, require_readable
-from workers.intake.events import event_of, too_old
-from workers.intake.signing_keys import AskedTooOften, SigningKeys
+from workers.intake.events import event_of, may_say_active, too_old
+from workers.intake.signing_keys import AskedTooOften, KeyUnknown, SigningKeys
 from workers.intake.spool.frames import Spooled
 from workers.intake.spool.spool import Spool
 from workers.ledger.deleting.refusals import ReplayRefused
 from workers.ledger.events.deliveries import Deliveries, Delivery, Receipt, Replay
-from workers.ledger.events.quarantine import Quarantine
+from workers.ledger.events.quarantine import PATIENCE, Quarantine
 from workers.ledger.installation.condition import condition_of
 from workers.settings.policy import Mode, milder
 from workers.times.clock import Clock, to_ms
@@ -46,6 +46,7 @@ _STRENGTH = ("ignored", "duplicate", "rejected", "unverified", "cancelled", "acc
 STORAGE_SECONDS: Final = 1.3
 QUARANTINE_FIRST_LOOK = timedelta(seconds=10)
 KEY_UNAVAILABLE: Final = "signing_key_unavailable"
+KEY_UNKNOWN: Final = "signing_key_unknown"
 KEY_NOT_ASKED_FOR: Final = "signing_key_not_asked_for"
 QUARANTINE_MOST: Final = timedelta(hours=1)
 
@@ -56,6 +57,14 @@ class KeyNotAskedFor(UnglueError):
     code = "TooManyAttempts"
     http_status = 429
     retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a delivery came that is recorded now, and when it came for the last time, if again."""
+
+    first: datetime
+    last: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +164,7 @@ class Intake:
                     if condition_of(error) is None:
                         raise
             waiting = Spooled(delivery_id, source, config.vendor, now, _kept(headers), body)
-            back = any(isinstance(verdict, Reactivated) for verdict in verdicts)
+            back = any(map(may_say_active, verdicts))
             await self.spool.keep(waiting, reactivates=back)
             return Acknowledged(delivery_id, (Receipt("accepted", "spooled"),))
 
@@ -172,7 +181,7 @@ class Intake:
         headers, came = Headers.of(delivery.headers), delivery.received_at
         verdicts = adapter.read(config, headers, decoded(headers, delivery.body), came)
         return await self.record(
-            delivery.source, headers, delivery.body, verdicts, delivery.id, came,
+            delivery.source, headers, delivery.body, verdicts, delivery.id, Arrival(came),
             how="in_order",
         )  # fmt: skip
 
@@ -180,7 +189,8 @@ class Intake:
         """Verify a quarantined delivery: what became of it, or `None` while nobody can tell.
 
         It is tried less and less, and stays until it is proved, is seen not to be genuine, or a
-        person dismisses it. The moment that counts is the one at which it came.
+        person dismisses it. That its key does not fit shows that only soon after it came: a vendor
+        changes and forgets its keys. The moment that counts is the one at which it came.
         """
         delivery = await self.deliveries.get(delivery_id)
         now = self.clock()
@@ -198,8 +208,20 @@ class Intake:
         config, adapter = self.source(delivery.source)
         headers = Headers.of(delivery.headers)
         try:
-            await self._verify(adapter, config, headers, delivery.body)
+            adapter.key_url(config, headers, delivery.body)
         except SignatureInvalid:
+            # It was this source's by the configuration of then, which may be put right again.
+            await self._wait(delivery, now)
+            return None
+        try:
+            await self._verify(adapter, config, headers, delivery.body)
+        except SignatureInvalid as error:
+            late = now - delivery.received_at >= PATIENCE
+            # A server that has just come back may know no key at all: it is asked once more.
+            once = isinstance(error, KeyUnknown) and delivery.reason != KEY_UNKNOWN
+            if late or once:
+                await self._wait(delivery, now, KEY_UNKNOWN)
+                return None
             await self.quarantine.leave(delivery_id, now, reason="not_genuine")
             return None
         except SigningKeyUnavailable:
@@ -214,15 +236,15 @@ class Intake:
             delivery.body,
             verdicts,
             delivery_id,
-            delivery.received_at,
+            Arrival(delivery.received_at, delivery.last_seen),
         )
         await self.quarantine.leave(delivery_id, now)
         return acknowledged
 
-    async def _wait(self, delivery: Delivery, now: datetime) -> None:
+    async def _wait(self, delivery: Delivery, now: datetime, reason: str = KEY_UNAVAILABLE) -> None:
         age = now - delivery.received_at
         pause = min(max(age, QUARANTINE_FIRST_LOOK), QUARANTINE_MOST)
-        await self.quarantine.later(delivery.id, now + pause)
+        await self.quarantine.later(delivery.id, now + pause, reason)
         await self.quarantine.tell(now)
 
     async def replay(self, delivery_id: str, replay: Replay) -> Acknowledged:
@@ -256,8 +278,8 @@ class Intake:
             delivery.body,
             verdicts,
             delivery_id,
-            came,
-            replace(replay, last_seen=delivery.last_seen),
+            Arrival(came, delivery.last_seen),
+            replay,
             how="caught_up" if delivery.caught_up else "sent",
         )
 
@@ -309,23 +331,23 @@ class Intake:
         body: bytes,
         verdicts: Sequence[Verdict],
         delivery_id: str | None = None,
-        arrived_at: datetime | None = None,
+        arrived: Arrival | None = None,
         replay: Replay | None = None,
         *,
         how: Literal["sent", "in_order", "caught_up"] = "sent",
     ) -> Acknowledged:
         """Record the verdicts of a genuine delivery and do what they ask for.
 
-        `arrived_at` is when it came, if that is not now. `in_order`: everything else from its
+        `arrived` is when it came, if that is not now. `in_order`: everything else from its
         process waited with it, and all of it is judged as if it were that moment. What is replayed
         was believed then, so its age is the one that it had then. Where it was only counted when it
         came again, it is as new as it was last seen: between them the client may have been back.
         What a PSA says when it is asked (`caught_up`) is never too old.
         """
         now = self.clock()
-        came = arrived_at or now
+        came = arrived.first if arrived else now
         as_it_came = how == "in_order" or replay is not None
-        counts, said = came if as_it_came else now, (replay and replay.last_seen) or came
+        counts, said = came if as_it_came else now, (arrived and arrived.last) or came
         events = []
         for verdict in verdicts:
             # What could not be proved in time was not sent too late.

@@ -24,6 +24,11 @@ from workers.network.pinned import exchange, new_client, read_raw
 from workers.network.strangers import Allowance, Newest
 from workers.network.tls import load_client, public_authorities
 
+
+class KeyUnknown(SignatureInvalid):
+    """The vendor does not know the key: made up, or not known yet to the server that was asked."""
+
+
 _ANSWER_LIMIT = 64 * 1024
 _KEY_LIMIT = 4096
 _SECONDS = 2.0
@@ -31,7 +36,8 @@ _KEPT = 256
 
 # How long an answer is believed, in seconds. A caller who suspects that the key has changed gets
 # one that is younger than `_REFRESH`.
-_TTL = {str: 60.0, SignatureInvalid: 10.0, SigningKeyUnavailable: 1.0}
+# Its vendor may send again within 2 s what it does not know itself yet.
+_TTL = {str: 60.0, SignatureInvalid: 10.0, KeyUnknown: 1.0, SigningKeyUnavailable: 1.0}
 _REFRESH = 2.0
 # Requests to one origin: at once, and then per second.
 _BURST, _PER_SECOND = 10, 2.0
@@ -119,7 +125,8 @@ class SigningKeys:
         the vendor may have changed it.
 
         Raises:
-            SignatureInvalid: the vendor does not know the key (400, 404 and the like).
+            KeyUnknown: the vendor does not know the key (400, 404 and the like).
+            SignatureInvalid: the address is none of a key.
             SigningKeyUnavailable: it does not answer, answers nonsense, or is asked too often.
         """
         now = self._monotonic()
@@ -217,11 +224,11 @@ def _key(status: int, body: bytes) -> str:
     """The key in the key server's answer; its content type is not reliable.
 
     Raises:
-        SignatureInvalid: the server says that there is no such key.
+        KeyUnknown: the server says that there is no such key.
         SigningKeyUnavailable: the answer says nothing about the key.
     """
     if 400 <= status < 500 and status not in _NOT_ABOUT_THE_KEY:
-        raise SignatureInvalid(f"the vendor knows no such signing key ({status})")
+        raise KeyUnknown(f"the vendor knows no such signing key ({status})")
     if status != 200:
         raise SigningKeyUnavailable(f"the key server answers {status}")
     try:

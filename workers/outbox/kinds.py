@@ -122,8 +122,10 @@ MEANINGS: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "unproved_event": Meaning(
             "An event cannot be proved",
-            "The vendor's key server has not answered for 15 minutes. Deletions that it may "
-            "concern are held. Look at the way to that server; unglue dismiss ends it by name.",
+            "The vendor's key server has not answered for 15 minutes, or what it answers by now "
+            "does not prove it; deletions that it may concern are held. Look at the way to that "
+            "server. Where it is full, more were refused: compare the clients with the PSA before "
+            "you end it by unglue dismiss.",
         ),
         "event_id_reused": Meaning(
             "A sender used an event id twice",

@@ -41,6 +41,7 @@ def duties(settings: Settings, ledger: Ledger, jobs: JobQueue) -> tuple[Duty, ..
         Duty("silence", timedelta(hours=1), partial(tell_of_silent_sources, settings, ledger)),
         Duty("spools", timedelta(minutes=1), partial(tell_of_holding_spools, ledger)),
         Duty("unproved", timedelta(minutes=1), ledger.quarantine.tell),
+        Duty("held", timedelta(minutes=1), ledger.holds.tell),
         Duty("retention", timedelta(minutes=1), Retention(ledger).prune),
         Duty("packing", timedelta(seconds=5), Packing(ledger).pack),
         Duty("room", timedelta(minutes=1), partial(look_at_room, ledger)),

@@ -25,6 +25,7 @@ from service.api.answers import PRIVATE, error_answer
 from service.api.state import ServiceState, state_of
 from workers.intake.coding import UnsupportedEncoding
 from workers.intake.intake import KEY_NOT_ASKED_FOR, Acknowledged, KeyNotAskedFor
+from workers.intake.signing_keys import KeyUnknown
 from workers.ledger.events.deliveries import Receipt
 from workers.ledger.installation.condition import condition_of
 
@@ -101,6 +102,9 @@ async def taken(
                 await state.ledger.sources.count(name, "unauthentic")
                 if unsaid:
                     await state.ledger.sources.count(name, "limited", unsaid)
+        if isinstance(error, KeyUnknown):
+            # The vendor's servers may differ for a moment; it sends again only for this status.
+            return error_answer(error, adapter.sender.retry_status, {"Retry-After": "2"})
         raise
     except KeyNotAskedFor as error:
         attempts.fail(peer, name)

@@ -88,7 +88,10 @@ class Spool:
             del self._in_hand[token]
 
     async def keep(self, delivery: Spooled, *, reactivates: bool) -> None:
-        """Have the delivery on disk. Raises StorageUnavailable."""
+        """Have the delivery on disk. `reactivates`: a client may be active by it.
+
+        Raises StorageUnavailable.
+        """
         # In a spool that it never heard of the ledger cannot know that a client came back.
         if reactivates and not self.known:
             raise StorageUnavailable(

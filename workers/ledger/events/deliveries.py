@@ -83,13 +83,11 @@ class Receipt:
 class Replay:
     """Who has something replayed. `token` names the replay: with the same one it is done once.
 
-    `last_seen` is when a delivery came again and was only counted, if it did. `known_as` is by what
-    the operator is told from others, `mode` the policy's when that was said.
+    `known_as` is by what the operator is told from others, `mode` the policy's when that was said.
     """
 
     operator: str
     token: str
-    last_seen: datetime | None = None
     known_as: str = ""
     mode: Mode | None = None
 
@@ -151,7 +149,10 @@ class Deliveries:
             NotDurable: it was recorded, and may yet be lost with the server: send it again.
             ReplayRefused: the replay must not be, and why.
         """
-        reactivates = any(event["kind"] == "reactivated" for event in events)
+        # What is not understood may say it, too.
+        reactivates = any(
+            event["kind"] == "reactivated" or event.get("holds", False) for event in events
+        )
         asking = sum(event["kind"] == "request" for event in events)
         args = [
             now,

@@ -54,12 +54,17 @@ class Holds(Part):
                 reads.hlen(key)
             return sum(await reads.execute())
 
+    async def tell(self, now: datetime) -> None:
+        """Have people told of what was not understood, and that nobody was told of: hourly."""
+        await self._store.run("tell_held", now)
+
     async def _sources(self) -> list[str]:
-        """Whoever ever sent something."""
+        """Whoever ever sent something, or said it when it was asked."""
         redis, key = self._store.redis, self._store.key
         proved = cast("list[bytes]", await redis.hkeys(key("sources", "last")))
         unproved = cast("list[bytes]", await redis.hkeys(key("quarantine", "bytes")))
-        return sorted({name.decode() for name in (*proved, *unproved)})
+        odd = cast("list[bytes]", await redis.hkeys(key("holds", "told")))
+        return sorted({name.decode() for name in (*proved, *unproved, *odd)})
 
     async def _rejected(self, source: str) -> list[Held]:
         lines = await self._store.hash("holding", source)

@@ -44,9 +44,9 @@ class Quarantine(Part):
         """Whether it is still to be verified: after three deaths once an hour."""
         return bool(await self._store.run("take_quarantined", delivery_id, now) == b"taken")
 
-    async def later(self, delivery_id: str, due: datetime) -> None:
-        """Try again then."""
-        await self._store.run("wait_quarantined", delivery_id, due)
+    async def later(self, delivery_id: str, due: datetime, reason: str) -> None:
+        """Try again then; `reason` is why it is not proved yet."""
+        await self._store.run("wait_quarantined", delivery_id, due, reason)
 
     async def leave(self, delivery_id: str, now: datetime, *, reason: str = "") -> None:
         """End the quarantine: proved, or dropped for this reason."""

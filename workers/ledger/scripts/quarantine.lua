@@ -9,10 +9,17 @@ local name = key('quarantine', source)
 
 local known = redis.call('HGET', name, hash)
 if known then
+  -- The opposite may have been said in between.
+  redis.call('HSET', key('delivery', known), 'last_seen', now)
+  redis.call('HINCRBY', key('delivery', known), 'repeats', 1)
   return {'kept', known}
 end
 local bytes = tonumber(redis.call('HGET', key('quarantine', 'bytes'), source) or 0)
 if redis.call('HLEN', name) >= most or bytes + #body > most_bytes then
+  -- What its sender gives up sending is known to nobody here.
+  notice(now, 'unproved_event', {
+    source = source, waiting = redis.call('HLEN', name), full = true,
+  }, source .. ':full', 3600000)
   return {'full'}
 end
 redis.call('HSET', name, hash, delivery.id)

@@ -6,8 +6,8 @@
 -- which without an id of the vendor's is handled each time it is said.
 -- What a PSA said when it was asked (`caught_up`, one event) is not stored where it is no news.
 -- KEYS: counts:caught_up:*, counts:verdicts:*, deletion:*, deliveries, deliveries:ignored, delivery:*, due,
---       event:*:*, history:*, holding:*, in_force, order, register:*:*, replayed:*, sequences:*,
---       sources:alerts:*, sources:last
+--       event:*:*, history:*, holding:*, holds:told, in_force, order, register:*:*, replayed:*, sequences:*,
+--       sources:alerts:*, sources:last, told:rejected_event:*
 -- ARGV: of each delivery 15: now, look_again, retention, jobs on the way to the queue, id, source, vendor,
 --       received_at ('': now), caught_up ('1' or ''), headers (JSON), digest, body, events (JSON array);
 --       of a replay operator and token, else '' twice
@@ -323,7 +323,7 @@ local function reactivated(event, known)
   local at = event.occurred_at or event.arrived_at or event.came or now
   -- Only two signed times can be put in order; in doubt the client is active. In a replay two times of
   -- arrival can be, too: that is the order in which both would have been handled.
-  local stale, equal = true, event.again
+  local stale, equal = true, false
   for _, each in ipairs(known) do
     local kept = each.register
     local inactive_at, claims
@@ -339,7 +339,7 @@ local function reactivated(event, known)
     local same = inactive_at and (ahead or same_moment(inactive_at, at))
     stale = stale and inactive_at and at < inactive_at and not same
       and not later_by_its_own(event, inactive_at, claims)
-    equal = equal or same
+    equal = equal or same or event.again
   end
   if stale then
     return {verdict = 'ignored', reason = 'stale'}
@@ -458,19 +458,24 @@ local function missing_before(event)
   return missing > 0 and missing or nil
 end
 
--- Whether what would be the same event again, without an id or a time of its sender's, asks for a client
--- that was active since: nobody can say whether it is.
+-- Whether what would be the same event again, without a time of its sender's, says the opposite of what was
+-- said since: nobody can say whether it is. What asks for a deletion under an id of its sender's is a repeat.
 local function came_back(event)
-  return event.kind == 'request' and not event.occurred_at and string.find(event.event_id, '^sha256:%x+$')
-    and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
-end
-
--- Whether what would be the same event again, without a time of its sender's, says that a client is active
--- of which something else was said since: an id that is used for each such word, or one that came twice.
-local function said_again(event)
-  local state = event.kind == 'reactivated' and not event.occurred_at
-    and redis.call('HGET', key('register', delivery.source, event.client), 'state')
-  return state and state ~= 'active'
+  if event.occurred_at then
+    return false
+  end
+  if event.kind == 'request' then
+    return string.find(event.event_id, '^sha256:%x+$')
+      and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
+  end
+  for _, each in ipairs(event.kind == 'reactivated' and registers_of(event) or {}) do
+    if each.register.declined or each.register.cancelled_at then
+      -- It may have been said before a person's no, which stands then.
+      return false
+    end
+    event.again = event.again or each.register.state ~= nil and each.register.state ~= 'active'
+  end
+  return event.again
 end
 
 -- Whether an event's digest is that of the body which the delivery's own is the beginning of.
@@ -499,8 +504,7 @@ local function handle(event)
   -- What had no effect is no reason to drop what follows: not in a replay, and not if it was not
   -- understood, for this one may be.
   local anew = known[3] == '2' or known[3] == '1' and (operator or event.kind == 'rejected')
-  event.again = known[1] and not operator and said_again(event)
-  if known[1] and not anew and not came_back(event) and not event.again then
+  if known[1] and not anew and not came_back(event) then
     return {verdict = 'duplicate', reason = 'event_id', deletion_id = known[2] or nil}
   end
   if reused then
@@ -746,6 +750,7 @@ local function receive()
   if #held > 0 then
     redis.call('HSET', key('holding', delivery.source), delivery.id, string.format(
       '{"at":%d,"reason":%s,"clients":%s}', now, cjson.encode(held[1].reason), named))
+    redis.call('HSETNX', key('holds', 'told'), delivery.source, 0)
     holds[delivery.source] = true
   elseif holds[delivery.source] then
     -- The same bytes are understood now, whenever they came.
@@ -754,10 +759,14 @@ local function receive()
   if rejected and not operator then
     -- What holds nothing must not be all that is told within the hour.
     local once = #held > 0 and delivery.source or delivery.source .. ':holds_nothing'
-    notice(now, 'rejected_event', {
+    local before = redis.call('EXISTS', key('told', 'rejected_event', once)) == 1
+    local told = notice(now, 'rejected_event', {
       source = delivery.source, reason = #held > 0 and held[1].reason or rejected, delivery_id = delivery.id,
       holds = #held > 0, clients = not whole and #clients > 0 and clients or nil,
     }, once, 3600000)
+    if #held > 0 and told and not before then
+      redis.call('HSET', key('holds', 'told'), delivery.source, now)
+    end
   end
 
   local outcome = cjson.encode(receipts)
