@@ -39,6 +39,7 @@ _SPOOLS = "tests/integration/test_spool_ledger.py"
 _BULK = "tests/integration/test_replays_bulk.py"
 _PIPELINE = "tests/integration/test_ledger_pipeline.py"
 _CLIENT = f"{_CONTRACT}one_client.py"
+_FINDING = "tests/integration/test_itglue_finding.py"
 
 GRANT: Final = (
     _asked(
@@ -521,6 +522,21 @@ OF_THE_PLAN: Final = (
         "plan: its client is called otherwise by now", "workers/pipeline/gates/standing.py",
         "if subject.called and taken_for", "if False and taken_for",
         (f"{_CLIENT}::test_called_otherwise_while_it_waits",),
+    ),
+    Safeguard(
+        "plan: a link with zeros is the same one", "workers/itglue/organizations.py",
+        "found + alike if found else ()", "found",
+        (f"{_FINDING}::test_a_number_with_zeros_or_blanks_is_no_other_one",),
+    ),
+    Safeguard(
+        "event: a CloudEvent's source in another spelling", "adapters/cloudevents/event.py",
+        "holds=not other)", "holds=False)",
+        ("tests/unit/test_adapter_doubts.py::test_what_may_mean_active_holds",),
+    ),
+    Safeguard(
+        "event: whom it may be about, only where that is plain", "adapters/standard/data.py",
+        "    if not plain or len(several) > _MOST_VALUES:", "    if len(several) > _MOST_VALUES:",
+        ("tests/unit/test_adapter_doubts.py::test_whom_it_may_be_about_where_it_is_not_understood",),
     ),
     Safeguard(
         "gate: inactive as another organization's", "workers/pipeline/gates/standing.py",
