@@ -425,6 +425,11 @@ OF_THE_PLAN: Final = (
         (f"{_CONTRACT}file_moved.py::test_a_grace_period_that_had_not_begun",),
     ),
     Safeguard(
+        "export: no older than with the first plan", "workers/pipeline/terms.py",
+        "min(timedelta(seconds=oldest), policy.export_max_age)", "policy.export_max_age",
+        ("tests/unit/test_terms.py::test_an_export_is_no_older_than_with_the_first_plan",),
+    ),
+    Safeguard(
         "gate: identity, a status that moved away", "workers/pipeline/gates/standing.py",
         'if "status" in before and', "if False and",
         (f"{_CONTRACT}file_moved.py::test_a_status_that_moved_away",),

@@ -222,3 +222,10 @@ def test_and_whose_word_is_asked_for() -> None:
         return policy_digest(settings(sources={"cw": {**CW, "api": {**keys, "base_url": url}}}))
 
     assert asking("https://staging.example.com") != asking("https://api.example.com")
+
+
+@pytest.mark.parametrize(("then", "now", "counts"), [(60, "1h", 60), (3600, "1m", 60)])
+def test_an_export_is_no_older_than_with_the_first_plan(then: int, now: str, counts: int) -> None:
+    held = deletion(policy_then={"export_max_age": then})
+    terms = terms_of(held, settings(policy={"export_max_age": now}))
+    assert terms.policy.export_max_age.total_seconds() == counts
