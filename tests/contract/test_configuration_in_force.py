@@ -104,7 +104,8 @@ async def test_what_a_lost_ledger_held_in_force_is_said_anew(rehearse: Rehearse,
 
         it.set_settings(left_on)
         await started(it, "worker")
-        it.clock.forward(seconds=1)
+        # Everybody has looked by then.
+        it.clock.forward(seconds=3)
         asked = await it.ask(org_id=TEST_COMPANY)
         assert (await it.advance(asked)).waits_for == "configuration_differs"
         assert await it.deletes() == []
