@@ -336,9 +336,12 @@ class Intake:
             if event["kind"] == "request":
                 event["deletion_id"] = self.new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
-                event["asked_mode"] = self.mode or ""
+                # What is not said is "".
+                if self.mode:
+                    event["asked_mode"] = self.mode
                 event["read_by"] = self.sources[source].meaning
-                event["asked_as"] = replay.known_as if replay else ""
+                if replay and replay.known_as:
+                    event["asked_as"] = replay.known_as
             events.append(event)
         vendor = self.sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)
