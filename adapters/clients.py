@@ -122,10 +122,19 @@ def merged(fields: Iterable[tuple[str, Any]]) -> str:
     No vendor documents in which field, so any counts that has the word and is not empty. Whoever
     sent it confirms nothing then.
     """
+    known = list(fields)
+    if not _any_of_merging(tuple([name for name, _ in known])):
+        return ""
     says = any(
-        _is_of_merging(name) and str(value).casefold() not in _NOTHING for name, value in fields
+        _is_of_merging(name) and str(value).casefold() not in _NOTHING for name, value in known
     )
     return _MERGED if says else ""
+
+
+# A sender's records have the same fields, again and again.
+@lru_cache(maxsize=64)
+def _any_of_merging(names: tuple[str, ...]) -> bool:
+    return any(map(_is_of_merging, names))
 
 
 @lru_cache(maxsize=1024)

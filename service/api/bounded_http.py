@@ -109,7 +109,6 @@ class BoundedHttp(HttpToolsProtocol):
         """Count, then parse, in pieces that end where a bound does."""
         if not self._reads:
             return
-        self._unset_keepalive_if_required()
         if self._idle:
             self._idle = False
             self._wait(self._bounds.head_seconds)
@@ -196,10 +195,14 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait_for_more()
 
     def on_response_complete(self) -> None:
-        """What comes next is awaited."""
-        super().on_response_complete()
-        if not self.transport.is_closing():
-            self._wait_for_more()
+        """What comes next is awaited. As uvicorn does it, without its timer for an idle peer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        self._wait_for_more()
 
     # What follows from it.
 

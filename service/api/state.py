@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -31,6 +31,7 @@ from workers.processes.runtime import new_id, open_intake, open_ledger, open_que
 from workers.processes.stopping import beside
 from workers.settings import Settings
 from workers.times.clock import Clock, system_clock
+from workers.times.limits import TimeLimits
 from workers.upkeep.continuity import continuity_of
 from workers.upkeep.silence import warn_of_gone_sources
 from workers.upkeep.storage import StorageUnfit, fit_unless_away
@@ -62,6 +63,7 @@ class ServiceState:
     server: Server
     spool: Spool | None = None
     provider: "Provider | None" = None
+    limits: TimeLimits = field(default_factory=TimeLimits)
 
 
 Refuse = Callable[[StorageUnfit], None]

@@ -27,6 +27,7 @@ PURE = {
     "json",
     "math",
     "pydantic",
+    "pydantic_core",
     "re",
     "types",
     "typing",

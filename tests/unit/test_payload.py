@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.payload import Malformed, parse_json
+from adapters.payload import Malformed, _strictly, parse_json
 
 json_values = st.recursive(
     st.none()
@@ -22,9 +22,33 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_json_is_read_as_it_was_meant(value: Any) -> None:
-    for text in (json.dumps(value), json.dumps(value, indent=2)):
+    compact = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    for text in (json.dumps(value), json.dumps(value, indent=2), compact):
         assert parse_json(text) == value
         assert parse_json(text.encode()) == value
+
+
+def refused_or_read(raw: bytes, read: Any) -> Any:
+    try:
+        return repr(read(raw))
+    except Malformed as error:
+        return str(error)
+
+
+_PARTS = st.sampled_from(
+    ["{", "}", "[", "]", ",", ":", '"a"', '"b"', '"\\u0061"', '"\\ud800"', '"\x7f"', "1", "-0",
+     "1.0", "1e5", "1e400", "NaN", "0.1", "1" * 39, "1" * 40, "1" * 41, "-" + "1" * 40, " "]
+)  # fmt: skip
+
+
+@given(json_values, st.lists(st.tuples(st.integers(0), st.integers(0, 3), _PARTS), max_size=4))
+def test_the_quick_reader_is_as_strict(value: Any, changes: list[tuple[int, int, str]]) -> None:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    for place, dropped, part in changes:
+        start = place % (len(text) + 1)
+        text = text[:start] + part + text[start + dropped :]
+    raw = text.encode()
+    assert refused_or_read(raw, parse_json) == refused_or_read(raw, _strictly)
 
 
 CODES = {"not_utf8", "not_json", "nested_too_deeply", "number_too_long", "duplicate_key"}

@@ -48,12 +48,12 @@ def event_of(
     become the older one.
     """
     event: dict[str, Any] = {"event_id": bounded(verdict.event_id), "content": verdict.content}
-    event["came"] = to_ms(arrived_at)
+    came = event["came"] = to_ms(arrived_at)
     if verdict.occurred_at is not None:
         # A sender's clock that runs ahead must not make its event newer than what comes after it;
         # what it claims still tells its events apart.
         claims = to_ms(verdict.occurred_at)
-        event["occurred_at"] = min(claims, to_ms(now))
+        event["occurred_at"] = min(claims, came if now is arrived_at else to_ms(now))
         if claims > event["occurred_at"]:
             event["claims"] = claims
     if verdict.sequence is not None:
@@ -64,7 +64,7 @@ def event_of(
         case Request():
             event |= {
                 "kind": "request",
-                "arrived_at": to_ms(arrived_at),
+                "arrived_at": came,
                 "client": bounded(verdict.client),
                 "also": [bounded(client) for client in verdict.also],
                 "name": verdict.request.org_name or "",
@@ -82,7 +82,7 @@ def event_of(
                 "cancelled": encode_errors((reactivated,)),
             }
             if in_order:
-                event["arrived_at"] = to_ms(arrived_at)
+                event["arrived_at"] = came
         case Ignored():
             event |= {"kind": "ignored", "reason": verdict.reason}
         case Rejected():

@@ -1,8 +1,7 @@
 """Intake: verify, adapt, record. What the service, replays and the quarantine all go through."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -31,6 +30,7 @@ from workers.ledger.events.quarantine import PATIENCE, Quarantine
 from workers.ledger.installation.condition import condition_of
 from workers.settings.policy import Mode, milder
 from workers.times.clock import Clock, to_ms
+from workers.times.limits import TimeLimits
 
 # Credentials stay out of the record; these are what a person needs to understand a delivery.
 _KEPT_HEADERS = (
@@ -111,6 +111,7 @@ class Intake:
     spool: Spool | None = None
     mode: Mode | None = None
     on_the_way: Callable[[], int] | None = None
+    _limits: TimeLimits = field(default_factory=TimeLimits, init=False)
 
     def source(self, name: str) -> tuple[SourceConfig, Adapter]:
         """The configuration and the adapter of a source. Raises NotFound."""
@@ -144,7 +145,7 @@ class Intake:
             delivery = self._delivery(source, config.vendor, headers)
             due = now + QUARANTINE_FIRST_LOOK
             # Not spooled: who cannot be told from a forger may not fill the disk.
-            async with asyncio.timeout(STORAGE_SECONDS):
+            with self._limits.within(STORAGE_SECONDS):
                 kept = await self.quarantine.keep(delivery=delivery, body=body, due=due, now=now)
             if kept is None:
                 raise
@@ -153,12 +154,12 @@ class Intake:
         verdicts = adapter.read(config, headers, decoded(headers, body), now)
         delivery_id = self.new_id("dlv")
         if self.spool is None:
-            async with asyncio.timeout(STORAGE_SECONDS):
+            with self._limits.within(STORAGE_SECONDS):
                 return await self.record(source, headers, body, verdicts, delivery_id)
         with self.spool.in_hand(now):
             if not self.spool.waiting:
                 try:
-                    async with asyncio.timeout(STORAGE_SECONDS):
+                    with self._limits.within(STORAGE_SECONDS):
                         return await self.record(source, headers, body, verdicts, delivery_id)
                 except Exception as error:
                     if condition_of(error) is None:
@@ -357,9 +358,12 @@ class Intake:
             if event["kind"] == "request":
                 event["deletion_id"] = self.new_id("del")
                 event["callback_url"] = self._callback_for(verdict)
-                event["asked_mode"] = milder(self.mode, replay.mode if replay else None) or ""
+                # What is not said is "".
+                if asked_mode := milder(self.mode, replay.mode if replay else None):
+                    event["asked_mode"] = asked_mode
                 event["read_by"] = self.sources[source].meaning
-                event["asked_as"] = replay.known_as if replay else ""
+                if replay and replay.known_as:
+                    event["asked_as"] = replay.known_as
             events.append(event)
         vendor = self.sources[source].vendor
         delivery = self._delivery(source, vendor, headers, delivery_id)

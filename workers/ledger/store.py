@@ -30,6 +30,8 @@ _MOST_AT_ONCE: Final = 4
 REPLICA_MS: Final = 400
 _NUDGE_SECONDS: Final = 0.002
 _MOST_NUDGE_SECONDS: Final = 0.05
+# What most arguments are.
+_AS_IT_IS: Final = frozenset({str, bytes, int})
 
 
 @cache
@@ -58,6 +60,8 @@ def numbered(flat: Sequence[bytes]) -> list[tuple[str, int]]:
 
 
 def _argument(value: object) -> Any:  # noqa: ANN401 - what a connection takes
+    if type(value) in _AS_IT_IS:
+        return value
     match value:
         case None | False:
             return ""

@@ -85,7 +85,7 @@ async def taken(
     patience = adapter.sender.timeout_seconds or _UNKNOWN_PATIENCE
     attempts = state.attempts
     try:
-        async with asyncio.timeout(_SHARE * patience):
+        with state.limits.within(_SHARE * patience):
             # What is genuine is never refused for what was not, so it is verified first.
             acknowledged = await state.intake.accept(
                 name, headers, body, sparing=attempts.spent(peer, name)

@@ -462,8 +462,8 @@ local function watching(client)
   return key('watching', client[1], client[2])
 end
 
-local function watch_clients(id, deletion)
-  for _, client in ipairs(clients_of(deletion)) do
+local function watch_clients(id, clients)
+  for _, client in ipairs(clients) do
     redis.call('SADD', watching(client), id)
   end
 end
@@ -731,13 +731,13 @@ local function newest_order()
 end
 
 -- A new deletion, ready at once, and the number of its first job if it need not wait for its turn.
--- `asked`: its request, where that is decoded already.
-local function create(id, now, look_again, fields, asked)
+-- `asked`: its request, and `clients`: its identities, where they are decoded already.
+local function create(id, now, look_again, fields, asked, clients)
   asked = asked or cjson.decode(fields.request)
   local line = {
     'id', id, 'state', 'queued', 'step', 'plan', 'created_at', now,
-    'updated_at', now, 'ready_at', now, 'fence', 0, 'lease_until', 0, 'generation', 1,
-    'attempts', 0, 'deaths', 0, 'intent_no', 0, 'intent_state', '', 'intent_org', '',
+    'updated_at', now, 'ready_at', now, 'fence', '0', 'lease_until', '0', 'generation', '1',
+    'attempts', '0', 'deaths', '0', 'intent_no', '0', 'intent_state', '', 'intent_org', '',
     'order', newest_order(), 'org_id', asked.org_id or '',
   }
   local job = begin(id, fields.source, now, look_again)
@@ -749,7 +749,7 @@ local function create(id, now, look_again, fields, asked)
     line[#line + 1] = value
   end
   redis.call('HSET', key('deletion', id), unpack(line))
-  watch_clients(id, fields)
+  watch_clients(id, clients or clients_of(fields))
   add_to(key('deletions'), now, id)
   add_to(key('deletions', 'queued'), now, id)
   journal(id, now, 'created', {source = fields.source, actor = fields.actor})

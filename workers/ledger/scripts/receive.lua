@@ -272,11 +272,12 @@ local function request(event, known)
     source = delivery.source, vendor = delivery.vendor, client = event.client,
     epoch = register.epoch or '0', request = event.request, actor = event.actor,
     delivery_id = delivery.id, callback_url = event.callback_url, said_at = at,
-    replayed_by = operator, asked_mode = event.asked_mode, read_by = event.read_by, asked_as = event.asked_as,
+    replayed_by = operator, read_by = event.read_by,
+    asked_mode = given(event.asked_mode), asked_as = given(event.asked_as),
     forms = event.forms or '[]',
-    identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or '[]',
+    identities = cjson.encode(identities), doubts = #doubts > 0 and cjson.encode(doubts) or nil,
     known_name = register.name,
-  }, asked)
+  }, asked, identities)
   orgs[event.deletion_id] = asked.org_id or ''
   doubt_before_acceptance(event.deletion_id, event.occurred_at)
   return {verdict = 'accepted', reason = 'created', deletion_id = event.deletion_id, job = job}

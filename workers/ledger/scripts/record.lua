@@ -20,7 +20,7 @@ end
 local watch = redis.call('HGET', name, 'watch')
 if watch and watch ~= deletion.watch then
   unwatch_clients(id, deletion)
-  watch_clients(id, {watch = watch, identities = deletion.identities})
+  watch_clients(id, clients_of({watch = watch, identities = deletion.identities}))
 end
 -- A refused call did nothing, so others may try.
 if redis.call('HGET', name, 'intent_state') == 'refused' then

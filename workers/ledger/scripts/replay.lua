@@ -116,7 +116,7 @@ redis.call('HSET', key('replayed', id), token, generation)
 if ARGV[8] ~= '' then
   redis.call('HSET', name, 'asked_mode', ARGV[8])
 end
-watch_clients(id, deletion)
+watch_clients(id, clients_of(deletion))
 if overrule and not unseen then
   -- Only what the deletion ended with was told to who overrules it, and not what was said since.
   redis.call('HSET', name, 'overrules_at', tonumber(deletion.finished_at) + 1,
