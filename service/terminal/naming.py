@@ -7,7 +7,7 @@ import click
 
 from adapters.errors import ConfigurationError
 from service.terminal.client import ServiceClient
-from service.terminal.screen import screen
+from service.terminal.screen import say, screen
 from service.terminal.tables import show_plan
 from service.terminal.waiting import ask_and_follow
 
@@ -18,7 +18,7 @@ def typed_name(what_for: str, unless: str) -> str:
         typed: str = click.prompt(f"Type the organization's name {what_for}", err=True)
     except click.Abort:
         # After the question's own line, which nobody ended.
-        click.echo(f"\n{unless}", err=True)
+        say(f"\n{unless}", err=True)
         raise
     return typed
 

@@ -23,9 +23,9 @@ from workers.ledger.listing import Page
 from workers.psa.companies import Asked
 from workers.settings import Settings
 
-BEARER = "Bearer a long shared secret"
-NINJA = {"vendor": "ninjaone", "secrets": [BEARER]}
-HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": [BEARER.removeprefix("Bearer ")]}
+BEARER = {"ninja": "Bearer what ninja knows", "halo": "Bearer what halo knows, and we"}
+NINJA = {"vendor": "ninjaone", "secrets": [BEARER["ninja"]]}
+HALO = {"vendor": "halopsa", "auth": "bearer", "secrets": ["what halo knows, and we"]}
 BOTH = pytest.mark.parametrize("source", ["ninja", "halo"])
 
 
@@ -64,7 +64,9 @@ class Listed(Caught):
         }  # fmt: skip
 
     async def sent(self, source: str, posted: dict[str, Any]) -> Acknowledged:
-        headers = Headers.of([("authorization", BEARER), ("content-type", "application/json")])
+        headers = Headers.of(
+            [("authorization", BEARER[source]), ("content-type", "application/json")]
+        )
         return await self.way.intake.accept(source, headers, json.dumps(posted).encode())
 
     async def names(self) -> set[str | None]:

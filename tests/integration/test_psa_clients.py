@@ -60,7 +60,7 @@ def sources(url: str, cw: Any = None, at: Any = None, oauth: Any = None) -> dict
         "ninja": NinjaOneConfig.model_validate(
             {
                 "vendor": "ninjaone",
-                "secrets": ["Bearer sixteen characters"],
+                "secrets": ["Bearer eighteen letters"],
                 "api": {**OAUTH_KEYS, "base_url": url, **(oauth or {})},
             }
         ),

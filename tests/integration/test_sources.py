@@ -31,8 +31,8 @@ def tables(key_port: int) -> dict[str, Any]:
             "secrets": ["sixteen characters"],
             "webhook_guid": "11111111-2222-4333-8444-555555555555",
         },
-        "ninja": {"vendor": "ninjaone", "secrets": ["Bearer a long shared secret"]},
-        "halo": {"vendor": "halopsa", "auth": "bearer", "secrets": ["a long shared secret"]},
+        "ninja": {"vendor": "ninjaone", "secrets": ["Bearer what ninja knows"]},
+        "halo": {"vendor": "halopsa", "auth": "bearer", "secrets": ["what halo knows, and we"]},
         "rewst": {"vendor": "standard", "secrets": [SECRET]},
         "events": {"vendor": "cloudevents", "secrets": ["whsec_" + "A" * 32]},
     }

@@ -108,11 +108,11 @@ def written_secrets(tables: Mapping[str, object], place: str = "") -> Iterator[s
 
 
 def shared_secret(tables: Mapping[str, BaseModel]) -> str | None:
-    """What is wrong if a secret has two owners: a message of one would be genuine at the other.
+    """What is wrong if a source's secret has two owners: one's message would be genuine at another.
 
-    Those who are told something may share theirs: no other one believes what they are sent.
+    Those who are told something may share theirs: Unglue believes none of them.
     """
-    owners: dict[bytes, str] = {}
+    owners: dict[bytes, tuple[str, str]] = {}
     for table, model in tables.items():
         kind = table.partition(".")[0]
         if kind not in {"callback", "sources", "notifications"}:
@@ -120,10 +120,10 @@ def shared_secret(tables: Mapping[str, BaseModel]) -> str | None:
         for place, secret in secrets_in(model, table):
             if kind == "notifications" and not place.endswith(".secrets"):
                 continue
-            owner = kind if kind == "notifications" else table
+            owner = table if kind == "sources" else ""
             for form in _forms(secret):
-                other = owners.setdefault(form, place)
-                if other != owner and not other.startswith(f"{owner}."):
+                first, other = owners.setdefault(form, (owner, place))
+                if first != owner:
                     return (
                         f"{place} has a secret that {other} has too, perhaps in another writing: "
                         "what is signed for one would be genuine at the other; give each its own"

@@ -469,7 +469,8 @@ local function came_back(event)
     return string.find(event.event_id, '^sha256:%x+$')
       and redis.call('HGET', key('register', delivery.source, event.client), 'state') == 'active'
   end
-  for _, each in ipairs(event.kind == 'reactivated' and registers_of(event) or {}) do
+  -- In a replay it is not said again.
+  for _, each in ipairs(event.kind == 'reactivated' and not operator and registers_of(event) or {}) do
     if each.register.declined or each.register.cancelled_at then
       -- It may have been said before a person's no, which stands then.
       return false
