@@ -1077,7 +1077,7 @@ PEOPLE_AND_STRANGERS: Final = (
     ),
     Safeguard(
         "secrets: one owner each", "workers/settings/secrecy.py",
-        '                if first != owner:',
+        "                if first != owner:",
         "                if False:",
         ("tests/unit/test_secrecy.py",),
     ),
