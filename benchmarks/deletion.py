@@ -24,6 +24,7 @@ from benchmarks.figure import Figure, Size, over_runs
 from service.sandbox.app import create_sandbox
 from service.sandbox.seed import DEFAULT_SEED
 from service.sandbox.settings import SandboxSettings
+from tests.support.ledgers import begin_anew
 from tests.support.serve import serve
 from tests.support.valkey import running_valkey
 from workers.itglue.client import ITGlue
@@ -68,6 +69,8 @@ def rounds(requests: list[dict[str, Any]]) -> int:
 async def delete(url: str, valkey: str) -> tuple[float, list[dict[str, Any]]]:
     """Seconds and requests of one deletion by webhook, the asset types being remembered."""
     redis = Redis.from_url(valkey)
+    # As where everybody has looked at this server, and a service is there.
+    await begin_anew(redis)
     minute = timedelta(minutes=1)
     store = Store(
         redis, queue_key=QUEUE_KEY, lease=minute, requeue_after=minute, retention=timedelta(days=1)

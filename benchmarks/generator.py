@@ -41,7 +41,8 @@ class Load:
         self.latencies: list[float] = []
         self.failed = 0
         self.over = False
-        self.idle: list[_Connection] = []
+        # In turn, for a server closes what is idle for long.
+        self.idle: deque[_Connection] = deque()
         self.late: deque[float] = deque()
 
     def next(self) -> bytes:
@@ -69,7 +70,7 @@ class Load:
             while (due := start + number / self.rate) <= now:
                 number += 1
                 if self.idle:
-                    self.idle.pop().send(self.next(), due)
+                    self.idle.popleft().send(self.next(), due)
                 else:
                     self.late.append(due)
             await asyncio.sleep(max(_NAP, due - now))

@@ -76,11 +76,14 @@ class Waiting:
     body: Mapping[str, Any]
 
 
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
 def canonical(value: Mapping[str, Any]) -> str:
     """The one way to write an entry. Raises ValueError: it holds what JSON cannot say."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _CANONICAL.encode(value)
 
 
 def hash_of(entry: Mapping[str, Any]) -> str:
