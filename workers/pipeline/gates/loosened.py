@@ -42,6 +42,10 @@ def _kept(then: Mapping[str, Any]) -> dict[str, Any]:
     return {name: then[name] for name in _SETTINGS if name in then}
 
 
+def _refusals(subject: Subject) -> list[Answer]:
+    return [each for each in (gate(subject) for gate in _GATES) if each.verdict == "refuse"]
+
+
 def loosened(subject: Subject) -> Answer:
     """Whoever asked did so under the policy of then: what only that of now lets go, a person must.
 
@@ -50,10 +54,10 @@ def loosened(subject: Subject) -> Answer:
     if not subject.policy_then:
         return ask("loosened", "")
     policy = subject.policy.model_copy(update=_kept(subject.policy_then))
-    before = replace(subject, policy=policy)
-    forbidden = [each for each in (gate(before) for gate in _GATES) if each.verdict == "refuse"]
-    now = {gate(subject).gate for gate in _GATES if gate(subject).verdict == "refuse"}
-    words = [each.message for each in forbidden if each.gate not in now]
+    now = {each.gate for each in _refusals(subject)}
+    words = [
+        each.message for each in _refusals(replace(subject, policy=policy)) if each.gate not in now
+    ]
     return ask(
         "loosened",
         f"the policy was stricter when this was planned first: {'; '.join(words)}" if words else "",
