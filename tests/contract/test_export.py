@@ -5,6 +5,7 @@ import hashlib
 import json
 import stat
 import tempfile
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.contract.conftest import Rehearse
 from tests.support.altered import Altered
 from tests.support.rehearsal import KEY, TEST_COMPANY
+from tests.support.stateful.account import RECORDS
 from workers.itglue.http.transport import MEDIA_TYPE
 
 
@@ -41,6 +43,20 @@ async def test_the_export_is_on_disk_before_the_call(rehearse: Rehearse, tmp_pat
         journal = await it.journal(first.id)
         assert journal.index("exported") < journal.index("intent")
         assert journal.count("planned") == 2
+
+
+async def test_records_of_one_table_with_other_fields(rehearse: Rehearse, tmp_path: Path) -> None:
+    async with rehearse(export=True, export_dir=str(tmp_path)) as it:
+        for more in ({}, {"date": "2026-01-22"}):
+            it.world.add("configurations", int(TEST_COMPANY), {**RECORDS["configurations"], **more})
+        result = await it.run(await it.ask(org_id=TEST_COMPANY, force_delete=True))
+
+        assert result["deleted"] is True
+        (path,) = files(tmp_path)
+        with zipfile.ZipFile(path) as archive:
+            table = archive.read("configurations.csv").decode().splitlines()
+        assert table[0].endswith(",date")
+        assert [line.endswith(",2026-01-22") for line in table[-2:]] == [False, True]
 
 
 @pytest.mark.parametrize("fault", ["html@/exports", "html@/downloads/*", "forbid=exports,403"])

@@ -151,7 +151,7 @@ def _zip(world: World, organization_ids: list[int], *, include_logs: bool) -> by
 
 def _table(rows: list[JSON]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]) if rows else [])
+    writer = csv.DictWriter(buffer, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     for row in rows:
         writer.writerow(
