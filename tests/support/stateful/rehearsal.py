@@ -313,7 +313,9 @@ class Rehearsal(Crew):
             delivery = self.loop.do(self.ledger.deliveries.get(delivery_id))
             known = {each.content: each for each in self.delivered}
             event = known[hashlib.sha256(delivery.body).hexdigest()]
-            received = replace(event, delivered=delivery.received_at)
+            # Said once more while it waited, it is as new as that.
+            said_at = delivery.last_seen or delivery.received_at
+            received = replace(event, delivered=said_at)
             self._take(received, self.intake.release(delivery_id), answer, delivery_id)
             if not self._server.exists(self.store.key("delivery", delivery_id)):
                 self.watch.faults.append(f"{event} was lost: it was dropped before it was proved")
