@@ -87,7 +87,11 @@ def reading(reads: Reads, asked: Asked, account: Account) -> Reads:
         org_id = int(query["filter[organization_id]"])
         newest = Sight(asked, now, _newest_day(world, org_id))
         return replace(reads, activity={**reads.activity, org_id: newest})
-    found = {key: Sight(asked, now, number) for key, number in _counted(asked, world).items()}
+    honoured = "ignore-filters" not in account.sandbox.faults.active
+    found = {
+        key: Sight(asked, now, number, honoured=honoured)
+        for key, number in _counted(asked, world).items()
+    }
     return replace(reads, counts={**reads.counts, **found}) if found else reads
 
 
@@ -301,5 +305,7 @@ def _dependents(call: Call) -> Iterator[str]:
             yield f"nobody saw how many {kind} it had"
         elif kind in kinds and number > limits[kind]:
             yield f"it had {number} {kind}"
-        if approval is not None and seen and approval.outgrown(kind, number):
+        # Who was shown "?" approved that it is not known; nor can it be where filters are ignored.
+        known = seen and all(share.honoured for share in shares)
+        if approval is not None and known and approval.outgrown(kind, number):
             yield f"it had {number} {kind}, and approved were {approval.counts.get(kind)}"

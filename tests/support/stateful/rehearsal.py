@@ -344,6 +344,9 @@ class Rehearsal(Crew):
                 self.watch.decided.words.hear(event)
         known = self.watch.states.keys()
         told = self._served(taking, answer)
+        if again and event.active and told and told.strongest.verdict != "duplicate":
+            # Said once more under its id, without a time: as new as now, as far as anyone can tell.
+            client.deliver(event)
         # What was proved late is put in order by when it came, and in doubt to the safe side.
         at_once = event.delivered == self.clock()
         if told and proved and at_once and not again and self.watch.ledgers == 1:
