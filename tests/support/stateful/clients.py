@@ -53,7 +53,8 @@ class Client:
 
     `ended`: a deletion of it succeeded, or a person stopped one at `stopped_at`, which was after
     the first `stopped_after` events, and it was not active since: what comes late, and is neither
-    newer than that word nor beyond doubt than those before it, says nothing of it.
+    newer than that word nor beyond doubt than those before it, says nothing of it. `said_again`:
+    active words without a time that came once more, after something else was said.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Client:
     stopped_at: datetime | None = None
     stopped_after: int = 0
     seen: set[tuple[str, str]] = field(default_factory=set)
+    said_again: list[Event] = field(default_factory=list)
 
     def knows(self, event: Event) -> bool:
         return (event.id, event.content) in self.seen
@@ -115,7 +117,8 @@ class Client:
             yield f"{event} was lost: taken for one that came before"
         if reason == "stale" and event.active and not overtaken(event, self.events[:-1]):
             yield f"{event} was lost: it is older than nothing"
-        if reason == "stale" and not event.active and self.outdated(event) is None:
+        again = any((event.signed or event.delivered) < each.delivered for each in self.said_again)
+        if reason == "stale" and not event.active and not again and self.outdated(event) is None:
             yield f"{event} was lost: nothing that says active is newer"
 
     def outdated(self, event: Event) -> Event | None:

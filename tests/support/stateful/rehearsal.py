@@ -344,9 +344,9 @@ class Rehearsal(Crew):
                 self.watch.decided.words.hear(event)
         known = self.watch.states.keys()
         told = self._served(taking, answer)
-        if again and event.active and told and told.strongest.verdict != "duplicate":
-            # Said once more under its id, without a time: as new as now, as far as anyone can tell.
-            client.deliver(event)
+        if again and proved and event.active and told and told.strongest.verdict != "duplicate":
+            # Once more under its id, without a time: as new as now, as far as anyone can tell.
+            client.said_again.append(event)
         # What was proved late is put in order by when it came, and in doubt to the safe side.
         at_once = event.delivered == self.clock()
         if told and proved and at_once and not again and self.watch.ledgers == 1:
@@ -675,7 +675,9 @@ class Rehearsal(Crew):
         same = copy and self._server.lrange(self.store.key("audit", "tips"), -1, -1) == mark
         if same and self.watch.decided.lost_after is None:
             self.watch.states = self.books.states()
-            return  # nothing was decided since
+            # Nothing was decided since; somebody may have been reminded.
+            self.books.begin_anew()
+            return
         self.known = self.books.ids()
         self.psa.followed.clear()
         self.watch.decided.words.unclear = dict(self._copied_unclear) if copy else {}
