@@ -1,7 +1,7 @@
 """`data` of an event: the fields of a deletion request, from somebody who signed them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, get_args
@@ -103,7 +103,7 @@ def active(
     if stated is None:
         as_object(data, "data_not_object")
     names = [readable_name(value) for meant, value in stated or () if meant == "org_name"]
-    back = reactivated(known(data), identity, occurred_at, names[0] if names else None)
+    back = reactivated(_known_by(stated), identity, occurred_at, names[0] if names else None)
     if all(_is_plain(meant, value) for meant, value in stated or ()):
         return back
     # It may be active under the one that cannot be read, too.
@@ -118,8 +118,7 @@ def known(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
     A number counts as each run of its digits, and one of an integration that is not known as one of
     any. Taking a client for one more can only keep a deletion from happening.
     """
-    stated = sorted(_stated(data) or (), key=_certainty)
-    return tuple(dict.fromkeys(form for each in stated for form in _forms(*each)))
+    return _known_by(_stated(data))
 
 
 def named(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
@@ -132,18 +131,20 @@ def named(data: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON
     plain = all(each and all(_is_plain(*one) for one in each) for each in stated)
     if not plain or len(several) > _MOST_VALUES:
         return ()
-    return tuple(dict.fromkeys(form for one in several for form in known(one)))
+    return tuple(dict.fromkeys(form for each in stated for form in _known_by(each)))
 
 
 def named_in(event: Mapping[str, Any]) -> tuple[str, ...]:
     """The same of an event whose data may stand beside its type, or under another key."""
     data = event.get("data")
-    places = [data] if data is not None else [event, *filter(_is_object, event.values())]
+    objects = (each for each in event.values() if isinstance(each, dict))
+    places = [data] if data is not None else [event, *objects]
     return next((found for place in places if (found := named(place))), ())
 
 
-def _is_object(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    return isinstance(value, dict)
+def _known_by(stated: Iterable[tuple[str, Any]] | None) -> tuple[str, ...]:
+    ordered = sorted(stated or (), key=_certainty)
+    return tuple(dict.fromkeys(form for each in ordered for form in _forms(*each)))
 
 
 def _certainty(stated: tuple[str, Any]) -> tuple[bool, int]:
